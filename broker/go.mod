@@ -1,0 +1,3 @@
+module github.com/snd-rental/yardline/broker
+
+go 1.26

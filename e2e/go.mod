@@ -1,0 +1,3 @@
+module github.com/snd-rental/yardline/e2e
+
+go 1.26

@@ -1,0 +1,213 @@
+package access
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+func grant(t *testing.T, user string, employee int64, roles ...Role) Grant {
+	t.Helper()
+	g, err := NewGrant(user, "", roles, employee)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func payslip() event.Event {
+	e, err := event.PayslipReady("2026-11", 456, "2100.50")
+	if err != nil {
+		panic(err)
+	}
+	e.Actor = "service:erp"
+	return e
+}
+
+// full is the example of a type with an actor.
+func full(t event.Type) event.Event {
+	e := event.Example(t)
+	e.Actor = "service:erp"
+	return e
+}
+
+// TestTable is the visibility table of the vocabulary, written a second time
+// by hand: for each role what is missing from the example, or "no".
+func TestTable(t *testing.T) {
+	money := "total_amount currency"
+	for typ, want := range map[event.Type]map[Role]string{
+		event.TypeRentalStatusUpdated: {Dispatcher: "", Yard: "customer " + money + " notes", HR: "no", Manager: "", Admin: "customer " + money + " notes"},
+		event.TypePaymentReceived: {Dispatcher: "payment_id amount currency payment_method invoice_number balance_due", Yard: "no", HR: "no", Manager: "",
+			Admin: "payment_id amount currency payment_method invoice_number balance_due"},
+		event.TypeMaintenanceRequired: {Dispatcher: "", Yard: "estimated_cost currency", HR: "no", Manager: "", Admin: "estimated_cost currency"},
+		event.TypeRentalOverdue: {Dispatcher: "", Yard: "customer customer_phone amount_outstanding currency", HR: "no", Manager: "",
+			Admin: "customer customer_phone amount_outstanding currency"},
+		event.TypeEquipmentLocationUpdated: {Dispatcher: "", Yard: "latitude longitude accuracy_m speed_kmh heading_deg", HR: "no", Manager: "",
+			Admin: "latitude longitude accuracy_m speed_kmh heading_deg"},
+		event.TypeTimesheetUpdated:    {Dispatcher: "no", Yard: "no", HR: "", Manager: "", Admin: "no"},
+		event.TypePayrollProcessed:    {Dispatcher: "no", Yard: "no", HR: "", Manager: "total_net currency", Admin: "no"},
+		event.TypeLeaveRequestUpdated: {Dispatcher: "days leave_type reason ACTOR", Yard: "no", HR: "", Manager: "leave_type reason", Admin: "no"},
+		event.TypeSystemNotification:  {Dispatcher: "", Yard: "", HR: "", Manager: "", Admin: ""},
+		event.TypeSyncProgress:        {Dispatcher: "no", Yard: "no", HR: "no", Manager: "no", Admin: ""},
+	} {
+		want[Service] = "no"
+		for _, role := range Roles {
+			if got := missing(grant(t, "99", 0, role), full(typ)); got != want[role] {
+				t.Errorf("%s for %s: missing %q, want %q", typ, role, got, want[role])
+			}
+		}
+		nobody := "no"
+		if typ == event.TypeSystemNotification {
+			nobody = ""
+		}
+		if got := missing(grant(t, "99", 0), full(typ)); got != nobody {
+			t.Errorf("%s without a role: missing %q", typ, got)
+		}
+	}
+}
+
+// missing lists the fields of e that g is not given, or "no".
+func missing(g Grant, e event.Event) string {
+	seen, ok := View(g, e)
+	if !ok {
+		return "no"
+	}
+	var names []string
+	for _, f := range e.Data {
+		if !seen.Data.Has(f.Name) {
+			names = append(names, f.Name)
+		}
+	}
+	if seen.Actor == "" {
+		names = append(names, "ACTOR")
+	}
+	return strings.Join(names, " ")
+}
+
+func TestPersons(t *testing.T) {
+	run, slip := full(event.TypePayrollProcessed), payslip()
+	sam := grant(t, "7", 456)
+	for _, c := range []struct {
+		name string
+		g    Grant
+		e    event.Event
+		want string
+	}{
+		{"own payslip", sam, slip, ""},
+		{"another's payslip", grant(t, "8", 457), slip, "no"},
+		{"payslip for hr", grant(t, "3", 0, HR), slip, ""},
+		{"payslip for a manager", grant(t, "4", 0, Manager), slip, "no"},
+		{"a manager's own payslip", grant(t, "4", 456, Manager), slip, ""},
+		{"run for an employee", sam, run, "no"},
+		{"own time sheet", sam, full(event.TypeTimesheetUpdated), ""},
+		{"own leave", sam, full(event.TypeLeaveRequestUpdated), ""},
+		{"a role's form stands before self", grant(t, "7", 456, Dispatcher), full(event.TypeLeaveRequestUpdated), "days leave_type reason ACTOR"},
+		{"own sync", grant(t, "5", 0, Yard), full(event.TypeSyncProgress), ""},
+		{"a service is no user", grant(t, "5", 0, Service), full(event.TypeSyncProgress), "no"},
+		{"two roles, field by field", grant(t, "5", 0, Yard, Dispatcher), full(event.TypeRentalStatusUpdated), ""},
+	} {
+		if got := missing(c.g, c.e); got != c.want {
+			t.Errorf("%s: missing %q, want %q", c.name, got, c.want)
+		}
+		_, inPerson := PersonView(c.g, c.e)
+		keys := PersonKeys(c.g)
+		found := slices.ContainsFunc(Persons(c.e), func(k string) bool { return slices.Contains(keys, k) })
+		if inPerson && !found {
+			t.Errorf("%s: the hub would not find the person", c.name)
+		}
+	}
+}
+
+func TestAudience(t *testing.T) {
+	e, err := event.New(event.TypeSystemNotification, map[string]any{"message": "m", "audience": []string{"yard", "hr"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for role, want := range map[Role]bool{Yard: true, HR: true, Admin: true, Manager: false, Dispatcher: false, Service: false} {
+		if _, ok := View(grant(t, "1", 0, role), e); ok != want {
+			t.Errorf("%s: %v", role, ok)
+		}
+	}
+	if _, ok := View(grant(t, "7", 456), e); ok {
+		t.Error("an employee without a role sees a message for others")
+	}
+}
+
+func TestUndeclaredFieldsAreNeverShown(t *testing.T) {
+	e := full(event.TypeRentalStatusUpdated)
+	e.Data = e.Data.With("secret", []byte("1"))
+	if seen, _ := View(grant(t, "1", 0, Manager), e); seen.Data.Has("secret") {
+		t.Error("shown")
+	}
+	if !e.Data.Has("secret") {
+		t.Error("View changed its argument")
+	}
+}
+
+func TestMayPublish(t *testing.T) {
+	rental := []event.Type{event.TypeRentalStatusUpdated, event.TypePaymentReceived, event.TypeRentalOverdue}
+	equipment := []event.Type{event.TypeMaintenanceRequired, event.TypeEquipmentLocationUpdated}
+	employee := []event.Type{event.TypeTimesheetUpdated, event.TypePayrollProcessed, event.TypeLeaveRequestUpdated}
+	for role, may := range map[Role][]event.Type{
+		Service: event.Types, Admin: event.Types, Manager: slices.Concat(rental, equipment), Dispatcher: slices.Concat(rental, equipment),
+		Yard: equipment, HR: employee,
+	} {
+		for _, typ := range event.Types {
+			if got := MayPublish(grant(t, "1", 0, role), typ); got != slices.Contains(may, typ) {
+				t.Errorf("%s publishes %s: %v", role, typ, got)
+			}
+		}
+	}
+	if MayPublish(grant(t, "1", 0, Admin), "unknown") || MayPublish(grant(t, "7", 456), event.TypeTimesheetUpdated) {
+		t.Error("allowed what nobody may")
+	}
+}
+
+func TestGrants(t *testing.T) {
+	g := grant(t, "7", 456, Yard, HR, Yard)
+	if len(g.Roles) != 2 || g.ID() != grant(t, "7", 456, HR, Yard).ID() {
+		t.Errorf("not normalised: %v", g)
+	}
+	ids := map[string]bool{g.ID(): true}
+	for _, other := range []Grant{grant(t, "8", 456, Yard, HR), grant(t, "7", 457, Yard, HR), grant(t, "7", 456, Yard), grant(t, "7", 0, Yard, HR)} {
+		if ids[other.ID()] {
+			t.Errorf("same id: %v", other)
+		}
+		ids[other.ID()] = true
+	}
+	if g.Actor() != "user:7" || grant(t, "erp", 0, Service).Actor() != "service:erp" {
+		t.Error("actor")
+	}
+	for _, bad := range []struct {
+		user string
+		role Role
+		emp  int64
+	}{{"", Yard, 0}, {"a b", Yard, 0}, {"a\n", Yard, 0}, {"a", "boss", 0}, {"a", Yard, -1}} {
+		if _, err := NewGrant(bad.user, "", []Role{bad.role}, bad.emp); err == nil {
+			t.Errorf("accepted %+v", bad)
+		}
+	}
+}
+
+func TestTableCoversTheVocabulary(t *testing.T) {
+	spec, _ := event.Spec(event.TypeSystemNotification, "audience")
+	for _, name := range spec.Enum {
+		if !slices.Contains(Roles, Role(name)) {
+			t.Errorf("audience %q is no role", name)
+		}
+	}
+	for _, typ := range event.Types {
+		if Table[typ].Roles == nil {
+			t.Errorf("no rule for %s", typ)
+		}
+		for role, s := range Table[typ].Roles {
+			for _, name := range slices.Concat(s.Except, s.Only) {
+				if _, ok := event.Spec(typ, name); !ok {
+					t.Errorf("%s for %s names %s, which does not exist", typ, role, name)
+				}
+			}
+		}
+	}
+}

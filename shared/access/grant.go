@@ -1,0 +1,79 @@
+package access
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Role is what a principal may be.
+type Role string
+
+// The roles. Service is a back end that publishes; it reads nothing.
+const (
+	Dispatcher Role = "dispatcher"
+	Yard       Role = "yard"
+	HR         Role = "hr"
+	Manager    Role = "manager"
+	Admin      Role = "admin"
+	Service    Role = "service"
+)
+
+// Roles lists the roles.
+var Roles = []Role{Dispatcher, Yard, HR, Manager, Admin, Service}
+
+// A Grant is who somebody is and what they may. It is a value: a change of
+// any part makes another grant with another ID.
+type Grant struct {
+	User     string // user id, or the name of a service; never empty
+	Name     string // for people
+	Roles    []Role // sorted, each once; may be empty
+	Employee int64  // employee id, 0 for none
+}
+
+// NewGrant normalises and checks a grant. The error names the unknown role.
+func NewGrant(user, name string, roles []Role, employee int64) (Grant, error) {
+	if user == "" || len(user) > 64 || strings.ContainsFunc(user, func(r rune) bool { return r < 0x21 || r == 0x7f }) {
+		return Grant{}, fmt.Errorf("a user id has 1 to 64 characters and no blanks, not %q", user)
+	}
+	for _, r := range roles {
+		if !slices.Contains(Roles, r) {
+			return Grant{}, fmt.Errorf("unknown role %q; the roles are %s", r, join(Roles))
+		}
+	}
+	if employee < 0 {
+		return Grant{}, fmt.Errorf("an employee id is positive, not %d", employee)
+	}
+	sorted := slices.Clone(roles)
+	slices.Sort(sorted)
+	return Grant{User: user, Name: name, Roles: slices.Compact(sorted), Employee: employee}, nil
+}
+
+// Has tells whether the grant includes a role.
+func (g Grant) Has(r Role) bool { return slices.Contains(g.Roles, r) }
+
+// Actor is how the grant signs what it publishes.
+func (g Grant) Actor() string {
+	if g.Has(Service) {
+		return "service:" + g.User
+	}
+	return "user:" + g.User
+}
+
+// ID changes with everything that sight depends on. A client that finds
+// another one than its store was filled under must empty the store.
+func (g Grant) ID() string {
+	sum := sha256.Sum256([]byte(g.Actor() + "\n" + strconv.FormatInt(g.Employee, 10) + "\n" + join(g.Roles)))
+	return hex.EncodeToString(sum[:8])
+}
+
+func join(roles []Role) string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	return strings.Join(names, ", ")
+}

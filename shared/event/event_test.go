@@ -1,0 +1,312 @@
+package event
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func wrap(t Type, data string) []byte {
+	return fmt.Appendf(nil, `{"type":%q,"data":%s}`, t, data)
+}
+
+// without returns the example payload of t less one field.
+func without(t Type, name string) []byte {
+	var rest Object
+	for _, f := range Example(t).Data {
+		if f.Name != name {
+			rest = append(rest, f)
+		}
+	}
+	return wrap(t, string(rest.AppendJSON(nil)))
+}
+
+func with(t Type, name, raw string) []byte {
+	return wrap(t, string(Example(t).Data.With(name, json.RawMessage(raw)).AppendJSON(nil)))
+}
+
+func refusal(t *testing.T, raw []byte, strict bool) []FieldError {
+	t.Helper()
+	_, _, err := Parse(raw, strict)
+	var p *Problem
+	if !errors.As(err, &p) || len(p.Fields) == 0 {
+		t.Fatalf("%s: want a Problem, got %v", raw, err)
+	}
+	return p.Fields
+}
+
+func TestExamplesAreValidInStrictMode(t *testing.T) {
+	for _, typ := range Types {
+		e, remarks, err := Parse(wrap(typ, string(Example(typ).Data.AppendJSON(nil))), true)
+		if err != nil || len(remarks) > 0 {
+			t.Errorf("%s: %v %v", typ, err, remarks)
+		}
+		if len(e.Data) < 4 || e.Subject == "" || e.Severity == "" {
+			t.Errorf("%s: incomplete: %+v", typ, e)
+		}
+	}
+}
+
+func TestEveryFieldIsChecked(t *testing.T) {
+	for _, typ := range Types {
+		for _, spec := range Fields(typ) {
+			if spec.Required {
+				if got := refusal(t, without(typ, spec.Name), false); got[0].Pointer != "/data/"+spec.Name || got[0].Code != "required" {
+					t.Errorf("%s without %s: %+v", typ, spec.Name, got)
+				}
+			}
+			bad := map[Kind]string{KindInt: `"7"`, KindString: `7`, KindBool: `1`, KindNumber: `"1"`, KindMoney: `1.234`,
+				KindRef: `true`, KindTime: `"yesterday"`, KindIntList: `[0]`, KindTextList: `["nobody"]`}[spec.Kind]
+			got := refusal(t, with(typ, spec.Name, bad), false)
+			if got[0].Pointer != "/data/"+spec.Name || got[0].Expected == "" {
+				t.Errorf("%s with %s=%s: %+v", typ, spec.Name, bad, got)
+			}
+			if spec.Enum != nil && spec.Kind == KindString {
+				if got := refusal(t, with(typ, spec.Name, `"other_value"`), false); got[0].Code != "enum" || !strings.Contains(got[0].Expected, spec.Enum[0]) {
+					t.Errorf("%s enum %s: %+v", typ, spec.Name, got)
+				}
+			}
+			if spec.MaxLen > 0 && spec.Format == "" {
+				refusal(t, with(typ, spec.Name, `"`+strings.Repeat("é", spec.MaxLen+1)+`"`), false)
+				if _, _, err := Parse(with(typ, spec.Name, `"`+strings.Repeat("é", spec.MaxLen)+`"`), false); err != nil {
+					t.Errorf("%s: %d characters of %s refused: %v", typ, spec.MaxLen, spec.Name, err)
+				}
+			}
+		}
+	}
+}
+
+func TestRefusalsNameTheField(t *testing.T) {
+	deep := strings.Repeat("[", 8) + strings.Repeat("]", 8)
+	for _, c := range []struct{ in, pointer, code string }{
+		{`{"type":"rental_status_updated","data":{"rental_id":0,"status":"active"}}`, "/data/rental_id", "limit"},
+		{`{"type":"rental_status_updated","data":{"rental_id":1.0,"status":"active"}}`, "/data/rental_id", "limit"},
+		{`{"type":"rental_status_updated","data":{"rental_id":9223372036854775808,"status":"active"}}`, "/data/rental_id", "limit"},
+		{`{"type":"payment_received","data":{"rental_id":1,"amount":0,"payment_method":"cash"}}`, "/data/amount", "limit"},
+		{`{"type":"payment_received","data":{"rental_id":1,"amount":"5","payment_method":"cash"}}`, "/data/amount", "type"},
+		{`{"type":"payment_received","data":{"rental_id":1,"amount":5,"currency":"XYZ","payment_method":"cash"}}`, "/data/currency", "format"},
+		{`{"type":"payment_received","data":{"rental_id":1,"amount":5,"payment_method":"cash","invoice_number":"4111 1111 1111 1111"}}`, "/data/invoice_number", "format"},
+		{`{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":-1}}`, "/data/days_overdue", "limit"},
+		{`{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"customer_phone":"030 123"}}`, "/data/customer_phone", "format"},
+		{`{"type":"equipment_location_updated","data":{"equipment_id":1,"latitude":91,"longitude":0}}`, "/data/latitude", "limit"},
+		{`{"type":"equipment_location_updated","data":{"equipment_id":1,"latitude":9}}`, "/data/longitude", "required"},
+		{`{"type":"equipment_location_updated","data":{"equipment_id":1}}`, "/data/location_name", "required"},
+		{`{"type":"equipment_location_updated","data":{"equipment_id":1,"location_name":"x","heading_deg":360}}`, "/data/heading_deg", "limit"},
+		{`{"type":"timesheet_updated","data":{"employee_id":1,"status":"draft"}}`, "/data/date", "required"},
+		{`{"type":"timesheet_updated","data":{"employee_id":1,"status":"draft","date":"2026-02-30"}}`, "/data/date", "format"},
+		{`{"type":"timesheet_updated","data":{"employee_id":1,"status":"draft","period":"2025-W53"}}`, "/data/period", "format"},
+		{`{"type":"timesheet_updated","data":{"employee_id":1,"status":"draft","date":"2026-02-03","hours_worked":25}}`, "/data/hours_worked", "limit"},
+		{`{"type":"payroll_processed","data":{"period":"2026-11","employee_id":4}}`, "/data/amount", "required"},
+		{`{"type":"payroll_processed","data":{"period":"2026-13"}}`, "/data/period", "format"},
+		{`{"type":"leave_request_updated","data":{"leave_request_id":1,"employee_id":1,"status":"pending","start_date":"2026-12-02","end_date":"2026-12-01"}}`, "/data/end_date", "rule"},
+		{`{"type":"leave_request_updated","data":{"leave_request_id":1,"employee_id":1,"status":"pending","start_date":"2026-12-02","end_date":"2026-12-02","days":0.3}}`, "/data/days", "limit"},
+		{`{"type":"system_notification","data":{"message":"m","action_url":"//evil.example"}}`, "/data/action_url", "format"},
+		{`{"type":"system_notification","data":{"message":"m","action_url":"javascript:alert(1)"}}`, "/data/action_url", "format"},
+		{`{"type":"system_notification","data":{"message":"m","action_url":"/\\evil.example"}}`, "/data/action_url", "format"},
+		{`{"type":"system_notification","data":{"message":"  "}}`, "/data/message", "limit"},
+		{`{"type":"sync_progress","data":{"progress":10,"current":3,"total":2}}`, "/data/current", "rule"},
+		{`{"type":"sync_progress","data":{"progress":101}}`, "/data/progress", "limit"},
+		{`{"type":"sync_progress","data":{"progress":1,"progress":2}}`, "/data/progress", "duplicate"},
+		{`{"type":"sync_progress","data":{"progress":1,"x":{"a~/":1,"a~/":2}}}`, "/data/x/a~0~1", "duplicate"},
+		{`{"type":"sync_progress","data":{"progress":1,"x":` + deep + `}}`, "/data/x/0/0/0/0/0/0/0", "depth"},
+		{`{"type":"sync_progress","data":{"progress":1,"x":"` + strings.Repeat("x", MaxDataBytes) + `"}}`, "/data", "size"},
+		{`{"type":"sync_progress","data":[1]}`, "/data", "type"},
+		{`{"type":"sync_progress"}`, "/data", "type"},
+		{`{"type":"no_such","data":{}}`, "/type", "unknown_type"},
+		{`{"data":{}}`, "/type", "unknown_type"},
+		{`{"type":7,"data":{}}`, "/type", "type"},
+		{`{"type":"sync_progress","data":{"progress":1},"specversion":"0.3"}`, "/specversion", "enum"},
+		{`{"type":"sync_progress","data":{"progress":1},"time":"2026-11-23"}`, "/time", "format"},
+		{`{"type":"sync_progress","data":{"progress":1},"severity":"bad"}`, "/severity", "enum"},
+		{`{"type":"sync_progress","data":{"progress":1},"id":""}`, "/id", "limit"},
+		{`{"type":"sync_progress","data":{"progress":1},"datacontenttype":"text/xml"}`, "/datacontenttype", "enum"},
+		{`{"type":"sync_progress","data":{"progress":1}} x`, "", "json"},
+		{`{"type":"sync_progress","data":{"progress":01}}`, "", "json"},
+		{"{\"type\":\"sync_progress\",\"data\":{\"progress\":1,\"error\":\"a\nb\"}}", "", "json"},
+		{"{\"type\":\"sync_progress\",\"data\":{\"progress\":1,\"error\":\"\xff\"}}", "", "utf8"},
+		{`[]`, "", "type"}, {``, "", "json"}, {`{`, "", "json"}, {`{}}`, "", "json"},
+	} {
+		got := refusal(t, []byte(c.in), false)
+		if got[0].Pointer != c.pointer || got[0].Code != c.code {
+			t.Errorf("%.120s\n got %+v, want %s %s", c.in, got[0], c.pointer, c.code)
+		}
+	}
+}
+
+func TestStrictAndLenient(t *testing.T) {
+	raw := []byte(`{"type":"maintenance_required","subject":"x/1","extra":1,"data":{"equipment_name":"A","issue":"B","colour":"red","due_date":null}}`)
+	e, remarks, err := Parse(raw, false)
+	if err != nil || len(remarks) != 3 || e.Data.Has("colour") || e.Data.Has("due_date") || e.Subject != "equipment/A" {
+		t.Fatalf("lenient: %v %+v %+v", err, remarks, e)
+	}
+	pointers := ""
+	for _, f := range refusal(t, []byte(`{"type":"maintenance_required","data":{"equipment_name":"A","issue":"B","colour":"red"}}`), true) {
+		pointers += f.Pointer + " " + f.Code + ";"
+	}
+	if pointers != "/data/colour unknown_field;/data/equipment_id required;" {
+		t.Error("strict:", pointers)
+	}
+}
+
+func TestCanonicalForm(t *testing.T) {
+	e, _, err := Parse([]byte(`{"data":{ "payment_method":"cash","received_at":"2026-11-23T15:00:00+02:00","amount":1.50e3, "rental_id" : 5},
+		"type":"payment_received","id":"a\r\nb\u0000","time":"2026-11-23T01:02:03.5+01:00"}`), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"specversion":"1.0","id":"a\r\nb\u0000","type":"payment_received","source":"/yardline","subject":"rental/5","time":"2026-11-23T00:02:03.5Z","severity":"success",` +
+		`"data":{"rental_id":5,"amount":1500,"payment_method":"cash","received_at":"2026-11-23T13:00:00Z"}}`
+	if got := string(e.AppendJSON(nil)); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	var back Event
+	if err := json.Unmarshal([]byte(want), &back); err != nil || string(back.AppendJSON(nil)) != want {
+		t.Errorf("round trip: %v %s", err, back.AppendJSON(nil))
+	}
+}
+
+func TestMoney(t *testing.T) {
+	for in, want := range map[string]string{"1500": "1500", "19.9": "19.90", "0.05": "0.05", "-3.5": "-3.50", "1.5e3": "1500", "15000E-2": "150",
+		"1.230": "1.23", "0": "0", "0.00": "0", "92233720368547758.07": "92233720368547758.07", "1e-2": "0.01"} {
+		if m, err := ParseMoney(in); err != nil || m.String() != want {
+			t.Errorf("%s: got %s, %v, want %s", in, m, err, want)
+		}
+	}
+	for _, in := range []string{"", "-", ".5x", "1.234", "92233720368547758.08", "1e19", "1e999999999", "1e-3", "NaN", "0x10", "1,5", "--1"} {
+		if m, err := ParseMoney(in); err == nil {
+			t.Errorf("%q: accepted as %s", in, m)
+		}
+	}
+}
+
+func TestConstructors(t *testing.T) {
+	ok := func(e Event, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(e.Data.AppendJSON(nil))
+	}
+	for got, want := range map[string]string{
+		ok(RentalStatusUpdated(123, "active", "John Doe")):                              `{"rental_id":123,"status":"active","customer":"John Doe"}`,
+		ok(PaymentReceived(123, "1500", "credit_card")):                                 `{"rental_id":123,"amount":1500,"payment_method":"credit_card"}`,
+		ok(MaintenanceRequired("Excavator XC-200", "Engine maintenance due")):           `{"equipment_name":"Excavator XC-200","issue":"Engine maintenance due"}`,
+		ok(RentalOverdue(1, 0, "")):                                                     `{"rental_id":1,"days_overdue":0}`,
+		ok(EquipmentLocationUpdated(7, 0, -0.5)):                                        `{"equipment_id":7,"latitude":0,"longitude":-0.5}`,
+		ok(TimesheetUpdated(1, 2, "draft", "2026-11-23")):                               `{"timesheet_id":1,"employee_id":2,"status":"draft","date":"2026-11-23"}`,
+		ok(PayrollProcessed("2026-11", "completed")):                                    `{"period":"2026-11","status":"completed"}`,
+		ok(PayslipReady("2026-11", 456, "2100.5")):                                      `{"period":"2026-11","employee_id":456,"amount":2100.50}`,
+		ok(LeaveRequestUpdated(1, 2, "pending", "2026-12-01", "2026-12-02")):            `{"leave_request_id":1,"employee_id":2,"status":"pending","start_date":"2026-12-01","end_date":"2026-12-02"}`,
+		ok(SystemNotification("", "Hello", "")):                                         `{"message":"Hello"}`,
+		ok(SyncProgress("s", "all", 0)):                                                 `{"sync_id":"s","entity":"all","progress":0}`,
+		ok(New(TypeSyncProgress, map[string]any{"progress": 5, "status": "completed"})): `{"status":"completed","progress":5}`,
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	for _, err := range []error{
+		second(RentalStatusUpdated(0, "active", "")), second(PaymentReceived(1, "1.234", "cash")), second(New("nope", nil)),
+		second(New(TypeSyncProgress, map[string]any{"progress": 5, "x": 1})), second(New(TypeSyncProgress, make(chan int))),
+	} {
+		var p *Problem
+		if !errors.As(err, &p) {
+			t.Errorf("want a Problem, got %v", err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestDecode(t *testing.T) {
+	p, err := Decode[PaymentReceivedData](Example(TypePaymentReceived))
+	if err != nil || p.Amount != 150000 || p.PaymentID != "9001" || *p.BalanceDue != 0 {
+		t.Fatalf("%+v %v", p, err)
+	}
+	for _, typ := range Types {
+		if _, err := Decode[Object](Example(typ)); err == nil {
+			t.Error("decoded into a foreign type")
+		}
+	}
+}
+
+func TestCatalogue(t *testing.T) {
+	event := func(typ Type, data string) Event {
+		e, _, err := Parse(wrap(typ, data), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	for _, c := range []struct {
+		typ                   Type
+		data                  string
+		module                Module
+		severity              Severity
+		subject, entity, text string
+	}{
+		{TypeRentalStatusUpdated, `{"rental_id":1,"status":"off_rent","previous_status":"active"}`, "rental", "info", "rental/1", "rental/1", "Rental #1: active → off rent"},
+		{TypeRentalStatusUpdated, `{"rental_id":1,"status":"cancelled","rental_number":"R-9"}`, "rental", "warning", "rental/1", "rental/1", "Rental R-9: cancelled"},
+		{TypePaymentReceived, `{"rental_id":1,"payment_id":"a/b%","amount":15,"currency":"EUR","payment_method":"cash"}`, "rental", "success", "rental/1", "payment/id/a%2Fb%25", "Payment received: 15 EUR · rental #1"},
+		{TypePaymentReceived, `{"rental_id":1,"amount":15,"payment_method":"cash","status":"failed"}`, "rental", "error", "rental/1", "payment/event/", "Payment failed: 15 · rental #1"},
+		{TypeMaintenanceRequired, `{"equipment_name":"Crane","issue":"Oil","priority":"critical"}`, "equipment", "error", "equipment/Crane", "maintenance/case/Crane/Oil", "Maintenance required: Crane — Oil"},
+		{TypeRentalOverdue, `{"rental_id":1,"days_overdue":1,"customer":"Ann"}`, "rental", "error", "rental/1", "overdue/1/late_return", "Rental #1 is 1 day overdue · Ann"},
+		{TypeEquipmentLocationUpdated, `{"equipment_id":3,"location_name":"Yard","movement":"left_site"}`, "equipment", "info", "equipment/3", "location/3", "Equipment #3 left Yard"},
+		{TypeEquipmentLocationUpdated, `{"equipment_id":3,"location_name":"Yard"}`, "equipment", "info", "equipment/3", "location/3", ""},
+		{TypeTimesheetUpdated, `{"employee_id":3,"status":"rejected","period":"2026-W48"}`, "employee", "warning", "employee/3", "timesheet/of/3/2026-W48", "Timesheet rejected: employee #3, 2026-W48"},
+		{TypePayrollProcessed, `{"period":"2026-11","employee_count":3,"processed_count":2,"status":"processing"}`, "employee", "success", "payroll/2026-11", "payroll/2026-11", "Payroll 2026-11 processing: 2/3"},
+		{TypePayrollProcessed, `{"period":"2026-11","employee_id":3,"amount":2000}`, "employee", "success", "payroll/2026-11", "payslip/2026-11/3", "Your payslip for 2026-11 is ready"},
+		{TypeLeaveRequestUpdated, `{"leave_request_id":8,"employee_id":3,"status":"approved","start_date":"2026-12-01","end_date":"2026-12-02"}`, "employee", "info", "leave/8", "leave/8", "Leave approved: employee #3, 2026-12-01–2026-12-02"},
+		{TypeSystemNotification, `{"message":"M","title":"T","level":"error"}`, "system", "error", "system/general", "", "T: M"},
+		{TypeSyncProgress, `{"progress":45,"entity":"all"}`, "system", "info", "sync/all", "sync/all", "Syncing all: 45%"},
+		{TypeSyncProgress, `{"progress":45,"sync_id":"s1","status":"failed","error":"timeout"}`, "customer", "error", "sync/s1", "sync/s1", "Sync failed: timeout"},
+	} {
+		e := event(c.typ, c.data)
+		text, _ := ToastText(e, true)
+		if e.Module() != c.module || e.Severity != c.severity || e.Subject != c.subject || e.Entity() != c.entity || text != c.text {
+			t.Errorf("%s: got %s %s %s %s %q", c.data, e.Module(), e.Severity, e.Subject, e.Entity(), text)
+		}
+	}
+}
+
+func TestStamp(t *testing.T) {
+	now := time.Date(2026, 11, 23, 1, 2, 3, 4567890, time.UTC)
+	e := Example(TypeSyncProgress).Stamp("fresh", now)
+	if e.ID != "fresh" || e.Time.Nanosecond() != 4000000 {
+		t.Errorf("%+v", e)
+	}
+	if again := e.Stamp("other", now.Add(time.Hour)); again.ID != "fresh" || !again.Time.Equal(e.Time) {
+		t.Error("stamped twice")
+	}
+}
+
+// FuzzParse holds that whatever is accepted is canonical: it contains no
+// control character and is accepted again, unchanged, in strict mode too
+// where nothing is missing.
+func FuzzParse(f *testing.F) {
+	for _, typ := range Types {
+		f.Add(wrap(typ, string(Example(typ).Data.AppendJSON(nil))))
+	}
+	f.Add([]byte(`{"type":"sync_progress","id":"\r\n\u0000","data":{"progress":1e1,"error":"\u2028 "}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		e, _, err := Parse(raw, false)
+		if err != nil {
+			return
+		}
+		out := e.Stamp("id", time.Unix(0, 0)).AppendJSON(nil)
+		if i := bytes.IndexFunc(out, func(r rune) bool { return r < 0x20 }); i >= 0 {
+			t.Fatalf("control character at %d of %q", i, out)
+		}
+		again, _, err := Parse(out, false)
+		if err != nil {
+			t.Fatalf("%s\nis refused: %v", out, err)
+		}
+		if second := again.AppendJSON(nil); !bytes.Equal(out, second) {
+			t.Fatalf("not canonical:\n%s\n%s", out, second)
+		}
+	})
+}

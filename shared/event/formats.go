@@ -1,0 +1,103 @@
+package event
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A format is a named rule for a string.
+type format struct {
+	valid    func(string) bool
+	expected string
+}
+
+var formats = map[string]format{
+	"date":     {isDate, "a date as YYYY-MM-DD"},
+	"month":    {isMonth, "a month as YYYY-MM"},
+	"week":     {isWeek, "a week as YYYY-Www (ISO 8601), such as 2026-W48"},
+	"phone":    {isPhone, "a telephone number by E.164, such as +4930123456"},
+	"currency": {isCurrency, "a currency by ISO 4217, such as EUR"},
+	"path":     {isPath, "a path on the same site, such as /rentals/123"},
+	"nocard":   {isNoCard, "an invoice number, never the number of a card"},
+}
+
+func isPhone(s string) bool {
+	digits, plus := strings.CutPrefix(s, "+")
+	return plus && len(digits) >= 2 && len(digits) <= 15 && digits[0] != '0' && strings.Trim(digits, "0123456789") == ""
+}
+
+func isDate(s string) bool {
+	_, err := time.Parse(time.DateOnly, s)
+	return err == nil
+}
+
+func isMonth(s string) bool {
+	_, err := time.Parse("2006-01", s)
+	return err == nil
+}
+
+// isWeek accepts the weeks that the year really has.
+func isWeek(s string) bool {
+	var year, week int
+	if n, err := fmt.Sscanf(s, "%4d-W%2d", &year, &week); n != 2 || err != nil || s != fmt.Sprintf("%04d-W%02d", year, week) {
+		return false
+	}
+	// 28 December is always in the last week of its ISO year.
+	_, last := time.Date(year, time.December, 28, 0, 0, 0, 0, time.UTC).ISOWeek()
+	return week >= 1 && week <= last
+}
+
+// isPath refuses whatever a browser would resolve to another site: a scheme,
+// //host, /\host, and control characters that it strips.
+func isPath(s string) bool {
+	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.Contains(s, `\`) {
+		return false
+	}
+	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) < 0
+}
+
+// isNoCard refuses 13 to 19 digits with a valid check digit (Luhn, ISO/IEC
+// 7812), with or without blanks and hyphens.
+func isNoCard(s string) bool {
+	digits := strings.NewReplacer(" ", "", "-", "").Replace(s)
+	if len(digits) < 13 || len(digits) > 19 || strings.Trim(digits, "0123456789") != "" {
+		return true
+	}
+	sum := 0
+	for i := range digits {
+		d := int(digits[len(digits)-1-i] - '0')
+		if i%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 != 0
+}
+
+// parseTime reads RFC 3339 with any offset and returns UTC. Years that JSON
+// cannot write are refused.
+func parseTime(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}, fmt.Errorf("event: year %d", t.Year())
+	}
+	return t, nil
+}
+
+func isCurrency(s string) bool {
+	return len(s) == 3 && strings.Contains(currencies, " "+s+" ")
+}
+
+// currencies are the active codes of ISO 4217 for money in circulation.
+const currencies = " AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD " +
+	"CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD " +
+	"HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD " +
+	"MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG " +
+	"QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD " +
+	"TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG "

@@ -1,0 +1,46 @@
+package event
+
+import "time"
+
+// A Ref names a case of the publisher's system: a JSON integer or string.
+type Ref string
+
+// RentalStatusUpdatedData is the payload of rental_status_updated.
+type RentalStatusUpdatedData struct {
+	RentalID        int64   `json:"rental_id" class:"O" rule:"required"`
+	Status          string  `json:"status" class:"O" rule:"required" enum:"pending,reserved,pending_delivery,active,off_rent,pending_return,returned,completed,cancelled"`
+	PreviousStatus  string  `json:"previous_status,omitempty" class:"O" enum:"pending,reserved,pending_delivery,active,off_rent,pending_return,returned,completed,cancelled"`
+	RentalNumber    string  `json:"rental_number,omitempty" class:"O" rule:"len=32"`
+	Customer        string  `json:"customer,omitempty" class:"C" rule:"len=120"`
+	EquipmentIDs    []int64 `json:"equipment_ids,omitempty" class:"O" rule:"items=100"`
+	ExpectedEndDate string  `json:"expected_end_date,omitempty" class:"O" rule:"format=date"`
+	TotalAmount     *Money  `json:"total_amount,omitempty" class:"F" rule:"min=0"`
+	Currency        string  `json:"currency,omitempty" class:"F" rule:"format=currency"`
+	Notes           string  `json:"notes,omitempty" class:"C" rule:"len=500"`
+}
+
+// PaymentReceivedData is the payload of payment_received.
+type PaymentReceivedData struct {
+	PaymentID     Ref       `json:"payment_id,omitempty" class:"F"`
+	RentalID      int64     `json:"rental_id" class:"O" rule:"required"`
+	Amount        Money     `json:"amount" class:"F" rule:"required over=0"`
+	Currency      string    `json:"currency,omitempty" class:"F" rule:"format=currency"`
+	PaymentMethod string    `json:"payment_method" class:"F" rule:"required" enum:"cash,credit_card,bank_transfer,cheque,online,other"`
+	Status        string    `json:"status,omitempty" class:"O" enum:"completed,pending,failed,refunded" default:"completed"`
+	InvoiceNumber string    `json:"invoice_number,omitempty" class:"F" rule:"len=40 format=nocard"`
+	BalanceDue    *Money    `json:"balance_due,omitempty" class:"F" rule:"min=0"`
+	ReceivedAt    time.Time `json:"received_at,omitzero" class:"F"`
+}
+
+// RentalOverdueData is the payload of rental_overdue.
+type RentalOverdueData struct {
+	RentalID          int64   `json:"rental_id" class:"O" rule:"required"`
+	DaysOverdue       int64   `json:"days_overdue" class:"O" rule:"required min=0"`
+	Reason            string  `json:"reason,omitempty" class:"O" enum:"late_return,late_payment" default:"late_return"`
+	ExpectedEndDate   string  `json:"expected_end_date,omitempty" class:"O" rule:"format=date"`
+	Customer          string  `json:"customer,omitempty" class:"C" rule:"len=120"`
+	CustomerPhone     string  `json:"customer_phone,omitempty" class:"C" rule:"format=phone"`
+	EquipmentIDs      []int64 `json:"equipment_ids,omitempty" class:"O" rule:"items=100"`
+	AmountOutstanding *Money  `json:"amount_outstanding,omitempty" class:"F" rule:"min=0"`
+	Currency          string  `json:"currency,omitempty" class:"F" rule:"format=currency"`
+}

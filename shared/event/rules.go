@@ -1,0 +1,51 @@
+package event
+
+// checkRules holds the rules of a type that span several fields. The fields
+// are valid one by one already.
+func checkRules(t Type, o Object, p *Problem) {
+	switch t {
+	case TypeEquipmentLocationUpdated:
+		if o.Has("latitude") != o.Has("longitude") {
+			missing := "latitude"
+			if o.Has(missing) {
+				missing = "longitude"
+			}
+			p.add("/data/"+missing, "required", "latitude and longitude together")
+		} else if !o.Has("latitude") && o.Text("location_name") == "" {
+			p.add("/data/location_name", "required", "latitude and longitude, or a location_name")
+		}
+	case TypeTimesheetUpdated:
+		checkTimesheet(o, p)
+	case TypePayrollProcessed:
+		if o.Has("employee_id") != o.Has("amount") {
+			missing := "amount"
+			if o.Has(missing) {
+				missing = "employee_id"
+			}
+			p.add("/data/"+missing, "required", "employee_id and amount together (a payslip), or neither (a run)")
+		}
+	case TypeLeaveRequestUpdated:
+		if o.Text("end_date") < o.Text("start_date") {
+			p.add("/data/end_date", "rule", "an end_date on or after start_date")
+		}
+	case TypeSyncProgress:
+		if o.Has("current") && o.Has("total") && o.Int("current") > o.Int("total") {
+			p.add("/data/current", "rule", "current at most total")
+		}
+	}
+}
+
+func checkTimesheet(o Object, p *Problem) {
+	if o.Has("date") == o.Has("period") {
+		p.add("/data/date", "required", "one of date and period")
+		return
+	}
+	if !o.Has("date") {
+		return
+	}
+	for _, name := range []string{"hours_worked", "overtime_hours"} {
+		if n := o.number(name); n > 24 {
+			p.add("/data/"+name, "limit", "at most 24 hours a day")
+		}
+	}
+}

@@ -1,0 +1,3 @@
+module github.com/snd-rental/yardline/shared
+
+go 1.26
