@@ -47,7 +47,7 @@ func TestTable(t *testing.T) {
 		event.TypeEquipmentLocationUpdated: {Dispatcher: "", Yard: "latitude longitude accuracy_m speed_kmh heading_deg", HR: "no", Manager: "",
 			Admin: "latitude longitude accuracy_m speed_kmh heading_deg"},
 		event.TypeTimesheetUpdated:    {Dispatcher: "no", Yard: "no", HR: "", Manager: "", Admin: "no"},
-		event.TypePayrollProcessed:    {Dispatcher: "no", Yard: "no", HR: "", Manager: "total_net currency", Admin: "no"},
+		event.TypePayrollProcessed:    {Dispatcher: "no", Yard: "no", HR: "", Manager: "currency total_net", Admin: "no"},
 		event.TypeLeaveRequestUpdated: {Dispatcher: "days leave_type reason ACTOR", Yard: "no", HR: "", Manager: "leave_type reason", Admin: "no"},
 		event.TypeSystemNotification:  {Dispatcher: "", Yard: "", HR: "", Manager: "", Admin: ""},
 		event.TypeSyncProgress:        {Dispatcher: "no", Yard: "no", HR: "no", Manager: "no", Admin: ""},
