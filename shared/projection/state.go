@@ -1,0 +1,238 @@
+package projection
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// KeepClosed is how long a closed entity stays in the state.
+const KeepClosed = 7 * 24 * time.Hour
+
+// An Entity is the last state of one thing. Entities are never changed once
+// they are in a State; the fold replaces them.
+type Entity struct {
+	Key    string       `json:"key"`
+	Type   event.Type   `json:"type"`
+	Fields event.Object `json:"fields"` // the latest value of each field
+	Seq    uint64       `json:"seq"`    // of the last event folded in
+	Time   time.Time    `json:"time"`   // of that event
+	Closed time.Time    `json:"closed,omitzero"`
+
+	// Of a payment: what it brought in when it was completed, and what was
+	// paid back. A refund lowers the income of its own day, not of the day on
+	// which the payment came in.
+	Earned   *Booking `json:"earned,omitempty"`
+	Refunded *Booking `json:"refunded,omitempty"`
+}
+
+// A Booking is an amount on a day.
+type Booking struct {
+	Amount   event.Money `json:"amount"`
+	Currency string      `json:"currency,omitempty"`
+	At       time.Time   `json:"at"`
+}
+
+// A State is the last state of every entity, true at Cursor. It is not safe
+// for concurrent use; Entities returns values that are.
+type State struct {
+	Cursor   wire.Cursor
+	entities map[string]*Entity
+}
+
+// New is the empty state before the first event of a log.
+func New(epoch string) *State { return From(wire.Cursor{Epoch: epoch}, nil) }
+
+// From is a state that starts from a snapshot's entities.
+func From(at wire.Cursor, entities []*Entity) *State {
+	s := &State{at, make(map[string]*Entity, len(entities))}
+	for _, e := range entities {
+		s.entities[e.Key] = e
+	}
+	return s
+}
+
+// Get returns one entity, nil where there is none.
+func (s *State) Get(key string) *Entity { return s.entities[key] }
+
+// Entities returns all entities in no order.
+func (s *State) Entities() []*Entity { return slices.Collect(maps.Values(s.entities)) }
+
+// Apply folds in one event. Events come in the order of the log; one at or
+// before the state's cursor is passed over, so that folding again is harmless.
+func (s *State) Apply(e event.Event, at wire.Cursor) {
+	if at.Seq <= s.Cursor.Seq {
+		return
+	}
+	s.Cursor = at
+	e.Cursor = at.String() // what identifies a payment without an id
+	key := event.EntityKey(e)
+	if key == "" {
+		return
+	}
+	before := s.entities[key]
+	if before != nil && !before.Closed.IsZero() && e.Time.Sub(before.Closed) > KeepClosed {
+		before = nil
+	}
+	after := fold(before, e, key, at.Seq)
+	if after == nil {
+		return
+	}
+	s.entities[key] = after
+	if e.Type == event.TypeRentalStatusUpdated && endsOverdue(e.Data.Text("status")) {
+		s.closeOverdue(e)
+	}
+}
+
+// fold is the entity after e, nil where e leaves it as it was.
+func fold(before *Entity, e event.Event, key string, seq uint64) *Entity {
+	data := e.Data
+	if e.Type == event.TypeEquipmentLocationUpdated {
+		if !data.Has("recorded_at") {
+			data = data.With("recorded_at", timeJSON(e.Time))
+		}
+		if before != nil && timeOf(data, "recorded_at").Before(timeOf(before.Fields, "recorded_at")) {
+			return nil // an old fix that came late belongs to the history alone
+		}
+	}
+	after := &Entity{Key: key, Type: e.Type, Fields: data, Seq: seq, Time: e.Time}
+	if before != nil {
+		after.Fields = before.Fields
+		for _, f := range data {
+			after.Fields = after.Fields.With(f.Name, f.Raw)
+		}
+		after.Earned, after.Refunded = before.Earned, before.Refunded
+	}
+	if e.Type == event.TypePaymentReceived {
+		book(after, e)
+	}
+	after.Closed = closedAt(after)
+	return after
+}
+
+// book notes the income or refund that the event of a payment stands for, on
+// the day that the event names, else on its own.
+func book(p *Entity, e event.Event) {
+	amount, _ := p.Fields.Money("amount")
+	b := &Booking{amount, p.Fields.Text("currency"), e.Time}
+	if e.Data.Has("received_at") {
+		b.At = timeOf(e.Data, "received_at")
+	}
+	switch event.ValueOrDefault(p.Type, p.Fields, "status") {
+	case "completed":
+		p.Earned, p.Refunded = b, nil
+	case "refunded":
+		p.Refunded = b
+	default:
+		p.Earned, p.Refunded = nil, nil
+	}
+}
+
+func endsOverdue(status string) bool {
+	return status == "returned" || status == "completed" || status == "cancelled"
+}
+
+func (s *State) closeOverdue(e event.Event) {
+	reasons, _ := event.Spec(event.TypeRentalOverdue, "reason")
+	for _, reason := range reasons.Enum {
+		key := event.OverdueKey(e.Data.Text("rental_id"), reason)
+		if o := s.entities[key]; o != nil && o.Closed.IsZero() {
+			closed := *o
+			closed.Closed = e.Time
+			s.entities[key] = &closed
+		}
+	}
+}
+
+// closedAt is when nothing more is expected of an entity, zero where
+// something is. An overdue rental is closed by the rental itself.
+func closedAt(e *Entity) time.Time {
+	status := event.ValueOrDefault(e.Type, e.Fields, "status")
+	closes := map[event.Type]string{
+		event.TypeRentalStatusUpdated: "completed cancelled",
+		event.TypePaymentReceived:     "completed failed refunded",
+		event.TypeMaintenanceRequired: "resolved",
+		event.TypeTimesheetUpdated:    "paid rejected",
+		event.TypePayrollProcessed:    "completed failed reversed",
+		event.TypeLeaveRequestUpdated: "rejected cancelled",
+		event.TypeSyncProgress:        "completed failed cancelled",
+	}[e.Type]
+	if slices.Contains(strings.Fields(closes), status) {
+		return e.Time
+	}
+	if e.Type == event.TypeLeaveRequestUpdated && status == "approved" {
+		if end, err := time.Parse(time.DateOnly, e.Fields.Text("end_date")); err == nil {
+			return end.AddDate(0, 0, 1)
+		}
+	}
+	return time.Time{}
+}
+
+// late is how late after its own time an event may reach the log and still be
+// folded into what Prune would have forgotten.
+const late = 24 * time.Hour
+
+// Prune forgets the entities that were closed for longer than KeepClosed and
+// a day. It changes no figure; an event that comes later starts such an
+// entity afresh, as Apply does by itself.
+func (s *State) Prune(now time.Time) {
+	maps.DeleteFunc(s.entities, func(_ string, e *Entity) bool {
+		return !e.Closed.IsZero() && now.Sub(e.Closed) > KeepClosed+late
+	})
+}
+
+// View is an entity as the grant may see it, nil where it may not.
+func (e *Entity) View(g access.Grant) *Entity {
+	as := event.Event{Type: e.Type, Data: e.Fields}
+	seen, ok := access.View(g, as)
+	if !ok || event.EntityKey(seen) == "" {
+		return nil
+	}
+	out := *e
+	out.Fields = seen.Data
+	return &out
+}
+
+// checkpointVersion changes when the fold does: a checkpoint of another
+// version is folded anew from the log.
+const checkpointVersion = 1
+
+type checkpoint struct {
+	Version  int         `json:"version"`
+	Cursor   wire.Cursor `json:"cursor"`
+	Entities []*Entity   `json:"entities"`
+}
+
+// MarshalJSON writes the state as a checkpoint.
+func (s *State) MarshalJSON() ([]byte, error) {
+	return json.Marshal(checkpoint{checkpointVersion, s.Cursor, s.Entities()})
+}
+
+// UnmarshalJSON reads a checkpoint. One of another version is an error.
+func (s *State) UnmarshalJSON(b []byte) error {
+	var c checkpoint
+	if err := json.Unmarshal(b, &c); err != nil {
+		return fmt.Errorf("projection: checkpoint: %w", err)
+	}
+	if c.Version != checkpointVersion {
+		return fmt.Errorf("projection: checkpoint of version %d, want %d", c.Version, checkpointVersion)
+	}
+	*s = *From(c.Cursor, c.Entities)
+	return nil
+}
+
+func timeOf(o event.Object, name string) time.Time {
+	t, _ := time.Parse(time.RFC3339Nano, o.Text(name))
+	return t
+}
+
+func timeJSON(t time.Time) json.RawMessage {
+	return json.RawMessage(`"` + t.UTC().Format(time.RFC3339Nano) + `"`)
+}
