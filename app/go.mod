@@ -1,3 +1,3 @@
 module github.com/snd-rental/yardline/app
 
-go 1.26
+go 1.26.0

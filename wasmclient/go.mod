@@ -1,3 +1,3 @@
 module github.com/snd-rental/yardline/wasmclient
 
-go 1.26
+go 1.26.0

@@ -124,7 +124,7 @@ func AppendSSE(b []byte, f Frame) []byte {
 		b = append(b, "retry: "...)
 		b = strconv.AppendInt(b, f.Retry.Milliseconds(), 10)
 		b = append(b, '\n')
-		return appendControl(b, f.Start, nameHello, helloJSON{f.Start.Epoch, f.Head, f.Oldest,
+		return appendControl(b, f.Start, nameHello, helloJSON{f.Head.Epoch, f.Head, f.Oldest,
 			f.Heartbeat.Milliseconds(), f.Retry.Milliseconds(), f.Connection, f.Grant})
 	case *Gap:
 		return appendControl(b, f.To, nameGap, gapJSON{f.From, f.To})

@@ -1,0 +1,140 @@
+// Package eventlog is the contract of the durable log: what the rest of the
+// broker may rely on, whatever keeps the events. Package logtest holds the
+// contract as a test suite, which every implementation passes.
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// Errors of a Log. Everything else that a method returns wraps Unavailable or
+// is an error of the context.
+var (
+	// ErrConflict: the entry's key is stored with another digest.
+	ErrConflict = errors.New("eventlog: the id is taken by another event")
+	// ErrGone: records after the given place are no longer kept.
+	ErrGone = errors.New("eventlog: no longer kept")
+	// ErrNotFound: no value under that key.
+	ErrNotFound = errors.New("eventlog: not found")
+	// ErrUnavailable: the log cannot do it now; whether it was done is
+	// unknown, and doing it again with the same key is safe.
+	ErrUnavailable = errors.New("eventlog: not available")
+)
+
+// An Entry is an event on its way into the log.
+type Entry struct {
+	Type    event.Type
+	Subject string // such as rental/123
+	Key     string // what identifies the entry for deduplication; opaque, at most 128 bytes
+	Digest  string // of the content: the same key with another digest is a conflict
+	Body    []byte // opaque; must not be changed afterwards
+}
+
+// A Record is an event in the log.
+type Record struct {
+	Seq     uint64 // 1, 2, 3 … without holes
+	Type    event.Type
+	Subject string
+	Stored  time.Time
+	Body    []byte // must not be changed
+}
+
+// An Ack says where an entry is stored.
+type Ack struct {
+	Seq       uint64
+	Duplicate bool // it was stored before, under the same key
+}
+
+// Bounds are the oldest and the newest record that are kept. In an empty log
+// First is Last+1; Last never goes back.
+type Bounds struct {
+	First, Last uint64
+}
+
+// A Selection narrows a read: any of the types, and any of the subjects.
+// Empty parts select everything. A subject may be rental/* .
+type Selection struct {
+	Types    []event.Type
+	Subjects []string
+}
+
+// A Page is part of a log: every selected record after the asked place up to
+// and including Through.
+type Page struct {
+	Records []Record
+	Through uint64
+}
+
+// A Log is a durable sequence of events with a small store beside it. All
+// methods may be called concurrently.
+type Log interface {
+	// Epoch names this log for its whole life. Another log, also an emptied
+	// or restored one, has another name.
+	Epoch() string
+
+	// Append stores an entry and returns when it will survive a crash. The
+	// same key within the deduplication window is stored once.
+	Append(ctx context.Context, e Entry) (Ack, error)
+
+	// Read returns at most limit selected records after a place, oldest
+	// first. It never waits for new ones. ErrGone where the place is before
+	// the oldest kept record.
+	Read(ctx context.Context, after uint64, limit int, s Selection) (Page, error)
+
+	// Tail calls take for every record after a place, in order and one at a
+	// time, until ctx ends, and then returns nil. ErrGone where records after
+	// the place are missing.
+	Tail(ctx context.Context, after uint64, take func(Record)) error
+
+	// Bounds returns what is kept.
+	Bounds(ctx context.Context) (Bounds, error)
+
+	// Purge forgets the records up to and including through. A place beyond
+	// the newest record forgets all and no more.
+	Purge(ctx context.Context, through uint64) error
+
+	Store
+
+	// Close stops the log; calls under way may fail.
+	Close() error
+}
+
+// A Store keeps small values with the log: checkpoints, sessions. Keys are
+// made of letters, digits and ._-=
+type Store interface {
+	// Put stores a value, durably, in place of an earlier one. With a ttl it
+	// is forgotten after it; 0 keeps it.
+	Put(ctx context.Context, key string, value []byte, ttl time.Duration) error
+	// Get returns a value, or ErrNotFound.
+	Get(ctx context.Context, key string) ([]byte, error)
+	// Delete forgets a value; none is no error.
+	Delete(ctx context.Context, key string) error
+}
+
+// SeqBefore returns the sequence of the newest record that was stored before
+// a time, or the one before the oldest kept where there is none. It reads a
+// few records only.
+func SeqBefore(ctx context.Context, log Log, at time.Time) (uint64, error) {
+	b, err := log.Bounds(ctx)
+	if err != nil {
+		return 0, err
+	}
+	low, high := b.First, b.Last+1 // the answer is the one before low when they meet
+	for low < high {
+		middle := low + (high-low)/2
+		page, err := log.Read(ctx, middle-1, 1, Selection{})
+		if err != nil {
+			return 0, err
+		}
+		if len(page.Records) == 1 && page.Records[0].Stored.Before(at) {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low - 1, nil
+}

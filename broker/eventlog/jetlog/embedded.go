@@ -1,0 +1,131 @@
+package jetlog
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// embedded is a NATS server in this process that listens nowhere.
+type embedded struct {
+	*server.Server
+	lock *os.File
+}
+
+func startEmbedded(dir string) (*embedded, error) {
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	e := &embedded{lock: lock}
+	e.Server, err = server.NewServer(&server.Options{
+		ServerName: "yardline", DontListen: true, JetStream: true, StoreDir: dir,
+		SyncAlways: true, // the default loses acknowledged events on a power cut
+		NoSigs:     true, NoLog: true, DisableJetStreamBanner: true,
+		MaxPayload:         8 << 20,  // of the checkpoint; events are small
+		JetStreamMaxMemory: 64 << 20, // consumers live in memory
+		JetStreamMaxStore:  1 << 50,  // a ceiling: nothing is allocated
+	})
+	if err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("jetlog: %w", err)
+	}
+	// Start reports a failure to the log alone, and says it is enabled.
+	var fatal fatalLog
+	e.SetLoggerV2(&fatal, false, false, false)
+	e.Start()
+	if err := fatal.err(); err != nil {
+		_ = e.stop() // the first error says more
+		return nil, err
+	}
+	if !e.ReadyForConnections(10 * time.Second) {
+		_ = e.stop()
+		return nil, errors.New("jetlog: the embedded server did not start within 10 s")
+	}
+	return e, nil
+}
+
+// lockDir keeps a second process away: two servers on one directory both
+// acknowledge, and one of them loses what it did. The lock goes with the
+// process; its file stays.
+func lockDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("cannot use the data directory %s: %w", dir, err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_CREATE|os.O_RDWR, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the data directory %s: %w", dir, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("cannot use the data directory %s: another broker is using it", dir)
+		}
+		return nil, fmt.Errorf("cannot lock the data directory %s: %w", dir, err)
+	}
+	return f, nil
+}
+
+// healthy tells whether everything that was stored could be recovered; an
+// external server cannot be asked and counts as healthy.
+func (e *embedded) healthy() error {
+	if e == nil {
+		return nil
+	}
+	if h := e.Healthz(nil); h.StatusCode != 200 {
+		return errors.New(h.Error)
+	}
+	return nil
+}
+
+func (e *embedded) stop() error {
+	if e == nil {
+		return nil
+	}
+	e.Shutdown()
+	e.WaitForShutdown()
+	return e.lock.Close()
+}
+
+// fatalLog keeps the first fatal message of the server. The methods may be
+// called from any goroutine.
+type fatalLog struct {
+	mu    sync.Mutex
+	first error
+}
+
+func (l *fatalLog) err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.first
+}
+
+// Fatalf implements server.Logger.
+func (l *fatalLog) Fatalf(format string, v ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.first == nil {
+		l.first = fmt.Errorf("jetlog: "+format, v...)
+	}
+}
+
+// Noticef implements server.Logger.
+func (*fatalLog) Noticef(string, ...any) {}
+
+// Warnf implements server.Logger.
+func (*fatalLog) Warnf(string, ...any) {}
+
+// Errorf implements server.Logger.
+func (*fatalLog) Errorf(string, ...any) {}
+
+// Debugf implements server.Logger.
+func (*fatalLog) Debugf(string, ...any) {}
+
+// Tracef implements server.Logger.
+func (*fatalLog) Tracef(string, ...any) {}

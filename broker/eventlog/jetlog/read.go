@@ -1,0 +1,180 @@
+package jetlog
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+)
+
+// maxFilters is how many filtered requests one read may take; beyond it one
+// unfiltered read is cheaper.
+const maxFilters = 8
+
+// maxPageBytes bounds what the server sends for one request, well under the
+// limit of a pending subscription.
+const maxPageBytes = 4 << 20
+
+// Read implements eventlog.Log by batched direct gets, one for each NATS
+// subject that the selection comes to.
+func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Selection) (eventlog.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	before, err := l.Bounds(ctx)
+	if err != nil {
+		return eventlog.Page{}, err
+	}
+	if after+1 < before.First {
+		return eventlog.Page{}, eventlog.ErrGone
+	}
+	page := eventlog.Page{Through: max(after, before.Last)}
+	if page.Through == after {
+		return page, nil
+	}
+	filters := natsFilters(s)
+	sieve := len(filters) > maxFilters
+	if sieve {
+		filters = []string{""}
+	}
+	for _, f := range filters {
+		records, pending, err := l.directGet(ctx, f, after, limit)
+		if err != nil {
+			return eventlog.Page{}, err
+		}
+		// What another request returns beyond the last of an unfinished one
+		// would leave a hole, and so would a record newer than the bounds.
+		if pending > 0 && len(records) > 0 {
+			page.Through = min(page.Through, records[len(records)-1].Seq)
+		}
+		page.Records = append(page.Records, records...)
+	}
+	page.Records = slices.DeleteFunc(page.Records, func(r eventlog.Record) bool {
+		return r.Seq > page.Through || sieve && !selects(s, r)
+	})
+	slices.SortFunc(page.Records, func(a, b eventlog.Record) int { return cmp.Compare(a.Seq, b.Seq) })
+	page.Records = slices.CompactFunc(page.Records, func(a, b eventlog.Record) bool { return a.Seq == b.Seq })
+	if len(page.Records) > limit {
+		page.Records = page.Records[:limit]
+		page.Through = page.Records[limit-1].Seq
+	}
+	// The oldest records may have been purged while they were read.
+	if now, err := l.Bounds(ctx); err != nil {
+		return eventlog.Page{}, err
+	} else if after+1 < now.First {
+		return eventlog.Page{}, eventlog.ErrGone
+	}
+	return page, nil
+}
+
+// natsFilters is the selection as NATS subjects; "" is everything.
+func natsFilters(s eventlog.Selection) []string {
+	types, subjects := []string{"*"}, []string{">"}
+	if len(s.Types) > 0 {
+		types = nil
+		for _, t := range s.Types {
+			types = append(types, string(t))
+		}
+	}
+	if len(s.Subjects) > 0 {
+		subjects = nil
+		for _, subject := range s.Subjects {
+			kind, id, _ := strings.Cut(subject, "/")
+			if id == "*" {
+				subjects = append(subjects, token(kind)+".*")
+			} else {
+				subjects = append(subjects, token(kind)+"."+token(id))
+			}
+		}
+	}
+	if len(s.Types) == 0 && len(s.Subjects) == 0 {
+		return []string{""}
+	}
+	var all []string
+	for _, t := range types {
+		for _, subject := range subjects {
+			all = append(all, "ev."+t+"."+subject)
+		}
+	}
+	return all
+}
+
+func selects(s eventlog.Selection, r eventlog.Record) bool {
+	own := subject(r.Type, r.Subject)
+	return slices.ContainsFunc(natsFilters(s), func(f string) bool { return natsMatch(f, own) })
+}
+
+// natsMatch matches the few forms that natsFilters makes.
+func natsMatch(filter, subject string) bool {
+	f, s := strings.Split(filter, "."), strings.Split(subject, ".")
+	for i, part := range f {
+		if part == ">" {
+			return true
+		}
+		if i >= len(s) || part != "*" && part != s[i] {
+			return false
+		}
+	}
+	return len(f) == len(s)
+}
+
+// directGet asks for at most limit messages after a sequence. pending is how
+// many more match. The protocol is NATS's ADR-31: messages, then an empty one
+// with status 204; 404 alone where nothing matches.
+func (l *Log) directGet(ctx context.Context, filter string, after uint64, limit int) (records []eventlog.Record, pending uint64, err error) {
+	request, _ := json.Marshal(map[string]any{ // plain values always marshal
+		"seq": after + 1, "batch": limit, "max_bytes": maxPageBytes, "next_by_subj": filter})
+	inbox := l.conn.NewInbox()
+	sub, err := l.conn.SubscribeSync(inbox)
+	if err != nil {
+		return nil, 0, unavailable(err)
+	}
+	defer func() { _ = sub.Unsubscribe() }() // fails only with the connection
+	if err := l.conn.PublishRequest("$JS.API.DIRECT.GET."+streamName, inbox, request); err != nil {
+		return nil, 0, unavailable(err)
+	}
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, 0, unavailable(err)
+		}
+		if m.Header.Get("Nats-Sequence") != "" {
+			r, err := directRecord(m)
+			if err != nil {
+				return nil, 0, err
+			}
+			records = append(records, r)
+			continue
+		}
+		switch status := m.Header.Get("Status"); status {
+		case "204":
+			pending, err := strconv.ParseUint(m.Header.Get("Nats-Num-Pending"), 10, 64)
+			return records, pending, err
+		case "404":
+			return nil, 0, nil
+		default:
+			return nil, 0, unavailable(errors.New("direct get: " + status + " " + m.Header.Get("Description")))
+		}
+	}
+}
+
+func directRecord(m *nats.Msg) (eventlog.Record, error) {
+	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	if err != nil {
+		return eventlog.Record{}, fmt.Errorf("jetlog: sequence: %w", err)
+	}
+	stored, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+	if err != nil {
+		return eventlog.Record{}, fmt.Errorf("jetlog: time: %w", err)
+	}
+	typ, subject, err := parseSubject(m.Header.Get("Nats-Subject"))
+	return eventlog.Record{Seq: seq, Type: typ, Subject: subject, Stored: stored, Body: m.Data}, err
+}

@@ -1,0 +1,190 @@
+// Package memlog keeps the log in memory: for tests, and wherever losing it
+// with the process is meant.
+package memlog
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/shared/filter"
+)
+
+// Log is an eventlog.Log in memory.
+type Log struct {
+	epoch  string
+	window time.Duration
+
+	mu      sync.Mutex // guards all below
+	records []eventlog.Record
+	purged  uint64 // records[0] has the sequence after it
+	keys    map[string]stored
+	values  map[string]value
+	grown   chan struct{} // closed when a record comes
+	closed  bool
+}
+
+type stored struct {
+	seq    uint64
+	digest string
+	at     time.Time
+}
+
+type value struct {
+	bytes   []byte
+	expires time.Time // zero: never
+}
+
+var _ eventlog.Log = (*Log)(nil)
+
+// New returns an empty log that deduplicates within the window.
+func New(epoch string, window time.Duration) *Log {
+	return &Log{epoch: epoch, window: window, keys: map[string]stored{}, values: map[string]value{}, grown: make(chan struct{})}
+}
+
+// Epoch implements eventlog.Log.
+func (l *Log) Epoch() string { return l.epoch }
+
+// Append implements eventlog.Log.
+func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
+	if err := ctx.Err(); err != nil {
+		return eventlog.Ack{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return eventlog.Ack{}, fmt.Errorf("%w: closed", eventlog.ErrUnavailable)
+	}
+	now := time.Now()
+	if before, found := l.keys[e.Key]; found && now.Sub(before.at) < l.window {
+		if before.digest != e.Digest && before.seq > l.purged {
+			return eventlog.Ack{}, eventlog.ErrConflict
+		}
+		return eventlog.Ack{Seq: before.seq, Duplicate: true}, nil
+	}
+	seq := l.lastLocked() + 1
+	l.records = append(l.records, eventlog.Record{Seq: seq, Type: e.Type, Subject: e.Subject, Stored: now, Body: e.Body})
+	l.keys[e.Key] = stored{seq, e.Digest, now}
+	close(l.grown)
+	l.grown = make(chan struct{})
+	return eventlog.Ack{Seq: seq}, nil
+}
+
+// Read implements eventlog.Log.
+func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Selection) (eventlog.Page, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if after < l.purged {
+		return eventlog.Page{}, eventlog.ErrGone
+	}
+	page := eventlog.Page{Through: max(after, l.lastLocked())}
+	for _, r := range l.records[min(after-l.purged, uint64(len(l.records))):] {
+		if !selects(s, r) {
+			continue
+		}
+		if page.Records = append(page.Records, r); len(page.Records) == limit {
+			page.Through = r.Seq
+			break
+		}
+	}
+	return page, ctx.Err()
+}
+
+func selects(s eventlog.Selection, r eventlog.Record) bool {
+	if len(s.Types) > 0 && !slices.Contains(s.Types, r.Type) {
+		return false
+	}
+	matches := func(pattern string) bool { return filter.MatchSubject(pattern, r.Subject) }
+	return len(s.Subjects) == 0 || slices.ContainsFunc(s.Subjects, matches)
+}
+
+// Tail implements eventlog.Log.
+func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)) error {
+	for ctx.Err() == nil {
+		l.mu.Lock()
+		grown := l.grown
+		l.mu.Unlock()
+		page, err := l.Read(ctx, after, 256, eventlog.Selection{})
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		for _, r := range page.Records {
+			if ctx.Err() != nil {
+				return nil
+			}
+			take(r)
+			after = r.Seq
+		}
+		if len(page.Records) == 0 {
+			select {
+			case <-grown:
+			case <-ctx.Done():
+			}
+		}
+	}
+	return nil
+}
+
+// Bounds implements eventlog.Log.
+func (l *Log) Bounds(context.Context) (eventlog.Bounds, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return eventlog.Bounds{First: l.purged + 1, Last: l.lastLocked()}, nil
+}
+
+// Purge implements eventlog.Log.
+func (l *Log) Purge(_ context.Context, through uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	through = min(through, l.lastLocked())
+	if through > l.purged {
+		l.records = slices.Clone(l.records[through-l.purged:])
+		l.purged = through
+	}
+	return nil
+}
+
+// Put implements eventlog.Store.
+func (l *Log) Put(_ context.Context, key string, b []byte, ttl time.Duration) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := value{bytes: slices.Clone(b)}
+	if ttl > 0 {
+		v.expires = time.Now().Add(ttl)
+	}
+	l.values[key] = v
+	return nil
+}
+
+// Get implements eventlog.Store.
+func (l *Log) Get(_ context.Context, key string) ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v, found := l.values[key]
+	if !found || !v.expires.IsZero() && !time.Now().Before(v.expires) {
+		delete(l.values, key)
+		return nil, eventlog.ErrNotFound
+	}
+	return slices.Clone(v.bytes), nil
+}
+
+// Delete implements eventlog.Store.
+func (l *Log) Delete(_ context.Context, key string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.values, key)
+	return nil
+}
+
+// Close implements eventlog.Log. What was stored can still be read.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	return nil
+}
+
+func (l *Log) lastLocked() uint64 { return l.purged + uint64(len(l.records)) }

@@ -1,0 +1,2 @@
+// Package wasmclient is useSSE for Go.
+package wasmclient
