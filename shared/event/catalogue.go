@@ -130,7 +130,12 @@ func EntityKey(e Event) string {
 	case TypeLeaveRequestUpdated:
 		return key("leave", o.Text("leave_request_id"))
 	case TypeSyncProgress:
-		return key("sync", syncKey(o))
+		if o.Has("sync_id") {
+			return key("sync", "id", o.Text("sync_id"))
+		}
+		// Without an id, the runs of two users are two things: what one of
+		// them sees must not become the other's.
+		return key("sync", "of", syncKey(o), o.Text("started_by"))
 	}
 	return ""
 }

@@ -262,8 +262,8 @@ func TestCatalogue(t *testing.T) {
 		{TypePayrollProcessed, `{"period":"2026-11","employee_id":3,"amount":2000}`, "employee", "success", "payroll/2026-11", "payslip/2026-11/3", "Your payslip for 2026-11 is ready"},
 		{TypeLeaveRequestUpdated, `{"leave_request_id":8,"employee_id":3,"status":"approved","start_date":"2026-12-01","end_date":"2026-12-02"}`, "employee", "info", "leave/8", "leave/8", "Leave approved: employee #3, 2026-12-01–2026-12-02"},
 		{TypeSystemNotification, `{"message":"M","title":"T","level":"error"}`, "system", "error", "system/general", "", "T: M"},
-		{TypeSyncProgress, `{"progress":45,"entity":"all"}`, "system", "info", "sync/all", "sync/all", "Syncing all: 45%"},
-		{TypeSyncProgress, `{"progress":45,"sync_id":"s1","status":"failed","error":"timeout"}`, "customer", "error", "sync/s1", "sync/s1", "Sync failed: timeout"},
+		{TypeSyncProgress, `{"progress":45,"entity":"all"}`, "system", "info", "sync/all", "sync/of/all/", "Syncing all: 45%"},
+		{TypeSyncProgress, `{"progress":45,"sync_id":"s1","status":"failed","error":"timeout"}`, "customer", "error", "sync/s1", "sync/id/s1", "Sync failed: timeout"},
 	} {
 		e := event(c.typ, c.data)
 		text, _ := ToastText(e, true)

@@ -1,0 +1,138 @@
+package hub
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/shared/projection"
+)
+
+// checkpointKey is where the folded state is stored, with the log.
+const checkpointKey = "checkpoint"
+
+// load takes the stored state, or folds the whole log where none fits.
+func (h *Hub) load(ctx context.Context) error {
+	if h.head().Seq > 0 {
+		return nil // Run goes on after a failure of the log
+	}
+	bounds, err := h.c.Log.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	state, err := h.loadCheckpoint(ctx)
+	switch {
+	case errors.Is(err, eventlog.ErrUnavailable):
+		return err
+	case err != nil:
+		h.c.Logger.Warn("no usable checkpoint: the state is folded from the oldest kept event", "reason", err)
+	case state.Cursor.Epoch != h.c.Log.Epoch() || state.Cursor.Seq > bounds.Last:
+		h.c.Logger.Warn("the checkpoint is of another log: the state is folded from the oldest kept event", "cursor", state.Cursor.String())
+		state = nil
+	}
+	if state == nil {
+		state = projection.New(h.c.Log.Epoch())
+	}
+	if state.Cursor.Seq+1 < bounds.First {
+		if bounds.First > 1 {
+			h.c.Logger.Error("events are gone that no checkpoint holds: the state is incomplete", "from", state.Cursor.Seq+1, "to", bounds.First-1)
+		}
+		state.Cursor.Seq = bounds.First - 1
+	}
+	h.mu.Lock()
+	h.state = state
+	h.mu.Unlock()
+	return nil
+}
+
+func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
+	packed, err := h.c.Log.Get(ctx, checkpointKey)
+	if errors.Is(err, eventlog.ErrNotFound) {
+		return projection.New(h.c.Log.Epoch()), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	unzip, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, fmt.Errorf("hub: checkpoint: %w", err)
+	}
+	raw, err := io.ReadAll(unzip)
+	if err != nil {
+		return nil, fmt.Errorf("hub: checkpoint: %w", err)
+	}
+	var state projection.State
+	if err := json.Unmarshal(raw, &state); err != nil {
+		return nil, err
+	}
+	h.saved.Store(state.Cursor.Seq)
+	return &state, nil
+}
+
+// keep stores the state from time to time and once more at the end.
+func (h *Hub) keep(ctx context.Context) {
+	tick := time.NewTicker(h.c.Checkpoint)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			h.trySave(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			h.trySave(last)
+			return
+		}
+	}
+}
+
+func (h *Hub) trySave(ctx context.Context) {
+	if err := h.Save(ctx); err != nil {
+		// The log is not purged past the stored state, so nothing is lost.
+		h.c.Logger.Error("the checkpoint could not be stored", "error", err)
+	}
+}
+
+// Save stores the state as it is now, unless it is stored already.
+func (h *Hub) Save(ctx context.Context) error {
+	h.mu.Lock()
+	h.state.Prune(time.Now())
+	state := projection.From(h.state.Cursor, h.state.Entities())
+	h.mu.Unlock()
+	if state.Cursor.Seq == h.saved.Load() {
+		return nil
+	}
+	raw, err := json.Marshal(state)
+	if err != nil {
+		return fmt.Errorf("hub: checkpoint: %w", err)
+	}
+	var packed bytes.Buffer
+	zip := gzip.NewWriter(&packed)
+	if _, err := zip.Write(raw); err != nil {
+		return fmt.Errorf("hub: checkpoint: %w", err)
+	}
+	if err := zip.Close(); err != nil {
+		return fmt.Errorf("hub: checkpoint: %w", err)
+	}
+	if err := h.c.Log.Put(ctx, checkpointKey, packed.Bytes(), 0); err != nil {
+		return err
+	}
+	h.saved.Store(state.Cursor.Seq)
+	return nil
+}
+
+// Purge forgets the events that were stored before a time, but never one
+// that the stored state does not hold.
+func (h *Hub) Purge(ctx context.Context, before time.Time) error {
+	through, err := eventlog.SeqBefore(ctx, h.c.Log, before)
+	if err != nil {
+		return err
+	}
+	return h.c.Log.Purge(ctx, min(through, h.saved.Load()))
+}

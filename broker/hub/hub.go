@@ -1,0 +1,280 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// Config is how a Hub works. The zero value of every field but Log is good.
+type Config struct {
+	Log        eventlog.Log
+	Logger     *slog.Logger   // nil: none
+	Heartbeat  time.Duration  // 15 s
+	Retry      time.Duration  // what clients wait before the first reconnect, 1 s
+	Ring       int            // recent events kept in memory, 4096
+	MaxLag     int64          // bytes that a subscriber may lag, 4 MiB
+	Checkpoint time.Duration  // how often the state is stored, 30 s
+	Location   *time.Location // of the installation, UTC
+	Currency   string         // of the installation, EUR
+}
+
+// A Hub serves streams from a log. All methods may be called concurrently;
+// Run is called once.
+type Hub struct {
+	c     Config
+	ready chan struct{} // closed when the state has caught up with the log
+	wake  signal        // a record was taken
+	reads chan struct{} // tokens: how many subscribers read the log at once
+
+	saved atomic.Uint64 // sequence of the stored checkpoint
+
+	mu          sync.Mutex // guards all below
+	state       *projection.State
+	ring        []item // in order; the last is the head where it is not empty
+	views       map[string]*view
+	subscribers map[*Subscriber]struct{}
+	persons     map[string]map[*Subscriber]struct{} // live ones, by access.PersonKeys
+	draining    bool
+}
+
+// An item is an event of the ring.
+type item struct {
+	seq   uint64
+	event event.Event
+}
+
+// concurrentReads is how many subscribers may read the log at once: each read
+// is a burst of work for the log's single writer too.
+const concurrentReads = 4
+
+// New makes a hub. Nothing happens before Run.
+func New(c Config) *Hub {
+	c.Heartbeat = cmp.Or(c.Heartbeat, 15*time.Second)
+	c.Retry = cmp.Or(c.Retry, time.Second)
+	c.Ring = cmp.Or(c.Ring, 4096)
+	c.MaxLag = cmp.Or(c.MaxLag, 4<<20)
+	c.Checkpoint = cmp.Or(c.Checkpoint, 30*time.Second)
+	c.Currency = cmp.Or(c.Currency, "EUR")
+	if c.Location == nil {
+		c.Location = time.UTC
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	h := &Hub{
+		c: c, ready: make(chan struct{}), reads: make(chan struct{}, concurrentReads),
+		state: projection.New(c.Log.Epoch()), views: map[string]*view{},
+		subscribers: map[*Subscriber]struct{}{}, persons: map[string]map[*Subscriber]struct{}{},
+	}
+	h.wake.init()
+	return h
+}
+
+// Run serves until ctx ends, then stores a last checkpoint. An error means
+// that the log failed; Run may be called again then, and goes on where it was.
+func (h *Hub) Run(ctx context.Context) error {
+	if err := h.load(ctx); err != nil {
+		return err
+	}
+	bounds, err := h.c.Log.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var side sync.WaitGroup
+	side.Go(func() { h.beat(ctx) })
+	side.Go(func() { h.keep(ctx) })
+	defer side.Wait()
+	defer cancel()
+	if h.head().Seq >= bounds.Last {
+		h.setReady()
+	}
+	return h.c.Log.Tail(ctx, h.head().Seq, func(r eventlog.Record) {
+		h.take(r)
+		if r.Seq >= bounds.Last {
+			h.setReady()
+		}
+	})
+}
+
+// setReady is called by Run's goroutine alone.
+func (h *Hub) setReady() {
+	select {
+	case <-h.ready:
+	default:
+		close(h.ready)
+	}
+}
+
+// Ready is closed once the state is as new as the log was at the start.
+func (h *Hub) Ready() <-chan struct{} { return h.ready }
+
+// head is the cursor through which records were taken.
+func (h *Hub) head() wire.Cursor {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state.Cursor
+}
+
+// Decode reads the body that Encode made.
+func Decode(r eventlog.Record, epoch string) (event.Event, error) {
+	var e event.Event
+	if err := json.Unmarshal(r.Body, &e); err != nil {
+		return e, fmt.Errorf("hub: record %d: %w", r.Seq, err)
+	}
+	e.Cursor = wire.Cursor{Epoch: epoch, Seq: r.Seq}.String()
+	return e, nil
+}
+
+// take is called for every record, in order, by Run's goroutine alone.
+func (h *Hub) take(r eventlog.Record) {
+	at := wire.Cursor{Epoch: h.c.Log.Epoch(), Seq: r.Seq}
+	e, err := Decode(r, at.Epoch)
+	if err != nil {
+		// Only a foreign writer can bring this about. The record is passed
+		// over, but its place is taken.
+		h.c.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
+	}
+	h.mu.Lock()
+	h.state.Apply(e, at)
+	h.ring = append(h.ring, item{r.Seq, e})
+	if len(h.ring) >= 2*h.c.Ring {
+		h.ring = append([]item(nil), h.ring[len(h.ring)-h.c.Ring:]...)
+	}
+	woken := h.deliverLocked(e, at)
+	h.mu.Unlock()
+	for _, v := range woken {
+		v.wake.notify()
+	}
+	h.wake.notify()
+}
+
+// deliverLocked writes an event to the views and persons that see it. A form
+// is encoded once for all views of the same roles.
+func (h *Hub) deliverLocked(e event.Event, at wire.Cursor) (woken []*view) {
+	forms := map[string][]byte{}
+	for _, v := range h.views {
+		if !v.filter.Match(e) {
+			continue
+		}
+		roles := rolesKey(v.roles)
+		frame, known := forms[roles]
+		if !known {
+			if seen, ok := access.RoleView(v.roles, e); ok {
+				frame = wire.AppendSSE(nil, &wire.Event{Cursor: at, Event: seen})
+			}
+			forms[roles] = frame
+		}
+		if frame != nil {
+			v.append(frame)
+			woken = append(woken, v)
+		}
+	}
+	for _, person := range access.Persons(e) {
+		for s := range h.persons[person] {
+			if forms[rolesKey(s.view.roles)] != nil || !s.view.filter.Match(e) {
+				continue // the view's form stands
+			}
+			if seen, ok := access.PersonView(s.grant, e); ok {
+				s.splice(wire.AppendSSE(nil, &wire.Event{Cursor: at, Event: seen}))
+				woken = append(woken, s.view)
+			}
+		}
+	}
+	return woken
+}
+
+// beat writes heartbeats to the views and closes who lags.
+func (h *Hub) beat(ctx context.Context) {
+	beats := time.NewTicker(h.c.Heartbeat)
+	defer beats.Stop()
+	sweeps := time.NewTicker(time.Second)
+	defer sweeps.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-sweeps.C:
+			h.CloseWhere(wire.ByeSlow, (*Subscriber).lags)
+		case <-beats.C:
+			h.heartbeat()
+		}
+	}
+}
+
+// heartbeat tells every view how far it is delivered.
+func (h *Hub) heartbeat() {
+	h.mu.Lock()
+	frame := wire.AppendSSE(nil, &wire.Heartbeat{Cursor: h.state.Cursor})
+	woken := make([]*view, 0, len(h.views))
+	for _, v := range h.views {
+		v.append(frame)
+		woken = append(woken, v)
+	}
+	h.mu.Unlock()
+	for _, v := range woken {
+		v.wake.notify()
+	}
+}
+
+// Await returns when records up to and including seq were taken, so that who
+// published reads their own event in the next snapshot.
+func (h *Hub) Await(ctx context.Context, seq uint64) error {
+	for {
+		wake := h.wake.wait()
+		if h.head().Seq >= seq {
+			return nil
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Entity returns the last state of one entity, nil where there is none.
+func (h *Hub) Entity(key string) *projection.Entity {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.state.Get(key)
+}
+
+// Snapshot is the state as the grant may see it. The only error is
+// ErrNotReady.
+func (h *Hub) Snapshot(g access.Grant) (projection.Snapshot, error) {
+	select {
+	case <-h.ready:
+	default:
+		return projection.Snapshot{}, ErrNotReady
+	}
+	h.mu.Lock()
+	at, entities := h.state.Cursor, h.state.Entities()
+	h.mu.Unlock()
+	now := time.Now()
+	return projection.NewSnapshot(at, entities, g, now, projection.ZoneAt(now, h.c.Location), h.c.Currency), nil
+}
+
+// ErrNotReady means that the state has not caught up with the log yet.
+var ErrNotReady = errors.New("hub: still starting")
+
+func rolesKey(roles []access.Role) string {
+	var key []byte
+	for _, r := range roles {
+		key = append(append(key, r...), ',')
+	}
+	return string(key)
+}

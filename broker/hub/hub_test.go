@@ -1,0 +1,490 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func grant(t testing.TB, user string, employee int64, roles ...access.Role) access.Grant {
+	t.Helper()
+	g, err := access.NewGrant(user, user, roles, employee)
+	require.NoError(t, err)
+	return g
+}
+
+// running starts a hub over a log; the test's end stops it.
+func running(t *testing.T, log eventlog.Log, c Config) *Hub {
+	t.Helper()
+	c.Log = log
+	h := New(c)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	<-h.Ready()
+	return h
+}
+
+// publish stores the i-th event: types and subjects change, so that views
+// differ. It returns when the hub has taken it.
+func publish(t testing.TB, h *Hub, i int) {
+	t.Helper()
+	bodies := []string{
+		`{"type":"rental_status_updated","id":"%[1]d","data":{"rental_id":%[2]d,"status":"active","customer":"Ann"}}`,
+		`{"type":"payment_received","id":"%[1]d","data":{"rental_id":%[2]d,"amount":5,"payment_method":"cash"}}`,
+		`{"type":"timesheet_updated","id":"%[1]d","data":{"timesheet_id":%[1]d,"employee_id":%[2]d,"status":"draft","date":"2026-11-23"}}`,
+		`{"type":"sync_progress","id":"%[1]d","data":{"sync_id":"s%[2]d","progress":5,"started_by":%[2]d}}`,
+	}
+	_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service), fmt.Appendf(nil, bodies[i%len(bodies)], i, 1+i%7), false)
+	require.NoError(t, err)
+}
+
+// reader takes frames from a subscription.
+type reader struct {
+	t *testing.T
+	*Subscriber
+	d      wire.Decoder
+	frames []wire.Frame
+}
+
+func subscribe(t *testing.T, h *Hub, r Request) *reader {
+	t.Helper()
+	s, err := h.Subscribe(t.Context(), r)
+	require.NoError(t, err)
+	return &reader{t: t, Subscriber: s}
+}
+
+// next returns the next frame.
+func (r *reader) next() wire.Frame {
+	r.t.Helper()
+	for len(r.frames) == 0 {
+		ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+		chunk, err := r.Next(ctx)
+		cancel()
+		require.NoError(r.t, err)
+		require.NoError(r.t, r.d.Feed(chunk, func(m wire.Message) {
+			f, err := wire.ParseMessage(m)
+			require.NoError(r.t, err)
+			r.frames = append(r.frames, f)
+		}))
+	}
+	f := r.frames[0]
+	r.frames = r.frames[1:]
+	return f
+}
+
+// awaitLive publishes an event that finds the reader waiting in its view. It
+// needs virtual time.
+func (r *reader) awaitLive(h *Hub) {
+	r.t.Helper()
+	seq := h.head().Seq + 1
+	go func() {
+		time.Sleep(time.Millisecond)
+		publish(r.t, h, 4*int(seq))
+	}()
+	require.Equal(r.t, seq, r.next().(*wire.Event).Cursor.Seq)
+}
+
+// through reads until the cursor and returns the sequences of the events.
+func (r *reader) through(seq uint64) (seqs []uint64) {
+	r.t.Helper()
+	for {
+		f := r.next()
+		if e, ok := f.(*wire.Event); ok {
+			seqs = append(seqs, e.Cursor.Seq)
+		}
+		if f.At().Seq >= seq {
+			return seqs
+		}
+	}
+}
+
+func TestHelloIsFirst(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{})
+	publish(t, h, 0)
+	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
+	defer r.Leave()
+	hello := r.next().(*wire.Hello)
+	require.Equal(t, wire.Cursor{Epoch: "k", Seq: 1}, hello.Head)
+	require.Equal(t, wire.Cursor{Epoch: "k", Seq: 1}, hello.Start)
+	require.Equal(t, wire.Cursor{Epoch: "k", Seq: 1}, hello.Oldest)
+	require.Equal(t, 15*time.Second, hello.Heartbeat)
+	require.Equal(t, r.ID, hello.Connection)
+	publish(t, h, 4)
+	require.Equal(t, []uint64{2}, r.through(2))
+}
+
+// wanted is what a reader must receive of n events, by the plainest means.
+func wanted(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, n uint64) []uint64 {
+	page, err := h.c.Log.Read(t.Context(), 0, int(n), eventlog.Selection{})
+	require.NoError(t, err)
+	var seqs []uint64
+	for _, r := range page.Records {
+		e, err := Decode(r, "k")
+		require.NoError(t, err)
+		if _, ok := access.View(g, e); ok && f.Match(e) && r.Seq > after {
+			seqs = append(seqs, r.Seq)
+		}
+	}
+	return seqs
+}
+
+// TestSeam opens streams of many readers at many cursors while events are
+// published: catching up from the log and the ring, joined to live, each
+// reader has exactly what it may see, in order. Some are cut again and again,
+// and resume at the last cursor they were given.
+func TestSeam(t *testing.T) {
+	const total = 240
+	h := running(t, memlog.New("k", time.Hour), Config{Ring: 16, Heartbeat: 50 * time.Millisecond})
+	for i := range total / 3 {
+		publish(t, h, i)
+	}
+	readers := []struct {
+		g access.Grant
+		f filter.Filter
+	}{
+		{g: grant(t, "1", 0, access.Manager)},
+		{g: grant(t, "2", 0, access.Yard)},
+		{g: grant(t, "3", 3)},              // spliced alone
+		{g: grant(t, "3", 3, access.Yard)}, // view and splices
+		{g: grant(t, "5", 0, access.Admin, access.HR)},
+		{g: grant(t, "6", 0, access.Dispatcher), f: filter.Filter{Subjects: []string{"rental/3", "rental/5"}}},
+		{g: grant(t, "4", 4, access.HR), f: filter.Filter{Types: []event.Type{event.TypeSyncProgress}}}, // rarely delivers
+	}
+	var wg sync.WaitGroup
+	for _, r := range readers {
+		for _, after := range []uint64{0, 33, total/3 - 10, total / 3} {
+			for _, cut := range []int{0, 2, 9} { // frames between two cuts
+				wg.Go(func() {
+					readAll(t, h, r.g, r.f, after, total, cut)
+				})
+			}
+		}
+	}
+	for i := total / 3; i < total; i++ {
+		publish(t, h, i)
+	}
+	wg.Wait()
+	require.Zero(t, h.Subscribers())
+	require.Empty(t, h.views)
+	require.Empty(t, h.persons)
+}
+
+func readAll(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, total uint64, cut int) {
+	var got []uint64
+	cursor := wire.Cursor{Epoch: "k", Seq: after}
+	for cursor.Seq < total {
+		s, err := h.Subscribe(t.Context(), Request{Grant: g, Filter: f, After: &cursor})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		r := &reader{t: t, Subscriber: s}
+		for n := 0; cursor.Seq < total && (cut == 0 || n <= cut); n++ {
+			frame := r.next()
+			if at := frame.At(); at.Seq < cursor.Seq {
+				t.Errorf("%v went back from %v to %v", g, cursor, at)
+			} else {
+				cursor = at
+			}
+			if e, ok := frame.(*wire.Event); ok {
+				got = append(got, e.Cursor.Seq)
+			}
+			if _, ok := frame.(*wire.Gap); ok {
+				t.Errorf("%v: a gap in a whole log", g)
+			}
+		}
+		s.Leave()
+	}
+	want := wanted(t, h, g, f, after, total)
+	for len(got) > 0 && got[len(got)-1] > total {
+		got = got[:len(got)-1]
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v %v after %d, cut every %d\n got %v\nwant %v", g, f.Key(), after, cut, got, want)
+	}
+}
+
+func TestGaps(t *testing.T) {
+	log := memlog.New("k", time.Hour)
+	h := running(t, log, Config{Ring: 4})
+	for i := range 40 {
+		publish(t, h, 4*i)
+	}
+	require.NoError(t, log.Purge(t.Context(), 10))
+	for _, c := range []struct {
+		after    string
+		from, to string // of the gap, "" for none
+		first    uint64 // the first event, 0 for none
+	}{
+		{after: "k-10", first: 11},
+		{after: "k-9", from: "k-9", to: "k-10", first: 11},
+		{after: "k-0", from: "k-0", to: "k-10", first: 11},
+		{after: "", first: 11}, // from the oldest
+		{after: "k-40"},
+		{after: "k-41", from: "k-41", to: "k-40"},
+		{after: "other-5", from: "other-5", to: "k-40"},
+	} {
+		after, err := wire.ParseCursor(c.after)
+		require.NoError(t, err)
+		r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager), After: &after})
+		hello := r.next().(*wire.Hello)
+		require.Equal(t, "k-11", hello.Oldest.String())
+		if c.from != "" {
+			require.Equal(t, after, hello.Start, "whoever is cut before the gap must be told again")
+			gap := r.next().(*wire.Gap)
+			require.Equal(t, c.from, gap.From.String())
+			require.Equal(t, c.to, gap.To.String())
+		}
+		if c.first != 0 {
+			require.Equal(t, c.first, r.next().(*wire.Event).Cursor.Seq, "after %s", c.after)
+		}
+		r.Leave()
+	}
+}
+
+// TestPurgedWhileCatchingUp: what is forgotten under a reader is declared.
+func TestPurgedWhileCatchingUp(t *testing.T) {
+	log := memlog.New("k", time.Hour)
+	h := running(t, log, Config{Ring: 1})
+	for i := range 2 * page {
+		publish(t, h, 4*i)
+	}
+	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager), After: &wire.Cursor{Epoch: "k"}})
+	defer r.Leave()
+	require.Len(t, r.through(page), page)
+	require.NoError(t, log.Purge(t.Context(), page+50))
+	require.IsType(t, &wire.Heartbeat{}, r.next())
+	gap := r.next().(*wire.Gap)
+	require.Equal(t, [2]uint64{page, page + 50}, [2]uint64{gap.From.Seq, gap.To.Seq})
+	require.EqualValues(t, page+51, r.next().(*wire.Event).Cursor.Seq)
+}
+
+func TestHeartbeatsKeepQuietStreamsFresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := running(t, memlog.New("k", time.Hour), Config{Heartbeat: 10 * time.Second})
+		for _, f := range []filter.Filter{{Types: []event.Type{event.TypeSystemNotification}}, {Subjects: []string{"system/*"}}} {
+			r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Yard), Filter: f})
+			start := time.Now()
+			head := r.next().(*wire.Hello).Head.Seq
+			go func() { publish(t, h, 4*int(head)) }() // of no interest here
+			for n := 1; n <= 3; n++ {
+				beat := r.next().(*wire.Heartbeat)
+				require.Equal(t, head+1, beat.Cursor.Seq)
+			}
+			require.LessOrEqual(t, time.Since(start), 40*time.Second)
+			require.GreaterOrEqual(t, time.Since(start), 20*time.Second)
+			r.Leave()
+		}
+	})
+}
+
+func TestSlowReadersAreClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := running(t, memlog.New("k", time.Hour), Config{MaxLag: 2000})
+		aborted := make(chan struct{})
+		slow := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager), Abort: func() { close(aborted) }})
+		quick := subscribe(t, h, Request{Grant: grant(t, "2", 0, access.Manager)})
+		defer slow.Leave()
+		defer quick.Leave()
+		slow.next()
+		slow.awaitLive(h)
+		quick.next()
+		quick.through(1)
+		quick.awaitLive(h)
+		for i := 3; i < 40; i++ { // the sequence that comes
+			publish(t, h, 4*i)
+			quick.through(uint64(i))
+		}
+		<-aborted // by the sweep, while nobody reads
+		_, err := slow.Next(t.Context())
+		var closed *Closed
+		require.ErrorAs(t, err, &closed)
+		require.Equal(t, wire.ByeSlow, closed.Bye.Reason)
+		publish(t, h, 4*40)
+		require.Len(t, quick.through(40), 1)
+	})
+}
+
+func TestCloseAndDrain(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{})
+	one := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager), Session: "s1"})
+	two := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager), Session: "s2"})
+	defer one.Leave()
+	defer two.Leave()
+	one.next()
+	two.next()
+	h.CloseWhere(wire.ByeSignedOut, func(s *Subscriber) bool { return s.Session == "s1" })
+	var closed *Closed
+	_, err := one.Next(t.Context())
+	require.ErrorAs(t, err, &closed)
+	require.Equal(t, wire.ByeSignedOut, closed.Bye.Reason)
+	publish(t, h, 0)
+	require.Equal(t, []uint64{1}, two.through(1))
+	h.Drain()
+	_, err = two.Next(t.Context())
+	require.ErrorAs(t, err, &closed)
+	require.Equal(t, wire.ByeDrain, closed.Bye.Reason)
+	require.Less(t, closed.Bye.Delay, maxDrainDelay)
+	_, err = h.Subscribe(t.Context(), Request{Grant: grant(t, "1", 0, access.Manager)})
+	require.ErrorAs(t, err, &closed)
+}
+
+// TestCheckpointOutlivesTheEvents: a rental that is active for three months
+// is still so when its events are gone and the broker was started again.
+func TestCheckpointOutlivesTheEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := memlog.New("k", time.Hour)
+		manager := grant(t, "1", 0, access.Manager)
+		active := func(h *Hub) string {
+			s, err := h.Snapshot(manager)
+			require.NoError(t, err)
+			return s.Figures["active_rentals"].String()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		h := New(Config{Log: log})
+		done := make(chan error, 1)
+		go func() { done <- h.Run(ctx) }()
+		publish(t, h, 0) // rental 1
+		publish(t, h, 8) // rental 2
+		time.Sleep(90 * 24 * time.Hour)
+		publish(t, h, 12) // rental 6, today
+		require.NoError(t, h.Save(t.Context()))
+		require.NoError(t, h.Purge(t.Context(), time.Now().Add(-30*24*time.Hour)))
+		b, err := log.Bounds(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, eventlog.Bounds{First: 3, Last: 3}, b)
+		require.Equal(t, "3", active(h))
+		publish(t, h, 16) // rental 3, not in the checkpoint unless stored at the end
+		cancel()
+		require.NoError(t, <-done)
+		again := running(t, log, Config{})
+		require.Equal(t, "4", active(again))
+		// The log is never purged past the checkpoint.
+		publish(t, again, 20)
+		require.NoError(t, again.Purge(t.Context(), time.Now().Add(time.Hour)))
+		b, err = log.Bounds(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, eventlog.Bounds{First: 5, Last: 5}, b)
+	})
+}
+
+func TestForeignCheckpointsAreFoldedAnew(t *testing.T) {
+	for name, stored := range map[string][]byte{"rubbish": []byte("rubbish"), "none": nil} {
+		t.Run(name, func(t *testing.T) {
+			log := memlog.New("k", time.Hour)
+			if stored != nil {
+				require.NoError(t, log.Put(t.Context(), checkpointKey, stored, 0))
+			}
+			h := running(t, log, Config{})
+			publish(t, h, 0)
+			require.NotNil(t, h.Entity("rental/1"))
+		})
+	}
+	// A checkpoint that is ahead of a log restored from a backup.
+	log := memlog.New("k", time.Hour)
+	h := New(Config{Log: log})
+	h.state = projection.From(wire.Cursor{Epoch: "k", Seq: 99}, nil)
+	require.NoError(t, h.Save(t.Context()))
+	again := running(t, log, Config{})
+	publish(t, again, 0)
+	require.NotNil(t, again.Entity("rental/1"))
+}
+
+func TestPublish(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{})
+	erp := grant(t, "erp", 0, access.Service)
+	send := func(g access.Grant, body string) (Receipt, error) {
+		return h.Publish(t.Context(), g, []byte(body), false)
+	}
+	body := `{"type":"sync_progress","id":"a","data":{"sync_id":"s","progress":5,"started_by":7}}`
+
+	first, err := send(erp, body)
+	require.NoError(t, err)
+	again, err := send(erp, body)
+	require.NoError(t, err)
+	require.Equal(t, Receipt{ID: "a", Cursor: first.Cursor, Duplicate: true}, again)
+	_, err = send(erp, strings.Replace(body, "5", "6", 1))
+	require.ErrorIs(t, err, eventlog.ErrConflict)
+	other, err := send(grant(t, "crm", 0, access.Service), body)
+	require.NoError(t, err)
+	require.False(t, other.Duplicate, "nobody can suppress another's event")
+
+	// The starter is kept, and does not change.
+	receipt, err := send(erp, `{"type":"sync_progress","data":{"sync_id":"s","progress":9,"colour":"red"}}`)
+	require.NoError(t, err)
+	require.Len(t, receipt.Warnings, 1)
+	require.Len(t, receipt.ID, 36)
+	r := subscribe(t, h, Request{Grant: grant(t, "7", 0), After: &other.Cursor})
+	defer r.Leave()
+	r.next()
+	e := r.next().(*wire.Event).Event
+	require.Equal(t, "7", e.Data.Text("started_by"))
+	require.Equal(t, "service:erp", e.Actor)
+	_, err = send(erp, `{"type":"sync_progress","data":{"sync_id":"s","progress":9,"started_by":8}}`)
+	require.ErrorIs(t, err, ErrOwner)
+
+	head := h.head()
+	var problem *event.Problem
+	_, err = send(erp, `{"type":"sync_progress","data":{"progress":900}}`)
+	require.ErrorAs(t, err, &problem)
+	_, err = send(grant(t, "7", 0, access.Yard), body)
+	require.ErrorIs(t, err, ErrForbidden)
+	require.Equal(t, head, h.head(), "no refusal changes the log")
+}
+
+// TestSnapshotContinues: a stream opened at a snapshot's cursor continues it
+// exactly, for every reader.
+func TestSnapshotContinues(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{Ring: 8})
+	for i := range 100 {
+		publish(t, h, i)
+	}
+	for i, g := range []access.Grant{grant(t, "1", 0, access.Manager), grant(t, "2", 0, access.Yard), grant(t, "3", 3), grant(t, "4", 4, access.HR)} {
+		snapshot, err := h.Snapshot(g)
+		require.NoError(t, err)
+		state := projection.From(snapshot.Cursor, snapshot.Entities)
+		for n := range 30 {
+			publish(t, h, 1000*(i+1)+n)
+		}
+		r := subscribe(t, h, Request{Grant: g, After: &snapshot.Cursor})
+		want, err := h.Snapshot(g)
+		require.NoError(t, err)
+		h.heartbeat()
+		for state.Cursor.Seq < want.Cursor.Seq {
+			switch f := r.next().(type) {
+			case *wire.Event:
+				state.Apply(f.Event, f.Cursor)
+			case *wire.Heartbeat:
+				state.Cursor = f.Cursor
+			}
+			if state.Cursor.Seq < want.Cursor.Seq {
+				h.heartbeat()
+			}
+		}
+		r.Leave()
+		require.ElementsMatch(t, want.Entities, state.Entities(), strconv.Itoa(i))
+	}
+}

@@ -1,0 +1,413 @@
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	mathrand "math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// A Request is what somebody subscribes to.
+type Request struct {
+	Grant   access.Grant
+	Filter  filter.Filter
+	After   *wire.Cursor // nil: live events only; the zero Cursor: from the oldest kept
+	Session string       // to close by sign-out; may be empty
+	Abort   func()       // breaks off a write that hangs; may be nil; called at most once
+}
+
+// A Subscriber is one reader's way through the log. Next is called by one
+// goroutine; everything else may be called from any. Leave must be called.
+type Subscriber struct {
+	ID      string
+	Session string
+
+	hub    *Hub
+	grant  access.Grant
+	filter filter.Filter
+	abort  func()
+
+	// Owned by the goroutine that calls Next.
+	first  []byte      // the frames that open the stream
+	cursor wire.Cursor // delivered through, while catching up
+	view   *view       // set once it has joined; guarded by the hub's lock to write
+	at     place
+	quiet  *time.Timer // the heartbeat of a subscriber without a view
+
+	mu      sync.Mutex // guards all below
+	splices []splice
+	bye     *wire.Bye
+	done    chan struct{} // closed with bye
+}
+
+// A splice is what one person alone is sent, before the byte at offset.
+type splice struct {
+	offset int64
+	frame  []byte
+}
+
+// A Closed error ends a subscription: send the Bye, if the transport can, and
+// close.
+type Closed struct{ Bye wire.Bye }
+
+func (c *Closed) Error() string { return "hub: closed: " + string(c.Bye.Reason) }
+
+// Subscribe opens a subscription. It fails where the log does, or with a
+// Closed error while the hub drains.
+func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
+	bounds, err := h.c.Log.Bounds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Subscriber{
+		ID: "c-" + strings.ToLower(rand.Text()[:10]), Session: r.Session,
+		hub: h, grant: r.Grant, filter: r.Filter, abort: r.Abort, done: make(chan struct{}),
+	}
+	epoch := h.c.Log.Epoch()
+	head, oldest := wire.Cursor{Epoch: epoch, Seq: bounds.Last}, wire.Cursor{Epoch: epoch, Seq: bounds.First}
+	start, gap := startOf(r.After, bounds, epoch)
+	if r.After == nil {
+		start = h.head()
+	}
+	s.cursor = start
+	s.first = wire.AppendSSE(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: h.c.Heartbeat,
+		Retry: h.c.Retry, Connection: s.ID, Grant: r.Grant.ID()})
+	if gap != nil {
+		s.first = wire.AppendSSE(s.first, gap)
+		s.cursor = gap.To
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.draining {
+		return nil, &Closed{drainBye()}
+	}
+	h.subscribers[s] = struct{}{}
+	return s, nil
+}
+
+// startOf is where a stream starts for a given cursor, and the gap before its
+// first event. The stream says that it starts at the cursor as it was given:
+// whoever is cut between hello and gap must be told of the gap again.
+func startOf(after *wire.Cursor, b eventlog.Bounds, epoch string) (start wire.Cursor, gap *wire.Gap) {
+	oldest, head := wire.Cursor{Epoch: epoch, Seq: b.First - 1}, wire.Cursor{Epoch: epoch, Seq: b.Last}
+	switch {
+	case after == nil:
+		return head, nil
+	case *after == wire.Cursor{}:
+		return oldest, nil
+	case after.Epoch != epoch || after.Seq > b.Last:
+		return *after, &wire.Gap{From: *after, To: head}
+	case after.Seq < oldest.Seq:
+		return *after, &wire.Gap{From: *after, To: oldest}
+	}
+	return *after, nil
+}
+
+// Next returns the next bytes of the stream, always whole frames, and waits
+// where there are none. They must not be changed, and are valid until the
+// next call. The error is a *Closed, that of ctx, or that of the log.
+func (s *Subscriber) Next(ctx context.Context) ([]byte, error) {
+	if s.first != nil {
+		frames := s.first
+		s.first = nil
+		return frames, nil
+	}
+	for {
+		if err := s.closed(); err != nil {
+			return nil, err
+		}
+		wake := s.wakes()
+		frames, idle, err := s.advance(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(frames) == 0 && idle {
+			if frames, err = s.wait(ctx, wake); err != nil {
+				return nil, err
+			}
+		}
+		if len(frames) > 0 {
+			s.resetQuiet()
+			return frames, nil
+		}
+	}
+}
+
+// wakes returns what is closed when there may be more.
+func (s *Subscriber) wakes() <-chan struct{} {
+	if s.view != nil {
+		return s.view.wake.wait()
+	}
+	return s.hub.wake.wait()
+}
+
+// advance takes one step. idle tells that there was nothing to take.
+func (s *Subscriber) advance(ctx context.Context) (frames []byte, idle bool, err error) {
+	if s.view == nil {
+		return s.catchUp(ctx)
+	}
+	frames = s.readLive()
+	return frames, frames == nil, nil
+}
+
+// wait returns when there may be more, with a heartbeat where a subscriber
+// without a view was quiet for long.
+func (s *Subscriber) wait(ctx context.Context, wake <-chan struct{}) ([]byte, error) {
+	var quiet <-chan time.Time
+	if s.view == nil {
+		if s.quiet == nil {
+			s.quiet = time.NewTimer(s.hub.c.Heartbeat)
+		}
+		quiet = s.quiet.C
+	}
+	select {
+	case <-wake:
+	case <-s.done:
+	case <-quiet:
+		return wire.AppendSSE(nil, &wire.Heartbeat{Cursor: s.cursor}), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return nil, nil
+}
+
+func (s *Subscriber) resetQuiet() {
+	if s.quiet != nil {
+		s.quiet.Reset(s.hub.c.Heartbeat)
+	}
+}
+
+// readLive returns what the view has for the subscriber, its splices in place.
+func (s *Subscriber) readLive() []byte {
+	s.mu.Lock()
+	limit := int64(1<<63 - 1)
+	if len(s.splices) > 0 {
+		next := s.splices[0]
+		if next.offset == s.at.offset.Load() {
+			s.splices = s.splices[1:]
+			s.mu.Unlock()
+			return next.frame
+		}
+		limit = next.offset
+	}
+	s.mu.Unlock()
+	return s.at.read(limit)
+}
+
+// splice is called by the hub, under its lock.
+func (s *Subscriber) splice(frame []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.splices = append(s.splices, splice{s.view.end.Load(), frame})
+}
+
+// page is how many records are read from the log at once.
+const page = 256
+
+// catchUp returns the frames of the next records after the cursor, from the
+// ring where it reaches back so far and from the log otherwise. At the head
+// it joins the view; a subscriber with subjects stays outside.
+func (s *Subscriber) catchUp(ctx context.Context) (frames []byte, idle bool, err error) {
+	h := s.hub
+	h.mu.Lock()
+	head := h.state.Cursor.Seq
+	if s.cursor.Seq == head && len(s.filter.Subjects) == 0 {
+		h.joinLocked(s)
+		h.mu.Unlock()
+		return nil, false, nil
+	}
+	if s.cursor.Seq >= head { // beyond it where the log is ahead of the hub
+		h.mu.Unlock()
+		return nil, true, nil
+	}
+	var items []item
+	if len(h.ring) > 0 && s.cursor.Seq+1 >= h.ring[0].seq {
+		// The ring is appended to and replaced, never changed in place.
+		items = h.ring[s.cursor.Seq+1-h.ring[0].seq:]
+		items = items[:min(page, len(items))]
+	}
+	h.mu.Unlock()
+	if items == nil {
+		frames, err = s.readLog(ctx)
+		return frames, false, err
+	}
+	for _, it := range items {
+		frames = s.appendSeen(frames, it.event, it.seq)
+		s.cursor.Seq = it.seq
+	}
+	return frames, false, nil
+}
+
+// readLog returns a page from the log. Where nothing of it is for this reader
+// it is a heartbeat, so that who is cut resumes from there.
+func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
+	h := s.hub
+	select {
+	case h.reads <- struct{}{}:
+		defer func() { <-h.reads }()
+	case <-s.done:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	p, err := h.c.Log.Read(ctx, s.cursor.Seq, page, eventlog.Selection{Types: s.filter.Types, Subjects: s.filter.Subjects})
+	if errors.Is(err, eventlog.ErrGone) {
+		b, err := h.c.Log.Bounds(ctx)
+		if err != nil {
+			return nil, err
+		}
+		gap := &wire.Gap{From: s.cursor, To: wire.Cursor{Epoch: s.cursor.Epoch, Seq: b.First - 1}}
+		s.cursor = gap.To
+		return wire.AppendSSE(nil, gap), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var frames []byte
+	for _, r := range p.Records {
+		e, err := Decode(r, s.cursor.Epoch)
+		if err != nil {
+			h.c.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
+			continue
+		}
+		frames = s.appendSeen(frames, e, r.Seq)
+	}
+	s.cursor.Seq = p.Through
+	return wire.AppendSSE(frames, &wire.Heartbeat{Cursor: s.cursor}), nil
+}
+
+// appendSeen appends an event as this reader sees it.
+func (s *Subscriber) appendSeen(frames []byte, e event.Event, seq uint64) []byte {
+	if !s.filter.Match(e) {
+		return frames
+	}
+	seen, ok := access.View(s.grant, e)
+	if !ok {
+		return frames
+	}
+	return wire.AppendSSE(frames, &wire.Event{Cursor: wire.Cursor{Epoch: s.cursor.Epoch, Seq: seq}, Event: seen})
+}
+
+// joinLocked makes a subscriber that has reached the head a member of its
+// view.
+func (h *Hub) joinLocked(s *Subscriber) {
+	key := rolesKey(s.grant.Roles) + "?" + s.filter.Key()
+	v := h.views[key]
+	if v == nil {
+		v = newView(key, s.grant.Roles, s.filter)
+		h.views[key] = v
+	}
+	v.members++
+	s.view = v
+	s.at.segment = v.tail
+	s.at.offset.Store(v.end.Load())
+	for _, person := range access.PersonKeys(s.grant) {
+		if h.persons[person] == nil {
+			h.persons[person] = map[*Subscriber]struct{}{}
+		}
+		h.persons[person][s] = struct{}{}
+	}
+}
+
+// lags tells whether the subscriber is too far behind its view. It is called
+// under the hub's lock.
+func (s *Subscriber) lags() bool {
+	return s.view != nil && s.view.end.Load()-s.at.offset.Load() > s.hub.c.MaxLag
+}
+
+// Leave ends the subscription.
+func (s *Subscriber) Leave() {
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.subscribers, s)
+	if s.view == nil {
+		return
+	}
+	for _, person := range access.PersonKeys(s.grant) {
+		if delete(h.persons[person], s); len(h.persons[person]) == 0 {
+			delete(h.persons, person)
+		}
+	}
+	if s.view.members--; s.view.members == 0 {
+		delete(h.views, s.view.key)
+	}
+}
+
+// Close ends the subscription from the broker's side. The first reason stands.
+func (s *Subscriber) Close(bye wire.Bye) {
+	s.mu.Lock()
+	first := s.bye == nil
+	if first {
+		s.bye = &bye
+		close(s.done)
+	}
+	s.mu.Unlock()
+	// A reader that is too slow has not taken what was written: waiting for
+	// it to take more would hold its memory.
+	if first && bye.Reason == wire.ByeSlow && s.abort != nil {
+		s.abort()
+	}
+}
+
+func (s *Subscriber) closed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bye == nil {
+		return nil
+	}
+	return &Closed{*s.bye}
+}
+
+// CloseWhere closes every subscription that the condition picks. The
+// condition is called under the hub's lock and must not block.
+func (h *Hub) CloseWhere(reason wire.Reason, pick func(*Subscriber) bool) {
+	h.mu.Lock()
+	var picked []*Subscriber
+	for s := range h.subscribers {
+		if pick(s) {
+			picked = append(picked, s)
+		}
+	}
+	h.mu.Unlock()
+	for _, s := range picked {
+		s.Close(wire.Bye{Reason: reason})
+	}
+}
+
+// Drain closes all subscriptions, each with another delay, and takes no more.
+func (h *Hub) Drain() {
+	h.mu.Lock()
+	h.draining = true
+	all := make([]*Subscriber, 0, len(h.subscribers))
+	for s := range h.subscribers {
+		all = append(all, s)
+	}
+	h.mu.Unlock()
+	for _, s := range all {
+		s.Close(drainBye())
+	}
+}
+
+// Subscribers is how many subscriptions there are.
+func (h *Hub) Subscribers() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.subscribers)
+}
+
+// maxDrainDelay spreads the return of the clients of a broker that stops.
+const maxDrainDelay = 3 * time.Second
+
+func drainBye() wire.Bye {
+	return wire.Bye{Reason: wire.ByeDrain, Delay: mathrand.N(maxDrainDelay)}
+}
