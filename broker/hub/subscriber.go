@@ -188,18 +188,19 @@ func (s *Subscriber) resetQuiet() {
 
 // readLive returns what the view has for the subscriber, its splices in place.
 func (s *Subscriber) readLive() []byte {
+	// The end comes first: a splice is there before any byte behind it, so
+	// none that belongs before this end can be missed.
+	limit := s.view.end.Load()
 	s.mu.Lock()
-	limit := int64(1<<63 - 1)
+	defer s.mu.Unlock()
 	if len(s.splices) > 0 {
 		next := s.splices[0]
 		if next.offset == s.at.offset.Load() {
 			s.splices = s.splices[1:]
-			s.mu.Unlock()
 			return next.frame
 		}
-		limit = next.offset
+		limit = min(limit, next.offset)
 	}
-	s.mu.Unlock()
 	return s.at.read(limit)
 }
 
