@@ -1,0 +1,107 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/hub"
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
+)
+
+// A Problem is a refusal as its caller sees it, a problem document by RFC
+// 9457. Code is stable; Title and Detail are for people.
+type Problem struct {
+	Type       string             `json:"type"`
+	Title      string             `json:"title"`
+	Status     int                `json:"status"`
+	Code       string             `json:"code"`
+	Detail     string             `json:"detail,omitempty"`
+	Errors     []event.FieldError `json:"errors,omitempty"`
+	RetryAfter int                `json:"retry_after,omitempty"` // seconds
+}
+
+func (p *Problem) Error() string { return p.Code + ": " + p.Title }
+
+// refuse answers with what an error means to the caller. The operator gets
+// the cause where the fault is ours.
+func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // nobody is there to read it
+	}
+	p := problemOf(err)
+	if p.Status >= 500 {
+		a.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "code", p.Code, "error", err)
+	}
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="yardline"`)
+	}
+	p.Type = "urn:yardline:problem:" + p.Code
+	w.Header().Set("Content-Type", "application/problem+json")
+	body, _ := json.Marshal(p) // strings and integers always marshal
+	w.WriteHeader(p.Status)
+	w.Write(append(body, '\n'))
+}
+
+// problemOf says what an error means to the caller.
+func problemOf(err error) Problem {
+	var (
+		own     *Problem
+		refused *event.Problem
+		filters *filter.Error
+		closed  *hub.Closed
+	)
+	switch {
+	case errors.As(err, &own):
+		return *own
+	case errors.As(err, &refused):
+		return Problem{Status: http.StatusUnprocessableEntity, Code: "invalid_event", Title: "The event is not valid",
+			Detail: refused.Error(), Errors: refused.Fields}
+	case errors.As(err, &filters):
+		return Problem{Status: http.StatusBadRequest, Code: "invalid_filter", Title: "The filter is not valid", Detail: filters.Error(),
+			Errors: []event.FieldError{{Pointer: "/" + filters.Parameter, Code: "unknown_name", Expected: filters.Expected}}}
+	case errors.Is(err, identity.ErrNone):
+		return Problem{Status: http.StatusUnauthorized, Code: "sign_in_required", Title: "You are not signed in", Detail: "Sign in, or send a bearer token."}
+	case errors.Is(err, identity.ErrExpired):
+		return Problem{Status: http.StatusUnauthorized, Code: "expired", Title: "Your token has expired", Detail: "Get a new one."}
+	case errors.Is(err, identity.ErrInvalid):
+		return Problem{Status: http.StatusUnauthorized, Code: "invalid_token", Title: "The token is not valid here", Detail: "Use a token that this installation signed."}
+	case errors.Is(err, identity.ErrUnknown):
+		return Problem{Status: http.StatusUnauthorized, Code: "sign_in_failed", Title: "Signing in failed", Detail: "Check the user's name."}
+	case errors.Is(err, hub.ErrForbidden):
+		return Problem{Status: http.StatusForbidden, Code: "forbidden", Title: "You may not publish this type of event", Detail: "Ask your administrator for a role that may."}
+	case errors.Is(err, hub.ErrOwner):
+		return Problem{Status: http.StatusConflict, Code: "owner_changed", Title: "This belongs to another person",
+			Detail: "The employee or user whom a thing is about cannot change. Use another id."}
+	case errors.Is(err, eventlog.ErrConflict):
+		return Problem{Status: http.StatusConflict, Code: "id_conflict", Title: "The id is taken by another event",
+			Detail: "Give each event an id of its own; send the same id again only with the same content.", Errors: []event.FieldError{{Pointer: "/id", Code: "conflict", Expected: "an id that was not used for other content"}}}
+	case errors.Is(err, hub.ErrNotReady):
+		return Problem{Status: http.StatusServiceUnavailable, Code: "starting", Title: "The broker is still starting", Detail: "Try again in a moment.", RetryAfter: 1}
+	case errors.As(err, &closed):
+		return Problem{Status: http.StatusServiceUnavailable, Code: "draining", Title: "The broker is stopping", Detail: "Try again in a moment.", RetryAfter: 2}
+	case errors.Is(err, eventlog.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return Problem{Status: http.StatusServiceUnavailable, Code: "log_unavailable", Title: "The event log is not available",
+			Detail: "Send it again with the same id: it will be stored once.", RetryAfter: 5}
+	}
+	return Problem{Status: http.StatusInternalServerError, Code: "internal", Title: "Something went wrong on the server",
+		Detail: "Try again. If it happens again, tell your administrator."}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // only our own types come here
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(append(body, '\n'))
+}

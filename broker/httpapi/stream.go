@@ -1,0 +1,109 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/hub"
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// writeTimeout is how long one write to a stream may hang.
+const writeTimeout = 20 * time.Second
+
+// fromOldest is the value of after that asks for everything that is kept.
+const fromOldest = "oldest"
+
+// stream is GET /api/sse.
+func (a *api) stream(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	f, err := filter.Parse(r.URL.Query())
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	after, err := cursorOf(r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	out := http.NewResponseController(w)
+	sub, err := a.Hub.Subscribe(r.Context(), hub.Request{Grant: p.Grant, Filter: f, After: after, Session: p.Session,
+		Abort: func() { _ = out.SetWriteDeadline(time.Now()) }}) // fails only when the connection is gone
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	defer sub.Leave()
+	expiry := time.AfterFunc(time.Until(p.Expires), func() { sub.Close(wire.Bye{Reason: wire.ByeExpired}) })
+	defer expiry.Stop()
+
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx holds streams back without it
+	if r.ProtoMajor == 1 {
+		// The body ends with the connection: no chunk headers around frames.
+		h.Set("Transfer-Encoding", "identity")
+	}
+	w.WriteHeader(http.StatusOK)
+	a.Logger.Debug("stream opened", "connection", sub.ID, "actor", p.Grant.Actor(), "filter", f.Key())
+	err = pump(r, w, out, sub)
+	a.Logger.Debug("stream closed", "connection", sub.ID, "reason", err)
+}
+
+// pump writes what the subscriber has until either side ends.
+func pump(r *http.Request, w http.ResponseWriter, out *http.ResponseController, sub *hub.Subscriber) error {
+	for {
+		frames, err := sub.Next(r.Context())
+		var closed *hub.Closed
+		if errors.As(err, &closed) {
+			// Everything before it was written whole, so this is a frame
+			// boundary. It is best effort: an end without it means retry.
+			frames = wire.AppendSSE(nil, &closed.Bye)
+		} else if err != nil {
+			return err
+		}
+		if err := write(w, out, frames); err != nil {
+			return err
+		}
+		if closed != nil {
+			return closed
+		}
+	}
+}
+
+func write(w http.ResponseWriter, out *http.ResponseController, frames []byte) error {
+	if err := out.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	if _, err := w.Write(frames); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// cursorOf is where a reader wants to resume: Last-Event-ID, which a browser
+// sends by itself, before the parameter after. nil is live events only.
+func cursorOf(r *http.Request) (*wire.Cursor, error) {
+	text, pointer := r.Header.Get("Last-Event-ID"), "/Last-Event-ID"
+	if text == "" {
+		text, pointer = r.URL.Query().Get("after"), "/after"
+	}
+	switch text {
+	case "":
+		return nil, nil
+	case fromOldest:
+		return &wire.Cursor{}, nil
+	}
+	c, err := wire.ParseCursor(text)
+	if err != nil {
+		return nil, &Problem{Status: http.StatusBadRequest, Code: "invalid_cursor", Title: "The cursor is not valid",
+			Detail: "Resume with the id of an event that this broker sent, or ask for after=" + fromOldest + ".",
+			Errors: []event.FieldError{{Pointer: pointer, Code: "format", Expected: "<epoch>-<sequence>, such as k3x9-184"}}}
+	}
+	return &c, nil
+}

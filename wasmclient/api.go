@@ -1,0 +1,120 @@
+package wasmclient
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// An API calls the broker's resources. An error is an *Error where the broker
+// refused.
+type API struct {
+	Transport Transport
+}
+
+// A Session is who is signed in, and who may sign in by name alone.
+type Session struct {
+	User  *User    `json:"user"` // nil where nobody is
+	Grant string   `json:"grant"`
+	Users []string `json:"users"`
+}
+
+// A User is who is signed in.
+type User struct {
+	ID       string        `json:"id"`
+	Name     string        `json:"name"`
+	Roles    []access.Role `json:"roles"`
+	Employee int64         `json:"employee"`
+}
+
+// Grant is what the user may, to hide what they may not; the broker decides.
+func (u User) Grant() access.Grant {
+	return access.Grant{User: u.ID, Name: u.Name, Roles: u.Roles, Employee: u.Employee}
+}
+
+// Receipt says where a published event is.
+type Receipt struct {
+	ID        string         `json:"id"`
+	Cursor    wire.Cursor    `json:"cursor"`
+	Duplicate bool           `json:"duplicate"`
+	Warnings  []event.Remark `json:"warnings"`
+}
+
+// Session asks who is signed in.
+func (a API) Session(ctx context.Context) (s Session, err error) {
+	err = a.call(ctx, "GET", "/api/session", nil, &s)
+	return s, err
+}
+
+// SignIn signs in by name.
+func (a API) SignIn(ctx context.Context, user string) (s Session, err error) {
+	err = a.call(ctx, "POST", "/api/session", map[string]string{"user": user}, &s)
+	return s, err
+}
+
+// SignOut ends the session.
+func (a API) SignOut(ctx context.Context) error {
+	return a.call(ctx, "DELETE", "/api/session", nil, nil)
+}
+
+// Snapshot asks for the state that the caller may see.
+func (a API) Snapshot(ctx context.Context) (s projection.Snapshot, err error) {
+	err = a.call(ctx, "GET", "/api/snapshot", nil, &s)
+	return s, err
+}
+
+// Publish sends an event. Give it an ID where it may be sent twice. The
+// envelope's fields that the broker sets are left out.
+func (a API) Publish(ctx context.Context, e event.Event) (r Receipt, err error) {
+	body := map[string]any{"type": e.Type, "data": e.Data}
+	if e.ID != "" {
+		body["id"] = e.ID
+	}
+	if e.Source != "" {
+		body["source"] = e.Source
+	}
+	if !e.Time.IsZero() {
+		body["time"] = e.Time
+	}
+	if e.Severity != "" {
+		body["severity"] = e.Severity
+	}
+	err = a.call(ctx, "POST", "/api/sse", body, &r)
+	return r, err
+}
+
+// PublishJSON sends an event as it is written.
+func (a API) PublishJSON(ctx context.Context, body json.RawMessage) (r Receipt, err error) {
+	err = a.call(ctx, "POST", "/api/sse", body, &r)
+	return r, err
+}
+
+func (a API) call(ctx context.Context, method, path string, body, into any) error {
+	r := Request{Method: method, Path: path, Header: map[string]string{"Accept": "application/json"}}
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("wasmclient: %w", err)
+		}
+		r.Body, r.Header["Content-Type"] = raw, "application/json"
+	}
+	response, err := a.Transport.Do(ctx, r)
+	if err != nil {
+		return err
+	}
+	if err := errorOf(response); err != nil {
+		return err
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.Unmarshal(response.Body, into); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotBroker, err)
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall/js"
+
+	"github.com/snd-rental/yardline/wasmclient"
+)
+
+// Transport reaches the broker that served the page, with its cookie. It is
+// safe for concurrent use.
+type Transport struct {
+	// Base is put before paths; "" is the page's origin.
+	Base string
+}
+
+var _ wasmclient.Transport = Transport{}
+
+// Do implements wasmclient.Transport.
+func (t Transport) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	answer, done, err := t.send(ctx, r)
+	defer done()
+	if err != nil {
+		return wasmclient.Response{}, err
+	}
+	return whole(ctx, answer)
+}
+
+// Stream implements wasmclient.Transport.
+func (t Transport) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
+	answer, done, err := t.send(ctx, r)
+	defer done()
+	if err != nil {
+		return wasmclient.Response{}, err
+	}
+	response := head(answer)
+	if response.Status != 200 || response.ContentType != "text/event-stream" {
+		return whole(ctx, answer)
+	}
+	reader := answer.Get("body").Call("getReader")
+	var buffer []byte
+	for {
+		result, err := await(ctx, reader.Call("read"))
+		if err != nil {
+			return response, err
+		}
+		if result.Get("done").Bool() {
+			return response, nil
+		}
+		chunk := result.Get("value")
+		n := chunk.Get("byteLength").Int()
+		if cap(buffer) < n {
+			buffer = make([]byte, n)
+		}
+		js.CopyBytesToGo(buffer[:n], chunk)
+		if err := take(buffer[:n]); err != nil {
+			return response, err
+		}
+	}
+}
+
+// send starts a request. done must be called: it aborts what is still under
+// way, so that a stream nobody reads is closed.
+func (t Transport) send(ctx context.Context, r wasmclient.Request) (answer js.Value, done func(), err error) {
+	abort := js.Global().Get("AbortController").New()
+	headers := js.Global().Get("Object").New()
+	for name, value := range r.Header {
+		headers.Set(name, value)
+	}
+	init := js.Global().Get("Object").New()
+	init.Set("method", r.Method)
+	init.Set("headers", headers)
+	init.Set("credentials", "same-origin")
+	init.Set("cache", "no-store")
+	init.Set("redirect", "error") // a portal's sign-in page is no answer
+	init.Set("signal", abort.Get("signal"))
+	if r.Body != nil {
+		body := js.Global().Get("Uint8Array").New(len(r.Body))
+		js.CopyBytesToJS(body, r.Body)
+		init.Set("body", body)
+	}
+	stop := context.AfterFunc(ctx, func() { abort.Call("abort") })
+	done = func() {
+		stop()
+		abort.Call("abort")
+	}
+	answer, err = await(ctx, js.Global().Call("fetch", t.Base+r.Path, init))
+	return answer, done, err
+}
+
+func whole(ctx context.Context, answer js.Value) (wasmclient.Response, error) {
+	response := head(answer)
+	buffer, err := await(ctx, answer.Call("arrayBuffer"))
+	if err != nil {
+		return response, err
+	}
+	bytes := js.Global().Get("Uint8Array").New(buffer)
+	response.Body = make([]byte, bytes.Get("byteLength").Int())
+	js.CopyBytesToGo(response.Body, bytes)
+	return response, nil
+}
+
+func head(answer js.Value) wasmclient.Response {
+	header := func(name string) string {
+		if v := answer.Get("headers").Call("get", name); v.Type() == js.TypeString {
+			return v.String()
+		}
+		return ""
+	}
+	media, _, _ := strings.Cut(header("content-type"), ";")
+	return wasmclient.Response{Status: answer.Get("status").Int(), ContentType: strings.ToLower(strings.TrimSpace(media)), RetryAfter: header("retry-after")}
+}
+
+// await waits for a promise. A rejection becomes a Go error. It must not be
+// called on the goroutine that runs JavaScript's callbacks.
+func await(ctx context.Context, promise js.Value) (js.Value, error) {
+	type outcome struct {
+		value js.Value
+		err   error
+	}
+	settled := make(chan outcome, 1) // the callback must not wait
+	var resolve, reject js.Func
+	release := func() {
+		resolve.Release()
+		reject.Release()
+	}
+	resolve = js.FuncOf(func(_ js.Value, args []js.Value) any {
+		settled <- outcome{value: args[0]}
+		release()
+		return nil
+	})
+	reject = js.FuncOf(func(_ js.Value, args []js.Value) any {
+		settled <- outcome{err: fmt.Errorf("browser: %s", js.Global().Get("String").Invoke(args[0]).String())}
+		release()
+		return nil
+	})
+	promise.Call("then", resolve, reject)
+	select {
+	case o := <-settled:
+		return o.value, o.err
+	case <-ctx.Done():
+		return js.Value{}, ctx.Err() // the abort settles the promise
+	}
+}

@@ -1,0 +1,294 @@
+package conn
+
+import (
+	"time"
+
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// phase is what the machine is doing; State is how that looks.
+type phase int
+
+const (
+	idle     phase = iota // nothing is planned
+	fetching              // a snapshot is under way
+	opening               // a stream is under way, without hello
+	open                  // hello has come
+	waiting               // for the alarm, then another attempt
+)
+
+// A Machine is one connection. It is not safe for concurrent use.
+type Machine struct {
+	c       Config
+	status  Status
+	phase   phase
+	attempt int // numbers attempts; inputs of others are passed over
+
+	cursor    wire.Cursor // delivered through
+	known     bool        // cursor means something
+	synced    bool        // the store holds a snapshot of this epoch and grant
+	fresh     bool        // it was taken for the attempt under way
+	grant     string
+	head      uint64 // of the stream's hello: events up to it are replayed
+	heartbeat time.Duration
+	least     time.Duration // the broker's retry
+	liveSince time.Time
+
+	effects []Effect
+}
+
+// New makes a machine that is disconnected.
+func New(c Config) *Machine {
+	return &Machine{c: c, status: Status{State: Disconnected}, cursor: c.After, known: c.After != wire.Cursor{}, least: minDelay}
+}
+
+// Status is the present one.
+func (m *Machine) Status() Status { return m.status }
+
+// Cursor is the place through which frames were delivered.
+func (m *Machine) Cursor() wire.Cursor { return m.cursor }
+
+// Step takes one input and returns its effects. The slice is valid until the
+// next call.
+func (m *Machine) Step(now time.Time, in Input) []Effect {
+	m.effects = m.effects[:0]
+	switch in := in.(type) {
+	case Start:
+		m.quit()
+		m.status.Attempt = 0
+		m.become(now, Connecting, "")
+		m.connect(now)
+	case Stop:
+		m.halt(now, Disconnected, "")
+	case Pause:
+		if m.wants() {
+			m.halt(now, Paused, "")
+		}
+	case Resume:
+		if m.status.State == Paused {
+			m.become(now, Connecting, "")
+			m.connect(now)
+		}
+	case GoneOffline:
+		if m.wants() {
+			m.halt(now, Offline, "offline")
+		}
+	case Online:
+		if m.status.State == Offline {
+			m.status.Attempt = 0
+			m.become(now, Reconnecting, "")
+			m.connect(now)
+		}
+	case Tick:
+		m.tick(now)
+	case Snapshot:
+		if in.Attempt == m.attempt && m.phase == fetching {
+			m.cursor, m.known, m.synced, m.grant = in.Cursor, true, true, in.Grant
+			m.fresh = true
+			m.connect(now)
+		}
+	case Frame:
+		if in.Attempt == m.attempt && (m.phase == opening || m.phase == open) {
+			m.frame(now, in.Frame)
+		}
+	case Ended:
+		if in.Attempt == m.attempt && m.phase != idle && m.phase != waiting {
+			m.ended(now, in.Failure)
+		}
+	}
+	return m.effects
+}
+
+func (m *Machine) emit(e Effect) { m.effects = append(m.effects, e) }
+
+// become changes the state; a new detail of the same state is a change too.
+func (m *Machine) become(now time.Time, s State, code string) {
+	m.becomeUntil(now, s, code, time.Time{})
+}
+
+// becomeUntil changes the state with the time of the next attempt.
+func (m *Machine) becomeUntil(now time.Time, s State, code string, retry time.Time) {
+	next := m.status
+	if next.State != s {
+		next.Since = now
+	}
+	next.State, next.Code, next.RetryAt = s, code, retry
+	if next != m.status {
+		m.status = next
+		m.emit(Changed{next})
+	}
+}
+
+// wants tells whether the machine is connected or tries to be.
+func (m *Machine) wants() bool { return m.phase != idle }
+
+// quit ends what is under way.
+func (m *Machine) quit() {
+	if m.phase == fetching || m.phase == opening || m.phase == open {
+		m.emit(Abort{m.attempt})
+	}
+	if m.phase != idle {
+		m.emit(Alarm{})
+	}
+	m.phase = idle
+}
+
+// halt ends what is under way and plans nothing.
+func (m *Machine) halt(now time.Time, s State, code string) {
+	m.quit()
+	m.become(now, s, code)
+}
+
+// connect starts the next attempt. The state says already why.
+func (m *Machine) connect(now time.Time) {
+	m.attempt++
+	if m.c.Snapshot && !m.synced {
+		m.phase = fetching
+		m.emit(FetchSnapshot{m.attempt})
+		m.emit(Alarm{now.Add(snapshotTime)})
+		return
+	}
+	m.phase = opening
+	after := wire.Cursor{}
+	if m.known {
+		after = m.cursor
+	}
+	m.emit(Open{m.attempt, after})
+	m.emit(Alarm{now.Add(helloWithin)})
+}
+
+func (m *Machine) tick(now time.Time) {
+	switch m.phase {
+	case waiting:
+		m.become(now, Reconnecting, m.status.Code)
+		m.connect(now)
+	case fetching:
+		m.emit(Abort{m.attempt})
+		m.ended(now, Failure{Code: "timeout"})
+	case opening:
+		m.emit(Abort{m.attempt})
+		m.ended(now, Failure{Code: "no_hello"})
+	case open:
+		m.emit(Abort{m.attempt})
+		m.become(now, Stale, "no_heartbeat")
+		m.connect(now)
+	}
+}
+
+func (m *Machine) frame(now time.Time, f wire.Frame) {
+	switch f := f.(type) {
+	case *wire.Hello:
+		if m.c.Snapshot && f.Grant != m.grant {
+			m.resync(now) // what the store holds was for other eyes
+			return
+		}
+		m.phase, m.fresh = open, false
+		m.head, m.heartbeat, m.liveSince = f.Head.Seq, f.Heartbeat, now
+		m.least = max(minDelay, min(f.Retry, maxDelay))
+		m.cursor, m.known = f.Start, true
+		m.become(now, Live, "")
+		m.emit(Deliver{Frame: f})
+	case *wire.Bye:
+		m.bye(now, f)
+		return
+	case *wire.Gap:
+		if m.c.Snapshot {
+			m.emit(Deliver{Frame: f})
+			m.resync(now)
+			return
+		}
+		m.cursor = f.To
+		m.emit(Deliver{Frame: f})
+	default:
+		m.progress(f)
+	}
+	if m.heartbeat > 0 {
+		m.emit(Alarm{now.Add(missedBeats * m.heartbeat)})
+	}
+}
+
+// progress moves the cursor on; what was delivered before is passed over.
+func (m *Machine) progress(f wire.Frame) {
+	at := f.At()
+	if at.Epoch == m.cursor.Epoch && at.Seq <= m.cursor.Seq {
+		return
+	}
+	m.cursor = at
+	m.emit(Deliver{Frame: f, Replayed: at.Seq <= m.head})
+}
+
+// resync starts again from a snapshot: without delay, unless it did so for
+// this very attempt.
+func (m *Machine) resync(now time.Time) {
+	m.emit(Abort{m.attempt})
+	m.synced = false
+	if m.fresh {
+		m.fresh = false
+		m.ended(now, Failure{Code: "resync"})
+		return
+	}
+	if m.status.State == Live {
+		m.become(now, Connecting, "resync")
+	}
+	m.connect(now)
+}
+
+// bye is the broker's reason; the stream's end that follows is passed over.
+func (m *Machine) bye(now time.Time, b *wire.Bye) {
+	m.emit(Abort{m.attempt})
+	switch b.Reason {
+	case wire.ByeSignedOut, wire.ByeExpired:
+		m.refused(now, Denied, string(b.Reason))
+	case wire.ByeStop:
+		m.refused(now, Disconnected, "stop")
+	case wire.ByeRegrant:
+		m.synced = false
+		m.wait(now, Reconnecting, "regrant", b.Delay)
+	default:
+		m.wait(now, Reconnecting, string(b.Reason), b.Delay+time.Duration(m.c.Random()*float64(m.least)))
+	}
+}
+
+// ended decides what the end of an attempt leads to.
+func (m *Machine) ended(now time.Time, f Failure) {
+	switch f.Status {
+	case 401:
+		m.refused(now, Denied, "sign_in_required")
+		return
+	case 403:
+		m.refused(now, Denied, "forbidden")
+		return
+	case 204:
+		m.refused(now, Disconnected, "stop")
+		return
+	case 400:
+		// The broker does not take our place in the log: start over.
+		m.synced, m.known = false, false
+	}
+	if m.phase == open && now.Sub(m.liveSince) >= steadyAfter {
+		m.status.Attempt = 0
+	}
+	m.status.Attempt++
+	pause := delay(m.status.Attempt, m.least, m.c.Random())
+	state := Reconnecting
+	if f.RetryAfter > 0 {
+		pause = f.RetryAfter + time.Duration(m.c.Random()*float64(minDelay))
+		if f.Status == 429 || f.Status == 503 {
+			state = Limited
+		}
+	}
+	m.wait(now, state, f.Code, pause)
+}
+
+func (m *Machine) refused(now time.Time, s State, code string) {
+	m.phase = idle
+	m.emit(Alarm{})
+	m.become(now, s, code)
+}
+
+func (m *Machine) wait(now time.Time, s State, code string, pause time.Duration) {
+	m.phase = waiting
+	at := now.Add(pause)
+	m.becomeUntil(now, s, code, at)
+	m.emit(Alarm{at})
+}

@@ -1,0 +1,263 @@
+package conn
+
+import (
+	"flag"
+	"fmt"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+var rewrite = flag.Bool("rewrite", false, "rewrite the expected effects in testdata")
+
+// TestScripts runs the scripts of testdata: a line is an input, the indented
+// lines below it are its effects. With -rewrite they are written anew, to be
+// read as a diff.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := play(t, string(text))
+			if *rewrite {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != string(text) {
+				t.Errorf("got:\n%s\nwant:\n%s", got, text)
+			}
+		})
+	}
+}
+
+var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+type player struct {
+	m       *Machine
+	now     time.Time
+	alarm   time.Time
+	attempt int
+}
+
+func play(t *testing.T, script string) string {
+	p := &player{now: start}
+	var out strings.Builder
+	for line := range strings.Lines(script) {
+		line = strings.TrimRight(line, "\n")
+		if strings.HasPrefix(line, "\t") {
+			continue // an effect of the old run
+		}
+		out.WriteString(line + "\n")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		for _, e := range p.do(t, line) {
+			out.WriteString("\t" + p.show(e) + "\n")
+		}
+	}
+	return out.String()
+}
+
+// do runs one line: a verb, words, and key=value.
+func (p *player) do(t *testing.T, line string) []Effect {
+	fields := strings.Fields(line)
+	words, keys := []string{}, map[string]string{}
+	for _, f := range fields[1:] {
+		if k, v, found := strings.Cut(f, "="); found {
+			keys[k] = v
+		} else {
+			words = append(words, f)
+		}
+	}
+	cursor := func(s string) wire.Cursor {
+		c, err := wire.ParseCursor(s)
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		return c
+	}
+	duration := func(s string) time.Duration {
+		if s == "" {
+			return 0
+		}
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		return d
+	}
+	attempt := p.attempt
+	if keys["attempt"] != "" {
+		fmt.Sscan(keys["attempt"], &attempt)
+	}
+	frame := func(f wire.Frame) []Effect { return p.m.Step(p.now, Frame{attempt, f}) }
+	switch fields[0] {
+	case "machine":
+		p.m = New(Config{Snapshot: keys["snapshot"] == "true", After: cursor(keys["after"]), Random: func() float64 { return 0.5 }})
+	case "start":
+		return p.m.Step(p.now, Start{})
+	case "stop":
+		return p.m.Step(p.now, Stop{})
+	case "pause":
+		return p.m.Step(p.now, Pause{})
+	case "resume":
+		return p.m.Step(p.now, Resume{})
+	case "online":
+		return p.m.Step(p.now, Online{})
+	case "offline":
+		return p.m.Step(p.now, GoneOffline{})
+	case "wait":
+		p.now = p.now.Add(duration(words[0]))
+		if !p.alarm.IsZero() && !p.now.Before(p.alarm) {
+			t.Fatalf("%s: the alarm would have gone off", line)
+		}
+	case "alarm":
+		if p.alarm.IsZero() {
+			t.Fatalf("%s: none is set", line)
+		}
+		p.now = p.alarm
+		return p.m.Step(p.now, Tick{})
+	case "snapshot":
+		return p.m.Step(p.now, Snapshot{attempt, cursor(words[0]), keys["grant"]})
+	case "hello":
+		return frame(&wire.Hello{Start: cursor(words[0]), Head: cursor(keys["head"]), Heartbeat: 15 * time.Second, Retry: duration(keys["retry"]), Grant: keys["grant"]})
+	case "event":
+		return frame(&wire.Event{Cursor: cursor(words[0]), Event: event.Example(event.TypeSyncProgress)})
+	case "heartbeat":
+		return frame(&wire.Heartbeat{Cursor: cursor(words[0])})
+	case "gap":
+		return frame(&wire.Gap{From: cursor(words[0]), To: cursor(words[1])})
+	case "bye":
+		return frame(&wire.Bye{Reason: wire.Reason(words[0]), Delay: duration(keys["delay"])})
+	case "ended":
+		var status int
+		fmt.Sscan(keys["status"], &status)
+		return p.m.Step(p.now, Ended{attempt, Failure{status, keys["code"], duration(keys["retry-after"])}})
+	default:
+		t.Fatalf("unknown: %s", line)
+	}
+	return nil
+}
+
+// show is an effect as a line; times are relative to now.
+func (p *player) show(e Effect) string {
+	switch e := e.(type) {
+	case FetchSnapshot:
+		p.attempt = e.Attempt
+		return fmt.Sprintf("fetch snapshot #%d", e.Attempt)
+	case Open:
+		p.attempt = e.Attempt
+		return strings.TrimSpace(fmt.Sprintf("open #%d %s", e.Attempt, e.After))
+	case Abort:
+		return fmt.Sprintf("abort #%d", e.Attempt)
+	case Alarm:
+		if p.alarm = e.At; e.At.IsZero() {
+			return "no alarm"
+		}
+		return fmt.Sprintf("alarm in %v", e.At.Sub(p.now))
+	case Deliver:
+		replayed := ""
+		if e.Replayed {
+			replayed = " replayed"
+		}
+		return fmt.Sprintf("deliver %s %s%s", strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", e.Frame), "*wire.")), e.Frame.At(), replayed)
+	case Changed:
+		out := "status " + string(e.Status.State)
+		if e.Status.Code != "" {
+			out += " code=" + e.Status.Code
+		}
+		if !e.Status.RetryAt.IsZero() {
+			out += fmt.Sprintf(" retry in %v", e.Status.RetryAt.Sub(p.now))
+		}
+		if e.Status.Attempt > 0 {
+			out += fmt.Sprintf(" failures=%d", e.Status.Attempt)
+		}
+		return out
+	}
+	return fmt.Sprintf("%T", e)
+}
+
+func TestDelay(t *testing.T) {
+	for n := 1; n < 100; n++ {
+		low, high := delay(n, time.Second, 0), delay(n, time.Second, 0.999999)
+		if low != time.Second || high > 30*time.Second || n > 5 && high < 29*time.Second {
+			t.Errorf("attempt %d: %v to %v", n, low, high)
+		}
+	}
+	if got := delay(1, time.Minute, 0.5); got != 30*time.Second {
+		t.Errorf("a broker that asks for more than the most: %v", got)
+	}
+}
+
+// FuzzMachine plays random inputs and holds what must always be true: a
+// machine that wants a connection has an alarm or is halted, attempts only
+// grow, no event is delivered twice or backwards, and Denied stays.
+func FuzzMachine(f *testing.F) {
+	f.Add(int64(1), true)
+	f.Add(int64(2), false)
+	f.Fuzz(func(t *testing.T, seed int64, snapshot bool) {
+		r := rand.New(rand.NewSource(seed))
+		m := New(Config{Snapshot: snapshot, Random: r.Float64})
+		now, alarm, attempt := start, time.Time{}, 0
+		delivered := wire.Cursor{}
+		c := func() wire.Cursor { return wire.Cursor{Epoch: "k", Seq: uint64(1 + r.Intn(20))} }
+		for range 200 {
+			now = now.Add(time.Duration(r.Intn(20)) * time.Second)
+			at := attempt - r.Intn(2)
+			inputs := []Input{Start{}, Stop{}, Pause{}, Resume{}, Online{}, GoneOffline{}, Tick{}, Snapshot{at, c(), "g"},
+				Frame{at, &wire.Hello{Start: c(), Head: c(), Heartbeat: 15 * time.Second, Grant: "g"}}, Frame{at, &wire.Heartbeat{Cursor: c()}},
+				Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Gap{From: c(), To: c()}},
+				Frame{at, &wire.Bye{Reason: wire.ByeRetry}}, Ended{at, Failure{Status: []int{0, 200, 204, 401, 403, 503}[r.Intn(6)]}}}
+			in := inputs[r.Intn(len(inputs))]
+			before := m.Status()
+			for _, e := range m.Step(now, in) {
+				switch e := e.(type) {
+				case Alarm:
+					alarm = e.At
+				case Open:
+					if e.Attempt <= attempt {
+						t.Fatalf("attempt %d after %d", e.Attempt, attempt)
+					}
+					attempt = e.Attempt
+				case FetchSnapshot:
+					attempt = e.Attempt
+				case Deliver:
+					switch f := e.Frame.(type) {
+					case *wire.Event, *wire.Heartbeat:
+						if f.At().Seq <= delivered.Seq {
+							t.Fatalf("%v after %v", f.At(), delivered)
+						}
+						delivered = f.At()
+					default:
+						delivered = f.At()
+					}
+				}
+			}
+			if _, took := in.(Snapshot); took {
+				delivered = m.Cursor()
+			}
+			if m.wants() && alarm.IsZero() {
+				t.Fatalf("%T left nothing to wake it in %v", in, m.Status())
+			}
+			if before.State == Denied && m.Status().State != Denied {
+				switch in.(type) {
+				case Start, Stop:
+				default:
+					t.Fatalf("%T revived a denied connection", in)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,102 @@
+// Package store keeps what a connection brought: the last event, a bounded
+// history, counts by type, and the projection that the figures come from. It
+// is not safe for concurrent use; the client guards it.
+package store
+
+import (
+	"maps"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// DefaultMax is the length of the history.
+const DefaultMax = 100
+
+// A Received is an event with when it came.
+type Received struct {
+	event.Event
+	Received time.Time
+	Replayed bool // it is older than the stream that brought it: no toast
+}
+
+// A Store is empty after New and after Clear.
+type Store struct {
+	max    int
+	events []Received // newest first
+	counts map[event.Type]int
+	total  int
+	state  *projection.State
+	meta   projection.Snapshot // without its entities
+	skew   time.Duration       // of the broker's clock against ours
+}
+
+// New makes a store that keeps at most max events; 0 is DefaultMax.
+func New(max int) *Store {
+	if max == 0 {
+		max = DefaultMax
+	}
+	return &Store{max: max, counts: map[event.Type]int{}}
+}
+
+// Load takes a snapshot in place of the state. Another grant than that of the
+// last one empties the history too: it was for other eyes.
+func (s *Store) Load(snapshot projection.Snapshot, now time.Time) {
+	if s.meta.Grant != "" && s.meta.Grant != snapshot.Grant {
+		s.Clear()
+	}
+	s.state = projection.From(snapshot.Cursor, snapshot.Entities)
+	s.meta, s.meta.Entities = snapshot, nil
+	s.skew = snapshot.Time.Sub(now)
+}
+
+// Add takes an event.
+func (s *Store) Add(e event.Event, at wire.Cursor, now time.Time, replayed bool) Received {
+	r := Received{e, now, replayed}
+	if len(s.events) == s.max {
+		s.events = s.events[:s.max-1]
+	}
+	s.events = append([]Received{r}, s.events...)
+	s.counts[e.Type]++
+	s.total++
+	if s.state != nil {
+		s.state.Apply(e, at)
+	}
+	return r
+}
+
+// Events is the history, newest first. The slice is not changed later.
+func (s *Store) Events() []Received { return s.events }
+
+// Counts is how many events of each type came since the start or Clear.
+func (s *Store) Counts() map[event.Type]int { return maps.Clone(s.counts) }
+
+// Total is how many events came.
+func (s *Store) Total() int { return s.total }
+
+// Figures are those that the grant may see, nil before the first snapshot.
+func (s *Store) Figures(g access.Grant, now time.Time) map[string]projection.Value {
+	if s.state == nil {
+		return nil
+	}
+	return projection.VisibleFigures(s.state, g, now.Add(s.skew), s.meta.Zone, s.meta.Currency)
+}
+
+// Entities are the last states, nil before the first snapshot.
+func (s *Store) Entities() []*projection.Entity {
+	if s.state == nil {
+		return nil
+	}
+	return s.state.Entities()
+}
+
+// Currency is the installation's.
+func (s *Store) Currency() string { return s.meta.Currency }
+
+// Clear empties history and counts; the state stays.
+func (s *Store) Clear() {
+	s.events, s.counts, s.total = nil, map[event.Type]int{}, 0
+}

@@ -1,0 +1,91 @@
+package wasmclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// A Request to the broker.
+type Request struct {
+	Method string
+	Path   string            // with its query, from the broker's root
+	Header map[string]string // beside those of the transport
+	Body   []byte
+}
+
+// A Response of the broker.
+type Response struct {
+	Status      int
+	ContentType string
+	RetryAfter  string
+	Body        []byte // of a stream: empty
+}
+
+// A Transport carries requests to one broker, with its credentials. Packages
+// browser and native have one each; both pass transporttest.
+type Transport interface {
+	// Do sends a request and returns the whole answer, whatever its status.
+	// An error means that there was none.
+	Do(ctx context.Context, r Request) (Response, error)
+
+	// Stream sends a request. Where the answer is an event stream (200,
+	// text/event-stream) its pieces go to take as they come, until the body
+	// ends or take returns an error; a piece is valid during the call. Any
+	// other answer is returned whole. An error means that no answer came, or
+	// that the stream broke.
+	Stream(ctx context.Context, r Request, take func(piece []byte) error) (Response, error)
+}
+
+// An Error is a refusal by the broker.
+type Error struct {
+	Status     int
+	Code       string // stable, such as invalid_event
+	Title      string
+	Detail     string
+	Fields     []event.FieldError
+	RetryAfter time.Duration
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s (%s, HTTP %d)", e.Title, e.Code, e.Status)
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return text
+}
+
+// errorOf reads a refusal, nil where the answer is none. What is no problem
+// document came from something between us and the broker.
+func errorOf(r Response) error {
+	if r.Status >= 200 && r.Status < 300 {
+		return nil
+	}
+	e := &Error{Status: r.Status}
+	var p struct {
+		Code   string             `json:"code"`
+		Title  string             `json:"title"`
+		Detail string             `json:"detail"`
+		Errors []event.FieldError `json:"errors"`
+	}
+	if json.Unmarshal(r.Body, &p) == nil && p.Code != "" {
+		e.Code, e.Title, e.Detail, e.Fields = p.Code, p.Title, p.Detail, p.Errors
+	} else {
+		e.Code, e.Title = "http_"+strconv.Itoa(r.Status), "The answer did not come from the broker"
+	}
+	if seconds, err := strconv.Atoi(r.RetryAfter); err == nil && seconds > 0 {
+		e.RetryAfter = time.Duration(min(seconds, maxRetryAfter)) * time.Second
+	}
+	return e
+}
+
+// maxRetryAfter bounds, in seconds, what a broken proxy may ask for.
+const maxRetryAfter = 3600
+
+// ErrNotBroker means that something else answered, such as a captive portal.
+var ErrNotBroker = errors.New("wasmclient: the answer did not come from a broker")

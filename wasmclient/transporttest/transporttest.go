@@ -1,0 +1,104 @@
+// Package transporttest is the contract of wasmclient.Transport as a test
+// suite. Each transport runs it against a server of its own world that
+// answers as Serve says.
+package transporttest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snd-rental/yardline/wasmclient"
+)
+
+// The paths that the server must answer:
+//
+//	/echo      200 text/plain: method, X-Test header and body, by line ends
+//	/refuse    503 application/problem+json, Retry-After: 7, the body Refusal
+//	/stop      204
+//	/stream    200 text/event-stream; charset=utf-8: Pieces, each flushed, then the end
+//	/endless   200 text/event-stream: one piece, then nothing; the server must see the client go
+//	/broken    200 text/event-stream: one piece, then the connection is destroyed
+//	/gone      200 with "yes" once the client of /endless was seen to go, "no" before
+
+// Refusal is the body of /refuse.
+const Refusal = `{"code":"draining","title":"The broker is stopping"}`
+
+// Pieces are the body of /stream.
+var Pieces = []string{"id: k-1\n", "data: ü", "€\n\n", strings.Repeat("data: x\n", 5000) + "\n"}
+
+// Run runs the suite.
+func Run(t *testing.T, transport wasmclient.Transport) {
+	get := func(path string) wasmclient.Request { return wasmclient.Request{Method: "GET", Path: path} }
+	collect := func(ctx context.Context, path string) (string, wasmclient.Response, error) {
+		var got strings.Builder
+		r, err := transport.Stream(ctx, get(path), func(piece []byte) error { got.Write(piece); return nil })
+		return got.String(), r, err
+	}
+	t.Run("do", func(t *testing.T) {
+		r, err := transport.Do(t.Context(), wasmclient.Request{Method: "POST", Path: "/echo?a=b", Header: map[string]string{"X-Test": "yes"}, Body: []byte("ü\x00")})
+		if err != nil || r.Status != 200 || r.ContentType != "text/plain" || string(r.Body) != "POST\nyes\nü\x00" {
+			t.Errorf("%+v %v", r, err)
+		}
+	})
+	t.Run("a refusal is an answer", func(t *testing.T) {
+		r, err := transport.Do(t.Context(), get("/refuse"))
+		if err != nil || r.Status != 503 || r.RetryAfter != "7" || string(r.Body) != Refusal {
+			t.Errorf("%+v %v", r, err)
+		}
+		body, r, err := collect(t.Context(), "/refuse")
+		if err != nil || body != "" || r.Status != 503 || string(r.Body) != Refusal {
+			t.Errorf("as a stream: %q %+v %v", body, r, err)
+		}
+	})
+	t.Run("no content", func(t *testing.T) {
+		if _, r, err := collect(t.Context(), "/stop"); err != nil || r.Status != 204 {
+			t.Errorf("%+v %v", r, err)
+		}
+	})
+	t.Run("stream", func(t *testing.T) {
+		body, r, err := collect(t.Context(), "/stream")
+		if err != nil || r.Status != 200 || r.ContentType != "text/event-stream" || body != strings.Join(Pieces, "") {
+			t.Errorf("%d bytes, %+v %v", len(body), r, err)
+		}
+	})
+	t.Run("take ends a stream", func(t *testing.T) {
+		enough := errors.New("enough")
+		if _, err := transport.Stream(t.Context(), get("/endless"), func([]byte) error { return enough }); !errors.Is(err, enough) {
+			t.Error(err)
+		}
+		eventuallyGone(t, transport)
+	})
+	t.Run("the context ends a stream", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		_, err := transport.Stream(ctx, get("/endless"), func([]byte) error { cancel(); return nil })
+		if err == nil {
+			t.Error("no error")
+		}
+		eventuallyGone(t, transport)
+	})
+	t.Run("no server", func(t *testing.T) {
+		if _, _, err := collect(t.Context(), "/broken"); err == nil {
+			t.Error("a broken stream ended well")
+		}
+	})
+}
+
+// eventuallyGone waits until the server has seen the client of /endless go.
+func eventuallyGone(t *testing.T, transport wasmclient.Transport) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for {
+		r, err := transport.Do(ctx, wasmclient.Request{Method: "GET", Path: "/gone"})
+		if err != nil {
+			t.Fatal("the server never saw the client go: ", err)
+		}
+		if string(r.Body) == "yes" {
+			return
+		}
+	}
+}
