@@ -1,0 +1,236 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/demo"
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/eventlog/jetlog"
+	"github.com/snd-rental/yardline/broker/httpapi"
+	"github.com/snd-rental/yardline/broker/hub"
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/broker/webui"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// Config is how a broker runs. The zero value of every field but Data is
+// good.
+type Config struct {
+	Listen      string         // 127.0.0.1:8080; port 0 picks a free one
+	Data        string         // the data directory; required
+	NATS        string         // an external NATS server, in place of the embedded log
+	Auth        string         // dev
+	Demo        bool           // a demo company publishes
+	DemoRate    float64        // of its events a second, 1
+	Heartbeat   time.Duration  // 15 s
+	DedupWindow time.Duration  // 1 h
+	Retention   time.Duration  // how long events are kept, 30 days
+	Location    *time.Location // of the installation, UTC
+	Currency    string         // of the installation, EUR
+	Logger      *slog.Logger   // nil: none
+}
+
+// AuthDev lets the demo users sign in by name, on loopback alone.
+const AuthDev = "dev"
+
+// A Misuse is a fault in the configuration: nothing was started.
+type Misuse struct{ Reason string }
+
+func (m *Misuse) Error() string { return m.Reason }
+
+// A Broker is one running installation. Close it after Run.
+type Broker struct {
+	c        Config
+	log      eventlog.Log
+	hub      *hub.Hub
+	tokens   *identity.Tokens
+	listener net.Listener
+	server   *http.Server
+	draining atomic.Bool
+}
+
+// New opens the log and the listener. An error that is a *Misuse is one of
+// the configuration.
+func New(ctx context.Context, c Config) (_ *Broker, err error) {
+	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8080")
+	c.Auth = cmp.Or(c.Auth, AuthDev)
+	c.Retention = cmp.Or(c.Retention, 30*24*time.Hour)
+	c.DedupWindow = cmp.Or(c.DedupWindow, time.Hour)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	b := &Broker{c: c}
+	defer func() {
+		if err != nil {
+			b.Close()
+		}
+	}()
+	if b.tokens, err = identity.OpenTokens(c.Data); err != nil {
+		return nil, &Misuse{err.Error()}
+	}
+	if b.listener, err = net.Listen("tcp", c.Listen); err != nil {
+		return nil, &Misuse{fmt.Sprintf("cannot listen on %s: %v", c.Listen, err)}
+	}
+	log, err := jetlog.Open(ctx, jetlog.Config{Dir: c.Data, URL: c.NATS, Window: c.DedupWindow})
+	if err != nil {
+		return nil, &Misuse{err.Error()}
+	}
+	b.log = log
+	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency})
+	handler := httpapi.New(httpapi.Config{
+		Hub: b.hub, Log: log, UI: webui.Handler(), Logger: c.Logger, Draining: b.draining.Load,
+		Authority: &identity.Authority{Tokens: b.tokens, Users: identity.DemoUsers(),
+			Sessions: identity.NewSessions(log, false)}, // plain HTTP on loopback; see check
+	})
+	b.server = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)}
+	return b, nil
+}
+
+// check refuses what must not run.
+func (c Config) check() error {
+	if c.Data == "" {
+		return &Misuse{"a data directory is needed: --data ./data"}
+	}
+	if c.Auth != AuthDev {
+		return &Misuse{fmt.Sprintf("unknown --auth %q: this build knows dev", c.Auth)}
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return &Misuse{fmt.Sprintf("--listen %q is no address such as 127.0.0.1:8080", c.Listen)}
+	}
+	if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
+		return &Misuse{fmt.Sprintf("--auth dev lets anybody sign in as anybody, so it listens on loopback only, not on %q: use --listen 127.0.0.1:8080", c.Listen)}
+	}
+	if c.Heartbeat < 0 || c.Retention < 0 || c.DedupWindow < 0 {
+		return &Misuse{"durations must not be negative"}
+	}
+	return nil
+}
+
+// URL is where the broker listens.
+func (b *Broker) URL() string {
+	host, port, _ := net.SplitHostPort(b.listener.Addr().String()) // our own listener's address parses
+	if h, _, _ := net.SplitHostPort(b.c.Listen); h == "localhost" || host == "127.0.0.1" {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// MintToken signs a bearer token of this installation.
+func (b *Broker) MintToken(g access.Grant, ttl time.Duration) (string, error) {
+	return b.tokens.Mint(g, ttl)
+}
+
+// drainTime bounds how long streams may take to end.
+const drainTime = 3 * time.Second
+
+// Run serves until ctx ends; then readiness fails, streams are told to come
+// back later, and the state is stored. It returns within five seconds of
+// that, nil where all went well.
+func (b *Broker) Run(ctx context.Context) error {
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	failed := make(chan error, 1) // of the server, which fails once
+	var all sync.WaitGroup
+	all.Go(func() { b.runHub(inner) })
+	all.Go(func() { b.forget(inner) })
+	if b.c.Demo {
+		all.Go(func() { b.runDemo(inner) })
+	}
+	all.Go(func() {
+		if err := b.server.Serve(b.listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- err
+		}
+	})
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	b.draining.Store(true)
+	b.hub.Drain()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if b.server.Shutdown(grace) != nil {
+		b.server.Close() // who did not take the goodbye is cut
+	}
+	stop()
+	all.Wait()
+	return err
+}
+
+// Close stops the log and frees the address. It may be called after a failed
+// New too.
+func (b *Broker) Close() error {
+	var err error
+	if b.server == nil && b.listener != nil {
+		err = b.listener.Close()
+	}
+	if b.log != nil {
+		err = errors.Join(err, b.log.Close())
+	}
+	return err
+}
+
+// logRetry is how long the hub waits when the log fails.
+const logRetry = time.Second
+
+// runHub keeps the hub on the log.
+func (b *Broker) runHub(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := b.hub.Run(ctx); err != nil {
+			b.c.Logger.Error("the event log failed; trying again", "error", err)
+		}
+		wait(ctx, logRetry)
+	}
+}
+
+// forget purges events that are older than the retention.
+func (b *Broker) forget(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := b.hub.Purge(ctx, time.Now().Add(-b.c.Retention)); err != nil && ctx.Err() == nil {
+			b.c.Logger.Error("old events could not be purged", "error", err)
+		}
+		wait(ctx, time.Hour)
+	}
+}
+
+// runDemo publishes a company at work, as a back end with a service's rights.
+func (b *Broker) runDemo(ctx context.Context) {
+	grant, err := access.NewGrant("demo", "Demo company", []access.Role{access.Service}, 0)
+	if err != nil {
+		panic(err) // constant arguments
+	}
+	publish := func(ctx context.Context, e event.Event) error {
+		_, err := b.hub.Publish(ctx, grant, e.AppendJSON(nil), false)
+		return err
+	}
+	err = demo.Run(ctx, demo.Config{Publish: publish, Rate: b.c.DemoRate})
+	if err != nil && ctx.Err() == nil {
+		b.c.Logger.Error("the demo company stopped", "error", err)
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/snd-rental/yardline/broker"
+	"github.com/snd-rental/yardline/broker/demo"
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/native"
+	"github.com/snd-rental/yardline/wasmclient/store"
+)
+
+// remote are the flags of a command that talks to a broker.
+type remote struct {
+	url, token string
+}
+
+func (r *remote) flags(fs *flag.FlagSet) {
+	fs.StringVar(&r.url, "url", "http://localhost:8080", "the broker's `URL`")
+	fs.StringVar(&r.token, "token", "", "a bearer `token`, see yardline token; better set as YARDLINE_TOKEN")
+}
+
+// dial returns the transport to the broker. Close it.
+func (r *remote) dial() (*native.Transport, error) {
+	t, err := native.New(r.url, r.token)
+	if err != nil {
+		return nil, &broker.Misuse{Reason: "--url: " + err.Error()}
+	}
+	return t, nil
+}
+
+func publish(env environment) *ffcli.Command {
+	fs := flags("yardline publish")
+	var r remote
+	r.flags(fs)
+	id := fs.String("id", "", "the event's `id`: sent again with the same id, it is stored once")
+	asJSON := fs.Bool("json", false, "print the answer as JSON")
+	return &ffcli.Command{
+		Name: "publish", ShortUsage: "yardline publish [flags] TYPE key=value… | JSON | -", ShortHelp: "publish an event", FlagSet: fs,
+		LongHelp: "  yardline publish rental_status_updated rental_id=123 status=completed\n  yardline publish '{\"type\":\"sync_progress\",\"data\":{\"progress\":45}}'\n  yardline publish - < event.json\n\nA value is taken as JSON where it is valid JSON, and as text otherwise.",
+		Exec: func(ctx context.Context, args []string) error {
+			body, err := eventBody(args, *id, env.in)
+			if err != nil {
+				return &broker.Misuse{Reason: err.Error()}
+			}
+			t, err := r.dial()
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			receipt, err := wasmclient.API{Transport: t}.PublishJSON(ctx, body)
+			if err != nil {
+				return describe(err)
+			}
+			if *asJSON {
+				return json.NewEncoder(env.out).Encode(receipt)
+			}
+			for _, w := range receipt.Warnings {
+				fmt.Fprintf(env.err, "yardline: warning: %s: %s\n", w.Pointer, w.Message)
+			}
+			fmt.Fprintf(env.out, "id %s\ncursor %s\n", receipt.ID, receipt.Cursor)
+			return nil
+		},
+	}
+}
+
+// eventBody reads the event that publish is given.
+func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) {
+	if len(args) == 0 {
+		return nil, errors.New("publish needs TYPE key=value…, JSON, or - for standard input")
+	}
+	var body []byte
+	switch {
+	case args[0] == "-" && len(args) == 1:
+		var err error
+		if body, err = io.ReadAll(io.LimitReader(in, event.MaxEventBytes+1)); err != nil {
+			return nil, err
+		}
+	case strings.HasPrefix(strings.TrimSpace(args[0]), "{") && len(args) == 1:
+		body = []byte(args[0])
+	default:
+		data := event.Object{}
+		for _, pair := range args[1:] {
+			key, value, found := strings.Cut(pair, "=")
+			if !found || key == "" {
+				return nil, fmt.Errorf("%q is not key=value", pair)
+			}
+			raw := json.RawMessage(value)
+			if !json.Valid(raw) {
+				raw, _ = json.Marshal(value) // a string always marshals
+			}
+			data = data.With(key, raw)
+		}
+		body, _ = json.Marshal(map[string]any{"type": args[0], "data": data})
+	}
+	if !json.Valid(body) {
+		return nil, errors.New("the event is not valid JSON")
+	}
+	if id == "" {
+		return body, nil
+	}
+	var o event.Object
+	if err := json.Unmarshal(body, &o); err != nil {
+		return nil, errors.New("the event is not a JSON object")
+	}
+	quoted, _ := json.Marshal(id)
+	return o.With("id", quoted).AppendJSON(nil), nil
+}
+
+// describe adds the fields that the broker refused to its sentence.
+func describe(err error) error {
+	var refused *wasmclient.Error
+	if !errors.As(err, &refused) || len(refused.Fields) == 0 {
+		return err
+	}
+	text := refused.Title + " (" + refused.Code + ")"
+	for _, f := range refused.Fields {
+		text += "\n  " + f.Pointer + ": expected " + f.Expected
+	}
+	return errors.New(text)
+}
+
+func tail(env environment) *ffcli.Command {
+	fs := flags("yardline tail")
+	var r remote
+	r.flags(fs)
+	types := fs.String("types", "", "only these `types`, comma separated")
+	subjects := fs.String("subjects", "", "only these `subjects`, such as rental/123 or rental/*")
+	after := fs.String("after", "", "start after this `cursor`, or at the oldest kept event: oldest")
+	return &ffcli.Command{
+		Name: "tail", ShortUsage: "yardline tail [flags]", ShortHelp: "print events as they come, a line of JSON each", FlagSet: fs,
+		LongHelp: "Reconnects by itself and resumes where it was. Gaps and the state of the connection go to standard error.",
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) > 0 {
+				return &broker.Misuse{Reason: fmt.Sprintf("tail takes no arguments, only flags: %q", args[0])}
+			}
+			f, err := filter.Parse(map[string][]string{"types": {*types}, "subjects": {*subjects}})
+			if err != nil {
+				return &broker.Misuse{Reason: "--" + err.Error()}
+			}
+			o := wasmclient.Options{Filter: f, Oldest: *after == "oldest"}
+			if !o.Oldest {
+				if o.After, err = wire.ParseCursor(*after); err != nil {
+					return &broker.Misuse{Reason: fmt.Sprintf("--after: %q is not a cursor", *after)}
+				}
+			}
+			t, err := r.dial()
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			o.Transport = t
+			return follow(ctx, o, env)
+		},
+	}
+}
+
+// follow prints events until ctx ends or the broker refuses for good.
+func follow(ctx context.Context, o wasmclient.Options, env environment) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var failure error
+	o.OnEvent = func(r store.Received) {
+		if _, err := env.out.Write(append(r.Event.AppendJSON(nil), '\n')); err != nil {
+			cancel() // nobody reads any more
+		}
+	}
+	o.OnGap = func(g wire.Gap) {
+		fmt.Fprintf(env.err, "yardline: gap: events after %s up to %s can no longer be had\n", g.From, g.To)
+	}
+	var last conn.State
+	o.OnStep = func(_ conn.Input, s conn.Status) {
+		if s.State == conn.Denied || s.State == conn.Disconnected {
+			failure = fmt.Errorf("the broker refused the stream: %s", s.Code)
+			cancel()
+		} else if s.State != last && s.State != conn.Connecting && s.State != conn.Live {
+			fmt.Fprintf(env.err, "yardline: %s: %s\n", s.State, s.Code)
+		}
+		last = s.State
+	}
+	wasmclient.New(o).Run(ctx)
+	return failure
+}
+
+func token(env environment) *ffcli.Command {
+	fs := flags("yardline token")
+	data := fs.String("data", "./data", "the `directory` of the broker whose key signs")
+	roles := fs.String("roles", "", "`roles`, comma separated: dispatcher, yard, hr, manager, admin, service")
+	user := fs.String("user", "", "the user's `id`, or the name of a service; required")
+	name := fs.String("name", "", "the user's `name`, for people")
+	employee := fs.Int64("employee", 0, "the user's employee `id`")
+	ttl := fs.Duration("ttl", time.Hour, "how long it is valid")
+	asJSON := fs.Bool("json", false, "print it as JSON, with when it expires")
+	return &ffcli.Command{
+		Name: "token", ShortUsage: "yardline token --user ID [flags]", ShortHelp: "sign a bearer token", FlagSet: fs,
+		LongHelp: "  yardline token --roles service --user erp --ttl 8760h     for a back end that publishes\n  yardline token --roles manager,hr --user 7 --employee 456  for a person",
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) > 0 || *user == "" || *ttl <= 0 {
+				return &broker.Misuse{Reason: "token needs --user, a --ttl above 0 and no arguments; see yardline token --help"}
+			}
+			var names []access.Role
+			for role := range strings.SplitSeq(*roles, ",") {
+				if role = strings.TrimSpace(role); role != "" {
+					names = append(names, access.Role(role))
+				}
+			}
+			g, err := access.NewGrant(*user, *name, names, *employee)
+			if err != nil {
+				return &broker.Misuse{Reason: err.Error()}
+			}
+			tokens, err := identity.OpenTokens(*data)
+			if err != nil {
+				return &broker.Misuse{Reason: err.Error()}
+			}
+			signed, err := tokens.Mint(g, *ttl)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return json.NewEncoder(env.out).Encode(map[string]string{"token": signed, "expires": time.Now().Add(*ttl).UTC().Format(time.RFC3339)})
+			}
+			fmt.Fprintln(env.out, signed)
+			return nil
+		},
+	}
+}
+
+func demoCommand(env environment) *ffcli.Command {
+	fs := flags("yardline demo")
+	var r remote
+	r.flags(fs)
+	rate := fs.Float64("rate", 1, "how many `events` a second")
+	return &ffcli.Command{
+		Name: "demo", ShortUsage: "yardline demo [flags]", ShortHelp: "let a made-up company publish events", FlagSet: fs,
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) > 0 || *rate <= 0 {
+				return &broker.Misuse{Reason: "demo takes a --rate above 0, not " + strconv.FormatFloat(*rate, 'g', -1, 64) + ", and no arguments"}
+			}
+			t, err := r.dial()
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			api := wasmclient.API{Transport: t}
+			return demo.Run(ctx, demo.Config{Rate: *rate, Publish: func(ctx context.Context, e event.Event) error {
+				_, err := api.Publish(ctx, e)
+				return err
+			}})
+		},
+	}
+}

@@ -1,0 +1,73 @@
+// Package demo is an equipment-rental company at work: rentals that move
+// through their states, some of them going overdue, payments for them, machines
+// that drive, break down and are mended, time sheets, leave, payroll and
+// syncs. Events are correlated: a payment belongs to a rental that is out, a
+// machine moves to the site of the rental that it is on.
+package demo
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// Config is how the company works.
+type Config struct {
+	Publish func(context.Context, event.Event) error // required
+	Rate    float64                                  // events a second, 1
+	Seed    uint64                                   // 0 draws one
+}
+
+// Run lets the company work until ctx ends. It starts with a busy day: some
+// rentals are out already. An event that cannot be published is tried again.
+func Run(ctx context.Context, c Config) error {
+	c.Rate = cmp.Or(c.Rate, 1)
+	if c.Rate < 0 {
+		return fmt.Errorf("demo: a rate of %v events a second", c.Rate)
+	}
+	company := NewCompany(cmp.Or(c.Seed, rand.Uint64()), time.Now())
+	for _, e := range company.OpeningDay() {
+		if err := publish(ctx, c, e); err != nil {
+			return err
+		}
+	}
+	for {
+		// Events come in a Poisson process, as in life.
+		pause := time.Duration(rand.ExpFloat64() / c.Rate * float64(time.Second))
+		timer := time.NewTimer(min(pause, 10*time.Second))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+		for _, e := range company.Step(time.Now()) {
+			if err := publish(ctx, c, e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// publish tries until it is done: a company does not stop because the broker
+// does. A refusal is a fault of ours and ends the demo.
+func publish(ctx context.Context, c Config, e event.Event) error {
+	var err error
+	for attempt := range 10 {
+		if err = c.Publish(ctx, e); err == nil || ctx.Err() != nil {
+			return nil
+		}
+		timer := time.NewTimer(time.Duration(1+attempt) * 500 * time.Millisecond)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+	}
+	return fmt.Errorf("demo: %s: %w", e.Type, err)
+}

@@ -1,0 +1,68 @@
+package demo
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// TestCompany lets a company work for a while: every event is valid in strict
+// mode, all ten types come, ids are unique, and the figures are those of a
+// company at work.
+func TestCompany(t *testing.T) {
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	c := NewCompany(1, now)
+	state, types, ids := projection.New("k"), map[event.Type]int{}, map[string]bool{}
+	take := func(events []event.Event) {
+		require.NotEmpty(t, events)
+		for _, e := range events {
+			_, remarks, err := event.Parse(e.AppendJSON(nil), true)
+			require.NoError(t, err)
+			require.Empty(t, remarks)
+			require.False(t, ids[e.ID], e.ID)
+			ids[e.ID] = true
+			types[e.Type]++
+			state.Apply(e, wire.Cursor{Epoch: "k", Seq: state.Cursor.Seq + 1})
+		}
+	}
+	take(c.OpeningDay())
+	figures := state.Figures(now, projection.Zone{}, "EUR")
+	require.Positive(t, figures["active_rentals"].Count)
+	require.Positive(t, figures["overdue_rentals"].Count)
+	for range 3000 {
+		now = now.Add(time.Second)
+		take(c.Step(now))
+	}
+	require.Len(t, types, len(event.Types), "%v", types)
+	figures = state.Figures(now, projection.Zone{}, "EUR")
+	require.Positive(t, figures["active_rentals"].Count)
+	require.Positive(t, figures["revenue_today"].Money["EUR"])
+	require.Less(t, figures["active_rentals"].Count, len(machines)+1)
+}
+
+func TestRunTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var published int
+		var failed bool
+		err := Run(ctx, Config{Rate: 5, Seed: 1, Publish: func(context.Context, event.Event) error {
+			if published == 3 && !failed {
+				failed = true
+				return context.DeadlineExceeded
+			}
+			published++
+			return nil
+		}})
+		require.NoError(t, err)
+		require.True(t, failed)
+		require.InDelta(t, 60*5, published, 150)
+	})
+}
