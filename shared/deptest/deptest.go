@@ -56,3 +56,13 @@ func list(t *testing.T, rule Rule) []string {
 	}
 	return deps
 }
+
+// Build fails the test where packages do not compile in an environment.
+func Build(t *testing.T, packages string, env ...string) {
+	t.Helper()
+	cmd := exec.Command("go", "build", packages)
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build %s with %v: %v\n%s", packages, env, err, out)
+	}
+}

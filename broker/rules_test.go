@@ -1,0 +1,35 @@
+package broker
+
+import (
+	"testing"
+
+	"github.com/snd-rental/yardline/shared/deptest"
+)
+
+func TestImports(t *testing.T) {
+	up := map[string]string{
+		"github.com/snd-rental/yardline/app/...": "the broker embeds the built app, not its code",
+		"github.com/snd-rental/yardline/e2e/...": "tests are built on the broker",
+	}
+	core := map[string]string{
+		"github.com/nats-io/...":    "the same hub runs at the edge, where there is no NATS",
+		"github.com/prometheus/...": "the same hub runs at the edge, where there is no Prometheus",
+		"net/http":                  "the hub knows no network",
+		"github.com/snd-rental/yardline/broker/eventlog/jetlog": "the hub knows the log by its contract",
+	}
+	deptest.Check(t,
+		deptest.Rule{Packages: "./...", Never: up},
+		deptest.Rule{Packages: "./hub", Never: core},
+		deptest.Rule{Packages: "./hub", Env: []string{"GOOS=js", "GOARCH=wasm"}, Never: core},
+	)
+	// The command line is a client too; the broker itself is none.
+	client := map[string]string{"github.com/snd-rental/yardline/wasmclient/...": "the broker does not depend on its clients"}
+	for _, name := range []string{".", "./hub", "./httpapi", "./identity", "./eventlog/...", "./demo", "./webui"} {
+		deptest.Check(t, deptest.Rule{Packages: name, Never: client})
+	}
+}
+
+// TestHubCompilesForTheEdge builds what go list cannot judge.
+func TestHubCompilesForTheEdge(t *testing.T) {
+	deptest.Build(t, "./hub", "GOOS=js", "GOARCH=wasm")
+}

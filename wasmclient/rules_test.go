@@ -1,0 +1,22 @@
+package wasmclient
+
+import (
+	"testing"
+
+	"github.com/snd-rental/yardline/shared/deptest"
+)
+
+func TestImports(t *testing.T) {
+	never := map[string]string{
+		"github.com/snd-rental/yardline/broker/...": "the client knows the broker by its protocol alone",
+		"github.com/snd-rental/yardline/app/...":    "the app is built on the client",
+	}
+	inBrowser := map[string]string{"net/http": "the HTTP client costs 0.8 MB of wasm", "nhooyr.io/websocket": "it costs 0.24 MB of wasm; the browser has its own"}
+	deptest.Check(t,
+		deptest.Rule{Packages: "./...", Never: never},
+		deptest.Rule{Packages: ".", Never: inBrowser},
+		deptest.Rule{Packages: "./browser", Env: []string{"GOOS=js", "GOARCH=wasm"}, Never: inBrowser},
+		deptest.Rule{Packages: "./conn", Never: map[string]string{"context": "the machine waits for nothing", "net": "the machine has no network", "syscall/js": "the machine is pure"},
+			Only: []string{"github.com/snd-rental/yardline/shared/", "github.com/snd-rental/yardline/wasmclient/conn"}, Why: "the machine is pure"},
+	)
+}

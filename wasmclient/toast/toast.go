@@ -1,0 +1,161 @@
+// Package toast holds the rules for brief messages: which are shown, for how
+// long, and what stands for many. It is pure: the caller gives the time and
+// asks again at Next.
+package toast
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// A Toast is one message.
+type Toast struct {
+	ID       string // the event's, or "summary"
+	Severity event.Severity
+	Type     event.Type
+	Subject  string
+	Text     string
+	Until    time.Time // it goes then; zero: it stays until dismissed
+
+	updated time.Time
+	count   int // of events that a summary stands for
+}
+
+// Limits and times, by the docs.
+const (
+	maxVisible  = 3
+	maxQueue    = 20
+	inPlace     = 3 * time.Second // the same type and subject is updated
+	floodWithin = 2 * time.Second
+	floodOver   = 5 // of one type
+	summaryID   = "summary"
+)
+
+var lifetimes = map[event.Severity]time.Duration{
+	event.Info: 5 * time.Second, event.Success: 5 * time.Second, event.Warning: 8 * time.Second, event.Error: 0, // stays
+}
+
+// A Queue is what is shown and what waits. The zero Queue is empty. It is not
+// safe for concurrent use.
+type Queue struct {
+	visible  []Toast // oldest first
+	waiting  []Toast
+	dropped  int
+	arrivals map[event.Type][]time.Time
+	seen     []string // ids, newest last
+}
+
+// Add takes an event that is news to the reader. self tells that it is about
+// them in person.
+func (q *Queue) Add(now time.Time, e event.Event, self bool) {
+	text, ok := event.ToastText(e, self)
+	if !ok || slices.Contains(q.seen, e.ID) {
+		return
+	}
+	if q.seen = append(q.seen, e.ID); len(q.seen) > 10*maxQueue {
+		q.seen = slices.Clone(q.seen[maxQueue:])
+	}
+	t := Toast{ID: e.ID, Severity: e.Severity, Type: e.Type, Subject: e.Subject, Text: text, updated: now}
+	if n := q.rate(now, e.Type); n > floodOver {
+		q.summarise(now, t, n)
+		return
+	}
+	q.put(now, t)
+}
+
+// rate counts the arrivals of a type within the last two seconds.
+func (q *Queue) rate(now time.Time, t event.Type) int {
+	if q.arrivals == nil {
+		q.arrivals = map[event.Type][]time.Time{}
+	}
+	recent := slices.DeleteFunc(q.arrivals[t], func(at time.Time) bool { return now.Sub(at) > floodWithin })
+	q.arrivals[t] = append(recent, now)
+	return len(q.arrivals[t])
+}
+
+// put shows a toast, in the place of one about the same thing, or lets it wait.
+func (q *Queue) put(now time.Time, t Toast) {
+	same := func(old Toast) bool {
+		return old.ID != summaryID && old.Type == t.Type && old.Subject == t.Subject && now.Sub(old.updated) <= inPlace
+	}
+	for _, list := range []*[]Toast{&q.visible, &q.waiting} {
+		if i := slices.IndexFunc(*list, same); i >= 0 {
+			(*list)[i] = t.shown(now)
+			return
+		}
+	}
+	if len(q.visible) < maxVisible {
+		q.visible = append(q.visible, t.shown(now))
+		return
+	}
+	if len(q.waiting) == maxQueue {
+		q.dropped++
+		return
+	}
+	q.waiting = append(q.waiting, t)
+}
+
+// summarise puts one toast in place of all of a type.
+func (q *Queue) summarise(now time.Time, t Toast, n int) {
+	of := func(old Toast) bool { return old.Type == t.Type }
+	for _, old := range slices.Concat(q.visible, q.waiting) {
+		if of(old) && old.ID == summaryID {
+			n = max(n, old.count+1)
+		}
+	}
+	q.visible = slices.DeleteFunc(q.visible, of)
+	q.waiting = slices.DeleteFunc(q.waiting, of)
+	t.ID, t.Subject, t.count = summaryID, "", n
+	t.Text = fmt.Sprintf("%d × %s", n, strings.ReplaceAll(string(t.Type), "_", " "))
+	q.put(now, t)
+}
+
+func (t Toast) shown(now time.Time) Toast {
+	if life := lifetimes[t.Severity]; life > 0 {
+		t.Until = now.Add(life)
+	}
+	return t
+}
+
+// Dismiss removes a visible toast.
+func (q *Queue) Dismiss(now time.Time, id string, t event.Type) {
+	q.visible = slices.DeleteFunc(q.visible, func(v Toast) bool { return v.ID == id && v.Type == t })
+	q.fill(now)
+}
+
+// Advance removes what is over and shows what waited.
+func (q *Queue) Advance(now time.Time) {
+	q.visible = slices.DeleteFunc(q.visible, func(t Toast) bool { return !t.Until.IsZero() && !now.Before(t.Until) })
+	q.fill(now)
+}
+
+func (q *Queue) fill(now time.Time) {
+	for len(q.visible) < maxVisible && len(q.waiting) > 0 {
+		q.visible = append(q.visible, q.waiting[0].shown(now))
+		q.waiting = slices.Delete(q.waiting, 0, 1)
+	}
+	if len(q.visible) == 0 {
+		q.dropped = 0
+	}
+}
+
+// Visible are the toasts on the screen, oldest first.
+func (q *Queue) Visible() []Toast { return slices.Clone(q.visible) }
+
+// More is how many wait or were left to the history alone.
+func (q *Queue) More() int { return len(q.waiting) + q.dropped }
+
+// Next is when Advance has something to do, zero where nothing is planned.
+func (q *Queue) Next() time.Time {
+	var next time.Time
+	for _, t := range q.visible {
+		if !t.Until.IsZero() && (next.IsZero() || t.Until.Before(next)) {
+			next = t.Until
+		}
+	}
+	return next
+}

@@ -1,0 +1,92 @@
+package toast
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func rental(t *testing.T, id int64, status string) event.Event {
+	t.Helper()
+	e, err := event.RentalStatusUpdated(id, status, "")
+	require.NoError(t, err)
+	e.ID = fmt.Sprintf("%d-%s", id, status)
+	return e
+}
+
+// texts is what is on the screen, and how many more.
+func texts(q *Queue) string {
+	var all []string
+	for _, t := range q.Visible() {
+		all = append(all, t.Text)
+	}
+	return fmt.Sprintf("%s +%d", strings.Join(all, " | "), q.More())
+}
+
+func TestThreeAreVisible(t *testing.T) {
+	var q Queue
+	for i := range int64(5) {
+		q.Add(start.Add(time.Duration(i)*time.Second), rental(t, i+1, "active"), false)
+	}
+	require.Equal(t, "Rental #1: active | Rental #2: active | Rental #3: active +2", texts(&q))
+	require.Equal(t, start.Add(5*time.Second), q.Next())
+	q.Advance(q.Next())
+	require.Equal(t, "Rental #2: active | Rental #3: active | Rental #4: active +1", texts(&q))
+	q.Dismiss(start.Add(5*time.Second), "3-active", event.TypeRentalStatusUpdated)
+	require.Equal(t, "Rental #2: active | Rental #4: active | Rental #5: active +0", texts(&q))
+	q.Advance(start.Add(time.Hour))
+	require.Equal(t, " +0", texts(&q))
+	require.True(t, q.Next().IsZero())
+}
+
+func TestErrorsStay(t *testing.T) {
+	var q Queue
+	q.Add(start, event.Example(event.TypeRentalOverdue), false)
+	require.True(t, q.Next().IsZero())
+	q.Advance(start.Add(time.Hour))
+	require.Equal(t, "Rental #124 is 3 days overdue · Jane Roe +0", texts(&q))
+}
+
+func TestOnceAndInPlace(t *testing.T) {
+	var q Queue
+	q.Add(start, rental(t, 1, "active"), false)
+	q.Add(start.Add(time.Second), rental(t, 1, "active"), false)
+	require.Equal(t, "Rental #1: active +0", texts(&q))
+	q.Add(start.Add(2*time.Second), rental(t, 1, "returned"), false)
+	require.Equal(t, "Rental #1: returned +0", texts(&q))
+	q.Add(start.Add(6*time.Second), rental(t, 1, "completed"), false)
+	require.Equal(t, "Rental #1: returned | Rental #1: completed +0", texts(&q))
+}
+
+func TestFloodBecomesOneSummary(t *testing.T) {
+	var q Queue
+	q.Add(start, event.Example(event.TypeRentalOverdue), false)
+	for i := range int64(40) {
+		q.Add(start.Add(time.Duration(i)*10*time.Millisecond), rental(t, i+1, "active"), false)
+	}
+	require.Equal(t, "Rental #124 is 3 days overdue · Jane Roe | 40 × rental status updated +0", texts(&q))
+	require.Equal(t, "summary", q.Visible()[1].ID)
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	var q Queue
+	for i := range int64(60) {
+		q.Add(start.Add(time.Duration(i)*time.Second), rental(t, i+1, "active"), false)
+	}
+	require.Equal(t, "Rental #1: active | Rental #2: active | Rental #3: active +57", texts(&q))
+}
+
+func TestSomeEventsMakeNone(t *testing.T) {
+	var q Queue
+	e, err := event.EquipmentLocationUpdated(1, 2, 3)
+	require.NoError(t, err)
+	q.Add(start, e, false)
+	require.Empty(t, q.Visible())
+}
