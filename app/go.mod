@@ -3,16 +3,14 @@ module github.com/snd-rental/yardline/app
 go 1.26.0
 
 require (
+	github.com/andybalholm/brotli v1.2.8
+	github.com/maxence-charriere/go-app/v10 v10.1.11
 	github.com/snd-rental/yardline/shared v0.0.0
 	github.com/snd-rental/yardline/wasmclient v0.0.0
+	golang.org/x/net v0.62.0
 )
 
-require (
-	github.com/andybalholm/brotli v1.2.8 // indirect
-	github.com/maxence-charriere/go-app/v10 v10.1.11 // indirect
-	github.com/stretchr/testify v1.12.1 // indirect
-	golang.org/x/net v0.62.0 // indirect
-)
+require github.com/google/uuid v1.6.0 // indirect
 
 replace (
 	github.com/snd-rental/yardline/shared => ../shared

@@ -94,6 +94,13 @@ func (c *Client) View() View {
 	return v
 }
 
+// Entities are the last states of things, nil before the first snapshot.
+func (c *Client) Entities() []*projection.Entity {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.store.Entities()
+}
+
 // Subscribe calls take for every event of the types, all where none is
 // named, until the returned function is called.
 func (c *Client) Subscribe(take func(store.Received), types ...event.Type) (leave func()) {

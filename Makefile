@@ -1,0 +1,69 @@
+# Two commands: make run, make test. The rest are their parts.
+SHELL := /bin/bash
+GO    ?= go
+MODULES := shared broker wasmclient app e2e
+DIST    := broker/webui/dist
+# The wasm in brotli, in bytes.
+WASM_LIMIT := 1750000
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: run build test check unit wasm-test isolated browser-test deps clean fuzz
+
+# Builds everything and serves a demo company on http://localhost:8080.
+run: build
+	bin/yardline serve --demo --data ./data
+
+build: bin/yardline
+
+GO_FILES := $(shell find shared broker wasmclient app -name '*.go' -not -name '*_test.go') go.work $(wildcard */go.mod)
+
+# The app in the browser.
+bin/app.wasm: $(GO_FILES)
+	@mkdir -p bin
+	GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -o $@ ./app/cmd/web
+
+# Its files, compressed; fails where the wasm is too large.
+$(DIST)/index.html.br: bin/app.wasm $(wildcard app/web/*) $(wildcard app/cmd/build/*)
+	$(GO) run ./app/cmd/build -wasm bin/app.wasm -web app/web -out $(DIST) -limit $(WASM_LIMIT)
+
+bin/yardline: $(DIST)/index.html.br $(GO_FILES)
+	$(GO) build -trimpath -o $@ ./broker/cmd/yardline
+
+# Everything that CI runs. Nothing is skipped: what cannot run fails and says so.
+test: deps check build unit wasm-test isolated browser-test
+	@echo "all passed"
+
+# What the tests need beside Go, make and git.
+deps:
+	@./.ci/deps
+
+check:
+	@out=$$(gofmt -l $(MODULES)); if [ -n "$$out" ]; then echo "not formatted, run gofmt -w:"; echo "$$out"; exit 1; fi
+	$(GO) vet work
+	GOOS=js GOARCH=wasm $(GO) vet ./wasmclient/browser ./app/cmd/web
+	@for m in $(MODULES); do echo "staticcheck $$m"; (cd $$m && $(GO) run $(STATICCHECK) ./...) || exit 1; done
+
+# Unit tests with the race detector; fuzz tests run their seeds.
+unit:
+	$(GO) test -race $(addprefix ./,$(addsuffix /...,shared broker wasmclient app))
+
+# Packages that only exist in the browser, under Node.
+wasm-test:
+	PATH="$$($(GO) env GOROOT)/lib/wasm:$$PATH" GOOS=js GOARCH=wasm $(GO) test ./wasmclient/browser ./wasmclient/conn ./shared/...
+
+# Each module by itself: the workspace hides a missing require.
+isolated:
+	@for m in $(MODULES); do echo "build $$m alone"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./...) || exit 1; done
+
+# A real broker and a real Chromium.
+browser-test: build
+	$(GO) test -count=1 -timeout 8m ./e2e/...
+
+# A minute for each fuzz test.
+fuzz:
+	cd shared && for f in event:FuzzParse filter:FuzzParse wire:FuzzDecoder wire:FuzzFrame; do $(GO) test ./$${f%%:*} -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime 1m || exit 1; done
+	cd wasmclient && $(GO) test ./conn -run '^$$' -fuzz FuzzMachine -fuzztime 1m
+
+clean:
+	rm -rf bin data
+	find $(DIST) -mindepth 1 -not -name README -delete

@@ -1,0 +1,189 @@
+//go:build !wasm
+
+// Command build makes the static files of the app: go-app's shell, loader,
+// manifest and service worker, mended (see mend.go), the wasm and the assets,
+// all of them compressed with brotli and gzip for the broker to embed.
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	_ "embed"
+	"flag"
+	"fmt"
+	"log"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"github.com/snd-rental/yardline/app/pages"
+)
+
+//go:embed worker.js
+var workerTemplate string
+
+func main() {
+	wasm := flag.String("wasm", "", "the app's wasm `file`")
+	web := flag.String("web", "", "the `directory` of its assets")
+	out := flag.String("out", "", "the `directory` to write, emptied first")
+	limit := flag.Int("limit", 0, "fail where the wasm has more `bytes` in brotli; 0 is no limit")
+	flag.Parse()
+	log.SetFlags(0)
+	if err := build(*wasm, *web, *out, *limit); err != nil {
+		log.Fatal("build: ", err)
+	}
+}
+
+func build(wasmFile, web, out string, limit int) error {
+	files, err := assets(web)
+	if err != nil {
+		return err
+	}
+	if files["web/app.wasm"], err = os.ReadFile(wasmFile); err != nil {
+		return err
+	}
+	if err := generate(files); err != nil {
+		return err
+	}
+	if err := empty(out); err != nil {
+		return err
+	}
+	total, wasmBytes := 0, 0
+	for name, content := range files {
+		n, err := write(filepath.Join(out, name), content)
+		if err != nil {
+			return err
+		}
+		total += n
+		if name == "web/app.wasm" {
+			wasmBytes = n
+		}
+	}
+	fmt.Printf("app: %d files, %.2f MB in brotli, of which wasm %.2f MB\n", len(files), float64(total)/1e6, float64(wasmBytes)/1e6)
+	if limit > 0 && wasmBytes > limit {
+		return fmt.Errorf("the wasm has %d bytes in brotli, over the limit of %d", wasmBytes, limit)
+	}
+	return nil
+}
+
+// assets reads the files that are served as they are, below web/.
+func assets(dir string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if files["web/"+e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return files, err
+}
+
+// generate adds what go-app makes.
+func generate(files map[string][]byte) error {
+	app.Route("/", func() app.Composer { return &pages.Root{} })
+	wasm := files["web/app.wasm"]
+	icon := "/web/icon.svg"
+	h := &app.Handler{
+		Name: "Yardline", ShortName: "Yardline", Title: "Yardline", Description: "Live events for equipment rental", Lang: "en",
+		BackgroundColor: "#f4f5f2", ThemeColor: "#1b2126", LoadingLabel: "Loading {progress}%",
+		Icon:   app.Icon{Default: "/web/icon-192.png", Large: "/web/icon-512.png", Maskable: "/web/icon-maskable-512.png", SVG: icon},
+		Styles: []string{"/web/main.css"}, CacheableResources: []string{icon},
+		Version: version(files), WasmContentLength: strconv.Itoa(len(wasm)), ServiceWorkerTemplate: workerTemplate,
+	}
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return fmt.Errorf("go env GOROOT: %w", err)
+	}
+	// The loader of the very compiler that made the wasm.
+	if files["wasm_exec.js"], err = os.ReadFile(filepath.Join(strings.TrimSpace(string(goroot)), "lib", "wasm", "wasm_exec.js")); err != nil {
+		return err
+	}
+	for name, mend := range map[string]func([]byte) ([]byte, error){
+		"index.html": mendShell, "app.js": mendLoader, "manifest.webmanifest": mendManifest, "app.css": asIs, "app-worker.js": asIs,
+	} {
+		path := "/" + strings.TrimSuffix(name, "index.html")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != 200 {
+			return fmt.Errorf("go-app answers %d for %s", w.Code, path)
+		}
+		if files[name], err = mend(w.Body.Bytes()); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// version changes with anything that a browser caches: another worker is the
+// only sign of an update. The mending is part of it.
+func version(files map[string][]byte) string {
+	sum := sha256.New()
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Fprintf(sum, "%s %d\n", name, len(files[name]))
+		sum.Write(files[name])
+	}
+	sum.Write([]byte(workerTemplate + loaderSource))
+	return fmt.Sprintf("%x", sum.Sum(nil))[:16]
+}
+
+// empty removes what an earlier build wrote; the note that is in git stays.
+func empty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != "README" {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// write stores both compressed forms of a file, or what does not shrink as it
+// is, and returns the smaller size.
+func write(path string, content []byte) (int, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return 0, err
+	}
+	if filepath.Ext(path) == ".png" {
+		return len(content), os.WriteFile(path, content, 0o644)
+	}
+	var zip, br bytes.Buffer
+	zipper, err := gzip.NewWriterLevel(&zip, gzip.BestCompression)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := zipper.Write(content); err != nil {
+		return 0, err
+	}
+	if err := zipper.Close(); err != nil {
+		return 0, err
+	}
+	packer := brotli.NewWriterLevel(&br, brotli.BestCompression)
+	if _, err := packer.Write(content); err != nil {
+		return 0, err
+	}
+	if err := packer.Close(); err != nil {
+		return 0, err
+	}
+	if err := os.WriteFile(path+".gz", zip.Bytes(), 0o644); err != nil {
+		return 0, err
+	}
+	return br.Len(), os.WriteFile(path+".br", br.Bytes(), 0o644)
+}

@@ -1,0 +1,236 @@
+// Package pages holds the app's pages, one file a page, and the shell around
+// them.
+package pages
+
+import (
+	"context"
+	"time"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"github.com/snd-rental/yardline/app/live"
+	"github.com/snd-rental/yardline/app/ui"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+)
+
+// Root is the whole app: the shell, which stays, and the page of the path.
+// go-app keeps it over navigations, since every path has the same type.
+type Root struct {
+	app.Compo
+	Live *live.Live
+
+	state  live.State
+	path   string
+	update bool // a new version waits
+	leave  func()
+	stop   chan struct{} // ends the clock
+	said   string
+	test   testPage
+}
+
+// page is one entry of the navigation.
+type page struct {
+	path, label, title string
+	icon               string
+	render             func(*Root) app.UI
+}
+
+var sitemap = []page{
+	{"/", "Dashboard", "Dashboard", "dashboard", (*Root).dashboard},
+	{"/sse-test", "Event test", "Event test", "test", (*Root).sseTest},
+}
+
+// OnMount implements app.Mounter.
+func (r *Root) OnMount(ctx app.Context) {
+	r.leave = r.Live.Subscribe(func() { ctx.Dispatch(r.refresh) })
+	r.stop = make(chan struct{})
+	go r.tick(ctx, r.stop)
+	go r.Live.Start(context.Background())
+	r.refresh(ctx)
+}
+
+// tick moves the countdowns, while there are any.
+func (r *Root) tick(ctx app.Context, stop chan struct{}) {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-second.C:
+			ctx.Dispatch(func(ctx app.Context) {
+				if r.state.View.Status.RetryAt.IsZero() {
+					ctx.PreventUpdate()
+				}
+			})
+		case <-stop:
+			return
+		}
+	}
+}
+
+// OnDismount implements app.Dismounter.
+func (r *Root) OnDismount() {
+	r.leave()
+	close(r.stop)
+}
+
+// OnNav implements app.Navigator.
+func (r *Root) OnNav(ctx app.Context) {
+	moved := r.path != "" && r.path != ctx.Page().URL().Path
+	r.path = ctx.Page().URL().Path
+	title := "Not found"
+	if p := r.find(); p != nil {
+		title = p.title
+	}
+	ctx.Page().SetTitle("%s · Yardline", title)
+	if moved { // go-app moves neither focus nor scroll
+		ctx.Defer(func(app.Context) {
+			app.Window().GetElementByID("main").Call("focus")
+			app.Window().Call("scrollTo", 0, 0)
+		})
+	}
+}
+
+// OnAppUpdate implements app.AppUpdater.
+func (r *Root) OnAppUpdate(app.Context) { r.update = true }
+
+// refresh takes what there is to show.
+func (r *Root) refresh(app.Context) {
+	r.state = r.Live.State()
+	r.said = r.announcement()
+}
+
+func (r *Root) find() *page {
+	for i := range sitemap {
+		if sitemap[i].path == r.path {
+			return &sitemap[i]
+		}
+	}
+	return nil
+}
+
+// announcement is what screen readers hear of the connection: its state, when
+// it changes.
+func (r *Root) announcement() string {
+	if r.state.Phase != live.SignedIn {
+		return ""
+	}
+	return ui.Words(r.state.View.Status)
+}
+
+// Render implements app.Composer. The places of header, main and the live
+// regions are fixed: go-app tells children apart by their position.
+func (r *Root) Render() app.UI {
+	return app.Div().ID("root").Body(
+		app.A().Class("skip").Href("#main").Text("Skip to content"),
+		r.header(),
+		app.Div().Class("frame").Body(
+			r.navigation(),
+			app.Main().ID("main").TabIndex(-1).DataSet("page", r.pattern()).Body(r.banners(), r.body()),
+		),
+		ui.Toasts(r.state.Toasts, r.state.More, r.Live.Dismiss),
+		app.Div().Class("hidden").Role("status").Aria("live", "polite").Text(r.said+r.spoken(false)),
+		app.Div().Class("hidden").Role("alert").Aria("live", "assertive").Text(r.spoken(true)),
+	)
+}
+
+// spoken is the newest toast, of errors or of the rest.
+func (r *Root) spoken(errors bool) string {
+	for i := len(r.state.Toasts) - 1; i >= 0; i-- {
+		if t := r.state.Toasts[i]; (t.Severity == event.Error) == errors {
+			return " " + t.Text
+		}
+	}
+	return ""
+}
+
+// pattern names the page, by its path pattern; the sign-in stands before all.
+func (r *Root) pattern() string {
+	switch {
+	case r.path == "" || r.state.Phase == live.Loading:
+		return "loading"
+	case r.state.Phase == live.SignedOut:
+		return "sign-in"
+	case r.find() == nil:
+		return "not-found"
+	}
+	return r.path
+}
+
+func (r *Root) header() app.UI {
+	signedIn := r.state.Phase == live.SignedIn
+	return app.Header().Class("header").Body(
+		app.A().Class("brand").Href("/").Body(app.Span().Class("brand-mark").Aria("hidden", "true"), app.Span().Text("Yardline")),
+		app.Div().Class("header-end").Body(
+			app.If(signedIn, func() app.UI { return r.status().Compact() }),
+			app.If(signedIn, func() app.UI {
+				return app.Div().Class("user").Body(
+					app.Span().Class("user-name").Text(ui.Label(r.state.User.Name)),
+					app.Button().Type("button").Class("button", "button-small", "button-quiet").ID("sign-out").Text("Sign out").
+						OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }),
+				)
+			}),
+		),
+	)
+}
+
+func (r *Root) navigation() app.UI {
+	return app.Nav().Class("nav").Aria("label", "Pages").Body(app.If(r.state.Phase == live.SignedIn, func() app.UI {
+		return app.Ul().Body(app.Range(sitemap).Slice(func(i int) app.UI {
+			p := sitemap[i]
+			link := app.A().Href(p.path).Class("nav-link").Body(app.Span().Class("nav-icon", "nav-icon-"+p.icon).Aria("hidden", "true"), app.Span().Text(p.label))
+			if p.path == r.path {
+				link = link.Aria("current", "page")
+			}
+			return app.Li().Body(link)
+		}))
+	}))
+}
+
+func (r *Root) banners() app.UI {
+	return app.Div().Class("banners").Body(
+		app.If(r.update, func() app.UI {
+			return app.Div().Class("banner").Body(app.Span().Class("banner-text").Text("Update ready."),
+				app.Button().Type("button").Class("button", "button-small").Text("Reload").OnClick(func(app.Context, app.Event) { app.Window().Call("goappApplyUpdate") }))
+		}),
+		app.If(r.state.Phase == live.SignedIn && r.path != "/sse-test", func() app.UI { return r.status().Banner(r.actions()) }),
+		app.If(r.state.Failure != "" && r.state.Phase == live.SignedIn, func() app.UI {
+			return app.Div().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure)
+		}),
+	)
+}
+
+func (r *Root) body() app.UI {
+	switch p := r.find(); {
+	case r.path == "" || r.state.Phase == live.Loading:
+		return Waiting()
+	case r.state.Phase == live.Failed:
+		return app.Div().Class("page").Body(app.H1().Text("The broker cannot be reached"),
+			app.P().Text("Yardline is trying again every few seconds. Nothing is lost: what happens meanwhile comes as soon as it is back."))
+	case r.state.Phase == live.SignedOut:
+		return r.signIn()
+	case p == nil:
+		return app.Div().Class("page").Body(app.H1().Text("There is nothing here"),
+			app.P().Body(app.Text("The address may be mistyped, or the page has moved. "), app.A().Href("/").Text("Go to the dashboard")))
+	default:
+		return p.render(r)
+	}
+}
+
+// Waiting is the page before anything is known. It is also the shell's, so
+// that loading looks like the app from the first paint.
+func Waiting() app.UI {
+	return app.Div().Class("page", "waiting").Aria("busy", "true").Body(
+		app.Div().Class("figures").Body(app.Range(make([]struct{}, 4)).Slice(func(int) app.UI { return app.Div().Class("card", "figure", "skeleton") })))
+}
+
+func (r *Root) status() ui.Status { return ui.Status{View: r.state.View, Now: time.Now()} }
+
+// actions act on the connection without waiting for it.
+func (r *Root) actions() ui.Actions {
+	tell := func(in conn.Input) func() {
+		return func() { go r.Live.Tell(context.Background(), in) }
+	}
+	return ui.Actions{Connect: tell(conn.Start{}), Disconnect: tell(conn.Stop{}), Pause: tell(conn.Pause{}), Resume: tell(conn.Resume{}),
+		SignIn: func() { go r.Live.SignOut(context.Background()) }}
+}

@@ -1,0 +1,35 @@
+package pages
+
+import (
+	"context"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"github.com/snd-rental/yardline/app/ui"
+)
+
+// who says what each demo user is there to show.
+var who = map[string]string{
+	"dispatcher": "Rentals, deliveries and where every machine is",
+	"yard":       "Returns and maintenance, without prices and customers",
+	"hr":         "Time sheets, leave and payroll",
+	"manager":    "Everything that runs, and today’s revenue",
+	"admin":      "The system: syncs and notices, no customers, no money",
+	"employee":   "Only what is about Sam Field in person",
+}
+
+// signIn is the page for who is not signed in.
+func (r *Root) signIn() app.UI {
+	users := r.state.Users
+	return app.Div().Class("page", "sign-in").Body(
+		app.H1().Text("Sign in to Yardline"),
+		app.P().Class("lead").Text("This installation is for trying things out: choose whose eyes to look through. Open two windows to see the same event in both."),
+		app.If(r.state.Failure != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure) }),
+		app.Ul().Class("users").Body(app.Range(users).Slice(func(i int) app.UI {
+			name := users[i]
+			return app.Li().Body(app.Button().Type("button").Class("card", "user-card").DataSet("user", name).Body(
+				app.Strong().Text(ui.Label(name)), app.Span().Text(who[name])).
+				OnClick(func(app.Context, app.Event) { go r.Live.SignIn(context.Background(), name) }, app.EventScope(name)))
+		})),
+	)
+}

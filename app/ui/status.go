@@ -1,0 +1,145 @@
+package ui
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+)
+
+// Status is what the indicators show.
+type Status struct {
+	View wasmclient.View
+	Now  time.Time
+}
+
+// transport and tab name how the events come; other transports and shared
+// tabs are not built yet.
+func (s Status) transport() string {
+	if s.View.Connected {
+		return "sse"
+	}
+	return "none"
+}
+
+const tab = "alone"
+
+func (s Status) attributes(e app.HTMLDiv) app.HTMLDiv {
+	return e.DataSet("status", string(s.View.Status.State)).DataSet("transport", s.transport()).DataSet("tab", tab)
+}
+
+func glyph(s conn.State) app.UI {
+	return app.Span().Class("glyph").Aria("hidden", "true").Text(stateWords[s].glyph)
+}
+
+// Compact is the indicator of the header. Screen readers hear it from the
+// live region of the shell; the countdown is for the eye alone.
+func (s Status) Compact() app.UI {
+	st := s.View.Status
+	return s.attributes(app.Div().Class("status", "status-compact")).Body(
+		glyph(st.State),
+		app.Span().Class("status-words").Text(shortWords(st)),
+		app.Span().Class("status-count").Aria("hidden", "true").Text(Countdown(st, s.Now)),
+	)
+}
+
+// shortWords fit the header at 360 px.
+func shortWords(s conn.Status) string {
+	switch s.State {
+	case conn.Stale:
+		return "Checking…"
+	case conn.Offline:
+		return "Offline"
+	case conn.Denied:
+		return "Signed out"
+	case conn.Limited:
+		return "Busy"
+	}
+	return Words(s)
+}
+
+// Actions are what the user can do with the connection.
+type Actions struct {
+	Connect, Disconnect, Pause, Resume, SignIn func()
+}
+
+// Banner says what a longer break means, and offers the next step; nothing
+// where all is well.
+func (s Status) Banner(a Actions) app.UI {
+	st := s.View.Status
+	text, action, do := "", "", func() {}
+	switch st.State {
+	case conn.Reconnecting, conn.Limited:
+		text, action, do = Words(st)+" "+Countdown(st, s.Now)+". What you see may be out of date.", "Retry now", a.Connect
+	case conn.Offline:
+		text = Words(st) + ". What you see may be out of date."
+	case conn.Denied:
+		text, action, do = Words(st)+".", "Sign in", a.SignIn
+	case conn.Disconnected:
+		text, action, do = "Disconnected. Nothing new comes in.", "Connect", a.Connect
+	case conn.Paused:
+		text, action, do = "Paused. Nothing new comes in.", "Resume", a.Resume
+	}
+	return app.Div().Class("banner-place").Body(app.If(text != "", func() app.UI {
+		return app.Div().Class("banner", "banner-"+string(st.State)).Body(
+			glyph(st.State), app.Span().Class("banner-text").Text(text),
+			app.If(action != "", func() app.UI {
+				return app.Button().Type("button").Class("button", "button-small").Text(action).OnClick(on(do), app.EventScope(action))
+			}),
+		)
+	}))
+}
+
+// Panel is the indicator with all its details, and the controls.
+func (s Status) Panel(a Actions) app.UI {
+	v := s.View
+	last := "none yet"
+	if v.LastEvent != nil {
+		last = Label(string(v.LastEvent.Type)) + " at " + Clock(v.LastEvent.Received)
+	}
+	rows := [][2]string{{"Transport", s.transport()}, {"This tab", tab}, {"Since", Clock(v.Status.Since)}, {"Last event", last},
+		{"Place in the log", v.Cursor.String()}, {"Events", fmt.Sprint(v.Total)}}
+	if v.Status.Attempt > 0 {
+		rows = append(rows, [2]string{"Failed attempts", fmt.Sprint(v.Status.Attempt)})
+	}
+	if v.Status.Code != "" {
+		rows = append(rows, [2]string{"Code", v.Status.Code})
+	}
+	return app.Section().Class("card", "status-panel").Aria("label", "Connection").Body(
+		s.attributes(app.Div().Class("status", "status-full")).Body(
+			glyph(v.Status.State), app.Strong().Text(Words(v.Status)), app.Span().Class("status-count").Aria("hidden", "true").Text(Countdown(v.Status, s.Now))),
+		app.Dl().Class("facts").Body(app.Range(rows).Slice(func(i int) app.UI {
+			return app.Div().Body(app.Dt().Text(rows[i][0]), app.Dd().Text(rows[i][1]))
+		})),
+		app.Div().Class("buttons").Body(
+			button("Connect", v.Status.State == conn.Live, a.Connect),
+			button("Disconnect", v.Status.State == conn.Disconnected, a.Disconnect),
+			button("Pause", v.Status.State == conn.Paused || v.Status.State == conn.Disconnected, a.Pause),
+			button("Resume", v.Status.State != conn.Paused, a.Resume),
+		),
+		app.Details().Body(app.Summary().Text("Past states"), transitions(v.Transitions)),
+	)
+}
+
+func transitions(all []conn.Status) app.UI {
+	return app.Ol().Class("transitions").Body(app.Range(all).Slice(func(i int) app.UI {
+		s := all[len(all)-1-i]
+		text := string(s.State)
+		if s.Code != "" {
+			text += " · " + s.Code
+		}
+		return app.Li().Body(app.Time().Text(Clock(s.Since)), app.Text(" "+text))
+	}))
+}
+
+func button(text string, disabled bool, do func()) app.UI {
+	return app.Button().Type("button").Class("button").Disabled(disabled).Text(text).OnClick(on(do), app.EventScope(text))
+}
+
+// on makes an event handler of an action. Actions return at once.
+func on(do func()) app.EventHandler {
+	return func(_ app.Context, e app.Event) { do() }
+}
