@@ -28,6 +28,7 @@ type Options struct {
 	After     wire.Cursor                   // without Snapshot: where to start; zero: live events only
 	Oldest    bool                          // without Snapshot: start from the oldest kept event
 	MaxEvents int                           // of the history; 0 is 100
+	Backfill  uint64                        // with Snapshot: how many places of the log before it the history begins
 	OnEvent   func(store.Received)          // for every event
 	OnGap     func(wire.Gap)                // events were lost for good
 	OnChange  func()                        // anything that View shows is another
@@ -56,7 +57,7 @@ type subscription struct {
 func New(o Options) *Client {
 	return &Client{
 		API: API{o.Transport}, o: o, inputs: make(chan conn.Input),
-		machine: conn.New(conn.Config{Snapshot: o.Snapshot, After: o.After, Random: rand.Float64}),
+		machine: conn.New(conn.Config{Snapshot: o.Snapshot, Backfill: o.Backfill, After: o.After, Random: rand.Float64}),
 		store:   store.New(o.MaxEvents),
 	}
 }
@@ -308,9 +309,12 @@ func (d *driver) deliver(e conn.Deliver, now time.Time) {
 		}
 	case *wire.Event:
 		d.mu.Lock()
-		r := d.store.Add(f.Event, f.Cursor, now, e.Replayed)
+		r, news := d.store.Add(f.Event, f.Cursor, now, e.Replayed)
 		subscribers := d.subscribers
 		d.mu.Unlock()
+		if !news {
+			return
+		}
 		if d.o.OnEvent != nil {
 			d.o.OnEvent(r)
 		}

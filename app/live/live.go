@@ -185,7 +185,7 @@ func (l *Live) use(s wasmclient.Session) {
 
 // connectLocked starts a client for the session's user.
 func (l *Live) connectLocked() {
-	o := wasmclient.Options{Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, OnEvent: l.onEvent, OnChange: l.changed, OnStep: l.page.Debug}
+	o := wasmclient.Options{Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax, OnEvent: l.onEvent, OnChange: l.changed, OnStep: l.page.Debug}
 	c := wasmclient.New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	unwatch := l.page.WatchNetwork(func(online bool) {

@@ -66,6 +66,9 @@ func Describe(e event.Event, self bool) string {
 // Label turns a name of the vocabulary into words: payment_received, Payment
 // received.
 func Label(name string) string {
+	if name == "hr" {
+		return "HR"
+	}
 	text := strings.ReplaceAll(name, "_", " ")
 	if text == "" {
 		return ""

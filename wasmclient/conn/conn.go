@@ -106,6 +106,7 @@ type Effect any
 // Config is fixed for the life of a machine.
 type Config struct {
 	Snapshot bool           // start from a snapshot, and from another after a gap
+	Backfill uint64         // how far before the first snapshot the stream starts, for a history that is not empty
 	After    wire.Cursor    // where to start without one; zero: live events only
 	Random   func() float64 // in [0,1), for jitter; required
 }

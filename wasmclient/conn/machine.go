@@ -28,6 +28,7 @@ type Machine struct {
 	known     bool        // cursor means something
 	synced    bool        // the store holds a snapshot of this epoch and grant
 	fresh     bool        // it was taken for the attempt under way
+	base      wire.Cursor // that snapshot's
 	grant     string
 	head      uint64 // of the stream's hello: events up to it are replayed
 	heartbeat time.Duration
@@ -83,8 +84,11 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		m.tick(now)
 	case Snapshot:
 		if in.Attempt == m.attempt && m.phase == fetching {
-			m.cursor, m.known, m.synced, m.grant = in.Cursor, true, true, in.Grant
-			m.fresh = true
+			m.cursor, m.base = in.Cursor, in.Cursor
+			if !m.known {
+				m.cursor.Seq -= min(m.c.Backfill, m.cursor.Seq)
+			}
+			m.known, m.synced, m.fresh, m.grant = true, true, true, in.Grant
 			m.connect(now)
 		}
 	case Frame:
@@ -192,7 +196,8 @@ func (m *Machine) frame(now time.Time, f wire.Frame) {
 		m.bye(now, f)
 		return
 	case *wire.Gap:
-		if m.c.Snapshot {
+		// What is missing before the snapshot is in the snapshot.
+		if m.c.Snapshot && (f.To.Epoch != m.base.Epoch || f.To.Seq > m.base.Seq) {
 			m.emit(Deliver{Frame: f})
 			m.resync(now)
 			return

@@ -105,7 +105,9 @@ func (p *player) do(t *testing.T, line string) []Effect {
 	frame := func(f wire.Frame) []Effect { return p.m.Step(p.now, Frame{attempt, f}) }
 	switch fields[0] {
 	case "machine":
-		p.m = New(Config{Snapshot: keys["snapshot"] == "true", After: cursor(keys["after"]), Random: func() float64 { return 0.5 }})
+		var backfill uint64
+		fmt.Sscan(keys["backfill"], &backfill)
+		p.m = New(Config{Snapshot: keys["snapshot"] == "true", Backfill: backfill, After: cursor(keys["after"]), Random: func() float64 { return 0.5 }})
 	case "start":
 		return p.m.Step(p.now, Start{})
 	case "stop":

@@ -5,6 +5,7 @@ package store
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/snd-rental/yardline/shared/access"
@@ -53,9 +54,12 @@ func (s *Store) Load(snapshot projection.Snapshot, now time.Time) {
 	s.skew = snapshot.Time.Sub(now)
 }
 
-// Add takes an event.
-func (s *Store) Add(e event.Event, at wire.Cursor, now time.Time, replayed bool) Received {
-	r := Received{e, now, replayed}
+// Add takes an event. ok is false where the history has it already.
+func (s *Store) Add(e event.Event, at wire.Cursor, now time.Time, replayed bool) (r Received, ok bool) {
+	r = Received{e, now, replayed}
+	if slices.ContainsFunc(s.events, func(old Received) bool { return old.Cursor == e.Cursor }) {
+		return r, false
+	}
 	if len(s.events) == s.max {
 		s.events = s.events[:s.max-1]
 	}
@@ -65,7 +69,7 @@ func (s *Store) Add(e event.Event, at wire.Cursor, now time.Time, replayed bool)
 	if s.state != nil {
 		s.state.Apply(e, at)
 	}
-	return r
+	return r, true
 }
 
 // Events is the history, newest first. The slice is not changed later.

@@ -1,0 +1,104 @@
+package browser
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/chromedp/cdproto/audits"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+)
+
+// A Problem is something that a page should not do.
+type Problem struct{ Kind, Text, URL string }
+
+func (p Problem) String() string { return p.Kind + ": " + p.Text + " (" + p.URL + ")" }
+
+// reportViolations makes every violation of the content security policy a
+// console error: some make no other sound.
+const reportViolations = `document.addEventListener('securitypolicyviolation', e => console.error('[csp] ' + e.effectiveDirective + ' ' + e.blockedURI))`
+
+// Problems are all that the tab has noted so far, less what the kinds name.
+func (b *Tab) Problems(without ...string) []Problem {
+	b.t.Helper()
+	Eval[bool](b, `true`) // what the browser sent before this answer is in
+	return slices.DeleteFunc(b.noted(), func(p Problem) bool { return slices.Contains(without, p.Kind) })
+}
+
+func (b *Tab) noted() []Problem {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.problems)
+}
+
+// Forget drops what was noted.
+func (b *Tab) Forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.problems = nil
+}
+
+func (b *Tab) add(kind, text, url string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.problems = append(b.problems, Problem{kind, text, url})
+}
+
+// onEvent runs on the connection's reader: it only notes.
+func (b *Tab) onEvent(ev any) {
+	switch e := ev.(type) {
+	case *runtime.EventConsoleAPICalled:
+		switch e.Type {
+		case runtime.ConsoleAPICalledTypeError, runtime.ConsoleAPICalledTypeWarning, runtime.ConsoleAPICalledTypeAssert:
+			b.add("console."+string(e.Type), consoleText(e.Args), "")
+		}
+	case *runtime.EventExceptionThrown:
+		text := e.ExceptionDetails.Text
+		if x := e.ExceptionDetails.Exception; x != nil {
+			text += " " + x.Description + string(x.Value)
+		}
+		b.add("exception", text, e.ExceptionDetails.URL)
+	case *cdplog.EventEntryAdded:
+		if e.Entry.Level == cdplog.EntryLevelError || e.Entry.Level == cdplog.EntryLevelWarning {
+			b.add("log."+string(e.Entry.Source), e.Entry.Text, e.Entry.URL)
+		}
+	case *audits.EventIssueAdded:
+		if d := e.Issue.Details.ContentSecurityPolicyIssueDetails; d != nil {
+			b.add("issue.csp", d.ViolatedDirective, d.BlockedURL)
+		}
+	case *network.EventRequestWillBeSent:
+		b.mu.Lock()
+		b.urls[e.RequestID] = e.Request.URL
+		b.mu.Unlock()
+	case *network.EventResponseReceived:
+		if e.Response.Status >= 400 {
+			b.add("http", fmt.Sprint(e.Response.Status), e.Response.URL)
+		}
+	case *network.EventLoadingFailed:
+		if !e.Canceled && e.ErrorText != "net::ERR_ABORTED" {
+			b.mu.Lock()
+			url := b.urls[e.RequestID]
+			b.mu.Unlock()
+			b.add("network", e.ErrorText+" "+string(e.BlockedReason), url)
+		}
+	}
+}
+
+func consoleText(args []*runtime.RemoteObject) string {
+	var parts []string
+	for _, a := range args {
+		var text string
+		switch {
+		case json.Unmarshal(a.Value, &text) == nil:
+		case len(a.Value) > 0:
+			text = string(a.Value)
+		default:
+			text = string(a.UnserializableValue) + a.Description
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, " ")
+}

@@ -1,0 +1,197 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+)
+
+// A User is one browser context: its own cookies, storage, cache and workers.
+// All its tabs share one window, so exactly one of them has the focus.
+type User struct {
+	t    testing.TB
+	id   cdp.BrowserContextID
+	tabs []*Tab
+}
+
+// NewUser opens a browser context that ends with the test.
+func NewUser(t testing.TB) *User {
+	t.Helper()
+	dispose := true
+	made, err := chromedp.CallBrowser(root, target.CreateBrowserContext, target.CreateBrowserContextParams{DisposeOnDetach: &dispose})
+	if err != nil {
+		t.Fatalf("new browser context: %v", err)
+	}
+	u := &User{t: t, id: made.BrowserContextID}
+	t.Cleanup(func() {
+		if _, err := chromedp.CallBrowser(root, target.DisposeBrowserContext, target.DisposeBrowserContextParams{BrowserContextID: u.id}); err != nil {
+			t.Errorf("dispose of a browser context: %v", err)
+		}
+		var all sync.WaitGroup
+		for _, tab := range u.tabs {
+			all.Go(tab.cancel)
+		}
+		all.Wait()
+	})
+	return u
+}
+
+// A Tab is one page of a user. It is used by one goroutine at a time.
+type Tab struct {
+	t      testing.TB
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu       sync.Mutex // guards all below
+	problems []Problem
+	urls     map[network.RequestID]string
+}
+
+// NewTab opens an empty tab in front of the user's others.
+func (u *User) NewTab() *Tab {
+	u.t.Helper()
+	tab := &Tab{t: u.t, urls: map[network.RequestID]string{}}
+	tab.ctx, tab.cancel = chromedp.NewContext(root, chromedp.WithExistingBrowserContext(u.id), chromedp.WithNewWindow(false), chromedp.WithListener(tab.onEvent))
+	u.tabs = append(u.tabs, tab)
+	// The first command binds the tab's life to its context: no deadline here.
+	err := chromedp.Do(tab.ctx, chromedp.Func(func(ctx context.Context, to *chromedp.Target) error {
+		if _, err := cdp.Call(ctx, to, audits.Enable, cdp.Empty{}); err != nil {
+			return err
+		}
+		_, err := cdp.Call(ctx, to, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: reportViolations})
+		return err
+	}))
+	if err != nil {
+		u.t.Fatalf("new tab: %v", err)
+	}
+	return tab
+}
+
+// stepTimeout bounds one command to the browser.
+const stepTimeout = 20 * time.Second
+
+// Open loads a page.
+func (b *Tab) Open(url string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(url))
+}
+
+// Click clicks what a selector finds.
+func (b *Tab) Click(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// Show makes this tab the visible one of its window, and the focused one.
+func (b *Tab) Show() {
+	b.t.Helper()
+	call(b, page.BringToFront, cdp.Empty{})
+	b.Eventually(stepTimeout, `document.visibilityState === "visible" && document.hasFocus()`)
+}
+
+// OnNewDocument runs a script before each page's own.
+func (b *Tab) OnNewDocument(source string) {
+	b.t.Helper()
+	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
+}
+
+func (b *Tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		b.t.Fatalf("%v; %v", err, b.noted())
+	}
+}
+
+func call[P, R any](b *Tab, c cdp.Command[P, R], p P) R {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	defer cancel()
+	r, err := chromedp.Call(ctx, c, p)
+	if err != nil {
+		b.t.Fatalf("%s: %v", c.Method, err)
+	}
+	return r
+}
+
+// Eval evaluates JavaScript, and waits for a promise.
+func Eval[T any](b *Tab, js string) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("evaluate %s: %v", js, err)
+	}
+	return v
+}
+
+// Eventually waits until JavaScript is true. It asks from here:
+// requestAnimationFrame never fires in a hidden tab.
+func (b *Tab) Eventually(within time.Duration, js string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, within)
+	defer cancel()
+	var last error
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 32*time.Millisecond) {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+js+")"))
+		if err == nil && ok {
+			return
+		}
+		if err != nil && ctx.Err() == nil { // an exception, or a page on its way, is "not yet"
+			last = err
+			if errors.Is(err, chromedp.ErrTargetDetached) || b.ctx.Err() != nil {
+				b.t.Fatalf("the tab is gone while waiting for %s: %v", js, err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			b.t.Fatalf("not true within %v: %s (last error: %v; %v)", within, js, last, b.noted())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Attrs lists an attribute of what a selector finds, in document order.
+func (b *Tab) Attrs(selector, attribute string) []string {
+	b.t.Helper()
+	return Eval[[]string](b, fmt.Sprintf(`Array.from(document.querySelectorAll(%s), e => e.getAttribute(%s))`, quote(selector), quote(attribute)))
+}
+
+func quote(s string) string {
+	b, _ := json.Marshal(s) // a string always marshals
+	return string(b)
+}
+
+// Screenshot is the whole page as PNG at a width, in the "light" or "dark"
+// scheme. The tab must be visible.
+func (b *Tab) Screenshot(width int64, scheme string) []byte {
+	b.t.Helper()
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+	var options []chromedp.EmulateViewportOption
+	if width < 600 {
+		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
+	}
+	b.do(chromedp.EmulateViewport(width, 860, options...))
+	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatalf("screenshot: %v", err)
+	}
+	return png
+}

@@ -1,0 +1,181 @@
+// Package stack runs a real broker with the built app, as the binary that
+// users start, on a free port and a data directory of the test's own.
+package stack
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/native"
+)
+
+// A Stack is one installation. Its process may be killed and started again on
+// the same data and address.
+type Stack struct {
+	t      testing.TB
+	binary string
+	dir    string
+	flags  []string
+
+	URL   string // http://localhost:port, the same over restarts
+	Token string // of a service that is a manager too
+	port  string
+
+	cmd    *exec.Cmd
+	exited chan error
+	stderr *buffer
+}
+
+// Start runs a broker until the test ends.
+func Start(t testing.TB, flags ...string) *Stack {
+	t.Helper()
+	binary, err := filepath.Abs("../bin/yardline")
+	if err == nil {
+		_, err = os.Stat(binary)
+	}
+	if err != nil {
+		t.Fatalf("the browser tests run the built binary: run make build first (%v)", err)
+	}
+	s := &Stack{t: t, binary: binary, dir: t.TempDir(), flags: flags, port: "0"}
+	s.Up()
+	t.Cleanup(func() {
+		if s.cmd != nil {
+			s.Kill()
+		}
+	})
+	return s
+}
+
+// startTimeout bounds how long a broker may take to say where it listens.
+const startTimeout = 30 * time.Second
+
+// Up starts the process, on the address that it had before.
+func (s *Stack) Up() {
+	s.t.Helper()
+	args := append([]string{"serve", "--json", "--data", s.dir, "--listen", "127.0.0.1:" + s.port}, s.flags...)
+	s.cmd, s.stderr = exec.Command(s.binary, args...), &buffer{}
+	s.cmd.Stderr = s.stderr
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	said := make(chan error, 1)
+	s.exited = make(chan error, 1)
+	cmd, exited := s.cmd, s.exited
+	var where struct{ URL, Token string }
+	go func() {
+		said <- json.NewDecoder(bufio.NewReader(out)).Decode(&where)
+		exited <- cmd.Wait()
+	}()
+	select {
+	case err = <-said:
+	case <-time.After(startTimeout):
+		err = fmt.Errorf("it said nothing within %v", startTimeout)
+	}
+	if err != nil {
+		_ = s.cmd.Process.Kill() // it may have gone by itself
+		s.t.Fatalf("the broker did not start: %v\n%s", err, s.stderr)
+	}
+	s.URL, s.Token = where.URL, where.Token
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, s.port, err = net.SplitHostPort(u.Host); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Kill ends the process as a power cut would.
+func (s *Stack) Kill() {
+	s.t.Helper()
+	if err := s.cmd.Process.Kill(); err != nil {
+		s.t.Fatalf("kill: %v\n%s", err, s.stderr)
+	}
+	<-s.exited
+	s.cmd = nil
+}
+
+// Stop asks the process to end and returns how long it took.
+func (s *Stack) Stop() time.Duration {
+	s.t.Helper()
+	start := time.Now()
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := <-s.exited; err != nil {
+		s.t.Errorf("the broker ended with %v\n%s", err, s.stderr)
+	}
+	s.cmd = nil
+	return time.Since(start)
+}
+
+// As returns the API for somebody with a bearer token.
+func (s *Stack) As(user string, employee int64, roles ...access.Role) wasmclient.API {
+	s.t.Helper()
+	tokens, err := identity.OpenTokens(s.dir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	g, err := access.NewGrant(user, "", roles, employee)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	token, err := tokens.Mint(g, time.Hour)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	t, err := native.New(s.URL, token)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(t.Close)
+	return wasmclient.API{Transport: t}
+}
+
+// Publish sends an event as a back end, or fails the test.
+func (s *Stack) Publish(body string) wasmclient.Receipt {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	r, err := s.As("erp", 0, access.Service).PublishJSON(ctx, json.RawMessage(body))
+	if err != nil {
+		s.t.Fatalf("publish %s: %v", body, err)
+	}
+	return r
+}
+
+// buffer takes the process's log.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *buffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *buffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
