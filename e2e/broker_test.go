@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,10 +71,9 @@ func TestResume(t *testing.T) {
 func TestKilledTwentyTimes(t *testing.T) {
 	const kills, writers = 20, 4
 	s := stack.Start(t)
-	load, stop := context.WithCancel(t.Context())
-	defer stop()
 	var (
-		mu    sync.Mutex // guards acked
+		over  atomic.Bool // each writer finishes what it has begun
+		mu    sync.Mutex  // guards acked
 		acked = map[string]wire.Cursor{}
 		all   sync.WaitGroup
 	)
@@ -82,15 +81,15 @@ func TestKilledTwentyTimes(t *testing.T) {
 	erp := s.As("erp", 0, access.Service)
 	for w := range writers {
 		all.Go(func() {
-			for i := 0; load.Err() == nil; i++ {
+			for i := 0; !over.Load(); i++ {
 				id := fmt.Sprintf("%d-%d", w, i)
 				body := fmt.Sprintf(`{"type":"payment_received","id":%q,"data":{"payment_id":%q,"rental_id":%d,"amount":1,"payment_method":"cash"}}`, id, id, 1+i%9)
 				if i%3 == 0 {
 					body = fmt.Sprintf(`{"type":"rental_status_updated","id":%q,"data":{"rental_id":%d,"status":%q}}`, id, 1+i%50, []string{"active", "returned"}[i%2])
 				}
 				// The same id until it is acknowledged, as a back end would.
-				for load.Err() == nil {
-					r, err := erp.PublishJSON(load, json.RawMessage(body))
+				for t.Context().Err() == nil {
+					r, err := erp.PublishJSON(t.Context(), json.RawMessage(body))
 					if err == nil {
 						mu.Lock()
 						acked[id] = r.Cursor
@@ -109,7 +108,7 @@ func TestKilledTwentyTimes(t *testing.T) {
 		s.Kill()
 		s.Up()
 	}
-	stop()
+	over.Store(true)
 	all.Wait()
 	require.Greater(t, len(acked), kills, "there was no load")
 	last := s.Publish(`{"type":"payment_received","id":"last","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`).Cursor
