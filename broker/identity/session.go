@@ -29,15 +29,11 @@ const (
 // NewSessions keeps sessions in a store. secure marks the cookie for HTTPS
 // only: always, except on plain HTTP over loopback.
 func NewSessions(store eventlog.Store, secure bool) *Sessions {
-	m := scs.New()
-	m.Lifetime = sessionLifetime
-	m.Store = sessionStore{store}
-	m.HashTokenInStore = true
-	m.Cookie.Name = cookieName
-	m.Cookie.HttpOnly = true
-	m.Cookie.SameSite = http.SameSiteLaxMode
-	m.Cookie.Secure = secure
-	return &Sessions{m}
+	// Not by scs.New, which starts a goroutine for a store of its own.
+	return &Sessions{&scs.SessionManager{
+		Lifetime: sessionLifetime, Store: sessionStore{store}, Codec: scs.GobCodec{}, HashTokenInStore: true,
+		Cookie: scs.SessionCookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure, Persist: true},
+	}}
 }
 
 // Start signs a user in: a fresh session, its cookie on the response. A

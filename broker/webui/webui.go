@@ -33,9 +33,12 @@ func Built() bool {
 // Handler serves the app. A browser that asks for a page at any other path is
 // given the shell: the app finds its page from the location.
 func Handler() http.Handler {
-	// Not every system's table knows it.
-	if err := mime.AddExtensionType(".webmanifest", "application/manifest+json"); err != nil {
-		panic(err) // constant arguments
+	// Systems' tables differ, and some lack what the app is made of.
+	for extension, media := range map[string]string{".wasm": "application/wasm",
+		".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"} {
+		if err := mime.AddExtensionType(extension, media); err != nil {
+			panic(err) // constant arguments
+		}
 	}
 	files := statigz.FileServer(dist, brotli.AddEncoding, statigz.FSPrefix("dist"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,199 @@
+// Package fake is a broker in memory, behind the client's Transport: for the
+// tests of whatever is built on the client. Tests drive it in virtual time
+// (testing/synctest); real brokers are for the end-to-end tests.
+package fake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient"
+)
+
+// Broker answers as a broker would to the one grant that it knows. It is safe
+// for concurrent use.
+type Broker struct {
+	grant access.Grant
+
+	mu      sync.Mutex // guards all below
+	epoch   string
+	events  []event.Event
+	down    bool
+	refusal *wasmclient.Response
+	signed  bool
+	streams map[chan struct{}]bool // closed to cut
+	grown   chan struct{}
+	opened  int
+}
+
+var _ wasmclient.Transport = (*Broker)(nil)
+
+// New makes a broker with an empty log, to which the grant's user is signed in.
+func New(g access.Grant) *Broker {
+	return &Broker{grant: g, epoch: "k", signed: true, streams: map[chan struct{}]bool{}, grown: make(chan struct{})}
+}
+
+// Publish stores an event; its id is its place, from 0.
+func (b *Broker) Publish(e event.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e.ID = fmt.Sprint(len(b.events))
+	b.events = append(b.events, e.Stamp("", time.Now()))
+	close(b.grown)
+	b.grown = make(chan struct{})
+}
+
+// Cut breaks every stream.
+func (b *Broker) Cut() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for s := range b.streams {
+		close(s)
+	}
+	b.streams = map[chan struct{}]bool{}
+}
+
+// SetDown makes every request fail, or no more.
+func (b *Broker) SetDown(down bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.down = down
+}
+
+// Refuse answers everything so, nil as usual.
+func (b *Broker) Refuse(r *wasmclient.Response) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refusal = r
+}
+
+// Replace puts another, empty log in the place of the old one.
+func (b *Broker) Replace(epoch string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.epoch, b.events = epoch, nil
+}
+
+// Opened is how many streams were opened.
+func (b *Broker) Opened() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.opened
+}
+
+// Do implements wasmclient.Transport.
+func (b *Broker) Do(_ context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.down {
+		return wasmclient.Response{}, errors.New("fake: down")
+	}
+	if b.refusal != nil {
+		return *b.refusal, nil
+	}
+	var answer any
+	switch r.Method + " " + r.Path {
+	case "GET /api/snapshot":
+		answer = b.snapshotLocked()
+	case "GET /api/session":
+		answer = b.sessionLocked()
+	case "POST /api/session":
+		b.signed = true
+		answer = b.sessionLocked()
+	case "DELETE /api/session":
+		b.signed = false
+		return wasmclient.Response{Status: 204}, nil
+	default:
+		return wasmclient.Response{Status: 404}, nil
+	}
+	raw, err := json.Marshal(answer)
+	return wasmclient.Response{Status: 200, ContentType: "application/json", Body: raw}, err
+}
+
+func (b *Broker) sessionLocked() wasmclient.Session {
+	s := wasmclient.Session{Users: []string{b.grant.Name}}
+	if b.signed {
+		s.User = &wasmclient.User{ID: b.grant.User, Name: b.grant.Name, Roles: b.grant.Roles, Employee: b.grant.Employee}
+		s.Grant = b.grant.ID()
+	}
+	return s
+}
+
+func (b *Broker) headLocked() wire.Cursor {
+	return wire.Cursor{Epoch: b.epoch, Seq: uint64(len(b.events))}
+}
+
+func (b *Broker) snapshotLocked() projection.Snapshot {
+	state := projection.New(b.epoch)
+	for i, e := range b.events {
+		state.Apply(e, wire.Cursor{Epoch: b.epoch, Seq: uint64(i + 1)})
+	}
+	return projection.NewSnapshot(b.headLocked(), state.Entities(), b.grant, time.Now(), projection.Zone{}, "EUR")
+}
+
+// heartbeat is how often a quiet stream is given a sign of life.
+const heartbeat = 15 * time.Second
+
+// Stream implements wasmclient.Transport.
+func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
+	b.mu.Lock()
+	if b.down || b.refusal != nil {
+		defer b.mu.Unlock()
+		if b.down {
+			return wasmclient.Response{}, errors.New("fake: down")
+		}
+		return *b.refusal, nil
+	}
+	cut := make(chan struct{})
+	b.streams[cut] = true
+	b.opened++
+	at, err := wire.ParseCursor(r.Header["Last-Event-ID"])
+	if err != nil {
+		b.mu.Unlock()
+		return wasmclient.Response{Status: 400}, nil
+	}
+	head := b.headLocked()
+	if at == (wire.Cursor{}) {
+		at = head
+	}
+	next := int(at.Seq)
+	frames := wire.AppendSSE(nil, &wire.Hello{Start: at, Head: head, Heartbeat: heartbeat, Retry: time.Second, Grant: b.grant.ID()})
+	if at.Epoch != b.epoch {
+		frames = wire.AppendSSE(frames, &wire.Gap{From: at, To: head})
+		next = len(b.events)
+	}
+	b.mu.Unlock()
+	for {
+		b.mu.Lock()
+		for ; next < len(b.events); next++ {
+			if seen, ok := access.View(b.grant, b.events[next]); ok {
+				frames = wire.AppendSSE(frames, &wire.Event{Cursor: wire.Cursor{Epoch: b.epoch, Seq: uint64(next + 1)}, Event: seen})
+			}
+		}
+		grown := b.grown
+		b.mu.Unlock()
+		if len(frames) > 0 {
+			if err := take(frames); err != nil {
+				return wasmclient.Response{Status: 200}, err
+			}
+			frames = nil
+		}
+		select {
+		case <-grown:
+		case <-time.After(heartbeat):
+			frames = wire.AppendSSE(nil, &wire.Heartbeat{Cursor: wire.Cursor{Epoch: at.Epoch, Seq: uint64(next)}})
+		case <-cut:
+			return wasmclient.Response{Status: 200, ContentType: "text/event-stream"}, nil
+		case <-ctx.Done():
+			return wasmclient.Response{}, ctx.Err()
+		}
+	}
+}
