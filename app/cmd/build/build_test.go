@@ -1,0 +1,58 @@
+//go:build !wasm
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestGenerate makes the files around a stand-in for the wasm: go-app's parts
+// are mended as they are now, and the same input gives the same files.
+func TestGenerate(t *testing.T) {
+	make := func() map[string][]byte {
+		files, err := assets("../../web")
+		require.NoError(t, err)
+		files["web/app.wasm"] = []byte("wasm")
+		require.NoError(t, generate(files))
+		return files
+	}
+	files := make()
+	for _, name := range []string{"index.html", "app.js", "app.css", "app-worker.js", "wasm_exec.js", "manifest.webmanifest", "web/main.css", "web/icon-192.png"} {
+		require.NotEmpty(t, files[name], name)
+	}
+	require.Contains(t, string(files["app.js"]), "goappApplyUpdate")
+	require.Contains(t, string(files["app-worker.js"]), `const bypass = ["/api/", "/embed/"]`)
+	require.NotContains(t, string(files["app-worker.js"]), "{{")
+	require.NotContains(t, string(files["app-worker.js"]), "https://", "the worker caches local files alone")
+	require.Contains(t, string(files["manifest.webmanifest"]), `"id": "/"`)
+	require.NotContains(t, string(files["index.html"]), "https://")
+	for range 3 {
+		require.Equal(t, files, make())
+	}
+}
+
+func TestMendingsNoticeAChange(t *testing.T) {
+	_, err := mendLoader([]byte("another loader"))
+	require.ErrorContains(t, err, "go-app has changed")
+	_, err = mendShell([]byte(`<p style="color:red">`))
+	require.ErrorContains(t, err, "policy")
+	_, err = mendShell([]byte(`<script>alert(1)</script>`))
+	require.ErrorContains(t, err, "policy")
+	_, err = mendShell([]byte(`<img src="https://example.org/x.png">`))
+	require.ErrorContains(t, err, "policy")
+}
+
+func TestWriteCompresses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "x.css")
+	n, err := write(path, make([]byte, 10000))
+	require.NoError(t, err)
+	require.Less(t, n, 100)
+	for _, form := range []string{".br", ".gz"} {
+		_, err := os.Stat(path + form)
+		require.NoError(t, err)
+	}
+}

@@ -1,0 +1,3 @@
+// Package e2e tests the whole: real brokers as users start them (stack), and
+// a real Chromium (browser).
+package e2e
