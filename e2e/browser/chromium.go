@@ -78,7 +78,7 @@ func start() (stop func() error, err error) {
 	}
 	if err != nil {
 		cancel()
-		return nil, errors.Join(fmt.Errorf("Chromium (%s) did not start: %w\n%s", path, err, output.String()), os.RemoveAll(dir))
+		return nil, errors.Join(fmt.Errorf("the browser (%s) did not start: %w\n%s", path, err, output.String()), os.RemoveAll(dir))
 	}
 	root = ctx
 	return func() error {
