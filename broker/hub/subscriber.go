@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	mathrand "math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -317,98 +316,4 @@ func (h *Hub) joinLocked(s *Subscriber) {
 		}
 		h.persons[person][s] = struct{}{}
 	}
-}
-
-// lags tells whether the subscriber is too far behind its view. It is called
-// under the hub's lock.
-func (s *Subscriber) lags() bool {
-	return s.view != nil && s.view.end.Load()-s.at.offset.Load() > s.hub.c.MaxLag
-}
-
-// Leave ends the subscription.
-func (s *Subscriber) Leave() {
-	h := s.hub
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.subscribers, s)
-	if s.view == nil {
-		return
-	}
-	for _, person := range access.PersonKeys(s.grant) {
-		if delete(h.persons[person], s); len(h.persons[person]) == 0 {
-			delete(h.persons, person)
-		}
-	}
-	if s.view.members--; s.view.members == 0 {
-		delete(h.views, s.view.key)
-	}
-}
-
-// Close ends the subscription from the broker's side. The first reason stands.
-func (s *Subscriber) Close(bye wire.Bye) {
-	s.mu.Lock()
-	first := s.bye == nil
-	if first {
-		s.bye = &bye
-		close(s.done)
-	}
-	s.mu.Unlock()
-	// A reader that is too slow has not taken what was written: waiting for
-	// it to take more would hold its memory.
-	if first && bye.Reason == wire.ByeSlow && s.abort != nil {
-		s.abort()
-	}
-}
-
-func (s *Subscriber) closed() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.bye == nil {
-		return nil
-	}
-	return &Closed{*s.bye}
-}
-
-// CloseWhere closes every subscription that the condition picks. The
-// condition is called under the hub's lock and must not block.
-func (h *Hub) CloseWhere(reason wire.Reason, pick func(*Subscriber) bool) {
-	h.mu.Lock()
-	var picked []*Subscriber
-	for s := range h.subscribers {
-		if pick(s) {
-			picked = append(picked, s)
-		}
-	}
-	h.mu.Unlock()
-	for _, s := range picked {
-		s.Close(wire.Bye{Reason: reason})
-	}
-}
-
-// Drain closes all subscriptions, each with another delay, and takes no more.
-func (h *Hub) Drain() {
-	h.mu.Lock()
-	h.draining = true
-	all := make([]*Subscriber, 0, len(h.subscribers))
-	for s := range h.subscribers {
-		all = append(all, s)
-	}
-	h.mu.Unlock()
-	for _, s := range all {
-		s.Close(drainBye())
-	}
-}
-
-// Subscribers is how many subscriptions there are.
-func (h *Hub) Subscribers() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.subscribers)
-}
-
-// maxDrainDelay spreads the return of the clients of a broker that stops.
-const maxDrainDelay = 3 * time.Second
-
-func drainBye() wire.Bye {
-	return wire.Bye{Reason: wire.ByeDrain, Delay: mathrand.N(maxDrainDelay)}
 }

@@ -5,18 +5,18 @@
 package browser
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/snd-rental/yardline/e2e/output"
 )
 
 // root is the browser's own context; no test cancels it.
@@ -63,8 +63,8 @@ func start() (stop func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var output lockedBuffer
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), flags(path, dir, &output)...)
+	var said output.Buffer
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), flags(path, dir, &said)...)
 	nothing := func(string, ...any) {}
 	ctx, _ := chromedp.NewContext(allocator, chromedp.WithLogf(nothing), chromedp.WithErrorf(nothing)) // Cancel below ends it
 	// The first command binds the browser's life to its context, so it has no
@@ -78,7 +78,7 @@ func start() (stop func() error, err error) {
 	}
 	if err != nil {
 		cancel()
-		return nil, errors.Join(fmt.Errorf("the browser (%s) did not start: %w\n%s", path, err, output.String()), os.RemoveAll(dir))
+		return nil, errors.Join(fmt.Errorf("the browser (%s) did not start: %w\n%s", path, err, said.String()), os.RemoveAll(dir))
 	}
 	root = ctx
 	return func() error {
@@ -90,9 +90,9 @@ func start() (stop func() error, err error) {
 	}, nil
 }
 
-func flags(path, dir string, output *lockedBuffer) []chromedp.ExecAllocatorOption {
+func flags(path, dir string, said *output.Buffer) []chromedp.ExecAllocatorOption {
 	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path), chromedp.UserDataDir(filepath.Join(dir, "profile")), chromedp.CombinedOutput(output),
+		chromedp.ExecPath(path), chromedp.UserDataDir(filepath.Join(dir, "profile")), chromedp.CombinedOutput(said),
 		chromedp.Env("TMPDIR="+dir, "HOME="+dir), // it leaves files in both
 		chromedp.Headless, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(1280, 900),
 		chromedp.NoSandbox, // root, as in most CI, has no sandbox
@@ -104,22 +104,4 @@ func flags(path, dir string, output *lockedBuffer) []chromedp.ExecAllocatorOptio
 		options = append(options, chromedp.Flag("disable-"+name, true))
 	}
 	return options
-}
-
-// lockedBuffer takes the browser's output from another goroutine.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -4,7 +4,6 @@ package stack
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,11 +12,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/e2e/output"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/native"
@@ -37,7 +36,7 @@ type Stack struct {
 
 	cmd    *exec.Cmd
 	exited chan error
-	stderr *buffer
+	stderr *output.Buffer
 }
 
 // Start runs a broker until the test ends.
@@ -67,7 +66,7 @@ const startTimeout = 30 * time.Second
 func (s *Stack) Up() {
 	s.t.Helper()
 	args := append([]string{"serve", "--json", "--data", s.dir, "--listen", "127.0.0.1:" + s.port}, s.flags...)
-	s.cmd, s.stderr = exec.Command(s.binary, args...), &buffer{}
+	s.cmd, s.stderr = exec.Command(s.binary, args...), &output.Buffer{}
 	s.cmd.Stderr = s.stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -160,22 +159,4 @@ func (s *Stack) Publish(body string) wasmclient.Receipt {
 		s.t.Fatalf("publish %s: %v", body, err)
 	}
 	return r
-}
-
-// buffer takes the process's log.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *buffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *buffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

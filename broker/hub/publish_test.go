@@ -1,0 +1,58 @@
+package hub
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+func TestPublish(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{})
+	erp := grant(t, "erp", 0, access.Service)
+	send := func(g access.Grant, body string) (Receipt, error) {
+		return h.Publish(t.Context(), g, []byte(body), false)
+	}
+	body := `{"type":"sync_progress","id":"a","data":{"sync_id":"s","progress":5,"started_by":7}}`
+
+	first, err := send(erp, body)
+	require.NoError(t, err)
+	again, err := send(erp, body)
+	require.NoError(t, err)
+	require.Equal(t, Receipt{ID: "a", Cursor: first.Cursor, Duplicate: true}, again)
+	_, err = send(erp, strings.Replace(body, "5", "6", 1))
+	require.ErrorIs(t, err, eventlog.ErrConflict)
+	other, err := send(grant(t, "crm", 0, access.Service), body)
+	require.NoError(t, err)
+	require.False(t, other.Duplicate, "nobody can suppress another's event")
+
+	// The starter is kept, and does not change.
+	receipt, err := send(erp, `{"type":"sync_progress","data":{"sync_id":"s","progress":9,"colour":"red"}}`)
+	require.NoError(t, err)
+	require.Len(t, receipt.Warnings, 1)
+	require.Len(t, receipt.ID, 36)
+	r := subscribe(t, h, Request{Grant: grant(t, "7", 0), After: &other.Cursor})
+	defer r.Leave()
+	r.next()
+	e := r.next().(*wire.Event).Event
+	require.Equal(t, "7", e.Data.Text("started_by"))
+	require.Equal(t, "service:erp", e.Actor)
+	_, err = send(erp, `{"type":"sync_progress","data":{"sync_id":"s","progress":9,"started_by":8}}`)
+	require.ErrorIs(t, err, ErrOwner)
+
+	head := h.head()
+	var problem *event.Problem
+	_, err = send(erp, `{"type":"sync_progress","data":{"progress":900}}`)
+	require.ErrorAs(t, err, &problem)
+	_, err = send(grant(t, "7", 0, access.Yard), body)
+	require.ErrorIs(t, err, ErrForbidden)
+	require.Equal(t, head, h.head(), "no refusal changes the log")
+}
+

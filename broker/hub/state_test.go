@@ -1,0 +1,112 @@
+package hub
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// TestCheckpointOutlivesTheEvents: a rental that is active for three months
+// is still so when its events are gone and the broker was started again.
+func TestCheckpointOutlivesTheEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := memlog.New("k", time.Hour)
+		manager := grant(t, "1", 0, access.Manager)
+		active := func(h *Hub) string {
+			s, err := h.Snapshot(manager)
+			require.NoError(t, err)
+			return s.Figures["active_rentals"].String()
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		h := New(Config{Log: log})
+		done := make(chan error, 1)
+		go func() { done <- h.Run(ctx) }()
+		publish(t, h, 0) // rental 1
+		publish(t, h, 8) // rental 2
+		time.Sleep(3 * time.Hour)
+		publish(t, h, 12) // rental 6, now
+		require.NoError(t, h.Save(t.Context()))
+		require.NoError(t, h.Purge(t.Context(), time.Now().Add(-time.Hour)))
+		b, err := log.Bounds(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, eventlog.Bounds{First: 3, Last: 3}, b)
+		require.Equal(t, "3", active(h))
+		publish(t, h, 16) // rental 3, not in the checkpoint unless stored at the end
+		cancel()
+		require.NoError(t, <-done)
+		again := running(t, log, Config{})
+		require.Equal(t, "4", active(again))
+		// The log is never purged past the checkpoint.
+		publish(t, again, 20)
+		require.NoError(t, again.Purge(t.Context(), time.Now().Add(time.Hour)))
+		b, err = log.Bounds(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, eventlog.Bounds{First: 5, Last: 5}, b)
+	})
+}
+
+func TestForeignCheckpointsAreFoldedAnew(t *testing.T) {
+	for name, stored := range map[string][]byte{"rubbish": []byte("rubbish"), "none": nil} {
+		t.Run(name, func(t *testing.T) {
+			log := memlog.New("k", time.Hour)
+			if stored != nil {
+				require.NoError(t, log.Put(t.Context(), checkpointKey, stored, 0))
+			}
+			h := running(t, log, Config{})
+			publish(t, h, 0)
+			require.NotNil(t, h.Entity("rental/1"))
+		})
+	}
+	// A checkpoint that is ahead of a log restored from a backup.
+	log := memlog.New("k", time.Hour)
+	h := New(Config{Log: log})
+	h.state = projection.From(wire.Cursor{Epoch: "k", Seq: 99}, nil)
+	require.NoError(t, h.Save(t.Context()))
+	again := running(t, log, Config{})
+	publish(t, again, 0)
+	require.NotNil(t, again.Entity("rental/1"))
+}
+
+// TestSnapshotContinues: a stream opened at a snapshot's cursor continues it
+// exactly, for every reader.
+func TestSnapshotContinues(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{Ring: 8})
+	for i := range 100 {
+		publish(t, h, i)
+	}
+	for i, g := range []access.Grant{grant(t, "1", 0, access.Manager), grant(t, "2", 0, access.Yard), grant(t, "3", 3), grant(t, "4", 4, access.HR)} {
+		snapshot, err := h.Snapshot(g)
+		require.NoError(t, err)
+		state := projection.From(snapshot.Cursor, snapshot.Entities)
+		for n := range 30 {
+			publish(t, h, 1000*(i+1)+n)
+		}
+		r := subscribe(t, h, Request{Grant: g, After: &snapshot.Cursor})
+		want, err := h.Snapshot(g)
+		require.NoError(t, err)
+		h.heartbeat()
+		for state.Cursor.Seq < want.Cursor.Seq {
+			switch f := r.next().(type) {
+			case *wire.Event:
+				state.Apply(f.Event, f.Cursor)
+			case *wire.Heartbeat:
+				state.Cursor = f.Cursor
+			}
+			if state.Cursor.Seq < want.Cursor.Seq {
+				h.heartbeat()
+			}
+		}
+		r.Leave()
+		require.ElementsMatch(t, want.Entities, state.Entities(), strconv.Itoa(i))
+	}
+}
