@@ -55,4 +55,3 @@ func TestPublish(t *testing.T) {
 	require.ErrorIs(t, err, ErrForbidden)
 	require.Equal(t, head, h.head(), "no refusal changes the log")
 }
-
