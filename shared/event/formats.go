@@ -1,7 +1,9 @@
 package event
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,7 +19,7 @@ var formats = map[string]format{
 	"month":    {isMonth, "a month as YYYY-MM"},
 	"week":     {isWeek, "a week as YYYY-Www (ISO 8601), such as 2026-W48"},
 	"phone":    {isPhone, "a telephone number by E.164, such as +4930123456"},
-	"currency": {isCurrency, "a currency by ISO 4217, such as EUR"},
+	"currency": {IsCurrency, "a currency by ISO 4217, such as EUR"},
 	"path":     {isPath, "a path on the same site, such as /rentals/123"},
 	"nocard":   {isNoCard, "an invoice number, never the number of a card"},
 }
@@ -57,13 +59,17 @@ func isPath(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) < 0
 }
 
-// isNoCard refuses 13 to 19 digits with a valid check digit (Luhn, ISO/IEC
-// 7812), with or without blanks and hyphens.
+// isNoCard refuses text that holds 13 to 19 digits in a row with a valid
+// check digit (Luhn, ISO/IEC 7812), with or without blanks and hyphens.
 func isNoCard(s string) bool {
-	digits := strings.NewReplacer(" ", "", "-", "").Replace(s)
-	if len(digits) < 13 || len(digits) > 19 || strings.Trim(digits, "0123456789") != "" {
-		return true
-	}
+	packed := strings.NewReplacer(" ", "", "-", "").Replace(s)
+	notDigit := func(r rune) bool { return r < '0' || r > '9' }
+	return !slices.ContainsFunc(strings.FieldsFunc(packed, notDigit), func(digits string) bool {
+		return len(digits) >= 13 && len(digits) <= 19 && validLuhn(digits)
+	})
+}
+
+func validLuhn(digits string) bool {
 	sum := 0
 	for i := range digits {
 		d := int(digits[len(digits)-1-i] - '0')
@@ -74,7 +80,7 @@ func isNoCard(s string) bool {
 		}
 		sum += d
 	}
-	return sum%10 != 0
+	return sum%10 == 0
 }
 
 // parseTime reads RFC 3339 with any offset and returns UTC. Years that JSON
@@ -84,13 +90,18 @@ func parseTime(s string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
+	// time.Parse takes a short hour and a comma, which RFC 3339 does not know.
+	if s[13] != ':' || strings.Contains(s, ",") {
+		return time.Time{}, errors.New("event: not RFC 3339")
+	}
+	if t = t.UTC(); t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}, fmt.Errorf("event: year %d", t.Year())
 	}
 	return t, nil
 }
 
-func isCurrency(s string) bool {
+// IsCurrency tells whether s is an active code of ISO 4217.
+func IsCurrency(s string) bool {
 	return len(s) == 3 && strings.Contains(currencies, " "+s+" ")
 }
 

@@ -12,11 +12,15 @@ type Money int64
 
 var errMoney = errors.New("event: not a number with at most two decimals")
 
+// maxMoney is the largest amount in hundredths. JavaScript reads it exactly,
+// and a thousand of them still add up.
+const maxMoney = 1<<53 - 1
+
 // maxMoneyExponent bounds the exponent that ParseMoney follows.
 const maxMoneyExponent = 18
 
 // ParseMoney reads a decimal number such as 1500, 19.9 or 1.5e3. More than
-// two decimals (trailing zeros aside) and amounts beyond int64 hundredths
+// two decimals (trailing zeros aside) and amounts beyond 2^53 hundredths
 // are errors.
 func ParseMoney(s string) (Money, error) {
 	digits, negative := strings.CutPrefix(s, "-")
@@ -45,7 +49,7 @@ func ParseMoney(s string) (Money, error) {
 		return 0, errMoney
 	}
 	n, err := strconv.ParseInt(all+strings.Repeat("0", shift), 10, 64)
-	if err != nil {
+	if err != nil || n > maxMoney {
 		return 0, errMoney
 	}
 	if negative {

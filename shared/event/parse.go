@@ -111,7 +111,7 @@ func (p *parser) envelope(in Object) Event {
 			e.Type = Type(text)
 		case "source":
 			e.Source = p.text(pointer, text, maxSourceLen)
-			if _, err := url.Parse(text); err != nil {
+			if _, err := url.Parse(text); err != nil || strings.ContainsAny(text, " \t\r\n<>\"{}|\\^`") {
 				p.problem.add(pointer, "format", "a URI reference, such as /erp/rentals")
 			}
 		case "subject":

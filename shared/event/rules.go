@@ -1,5 +1,7 @@
 package event
 
+import "strings"
+
 // checkRules holds the rules of a type that span several fields. The fields
 // are valid one by one already.
 func checkRules(t Type, o Object, p *Problem) {
@@ -11,7 +13,7 @@ func checkRules(t Type, o Object, p *Problem) {
 				missing = "longitude"
 			}
 			p.add("/data/"+missing, "required", "latitude and longitude together")
-		} else if !o.Has("latitude") && o.Text("location_name") == "" {
+		} else if !o.Has("latitude") && strings.TrimSpace(o.Text("location_name")) == "" {
 			p.add("/data/location_name", "required", "latitude and longitude, or a location_name")
 		}
 	case TypeTimesheetUpdated:

@@ -68,10 +68,10 @@ func (s FieldSpec) check(raw json.RawMessage) (json.RawMessage, bool) {
 		return raw, string(raw) == "true" || string(raw) == "false"
 	case KindString:
 		text, ok := rawString(raw)
-		return raw, ok && s.checkText(text)
+		return appendString(nil, text), ok && s.checkText(text) // a lone surrogate is replaced
 	case KindRef:
 		if text, ok := rawString(raw); ok {
-			return raw, text != "" && utf8.RuneCountInString(text) <= maxRefLen
+			return appendString(nil, text), text != "" && utf8.RuneCountInString(text) <= maxRefLen
 		}
 		n, err := strconv.ParseInt(string(raw), 10, 64)
 		return raw, err == nil && n >= 1
@@ -99,6 +99,9 @@ func (s FieldSpec) checkList(raw json.RawMessage) bool {
 	if json.Unmarshal(raw, &items) != nil || len(items) > s.MaxItems {
 		return false
 	}
+	if s.Kind == KindTextList && len(items) == 0 {
+		return false // for nobody: to mean everybody, leave it out
+	}
 	for _, item := range items {
 		if s.Kind == KindIntList {
 			if n, err := strconv.ParseInt(string(item), 10, 64); err != nil || n < 1 {
@@ -118,7 +121,7 @@ func (s FieldSpec) checkText(text string) bool {
 	if s.MaxLen > 0 && utf8.RuneCountInString(text) > s.MaxLen {
 		return false
 	}
-	if s.Required && strings.TrimSpace(text) == "" {
+	if (s.Required || s.Strict) && strings.TrimSpace(text) == "" {
 		return false
 	}
 	format, found := formats[s.Format]
@@ -164,7 +167,7 @@ func (s FieldSpec) expected() string {
 	if len(s.Enum) > 0 {
 		values := "one of " + strings.Join(s.Enum, ", ")
 		if s.Kind == KindTextList {
-			return fmt.Sprintf("a list of at most %d, each %s", s.MaxItems, values)
+			return fmt.Sprintf("a list of 1 to %d, each %s", s.MaxItems, values)
 		}
 		return values
 	}
@@ -190,7 +193,7 @@ func (s FieldSpec) expected() string {
 	case KindBool:
 		return "true or false"
 	}
-	if s.Required {
+	if s.Required || s.Strict {
 		return fmt.Sprintf("a string of 1 to %d characters", s.MaxLen)
 	}
 	return fmt.Sprintf("a string of at most %d characters", s.MaxLen)

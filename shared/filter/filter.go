@@ -24,7 +24,7 @@ type Filter struct {
 // Limits of what one filter may name.
 const (
 	maxSubjects   = 100
-	maxSubjectLen = 400
+	maxSubjectLen = 512 // the longest that an event can have is equipment/ and 120 characters
 )
 
 // An Error names the parameter that was refused and what it takes.

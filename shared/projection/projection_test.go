@@ -133,14 +133,15 @@ func TestClosedEntitiesLeave(t *testing.T) {
 	s.apply(event.TypeRentalStatusUpdated, `{"rental_id":2,"status":"active","customer":"Bob"}`)
 	s.apply(event.TypeRentalOverdue, `{"rental_id":1,"days_overdue":1}`)
 	s.apply(event.TypeRentalStatusUpdated, `{"rental_id":1,"status":"completed"}`)
-	s.state.Prune(noon.Add(8 * 24 * time.Hour))
+	s.state.Prune(noon.Add(7*24*time.Hour), 99)
+	s.state.Prune(noon.Add(99*24*time.Hour), 0)
 	if len(s.state.Entities()) != 3 {
 		t.Error("left too early")
 	}
 	// Started afresh whether or not it was forgotten meanwhile.
 	s.now = noon.Add(9 * 24 * time.Hour)
 	kept := From(s.state.Cursor, s.state.Entities())
-	s.state.Prune(s.now)
+	s.state.Prune(s.now, 99)
 	if len(s.state.Entities()) != 1 {
 		t.Error("not forgotten")
 	}
@@ -149,6 +150,28 @@ func TestClosedEntitiesLeave(t *testing.T) {
 	if a, b := s.state.Get("rental/1"), kept.Get("rental/1"); string(encode(a)) != string(encode(b)) || a.Fields.Has("customer") {
 		t.Errorf("%s\n%s", encode(a), encode(b))
 	}
+}
+
+// TestEveryStateCanBeWritten: no valid event leaves a state that JSON cannot
+// hold.
+func TestEveryStateCanBeWritten(t *testing.T) {
+	s := newScript(t)
+	s.apply(event.TypeLeaveRequestUpdated, `{"leave_request_id":1,"employee_id":1,"status":"approved","start_date":"2026-01-01","end_date":"9999-12-31"}`)
+	s.apply(event.TypePaymentReceived, `{"rental_id":1,"amount":5,"payment_method":"cash","received_at":"9999-12-31T23:59:59Z"}`)
+	if _, err := json.Marshal(s.state); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBookedLaterIsKept: a payment counts on the day that it names, however
+// old its event says it is.
+func TestBookedLaterIsKept(t *testing.T) {
+	s := newScript(t)
+	s.now = noon.Add(-20 * 24 * time.Hour)
+	s.apply(event.TypePaymentReceived, `{"rental_id":1,"amount":5,"payment_method":"cash","received_at":"2026-11-23T10:00:00Z"}`)
+	s.now = noon
+	s.state.Prune(noon, 99)
+	s.want("revenue_today", "EUR 5")
 }
 
 func TestApplyTwiceIsOnce(t *testing.T) {
@@ -165,6 +188,10 @@ func TestZone(t *testing.T) {
 	}
 	before := time.Date(2026, 10, 24, 20, 0, 0, 0, time.UTC) // the night before summer time ends
 	z := ZoneAt(before, berlin)
+	spring := time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC) // the day on which it begins
+	if got := ZoneAt(spring, berlin).Day(time.Date(2026, 3, 28, 22, 30, 0, 0, time.UTC)); got != "2026-03-28" {
+		t.Errorf("the evening before summer time is on %s", got)
+	}
 	for _, instant := range []time.Time{before, before.Add(3 * time.Hour), before.Add(5*time.Hour + time.Minute), before.Add(27*time.Hour - time.Second), before.Add(27 * time.Hour)} {
 		if got, want := z.Day(instant), instant.In(berlin).Format(time.DateOnly); got != want {
 			t.Errorf("%v is on %s, want %s", instant, got, want)

@@ -114,6 +114,11 @@ func fold(before *Entity, e event.Event, key string, seq uint64) *Entity {
 		book(after, e)
 	}
 	after.Closed = closedAt(after)
+	for _, b := range []*Booking{after.Earned, after.Refunded} {
+		if b != nil && b.At.After(after.Closed) && !after.Closed.IsZero() {
+			after.Closed = b.At // it counts on that day
+		}
+	}
 	return after
 }
 
@@ -159,7 +164,7 @@ func closedAt(e *Entity) time.Time {
 		event.TypeRentalStatusUpdated: "completed cancelled",
 		event.TypePaymentReceived:     "completed failed refunded",
 		event.TypeMaintenanceRequired: "resolved",
-		event.TypeTimesheetUpdated:    "paid rejected",
+		event.TypeTimesheetUpdated:    "approved paid rejected",
 		event.TypePayrollProcessed:    "completed failed reversed",
 		event.TypeLeaveRequestUpdated: "rejected cancelled",
 		event.TypeSyncProgress:        "completed failed cancelled",
@@ -168,23 +173,21 @@ func closedAt(e *Entity) time.Time {
 		return e.Time
 	}
 	if e.Type == event.TypeLeaveRequestUpdated && status == "approved" {
-		if end, err := time.Parse(time.DateOnly, e.Fields.Text("end_date")); err == nil {
-			return end.AddDate(0, 0, 1)
+		end, err := time.Parse(time.DateOnly, e.Fields.Text("end_date"))
+		if next := end.AddDate(0, 0, 1); err == nil && next.Year() <= 9999 { // JSON has no later year
+			return next
 		}
 	}
 	return time.Time{}
 }
 
-// late is how late after its own time an event may reach the log and still be
-// folded into what Prune would have forgotten.
-const late = 24 * time.Hour
-
-// Prune forgets the entities that were closed for longer than KeepClosed and
-// a day. It changes no figure; an event that comes later starts such an
-// entity afresh, as Apply does by itself.
-func (s *State) Prune(now time.Time) {
+// Prune forgets the entities that were closed for longer than KeepClosed, if
+// their last event is no newer than through: the caller names a place of the
+// log that is as old. Events say themselves when they happened, and a history
+// that is written late must not be forgotten while it comes in.
+func (s *State) Prune(now time.Time, through uint64) {
 	maps.DeleteFunc(s.entities, func(_ string, e *Entity) bool {
-		return !e.Closed.IsZero() && now.Sub(e.Closed) > KeepClosed+late
+		return e.Seq <= through && !e.Closed.IsZero() && now.Sub(e.Closed) > KeepClosed
 	})
 }
 
