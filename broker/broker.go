@@ -92,7 +92,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	b.log = log
 	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency})
 	handler := httpapi.New(httpapi.Config{
-		Hub: b.hub, Log: log, UI: webui.Handler(), Logger: c.Logger, Draining: b.draining.Load,
+		Hub: b.hub, Log: log, UI: webui.Handler(), Logger: c.Logger, Draining: b.draining.Load, Loopback: c.Auth == AuthDev,
 		Authority: &identity.Authority{Tokens: b.tokens, Users: identity.DemoUsers(),
 			Sessions: identity.NewSessions(log, false)}, // plain HTTP on loopback; see check
 	})
@@ -115,6 +115,12 @@ func (c Config) check() error {
 	}
 	if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
 		return &Misuse{fmt.Sprintf("--auth dev lets anybody sign in as anybody, so it listens on loopback only, not on %q: use --listen 127.0.0.1:8080", c.Listen)}
+	}
+	if c.Currency != "" && !event.IsCurrency(c.Currency) {
+		return &Misuse{fmt.Sprintf("unknown --currency %q: use a code of ISO 4217 such as EUR", c.Currency)}
+	}
+	if c.DemoRate < 0 {
+		return &Misuse{"--demo-rate must not be negative"}
 	}
 	if c.Heartbeat < 0 || c.Retention < 0 || c.DedupWindow < 0 {
 		return &Misuse{"durations must not be negative"}
@@ -202,6 +208,10 @@ func (b *Broker) runHub(ctx context.Context) {
 
 // forget purges events that are older than the retention.
 func (b *Broker) forget(ctx context.Context) {
+	select {
+	case <-b.hub.Ready(): // what the stored state holds is known from then on
+	case <-ctx.Done():
+	}
 	for ctx.Err() == nil {
 		if err := b.hub.Purge(ctx, time.Now().Add(-b.c.Retention)); err != nil && ctx.Err() == nil {
 			b.c.Logger.Error("old events could not be purged", "error", err)

@@ -31,9 +31,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	company := NewCompany(cmp.Or(c.Seed, rand.Uint64()), time.Now())
 	for _, e := range company.OpeningDay() {
-		if err := publish(ctx, c, e); err != nil {
-			return err
-		}
+		publish(ctx, c, e)
 	}
 	for {
 		// Events come in a Poisson process, as in life.
@@ -46,28 +44,24 @@ func Run(ctx context.Context, c Config) error {
 			return nil
 		}
 		for _, e := range company.Step(time.Now()) {
-			if err := publish(ctx, c, e); err != nil {
-				return err
-			}
+			publish(ctx, c, e)
 		}
 	}
 }
 
-// publish tries until it is done: a company does not stop because the broker
-// does. A refusal is a fault of ours and ends the demo.
-func publish(ctx context.Context, c Config, e event.Event) error {
-	var err error
+// publish tries for a while, then lets the event go: a company does not stop
+// because the broker does.
+func publish(ctx context.Context, c Config, e event.Event) {
 	for attempt := range 10 {
-		if err = c.Publish(ctx, e); err == nil || ctx.Err() != nil {
-			return nil
+		if c.Publish(ctx, e) == nil || ctx.Err() != nil {
+			return
 		}
 		timer := time.NewTimer(time.Duration(1+attempt) * 500 * time.Millisecond)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil
+			return
 		}
 	}
-	return fmt.Errorf("demo: %s: %w", e.Type, err)
 }

@@ -3,7 +3,9 @@ package httpapi
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 )
 
-// Config is what the surface stands on. Every field is required.
+// Config is what the surface stands on. Every field but Loopback is required.
 type Config struct {
 	Hub       *hub.Hub
 	Log       eventlog.Log
@@ -20,6 +22,7 @@ type Config struct {
 	UI        http.Handler // serves everything that is not the API
 	Logger    *slog.Logger
 	Draining  func() bool // the broker is about to stop
+	Loopback  bool        // answer only to names of this machine
 }
 
 // api holds the handlers. It is safe for concurrent use.
@@ -39,7 +42,9 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("DELETE /api/session", a.signOut)
 	mux.HandleFunc("GET /healthz", a.healthy)
 	mux.HandleFunc("GET /readyz", a.readyz)
-	mux.HandleFunc("/api/", a.unknown)
+	for _, path := range []string{"/api", "/api/", "/healthz", "/readyz"} {
+		mux.HandleFunc(path, a.unknown)
+	}
 	mux.Handle("/", c.UI)
 	sameOrigin := http.NewCrossOriginProtection()
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +56,7 @@ func New(c Config) http.Handler {
 
 // methods says which methods a path of the API has, for 405.
 var methods = map[string]string{
-	"/api/sse": "GET, POST", "/api/snapshot": "GET", "/api/session": "GET, POST, DELETE",
+	"/api/sse": "GET, POST", "/api/snapshot": "GET", "/api/session": "GET, POST, DELETE", "/healthz": "GET", "/readyz": "GET",
 }
 
 func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
@@ -82,8 +87,23 @@ func (a *api) guard(next http.Handler) http.Handler {
 				panic(v)
 			}
 		}()
+		// Without this, a page of another site could make its own name point
+		// here, and would be the same origin (DNS rebinding).
+		if a.Loopback && !loopbackHost(r.Host) {
+			a.refuse(w, r, &Problem{Status: http.StatusMisdirectedRequest, Code: "wrong_host", Title: "This broker answers to names of its own machine only",
+				Detail: "Use http://localhost or a loopback address."})
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func loopbackHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback()
 }
 
 // signedIn passes a request on with its principal, or refuses it.

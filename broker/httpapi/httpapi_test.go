@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,8 +37,9 @@ type surface struct {
 	client *http.Client
 }
 
-func newSurface(t *testing.T) *surface {
-	log := memlog.New("k", time.Hour)
+func newSurface(t *testing.T) *surface { return newSurfaceOn(t, memlog.New("k", time.Hour)) }
+
+func newSurfaceOn(t *testing.T, log eventlog.Log) *surface {
 	h := hub.New(hub.Config{Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -44,7 +48,7 @@ func newSurface(t *testing.T) *surface {
 	tokens, err := identity.OpenTokens(t.TempDir())
 	require.NoError(t, err)
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
-	server := httptest.NewServer(New(Config{Hub: h, Log: log, UI: page, Logger: slog.New(slog.DiscardHandler), Draining: func() bool { return false },
+	server := httptest.NewServer(New(Config{Hub: h, Log: log, UI: page, Loopback: true, Logger: slog.New(slog.DiscardHandler), Draining: func() bool { return false },
 		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, false), Users: identity.DemoUsers()}}))
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
@@ -74,6 +78,9 @@ func (s *surface) send(method, path, body string, headers ...string) (*http.Resp
 	require.NoError(s, err)
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
+		if name == "Host" {
+			r.Host = value
+		}
 		r.Header.Set(name, value)
 	}
 	answer, err := s.client.Do(r)
@@ -123,6 +130,9 @@ func TestRefusals(t *testing.T) {
 		"bad cursor":           {"GET", "/api/sse?after=17", "", []string{manager}, 400, "invalid_cursor", "/after"},
 		"bad last event id":    {"GET", "/api/sse", "", []string{manager, "Last-Event-ID: x"}, 400, "invalid_cursor", "/Last-Event-ID"},
 		"nothing here":         {"GET", "/api/nope", "", []string{manager}, 404, "not_found", ""},
+		"another method there": {"POST", "/healthz", "", nil, 405, "method_not_allowed", ""},
+		"bare api":             {"GET", "/api", "", nil, 404, "not_found", ""},
+		"another name of ours": {"GET", "/api/session", "", []string{"Host: evil.example:8080"}, 421, "wrong_host", ""},
 		"another method":       {"PUT", "/api/sse", "", []string{manager}, 405, "method_not_allowed", ""},
 		"bad sign-in":          {"POST", "/api/session", `{}`, nil, 400, "invalid_sign_in", "/user"},
 		"unknown user":         {"POST", "/api/session", `{"user":"nobody"}`, nil, 401, "sign_in_failed", ""},
@@ -234,6 +244,71 @@ func TestSessions(t *testing.T) {
 	require.NoError(t, err)
 	late.Body.Close()
 	require.Equal(t, 401, late.StatusCode)
+}
+
+// heldLog holds a call of Bounds, once, until it is let go.
+type heldLog struct {
+	eventlog.Log
+	armed         *atomic.Bool
+	held, release chan struct{}
+}
+
+func (l heldLog) Bounds(ctx context.Context) (eventlog.Bounds, error) {
+	if l.armed.CompareAndSwap(true, false) {
+		l.held <- struct{}{}
+		<-l.release
+	}
+	return l.Log.Bounds(ctx)
+}
+
+// TestSignOutMeetsAStreamThatOpens: a stream on its way while its session ends
+// is not opened.
+func TestSignOutMeetsAStreamThatOpens(t *testing.T) {
+	log := heldLog{memlog.New("k", time.Hour), &atomic.Bool{}, make(chan struct{}), make(chan struct{})}
+	s := newSurfaceOn(t, log)
+	answer, _ := s.send("POST", "/api/session", `{"user":"hr"}`)
+	cookie := answer.Cookies()[0]
+	log.armed.Store(true)
+	status := make(chan int, 1)
+	go func() {
+		r, err := http.NewRequest("GET", s.url+"/api/sse", nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		r.AddCookie(cookie)
+		answer, err := (&http.Client{Transport: s.client.Transport}).Do(r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		answer.Body.Close()
+		status <- answer.StatusCode
+	}()
+	<-log.held
+	s.send("DELETE", "/api/session", "")
+	log.release <- struct{}{}
+	require.Equal(t, 401, <-status)
+}
+
+// TestHalfClosedPublisher: who has sent everything and closes that side gets
+// the receipt.
+func TestHalfClosedPublisher(t *testing.T) {
+	s := newSurface(t)
+	body := `{"type":"sync_progress","data":{"progress":1}}`
+	for range 20 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		require.NoError(t, err)
+		_, err = fmt.Fprintf(c, "POST /api/sse HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer %s\r\n%s\r\nContent-Length: %d\r\n\r\n%s",
+			s.token(time.Hour, access.Service), isJSON, len(body), body)
+		require.NoError(t, err)
+		require.NoError(t, c.(*net.TCPConn).CloseWrite())
+		text, err := io.ReadAll(c)
+		require.NoError(t, err)
+		require.Contains(t, string(text), "201 Created")
+		require.Contains(t, string(text), `"cursor":"k-`)
+		require.NoError(t, c.Close())
+	}
 }
 
 func TestStreamsEndWithTheirToken(t *testing.T) {

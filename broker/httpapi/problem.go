@@ -31,11 +31,8 @@ func (p *Problem) Error() string { return p.Code + ": " + p.Title }
 // refuse answers with what an error means to the caller. The operator gets
 // the cause where the fault is ours.
 func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil {
-		return // nobody is there to read it
-	}
 	p := problemOf(err)
-	if p.Status >= 500 {
+	if p.Status >= 500 && r.Context().Err() == nil {
 		a.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "code", p.Code, "error", err)
 	}
 	if p.RetryAfter > 0 {
@@ -46,6 +43,7 @@ func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	p.Type = "urn:yardline:problem:" + p.Code
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
 	body, _ := json.Marshal(p) // strings and integers always marshal
 	w.WriteHeader(p.Status)
 	w.Write(append(body, '\n'))
@@ -88,7 +86,7 @@ func problemOf(err error) Problem {
 		return Problem{Status: http.StatusServiceUnavailable, Code: "starting", Title: "The broker is still starting", Detail: "Try again in a moment.", RetryAfter: 1}
 	case errors.As(err, &closed):
 		return Problem{Status: http.StatusServiceUnavailable, Code: "draining", Title: "The broker is stopping", Detail: "Try again in a moment.", RetryAfter: 2}
-	case errors.Is(err, eventlog.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, eventlog.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return Problem{Status: http.StatusServiceUnavailable, Code: "log_unavailable", Title: "The event log is not available",
 			Detail: "Send it again with the same id: it will be stored once.", RetryAfter: 5}
 	}

@@ -1,14 +1,19 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"time"
 
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/event"
 )
+
+// publishTimeout bounds how long an event may take into the log.
+const publishTimeout = 10 * time.Second
 
 // publish is POST /api/sse: one event, in the short form or as a structured
 // CloudEvent. 201 with where it is; 200 where it was there before.
@@ -35,7 +40,11 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 		a.refuse(w, r, err)
 		return
 	}
-	receipt, err := a.Hub.Publish(r.Context(), p.Grant, body, strict)
+	// A client that has sent everything may close its side and still wait for
+	// the answer; to net/http that looks as if it had gone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), publishTimeout)
+	defer cancel()
+	receipt, err := a.Hub.Publish(ctx, p.Grant, body, strict)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
@@ -60,7 +69,7 @@ func strictOf(r *http.Request) (bool, error) {
 
 // snapshot is GET /api/snapshot.
 func (a *api) snapshot(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	s, err := a.Hub.Snapshot(p.Grant)
+	s, err := a.Hub.Snapshot(r.Context(), p.Grant)
 	if err != nil {
 		a.refuse(w, r, err)
 		return

@@ -38,6 +38,11 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 		return
 	}
 	defer sub.Leave()
+	// A sign-out that came in between has not seen this stream.
+	if _, err := a.Authority.Authenticate(r); err != nil {
+		a.refuse(w, r, err)
+		return
+	}
 	expiry := time.AfterFunc(time.Until(p.Expires), func() { sub.Close(wire.Bye{Reason: wire.ByeExpired}) })
 	defer expiry.Stop()
 
@@ -63,6 +68,9 @@ func pump(r *http.Request, w http.ResponseWriter, out *http.ResponseController, 
 		if errors.As(err, &closed) {
 			// Everything before it was written whole, so this is a frame
 			// boundary. It is best effort: an end without it means retry.
+			if closed.Bye.Reason == wire.ByeSlow {
+				return closed // it does not take even what it has been sent
+			}
 			frames = wire.AppendSSE(nil, &closed.Bye)
 		} else if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
 )
 
 // checkpointKey is where the folded state is stored, with the log.
@@ -19,12 +20,13 @@ const checkpointKey = "checkpoint"
 
 // load takes the stored state, or folds the whole log where none fits.
 func (h *Hub) load(ctx context.Context) error {
-	if h.head().Seq > 0 {
-		return nil // Run goes on after a failure of the log
-	}
 	bounds, err := h.c.Log.Bounds(ctx)
 	if err != nil {
 		return err
+	}
+	at := h.head().Seq
+	if at > 0 && at+1 >= bounds.First {
+		return nil // Run goes on after a failure of the log
 	}
 	state, err := h.loadCheckpoint(ctx)
 	switch {
@@ -46,14 +48,17 @@ func (h *Hub) load(ctx context.Context) error {
 		state.Cursor.Seq = bounds.First - 1
 	}
 	h.mu.Lock()
-	h.state = state
+	h.state, h.ring = state, nil
 	h.mu.Unlock()
+	if at > 0 { // readers were before the jump: they resume by cursor
+		h.CloseWhere(wire.ByeRetry, func(*Subscriber) bool { return true })
+	}
 	return nil
 }
 
 func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
-	packed, err := h.c.Log.Get(ctx, checkpointKey)
-	if errors.Is(err, eventlog.ErrNotFound) {
+	packed, _, err := loadBlob(ctx, h.c.Log, checkpointKey)
+	if errors.Is(err, eventlog.ErrNotFound) && !errors.Is(err, errBlob) {
 		return projection.New(h.c.Log.Epoch()), nil
 	}
 	if err != nil {
@@ -99,15 +104,21 @@ func (h *Hub) trySave(ctx context.Context) {
 	}
 }
 
-// Save stores the state as it is now, unless it is stored already.
+// Save stores the state as it is now, unless it, or a later one of another
+// broker on the same log, is stored already.
 func (h *Hub) Save(ctx context.Context) error {
-	h.mu.Lock()
-	h.state.Prune(time.Now())
-	state := projection.From(h.state.Cursor, h.state.Entities())
-	h.mu.Unlock()
-	if state.Cursor.Seq == h.saved.Load() {
+	if h.head().Seq == h.saved.Load() {
 		return nil
 	}
+	now := time.Now()
+	old, err := eventlog.SeqBefore(ctx, h.c.Log, now.Add(-projection.KeepClosed))
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	h.state.Prune(now, old)
+	state := projection.From(h.state.Cursor, h.state.Entities())
+	h.mu.Unlock()
 	raw, err := json.Marshal(state)
 	if err != nil {
 		return fmt.Errorf("hub: checkpoint: %w", err)
@@ -120,7 +131,7 @@ func (h *Hub) Save(ctx context.Context) error {
 	if err := zip.Close(); err != nil {
 		return fmt.Errorf("hub: checkpoint: %w", err)
 	}
-	if err := h.c.Log.Put(ctx, checkpointKey, packed.Bytes(), 0); err != nil {
+	if err := saveBlob(ctx, h.c.Log, checkpointKey, packed.Bytes(), state.Cursor.Seq); err != nil {
 		return err
 	}
 	h.saved.Store(state.Cursor.Seq)

@@ -11,7 +11,7 @@ import (
 // lags tells whether the subscriber is too far behind its view. It is called
 // under the hub's lock.
 func (s *Subscriber) lags() bool {
-	return s.view != nil && s.view.end.Load()-s.at.offset.Load() > s.hub.c.MaxLag
+	return s.view != nil && s.view.end.Load()-s.at.offset.Load()+s.waiting.Load() > s.hub.c.MaxLag
 }
 
 // Leave ends the subscription.

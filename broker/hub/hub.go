@@ -39,7 +39,8 @@ type Hub struct {
 	wake  signal        // a record was taken
 	reads chan struct{} // tokens: how many subscribers read the log at once
 
-	saved atomic.Uint64 // sequence of the stored checkpoint
+	saved  atomic.Uint64 // sequence of the stored checkpoint
+	owners stripes       // of entities that belong to a person
 
 	mu          sync.Mutex // guards all below
 	state       *projection.State
@@ -253,13 +254,28 @@ func (h *Hub) Entity(key string) *projection.Entity {
 	return h.state.Get(key)
 }
 
-// Snapshot is the state as the grant may see it. The only error is
-// ErrNotReady.
-func (h *Hub) Snapshot(g access.Grant) (projection.Snapshot, error) {
+// readyWithin is how long a request waits while the hub starts.
+const readyWithin = 3 * time.Second
+
+// awaitReady waits until the hub has caught up, for a while.
+func (h *Hub) awaitReady(ctx context.Context) error {
+	timer := time.NewTimer(readyWithin)
+	defer timer.Stop()
 	select {
 	case <-h.ready:
-	default:
-		return projection.Snapshot{}, ErrNotReady
+		return nil
+	case <-timer.C:
+		return ErrNotReady
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Snapshot is the state as the grant may see it. The error is ErrNotReady, or
+// that of ctx.
+func (h *Hub) Snapshot(ctx context.Context, g access.Grant) (projection.Snapshot, error) {
+	if err := h.awaitReady(ctx); err != nil {
+		return projection.Snapshot{}, err
 	}
 	h.mu.Lock()
 	at, entities := h.state.Cursor, h.state.Entities()

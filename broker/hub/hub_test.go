@@ -325,6 +325,47 @@ func TestSlowReadersAreClosed(t *testing.T) {
 	})
 }
 
+// TestSplicesLagToo: what waits for one person counts like what waits in a view.
+func TestSplicesLagToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := running(t, memlog.New("k", time.Hour), Config{MaxLag: 2000})
+		r := subscribe(t, h, Request{Grant: grant(t, "3", 3)})
+		defer r.Leave()
+		r.next()
+		go func() { // finds the reader waiting in its view
+			time.Sleep(time.Millisecond)
+			publish(t, h, 2) // a time sheet of employee 3
+		}()
+		require.EqualValues(t, 1, r.next().At().Seq)
+		for i := range 30 {
+			publish(t, h, 2+28*(i+1))
+		}
+		require.True(t, r.lags())
+		r.through(31)
+		require.False(t, r.lags())
+	})
+}
+
+// TestLiveOnlyWhileStarting: who asks for live events gets none of the history,
+// also from a hub that has not caught up.
+func TestLiveOnlyWhileStarting(t *testing.T) {
+	log := memlog.New("k", time.Hour)
+	before := running(t, log, Config{})
+	publish(t, before, 0)
+	h := New(Config{Log: log})
+	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
+	defer r.Leave()
+	require.EqualValues(t, 1, r.next().(*wire.Hello).Start.Seq)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	<-h.Ready()
+	publish(t, h, 4)
+	require.Equal(t, []uint64{2}, r.through(2))
+	cancel()
+	require.NoError(t, <-done)
+}
+
 func TestCloseAndDrain(t *testing.T) {
 	h := running(t, memlog.New("k", time.Hour), Config{})
 	one := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager), Session: "s1"})

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,6 +40,9 @@ var (
 // eventlog.ErrUnavailable and an error of ctx: publishing again with the same
 // id is safe then.
 func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, strict bool) (Receipt, error) {
+	if err := h.awaitReady(ctx); err != nil {
+		return Receipt{}, err // whom a thing belongs to is not known yet
+	}
 	e, remarks, err := event.Parse(raw, strict)
 	if err != nil {
 		return Receipt{}, err
@@ -54,8 +59,15 @@ func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, strict bo
 	// repetition is the same event.
 	digest := hash(string(e.AppendJSON(nil)))
 	e = e.Stamp(id.String(), time.Now())
-	if e, err = h.keepOwner(e); err != nil {
-		return Receipt{}, err
+	if len(ownerFields(e.Type)) > 0 {
+		// From the check until the hub has taken the event: two first events
+		// of one thing must not name two owners.
+		lock := h.owners.of(event.EntityKey(e))
+		lock.Lock()
+		defer lock.Unlock()
+		if e, err = h.keepOwner(e); err != nil {
+			return Receipt{}, err
+		}
 	}
 	ack, err := h.c.Log.Append(ctx, eventlog.Entry{
 		Type: e.Type, Subject: e.Subject, Key: hash(e.Actor, e.Source, e.ID), Digest: digest, Body: e.AppendJSON(nil)})
@@ -80,17 +92,38 @@ func (h *Hub) keepOwner(e event.Event) (event.Event, error) {
 	if before == nil {
 		return e, nil
 	}
-	for _, name := range []string{"employee_id", "started_by"} {
+	for _, name := range ownerFields(e.Type) {
 		owner := before.Fields.Get(name)
-		switch {
-		case owner == nil:
-		case !e.Data.Has(name):
+		if owner != nil && !e.Data.Has(name) {
 			e.Data = e.Data.With(name, owner)
-		case e.Data.Text(name) != before.Fields.Text(name):
+		}
+		// A thing that began without an owner stays without: what was said of
+		// it before was not meant for one.
+		if e.Data.Text(name) != before.Fields.Text(name) {
 			return e, fmt.Errorf("%w: /data/%s", ErrOwner, name)
 		}
 	}
 	return e, nil
+}
+
+// ownerFields name the persons of a type.
+func ownerFields(t event.Type) []string {
+	switch rule := access.Table[t]; {
+	case rule.Self != nil:
+		return []string{"employee_id"}
+	case rule.Starter != nil:
+		return []string{"started_by"}
+	}
+	return nil
+}
+
+// stripes are locks by key: a key has always the same one.
+type stripes [64]sync.Mutex
+
+func (s *stripes) of(key string) *sync.Mutex {
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	return &s[h.Sum32()%uint32(len(s))]
 }
 
 func hash(parts ...string) string {

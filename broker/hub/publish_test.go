@@ -1,8 +1,10 @@
 package hub
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -54,4 +56,37 @@ func TestPublish(t *testing.T) {
 	_, err = send(grant(t, "7", 0, access.Yard), body)
 	require.ErrorIs(t, err, ErrForbidden)
 	require.Equal(t, head, h.head(), "no refusal changes the log")
+}
+
+// TestOneOwner: of two first events of one thing that name two people, one is
+// stored, and an owner does not appear later.
+func TestOneOwner(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{})
+	erp := grant(t, "erp", 0, access.Service)
+	for i := range 100 {
+		results := make(chan error, 2) // one for each
+		for employee := range 2 {
+			go func() {
+				_, err := h.Publish(t.Context(), erp, fmt.Appendf(nil, `{"type":"timesheet_updated","data":{"timesheet_id":%d,"employee_id":%d,"status":"draft","date":"2026-11-23"}}`, i+1, employee+1), false)
+				results <- err
+			}()
+		}
+		if a, b := <-results, <-results; (a == nil) == (b == nil) {
+			t.Fatalf("both or none stored: %v, %v", a, b)
+		}
+	}
+	_, err := h.Publish(t.Context(), erp, []byte(`{"type":"sync_progress","data":{"sync_id":"s","progress":1,"error":"not for 7"}}`), false)
+	require.NoError(t, err)
+	_, err = h.Publish(t.Context(), erp, []byte(`{"type":"sync_progress","data":{"sync_id":"s","progress":2,"started_by":7}}`), false)
+	require.ErrorIs(t, err, ErrOwner)
+}
+
+func TestNothingIsStoredBeforeTheStateIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(Config{Log: memlog.New("k", time.Hour)}) // not run
+		_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service), []byte(`{"type":"sync_progress","data":{"progress":1}}`), false)
+		require.ErrorIs(t, err, ErrNotReady)
+		_, err = h.Snapshot(t.Context(), grant(t, "4", 0, access.Manager))
+		require.ErrorIs(t, err, ErrNotReady)
+	})
 }

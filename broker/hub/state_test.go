@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 	"testing"
@@ -23,7 +24,7 @@ func TestCheckpointOutlivesTheEvents(t *testing.T) {
 		log := memlog.New("k", time.Hour)
 		manager := grant(t, "1", 0, access.Manager)
 		active := func(h *Hub) string {
-			s, err := h.Snapshot(manager)
+			s, err := h.Snapshot(t.Context(), manager)
 			require.NoError(t, err)
 			return s.Figures["active_rentals"].String()
 		}
@@ -31,6 +32,7 @@ func TestCheckpointOutlivesTheEvents(t *testing.T) {
 		h := New(Config{Log: log})
 		done := make(chan error, 1)
 		go func() { done <- h.Run(ctx) }()
+		<-h.Ready()
 		publish(t, h, 0) // rental 1
 		publish(t, h, 8) // rental 2
 		time.Sleep(3 * time.Hour)
@@ -53,6 +55,60 @@ func TestCheckpointOutlivesTheEvents(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, eventlog.Bounds{First: 5, Last: 5}, b)
 	})
+}
+
+// TestBehindAPurge: a hub that another broker's purge has overtaken goes on
+// from the stored state, and says so to who reads.
+func TestBehindAPurge(t *testing.T) {
+	log := memlog.New("k", time.Hour)
+	other := running(t, log, Config{})
+	for i := range 10 {
+		publish(t, other, 4*i)
+	}
+	h := New(Config{Log: log})
+	h.state.Cursor.Seq = 5 // it was stopped there
+	s := &Subscriber{hub: h, done: make(chan struct{})}
+	h.subscribers[s] = struct{}{}
+	require.NoError(t, other.Save(t.Context()))
+	require.NoError(t, other.Purge(t.Context(), time.Now().Add(time.Hour)))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	<-h.Ready()
+	require.EqualValues(t, 10, h.head().Seq)
+	require.NotNil(t, h.Entity("rental/1"))
+	require.Error(t, s.closed())
+	cancel()
+	require.NoError(t, <-done)
+}
+
+func TestBlob(t *testing.T) {
+	store := memlog.New("k", time.Hour)
+	_, _, err := loadBlob(t.Context(), store, "b")
+	require.ErrorIs(t, err, eventlog.ErrNotFound)
+	value := bytes.Repeat([]byte("0123456789"), 200_000) // four parts
+	require.NoError(t, saveBlob(t.Context(), store, "b", value, 7))
+	first, err := blobIndex(t.Context(), store, "b")
+	require.NoError(t, err)
+	require.Equal(t, 4, first.Parts)
+	require.NoError(t, saveBlob(t.Context(), store, "b", []byte("older"), 6))
+	got, version, err := loadBlob(t.Context(), store, "b")
+	require.NoError(t, err)
+	require.EqualValues(t, 7, version)
+	require.True(t, bytes.Equal(value, got))
+	require.NoError(t, saveBlob(t.Context(), store, "b", []byte("newer"), 8))
+	got, _, err = loadBlob(t.Context(), store, "b")
+	require.NoError(t, err)
+	require.Equal(t, "newer", string(got))
+	for i := range first.Parts {
+		_, err := store.Get(t.Context(), first.part("b", i))
+		require.ErrorIs(t, err, eventlog.ErrNotFound, "nothing of the old one stays")
+	}
+	last, err := blobIndex(t.Context(), store, "b")
+	require.NoError(t, err)
+	require.NoError(t, store.Delete(t.Context(), last.part("b", 0)))
+	_, _, err = loadBlob(t.Context(), store, "b")
+	require.ErrorIs(t, err, errBlob)
 }
 
 func TestForeignCheckpointsAreFoldedAnew(t *testing.T) {
@@ -85,14 +141,14 @@ func TestSnapshotContinues(t *testing.T) {
 		publish(t, h, i)
 	}
 	for i, g := range []access.Grant{grant(t, "1", 0, access.Manager), grant(t, "2", 0, access.Yard), grant(t, "3", 3), grant(t, "4", 4, access.HR)} {
-		snapshot, err := h.Snapshot(g)
+		snapshot, err := h.Snapshot(t.Context(), g)
 		require.NoError(t, err)
 		state := projection.From(snapshot.Cursor, snapshot.Entities)
 		for n := range 30 {
 			publish(t, h, 1000*(i+1)+n)
 		}
 		r := subscribe(t, h, Request{Grant: g, After: &snapshot.Cursor})
-		want, err := h.Snapshot(g)
+		want, err := h.Snapshot(t.Context(), g)
 		require.NoError(t, err)
 		h.heartbeat()
 		for state.Cursor.Seq < want.Cursor.Seq {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
@@ -42,6 +43,8 @@ type Subscriber struct {
 	at     place
 	quiet  *time.Timer // the heartbeat of a subscriber without a view
 
+	waiting atomic.Int64 // bytes of splices
+
 	mu      sync.Mutex // guards all below
 	splices []splice
 	bye     *wire.Bye
@@ -74,9 +77,6 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	epoch := h.c.Log.Epoch()
 	head, oldest := wire.Cursor{Epoch: epoch, Seq: bounds.Last}, wire.Cursor{Epoch: epoch, Seq: bounds.First}
 	start, gap := startOf(r.After, bounds, epoch)
-	if r.After == nil {
-		start = h.head()
-	}
 	s.cursor = start
 	s.first = wire.AppendSSE(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: h.c.Heartbeat,
 		Retry: h.c.Retry, Connection: s.ID, Grant: r.Grant.ID()})
@@ -196,6 +196,7 @@ func (s *Subscriber) readLive() []byte {
 		next := s.splices[0]
 		if next.offset == s.at.offset.Load() {
 			s.splices = s.splices[1:]
+			s.waiting.Add(-int64(len(next.frame)))
 			return next.frame
 		}
 		limit = min(limit, next.offset)
@@ -208,6 +209,7 @@ func (s *Subscriber) splice(frame []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.splices = append(s.splices, splice{s.view.end.Load(), frame})
+	s.waiting.Add(int64(len(frame)))
 }
 
 // page is how many records are read from the log at once.

@@ -35,12 +35,20 @@ func OpenTokens(dir string) (*Tokens, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("cannot use the data directory %s: %w", dir, err)
 	}
-	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		if err := makeKey(path); err != nil {
 			return nil, fmt.Errorf("cannot make the token key %s: %w", path, err)
 		}
-		text, err = os.ReadFile(path)
+	}
+	return LoadTokens(dir)
+}
+
+// LoadTokens reads the key of a broker's data directory.
+func LoadTokens(dir string) (*Tokens, error) {
+	path := filepath.Join(dir, keyFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is no broker's data directory: there is no %s in it", dir, keyFile)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the token key: %w", err)

@@ -129,7 +129,7 @@ func (s *Stack) Stop() time.Duration {
 // As returns the API for somebody with a bearer token.
 func (s *Stack) As(user string, employee int64, roles ...access.Role) wasmclient.API {
 	s.t.Helper()
-	tokens, err := identity.OpenTokens(s.dir)
+	tokens, err := identity.LoadTokens(s.dir)
 	if err != nil {
 		s.t.Fatal(err)
 	}

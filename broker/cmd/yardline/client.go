@@ -64,6 +64,8 @@ func publish(env environment) *ffcli.Command {
 				return err
 			}
 			defer t.Close()
+			ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+			defer cancel()
 			receipt, err := wasmclient.API{Transport: t}.PublishJSON(ctx, body)
 			if err != nil {
 				return describe(err)
@@ -79,6 +81,9 @@ func publish(env environment) *ffcli.Command {
 		},
 	}
 }
+
+// publishTimeout bounds how long publish waits for an answer.
+const publishTimeout = 30 * time.Second
 
 // eventBody reads the event that publish is given.
 func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) {
@@ -224,7 +229,7 @@ func token(env environment) *ffcli.Command {
 			if err != nil {
 				return &broker.Misuse{Reason: err.Error()}
 			}
-			tokens, err := identity.OpenTokens(*data)
+			tokens, err := identity.LoadTokens(*data)
 			if err != nil {
 				return &broker.Misuse{Reason: err.Error()}
 			}

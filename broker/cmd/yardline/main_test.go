@@ -69,6 +69,9 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"tail", "--types", "x"}, "types"},
 		{[]string{"tail", "--after", "x"}, "--after"},
 		{[]string{"token"}, "--user"},
+		{[]string{"serve", "--currency", "nope", "--data", t.TempDir()}, "nope"},
+		{[]string{"serve", "--demo-rate", "-1", "--data", t.TempDir()}, "demo-rate"},
+		{[]string{"token", "--user", "1", "--data", t.TempDir()}, "no broker's data directory"},
 		{[]string{"token", "--user", "1", "--roles", "boss", "--data", t.TempDir()}, "boss"},
 		{[]string{"demo", "--rate", "0"}, "rate"},
 	} {

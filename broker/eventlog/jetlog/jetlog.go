@@ -222,8 +222,8 @@ func recordOf(m jetstream.Msg) (eventlog.Record, error) {
 	if err != nil {
 		return eventlog.Record{}, fmt.Errorf("jetlog: %w", err)
 	}
-	typ, subject, err := parseSubject(m.Subject())
-	return eventlog.Record{Seq: meta.Sequence.Stream, Type: typ, Subject: subject, Stored: meta.Timestamp, Body: m.Data()}, err
+	typ, subject := parseSubject(m.Subject())
+	return eventlog.Record{Seq: meta.Sequence.Stream, Type: typ, Subject: subject, Stored: meta.Timestamp, Body: m.Data()}, nil
 }
 
 // Bounds implements eventlog.Log.
@@ -285,15 +285,17 @@ func subject(t event.Type, s string) string {
 	return "ev." + string(t) + "." + token(kind) + "." + token(id)
 }
 
-func parseSubject(s string) (event.Type, string, error) {
+// parseSubject reads it back. What a foreign writer put into the stream has no
+// type and no subject: it takes its place, and means nothing.
+func parseSubject(s string) (event.Type, string) {
 	parts := strings.Split(s, ".")
 	if len(parts) != 4 {
-		return "", "", fmt.Errorf("jetlog: foreign subject %q", s)
+		return "", ""
 	}
-	kind, err := untoken(parts[2])
-	if err != nil {
-		return "", "", err
+	kind, kindErr := untoken(parts[2])
+	id, idErr := untoken(parts[3])
+	if kindErr != nil || idErr != nil {
+		return "", ""
 	}
-	id, err := untoken(parts[3])
-	return event.Type(parts[1]), kind + "/" + id, err
+	return event.Type(parts[1]), kind + "/" + id
 }

@@ -1,6 +1,7 @@
 package jetlog
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -96,6 +97,31 @@ func TestChangedWindowKeepsTheEpoch(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, epoch, log.Epoch())
 	require.NoError(t, log.Close())
+}
+
+// TestForeignRecords: what somebody else put into the stream takes its place
+// and stops nobody.
+func TestForeignRecords(t *testing.T) {
+	log := open(t, t.TempDir())
+	defer func() { require.NoError(t, log.Close()) }()
+	for _, subject := range []string{"ev.foreign", "ev.a.b.%zz"} {
+		_, err := log.js.Publish(t.Context(), subject, []byte("x"))
+		require.NoError(t, err)
+	}
+	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "a", Body: []byte("{}")})
+	require.NoError(t, err)
+	page, err := log.Read(t.Context(), 0, 10, eventlog.Selection{})
+	require.NoError(t, err)
+	require.Len(t, page.Records, 3)
+	ctx, cancel := context.WithCancel(t.Context())
+	var taken []eventlog.Record
+	require.NoError(t, log.Tail(ctx, 0, func(r eventlog.Record) {
+		if taken = append(taken, r); len(taken) == 3 {
+			cancel()
+		}
+	}))
+	require.Equal(t, "sync/a", taken[2].Subject)
+	require.Empty(t, taken[0].Subject)
 }
 
 func TestTokens(t *testing.T) {

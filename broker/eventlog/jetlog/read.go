@@ -175,6 +175,6 @@ func directRecord(m *nats.Msg) (eventlog.Record, error) {
 	if err != nil {
 		return eventlog.Record{}, fmt.Errorf("jetlog: time: %w", err)
 	}
-	typ, subject, err := parseSubject(m.Header.Get("Nats-Subject"))
-	return eventlog.Record{Seq: seq, Type: typ, Subject: subject, Stored: stored, Body: m.Data}, err
+	typ, subject := parseSubject(m.Header.Get("Nats-Subject"))
+	return eventlog.Record{Seq: seq, Type: typ, Subject: subject, Stored: stored, Body: m.Data}, nil
 }

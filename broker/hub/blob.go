@@ -1,0 +1,87 @@
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+)
+
+// A blob is a value that may be larger than the store takes at once: parts of
+// one generation, and an index under the blob's key that is written last, so
+// that a reader finds the old blob or the new one, whole.
+type blob struct {
+	Generation string `json:"generation"`
+	Parts      int    `json:"parts"`
+	Version    uint64 `json:"version"`
+}
+
+// partBytes is under the default limit of a NATS message, 1 MiB.
+const partBytes = 512 << 10
+
+func (b blob) part(key string, i int) string { return fmt.Sprintf("%s.%s.%d", key, b.Generation, i) }
+
+// saveBlob stores a value in place of one with a lower version; one that is
+// as new or newer stays.
+func saveBlob(ctx context.Context, s eventlog.Store, key string, value []byte, version uint64) error {
+	old, err := blobIndex(ctx, s, key)
+	if err != nil && !errors.Is(err, eventlog.ErrNotFound) && !errors.Is(err, errBlob) {
+		return err
+	}
+	if err == nil && old.Version >= version {
+		return nil
+	}
+	next := blob{strings.ToLower(rand.Text()[:8]), (len(value) + partBytes - 1) / partBytes, version}
+	for i := range next.Parts {
+		if err := s.Put(ctx, next.part(key, i), value[i*partBytes:min((i+1)*partBytes, len(value))], 0); err != nil {
+			return err
+		}
+	}
+	index, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	if err := s.Put(ctx, key, index, 0); err != nil {
+		return err
+	}
+	for i := range old.Parts {
+		if err := s.Delete(ctx, old.part(key, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadBlob returns a value and its version, or eventlog.ErrNotFound.
+func loadBlob(ctx context.Context, s eventlog.Store, key string) ([]byte, uint64, error) {
+	index, err := blobIndex(ctx, s, key)
+	if err != nil {
+		return nil, 0, err
+	}
+	var value []byte
+	for i := range index.Parts {
+		part, err := s.Get(ctx, index.part(key, i))
+		if err != nil {
+			return nil, 0, fmt.Errorf("%w: part %d of %s: %w", errBlob, i, key, err)
+		}
+		value = append(value, part...)
+	}
+	return value, index.Version, nil
+}
+
+var errBlob = errors.New("hub: damaged value")
+
+func blobIndex(ctx context.Context, s eventlog.Store, key string) (b blob, err error) {
+	raw, err := s.Get(ctx, key)
+	if err != nil {
+		return b, err
+	}
+	if err := json.Unmarshal(raw, &b); err != nil || b.Parts < 0 {
+		return blob{}, fmt.Errorf("%w: index of %s", errBlob, key)
+	}
+	return b, nil
+}
