@@ -38,7 +38,8 @@ type Live struct {
 	failure   string
 	session   wasmclient.Session
 	client    *wasmclient.Client
-	leave     func() // ends the client
+	running   context.Context // the client's life
+	leave     func()          // ends it
 	toasts    toast.Queue
 	toastTick *time.Timer
 	sent      []Sent
@@ -185,22 +186,42 @@ func (l *Live) use(s wasmclient.Session) {
 
 // connectLocked starts a client for the session's user.
 func (l *Live) connectLocked() {
-	o := wasmclient.Options{Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax, OnEvent: l.onEvent, OnChange: l.changed, OnStep: l.page.Debug}
-	c := wasmclient.New(o)
 	ctx, cancel := context.WithCancel(context.Background())
+	o := wasmclient.Options{Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax,
+		OnEvent: func(r store.Received) { l.onEvent(ctx, r) }, OnChange: l.changed, OnStep: l.page.Debug}
+	c := wasmclient.New(o)
+	network := make(chan bool, 32) // changes in their order: the watcher must not wait
 	unwatch := l.page.WatchNetwork(func(online bool) {
-		in := conn.Input(conn.Online{})
-		if !online {
-			in = conn.GoneOffline{}
+		select {
+		case network <- online:
+		default: // more than anybody's network can do
 		}
-		go c.Input(ctx, in) // the watcher must not block
 	})
-	l.client = c
+	go followNetwork(ctx, c, network)
+	l.client, l.running = c, ctx
 	l.leave = func() {
 		cancel()
 		unwatch()
 	}
 	go c.Run(ctx)
+}
+
+// followNetwork tells a client what the browser says of the network.
+func followNetwork(ctx context.Context, c *wasmclient.Client, network <-chan bool) {
+	for {
+		in := conn.Input(conn.Online{})
+		select {
+		case online := <-network:
+			if !online {
+				in = conn.GoneOffline{}
+			}
+		case <-ctx.Done():
+			return
+		}
+		if c.Input(ctx, in) != nil {
+			return
+		}
+	}
 }
 
 func (l *Live) disconnect() {
@@ -233,13 +254,14 @@ func (l *Live) SignOut(ctx context.Context) {
 	l.Start(ctx)
 }
 
-// Tell gives the connection an input, such as conn.Start to try at once.
-func (l *Live) Tell(ctx context.Context, in conn.Input) {
+// Tell gives the connection an input, such as conn.Start to try at once. It
+// returns when the connection has taken it, or is no more.
+func (l *Live) Tell(in conn.Input) {
 	l.mu.Lock()
-	c := l.client
+	c, ctx := l.client, l.running
 	l.mu.Unlock()
 	if c != nil {
-		_ = c.Input(ctx, in) // fails only with ctx, when nobody waits
+		_ = c.Input(ctx, in) // fails only with the connection
 	}
 }
 
@@ -271,12 +293,15 @@ func (l *Live) Publish(ctx context.Context, e event.Event) {
 }
 
 // onEvent makes a toast in the tab that is in use, of what is news.
-func (l *Live) onEvent(r store.Received) {
+func (l *Live) onEvent(connection context.Context, r store.Received) {
 	if r.Replayed || !l.page.HasFocus() {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if connection.Err() != nil {
+		return // it was for a user who has left
+	}
 	self := false
 	if u := l.session.User; u != nil {
 		_, self = access.PersonView(u.Grant(), r.Event)
@@ -303,7 +328,7 @@ func (l *Live) planToastsLocked() {
 // Dismiss removes a toast.
 func (l *Live) Dismiss(t toast.Toast) {
 	l.set(func() {
-		l.toasts.Dismiss(time.Now(), t.ID, t.Type)
+		l.toasts.Dismiss(time.Now(), t.Key)
 		l.planToastsLocked()
 	})
 }

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -157,7 +156,5 @@ func TestExplain(t *testing.T) {
 }
 
 func TestTellWithoutAConnection(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	New(nil, Page{}).Tell(ctx, conn.Start{}) // returns
+	New(nil, Page{}).Tell(conn.Start{}) // returns
 }

@@ -229,7 +229,7 @@ func (r *Root) status() ui.Status { return ui.Status{View: r.state.View, Now: ti
 // actions act on the connection without waiting for it.
 func (r *Root) actions() ui.Actions {
 	tell := func(in conn.Input) func() {
-		return func() { go r.Live.Tell(context.Background(), in) }
+		return func() { go r.Live.Tell(in) }
 	}
 	return ui.Actions{Connect: tell(conn.Start{}), Disconnect: tell(conn.Stop{}), Pause: tell(conn.Pause{}), Resume: tell(conn.Resume{}),
 		SignIn: func() { go r.Live.SignOut(context.Background()) }}

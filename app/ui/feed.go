@@ -133,7 +133,7 @@ func Toasts(toasts []toast.Toast, more int, dismiss func(toast.Toast)) app.UI {
 			return app.Div().Class("toast", "severity-"+string(t.Severity)).DataSet("toast", t.ID).DataSet("severity", string(t.Severity)).Body(
 				app.P().Class("toast-text").Text(t.Text),
 				app.Button().Type("button").Class("toast-close").Aria("label", "Dismiss: "+t.Text).Text("✕").
-					OnClick(on(func() { dismiss(t) }), app.EventScope(t.ID, string(t.Type))),
+					OnClick(on(func() { dismiss(t) }), app.EventScope(t.Key)),
 			)
 		}),
 		app.If(more > 0, func() app.UI {

@@ -186,7 +186,7 @@ func (m *Machine) frame(now time.Time, f wire.Frame) {
 			m.resync(now) // what the store holds was for other eyes
 			return
 		}
-		m.phase, m.fresh = open, false
+		m.phase = open
 		m.head, m.heartbeat, m.liveSince = f.Head.Seq, f.Heartbeat, now
 		m.least = max(minDelay, min(f.Retry, maxDelay))
 		m.cursor, m.known = f.Start, true
@@ -197,7 +197,8 @@ func (m *Machine) frame(now time.Time, f wire.Frame) {
 		return
 	case *wire.Gap:
 		// What is missing before the snapshot is in the snapshot.
-		if m.c.Snapshot && (f.To.Epoch != m.base.Epoch || f.To.Seq > m.base.Seq) {
+		back := f.To.Epoch != m.base.Epoch || f.To.Seq < m.cursor.Seq // another log, or one from a backup
+		if m.c.Snapshot && (back || f.To.Seq > m.base.Seq) {
 			m.emit(Deliver{Frame: f})
 			m.resync(now)
 			return
@@ -218,7 +219,7 @@ func (m *Machine) progress(f wire.Frame) {
 	if at.Epoch == m.cursor.Epoch && at.Seq <= m.cursor.Seq {
 		return
 	}
-	m.cursor = at
+	m.cursor, m.fresh = at, false
 	m.emit(Deliver{Frame: f, Replayed: at.Seq <= m.head})
 }
 
@@ -267,8 +268,12 @@ func (m *Machine) ended(now time.Time, f Failure) {
 		m.refused(now, Disconnected, "stop")
 		return
 	case 400:
-		// The broker does not take our place in the log: start over.
-		m.synced, m.known = false, false
+		if f.Code == "invalid_cursor" && m.known {
+			// The broker does not take our place in the log: start over, and
+			// say that what was in between is lost.
+			m.emit(Deliver{Frame: &wire.Gap{From: m.cursor}})
+			m.synced, m.known, m.cursor = false, false, wire.Cursor{}
+		}
 	}
 	if m.phase == open && now.Sub(m.liveSince) >= steadyAfter {
 		m.status.Attempt = 0

@@ -14,6 +14,7 @@ import (
 
 // A Toast is one message.
 type Toast struct {
+	Key      string // tells toasts apart; two publishers may use one id
 	ID       string // the event's, or "summary"
 	Severity event.Severity
 	Type     event.Type
@@ -46,20 +47,21 @@ type Queue struct {
 	waiting  []Toast
 	dropped  int
 	arrivals map[event.Type][]time.Time
-	seen     []string // ids, newest last
+	seen     []string // keys, newest last
 }
 
 // Add takes an event that is news to the reader. self tells that it is about
 // them in person.
 func (q *Queue) Add(now time.Time, e event.Event, self bool) {
 	text, ok := event.ToastText(e, self)
-	if !ok || slices.Contains(q.seen, e.ID) {
+	key := e.Cursor + " " + e.ID
+	if !ok || slices.Contains(q.seen, key) {
 		return
 	}
-	if q.seen = append(q.seen, e.ID); len(q.seen) > 10*maxQueue {
+	if q.seen = append(q.seen, key); len(q.seen) > 10*maxQueue {
 		q.seen = slices.Clone(q.seen[maxQueue:])
 	}
-	t := Toast{ID: e.ID, Severity: e.Severity, Type: e.Type, Subject: e.Subject, Text: text, updated: now}
+	t := Toast{Key: key, ID: e.ID, Severity: e.Severity, Type: e.Type, Subject: e.Subject, Text: text, updated: now}
 	if n := q.rate(now, e.Type); n > floodOver {
 		q.summarise(now, t, n)
 		return
@@ -88,7 +90,7 @@ func (q *Queue) put(now time.Time, t Toast) {
 			return
 		}
 	}
-	if len(q.visible) < maxVisible {
+	if len(q.visible) < maxVisible && len(q.waiting) == 0 {
 		q.visible = append(q.visible, t.shown(now))
 		return
 	}
@@ -109,9 +111,10 @@ func (q *Queue) summarise(now time.Time, t Toast, n int) {
 	}
 	q.visible = slices.DeleteFunc(q.visible, of)
 	q.waiting = slices.DeleteFunc(q.waiting, of)
-	t.ID, t.Subject, t.count = summaryID, "", n
+	t.Key, t.ID, t.Subject, t.count = summaryID+string(t.Type), summaryID, "", n
 	t.Text = fmt.Sprintf("%d × %s", n, strings.ReplaceAll(string(t.Type), "_", " "))
 	q.put(now, t)
+	q.fill(now)
 }
 
 func (t Toast) shown(now time.Time) Toast {
@@ -122,8 +125,8 @@ func (t Toast) shown(now time.Time) Toast {
 }
 
 // Dismiss removes a visible toast.
-func (q *Queue) Dismiss(now time.Time, id string, t event.Type) {
-	q.visible = slices.DeleteFunc(q.visible, func(v Toast) bool { return v.ID == id && v.Type == t })
+func (q *Queue) Dismiss(now time.Time, key string) {
+	q.visible = slices.DeleteFunc(q.visible, func(v Toast) bool { return v.Key == key })
 	q.fill(now)
 }
 

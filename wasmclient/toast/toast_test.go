@@ -39,7 +39,7 @@ func TestThreeAreVisible(t *testing.T) {
 	require.Equal(t, start.Add(5*time.Second), q.Next())
 	q.Advance(q.Next())
 	require.Equal(t, "Rental #2: active | Rental #3: active | Rental #4: active +1", texts(&q))
-	q.Dismiss(start.Add(5*time.Second), "3-active", event.TypeRentalStatusUpdated)
+	q.Dismiss(start.Add(5*time.Second), q.Visible()[1].Key)
 	require.Equal(t, "Rental #2: active | Rental #4: active | Rental #5: active +0", texts(&q))
 	q.Advance(start.Add(time.Hour))
 	require.Equal(t, " +0", texts(&q))
@@ -81,6 +81,38 @@ func TestQueueIsBounded(t *testing.T) {
 		q.Add(start.Add(time.Duration(i)*time.Second), rental(t, i+1, "active"), false)
 	}
 	require.Equal(t, "Rental #1: active | Rental #2: active | Rental #3: active +57", texts(&q))
+}
+
+func TestTwoPublishersMayUseOneID(t *testing.T) {
+	var q Queue
+	for i, cursor := range []string{"k-1", "k-2"} {
+		e := rental(t, int64(i+1), "active")
+		e.ID, e.Cursor = "1", cursor
+		q.Add(start, e, false)
+	}
+	require.Equal(t, "Rental #1: active | Rental #2: active +0", texts(&q))
+	q.Dismiss(start, q.Visible()[0].Key)
+	require.Equal(t, "Rental #2: active +0", texts(&q))
+}
+
+// TestNothingWaitsForever: a place that a summary frees is taken.
+func TestNothingWaitsForever(t *testing.T) {
+	var q Queue
+	overdue := func(id int64) {
+		e, err := event.RentalOverdue(id, 1, "")
+		require.NoError(t, err)
+		e.ID = fmt.Sprint("o", id)
+		q.Add(start, e, false)
+	}
+	for id := range int64(3) {
+		overdue(id + 1)
+	}
+	q.Add(start, rental(t, 9, "active"), false)
+	require.Equal(t, 1, q.More())
+	for id := range int64(3) {
+		overdue(id + 4)
+	}
+	require.Equal(t, "Rental #9: active | 6 × rental overdue +0", texts(&q))
 }
 
 func TestSomeEventsMakeNone(t *testing.T) {
