@@ -83,11 +83,14 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 		return nil, &Misuse{err.Error()}
 	}
 	if b.listener, err = net.Listen("tcp", c.Listen); err != nil {
-		return nil, &Misuse{fmt.Sprintf("cannot listen on %s: %v", c.Listen, err)}
+		return nil, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
 	}
 	log, err := jetlog.Open(ctx, jetlog.Config{Dir: c.Data, URL: c.NATS, Window: c.DedupWindow})
-	if err != nil {
+	if err != nil && c.NATS == "" {
 		return nil, &Misuse{err.Error()}
+	}
+	if err != nil {
+		return nil, err
 	}
 	b.log = log
 	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency})

@@ -14,6 +14,7 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/store"
@@ -188,7 +189,8 @@ func (l *Live) use(s wasmclient.Session) {
 func (l *Live) connectLocked() {
 	ctx, cancel := context.WithCancel(context.Background())
 	o := wasmclient.Options{Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax,
-		OnEvent: func(r store.Received) { l.onEvent(ctx, r) }, OnChange: l.changed, OnStep: l.page.Debug}
+		OnEvent: func(r store.Received) { l.onEvent(ctx, r) }, OnChange: l.changed,
+		OnStep: func(in conn.Input, s conn.Status) { l.onStep(ctx, in, s) }}
 	c := wasmclient.New(o)
 	network := make(chan bool, 32) // changes in their order: the watcher must not wait
 	unwatch := l.page.WatchNetwork(func(online bool) {
@@ -204,6 +206,17 @@ func (l *Live) connectLocked() {
 		unwatch()
 	}
 	go c.Run(ctx)
+}
+
+// onStep hears every step of the connection. A sign-out in another tab of the
+// same session is one here too: nothing of the user may stay on the screen.
+func (l *Live) onStep(connection context.Context, in conn.Input, s conn.Status) {
+	if l.page.Debug != nil {
+		l.page.Debug(in, s)
+	}
+	if s.State == conn.Denied && s.Code == string(wire.ByeSignedOut) && connection.Err() == nil {
+		go l.forget(context.Background())
+	}
 }
 
 // followNetwork tells a client what the browser says of the network.
@@ -249,6 +262,11 @@ func (l *Live) SignOut(ctx context.Context) {
 		l.set(func() { l.failure = Explain(err) })
 		return
 	}
+	l.forget(ctx)
+}
+
+// forget drops everything of the user and asks anew who is signed in.
+func (l *Live) forget(ctx context.Context) {
 	l.disconnect()
 	l.set(func() { l.phase, l.session.User = Loading, nil })
 	l.Start(ctx)

@@ -29,7 +29,7 @@ func (r *Root) dashboard() app.UI {
 		app.Div().Class("columns").Body(
 			app.Section().Class("card", "feed-card").Aria("labelledby", "feed-title").Body(
 				app.H2().ID("feed-title").Text("Live feed"), ui.Feed(v.Events, r.state.User.Grant(), feedRows)),
-			app.Section().Class("card").Aria("labelledby", "attention-title").Body(
+			app.Section().Class("card", "attention-card").Aria("labelledby", "attention-title").Body(
 				app.H2().ID("attention-title").Text("Needs attention"),
 				app.If(len(attention) == 0, func() app.UI {
 					return ui.Empty("All clear", "What is overdue, broken or waits for a decision appears here.")

@@ -84,11 +84,14 @@ func (r *Root) OnNav(ctx app.Context) {
 	}
 	ctx.Page().SetTitle("%s · Yardline", title)
 	if moved { // go-app moves neither focus nor scroll
-		ctx.Defer(func(app.Context) {
-			app.Window().GetElementByID("main").Call("focus")
-			app.Window().Call("scrollTo", 0, 0)
-		})
+		ctx.Defer(focusMain)
 	}
+}
+
+// focusMain brings keyboard and screen to the start of the page.
+func focusMain(app.Context) {
+	app.Window().GetElementByID("main").Call("focus")
+	app.Window().Call("scrollTo", 0, 0)
 }
 
 // OnAppUpdate implements app.AppUpdater.
@@ -122,7 +125,10 @@ func (r *Root) announcement() string {
 // regions are fixed: go-app tells children apart by their position.
 func (r *Root) Render() app.UI {
 	return app.Div().ID("root").Body(
-		app.A().Class("skip").Href("#main").Text("Skip to content"),
+		app.A().Class("skip").Href("#main").Text("Skip to content").OnClick(func(ctx app.Context, e app.Event) {
+			e.PreventDefault() // go-app's router would take it
+			ctx.Defer(focusMain)
+		}),
 		r.header(),
 		app.Div().Class("frame").Body(
 			r.navigation(),

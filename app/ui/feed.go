@@ -97,12 +97,13 @@ func figureText(v projection.Value, currency string) string {
 		return v.String()
 	}
 	if len(v.Money) == 0 {
-		return currency + " 0"
+		return currency + "\u00a00"
 	}
 	return groupThousands(v.String())
 }
 
-// groupThousands sets a thin space between thousands.
+// groupThousands sets a narrow space between thousands, and nothing where a
+// line may break.
 func groupThousands(s string) string {
 	parts := strings.Split(s, " ")
 	for i, p := range parts {
@@ -115,14 +116,14 @@ func groupThousands(s string) string {
 		digits = digits[:len(digits)-len(suffix)]
 		sign := strings.Repeat("-", strings.Count(whole, "-"))
 		for at := len(digits) - 3; at > 0; at -= 3 {
-			digits = digits[:at] + "\u2009" + digits[at:]
+			digits = digits[:at] + "\u202f" + digits[at:]
 		}
 		if rest != "" {
 			rest = "." + rest
 		}
 		parts[i] = sign + digits + suffix + rest
 	}
-	return strings.Join(parts, " ")
+	return strings.ReplaceAll(strings.Join(parts, "\u00a0"), ",\u00a0", ", ")
 }
 
 // Toasts are the brief messages. They never take the focus.

@@ -81,11 +81,11 @@ func TestFigures(t *testing.T) {
 	require.Contains(t, html, `data-figure="active_rentals"`)
 	require.Contains(t, html, `data-value="3"`)
 	require.Contains(t, html, `data-value="EUR 1234567"`)
-	require.Contains(t, html, "EUR 1\u2009234\u2009567")
+	require.Contains(t, html, "EUR\u00a01\u202f234\u202f567")
 	require.NotContains(t, html, "Overdue", "a figure that the role may not see has no card")
 	require.Contains(t, app.HTMLString(Figures(map[string]projection.Value{"active_rentals": {}}, "EUR", now)), "as of ")
-	require.Equal(t, "EUR 0", figureText(projection.Value{Money: map[string]event.Money{}}, "EUR"))
-	require.Equal(t, "EUR -1\u2009500.50, USD 7", groupThousands("EUR -1500.50, USD 7"))
+	require.Equal(t, "EUR\u00a00", figureText(projection.Value{Money: map[string]event.Money{}}, "EUR"))
+	require.Equal(t, "EUR\u00a0-1\u202f500.50, USD\u00a07", groupThousands("EUR -1500.50, USD 7"))
 }
 
 func TestToasts(t *testing.T) {

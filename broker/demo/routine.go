@@ -43,10 +43,11 @@ func (c *Company) fix(m *machine) map[string]any {
 // breakdown opens a case for a sound machine, or moves an open one on.
 func (c *Company) breakdown() {
 	m := pick(c, c.fleet)
-	data := map[string]any{"equipment_id": m.id, "equipment_name": m.name, "priority": pick(c, []string{"low", "medium", "high", "critical"}),
-		"maintenance_type": pick(c, []string{"scheduled", "breakdown", "inspection"})}
+	data := map[string]any{"equipment_id": m.id, "equipment_name": m.name}
 	if m.broken == "" {
 		m.broken = pick(c, faults)
+		data["priority"] = pick(c, []string{"low", "medium", "high", "critical"})
+		data["maintenance_type"] = pick(c, []string{"scheduled", "breakdown", "inspection"})
 		data["blocks_rental"] = c.r.IntN(2) == 0
 		data["estimated_cost"], data["currency"] = 50*(1+c.r.IntN(30)), "EUR"
 		if m.rental != nil {

@@ -127,6 +127,8 @@ func TestRefusals(t *testing.T) {
 		"same id, other":       {"POST", "/api/sse", `{"type":"sync_progress","id":"a","data":{"progress":2}}`, []string{service, isJSON}, 409, "id_conflict", "/id"},
 		"unknown filter type":  {"GET", "/api/sse?types=rental", "", []string{manager}, 400, "invalid_filter", "/types"},
 		"unknown severity":     {"GET", "/api/sse?severity=loud", "", []string{manager}, 400, "invalid_filter", "/severity"},
+		"slip of a parameter":  {"GET", "/api/sse?type=sync_progress", "", []string{manager}, 400, "invalid_parameter", "/type"},
+		"unknown kind":         {"GET", "/api/sse?subjects=foo/1", "", []string{manager}, 400, "invalid_filter", "/subjects"},
 		"bad cursor":           {"GET", "/api/sse?after=17", "", []string{manager}, 400, "invalid_cursor", "/after"},
 		"bad last event id":    {"GET", "/api/sse", "", []string{manager, "Last-Event-ID: x"}, 400, "invalid_cursor", "/Last-Event-ID"},
 		"nothing here":         {"GET", "/api/nope", "", []string{manager}, 404, "not_found", ""},

@@ -32,7 +32,8 @@ func (p *Problem) Error() string { return p.Code + ": " + p.Title }
 // the cause where the fault is ours.
 func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
-	if p.Status >= 500 && r.Context().Err() == nil {
+	expected := p.Code == "starting" || p.Code == "draining"
+	if p.Status >= 500 && !expected && r.Context().Err() == nil {
 		a.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "code", p.Code, "error", err)
 	}
 	if p.RetryAfter > 0 {

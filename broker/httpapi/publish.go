@@ -35,6 +35,10 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 		a.refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "broken_body", Title: "The request's body could not be read", Detail: "Send it again."})
 		return
 	}
+	if err := onlyParameters(r, "strict"); err != nil {
+		a.refuse(w, r, err)
+		return
+	}
 	strict, err := strictOf(r)
 	if err != nil {
 		a.refuse(w, r, err)

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/snd-rental/yardline/broker/hub"
@@ -20,6 +22,10 @@ const fromOldest = "oldest"
 
 // stream is GET /api/sse.
 func (a *api) stream(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	if err := onlyParameters(r, "types", "modules", "subjects", "severity", "after"); err != nil {
+		a.refuse(w, r, err)
+		return
+	}
 	f, err := filter.Parse(r.URL.Query())
 	if err != nil {
 		a.refuse(w, r, err)
@@ -92,6 +98,18 @@ func write(w http.ResponseWriter, out *http.ResponseController, frames []byte) e
 		return err
 	}
 	return out.Flush()
+}
+
+// onlyParameters refuses a parameter that would be ignored: a slip such as
+// type= for types= would ask for everything.
+func onlyParameters(r *http.Request, known ...string) error {
+	for name := range r.URL.Query() {
+		if !slices.Contains(known, name) {
+			return &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A parameter is not known here", Detail: "Check its name.",
+				Errors: []event.FieldError{{Pointer: "/" + event.EscapePointer(name), Code: "unknown_name", Expected: "some of " + strings.Join(known, ", ")}}}
+		}
+	}
+	return nil
 }
 
 // cursorOf is where a reader wants to resume: Last-Event-ID, which a browser

@@ -36,6 +36,9 @@ func severityOf(t Type, o Object) Severity {
 		}
 		return Success
 	case TypeMaintenanceRequired:
+		if status == "resolved" {
+			return Success
+		}
 		if o.Text("priority") == "critical" {
 			return Error
 		}
@@ -58,6 +61,9 @@ func severityOf(t Type, o Object) Severity {
 	}
 	return Info
 }
+
+// SubjectKinds are what stands before the slash of a subject.
+var SubjectKinds = []string{"rental", "equipment", "timesheet", "employee", "payroll", "leave", "system", "sync"}
 
 // subjectOf names the thing that an event is about, for filters and
 // timelines: one slash, the kind before it.

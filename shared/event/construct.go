@@ -71,8 +71,11 @@ func SyncProgress(syncID, entity string, progress float64) (Event, error) {
 }
 
 func marshal(data any) ([]byte, error) {
-	if o, ok := data.(Object); ok {
-		return o.AppendJSON(nil), nil
+	switch data := data.(type) {
+	case Object:
+		return data.AppendJSON(nil), nil
+	case json.RawMessage: // judged where it is read
+		return data, nil
 	}
 	return json.Marshal(data)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,9 @@ func TestExamplesAreValidInStrictMode(t *testing.T) {
 		e, remarks, err := Parse(wrap(typ, string(Example(typ).Data.AppendJSON(nil))), true)
 		if err != nil || len(remarks) > 0 {
 			t.Errorf("%s: %v %v", typ, err, remarks)
+		}
+		if kind, _, _ := strings.Cut(e.Subject, "/"); !slices.Contains(SubjectKinds, kind) {
+			t.Errorf("%s: subject of an unknown kind: %s", typ, e.Subject)
 		}
 		if len(e.Data) < 4 || e.Subject == "" || e.Severity == "" {
 			t.Errorf("%s: incomplete: %+v", typ, e)
@@ -115,9 +119,9 @@ func TestRefusalsNameTheField(t *testing.T) {
 		{`{"type":"sync_progress","data":{"progress":1,"x":` + deep + `}}`, "/data/x/0/0/0/0/0/0/0", "depth"},
 		{`{"type":"sync_progress","data":{"progress":1,"x":"` + strings.Repeat("x", MaxDataBytes) + `"}}`, "/data", "size"},
 		{`{"type":"sync_progress","data":[1]}`, "/data", "type"},
-		{`{"type":"sync_progress"}`, "/data", "type"},
+		{`{"type":"sync_progress"}`, "/data", "required"},
 		{`{"type":"no_such","data":{}}`, "/type", "unknown_type"},
-		{`{"data":{}}`, "/type", "unknown_type"},
+		{`{"data":{}}`, "/type", "required"},
 		{`{"type":7,"data":{}}`, "/type", "type"},
 		{`{"type":"sync_progress","data":{"progress":1},"specversion":"0.3"}`, "/specversion", "enum"},
 		{`{"type":"sync_progress","data":{"progress":1},"time":"2026-11-23"}`, "/time", "format"},
@@ -259,9 +263,10 @@ func TestCatalogue(t *testing.T) {
 	}{
 		{TypeRentalStatusUpdated, `{"rental_id":1,"status":"off_rent","previous_status":"active"}`, "rental", "info", "rental/1", "rental/1", "Rental #1: active → off rent"},
 		{TypeRentalStatusUpdated, `{"rental_id":1,"status":"cancelled","rental_number":"R-9"}`, "rental", "warning", "rental/1", "rental/1", "Rental R-9: cancelled"},
-		{TypePaymentReceived, `{"rental_id":1,"payment_id":"a/b%","amount":15,"currency":"EUR","payment_method":"cash"}`, "rental", "success", "rental/1", "payment/id/a%2Fb%25", "Payment received: 15 EUR · rental #1"},
+		{TypePaymentReceived, `{"rental_id":1,"payment_id":"a/b%","amount":15,"currency":"EUR","payment_method":"cash"}`, "rental", "success", "rental/1", "payment/id/a%2Fb%25", "Payment received: EUR 15 · rental #1"},
 		{TypePaymentReceived, `{"rental_id":1,"amount":15,"payment_method":"cash","status":"failed"}`, "rental", "error", "rental/1", "payment/event/", "Payment failed: 15 · rental #1"},
 		{TypeMaintenanceRequired, `{"equipment_name":"Crane","issue":"Oil","priority":"critical"}`, "equipment", "error", "equipment/Crane", "maintenance/case/Crane/Oil", "Maintenance required: Crane — Oil"},
+		{TypeMaintenanceRequired, `{"equipment_id":4,"equipment_name":"Crane","issue":"Oil","priority":"critical","status":"resolved"}`, "equipment", "success", "equipment/4", "maintenance/case/4/Oil", "Maintenance resolved: Crane — Oil"},
 		{TypeRentalOverdue, `{"rental_id":1,"days_overdue":1,"customer":"Ann"}`, "rental", "error", "rental/1", "overdue/1/late_return", "Rental #1 is 1 day overdue · Ann"},
 		{TypeEquipmentLocationUpdated, `{"equipment_id":3,"location_name":"Yard","movement":"left_site"}`, "equipment", "info", "equipment/3", "location/3", "Equipment #3 left Yard"},
 		{TypeEquipmentLocationUpdated, `{"equipment_id":3,"location_name":"Yard"}`, "equipment", "info", "equipment/3", "location/3", ""},

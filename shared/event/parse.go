@@ -37,6 +37,9 @@ func Parse(raw []byte, strict bool) (Event, []Remark, error) {
 	if len(p.problem.Fields) > 0 {
 		return Event{}, nil, p.problem.err()
 	}
+	if !in.Has("data") {
+		return Event{}, nil, Refuse("/data", "required", "a JSON object")
+	}
 	data, err := readFields(in.Get("data"))
 	if err != nil {
 		return Event{}, nil, Refuse("/data", "type", "a JSON object")
@@ -137,7 +140,9 @@ func (p *parser) envelope(in Object) Event {
 			p.doubt(pointer, "unknown_field", "only the attributes of the envelope", "unknown attribute, dropped")
 		}
 	}
-	if !e.Type.Known() {
+	if e.Type == "" && !in.Has("type") {
+		p.problem.add("/type", "required", refuseType().Fields[0].Expected)
+	} else if !e.Type.Known() {
 		p.problem.Fields = append(p.problem.Fields, refuseType().Fields...)
 	}
 	e.Subject = subject // compared with the derived one in complete

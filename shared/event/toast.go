@@ -20,7 +20,8 @@ func ToastText(e Event, self bool) (string, bool) {
 	case TypePaymentReceived:
 		return paymentText(e), true
 	case TypeMaintenanceRequired:
-		return "Maintenance required: " + o.Text("equipment_name") + " — " + o.Text("issue"), true
+		word := map[string]string{"open": "required", "in_progress": "in progress", "resolved": "resolved"}[ValueOrDefault(e.Type, o, "status")]
+		return "Maintenance " + word + ": " + o.Text("equipment_name") + " — " + o.Text("issue"), true
 	case TypeRentalOverdue:
 		days := o.Text("days_overdue") + " days"
 		if o.Int("days_overdue") == 1 {
@@ -51,7 +52,7 @@ func paymentText(e Event) string {
 	word := map[string]string{"completed": "received", "pending": "pending", "failed": "failed", "refunded": "refunded"}[ValueOrDefault(e.Type, e.Data, "status")]
 	rental := " · rental #" + e.Data.Text("rental_id")
 	if amount, ok := e.Data.Money("amount"); ok {
-		return "Payment " + word + ": " + amount.String() + and(" ", e.Data.Text("currency")) + rental
+		return "Payment " + word + ": " + strings.TrimSpace(e.Data.Text("currency")+" "+amount.String()) + rental
 	}
 	if word == "received" {
 		word = "recorded"

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/snd-rental/yardline/shared/wire"
@@ -259,7 +260,7 @@ func (m *Machine) bye(now time.Time, b *wire.Bye) {
 func (m *Machine) ended(now time.Time, f Failure) {
 	switch f.Status {
 	case 401:
-		m.refused(now, Denied, "sign_in_required")
+		m.refused(now, Denied, cmp.Or(f.Code, "sign_in_required"))
 		return
 	case 403:
 		m.refused(now, Denied, "forbidden")

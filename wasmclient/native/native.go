@@ -102,7 +102,7 @@ func (t *Transport) send(ctx context.Context, r wasmclient.Request) (*http.Respo
 	}
 	answer, err := t.client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("native: %w", err)
+		return nil, fmt.Errorf("the broker cannot be reached: %w", err)
 	}
 	return answer, nil
 }

@@ -53,7 +53,7 @@ func publish(env environment) *ffcli.Command {
 	asJSON := fs.Bool("json", false, "print the answer as JSON")
 	return &ffcli.Command{
 		Name: "publish", ShortUsage: "yardline publish [flags] TYPE key=value… | JSON | -", ShortHelp: "publish an event", FlagSet: fs,
-		LongHelp: "  yardline publish rental_status_updated rental_id=123 status=completed\n  yardline publish '{\"type\":\"sync_progress\",\"data\":{\"progress\":45}}'\n  yardline publish - < event.json\n\nA value is taken as JSON where it is valid JSON, and as text otherwise.",
+		LongHelp: "  yardline publish rental_status_updated rental_id=123 status=completed\n  yardline publish '{\"type\":\"rental_overdue\",\"data\":{\"rental_id\":123,\"days_overdue\":2}}'\n  yardline publish - < event.json\n\nA value is taken as JSON where it is valid JSON, and as text otherwise; notes='\"12\"' is\nthe text 12. Flags go before the type.",
 		Exec: func(ctx context.Context, args []string) error {
 			body, err := eventBody(args, *id, env.in)
 			if err != nil {
@@ -77,6 +77,9 @@ func publish(env environment) *ffcli.Command {
 				fmt.Fprintf(env.err, "yardline: warning: %s: %s\n", w.Pointer, w.Message)
 			}
 			fmt.Fprintf(env.out, "id %s\ncursor %s\n", receipt.ID, receipt.Cursor)
+			if receipt.Duplicate {
+				fmt.Fprintln(env.err, "yardline: it was stored before, under this id")
+			}
 			return nil
 		},
 	}
@@ -102,6 +105,9 @@ func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) 
 	default:
 		data := event.Object{}
 		for _, pair := range args[1:] {
+			if strings.HasPrefix(pair, "-") {
+				return nil, fmt.Errorf("flags go before the type: %s", pair)
+			}
 			key, value, found := strings.Cut(pair, "=")
 			if !found || key == "" {
 				return nil, fmt.Errorf("%q is not key=value", pair)
@@ -147,15 +153,17 @@ func tail(env environment) *ffcli.Command {
 	r.flags(fs)
 	types := fs.String("types", "", "only these `types`, comma separated")
 	subjects := fs.String("subjects", "", "only these `subjects`, such as rental/123 or rental/*")
+	modules := fs.String("modules", "", "only these `modules`: rental, equipment, employee, customer, system")
+	severity := fs.String("severity", "", "the least `severity`: info, success, warning, error")
 	after := fs.String("after", "", "start after this `cursor`, or at the oldest kept event: oldest")
 	return &ffcli.Command{
 		Name: "tail", ShortUsage: "yardline tail [flags]", ShortHelp: "print events as they come, a line of JSON each", FlagSet: fs,
-		LongHelp: "Reconnects by itself and resumes where it was. Gaps and the state of the connection go to standard error.",
+		LongHelp: "Prints what happens from now on, or what came --after a place, of what the token may see.\nReconnects by itself and resumes where it was. Gaps and the state of the connection go to standard error.",
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {
 				return &broker.Misuse{Reason: fmt.Sprintf("tail takes no arguments, only flags: %q", args[0])}
 			}
-			f, err := filter.Parse(map[string][]string{"types": {*types}, "subjects": {*subjects}})
+			f, err := filter.Parse(map[string][]string{"types": {*types}, "subjects": {*subjects}, "modules": {*modules}, "severity": {*severity}})
 			if err != nil {
 				return &broker.Misuse{Reason: "--" + err.Error()}
 			}
@@ -194,8 +202,8 @@ func follow(ctx context.Context, o wasmclient.Options, env environment) error {
 		if s.State == conn.Denied || s.State == conn.Disconnected {
 			failure = fmt.Errorf("the broker refused the stream: %s", s.Code)
 			cancel()
-		} else if s.State != last && s.State != conn.Connecting && s.State != conn.Live {
-			fmt.Fprintf(env.err, "yardline: %s: %s\n", s.State, s.Code)
+		} else if s.State != last && s.State != conn.Connecting && !(s.State == conn.Live && last == conn.Connecting) {
+			fmt.Fprintln(env.err, strings.TrimSuffix("yardline: "+string(s.State)+": "+s.Code, ": "))
 		}
 		last = s.State
 	}
@@ -224,6 +232,9 @@ func token(env environment) *ffcli.Command {
 				if role = strings.TrimSpace(role); role != "" {
 					names = append(names, access.Role(role))
 				}
+			}
+			if len(names) == 0 && *employee == 0 {
+				return &broker.Misuse{Reason: "a token without --roles and --employee may do nothing; see yardline token --help"}
 			}
 			g, err := access.NewGrant(*user, *name, names, *employee)
 			if err != nil {
@@ -263,8 +274,16 @@ func demoCommand(env environment) *ffcli.Command {
 			}
 			defer t.Close()
 			api := wasmclient.API{Transport: t}
+			if s, err := api.Session(ctx); err != nil {
+				return err
+			} else if s.User == nil {
+				return errors.New("the broker does not accept the token: sign one with yardline token --roles service")
+			}
 			return demo.Run(ctx, demo.Config{Rate: *rate, Publish: func(ctx context.Context, e event.Event) error {
 				_, err := api.Publish(ctx, e)
+				if err != nil && ctx.Err() == nil {
+					fmt.Fprintln(env.err, "yardline:", describe(err))
+				}
 				return err
 			}})
 		},

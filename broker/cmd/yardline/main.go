@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		FlagSet:     flags("yardline"),
 		Subcommands: []*ffcli.Command{serve(env), publish(env), tail(env), token(env), demoCommand(env)},
 		Exec: func(_ context.Context, args []string) error {
-			if len(args) > 0 {
+			if len(args) > 0 && args[0] != "help" {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown command %q; see yardline --help", args[0])}
 			}
 			return flag.ErrHelp

@@ -71,7 +71,9 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"token"}, "--user"},
 		{[]string{"serve", "--currency", "nope", "--data", t.TempDir()}, "nope"},
 		{[]string{"serve", "--demo-rate", "-1", "--data", t.TempDir()}, "demo-rate"},
-		{[]string{"token", "--user", "1", "--data", t.TempDir()}, "no broker's data directory"},
+		{[]string{"token", "--user", "1", "--data", t.TempDir()}, "may do nothing"},
+		{[]string{"publish", "sync_progress", "progress=1", "--json"}, "flags go before"},
+		{[]string{"token", "--user", "1", "--roles", "hr", "--data", t.TempDir()}, "no broker's data directory"},
 		{[]string{"token", "--user", "1", "--roles", "boss", "--data", t.TempDir()}, "boss"},
 		{[]string{"demo", "--rate", "0"}, "rate"},
 	} {
@@ -139,7 +141,7 @@ func TestCommands(t *testing.T) {
 	t.Setenv("YARDLINE_TOKEN", "wrong")
 	status, _, said = yardline(t.Context(), "", "tail")
 	require.Equal(t, failed, status)
-	require.Contains(t, said, "sign_in_required")
+	require.Contains(t, said, "invalid_token")
 
 	stop()
 	require.Equal(t, done, <-ended, errs.String())
