@@ -44,13 +44,13 @@ func checkData(t Type, in Object, strict bool) (Object, []Remark, error) {
 		raw := in.Get(spec.Name)
 		if raw == nil || string(raw) == "null" {
 			if spec.Required || strict && spec.Strict {
-				problem.add("/data/"+spec.Name, "required", spec.expected())
+				problem.add("/data/"+spec.Name, "required", spec.Limits())
 			}
 			continue
 		}
 		canonical, ok := spec.check(raw)
 		if !ok {
-			problem.add("/data/"+spec.Name, spec.code(raw), spec.expected())
+			problem.add("/data/"+spec.Name, spec.code(raw), spec.Limits())
 			continue
 		}
 		out = append(out, Field{spec.Name, canonical})
@@ -162,8 +162,8 @@ func (s FieldSpec) code(raw json.RawMessage) string {
 	return "limit"
 }
 
-// expected describes the values that check accepts, for people.
-func (s FieldSpec) expected() string {
+// Limits describes the values that are accepted, for people.
+func (s FieldSpec) Limits() string {
 	if len(s.Enum) > 0 {
 		values := "one of " + strings.Join(s.Enum, ", ")
 		if s.Kind == KindTextList {
