@@ -87,7 +87,7 @@ func TestBrokerKilled(t *testing.T) {
 		}
 	}
 	publish(5)
-	for range 3 {
+	for range 2 {
 		s.Kill()
 		for _, tab := range tabs {
 			tab.Eventually(soon, `document.querySelector(".header [data-status=reconnecting]")`)
@@ -273,6 +273,9 @@ func TestOpensWithoutTheBroker(t *testing.T) {
 		const w = r.active; if (w.state === "activated") done(true); else w.addEventListener("statechange", () => done(true));
 	}))`))
 	s.Kill()
+	tab.Eventually(soon, `document.querySelector(".header [data-status=reconnecting]")`)
+	tab.Screenshot(360, "light")
+	tab.Eventually(soon, `document.documentElement.scrollWidth <= innerWidth`)
 	tab.Open(s.URL + "/sse-test?x=1")
 	tab.Eventually(soon, `document.querySelector("h1")?.innerText === "The broker cannot be reached"`)
 	s.Up()
