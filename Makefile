@@ -7,7 +7,7 @@ DIST    := broker/webui/dist
 WASM_LIMIT := 1750000
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test check unit wasm-test isolated browser-test deps clean fuzz
+.PHONY: run build test check unit wasm-test isolated browser-test deps clean fuzz bench
 
 # Builds everything and serves a demo company on http://localhost:8080.
 run: build
@@ -63,6 +63,10 @@ browser-test: build
 fuzz:
 	cd shared && for f in event:FuzzParse filter:FuzzParse wire:FuzzDecoder wire:FuzzFrame; do $(GO) test ./$${f%%:*} -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime 1m || exit 1; done
 	cd wasmclient && $(GO) test ./conn -run '^$$' -fuzz FuzzMachine -fuzztime 1m
+
+# The hub beside a plain one, in one run: compare the two lines.
+bench:
+	$(GO) test ./broker/hub -run '^$$' -bench FanOut -benchtime 2000x -count 3
 
 clean:
 	rm -rf bin data

@@ -83,6 +83,9 @@ func problemOf(err error) Problem {
 	case errors.Is(err, eventlog.ErrConflict):
 		return Problem{Status: http.StatusConflict, Code: "id_conflict", Title: "The id is taken by another event",
 			Detail: "Give each event an id of its own; send the same id again only with the same content.", Errors: []event.FieldError{{Pointer: "/id", Code: "conflict", Expected: "an id that was not used for other content"}}}
+	case errors.Is(err, hub.ErrTooMany):
+		return Problem{Status: http.StatusTooManyRequests, Code: "too_many_streams", Title: "You have too many streams open",
+			Detail: "Close some: a hundred of one user is the most.", RetryAfter: 10}
 	case errors.Is(err, hub.ErrNotReady):
 		return Problem{Status: http.StatusServiceUnavailable, Code: "starting", Title: "The broker is still starting", Detail: "Try again in a moment.", RetryAfter: 1}
 	case errors.As(err, &closed):

@@ -14,12 +14,20 @@ func (s *Subscriber) lags() bool {
 	return s.view != nil && s.view.end.Load()-s.at.offset.Load()+s.waiting.Load() > s.hub.c.MaxLag
 }
 
-// Leave ends the subscription.
+// Leave ends the subscription. Leaving twice is leaving once.
 func (s *Subscriber) Leave() {
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if _, there := h.subscribers[s]; !there {
+		return
+	}
 	delete(h.subscribers, s)
+	if actor := s.grant.Actor(); h.perUser[actor] > 1 {
+		h.perUser[actor]--
+	} else {
+		delete(h.perUser, actor)
+	}
 	if s.view == nil {
 		return
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	Retry      time.Duration  // what clients wait before the first reconnect, 1 s
 	Ring       int            // recent events kept in memory, 4096
 	MaxLag     int64          // bytes that a subscriber may lag, 4 MiB
+	MaxPerUser int            // subscriptions, and so views, of one user at once, 100
 	Checkpoint time.Duration  // how often the state is stored, 30 s
 	Location   *time.Location // of the installation, UTC
 	Currency   string         // of the installation, EUR
@@ -47,6 +48,7 @@ type Hub struct {
 	ring        []item // in order; the last is the head where it is not empty
 	views       map[string]*view
 	subscribers map[*Subscriber]struct{}
+	perUser     map[string]int                      // subscribers, by actor
 	persons     map[string]map[*Subscriber]struct{} // live ones, by access.PersonKeys
 	draining    bool
 }
@@ -67,6 +69,7 @@ func New(c Config) *Hub {
 	c.Retry = cmp.Or(c.Retry, time.Second)
 	c.Ring = cmp.Or(c.Ring, 4096)
 	c.MaxLag = cmp.Or(c.MaxLag, 4<<20)
+	c.MaxPerUser = cmp.Or(c.MaxPerUser, 100)
 	c.Checkpoint = cmp.Or(c.Checkpoint, 30*time.Second)
 	c.Currency = cmp.Or(c.Currency, "EUR")
 	if c.Location == nil {
@@ -78,7 +81,7 @@ func New(c Config) *Hub {
 	h := &Hub{
 		c: c, ready: make(chan struct{}), reads: make(chan struct{}, concurrentReads),
 		state: projection.New(c.Log.Epoch()), views: map[string]*view{},
-		subscribers: map[*Subscriber]struct{}{}, persons: map[string]map[*Subscriber]struct{}{},
+		subscribers: map[*Subscriber]struct{}{}, perUser: map[string]int{}, persons: map[string]map[*Subscriber]struct{}{},
 	}
 	h.wake.init()
 	return h

@@ -366,6 +366,24 @@ func TestLiveOnlyWhileStarting(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
+func TestOneUserHasAShare(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{MaxPerUser: 2})
+	one := Request{Grant: grant(t, "1", 0, access.Manager)}
+	first, second := subscribe(t, h, one), subscribe(t, h, one)
+	_, err := h.Subscribe(t.Context(), one)
+	require.ErrorIs(t, err, ErrTooMany)
+	other := subscribe(t, h, Request{Grant: grant(t, "2", 0, access.Manager)})
+	first.Leave()
+	first.Leave()
+	again := subscribe(t, h, one)
+	_, err = h.Subscribe(t.Context(), one)
+	require.ErrorIs(t, err, ErrTooMany)
+	for _, r := range []*reader{second, other, again} {
+		r.Leave()
+	}
+	require.Empty(t, h.perUser)
+}
+
 func TestCloseAndDrain(t *testing.T) {
 	h := running(t, memlog.New("k", time.Hour), Config{})
 	one := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager), Session: "s1"})

@@ -63,8 +63,11 @@ type Closed struct{ Bye wire.Bye }
 
 func (c *Closed) Error() string { return "hub: closed: " + string(c.Bye.Reason) }
 
-// Subscribe opens a subscription. It fails where the log does, or with a
-// Closed error while the hub drains.
+// ErrTooMany means that the user has as many subscriptions as one may have.
+var ErrTooMany = errors.New("hub: too many subscriptions")
+
+// Subscribe opens a subscription. It fails where the log does, with
+// ErrTooMany, or with a Closed error while the hub drains.
 func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	bounds, err := h.c.Log.Bounds(ctx)
 	if err != nil {
@@ -89,6 +92,10 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	if h.draining {
 		return nil, &Closed{drainBye()}
 	}
+	if h.perUser[r.Grant.Actor()] >= h.c.MaxPerUser {
+		return nil, ErrTooMany
+	}
+	h.perUser[r.Grant.Actor()]++
 	h.subscribers[s] = struct{}{}
 	return s, nil
 }

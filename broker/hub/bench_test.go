@@ -1,0 +1,121 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+const benchReaders = 1000
+
+// body is an event as the log holds it.
+func body(b *testing.B, i int) []byte {
+	e, err := event.RentalStatusUpdated(int64(i%500+1), "active", "Müller Bau GmbH")
+	if err != nil {
+		b.Fatal(err)
+	}
+	e.Actor = "service:erp"
+	return e.Stamp(fmt.Sprint(i), time.Now()).AppendJSON(nil)
+}
+
+// BenchmarkFanOut measures one event to a thousand readers of four roles, from
+// the log to the bytes of every reader, in two ways: through views, as the hub
+// does it, and the plain way as the reference: filter, redact and encode for
+// every reader, and a channel each. Compare the two of one run.
+func BenchmarkFanOut(b *testing.B) {
+	roles := []access.Role{access.Manager, access.Dispatcher, access.Yard, access.Admin}
+	grants := make([]access.Grant, benchReaders)
+	for i := range grants {
+		grants[i] = grant(b, fmt.Sprint(i+1), 0, roles[i%len(roles)])
+	}
+	b.Run("views", func(b *testing.B) { benchViews(b, grants) })
+	b.Run("reference", func(b *testing.B) { benchReference(b, grants) })
+}
+
+func benchViews(b *testing.B, grants []access.Grant) {
+	log := memlog.New("k", time.Hour)
+	h := New(Config{Log: log, MaxLag: 1 << 40})
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	<-h.Ready()
+	var readers sync.WaitGroup
+	for _, g := range grants {
+		s, err := h.Subscribe(ctx, Request{Grant: g})
+		if err != nil {
+			b.Fatal(err)
+		}
+		readers.Go(func() {
+			defer s.Leave()
+			var d wire.Decoder
+			for n := 0; n < b.N; {
+				frames, err := s.Next(ctx)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				// Counting frames is the same small cost in both ways.
+				if err := d.Feed(frames, func(m wire.Message) {
+					if !m.Empty && m.Type != "hello" {
+						n++
+					}
+				}); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		if _, err := log.Append(ctx, eventlog.Entry{Type: event.TypeRentalStatusUpdated, Subject: "rental/1", Key: fmt.Sprint(i), Body: body(b, i)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	readers.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(grants)), "ns/delivery")
+	cancel()
+	<-done
+}
+
+func benchReference(b *testing.B, grants []access.Grant) {
+	var readers sync.WaitGroup
+	channels := make([]chan []byte, len(grants))
+	for i := range channels {
+		channels[i] = make(chan []byte, 64) // what such hubs commonly keep for a reader
+		readers.Go(func() {
+			var d wire.Decoder
+			for frames := range channels[i] {
+				if err := d.Feed(frames, func(wire.Message) {}); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		e, err := Decode(eventlog.Record{Seq: uint64(i + 1), Body: body(b, i)}, "k")
+		if err != nil {
+			b.Fatal(err)
+		}
+		for n, g := range grants {
+			if seen, ok := access.View(g, e); ok {
+				channels[n] <- wire.AppendSSE(nil, &wire.Event{Cursor: wire.Cursor{Epoch: "k", Seq: uint64(i + 1)}, Event: seen})
+			}
+		}
+	}
+	for _, c := range channels {
+		close(c)
+	}
+	readers.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(grants)), "ns/delivery")
+}
