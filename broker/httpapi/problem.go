@@ -24,6 +24,7 @@ type Problem struct {
 	Detail     string             `json:"detail,omitempty"`
 	Errors     []event.FieldError `json:"errors,omitempty"`
 	RetryAfter int                `json:"retry_after,omitempty"` // seconds
+	Stored     []hub.Receipt      `json:"stored,omitempty"`      // of a batch that the log broke off
 }
 
 func (p *Problem) Error() string { return p.Code + ": " + p.Title }
@@ -58,6 +59,12 @@ func problemOf(err error) Problem {
 		filters *filter.Error
 		closed  *hub.Closed
 	)
+	var partial *hub.Partial
+	if errors.As(err, &partial) {
+		p := problemOf(partial.Err)
+		p.Stored = partial.Stored
+		return p
+	}
 	switch {
 	case errors.As(err, &own):
 		return *own

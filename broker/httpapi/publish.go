@@ -2,39 +2,38 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"time"
 
+	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// publishTimeout bounds how long an event may take into the log.
-const publishTimeout = 10 * time.Second
+// Limits of a request that publishes.
+const (
+	maxBatchBytes  = 1 << 20
+	maxBatchEvents = 1000
+	// publishTimeout bounds how long a request may take into the log.
+	publishTimeout = 10 * time.Second
+)
 
-// publish is POST /api/sse: one event, in the short form or as a structured
-// CloudEvent. 201 with where it is; 200 where it was there before.
+// The forms of a publication, by media type. A structured or short event, and
+// the data of a binary CloudEvent, come as JSON.
+const (
+	mediaJSON  = "application/json"
+	mediaEvent = "application/cloudevents+json"
+	mediaBatch = "application/cloudevents-batch+json"
+)
+
+// publish is POST /api/sse: one event or a batch. 201 with where it is; 200
+// where all of it was there before.
 func (a *api) publish(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" && media != "application/cloudevents+json" {
-		a.refuse(w, r, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Title: "Events are sent as JSON",
-			Detail: "Send Content-Type: application/json or application/cloudevents+json."})
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, event.MaxEventBytes))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		a.refuse(w, r, &Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Title: "The event is too large",
-			Detail: "The data of an event has at most 16 KiB.", Errors: event.Refuse("", "size", "at most 20480 bytes").Fields})
-		return
-	}
-	if err != nil {
-		a.refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "broken_body", Title: "The request's body could not be read", Detail: "Send it again."})
-		return
-	}
 	if err := onlyParameters(r, "strict"); err != nil {
 		a.refuse(w, r, err)
 		return
@@ -44,20 +43,86 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 		a.refuse(w, r, err)
 		return
 	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != mediaJSON && media != mediaEvent && media != mediaBatch {
+		a.refuse(w, r, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Title: "Events are sent as JSON",
+			Detail: "Send Content-Type: " + mediaJSON + ", " + mediaEvent + " or " + mediaBatch + "."})
+		return
+	}
+	limit := int64(event.MaxEventBytes)
+	if media == mediaBatch {
+		limit = maxBatchBytes
+	}
+	body, err := readBody(w, r, limit)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
 	// A client that has sent everything may close its side and still wait for
 	// the answer; to net/http that looks as if it had gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), publishTimeout)
 	defer cancel()
+	if media == mediaBatch {
+		a.publishBatch(ctx, w, r, p, body, strict)
+		return
+	}
+	if body, err = single(r.Header, media, body); err != nil {
+		a.refuse(w, r, err)
+		return
+	}
 	receipt, err := a.Hub.Publish(ctx, p.Grant, body, strict)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	status := http.StatusCreated
-	if receipt.Duplicate {
-		status = http.StatusOK
+	writeJSON(w, created(!receipt.Duplicate), receipt)
+}
+
+func (a *api) publishBatch(ctx context.Context, w http.ResponseWriter, r *http.Request, p identity.Principal, body []byte, strict bool) {
+	var raws []json.RawMessage
+	if err := json.Unmarshal(body, &raws); err != nil {
+		a.refuse(w, r, event.Refuse("", "json", "a JSON array of events"))
+		return
 	}
-	writeJSON(w, status, receipt)
+	if len(raws) == 0 || len(raws) > maxBatchEvents {
+		a.refuse(w, r, event.Refuse("", "size", fmt.Sprintf("1 to %d events", maxBatchEvents)))
+		return
+	}
+	if r.Header.Get(idempotencyKey) != "" {
+		a.refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A batch has no single key", Detail: "Give each event of the batch its own id.",
+			Errors: event.Refuse("/"+idempotencyKey, "rule", "no key with a batch").Fields})
+		return
+	}
+	receipts, err := a.Hub.PublishBatch(ctx, p.Grant, raws, strict)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	fresh := false
+	for _, receipt := range receipts {
+		fresh = fresh || !receipt.Duplicate
+	}
+	writeJSON(w, created(fresh), map[string][]hub.Receipt{"events": receipts})
+}
+
+func created(fresh bool) int {
+	if fresh {
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Title: "The request is too large",
+			Detail: "An event has at most 20 KiB, a batch at most 1 MiB.", Errors: event.Refuse("", "size", fmt.Sprintf("at most %d bytes", limit)).Fields}
+	}
+	if err != nil {
+		return nil, &Problem{Status: http.StatusBadRequest, Code: "broken_body", Title: "The request's body could not be read", Detail: "Send it again."}
+	}
+	return body, nil
 }
 
 func strictOf(r *http.Request) (bool, error) {
@@ -69,14 +134,4 @@ func strictOf(r *http.Request) (bool, error) {
 	}
 	return false, &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A parameter is not valid", Detail: "strict is true or false.",
 		Errors: []event.FieldError{{Pointer: "/strict", Code: "enum", Expected: "true or false"}}}
-}
-
-// snapshot is GET /api/snapshot.
-func (a *api) snapshot(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	s, err := a.Hub.Snapshot(r.Context(), p.Grant)
-	if err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, s)
 }

@@ -4,10 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,22 +42,105 @@ func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, strict bo
 	if err := h.awaitReady(ctx); err != nil {
 		return Receipt{}, err // whom a thing belongs to is not known yet
 	}
-	e, remarks, err := event.Parse(raw, strict)
+	p, err := prepare(g, raw, strict)
 	if err != nil {
 		return Receipt{}, err
 	}
+	return h.store(ctx, p)
+}
+
+// A Partial error says that the log failed in the middle of a batch. What was
+// stored before is in Stored; publishing the whole batch again completes it.
+type Partial struct {
+	Stored []Receipt
+	Err    error
+}
+
+func (p *Partial) Error() string {
+	return fmt.Sprintf("hub: %d stored, then: %v", len(p.Stored), p.Err)
+}
+
+// Unwrap returns why it stopped.
+func (p *Partial) Unwrap() error { return p.Err }
+
+// PublishBatch validates and authorises all events before it stores any, then
+// stores them in their order. Pointers of a *event.Problem begin with the
+// place of the event in the batch. The error is a *Partial once something was
+// stored.
+func (h *Hub) PublishBatch(ctx context.Context, g access.Grant, raws []json.RawMessage, strict bool) ([]Receipt, error) {
+	if err := h.awaitReady(ctx); err != nil {
+		return nil, err
+	}
+	prepared := make([]publication, len(raws))
+	var refused event.Problem
+	for i, raw := range raws {
+		p, err := prepare(g, raw, strict)
+		var problem *event.Problem
+		switch {
+		case errors.As(err, &problem):
+			for _, f := range problem.Fields {
+				f.Pointer = fmt.Sprintf("/%d%s", i, f.Pointer)
+				refused.Fields = append(refused.Fields, f)
+			}
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("event %d: %w", i, err)
+		}
+		if _, err := h.keepOwner(p.event); err != nil {
+			return nil, fmt.Errorf("event %d: %w", i, err)
+		}
+		for n := range p.remarks {
+			p.remarks[n].Pointer = fmt.Sprintf("/%d%s", i, p.remarks[n].Pointer)
+		}
+		prepared[i] = p
+	}
+	if len(refused.Fields) > 0 {
+		return nil, &refused
+	}
+	receipts := make([]Receipt, 0, len(prepared))
+	for i, p := range prepared {
+		r, err := h.store(ctx, p)
+		if err != nil && i > 0 {
+			return receipts, &Partial{receipts, err}
+		}
+		if err != nil {
+			return nil, err
+		}
+		receipts = append(receipts, r)
+	}
+	return receipts, nil
+}
+
+// A publication is an event that may be stored.
+type publication struct {
+	event   event.Event
+	digest  string
+	remarks []event.Remark
+}
+
+// prepare validates and authorises one event.
+func prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
+	e, remarks, err := event.Parse(raw, strict)
+	if err != nil {
+		return publication{}, err
+	}
 	if !access.MayPublish(g, e.Type) {
-		return Receipt{}, fmt.Errorf("%w: %s", ErrForbidden, e.Type)
+		return publication{}, fmt.Errorf("%w: %s", ErrForbidden, e.Type)
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return Receipt{}, fmt.Errorf("hub: id: %w", err)
+		return publication{}, fmt.Errorf("hub: id: %w", err)
 	}
 	e.Actor = g.Actor()
 	// The time is no part of the content where the broker sets it: a
 	// repetition is the same event.
 	digest := hash(string(e.AppendJSON(nil)))
-	e = e.Stamp(id.String(), time.Now())
+	return publication{e.Stamp(id.String(), time.Now()), digest, remarks}, nil
+}
+
+// store puts one event into the log and waits until this hub has taken it.
+func (h *Hub) store(ctx context.Context, p publication) (_ Receipt, err error) {
+	e := p.event
 	if len(ownerFields(e.Type)) > 0 {
 		// From the check until the hub has taken the event: two first events
 		// of one thing must not name two owners.
@@ -70,11 +152,11 @@ func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, strict bo
 		}
 	}
 	ack, err := h.c.Log.Append(ctx, eventlog.Entry{
-		Type: e.Type, Subject: e.Subject, Key: hash(e.Actor, e.Source, e.ID), Digest: digest, Body: e.AppendJSON(nil)})
+		Type: e.Type, Subject: e.Subject, Key: hash(e.Actor, e.Source, e.ID), Digest: p.digest, Body: e.AppendJSON(nil)})
 	if err != nil {
 		return Receipt{}, err
 	}
-	receipt := Receipt{e.ID, wire.Cursor{Epoch: h.c.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, remarks}
+	receipt := Receipt{e.ID, wire.Cursor{Epoch: h.c.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, p.remarks}
 	// It is stored: that the hub lags is no failure of the publisher's.
 	wait, cancel := context.WithTimeout(ctx, awaitPublished)
 	defer cancel()
@@ -84,47 +166,6 @@ func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, strict bo
 
 // awaitPublished bounds how long an answer waits for this hub to catch up.
 const awaitPublished = time.Second
-
-// keepOwner holds that sight of an entity never depends on a value that
-// changes: the person whom it is about stays, and is named by every event.
-func (h *Hub) keepOwner(e event.Event) (event.Event, error) {
-	before := h.Entity(event.EntityKey(e))
-	if before == nil {
-		return e, nil
-	}
-	for _, name := range ownerFields(e.Type) {
-		owner := before.Fields.Get(name)
-		if owner != nil && !e.Data.Has(name) {
-			e.Data = e.Data.With(name, owner)
-		}
-		// A thing that began without an owner stays without: what was said of
-		// it before was not meant for one.
-		if e.Data.Text(name) != before.Fields.Text(name) {
-			return e, fmt.Errorf("%w: /data/%s", ErrOwner, name)
-		}
-	}
-	return e, nil
-}
-
-// ownerFields name the persons of a type.
-func ownerFields(t event.Type) []string {
-	switch rule := access.Table[t]; {
-	case rule.Self != nil:
-		return []string{"employee_id"}
-	case rule.Starter != nil:
-		return []string{"started_by"}
-	}
-	return nil
-}
-
-// stripes are locks by key: a key has always the same one.
-type stripes [64]sync.Mutex
-
-func (s *stripes) of(key string) *sync.Mutex {
-	h := fnv.New32a()
-	h.Write([]byte(key))
-	return &s[h.Sum32()%uint32(len(s))]
-}
 
 func hash(parts ...string) string {
 	h := sha256.New()

@@ -28,7 +28,7 @@ func Parse(raw []byte, strict bool) (Event, []Remark, error) {
 	if len(raw) > MaxEventBytes {
 		return Event{}, nil, Refuse("", "size", fmt.Sprintf("an event of at most %d bytes", MaxEventBytes))
 	}
-	in, err := parseObject(raw, "", MaxDepth+1)
+	in, err := ParseEnvelope(raw)
 	if err != nil {
 		return Event{}, nil, err
 	}
@@ -46,6 +46,10 @@ func Parse(raw []byte, strict bool) (Event, []Remark, error) {
 	}
 	return p.complete(e, data)
 }
+
+// ParseEnvelope reads the attributes of an event without judging them, its
+// data among them. The error is a *Problem.
+func ParseEnvelope(raw []byte) (Object, error) { return parseObject(raw, "", MaxDepth+1) }
 
 // New makes an event from a payload struct, a map or an Object, as strict as
 // a lenient broker except that unknown fields are refused. The error is a

@@ -1,0 +1,17 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/snd-rental/yardline/broker/identity"
+)
+
+// snapshot is GET /api/snapshot.
+func (a *api) snapshot(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	s, err := a.Hub.Snapshot(r.Context(), p.Grant)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, s)
+}
