@@ -114,27 +114,3 @@ type Store interface {
 	// Delete forgets a value; none is no error.
 	Delete(ctx context.Context, key string) error
 }
-
-// SeqBefore returns the sequence of the newest record that was stored before
-// a time, or the one before the oldest kept where there is none. It reads a
-// few records only.
-func SeqBefore(ctx context.Context, log Log, at time.Time) (uint64, error) {
-	b, err := log.Bounds(ctx)
-	if err != nil {
-		return 0, err
-	}
-	low, high := b.First, b.Last+1 // the answer is the one before low when they meet
-	for low < high {
-		middle := low + (high-low)/2
-		page, err := log.Read(ctx, middle-1, 1, Selection{})
-		if err != nil {
-			return 0, err
-		}
-		if len(page.Records) == 1 && page.Records[0].Stored.Before(at) {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low - 1, nil
-}

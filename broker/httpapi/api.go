@@ -36,6 +36,7 @@ func New(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/sse", a.signedIn(a.stream))
 	mux.HandleFunc("POST /api/sse", a.signedIn(a.publish))
+	mux.HandleFunc("GET /api/events", a.signedIn(a.events))
 	mux.HandleFunc("GET /api/snapshot", a.signedIn(a.snapshot))
 	mux.HandleFunc("GET /api/session", a.whoAmI)
 	mux.HandleFunc("POST /api/session", a.signIn)
@@ -56,7 +57,7 @@ func New(c Config) http.Handler {
 
 // methods says which methods a path of the API has, for 405.
 var methods = map[string]string{
-	"/api/sse": "GET, POST", "/api/snapshot": "GET", "/api/session": "GET, POST, DELETE", "/healthz": "GET", "/readyz": "GET",
+	"/api/sse": "GET, POST", "/api/events": "GET", "/api/snapshot": "GET", "/api/session": "GET, POST, DELETE", "/healthz": "GET", "/readyz": "GET",
 }
 
 func (a *api) unknown(w http.ResponseWriter, r *http.Request) {

@@ -132,6 +132,5 @@ func strictOf(r *http.Request) (bool, error) {
 	case "true":
 		return true, nil
 	}
-	return false, &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A parameter is not valid", Detail: "strict is true or false.",
-		Errors: []event.FieldError{{Pointer: "/strict", Code: "enum", Expected: "true or false"}}}
+	return false, badParameter("strict", "true or false")
 }

@@ -127,9 +127,13 @@ func cursorOf(r *http.Request) (*wire.Cursor, error) {
 	}
 	c, err := wire.ParseCursor(text)
 	if err != nil {
-		return nil, &Problem{Status: http.StatusBadRequest, Code: "invalid_cursor", Title: "The cursor is not valid",
-			Detail: "Resume with the id of an event that this broker sent, or ask for after=" + fromOldest + ".",
-			Errors: []event.FieldError{{Pointer: pointer, Code: "format", Expected: "<epoch>-<sequence>, such as k3x9-184"}}}
+		return nil, badCursor(pointer)
 	}
 	return &c, nil
+}
+
+func badCursor(pointer string) error {
+	return &Problem{Status: http.StatusBadRequest, Code: "invalid_cursor", Title: "The cursor is not valid",
+		Detail: "Resume with the id of an event that this broker sent, or ask for after=" + fromOldest + ".",
+		Errors: []event.FieldError{{Pointer: pointer, Code: "format", Expected: "<epoch>-<sequence>, such as k3x9-184"}}}
 }

@@ -91,6 +91,7 @@ func (h *Hub) Drain() {
 		all = append(all, s)
 	}
 	h.mu.Unlock()
+	h.wake.notify() // long polls too
 	for _, s := range all {
 		s.Close(drainBye())
 	}

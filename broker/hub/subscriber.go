@@ -268,7 +268,7 @@ func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	p, err := h.c.Log.Read(ctx, s.cursor.Seq, page, eventlog.Selection{Types: s.filter.Types, Subjects: s.filter.Subjects})
+	p, err := h.c.Log.Read(ctx, s.cursor.Seq, page, selection(s.filter))
 	if errors.Is(err, eventlog.ErrGone) {
 		b, err := h.c.Log.Bounds(ctx)
 		if err != nil {

@@ -40,6 +40,7 @@ func Run(t *testing.T, o Opener) {
 		"tail":                                 testTail,
 		"tail behind a purge":                  testTailGone,
 		"sequence by time":                     testSeqBefore,
+		"read backwards":                       testReadBefore,
 		"store":                                testStore,
 		"a cancelled append stores nothing":    testCancelled,
 	} {
@@ -292,6 +293,38 @@ func testSeqBefore(t *testing.T, log eventlog.Log) {
 	seq, err = eventlog.SeqBefore(t.Context(), log, time.Now().Add(time.Hour))
 	require.NoError(t, err)
 	require.EqualValues(t, 20, seq)
+}
+
+func testReadBefore(t *testing.T, log eventlog.Log) {
+	_, from, err := eventlog.ReadBefore(t.Context(), log, 99, 10, eventlog.Selection{})
+	require.NoError(t, err)
+	require.Zero(t, from)
+	fill(t, log, 60)
+	require.NoError(t, log.Purge(t.Context(), 5))
+	everything, err := log.Read(t.Context(), 5, 100, eventlog.Selection{})
+	require.NoError(t, err)
+	for _, s := range []eventlog.Selection{{}, {Types: event.Types[:1]}, {Subjects: []string{"kind1/3"}}, {Types: event.Types[7:8]}} {
+		var want []uint64
+		for _, r := range everything.Records {
+			if selected(s, r) {
+				want = append(want, r.Seq)
+			}
+		}
+		for _, limit := range []int{1, 4, 100} {
+			var got []uint64
+			for before := uint64(1000); before > 6; {
+				records, from, err := eventlog.ReadBefore(t.Context(), log, before, limit, s)
+				require.NoError(t, err)
+				require.LessOrEqual(t, len(records), limit)
+				require.Less(t, from, before)
+				got = append(seqs(records), got...)
+				before = from + 1
+			}
+			require.Equal(t, want, append([]uint64(nil), got...), "%v by %d", s, limit)
+		}
+	}
+	_, _, err = eventlog.ReadBefore(t.Context(), log, 5, 1, eventlog.Selection{})
+	require.ErrorIs(t, err, eventlog.ErrGone)
 }
 
 func testStore(t *testing.T, log eventlog.Log) {

@@ -1,0 +1,59 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/access"
+)
+
+func TestHistory(t *testing.T) {
+	s := newSurface(t)
+	service, manager := "Authorization: Bearer "+s.token(time.Hour, access.Service), "Authorization: Bearer "+s.token(time.Hour, access.Manager)
+	for _, id := range []string{"a", "b", "c"} {
+		s.send("POST", "/api/sse", `{"type":"system_notification","id":"`+id+`","data":{"message":"m"}}`, service, isJSON)
+	}
+	var page struct {
+		Events         []struct{ ID, Cursor string }
+		Previous, Next string
+		Head           string
+	}
+	get := func(query string) {
+		t.Helper()
+		r, text := s.send("GET", "/api/events?"+query, "", manager)
+		require.Equal(t, 200, r.StatusCode, text)
+		require.NoError(t, json.Unmarshal([]byte(text), &page))
+	}
+	get("limit=2")
+	require.Len(t, page.Events, 2)
+	require.Equal(t, "b", page.Events[0].ID)
+	require.Equal(t, "k-3", page.Head)
+	get("limit=2&before=" + page.Previous)
+	require.Len(t, page.Events, 1)
+	require.Equal(t, "k-1", page.Events[0].Cursor)
+	get("after=oldest&limit=1&types=system_notification")
+	require.Equal(t, "a", page.Events[0].ID)
+	get("wait=1&after=" + page.Next)
+	require.Len(t, page.Events, 2)
+	get("wait=1&after=" + page.Next)
+	require.Empty(t, page.Events)
+}
+
+// TestSignOutEndsALongPoll: what comes after it is not for that session.
+func TestSignOutEndsALongPoll(t *testing.T) {
+	s := newSurface(t)
+	s.send("POST", "/api/session", `{"user":"manager"}`)
+	status := make(chan int, 1)
+	go func() {
+		r, _ := s.send("GET", "/api/events?after=k-0&wait=30", "")
+		status <- r.StatusCode
+	}()
+	_, text := s.send("GET", "/api/session", "")
+	require.Contains(t, text, `"manager"`)
+	s.send("DELETE", "/api/session", "")
+	s.send("POST", "/api/sse", `{"type":"system_notification","data":{"message":"m"}}`, "Authorization: Bearer "+s.token(time.Hour, access.Service), isJSON)
+	require.Equal(t, 401, <-status)
+}
