@@ -38,6 +38,8 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /api/sse", a.signedIn(a.publish))
 	mux.HandleFunc("GET /api/events", a.signedIn(a.events))
 	mux.HandleFunc("GET /api/snapshot", a.signedIn(a.snapshot))
+	mux.HandleFunc("GET /api/stats", a.admin(a.stats))
+	mux.HandleFunc("POST /api/connections/{id}/close", a.admin(a.kick))
 	mux.HandleFunc("GET /api/session", a.whoAmI)
 	mux.HandleFunc("POST /api/session", a.signIn)
 	mux.HandleFunc("DELETE /api/session", a.signOut)
@@ -57,7 +59,7 @@ func New(c Config) http.Handler {
 
 // methods says which methods a path of the API has, for 405.
 var methods = map[string]string{
-	"/api/sse": "GET, POST", "/api/events": "GET", "/api/snapshot": "GET", "/api/session": "GET, POST, DELETE", "/healthz": "GET", "/readyz": "GET",
+	"/api/sse": "GET, POST", "/api/events": "GET", "/api/stats": "GET", "/api/snapshot": "GET", "/api/session": "GET, POST, DELETE", "/healthz": "GET", "/readyz": "GET",
 }
 
 func (a *api) unknown(w http.ResponseWriter, r *http.Request) {

@@ -10,8 +10,15 @@ import (
 
 // lags tells whether the subscriber is too far behind its view. It is called
 // under the hub's lock.
-func (s *Subscriber) lags() bool {
-	return s.view != nil && s.view.end.Load()-s.at.offset.Load()+s.waiting.Load() > s.hub.c.MaxLag
+func (s *Subscriber) lags() bool { return s.lag() > s.hub.c.MaxLag }
+
+// lag is how many bytes wait for the subscriber in its view. It is called
+// under the hub's lock.
+func (s *Subscriber) lag() int64 {
+	if s.view == nil {
+		return 0
+	}
+	return s.view.end.Load() - s.at.offset.Load() + s.waiting.Load()
 }
 
 // Leave ends the subscription. Leaving twice is leaving once.

@@ -60,6 +60,10 @@ func (h *Hub) History(ctx context.Context, r HistoryRequest) (HistoryPage, error
 	}
 	page.Previous = wire.Cursor{Epoch: epoch, Seq: start.Seq + 1}
 	page.Next = start
+	if r.Wait > 0 {
+		h.polling.Add(1)
+		defer h.polling.Add(-1)
+	}
 	wait, cancel := context.WithTimeout(ctx, r.Wait)
 	defer cancel()
 	for {
@@ -130,7 +134,11 @@ func (h *Hub) see(r HistoryRequest, record eventlog.Record) (event.Event, bool) 
 	if err != nil || !r.Filter.Match(e) {
 		return event.Event{}, false
 	}
-	return access.View(r.Grant, e)
+	seen, ok := access.View(r.Grant, e)
+	if ok {
+		h.delivered.Add(1)
+	}
+	return seen, ok
 }
 
 // awaitSeen waits until the ring holds something after a place that the

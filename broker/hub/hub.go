@@ -43,6 +43,8 @@ type Hub struct {
 	saved  atomic.Uint64 // sequence of the stored checkpoint
 	owners stripes       // of entities that belong to a person
 
+	taken, delivered, polling atomic.Int64 // for Stats
+
 	mu          sync.Mutex // guards all below
 	state       *projection.State
 	ring        []item // in order; the last is the head where it is not empty
@@ -152,6 +154,7 @@ func (h *Hub) take(r eventlog.Record) {
 		// over, but its place is taken.
 		h.c.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
 	}
+	h.taken.Add(1)
 	h.mu.Lock()
 	h.state.Apply(e, at)
 	h.ring = append(h.ring, item{r.Seq, e})
@@ -184,6 +187,7 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor) (woken []*view) {
 		}
 		if frame != nil {
 			v.append(frame)
+			h.delivered.Add(int64(v.members))
 			woken = append(woken, v)
 		}
 	}
@@ -194,6 +198,7 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor) (woken []*view) {
 			}
 			if seen, ok := access.PersonView(s.grant, e); ok {
 				s.splice(wire.AppendSSE(nil, &wire.Event{Cursor: at, Event: seen}))
+				h.delivered.Add(1)
 				woken = append(woken, s.view)
 			}
 		}

@@ -32,6 +32,7 @@ type Subscriber struct {
 	Session string
 
 	hub    *Hub
+	since  time.Time
 	grant  access.Grant
 	filter filter.Filter
 	abort  func()
@@ -75,7 +76,7 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	}
 	s := &Subscriber{
 		ID: "c-" + strings.ToLower(rand.Text()[:10]), Session: r.Session,
-		hub: h, grant: r.Grant, filter: r.Filter, abort: r.Abort, done: make(chan struct{}),
+		hub: h, since: time.Now().UTC(), grant: r.Grant, filter: r.Filter, abort: r.Abort, done: make(chan struct{}),
 	}
 	epoch := h.c.Log.Epoch()
 	head, oldest := wire.Cursor{Epoch: epoch, Seq: bounds.Last}, wire.Cursor{Epoch: epoch, Seq: bounds.First}
@@ -303,6 +304,7 @@ func (s *Subscriber) appendSeen(frames []byte, e event.Event, seq uint64) []byte
 	if !ok {
 		return frames
 	}
+	s.hub.delivered.Add(1)
 	return wire.AppendSSE(frames, &wire.Event{Cursor: wire.Cursor{Epoch: s.cursor.Epoch, Seq: seq}, Event: seen})
 }
 
