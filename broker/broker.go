@@ -31,6 +31,7 @@ type Config struct {
 	Data        string         // the data directory; required
 	NATS        string         // an external NATS server, in place of the embedded log
 	Auth        string         // dev
+	Origins     []string       // whose pages may use the API beside our own, such as https://rental.example
 	Demo        bool           // a demo company publishes
 	DemoRate    float64        // of its events a second, 1
 	Heartbeat   time.Duration  // 15 s
@@ -95,7 +96,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	b.log = log
 	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency})
 	handler := httpapi.New(httpapi.Config{
-		Hub: b.hub, Log: log, UI: webui.Handler(), Logger: c.Logger, Draining: b.draining.Load, Loopback: c.Auth == AuthDev,
+		Hub: b.hub, Log: log, UI: webui.Handler(), Logger: c.Logger, Draining: b.draining.Load, Loopback: c.Auth == AuthDev, Origins: c.Origins,
 		Authority: &identity.Authority{Tokens: b.tokens, Users: identity.DemoUsers(),
 			Sessions: identity.NewSessions(log, false)}, // plain HTTP on loopback; see check
 	})
@@ -121,6 +122,11 @@ func (c Config) check() error {
 	}
 	if c.Currency != "" && !event.IsCurrency(c.Currency) {
 		return &Misuse{fmt.Sprintf("unknown --currency %q: use a code of ISO 4217 such as EUR", c.Currency)}
+	}
+	for _, origin := range c.Origins {
+		if err := httpapi.CheckOrigin(origin); err != nil {
+			return &Misuse{"--allow-origin: " + err.Error()}
+		}
 	}
 	if c.DemoRate < 0 {
 		return &Misuse{"--demo-rate must not be negative"}

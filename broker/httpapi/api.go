@@ -14,7 +14,8 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 )
 
-// Config is what the surface stands on. Every field but Loopback is required.
+// Config is what the surface stands on. Every field but
+// Loopback and Origins is required.
 type Config struct {
 	Hub       *hub.Hub
 	Log       eventlog.Log
@@ -23,6 +24,7 @@ type Config struct {
 	Logger    *slog.Logger
 	Draining  func() bool // the broker is about to stop
 	Loopback  bool        // answer only to names of this machine
+	Origins   []string    // whose pages may use the API beside our own; see CheckOrigin
 }
 
 // api holds the handlers. It is safe for concurrent use.
@@ -50,11 +52,16 @@ func New(c Config) http.Handler {
 	}
 	mux.Handle("/", c.UI)
 	sameOrigin := http.NewCrossOriginProtection()
+	for _, origin := range c.Origins {
+		if err := sameOrigin.AddTrustedOrigin(origin); err != nil {
+			panic(err) // CheckOrigin was not asked
+		}
+	}
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, &Problem{Status: http.StatusForbidden, Code: "cross_origin", Title: "The request came from another site",
 			Detail: "Send it from the same origin, or with a bearer token from a program."})
 	}))
-	return a.guard(sameOrigin.Handler(mux))
+	return a.guard(cors(c.Origins, sameOrigin.Handler(mux)))
 }
 
 // methods says which methods a path of the API has, for 405.

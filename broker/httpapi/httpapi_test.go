@@ -48,7 +48,7 @@ func newSurfaceOn(t *testing.T, log eventlog.Log) *surface {
 	tokens, err := identity.OpenTokens(t.TempDir())
 	require.NoError(t, err)
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
-	server := httptest.NewServer(New(Config{Hub: h, Log: log, UI: page, Loopback: true, Logger: slog.New(slog.DiscardHandler), Draining: func() bool { return false },
+	server := httptest.NewServer(New(Config{Hub: h, Log: log, UI: page, Loopback: true, Origins: []string{"https://rental.example"}, Logger: slog.New(slog.DiscardHandler), Draining: func() bool { return false },
 		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, false), Users: identity.DemoUsers()}}))
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)

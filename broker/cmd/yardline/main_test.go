@@ -69,6 +69,7 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"tail", "--types", "x"}, "types"},
 		{[]string{"tail", "--after", "x"}, "--after"},
 		{[]string{"token"}, "--user"},
+		{[]string{"serve", "--allow-origin", "https://a.example/path", "--data", t.TempDir()}, "not an origin"},
 		{[]string{"serve", "--currency", "nope", "--data", t.TempDir()}, "nope"},
 		{[]string{"serve", "--demo-rate", "-1", "--data", t.TempDir()}, "demo-rate"},
 		{[]string{"token", "--user", "1", "--data", t.TempDir()}, "may do nothing"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -25,6 +26,7 @@ func serve(env environment) *ffcli.Command {
 	fs.DurationVar(&c.Heartbeat, "heartbeat", 15*time.Second, "how often a quiet stream is given a sign of life")
 	fs.DurationVar(&c.DedupWindow, "dedup-window", time.Hour, "how long the same id is stored once; each remembered id costs about 100 bytes of memory")
 	fs.DurationVar(&c.Retention, "retention", 30*24*time.Hour, "how long events are kept; the state outlives them")
+	origins := fs.String("allow-origin", "", "other `origins` whose pages may use the API, comma separated, such as https://rental.example")
 	zone := fs.String("time-zone", "UTC", "the installation's `zone`, for what is today, such as Europe/Berlin")
 	fs.StringVar(&c.Currency, "currency", "EUR", "the installation's `currency`, by ISO 4217")
 	level := fs.String("log-level", "info", "the least `level` that is logged: debug, info, warn or error")
@@ -38,6 +40,11 @@ func serve(env environment) *ffcli.Command {
 			var err error
 			if c.Location, err = time.LoadLocation(*zone); err != nil {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown --time-zone %q: use a name such as Europe/Berlin", *zone)}
+			}
+			for origin := range strings.SplitSeq(*origins, ",") {
+				if origin = strings.TrimSpace(origin); origin != "" {
+					c.Origins = append(c.Origins, origin)
+				}
 			}
 			var l slog.Level
 			if err := l.UnmarshalText([]byte(*level)); err != nil {

@@ -1,0 +1,50 @@
+package httpapi
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/access"
+)
+
+func TestCORS(t *testing.T) {
+	s := newSurface(t)
+	const ours, foreign = "Origin: https://rental.example", "Origin: https://evil.example"
+	preflight := []string{"Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization, Content-Type,ce-id,idempotency-key, x-other"}
+
+	r, _ := s.send("OPTIONS", "/api/sse", "", append(preflight, ours)...)
+	require.Equal(t, 204, r.StatusCode, "without a session")
+	require.Equal(t, "https://rental.example", r.Header.Get("Access-Control-Allow-Origin"))
+	require.Equal(t, "true", r.Header.Get("Access-Control-Allow-Credentials"))
+	require.Equal(t, "authorization, content-type, ce-id, idempotency-key", r.Header.Get("Access-Control-Allow-Headers"))
+	require.Equal(t, "GET, POST, DELETE", r.Header.Get("Access-Control-Allow-Methods"))
+	r, _ = s.send("OPTIONS", "/api/sse", "", append(preflight, foreign)...)
+	require.Equal(t, 405, r.StatusCode)
+	require.Empty(t, r.Header.Get("Access-Control-Allow-Origin"))
+
+	service := "Authorization: Bearer " + s.token(time.Hour, access.Service)
+	body := `{"type":"sync_progress","data":{"progress":1}}`
+	r, text := s.send("POST", "/api/sse", body, service, isJSON, ours, "Sec-Fetch-Site: cross-site")
+	require.Equal(t, 201, r.StatusCode, text)
+	require.Equal(t, "https://rental.example", r.Header.Get("Access-Control-Allow-Origin"))
+	require.Equal(t, "Retry-After", r.Header.Get("Access-Control-Expose-Headers"))
+	require.Equal(t, "Origin", r.Header.Get("Vary"))
+	r, _ = s.send("POST", "/api/sse", body, service, isJSON, foreign, "Sec-Fetch-Site: cross-site")
+	require.Equal(t, 403, r.StatusCode)
+	require.Empty(t, r.Header.Get("Access-Control-Allow-Origin"))
+	r, _ = s.send("GET", "/api/session", "", foreign)
+	require.Empty(t, r.Header.Get("Access-Control-Allow-Origin"), "the browser keeps the answer from a foreign page")
+	r, _ = s.send("GET", "/any/page", "", ours)
+	require.Empty(t, r.Header.Get("Access-Control-Allow-Origin"), "the app itself is for its own origin")
+}
+
+func TestCheckOrigin(t *testing.T) {
+	for _, good := range []string{"https://rental.example", "http://localhost:3000"} {
+		require.NoError(t, CheckOrigin(good))
+	}
+	for _, bad := range []string{"", "*", "null", "rental.example", "https://rental.example/", "https://a@b", "ftp://x", "https://"} {
+		require.Error(t, CheckOrigin(bad), bad)
+	}
+}
