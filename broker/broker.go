@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,8 @@ type Config struct {
 	Data        string         // the data directory; required
 	NATS        string         // an external NATS server, in place of the embedded log
 	Auth        string         // dev
+	TLSCert     string         // a certificate's file, with TLSKey: HTTPS and HTTP/2
+	TLSKey      string         // its key's file
 	Origins     []string       // whose pages may use the API beside our own, such as https://rental.example
 	Demo        bool           // a demo company publishes
 	DemoRate    float64        // of its events a second, 1
@@ -94,13 +97,21 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 		return nil, err
 	}
 	b.log = log
+	var tlsConfig *tls.Config
+	if c.TLSCert != "" {
+		certificate, err := openCertificate(c.TLSCert, c.TLSKey, c.Logger)
+		if err != nil {
+			return nil, &Misuse{err.Error()}
+		}
+		tlsConfig = &tls.Config{GetCertificate: certificate.get, MinVersion: tls.VersionTLS12}
+	}
 	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency})
 	handler := httpapi.New(httpapi.Config{
 		Hub: b.hub, Log: log, UI: webui.Handler(), Logger: c.Logger, Draining: b.draining.Load, Loopback: c.Auth == AuthDev, Origins: c.Origins,
 		Authority: &identity.Authority{Tokens: b.tokens, Users: identity.DemoUsers(),
-			Sessions: identity.NewSessions(log, false)}, // plain HTTP on loopback; see check
+			Sessions: identity.NewSessions(log, tlsConfig != nil)}, // plain HTTP on loopback alone; see check
 	})
-	b.server = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+	b.server = &http.Server{Handler: handler, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)}
 	return b, nil
 }
@@ -112,6 +123,9 @@ func (c Config) check() error {
 	}
 	if c.Auth != AuthDev {
 		return &Misuse{fmt.Sprintf("unknown --auth %q: this build knows dev", c.Auth)}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return &Misuse{"--tls-cert and --tls-key belong together"}
 	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
@@ -143,7 +157,11 @@ func (b *Broker) URL() string {
 	if h, _, _ := net.SplitHostPort(b.c.Listen); h == "localhost" || host == "127.0.0.1" {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	scheme := "http://"
+	if b.c.TLSCert != "" {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port)
 }
 
 // MintToken signs a bearer token of this installation.
@@ -168,7 +186,13 @@ func (b *Broker) Run(ctx context.Context) error {
 		all.Go(func() { b.runDemo(inner) })
 	}
 	all.Go(func() {
-		if err := b.server.Serve(b.listener); !errors.Is(err, http.ErrServerClosed) {
+		var err error
+		if b.server.TLSConfig != nil {
+			err = b.server.ServeTLS(b.listener, "", "") // the certificate is in the configuration
+		} else {
+			err = b.server.Serve(b.listener)
+		}
+		if !errors.Is(err, http.ErrServerClosed) {
 			failed <- err
 		}
 	})

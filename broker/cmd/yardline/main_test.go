@@ -70,6 +70,8 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"tail", "--after", "x"}, "--after"},
 		{[]string{"token"}, "--user"},
 		{[]string{"serve", "--allow-origin", "https://a.example/path", "--data", t.TempDir()}, "not an origin"},
+		{[]string{"serve", "--tls-cert", file, "--data", t.TempDir()}, "belong together"},
+		{[]string{"serve", "--tls-cert", file, "--tls-key", file, "--listen", "127.0.0.1:0", "--data", t.TempDir()}, "certificate"},
 		{[]string{"serve", "--currency", "nope", "--data", t.TempDir()}, "nope"},
 		{[]string{"serve", "--demo-rate", "-1", "--data", t.TempDir()}, "demo-rate"},
 		{[]string{"token", "--user", "1", "--data", t.TempDir()}, "may do nothing"},

@@ -20,6 +20,8 @@ func serve(env environment) *ffcli.Command {
 	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "the `address` to listen on; port 0 picks a free one")
 	fs.StringVar(&c.Data, "data", "./data", "the `directory` of the event log and the token key")
 	fs.StringVar(&c.Auth, "auth", broker.AuthDev, "`who` may sign in: dev (anybody as a demo user, on loopback only)")
+	fs.StringVar(&c.TLSCert, "tls-cert", "", "the `file` of a TLS certificate, PEM; read again when it changes")
+	fs.StringVar(&c.TLSKey, "tls-key", "", "the `file` of its key, PEM")
 	fs.StringVar(&c.NATS, "nats", "", "the `URL` of a NATS server with JetStream, in place of the embedded log")
 	fs.BoolVar(&c.Demo, "demo", false, "let a made-up company publish events")
 	fs.Float64Var(&c.DemoRate, "demo-rate", 1, "how many `events` a second the demo company publishes")
