@@ -178,7 +178,6 @@ func (d *driver) step(in conn.Input) {
 		d.store.Load(l.snapshot, now)
 		in = l.Snapshot
 	}
-	before := d.machine.Status()
 	effects := slices.Clone(d.machine.Step(now, in))
 	status := d.machine.Status()
 	d.mu.Unlock()
@@ -188,7 +187,7 @@ func (d *driver) step(in conn.Input) {
 	for _, e := range effects {
 		d.carryOut(e, now)
 	}
-	if len(effects) > 0 || status != before {
+	if len(effects) > 0 {
 		d.changed()
 	}
 }

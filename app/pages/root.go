@@ -25,7 +25,6 @@ type Root struct {
 	update bool // a new version waits
 	leave  func()
 	stop   chan struct{} // ends the clock
-	said   string
 	test   testPage
 }
 
@@ -98,10 +97,7 @@ func focusMain(app.Context) {
 func (r *Root) OnAppUpdate(app.Context) { r.update = true }
 
 // refresh takes what there is to show.
-func (r *Root) refresh(app.Context) {
-	r.state = r.Live.State()
-	r.said = r.announcement()
-}
+func (r *Root) refresh(app.Context) { r.state = r.Live.State() }
 
 func (r *Root) find() *page {
 	for i := range sitemap {
@@ -135,7 +131,7 @@ func (r *Root) Render() app.UI {
 			app.Main().ID("main").TabIndex(-1).DataSet("page", r.pattern()).Body(r.banners(), r.body()),
 		),
 		ui.Toasts(r.state.Toasts, r.state.More, r.Live.Dismiss),
-		app.Div().Class("hidden").Role("status").Aria("live", "polite").Text(r.said+r.spoken(false)),
+		app.Div().Class("hidden").Role("status").Aria("live", "polite").Text(r.announcement()+r.spoken(false)),
 		app.Div().Class("hidden").Role("alert").Aria("live", "assertive").Text(r.spoken(true)),
 	)
 }

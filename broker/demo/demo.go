@@ -36,11 +36,7 @@ func Run(ctx context.Context, c Config) error {
 	for {
 		// Events come in a Poisson process, as in life.
 		pause := time.Duration(rand.ExpFloat64() / c.Rate * float64(time.Second))
-		timer := time.NewTimer(min(pause, 10*time.Second))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !wait(ctx, min(pause, 10*time.Second)) {
 			return nil
 		}
 		for _, e := range company.Step(time.Now()) {
@@ -56,12 +52,20 @@ func publish(ctx context.Context, c Config, e event.Event) {
 		if c.Publish(ctx, e) == nil || ctx.Err() != nil {
 			return
 		}
-		timer := time.NewTimer(time.Duration(1+attempt) * 500 * time.Millisecond)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !wait(ctx, time.Duration(1+attempt)*500*time.Millisecond) {
 			return
 		}
+	}
+}
+
+// wait is false where ctx ends first.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

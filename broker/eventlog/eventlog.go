@@ -6,9 +6,11 @@ package eventlog
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
 )
 
 // Errors of a Log. Everything else that a method returns wraps Unavailable or
@@ -60,6 +62,16 @@ type Bounds struct {
 type Selection struct {
 	Types    []event.Type
 	Subjects []string
+}
+
+// Match tells whether a record is selected, for what keeps its records where
+// the log's own filters do not reach.
+func (s Selection) Match(r Record) bool {
+	if len(s.Types) > 0 && !slices.Contains(s.Types, r.Type) {
+		return false
+	}
+	matches := func(pattern string) bool { return filter.MatchSubject(pattern, r.Subject) }
+	return len(s.Subjects) == 0 || slices.ContainsFunc(s.Subjects, matches)
 }
 
 // A Page is part of a log: every selected record after the asked place up to

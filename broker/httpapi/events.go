@@ -9,7 +9,6 @@ import (
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/event"
-	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -43,18 +42,11 @@ func (a *api) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 
 func historyOf(r *http.Request) (hub.HistoryRequest, error) {
 	var h hub.HistoryRequest
-	if err := onlyParameters(r, "types", "modules", "subjects", "severity", "after", "before", "limit", "wait"); err != nil {
-		return h, err
-	}
-	q := r.URL.Query()
 	var err error
-	if h.Filter, err = filter.Parse(q); err != nil {
+	if h.Filter, h.After, err = asked(r, "before", "limit", "wait"); err != nil {
 		return h, err
 	}
-	if h.After, err = cursorOf(r); err != nil {
-		return h, err
-	}
-	if text := q.Get("before"); text != "" {
+	if text := r.URL.Query().Get("before"); text != "" {
 		before, err := wire.ParseCursor(text)
 		if err != nil {
 			return h, badCursor("/before")

@@ -22,16 +22,7 @@ const fromOldest = "oldest"
 
 // stream is GET /api/sse.
 func (a *api) stream(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	if err := onlyParameters(r, "types", "modules", "subjects", "severity", "after"); err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	f, err := filter.Parse(r.URL.Query())
-	if err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	after, err := cursorOf(r)
+	f, after, err := asked(r)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
@@ -98,6 +89,19 @@ func write(w http.ResponseWriter, out *http.ResponseController, frames []byte) e
 		return err
 	}
 	return out.Flush()
+}
+
+// asked is what a reader asks for: which events, and from where. more are the
+// parameters that the resource takes beside these.
+func asked(r *http.Request, more ...string) (f filter.Filter, after *wire.Cursor, err error) {
+	if err := onlyParameters(r, slices.Concat(filter.Parameters, []string{"after"}, more)...); err != nil {
+		return f, nil, err
+	}
+	if f, err = filter.Parse(r.URL.Query()); err != nil {
+		return f, nil, err
+	}
+	after, err = cursorOf(r)
+	return f, after, err
 }
 
 // onlyParameters refuses a parameter that would be ignored: a slip such as

@@ -56,21 +56,21 @@ func saveBlob(ctx context.Context, s eventlog.Store, key string, value []byte, v
 	return nil
 }
 
-// loadBlob returns a value and its version, or eventlog.ErrNotFound.
-func loadBlob(ctx context.Context, s eventlog.Store, key string) ([]byte, uint64, error) {
+// loadBlob returns a value, or eventlog.ErrNotFound.
+func loadBlob(ctx context.Context, s eventlog.Store, key string) ([]byte, error) {
 	index, err := blobIndex(ctx, s, key)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	var value []byte
 	for i := range index.Parts {
 		part, err := s.Get(ctx, index.part(key, i))
 		if err != nil {
-			return nil, 0, fmt.Errorf("%w: part %d of %s: %w", errBlob, i, key, err)
+			return nil, fmt.Errorf("%w: part %d of %s: %w", errBlob, i, key, err)
 		}
 		value = append(value, part...)
 	}
-	return value, index.Version, nil
+	return value, nil
 }
 
 var errBlob = errors.New("hub: damaged value")

@@ -57,7 +57,7 @@ func (h *Hub) load(ctx context.Context) error {
 }
 
 func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
-	packed, _, err := loadBlob(ctx, h.c.Log, checkpointKey)
+	packed, err := loadBlob(ctx, h.c.Log, checkpointKey)
 	if errors.Is(err, eventlog.ErrNotFound) && !errors.Is(err, errBlob) {
 		return projection.New(h.c.Log.Epoch()), nil
 	}

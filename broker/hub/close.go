@@ -76,39 +76,31 @@ func (s *Subscriber) closed() error {
 // CloseWhere closes every subscription that the condition picks. The
 // condition is called under the hub's lock and must not block.
 func (h *Hub) CloseWhere(reason wire.Reason, pick func(*Subscriber) bool) {
+	for _, s := range h.pick(pick) {
+		s.Close(wire.Bye{Reason: reason})
+	}
+}
+
+func (h *Hub) pick(condition func(*Subscriber) bool) (picked []*Subscriber) {
 	h.mu.Lock()
-	var picked []*Subscriber
+	defer h.mu.Unlock()
 	for s := range h.subscribers {
-		if pick(s) {
+		if condition(s) {
 			picked = append(picked, s)
 		}
 	}
-	h.mu.Unlock()
-	for _, s := range picked {
-		s.Close(wire.Bye{Reason: reason})
-	}
+	return picked
 }
 
 // Drain closes all subscriptions, each with another delay, and takes no more.
 func (h *Hub) Drain() {
 	h.mu.Lock()
 	h.draining = true
-	all := make([]*Subscriber, 0, len(h.subscribers))
-	for s := range h.subscribers {
-		all = append(all, s)
-	}
 	h.mu.Unlock()
 	h.wake.notify() // long polls too
-	for _, s := range all {
+	for _, s := range h.pick(func(*Subscriber) bool { return true }) {
 		s.Close(drainBye())
 	}
-}
-
-// Subscribers is how many subscriptions there are.
-func (h *Hub) Subscribers() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.subscribers)
 }
 
 // maxDrainDelay spreads the return of the clients of a broker that stops.

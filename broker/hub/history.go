@@ -131,10 +131,10 @@ func (h *Hub) readBack(ctx context.Context, r HistoryRequest, before uint64, pag
 // see is a record as the reader may see it.
 func (h *Hub) see(r HistoryRequest, record eventlog.Record) (event.Event, bool) {
 	e, err := Decode(record, h.c.Log.Epoch())
-	if err != nil || !r.Filter.Match(e) {
+	if err != nil {
 		return event.Event{}, false
 	}
-	seen, ok := access.View(r.Grant, e)
+	seen, ok := visible(r.Grant, r.Filter, e)
 	if ok {
 		h.delivered.Add(1)
 	}
@@ -158,7 +158,7 @@ func (h *Hub) awaitSeen(ctx context.Context, wake <-chan struct{}, r HistoryRequ
 			return false
 		}
 		for i := len(ring) - 1; i >= 0 && ring[i].seq > after; i-- {
-			if _, ok := access.View(r.Grant, ring[i].event); ok && r.Filter.Match(ring[i].event) {
+			if _, ok := visible(r.Grant, r.Filter, ring[i].event); ok {
 				return true
 			}
 		}

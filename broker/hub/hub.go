@@ -135,7 +135,7 @@ func (h *Hub) head() wire.Cursor {
 	return h.state.Cursor
 }
 
-// Decode reads the body that Encode made.
+// Decode reads the event of a record.
 func Decode(r eventlog.Record, epoch string) (event.Event, error) {
 	var e event.Event
 	if err := json.Unmarshal(r.Body, &e); err != nil {
@@ -177,13 +177,12 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor) (woken []*view) {
 		if !v.filter.Match(e) {
 			continue
 		}
-		roles := rolesKey(v.roles)
-		frame, known := forms[roles]
+		frame, known := forms[v.form]
 		if !known {
 			if seen, ok := access.RoleView(v.roles, e); ok {
 				frame = wire.AppendSSE(nil, &wire.Event{Cursor: at, Event: seen})
 			}
-			forms[roles] = frame
+			forms[v.form] = frame
 		}
 		if frame != nil {
 			v.append(frame)
@@ -193,7 +192,7 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor) (woken []*view) {
 	}
 	for _, person := range access.Persons(e) {
 		for s := range h.persons[person] {
-			if forms[rolesKey(s.view.roles)] != nil || !s.view.filter.Match(e) {
+			if forms[s.view.form] != nil || !s.view.filter.Match(e) {
 				continue // the view's form stands
 			}
 			if seen, ok := access.PersonView(s.grant, e); ok {

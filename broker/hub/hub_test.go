@@ -184,7 +184,7 @@ func TestSeam(t *testing.T) {
 		publish(t, h, i)
 	}
 	wg.Wait()
-	require.Zero(t, h.Subscribers())
+	require.Empty(t, h.subscribers)
 	require.Empty(t, h.views)
 	require.Empty(t, h.persons)
 }

@@ -297,10 +297,7 @@ func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
 
 // appendSeen appends an event as this reader sees it.
 func (s *Subscriber) appendSeen(frames []byte, e event.Event, seq uint64) []byte {
-	if !s.filter.Match(e) {
-		return frames
-	}
-	seen, ok := access.View(s.grant, e)
+	seen, ok := visible(s.grant, s.filter, e)
 	if !ok {
 		return frames
 	}
@@ -308,13 +305,22 @@ func (s *Subscriber) appendSeen(frames []byte, e event.Event, seq uint64) []byte
 	return wire.AppendSSE(frames, &wire.Event{Cursor: wire.Cursor{Epoch: s.cursor.Epoch, Seq: seq}, Event: seen})
 }
 
+// visible is an event as a reader who filters may see it.
+func visible(g access.Grant, f filter.Filter, e event.Event) (seen event.Event, ok bool) {
+	if !f.Match(e) {
+		return event.Event{}, false
+	}
+	return access.View(g, e)
+}
+
 // joinLocked makes a subscriber that has reached the head a member of its
 // view.
 func (h *Hub) joinLocked(s *Subscriber) {
-	key := rolesKey(s.grant.Roles) + "?" + s.filter.Key()
+	form := rolesKey(s.grant.Roles)
+	key := form + "?" + s.filter.Key()
 	v := h.views[key]
 	if v == nil {
-		v = newView(key, s.grant.Roles, s.filter)
+		v = newView(key, form, s.grant.Roles, s.filter)
 		h.views[key] = v
 	}
 	v.members++

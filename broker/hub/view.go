@@ -27,6 +27,7 @@ type segment struct {
 type view struct {
 	key    string
 	roles  []access.Role
+	form   string // of the roles: views that share it deliver equal frames
 	filter filter.Filter
 
 	members int // guarded by the hub's lock
@@ -35,8 +36,8 @@ type view struct {
 	wake    signal
 }
 
-func newView(key string, roles []access.Role, f filter.Filter) *view {
-	v := &view{key: key, roles: roles, filter: f, tail: &segment{buf: make([]byte, segmentBytes)}}
+func newView(key, form string, roles []access.Role, f filter.Filter) *view {
+	v := &view{key: key, roles: roles, form: form, filter: f, tail: &segment{buf: make([]byte, segmentBytes)}}
 	v.wake.init()
 	return v
 }

@@ -35,10 +35,13 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Parameter + ": expected " + e.Expected }
 
+// Parameters are those that Parse reads.
+var Parameters = []string{"types", "modules", "subjects", "severity"}
+
 // Parse reads a filter from the query parameters types, modules, subjects and
-// severity; lists are comma separated or repeated, and a subject
-// is percent-encoded once more where it holds a comma. Other parameters are ignored. The error is an
-// *Error that lists the known names.
+// severity; lists are comma separated or repeated, and a subject is
+// percent-encoded once more where it holds a comma. Other parameters are
+// ignored. The error is an *Error that lists the known names.
 func Parse(q url.Values) (Filter, error) {
 	var (
 		f   Filter

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/snd-rental/yardline/shared/access"
@@ -156,20 +155,22 @@ func (s *State) closeOverdue(e event.Event) {
 	}
 }
 
+// closing are the states of an entity after which nothing more is expected.
+var closing = map[event.Type][]string{
+	event.TypeRentalStatusUpdated: {"completed", "cancelled"},
+	event.TypePaymentReceived:     {"completed", "failed", "refunded"},
+	event.TypeMaintenanceRequired: {"resolved"},
+	event.TypeTimesheetUpdated:    {"approved", "paid", "rejected"},
+	event.TypePayrollProcessed:    {"completed", "failed", "reversed"},
+	event.TypeLeaveRequestUpdated: {"rejected", "cancelled"},
+	event.TypeSyncProgress:        {"completed", "failed", "cancelled"},
+}
+
 // closedAt is when nothing more is expected of an entity, zero where
 // something is. An overdue rental is closed by the rental itself.
 func closedAt(e *Entity) time.Time {
 	status := event.ValueOrDefault(e.Type, e.Fields, "status")
-	closes := map[event.Type]string{
-		event.TypeRentalStatusUpdated: "completed cancelled",
-		event.TypePaymentReceived:     "completed failed refunded",
-		event.TypeMaintenanceRequired: "resolved",
-		event.TypeTimesheetUpdated:    "approved paid rejected",
-		event.TypePayrollProcessed:    "completed failed reversed",
-		event.TypeLeaveRequestUpdated: "rejected cancelled",
-		event.TypeSyncProgress:        "completed failed cancelled",
-	}[e.Type]
-	if slices.Contains(strings.Fields(closes), status) {
+	if slices.Contains(closing[e.Type], status) {
 		return e.Time
 	}
 	if e.Type == event.TypeLeaveRequestUpdated && status == "approved" {

@@ -58,7 +58,7 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 		page.Records = append(page.Records, records...)
 	}
 	page.Records = slices.DeleteFunc(page.Records, func(r eventlog.Record) bool {
-		return r.Seq > page.Through || sieve && !selects(s, r)
+		return r.Seq > page.Through || sieve && !s.Match(r)
 	})
 	slices.SortFunc(page.Records, func(a, b eventlog.Record) int { return cmp.Compare(a.Seq, b.Seq) })
 	page.Records = slices.CompactFunc(page.Records, func(a, b eventlog.Record) bool { return a.Seq == b.Seq })
@@ -105,25 +105,6 @@ func natsFilters(s eventlog.Selection) []string {
 		}
 	}
 	return all
-}
-
-func selects(s eventlog.Selection, r eventlog.Record) bool {
-	own := subject(r.Type, r.Subject)
-	return slices.ContainsFunc(natsFilters(s), func(f string) bool { return natsMatch(f, own) })
-}
-
-// natsMatch matches the few forms that natsFilters makes.
-func natsMatch(filter, subject string) bool {
-	f, s := strings.Split(filter, "."), strings.Split(subject, ".")
-	for i, part := range f {
-		if part == ">" {
-			return true
-		}
-		if i >= len(s) || part != "*" && part != s[i] {
-			return false
-		}
-	}
-	return len(f) == len(s)
 }
 
 // directGet asks for at most limit messages after a sequence. pending is how

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
-	"github.com/snd-rental/yardline/shared/filter"
 )
 
 // Log is an eventlog.Log in memory.
@@ -82,7 +81,7 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 	}
 	page := eventlog.Page{Through: max(after, l.lastLocked())}
 	for _, r := range l.records[min(after-l.purged, uint64(len(l.records))):] {
-		if !selects(s, r) {
+		if !s.Match(r) {
 			continue
 		}
 		if page.Records = append(page.Records, r); len(page.Records) == limit {
@@ -91,14 +90,6 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 		}
 	}
 	return page, ctx.Err()
-}
-
-func selects(s eventlog.Selection, r eventlog.Record) bool {
-	if len(s.Types) > 0 && !slices.Contains(s.Types, r.Type) {
-		return false
-	}
-	matches := func(pattern string) bool { return filter.MatchSubject(pattern, r.Subject) }
-	return len(s.Subjects) == 0 || slices.ContainsFunc(s.Subjects, matches)
 }
 
 // Tail implements eventlog.Log.
