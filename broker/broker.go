@@ -20,6 +20,7 @@ import (
 	"github.com/snd-rental/yardline/broker/httpapi"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/broker/telemetry"
 	"github.com/snd-rental/yardline/broker/webui"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
@@ -28,15 +29,25 @@ import (
 // Config is how a broker runs. The zero value of every field but Data is
 // good.
 type Config struct {
-	Listen      string         // 127.0.0.1:8080; port 0 picks a free one
-	Data        string         // the data directory; required
-	NATS        string         // an external NATS server, in place of the embedded log
-	Auth        string         // dev
-	TLSCert     string         // a certificate's file, with TLSKey: HTTPS and HTTP/2
-	TLSKey      string         // its key's file
-	Origins     []string       // whose pages may use the API beside our own, such as https://rental.example
-	Demo        bool           // a demo company publishes
-	DemoRate    float64        // of its events a second, 1
+	Listen      string // 127.0.0.1:8080; port 0 picks a free one
+	DebugListen string // a loopback address for profiles and metrics; "": none
+	Data        string // the data directory; required
+	NATS        string // an external NATS server, in place of the embedded log
+	Replicas    int    // on how many servers of its cluster a new log is kept, 1
+
+	Auth   string                // dev
+	Issuer identity.IssuerConfig // with Auth jwt
+
+	TLSCert string         // a certificate's file, with TLSKey: HTTPS and HTTP/2
+	TLSKey  string         // its key's file
+	Origins []string       // whose pages may use the API beside our own, such as https://rental.example
+	Proxies []netip.Prefix // of the proxies in front, whose X-Forwarded-For is believed
+	Limits  httpapi.Limits //
+
+	Demo     bool    // a demo company publishes
+	DemoRate float64 // of its events a second, 1
+
+	Strict      bool           // refuse unknown fields from every publisher
 	Heartbeat   time.Duration  // 15 s
 	DedupWindow time.Duration  // 1 h
 	Retention   time.Duration  // how long events are kept, 30 days
@@ -45,8 +56,12 @@ type Config struct {
 	Logger      *slog.Logger   // nil: none
 }
 
-// AuthDev lets the demo users sign in by name, on loopback alone.
-const AuthDev = "dev"
+// Who may sign in.
+const (
+	AuthDev   = "dev"   // anybody as a demo user, on loopback alone
+	AuthUsers = "users" // the users of the users file
+	AuthJWT   = "jwt"   // nobody here: an identity provider's tokens are taken
+)
 
 // A Misuse is a fault in the configuration: nothing was started.
 type Misuse struct{ Reason string }
@@ -58,9 +73,12 @@ type Broker struct {
 	c        Config
 	log      eventlog.Log
 	hub      *hub.Hub
+	api      *httpapi.API
 	tokens   *identity.Tokens
+	issuer   *identity.Issuer // nil without one
 	listener net.Listener
 	server   *http.Server
+	debug    *debugServer // nil without one
 	draining atomic.Bool
 }
 
@@ -74,6 +92,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.Issuer = c.Issuer.WithDefaults(c.Logger)
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -86,10 +105,14 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if b.tokens, err = identity.OpenTokens(c.Data); err != nil {
 		return nil, &Misuse{err.Error()}
 	}
+	authority, err := b.authority()
+	if err != nil {
+		return nil, err
+	}
 	if b.listener, err = net.Listen("tcp", c.Listen); err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
 	}
-	log, err := jetlog.Open(ctx, jetlog.Config{Dir: c.Data, URL: c.NATS, Window: c.DedupWindow})
+	log, err := jetlog.Open(ctx, jetlog.Config{Dir: c.Data, URL: c.NATS, Replicas: c.Replicas, Window: c.DedupWindow, Logger: c.Logger})
 	if err != nil && c.NATS == "" {
 		return nil, &Misuse{err.Error()}
 	}
@@ -97,6 +120,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 		return nil, err
 	}
 	b.log = log
+	authority.Sessions = identity.NewSessions(log, httpapi.SecureCookie)
 	var tlsConfig *tls.Config
 	if c.TLSCert != "" {
 		certificate, err := openCertificate(c.TLSCert, c.TLSKey, c.Logger)
@@ -105,15 +129,41 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 		}
 		tlsConfig = &tls.Config{GetCertificate: certificate.get, MinVersion: tls.VersionTLS12}
 	}
-	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency})
-	handler := httpapi.New(httpapi.Config{
-		Hub: b.hub, Log: log, UI: webui.Handler(), Logger: c.Logger, Draining: b.draining.Load, Loopback: c.Auth == AuthDev, Origins: c.Origins,
-		Authority: &identity.Authority{Tokens: b.tokens, Users: identity.DemoUsers(),
-			Sessions: identity.NewSessions(log, tlsConfig != nil)}, // plain HTTP on loopback alone; see check
+	metrics := telemetry.New()
+	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Strict: c.Strict, Observer: metrics})
+	metrics.Watch(b.hub, log)
+	b.api = httpapi.New(httpapi.Config{
+		Hub: b.hub, Log: log, Authority: authority, UI: webui.Handler(), Metrics: metrics.Handler(c.Logger), Logger: c.Logger,
+		Draining: b.draining.Load, Loopback: c.Auth == AuthDev, Origins: c.Origins, Proxies: c.Proxies, Limits: c.Limits,
 	})
-	b.server = &http.Server{Handler: handler, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)}
+	if c.DebugListen != "" {
+		if b.debug, err = openDebug(c.DebugListen, metrics.Handler(c.Logger)); err != nil {
+			return nil, err
+		}
+	}
+	b.server = &http.Server{Handler: b.api, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)}
 	return b, nil
+}
+
+// authority is who may, by the configuration; its sessions are still to come.
+func (b *Broker) authority() (*identity.Authority, error) {
+	a := &identity.Authority{Tokens: b.tokens}
+	var err error
+	switch b.c.Auth {
+	case AuthDev:
+		a.Directory = identity.Demo{}
+	case AuthUsers:
+		if a.Directory, err = identity.OpenUsers(identity.UsersPath(b.c.Data)); err != nil {
+			return nil, &Misuse{err.Error()}
+		}
+	case AuthJWT:
+		if b.issuer, err = identity.OpenIssuer(b.c.Issuer); err != nil {
+			return nil, err
+		}
+		a.Issuer = b.issuer
+	}
+	return a, nil
 }
 
 // check refuses what must not run.
@@ -121,18 +171,20 @@ func (c Config) check() error {
 	if c.Data == "" {
 		return &Misuse{"a data directory is needed: --data ./data"}
 	}
-	if c.Auth != AuthDev {
-		return &Misuse{fmt.Sprintf("unknown --auth %q: this build knows dev", c.Auth)}
+	switch c.Auth {
+	case AuthDev, AuthUsers:
+	case AuthJWT:
+		if err := c.Issuer.Check(); err != nil {
+			return &Misuse{err.Error()}
+		}
+	default:
+		return &Misuse{fmt.Sprintf("unknown --auth %q: use dev, users or jwt", c.Auth)}
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return &Misuse{"--tls-cert and --tls-key belong together"}
 	}
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return &Misuse{fmt.Sprintf("--listen %q is no address such as 127.0.0.1:8080", c.Listen)}
-	}
-	if addr, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !addr.IsLoopback()) {
-		return &Misuse{fmt.Sprintf("--auth dev lets anybody sign in as anybody, so it listens on loopback only, not on %q: use --listen 127.0.0.1:8080", c.Listen)}
+	if err := c.checkAddresses(); err != nil {
+		return err
 	}
 	if c.Currency != "" && !event.IsCurrency(c.Currency) {
 		return &Misuse{fmt.Sprintf("unknown --currency %q: use a code of ISO 4217 such as EUR", c.Currency)}
@@ -142,13 +194,39 @@ func (c Config) check() error {
 			return &Misuse{"--allow-origin: " + err.Error()}
 		}
 	}
-	if c.DemoRate < 0 {
-		return &Misuse{"--demo-rate must not be negative"}
+	if c.DemoRate < 0 || c.Limits.PublishRate < 0 {
+		return &Misuse{"--demo-rate and --publish-rate must not be negative"}
 	}
-	if c.Heartbeat < 0 || c.Retention < 0 || c.DedupWindow < 0 {
+	if c.Limits.Connections < 0 || c.Replicas < 0 {
+		return &Misuse{"--max-connections and --nats-replicas must not be negative"}
+	}
+	if c.Heartbeat < 0 || c.Retention < 0 || c.DedupWindow < 0 || c.Issuer.Refresh < 0 || c.Issuer.Skew < 0 {
 		return &Misuse{"durations must not be negative"}
 	}
 	return nil
+}
+
+func (c Config) checkAddresses() error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return &Misuse{fmt.Sprintf("--listen %q is no address such as 127.0.0.1:8080", c.Listen)}
+	}
+	if c.Auth == AuthDev && !isLoopback(c.Listen) {
+		return &Misuse{fmt.Sprintf("--auth dev lets anybody sign in as anybody, so it listens on loopback only, not on %q: use --listen 127.0.0.1:8080", c.Listen)}
+	}
+	if c.DebugListen != "" && !isLoopback(c.DebugListen) {
+		return &Misuse{fmt.Sprintf("--debug-listen has no sign-in, so it listens on loopback only, not on %q: use 127.0.0.1:6060", c.DebugListen)}
+	}
+	return nil
+}
+
+// isLoopback tells whether an address to listen on is of this machine alone.
+func isLoopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // URL is where the broker listens.
@@ -182,6 +260,10 @@ func (b *Broker) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	all.Go(func() { b.runHub(inner) })
 	all.Go(func() { b.forget(inner) })
+	all.Go(func() { b.api.Run(inner) })
+	if b.debug != nil {
+		all.Go(func() { b.debug.run(inner) })
+	}
 	if b.c.Demo {
 		all.Go(func() { b.runDemo(inner) })
 	}
@@ -208,6 +290,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	if b.server.Shutdown(grace) != nil {
 		b.server.Close() // who did not take the goodbye is cut
 	}
+	b.api.Shutdown(grace)
 	stop()
 	all.Wait()
 	return err
@@ -219,6 +302,12 @@ func (b *Broker) Close() error {
 	var err error
 	if b.server == nil && b.listener != nil {
 		err = b.listener.Close()
+	}
+	if b.issuer != nil {
+		b.issuer.Close()
+	}
+	if b.debug != nil {
+		err = errors.Join(err, b.debug.Close())
 	}
 	if b.log != nil {
 		err = errors.Join(err, b.log.Close())
@@ -260,7 +349,7 @@ func (b *Broker) runDemo(ctx context.Context) {
 		panic(err) // constant arguments
 	}
 	publish := func(ctx context.Context, e event.Event) error {
-		_, err := b.hub.Publish(ctx, grant, e.AppendJSON(nil), false)
+		_, err := b.hub.Publish(ctx, grant, e.AppendJSON(nil), hub.PublishOptions{})
 		return err
 	}
 	err = demo.Run(ctx, demo.Config{Publish: publish, Rate: b.c.DemoRate})

@@ -25,6 +25,8 @@ var (
 	// ErrUnavailable: the log cannot do it now; whether it was done is
 	// unknown, and doing it again with the same key is safe.
 	ErrUnavailable = errors.New("eventlog: not available")
+	// ErrFull: there is no room; nothing was stored.
+	ErrFull = errors.New("eventlog: no room")
 )
 
 // An Entry is an event on its way into the log.
@@ -104,6 +106,10 @@ type Log interface {
 
 	// Bounds returns what is kept.
 	Bounds(ctx context.Context) (Bounds, error)
+
+	// Health is nil while Append can be expected to work, else ErrFull or
+	// ErrUnavailable. It answers at once, from what is known.
+	Health() error
 
 	// Purge forgets the records up to and including through. A place beyond
 	// the newest record forgets all and no more.

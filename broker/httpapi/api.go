@@ -6,50 +6,87 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 )
 
-// Config is what the surface stands on. Every field but
-// Loopback and Origins is required.
+// Config is what the surface stands on. Every field of the first part is
+// required.
 type Config struct {
 	Hub       *hub.Hub
 	Log       eventlog.Log
 	Authority *identity.Authority
 	UI        http.Handler // serves everything that is not the API
+	Metrics   http.Handler // for admins
 	Logger    *slog.Logger
 	Draining  func() bool // the broker is about to stop
-	Loopback  bool        // answer only to names of this machine
-	Origins   []string    // whose pages may use the API beside our own; see CheckOrigin
+
+	Loopback bool           // answer only to names of this machine
+	Origins  []string       // whose pages may use the API beside our own; see CheckOrigin
+	Proxies  []netip.Prefix // of the proxies in front, whose X-Forwarded-For is believed
+	Limits   Limits
 }
 
-// api holds the handlers. It is safe for concurrent use.
-type api struct {
+// An API is the handler of the whole surface. It is safe for concurrent use.
+// Run and Shutdown belong to its life.
+type API struct {
 	Config
+	handler http.Handler
+	routes  []route
+	open    *watch
+	gate    *gate
+	rates   *rates
+
+	sockets sync.WaitGroup  // WebSockets, which the HTTP server knows no more
+	cut     context.Context // ends those that take too long to close
+	cutAll  context.CancelFunc
 }
 
-// New returns the handler of the whole surface.
-func New(c Config) http.Handler {
-	a := &api{c}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/sse", a.signedIn(a.stream))
-	mux.HandleFunc("POST /api/sse", a.signedIn(a.publish))
-	mux.HandleFunc("GET /api/events", a.signedIn(a.events))
-	mux.HandleFunc("GET /api/snapshot", a.signedIn(a.snapshot))
-	mux.HandleFunc("GET /api/stats", a.admin(a.stats))
-	mux.HandleFunc("POST /api/connections/{id}/close", a.admin(a.kick))
-	mux.HandleFunc("GET /api/session", a.whoAmI)
-	mux.HandleFunc("POST /api/session", a.signIn)
-	mux.HandleFunc("DELETE /api/session", a.signOut)
-	mux.HandleFunc("GET /healthz", a.healthy)
-	mux.HandleFunc("GET /readyz", a.readyz)
-	for _, path := range []string{"/api", "/api/", "/healthz", "/readyz"} {
-		mux.HandleFunc(path, a.unknown)
+// A route is one method of one resource.
+type route struct {
+	method, path string
+	handler      http.HandlerFunc
+}
+
+// New makes the surface.
+func New(c Config) *API {
+	a := &API{Config: c, open: &watch{open: map[*watched]struct{}{}}, rates: &rates{of: map[string]*rate.Limiter{}}}
+	a.Limits = c.Limits.withDefaults()
+	a.gate = &gate{limits: a.Limits, of: map[string]int{}}
+	a.cut, a.cutAll = context.WithCancel(context.Background())
+	a.routes = []route{
+		{"GET", "/api/sse", a.signedIn(a.stream)},
+		{"POST", "/api/sse", a.signedIn(a.publish)},
+		{"GET", "/api/ws", a.socket},
+		{"GET", "/api/events", a.signedIn(a.events)},
+		{"GET", "/api/snapshot", a.signedIn(a.snapshot)},
+		{"GET", "/api/stats", a.admin(a.stats)},
+		{"POST", "/api/connections/{id}/close", a.admin(a.kick)},
+		{"GET", "/api/session", a.whoAmI},
+		{"POST", "/api/session", a.signIn},
+		{"DELETE", "/api/session", a.signOut},
+		{"GET", "/metrics", a.admin(c.Metrics.ServeHTTP)},
+		{"GET", "/healthz", a.healthy},
+		{"GET", "/readyz", a.readyz},
 	}
+	mux, methods := http.NewServeMux(), map[string]string{}
+	for _, r := range a.routes {
+		mux.HandleFunc(r.method+" "+r.path, r.handler)
+		methods[r.path] = strings.TrimPrefix(methods[r.path]+", "+r.method, ", ")
+	}
+	for path, allowed := range methods {
+		mux.HandleFunc(path, a.otherMethod(allowed))
+	}
+	mux.HandleFunc("/api", a.unknown)
+	mux.HandleFunc("/api/", a.unknown)
 	mux.Handle("/", c.UI)
 	sameOrigin := http.NewCrossOriginProtection()
 	for _, origin := range c.Origins {
@@ -57,29 +94,43 @@ func New(c Config) http.Handler {
 			panic(err) // CheckOrigin was not asked
 		}
 	}
-	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a.refuse(w, r, &Problem{Status: http.StatusForbidden, Code: "cross_origin", Title: "The request came from another site",
-			Detail: "Send it from the same origin, or with a bearer token from a program."})
-	}))
-	return a.guard(cors(c.Origins, sameOrigin.Handler(mux)))
+	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.refuse(w, r, crossOrigin) }))
+	a.handler = a.logged(a.guard(cors(c.Origins, sameOrigin.Handler(mux))))
+	return a
 }
 
-// methods says which methods a path of the API has, for 405.
-var methods = map[string]string{
-	"/api/sse": "GET, POST", "/api/events": "GET", "/api/stats": "GET", "/api/snapshot": "GET", "/api/session": "GET, POST, DELETE", "/healthz": "GET", "/readyz": "GET",
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// Shutdown waits for the WebSockets to end, which the hub has told to, and
+// cuts those that are left when ctx ends.
+func (a *API) Shutdown(ctx context.Context) {
+	done := make(chan struct{})
+	go func() { a.sockets.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	a.cutAll()
+	<-done
 }
 
-func (a *api) unknown(w http.ResponseWriter, r *http.Request) {
-	if allowed, found := methods[r.URL.Path]; found {
+var crossOrigin = &Problem{Status: http.StatusForbidden, Code: "cross_origin", Title: "The request came from another site",
+	Detail: "Send it from the same origin, or with a bearer token from a program."}
+
+func (a *API) otherMethod(allowed string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allowed)
 		a.refuse(w, r, &Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Title: "This address does not take " + r.Method, Detail: "It takes " + allowed + "."})
-		return
 	}
+}
+
+func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 	a.refuse(w, r, &Problem{Status: http.StatusNotFound, Code: "not_found", Title: "There is nothing at this address", Detail: "See docs/protocol.md for the addresses of the API."})
 }
 
 // guard sets the headers that every answer has and turns a panic into a 500.
-func (a *api) guard(next http.Handler) http.Handler {
+func (a *API) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -94,7 +145,7 @@ func (a *api) guard(next http.Handler) http.Handler {
 		}
 		defer func() {
 			if v := recover(); v != nil && v != http.ErrAbortHandler {
-				a.Logger.Error("panic", "path", r.URL.Path, "value", v)
+				requestLog(r).Error("panic", "path", r.URL.Path, "value", v, "stack", string(debug.Stack()))
 				a.refuse(w, r, &Problem{Status: http.StatusInternalServerError, Code: "internal", Title: "Something went wrong on the server", Detail: "Try again. If it happens again, tell your administrator."})
 			} else if v != nil {
 				panic(v)
@@ -102,7 +153,7 @@ func (a *api) guard(next http.Handler) http.Handler {
 		}()
 		// Without this, a page of another site could make its own name point
 		// here, and would be the same origin (DNS rebinding).
-		if a.Loopback && !loopbackHost(r.Host) {
+		if a.Loopback && !LoopbackHost(r.Host) {
 			a.refuse(w, r, &Problem{Status: http.StatusMisdirectedRequest, Code: "wrong_host", Title: "This broker answers to names of its own machine only",
 				Detail: "Use http://localhost or a loopback address."})
 			return
@@ -111,7 +162,12 @@ func (a *api) guard(next http.Handler) http.Handler {
 	})
 }
 
-func loopbackHost(host string) bool {
+// SecureCookie tells whether the cookie of a request is marked for HTTPS only:
+// always, except on plain HTTP to a name of this machine.
+func SecureCookie(r *http.Request) bool { return r.TLS != nil || !LoopbackHost(r.Host) }
+
+// LoopbackHost tells whether a Host header names this machine.
+func LoopbackHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -120,7 +176,7 @@ func loopbackHost(host string) bool {
 }
 
 // signedIn passes a request on with its principal, or refuses it.
-func (a *api) signedIn(next func(http.ResponseWriter, *http.Request, identity.Principal)) http.HandlerFunc {
+func (a *API) signedIn(next func(http.ResponseWriter, *http.Request, identity.Principal)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, err := a.Authority.Authenticate(r)
 		if err != nil {
@@ -134,11 +190,11 @@ func (a *api) signedIn(next func(http.ResponseWriter, *http.Request, identity.Pr
 // readyTimeout bounds how long readiness waits for the log.
 const readyTimeout = 2 * time.Second
 
-func (a *api) healthy(w http.ResponseWriter, _ *http.Request) {
+func (a *API) healthy(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
+func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	select {
@@ -151,7 +207,11 @@ func (a *api) readyz(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, &hub.Closed{})
 		return
 	}
-	if _, err := a.Log.Bounds(ctx); err != nil {
+	_, err := a.Log.Bounds(ctx)
+	if err == nil {
+		err = a.Log.Health()
+	}
+	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}

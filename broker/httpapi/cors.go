@@ -22,8 +22,8 @@ func CheckOrigin(origin string) error {
 // protocol).
 var (
 	corsMethods = "GET, POST, DELETE"
-	corsHeaders = []string{"authorization", "last-event-id", "content-type", "idempotency-key"}
-	corsExposed = "Retry-After"
+	corsHeaders = []string{"authorization", "last-event-id", "content-type", "idempotency-key", "if-entity-cursor"}
+	corsExposed = "Retry-After, X-Request-Id"
 	corsMaxAge  = "600" // seconds that a browser keeps the answer
 )
 

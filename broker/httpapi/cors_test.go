@@ -29,7 +29,7 @@ func TestCORS(t *testing.T) {
 	r, text := s.send("POST", "/api/sse", body, service, isJSON, ours, "Sec-Fetch-Site: cross-site")
 	require.Equal(t, 201, r.StatusCode, text)
 	require.Equal(t, "https://rental.example", r.Header.Get("Access-Control-Allow-Origin"))
-	require.Equal(t, "Retry-After", r.Header.Get("Access-Control-Expose-Headers"))
+	require.Equal(t, "Retry-After, X-Request-Id", r.Header.Get("Access-Control-Expose-Headers"))
 	require.Equal(t, "Origin", r.Header.Get("Vary"))
 	r, _ = s.send("POST", "/api/sse", body, service, isJSON, foreign, "Sec-Fetch-Site: cross-site")
 	require.Equal(t, 403, r.StatusCode)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -20,25 +21,58 @@ const (
 )
 
 // events is GET /api/events: history in both directions, and long poll.
-func (a *api) events(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	request, err := historyOf(r)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
 	request.Grant = p.Grant
-	page, err := a.Hub.History(r.Context(), request)
+	ctx := r.Context()
+	if request.Wait > 0 {
+		place, err := a.gate.enter(a.address(r))
+		if err == nil {
+			defer place.leave()
+			err = place.name(p)
+		}
+		if err != nil {
+			a.refuse(w, r, err)
+			return
+		}
+		waiting, end := context.WithCancelCause(ctx)
+		defer end(nil)
+		stop, err := a.open.over(p, func() (identity.Principal, error) { return a.Authority.Authenticate(r) },
+			func(reason wire.Reason) { end(&hub.Closed{Bye: wire.Bye{Reason: reason}}) })
+		if err != nil {
+			a.refuse(w, r, err)
+			return
+		}
+		defer stop()
+		ctx = waiting
+	}
+	page, err := a.Hub.History(ctx, request)
+	if err != nil && r.Context().Err() == nil && ctx.Err() != nil {
+		// The grant has ended, or is another one, while it waited. Asking again
+		// tells which.
+		_, err = a.Authority.Authenticate(r)
+		if err == nil {
+			err = regranted
+		}
+	}
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	// A sign-out or expiry while it waited.
-	if _, err := a.Authority.Authenticate(r); err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, page)
+	writeJSON(w, http.StatusOK, historyPage{page, p.Grant.ID()})
 }
+
+// A historyPage says by which grant it was read, as a stream's hello does.
+type historyPage struct {
+	hub.HistoryPage
+	Grant string `json:"grant"`
+}
+
+var regranted = &Problem{Status: http.StatusConflict, Code: "regranted", Title: "What you may see has changed", Detail: "Ask again, with an empty store."}
 
 func historyOf(r *http.Request) (hub.HistoryRequest, error) {
 	var h hub.HistoryRequest

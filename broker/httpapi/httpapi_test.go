@@ -23,6 +23,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/broker/telemetry"
 	"github.com/snd-rental/yardline/shared/access"
 )
 
@@ -48,8 +49,8 @@ func newSurfaceOn(t *testing.T, log eventlog.Log) *surface {
 	tokens, err := identity.OpenTokens(t.TempDir())
 	require.NoError(t, err)
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
-	server := httptest.NewServer(New(Config{Hub: h, Log: log, UI: page, Loopback: true, Origins: []string{"https://rental.example"}, Logger: slog.New(slog.DiscardHandler), Draining: func() bool { return false },
-		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, false), Users: identity.DemoUsers()}}))
+	server := httptest.NewServer(New(Config{Hub: h, Log: log, UI: page, Metrics: telemetry.New().Handler(slog.New(slog.DiscardHandler)), Loopback: true, Origins: []string{"https://rental.example"}, Logger: slog.New(slog.DiscardHandler), Draining: func() bool { return false },
+		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, SecureCookie), Directory: identity.Demo{}}}))
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	s := &surface{t, server.URL, log, tokens, &http.Client{Jar: jar, Transport: &http.Transport{}}}

@@ -12,6 +12,7 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/wire"
 )
 
 // A Problem is a refusal as its caller sees it, a problem document by RFC
@@ -29,26 +30,32 @@ type Problem struct {
 
 func (p *Problem) Error() string { return p.Code + ": " + p.Title }
 
-// refuse answers with what an error means to the caller. The operator gets
-// the cause where the fault is ours.
-func (a *api) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	p := problemOf(err)
-	expected := p.Code == "starting" || p.Code == "draining"
-	if p.Status >= 500 && !expected && r.Context().Err() == nil {
-		a.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "code", p.Code, "error", err)
-	}
+// refuse answers with what an error means to the caller.
+func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	p := a.problem(r, err)
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
 	if p.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="yardline"`)
 	}
-	p.Type = "urn:yardline:problem:" + p.Code
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("Cache-Control", "no-store")
 	body, _ := json.Marshal(p) // strings and integers always marshal
 	w.WriteHeader(p.Status)
 	w.Write(append(body, '\n'))
+}
+
+// problem says what an error means to the caller. The operator gets the cause
+// where the fault is ours.
+func (a *API) problem(r *http.Request, err error) Problem {
+	p := problemOf(err)
+	p.Type = "urn:yardline:problem:" + p.Code
+	expected := p.Code == "starting" || p.Code == "draining" || p.Code == "full"
+	if p.Status >= 500 && !expected && r.Context().Err() == nil {
+		requestLog(r).Error("request failed", "method", r.Method, "path", r.URL.Path, "code", p.Code, "error", err)
+	}
+	return p
 }
 
 // problemOf says what an error means to the caller.
@@ -58,6 +65,7 @@ func problemOf(err error) Problem {
 		refused *event.Problem
 		filters *filter.Error
 		closed  *hub.Closed
+		moved   *hub.Moved
 	)
 	var partial *hub.Partial
 	if errors.As(err, &partial) {
@@ -81,7 +89,9 @@ func problemOf(err error) Problem {
 	case errors.Is(err, identity.ErrInvalid):
 		return Problem{Status: http.StatusUnauthorized, Code: "invalid_token", Title: "The token is not valid here", Detail: "Use a token that this installation signed."}
 	case errors.Is(err, identity.ErrUnknown):
-		return Problem{Status: http.StatusUnauthorized, Code: "sign_in_failed", Title: "Signing in failed", Detail: "Check the user's name."}
+		return Problem{Status: http.StatusUnauthorized, Code: "sign_in_failed", Title: "Signing in failed", Detail: "Check the user's name and the password."}
+	case errors.Is(err, identity.ErrNoSignIn):
+		return Problem{Status: http.StatusConflict, Code: "no_sign_in", Title: "Nobody signs in here", Detail: "Sign in with your company's identity provider."}
 	case errors.Is(err, hub.ErrForbidden):
 		return Problem{Status: http.StatusForbidden, Code: "forbidden", Title: "You may not publish this type of event", Detail: "Ask your administrator for a role that may."}
 	case errors.Is(err, hub.ErrOwner):
@@ -90,9 +100,17 @@ func problemOf(err error) Problem {
 	case errors.Is(err, eventlog.ErrConflict):
 		return Problem{Status: http.StatusConflict, Code: "id_conflict", Title: "The id is taken by another event",
 			Detail: "Give each event an id of its own; send the same id again only with the same content.", Errors: []event.FieldError{{Pointer: "/id", Code: "conflict", Expected: "an id that was not used for other content"}}}
-	case errors.Is(err, hub.ErrTooMany):
-		return Problem{Status: http.StatusTooManyRequests, Code: "too_many_streams", Title: "You have too many streams open",
-			Detail: "Close some: a hundred of one user is the most.", RetryAfter: 10}
+	case errors.As(err, &moved):
+		return Problem{Status: http.StatusConflict, Code: "entity_moved", Title: "This has changed since you saw it",
+			Detail: "Its last change is at " + moved.Cursor.String() + ". Look at it again, then decide anew.", Errors: event.Refuse("/"+ifEntityCursor, "conflict", "the cursor of its last change, or later").Fields}
+	case errors.Is(err, hub.ErrNoEntity):
+		return Problem{Status: http.StatusUnprocessableEntity, Code: "invalid_event", Title: "The event is not valid", Detail: "An event of this type changes nothing that has a state.",
+			Errors: event.Refuse("/"+ifEntityCursor, "rule", "an event that changes an entity").Fields}
+	case errors.Is(err, wire.ErrCall), errors.Is(err, wire.ErrUTF8):
+		return Problem{Status: http.StatusBadRequest, Code: "invalid_call", Title: "The message is not valid", Detail: `Send messages such as {"call":"ping","ref":"1"}.`}
+	case errors.Is(err, eventlog.ErrFull):
+		return Problem{Status: http.StatusInsufficientStorage, Code: "log_full", Title: "The event log is full",
+			Detail: "Nothing was lost. Tell your administrator, and send it again later with the same id.", RetryAfter: 30}
 	case errors.Is(err, hub.ErrNotReady):
 		return Problem{Status: http.StatusServiceUnavailable, Code: "starting", Title: "The broker is still starting", Detail: "Try again in a moment.", RetryAfter: 1}
 	case errors.As(err, &closed):

@@ -13,6 +13,7 @@ import (
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
 )
 
 // Limits of a request that publishes.
@@ -21,6 +22,8 @@ const (
 	maxBatchEvents = 1000
 	// publishTimeout bounds how long a request may take into the log.
 	publishTimeout = 10 * time.Second
+	// bodyTimeout bounds how long a request's body may take to arrive.
+	bodyTimeout = 20 * time.Second
 )
 
 // The forms of a publication, by media type. A structured or short event, and
@@ -33,8 +36,8 @@ const (
 
 // publish is POST /api/sse: one event or a batch. 201 with where it is; 200
 // where all of it was there before.
-func (a *api) publish(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	if err := onlyParameters(r, "strict"); err != nil {
+func (a *API) publish(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	if err := onlyParameters(r.URL.Query(), "strict"); err != nil {
 		a.refuse(w, r, err)
 		return
 	}
@@ -58,6 +61,11 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 		a.refuse(w, r, err)
 		return
 	}
+	options := hub.PublishOptions{Strict: strict}
+	if options.EntityAt, err = entityCursor(r); err != nil {
+		a.refuse(w, r, err)
+		return
+	}
 	// A client that has sent everything may close its side and still wait for
 	// the answer; to net/http that looks as if it had gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), publishTimeout)
@@ -66,11 +74,14 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 		a.publishBatch(ctx, w, r, p, body, strict)
 		return
 	}
-	if body, err = single(r.Header, media, body); err != nil {
+	if body, err = single(r.Header, media, body); err == nil {
+		err = a.mayPublish(p, a.address(r), 1)
+	}
+	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	receipt, err := a.Hub.Publish(ctx, p.Grant, body, strict)
+	receipt, err := a.Hub.Publish(ctx, p.Grant, body, options)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
@@ -78,7 +89,7 @@ func (a *api) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 	writeJSON(w, created(!receipt.Duplicate), receipt)
 }
 
-func (a *api) publishBatch(ctx context.Context, w http.ResponseWriter, r *http.Request, p identity.Principal, body []byte, strict bool) {
+func (a *API) publishBatch(ctx context.Context, w http.ResponseWriter, r *http.Request, p identity.Principal, body []byte, strict bool) {
 	var raws []json.RawMessage
 	if err := json.Unmarshal(body, &raws); err != nil {
 		a.refuse(w, r, event.Refuse("", "json", "a JSON array of events"))
@@ -88,9 +99,15 @@ func (a *api) publishBatch(ctx context.Context, w http.ResponseWriter, r *http.R
 		a.refuse(w, r, event.Refuse("", "size", fmt.Sprintf("1 to %d events", maxBatchEvents)))
 		return
 	}
-	if r.Header.Get(idempotencyKey) != "" {
-		a.refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A batch has no single key", Detail: "Give each event of the batch its own id.",
-			Errors: event.Refuse("/"+idempotencyKey, "rule", "no key with a batch").Fields})
+	for _, header := range []string{idempotencyKey, ifEntityCursor} {
+		if r.Header.Get(header) != "" {
+			a.refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A header is for single events", Detail: "Send a batch without " + header + ". Each of its events may have an id.",
+				Errors: event.Refuse("/"+header, "rule", "none with a batch").Fields})
+			return
+		}
+	}
+	if err := a.mayPublish(p, a.address(r), len(raws)); err != nil {
+		a.refuse(w, r, err)
 		return
 	}
 	receipts, err := a.Hub.PublishBatch(ctx, p.Grant, raws, strict)
@@ -112,8 +129,27 @@ func created(fresh bool) int {
 	return http.StatusOK
 }
 
+// ifEntityCursor is the header by which a publisher says what it has seen of
+// the entity.
+const ifEntityCursor = "If-Entity-Cursor"
+
+func entityCursor(r *http.Request) (*wire.Cursor, error) {
+	text := r.Header.Get(ifEntityCursor)
+	if text == "" {
+		return nil, nil
+	}
+	c, err := wire.ParseCursor(text)
+	if err != nil {
+		return nil, badCursor("/" + ifEntityCursor)
+	}
+	return &c, nil
+}
+
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	conn := http.NewResponseController(w)
+	_ = conn.SetReadDeadline(time.Now().Add(bodyTimeout)) // fails only for what is no connection
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	_ = conn.SetReadDeadline(time.Time{})
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Title: "The request is too large",

@@ -5,18 +5,17 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
-	"github.com/snd-rental/yardline/shared/wire"
 )
 
 // session is the answer of /api/session: who is signed in, and who may.
 type session struct {
-	User  *user    `json:"user"` // null where nobody is signed in
-	Grant string   `json:"grant,omitempty"`
-	Users []string `json:"users"` // who may sign in by name alone
+	User   *user    `json:"user"` // null where nobody is signed in
+	Grant  string   `json:"grant,omitempty"`
+	Users  []string `json:"users"`   // who may sign in by name alone
+	SignIn string   `json:"sign_in"` // how: name, password, or provider for elsewhere
 }
 
 type user struct {
@@ -26,10 +25,15 @@ type user struct {
 	Employee int64         `json:"employee,omitempty"`
 }
 
-func (a *api) sessionOf(g *access.Grant) session {
+func (a *API) sessionOf(g *access.Grant) session {
 	s := session{Users: []string{}}
-	for _, u := range a.Authority.Users {
-		s.Users = append(s.Users, u.Name)
+	s.Users = append(s.Users, a.Authority.Names()...)
+	s.SignIn = "provider"
+	if a.Authority.Directory != nil {
+		s.SignIn = "password"
+	}
+	if len(s.Users) > 0 {
+		s.SignIn = "name"
 	}
 	if g != nil {
 		s.User = &user{g.User, g.Name, append([]access.Role{}, g.Roles...), g.Employee}
@@ -39,7 +43,7 @@ func (a *api) sessionOf(g *access.Grant) session {
 }
 
 // whoAmI is GET /api/session. Not to be signed in is an answer, no error.
-func (a *api) whoAmI(w http.ResponseWriter, r *http.Request) {
+func (a *API) whoAmI(w http.ResponseWriter, r *http.Request) {
 	p, err := a.Authority.Authenticate(r)
 	switch {
 	case errors.Is(err, identity.ErrNone), errors.Is(err, identity.ErrExpired), errors.Is(err, identity.ErrInvalid):
@@ -55,42 +59,39 @@ func (a *api) whoAmI(w http.ResponseWriter, r *http.Request) {
 const maxSignIn = 4 << 10
 
 // signIn is POST /api/session.
-func (a *api) signIn(w http.ResponseWriter, r *http.Request) {
+func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		User string `json:"user"`
+		User     string `json:"user"`
+		Password string `json:"password"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSignIn)).Decode(&body); err != nil || body.User == "" {
-		a.refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "invalid_sign_in", Title: "The sign-in is not valid", Detail: `Send {"user":"…"}.`,
+		a.refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "invalid_sign_in", Title: "The sign-in is not valid", Detail: `Send {"user":"…","password":"…"}; demo users have no password.`,
 			Errors: []event.FieldError{{Pointer: "/user", Code: "required", Expected: "the name of a user"}}})
 		return
 	}
-	g, err := a.Authority.User(body.User)
+	if err := a.maySignIn(body.User, a.address(r)); err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	g, ended, err := a.Authority.SignIn(w, r, body.User, body.Password)
+	if errors.Is(err, identity.ErrUnknown) {
+		requestLog(r).Warn("sign-in failed", "address", a.address(r))
+	}
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	ended, err := a.Authority.Sessions.Start(w, r, g.Name)
-	if err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	a.endStreams(ended)
+	a.open.signedOut(ended)
 	writeJSON(w, http.StatusOK, a.sessionOf(&g))
 }
 
 // signOut is DELETE /api/session. Who is not signed in is signed out already.
-func (a *api) signOut(w http.ResponseWriter, r *http.Request) {
-	ended, err := a.Authority.Sessions.End(w, r)
+func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
+	ended, err := a.Authority.SignOut(w, r)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	a.endStreams(ended)
+	a.open.signedOut(ended)
 	w.WriteHeader(http.StatusNoContent)
-}
-
-func (a *api) endStreams(session string) {
-	if session != "" {
-		a.Hub.CloseWhere(wire.ByeSignedOut, func(s *hub.Subscriber) bool { return s.Session == session })
-	}
 }

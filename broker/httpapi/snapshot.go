@@ -7,7 +7,7 @@ import (
 )
 
 // snapshot is GET /api/snapshot.
-func (a *api) snapshot(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+func (a *API) snapshot(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	s, err := a.Hub.Snapshot(r.Context(), p.Grant)
 	if err != nil {
 		a.refuse(w, r, err)

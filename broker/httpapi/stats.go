@@ -10,7 +10,7 @@ import (
 )
 
 // admin passes on the requests of admins alone.
-func (a *api) admin(next http.HandlerFunc) http.HandlerFunc {
+func (a *API) admin(next http.HandlerFunc) http.HandlerFunc {
 	return a.signedIn(func(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 		if !p.Grant.Has(access.Admin) {
 			a.refuse(w, r, &Problem{Status: http.StatusForbidden, Code: "forbidden", Title: "This is for admins", Detail: "Ask your administrator."})
@@ -21,13 +21,13 @@ func (a *api) admin(next http.HandlerFunc) http.HandlerFunc {
 }
 
 // stats is GET /api/stats.
-func (a *api) stats(w http.ResponseWriter, _ *http.Request) {
+func (a *API) stats(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, a.Hub.Stats())
 }
 
 // kick is POST /api/connections/{id}/close: the stream ends, and its client
 // does not come back by itself.
-func (a *api) kick(w http.ResponseWriter, r *http.Request) {
+func (a *API) kick(w http.ResponseWriter, r *http.Request) {
 	found := false
 	a.Hub.CloseWhere(wire.ByeStop, func(s *hub.Subscriber) bool {
 		match := s.ID == r.PathValue("id")

@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -21,27 +24,30 @@ const writeTimeout = 20 * time.Second
 const fromOldest = "oldest"
 
 // stream is GET /api/sse.
-func (a *api) stream(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	f, after, err := asked(r)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	out := http.NewResponseController(w)
-	sub, err := a.Hub.Subscribe(r.Context(), hub.Request{Grant: p.Grant, Filter: f, After: after, Session: p.Session,
-		Abort: func() { _ = out.SetWriteDeadline(time.Now()) }}) // fails only when the connection is gone
+	place, err := a.gate.enter(a.address(r))
+	if err == nil {
+		defer place.leave()
+		err = place.name(p)
+	}
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	defer sub.Leave()
-	// A sign-out that came in between has not seen this stream.
-	if _, err := a.Authority.Authenticate(r); err != nil {
+	out := http.NewResponseController(w)
+	sub, leave, err := a.subscribe(r.Context(), p, func() (identity.Principal, error) { return a.Authority.Authenticate(r) },
+		hub.Request{Filter: f, After: after, Format: wire.SSE,
+			Abort: func() { _ = out.SetWriteDeadline(time.Now()) }}) // fails only when the connection is gone
+	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	expiry := time.AfterFunc(time.Until(p.Expires), func() { sub.Close(wire.Bye{Reason: wire.ByeExpired}) })
-	defer expiry.Stop()
+	defer leave()
 
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -52,15 +58,33 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 		h.Set("Transfer-Encoding", "identity")
 	}
 	w.WriteHeader(http.StatusOK)
-	a.Logger.Debug("stream opened", "connection", sub.ID, "actor", p.Grant.Actor(), "filter", f.Key())
-	err = pump(r, w, out, sub)
-	a.Logger.Debug("stream closed", "connection", sub.ID, "reason", err)
+	log := requestLog(r).With("connection", sub.ID, "actor", p.Grant.Actor())
+	log.Debug("stream opened", "filter", f.Key())
+	err = pump(r.Context(), sub, func(frames []byte) error { return write(w, out, frames) })
+	log.Debug("stream closed", "reason", err)
 }
 
-// pump writes what the subscriber has until either side ends.
-func pump(r *http.Request, w http.ResponseWriter, out *http.ResponseController, sub *hub.Subscriber) error {
+// subscribe opens a subscription that ends with the grant. leave must be
+// called.
+func (a *API) subscribe(ctx context.Context, p identity.Principal, again func() (identity.Principal, error), r hub.Request) (sub *hub.Subscriber, leave func(), err error) {
+	r.Grant = p.Grant
+	sub, err = a.Hub.Subscribe(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop, err := a.open.over(p, again, func(reason wire.Reason) { sub.Close(wire.Bye{Reason: reason}) })
+	if err != nil {
+		sub.Leave()
+		return nil, nil, err
+	}
+	return sub, func() { stop(); sub.Leave() }, nil
+}
+
+// pump writes what the subscriber has until either side ends, the goodbye
+// included.
+func pump(ctx context.Context, sub *hub.Subscriber, write func([]byte) error) error {
 	for {
-		frames, err := sub.Next(r.Context())
+		frames, err := sub.Next(ctx)
 		var closed *hub.Closed
 		if errors.As(err, &closed) {
 			// Everything before it was written whole, so this is a frame
@@ -68,16 +92,20 @@ func pump(r *http.Request, w http.ResponseWriter, out *http.ResponseController, 
 			if closed.Bye.Reason == wire.ByeSlow {
 				return closed // it does not take even what it has been sent
 			}
-			frames = wire.AppendSSE(nil, &closed.Bye)
+			frames = sub.Format().Append(nil, &closed.Bye)
 		} else if err != nil {
 			return err
 		}
-		if err := write(w, out, frames); err != nil {
+		if err := write(frames); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+				sub.Stalled()
+			}
 			return err
 		}
 		if closed != nil {
 			return closed
 		}
+		sub.Written()
 	}
 }
 
@@ -94,7 +122,7 @@ func write(w http.ResponseWriter, out *http.ResponseController, frames []byte) e
 // asked is what a reader asks for: which events, and from where. more are the
 // parameters that the resource takes beside these.
 func asked(r *http.Request, more ...string) (f filter.Filter, after *wire.Cursor, err error) {
-	if err := onlyParameters(r, slices.Concat(filter.Parameters, []string{"after"}, more)...); err != nil {
+	if err := onlyParameters(r.URL.Query(), slices.Concat(filter.Parameters, []string{"after"}, more)...); err != nil {
 		return f, nil, err
 	}
 	if f, err = filter.Parse(r.URL.Query()); err != nil {
@@ -106,8 +134,8 @@ func asked(r *http.Request, more ...string) (f filter.Filter, after *wire.Cursor
 
 // onlyParameters refuses a parameter that would be ignored: a slip such as
 // type= for types= would ask for everything.
-func onlyParameters(r *http.Request, known ...string) error {
-	for name := range r.URL.Query() {
+func onlyParameters(q url.Values, known ...string) error {
+	for name := range q {
 		if !slices.Contains(known, name) {
 			return &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A parameter is not known here", Detail: "Check its name.",
 				Errors: []event.FieldError{{Pointer: "/" + event.EscapePointer(name), Code: "unknown_name", Expected: "some of " + strings.Join(known, ", ")}}}

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -30,21 +29,8 @@ func (s *Subscriber) Leave() {
 		return
 	}
 	delete(h.subscribers, s)
-	if actor := s.grant.Actor(); h.perUser[actor] > 1 {
-		h.perUser[actor]--
-	} else {
-		delete(h.perUser, actor)
-	}
-	if s.view == nil {
-		return
-	}
-	for _, person := range access.PersonKeys(s.grant) {
-		if delete(h.persons[person], s); len(h.persons[person]) == 0 {
-			delete(h.persons, person)
-		}
-	}
-	if s.view.members--; s.view.members == 0 {
-		delete(h.views, s.view.key)
+	if s.view != nil {
+		h.partLocked(s)
 	}
 }
 
@@ -59,8 +45,11 @@ func (s *Subscriber) Close(bye wire.Bye) {
 	s.mu.Unlock()
 	// A reader that is too slow has not taken what was written: waiting for
 	// it to take more would hold its memory.
-	if first && bye.Reason == wire.ByeSlow && s.abort != nil {
-		s.abort()
+	if first && bye.Reason == wire.ByeSlow {
+		s.hub.c.Observer.Slow(Lagged)
+		if s.abort != nil {
+			s.abort()
+		}
 	}
 }
 

@@ -56,13 +56,13 @@ func (h *Hub) History(ctx context.Context, r HistoryRequest) (HistoryPage, error
 	}
 	start, gap := startOf(r.After, bounds, epoch)
 	if page.Gap = gap; gap != nil {
+		h.c.Observer.Gap()
 		start = gap.To
 	}
 	page.Previous = wire.Cursor{Epoch: epoch, Seq: start.Seq + 1}
 	page.Next = start
 	if r.Wait > 0 {
-		h.polling.Add(1)
-		defer h.polling.Add(-1)
+		defer h.poll(r.Grant)()
 	}
 	wait, cancel := context.WithTimeout(ctx, r.Wait)
 	defer cancel()

@@ -26,10 +26,11 @@ type Config struct {
 	Retry      time.Duration  // what clients wait before the first reconnect, 1 s
 	Ring       int            // recent events kept in memory, 4096
 	MaxLag     int64          // bytes that a subscriber may lag, 4 MiB
-	MaxPerUser int            // subscriptions, and so views, of one user at once, 100
 	Checkpoint time.Duration  // how often the state is stored, 30 s
 	Location   *time.Location // of the installation, UTC
 	Currency   string         // of the installation, EUR
+	Strict     bool           // refuse what strict mode refuses, whatever a publisher asks for
+	Observer   Observer       // nil: none
 }
 
 // A Hub serves streams from a log. All methods may be called concurrently;
@@ -40,17 +41,17 @@ type Hub struct {
 	wake  signal        // a record was taken
 	reads chan struct{} // tokens: how many subscribers read the log at once
 
-	saved  atomic.Uint64 // sequence of the stored checkpoint
-	owners stripes       // of entities that belong to a person
+	saved atomic.Uint64 // sequence of the stored checkpoint
+	locks stripes       // of entities, while one is checked and stored
 
-	taken, delivered, polling atomic.Int64 // for Stats
+	taken, delivered atomic.Int64 // for Stats
 
 	mu          sync.Mutex // guards all below
 	state       *projection.State
 	ring        []item // in order; the last is the head where it is not empty
 	views       map[string]*view
 	subscribers map[*Subscriber]struct{}
-	perUser     map[string]int                      // subscribers, by actor
+	polls       map[string]int                      // long polls that wait, by the names of the roles
 	persons     map[string]map[*Subscriber]struct{} // live ones, by access.PersonKeys
 	draining    bool
 }
@@ -71,11 +72,13 @@ func New(c Config) *Hub {
 	c.Retry = cmp.Or(c.Retry, time.Second)
 	c.Ring = cmp.Or(c.Ring, 4096)
 	c.MaxLag = cmp.Or(c.MaxLag, 4<<20)
-	c.MaxPerUser = cmp.Or(c.MaxPerUser, 100)
 	c.Checkpoint = cmp.Or(c.Checkpoint, 30*time.Second)
 	c.Currency = cmp.Or(c.Currency, "EUR")
 	if c.Location == nil {
 		c.Location = time.UTC
+	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -83,7 +86,7 @@ func New(c Config) *Hub {
 	h := &Hub{
 		c: c, ready: make(chan struct{}), reads: make(chan struct{}, concurrentReads),
 		state: projection.New(c.Log.Epoch()), views: map[string]*view{},
-		subscribers: map[*Subscriber]struct{}{}, perUser: map[string]int{}, persons: map[string]map[*Subscriber]struct{}{},
+		subscribers: map[*Subscriber]struct{}{}, polls: map[string]int{}, persons: map[string]map[*Subscriber]struct{}{},
 	}
 	h.wake.init()
 	return h
@@ -161,7 +164,7 @@ func (h *Hub) take(r eventlog.Record) {
 	if len(h.ring) >= 2*h.c.Ring {
 		h.ring = append([]item(nil), h.ring[len(h.ring)-h.c.Ring:]...)
 	}
-	woken := h.deliverLocked(e, at)
+	woken := h.deliverLocked(e, at, r.Stored)
 	h.mu.Unlock()
 	for _, v := range woken {
 		v.wake.notify()
@@ -170,8 +173,8 @@ func (h *Hub) take(r eventlog.Record) {
 }
 
 // deliverLocked writes an event to the views and persons that see it. A form
-// is encoded once for all views of the same roles.
-func (h *Hub) deliverLocked(e event.Event, at wire.Cursor) (woken []*view) {
+// is encoded once for all views of the same roles and format.
+func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (woken []*view) {
 	forms := map[string][]byte{}
 	for _, v := range h.views {
 		if !v.filter.Match(e) {
@@ -180,11 +183,12 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor) (woken []*view) {
 		frame, known := forms[v.form]
 		if !known {
 			if seen, ok := access.RoleView(v.roles, e); ok {
-				frame = wire.AppendSSE(nil, &wire.Event{Cursor: at, Event: seen})
+				frame = v.format.Append(nil, &wire.Event{Cursor: at, Event: seen})
 			}
 			forms[v.form] = frame
 		}
 		if frame != nil {
+			v.stored.Store(stored.UnixNano())
 			v.append(frame)
 			h.delivered.Add(int64(v.members))
 			woken = append(woken, v)
@@ -196,7 +200,7 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor) (woken []*view) {
 				continue // the view's form stands
 			}
 			if seen, ok := access.PersonView(s.grant, e); ok {
-				s.splice(wire.AppendSSE(nil, &wire.Event{Cursor: at, Event: seen}))
+				s.splice(s.format.Append(nil, &wire.Event{Cursor: at, Event: seen}))
 				h.delivered.Add(1)
 				woken = append(woken, s.view)
 			}
@@ -226,10 +230,11 @@ func (h *Hub) beat(ctx context.Context) {
 // heartbeat tells every view how far it is delivered.
 func (h *Hub) heartbeat() {
 	h.mu.Lock()
-	frame := wire.AppendSSE(nil, &wire.Heartbeat{Cursor: h.state.Cursor})
+	beat := &wire.Heartbeat{Cursor: h.state.Cursor}
+	frames := map[wire.Format][]byte{wire.SSE: wire.AppendSSE(nil, beat), wire.JSON: wire.AppendJSON(nil, beat)}
 	woken := make([]*view, 0, len(h.views))
 	for _, v := range h.views {
-		v.append(frame)
+		v.append(frames[v.format])
 		woken = append(woken, v)
 	}
 	h.mu.Unlock()
@@ -293,11 +298,3 @@ func (h *Hub) Snapshot(ctx context.Context, g access.Grant) (projection.Snapshot
 
 // ErrNotReady means that the state has not caught up with the log yet.
 var ErrNotReady = errors.New("hub: still starting")
-
-func rolesKey(roles []access.Role) string {
-	var key []byte
-	for _, r := range roles {
-		key = append(append(key, r...), ',')
-	}
-	return string(key)
-}

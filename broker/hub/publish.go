@@ -31,22 +31,60 @@ var (
 	ErrForbidden = errors.New("hub: not allowed to publish this type")
 	// ErrOwner: the entity belongs to another person.
 	ErrOwner = errors.New("hub: the entity belongs to another person")
+	// ErrNoEntity: EntityAt came with an event that changes no entity.
+	ErrNoEntity = errors.New("hub: the event changes no entity")
 )
+
+// A Moved error says that the entity has changed after the cursor that the
+// publisher gave: Cursor is of its last change.
+type Moved struct{ Cursor wire.Cursor }
+
+func (m *Moved) Error() string { return "hub: the entity has moved to " + m.Cursor.String() }
+
+// PublishOptions are what a publisher may ask for beside its event.
+type PublishOptions struct {
+	Strict   bool         // refuse unknown fields, require what is marked strict
+	EntityAt *wire.Cursor // store only if the entity has not changed since; nil: in any case
+}
 
 // Publish validates one event, authorises it and stores it. It returns when
 // the log has it and this hub has taken it, so that a snapshot or stream of
 // the same hub shows it. An error means that nothing was stored, except
 // eventlog.ErrUnavailable and an error of ctx: publishing again with the same
 // id is safe then.
-func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, strict bool) (Receipt, error) {
+func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, o PublishOptions) (Receipt, error) {
 	if err := h.awaitReady(ctx); err != nil {
 		return Receipt{}, err // whom a thing belongs to is not known yet
 	}
-	p, err := prepare(g, raw, strict)
+	p, err := prepare(g, raw, o.Strict || h.c.Strict)
+	p.entityAt = o.EntityAt
+	if err == nil && p.entityAt != nil && event.EntityKey(p.event) == "" {
+		err = ErrNoEntity
+	}
 	if err != nil {
+		h.c.Observer.Published(p.event.Type, resultOf(Receipt{}, err))
 		return Receipt{}, err
 	}
 	return h.store(ctx, p)
+}
+
+// resultOf is how a publication went, for the Observer.
+func resultOf(r Receipt, err error) string {
+	var invalid *event.Problem
+	var moved *Moved
+	switch {
+	case err == nil && r.Duplicate:
+		return ResultDuplicate
+	case err == nil:
+		return ResultStored
+	case errors.As(err, &invalid), errors.Is(err, ErrNoEntity):
+		return ResultInvalid
+	case errors.Is(err, ErrForbidden):
+		return ResultForbidden
+	case errors.Is(err, ErrOwner), errors.Is(err, eventlog.ErrConflict), errors.As(err, &moved):
+		return ResultConflict
+	}
+	return ResultUnavailable
 }
 
 // A Partial error says that the log failed in the middle of a batch. What was
@@ -71,10 +109,17 @@ func (h *Hub) PublishBatch(ctx context.Context, g access.Grant, raws []json.RawM
 	if err := h.awaitReady(ctx); err != nil {
 		return nil, err
 	}
+	strict = strict || h.c.Strict
 	prepared := make([]publication, len(raws))
 	var refused event.Problem
 	for i, raw := range raws {
 		p, err := prepare(g, raw, strict)
+		if err == nil {
+			_, err = h.keepOwner(p.event)
+		}
+		if err != nil {
+			h.c.Observer.Published(p.event.Type, resultOf(Receipt{}, err))
+		}
 		var problem *event.Problem
 		switch {
 		case errors.As(err, &problem):
@@ -84,9 +129,6 @@ func (h *Hub) PublishBatch(ctx context.Context, g access.Grant, raws []json.RawM
 			}
 			continue
 		case err != nil:
-			return nil, fmt.Errorf("event %d: %w", i, err)
-		}
-		if _, err := h.keepOwner(p.event); err != nil {
 			return nil, fmt.Errorf("event %d: %w", i, err)
 		}
 		for n := range p.remarks {
@@ -113,19 +155,22 @@ func (h *Hub) PublishBatch(ctx context.Context, g access.Grant, raws []json.RawM
 
 // A publication is an event that may be stored.
 type publication struct {
-	event   event.Event
-	digest  string
-	remarks []event.Remark
+	event    event.Event
+	named    bool // the publisher gave the id
+	digest   string
+	remarks  []event.Remark
+	entityAt *wire.Cursor
 }
 
-// prepare validates and authorises one event.
+// prepare validates and authorises one event. With an error only the type may
+// be used, where it is known.
 func prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
 	e, remarks, err := event.Parse(raw, strict)
 	if err != nil {
 		return publication{}, err
 	}
 	if !access.MayPublish(g, e.Type) {
-		return publication{}, fmt.Errorf("%w: %s", ErrForbidden, e.Type)
+		return publication{event: event.Event{Type: e.Type}}, fmt.Errorf("%w: %s", ErrForbidden, e.Type)
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -135,19 +180,23 @@ func prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
 	// The time is no part of the content where the broker sets it: a
 	// repetition is the same event.
 	digest := hash(string(e.AppendJSON(nil)))
-	return publication{e.Stamp(id.String(), time.Now()), digest, remarks}, nil
+	return publication{event: e.Stamp(id.String(), time.Now()), named: e.ID != "", digest: digest, remarks: remarks}, nil
 }
 
 // store puts one event into the log and waits until this hub has taken it.
-func (h *Hub) store(ctx context.Context, p publication) (_ Receipt, err error) {
+func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
+	defer func() { h.c.Observer.Published(p.event.Type, resultOf(r, err)) }()
 	e := p.event
-	if len(ownerFields(e.Type)) > 0 {
+	if p.entityAt != nil || len(ownerFields(e.Type)) > 0 {
 		// From the check until the hub has taken the event: two first events
 		// of one thing must not name two owners.
-		lock := h.owners.of(event.EntityKey(e))
+		lock := h.locks.of(event.EntityKey(e))
 		lock.Lock()
 		defer lock.Unlock()
 		if e, err = h.keepOwner(e); err != nil {
+			return Receipt{}, err
+		}
+		if err := h.keepUnmoved(ctx, p); err != nil {
 			return Receipt{}, err
 		}
 	}
@@ -156,12 +205,12 @@ func (h *Hub) store(ctx context.Context, p publication) (_ Receipt, err error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	receipt := Receipt{e.ID, wire.Cursor{Epoch: h.c.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, p.remarks}
+	r = Receipt{e.ID, wire.Cursor{Epoch: h.c.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, p.remarks}
 	// It is stored: that the hub lags is no failure of the publisher's.
 	wait, cancel := context.WithTimeout(ctx, awaitPublished)
 	defer cancel()
 	_ = h.Await(wait, ack.Seq)
-	return receipt, nil
+	return r, nil
 }
 
 // awaitPublished bounds how long an answer waits for this hub to catch up.

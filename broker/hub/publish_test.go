@@ -20,7 +20,7 @@ func TestPublish(t *testing.T) {
 	h := running(t, memlog.New("k", time.Hour), Config{})
 	erp := grant(t, "erp", 0, access.Service)
 	send := func(g access.Grant, body string) (Receipt, error) {
-		return h.Publish(t.Context(), g, []byte(body), false)
+		return h.Publish(t.Context(), g, []byte(body), PublishOptions{})
 	}
 	body := `{"type":"sync_progress","id":"a","data":{"sync_id":"s","progress":5,"started_by":7}}`
 
@@ -67,7 +67,7 @@ func TestOneOwner(t *testing.T) {
 		results := make(chan error, 2) // one for each
 		for employee := range 2 {
 			go func() {
-				_, err := h.Publish(t.Context(), erp, fmt.Appendf(nil, `{"type":"timesheet_updated","data":{"timesheet_id":%d,"employee_id":%d,"status":"draft","date":"2026-11-23"}}`, i+1, employee+1), false)
+				_, err := h.Publish(t.Context(), erp, fmt.Appendf(nil, `{"type":"timesheet_updated","data":{"timesheet_id":%d,"employee_id":%d,"status":"draft","date":"2026-11-23"}}`, i+1, employee+1), PublishOptions{})
 				results <- err
 			}()
 		}
@@ -75,18 +75,53 @@ func TestOneOwner(t *testing.T) {
 			t.Fatalf("both or none stored: %v, %v", a, b)
 		}
 	}
-	_, err := h.Publish(t.Context(), erp, []byte(`{"type":"sync_progress","data":{"sync_id":"s","progress":1,"error":"not for 7"}}`), false)
+	_, err := h.Publish(t.Context(), erp, []byte(`{"type":"sync_progress","data":{"sync_id":"s","progress":1,"error":"not for 7"}}`), PublishOptions{})
 	require.NoError(t, err)
-	_, err = h.Publish(t.Context(), erp, []byte(`{"type":"sync_progress","data":{"sync_id":"s","progress":2,"started_by":7}}`), false)
+	_, err = h.Publish(t.Context(), erp, []byte(`{"type":"sync_progress","data":{"sync_id":"s","progress":2,"started_by":7}}`), PublishOptions{})
 	require.ErrorIs(t, err, ErrOwner)
 }
 
 func TestNothingIsStoredBeforeTheStateIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(Config{Log: memlog.New("k", time.Hour)}) // not run
-		_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service), []byte(`{"type":"sync_progress","data":{"progress":1}}`), false)
+		_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service), []byte(`{"type":"sync_progress","data":{"progress":1}}`), PublishOptions{})
 		require.ErrorIs(t, err, ErrNotReady)
 		_, err = h.Snapshot(t.Context(), grant(t, "4", 0, access.Manager))
 		require.ErrorIs(t, err, ErrNotReady)
 	})
+}
+
+// TestEntityAt: a publisher who has not seen the last change is told so, and
+// sending again after a lost answer is not a change by somebody else.
+func TestEntityAt(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{})
+	erp := grant(t, "erp", 0, access.Service)
+	send := func(id, status string, at *wire.Cursor) (Receipt, error) {
+		body := fmt.Appendf(nil, `{"type":"rental_status_updated","id":%q,"data":{"rental_id":1,"status":%q}}`, id, status)
+		return h.Publish(t.Context(), erp, body, PublishOptions{EntityAt: at})
+	}
+	first, err := send("a", "active", &wire.Cursor{Epoch: "k"})
+	require.NoError(t, err)
+	second, err := send("b", "off_rent", &first.Cursor)
+	require.NoError(t, err)
+	again, err := send("b", "off_rent", &first.Cursor)
+	require.NoError(t, err)
+	require.Equal(t, Receipt{ID: "b", Cursor: second.Cursor, Duplicate: true}, again)
+	var moved *Moved
+	for _, at := range []*wire.Cursor{&first.Cursor, {Epoch: "other", Seq: 9}} {
+		_, err = send("c", "returned", at)
+		require.ErrorAs(t, err, &moved)
+		require.Equal(t, second.Cursor, moved.Cursor)
+	}
+	_, err = h.Publish(t.Context(), erp, []byte(`{"type":"system_notification","data":{"message":"m"}}`), PublishOptions{EntityAt: &first.Cursor})
+	require.ErrorIs(t, err, ErrNoEntity)
+	b, err := h.c.Log.Bounds(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 2, b.Last)
+}
+
+func TestStrictInstallation(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{Strict: true})
+	_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service), []byte(`{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"x":1}}`), PublishOptions{})
+	require.ErrorContains(t, err, "/data/x")
 }

@@ -3,7 +3,12 @@ package hub
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
 )
 
 // Stats is what the hub does, for who watches over it. Totals count from the
@@ -11,32 +16,117 @@ import (
 type Stats struct {
 	Connections int            `json:"connections"`
 	ByTransport map[string]int `json:"connections_by_transport"`
+	ByRole      map[string]int `json:"connections_by_role"` // of several roles: hr+manager
 	Views       int            `json:"views"`
 	Events      int64          `json:"events_total"`     // taken from the log
 	Deliveries  int64          `json:"deliveries_total"` // to readers
-	Open        []Connection   `json:"open"`             // oldest first
+	Open        []Connection   `json:"open"`             // streams, oldest first
+	Polls       map[string]int `json:"-"`                // long polls that wait, by role
 }
 
 // A Connection is one open stream.
 type Connection struct {
-	ID    string    `json:"id"`
-	Actor string    `json:"actor"`
-	Since time.Time `json:"since"`
-	Lag   int64     `json:"lag_bytes"`
+	ID        string    `json:"id"`
+	Actor     string    `json:"actor"`
+	Roles     string    `json:"roles"`
+	Transport string    `json:"transport"`
+	Since     time.Time `json:"since"`
+	Lag       int64     `json:"lag_bytes"`
 }
+
+// The transports by their names in Stats.
+const (
+	TransportSSE       = "sse"
+	TransportWebSocket = "websocket"
+	TransportPoll      = "poll"
+)
+
+var transports = map[wire.Format]string{wire.SSE: TransportSSE, wire.JSON: TransportWebSocket}
 
 // Stats returns what the hub does now.
 func (h *Hub) Stats() Stats {
+	s := Stats{ByTransport: map[string]int{TransportSSE: 0, TransportWebSocket: 0, TransportPoll: 0}, ByRole: map[string]int{},
+		Polls: map[string]int{}, Events: h.taken.Load(), Deliveries: h.delivered.Load(), Open: []Connection{}}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	streams, polls := len(h.subscribers), int(h.polling.Load())
-	s := Stats{
-		Connections: streams + polls, ByTransport: map[string]int{"sse": streams, "websocket": 0, "poll": polls},
-		Views: len(h.views), Events: h.taken.Load(), Deliveries: h.delivered.Load(), Open: []Connection{},
+	s.Views = len(h.views)
+	count := func(transport, roles string, n int) {
+		s.Connections += n
+		s.ByTransport[transport] += n
+		s.ByRole[roles] += n
 	}
 	for sub := range h.subscribers {
-		s.Open = append(s.Open, Connection{sub.ID, sub.grant.Actor(), sub.since, sub.lag()})
+		c := Connection{sub.ID, sub.grant.Actor(), roleNames(sub.grant), transports[sub.format], sub.since, sub.lag()}
+		s.Open = append(s.Open, c)
+		count(c.Transport, c.Roles, 1)
+	}
+	for roles, n := range h.polls {
+		s.Polls[roles] = n
+		count(TransportPoll, roles, n)
 	}
 	slices.SortFunc(s.Open, func(a, b Connection) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
 	return s
 }
+
+// roleNames are the roles of a grant in one word.
+func roleNames(g access.Grant) string {
+	names := make([]string, len(g.Roles))
+	for i, r := range g.Roles {
+		names[i] = string(r)
+	}
+	return cmp.Or(strings.Join(names, "+"), "none")
+}
+
+// poll counts a long poll that waits. Call the answer when it has ended.
+func (h *Hub) poll(g access.Grant) (ended func()) {
+	names := roleNames(g)
+	add := func(n int) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.polls[names] += n; h.polls[names] == 0 {
+			delete(h.polls, names)
+		}
+	}
+	add(1)
+	return func() { add(-1) }
+}
+
+// An Observer is told what happens in a hub, to measure it. Its methods are
+// called concurrently, some under the hub's lock, and must not block.
+type Observer interface {
+	// Published: somebody tried to publish; the type is "" where there was
+	// none that is known, the result is one of the Results.
+	Published(t event.Type, result string)
+	// Delivered: an event reached a socket so long after the log had it.
+	Delivered(after time.Duration)
+	// Replayed: a subscriber has caught up with so many events.
+	Replayed(events int)
+	// Gap: a subscriber was told of one.
+	Gap()
+	// Slow: a subscriber was closed because it was Lagged or a StalledWrite.
+	Slow(cause string)
+}
+
+// The results of a publication.
+const (
+	ResultStored      = "stored"
+	ResultDuplicate   = "duplicate"
+	ResultInvalid     = "invalid"
+	ResultForbidden   = "forbidden"
+	ResultConflict    = "conflict"
+	ResultUnavailable = "unavailable"
+)
+
+// Why a slow reader was closed.
+const (
+	Lagged       = "lag"
+	StalledWrite = "write_deadline"
+)
+
+type nobody struct{}
+
+func (nobody) Published(event.Type, string) {}
+func (nobody) Delivered(time.Duration)      {}
+func (nobody) Replayed(int)                 {}
+func (nobody) Gap()                         {}
+func (nobody) Slow(string)                  {}

@@ -18,31 +18,36 @@ import (
 
 // A Request is what somebody subscribes to.
 type Request struct {
-	Grant   access.Grant
-	Filter  filter.Filter
-	After   *wire.Cursor // nil: live events only; the zero Cursor: from the oldest kept
-	Session string       // to close by sign-out; may be empty
-	Abort   func()       // breaks off a write that hangs; may be nil; called at most once
+	Grant  access.Grant
+	Filter filter.Filter
+	After  *wire.Cursor // nil: live events only; the zero Cursor: from the oldest kept
+	Format wire.Format  // of the frames
+	Abort  func()       // breaks off a write that hangs; may be nil; called at most once
 }
 
 // A Subscriber is one reader's way through the log. Next is called by one
 // goroutine; everything else may be called from any. Leave must be called.
 type Subscriber struct {
-	ID      string
-	Session string
+	ID string
 
 	hub    *Hub
 	since  time.Time
 	grant  access.Grant
-	filter filter.Filter
+	format wire.Format
 	abort  func()
 
+	refilters chan refilter // from Refilter to Next, which takes it when it can
+
 	// Owned by the goroutine that calls Next.
-	first  []byte      // the frames that open the stream
-	cursor wire.Cursor // delivered through, while catching up
-	view   *view       // set once it has joined; guarded by the hub's lock to write
-	at     place
-	quiet  *time.Timer // the heartbeat of a subscriber without a view
+	first    []byte // the frames that open the stream
+	filter   filter.Filter
+	cursor   wire.Cursor // delivered through, while catching up
+	replayed int         // events so far, while catching up
+	view     *view       // set once it has joined; guarded by the hub's lock to write
+	at       place
+	quiet    *time.Timer // the heartbeat of a subscriber without a view
+	stored   int64       // of the newest event that Next has returned, as view.stored
+	written  int64       // of the newest that Written knows of
 
 	waiting atomic.Int64 // bytes of splices
 
@@ -64,28 +69,27 @@ type Closed struct{ Bye wire.Bye }
 
 func (c *Closed) Error() string { return "hub: closed: " + string(c.Bye.Reason) }
 
-// ErrTooMany means that the user has as many subscriptions as one may have.
-var ErrTooMany = errors.New("hub: too many subscriptions")
-
-// Subscribe opens a subscription. It fails where the log does, with
-// ErrTooMany, or with a Closed error while the hub drains.
+// Subscribe opens a subscription. It fails where the log does, or with a
+// Closed error while the hub drains.
 func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	bounds, err := h.c.Log.Bounds(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &Subscriber{
-		ID: "c-" + strings.ToLower(rand.Text()[:10]), Session: r.Session,
-		hub: h, since: time.Now().UTC(), grant: r.Grant, filter: r.Filter, abort: r.Abort, done: make(chan struct{}),
+		ID:  "c-" + strings.ToLower(rand.Text()[:10]),
+		hub: h, since: time.Now().UTC(), grant: r.Grant, filter: r.Filter, format: r.Format, abort: r.Abort,
+		refilters: make(chan refilter), done: make(chan struct{}),
 	}
 	epoch := h.c.Log.Epoch()
 	head, oldest := wire.Cursor{Epoch: epoch, Seq: bounds.Last}, wire.Cursor{Epoch: epoch, Seq: bounds.First}
 	start, gap := startOf(r.After, bounds, epoch)
 	s.cursor = start
-	s.first = wire.AppendSSE(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: h.c.Heartbeat,
+	s.first = s.format.Append(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: h.c.Heartbeat,
 		Retry: h.c.Retry, Connection: s.ID, Grant: r.Grant.ID()})
 	if gap != nil {
-		s.first = wire.AppendSSE(s.first, gap)
+		h.c.Observer.Gap()
+		s.first = s.format.Append(s.first, gap)
 		s.cursor = gap.To
 	}
 	h.mu.Lock()
@@ -93,10 +97,6 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	if h.draining {
 		return nil, &Closed{drainBye()}
 	}
-	if h.perUser[r.Grant.Actor()] >= h.c.MaxPerUser {
-		return nil, ErrTooMany
-	}
-	h.perUser[r.Grant.Actor()]++
 	h.subscribers[s] = struct{}{}
 	return s, nil
 }
@@ -132,6 +132,11 @@ func (s *Subscriber) Next(ctx context.Context) ([]byte, error) {
 		if err := s.closed(); err != nil {
 			return nil, err
 		}
+		select {
+		case r := <-s.refilters:
+			return s.refilter(r), nil
+		default:
+		}
 		wake := s.wakes()
 		frames, idle, err := s.advance(ctx)
 		if err != nil {
@@ -162,7 +167,12 @@ func (s *Subscriber) advance(ctx context.Context) (frames []byte, idle bool, err
 	if s.view == nil {
 		return s.catchUp(ctx)
 	}
-	frames = s.readLive()
+	// The end comes first: a splice is there before any byte behind it, so
+	// none that belongs before this end can be missed. What is stored later
+	// than this is not in the frames.
+	stored := s.view.stored.Load()
+	frames = s.readLive(s.view.end.Load())
+	s.stored = stored
 	return frames, frames == nil, nil
 }
 
@@ -179,8 +189,10 @@ func (s *Subscriber) wait(ctx context.Context, wake <-chan struct{}) ([]byte, er
 	select {
 	case <-wake:
 	case <-s.done:
+	case r := <-s.refilters:
+		return s.refilter(r), nil
 	case <-quiet:
-		return wire.AppendSSE(nil, &wire.Heartbeat{Cursor: s.cursor}), nil
+		return s.format.Append(nil, &wire.Heartbeat{Cursor: s.cursor}), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -193,11 +205,9 @@ func (s *Subscriber) resetQuiet() {
 	}
 }
 
-// readLive returns what the view has for the subscriber, its splices in place.
-func (s *Subscriber) readLive() []byte {
-	// The end comes first: a splice is there before any byte behind it, so
-	// none that belongs before this end can be missed.
-	limit := s.view.end.Load()
+// readLive returns what the view has for the subscriber up to an offset, its
+// splices in place.
+func (s *Subscriber) readLive(limit int64) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.splices) > 0 {
@@ -277,7 +287,8 @@ func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
 		}
 		gap := &wire.Gap{From: s.cursor, To: wire.Cursor{Epoch: s.cursor.Epoch, Seq: b.First - 1}}
 		s.cursor = gap.To
-		return wire.AppendSSE(nil, gap), nil
+		h.c.Observer.Gap()
+		return s.format.Append(nil, gap), nil
 	}
 	if err != nil {
 		return nil, err
@@ -292,7 +303,7 @@ func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
 		frames = s.appendSeen(frames, e, r.Seq)
 	}
 	s.cursor.Seq = p.Through
-	return wire.AppendSSE(frames, &wire.Heartbeat{Cursor: s.cursor}), nil
+	return s.format.Append(frames, &wire.Heartbeat{Cursor: s.cursor}), nil
 }
 
 // appendSeen appends an event as this reader sees it.
@@ -302,7 +313,8 @@ func (s *Subscriber) appendSeen(frames []byte, e event.Event, seq uint64) []byte
 		return frames
 	}
 	s.hub.delivered.Add(1)
-	return wire.AppendSSE(frames, &wire.Event{Cursor: wire.Cursor{Epoch: s.cursor.Epoch, Seq: seq}, Event: seen})
+	s.replayed++
+	return s.format.Append(frames, &wire.Event{Cursor: wire.Cursor{Epoch: s.cursor.Epoch, Seq: seq}, Event: seen})
 }
 
 // visible is an event as a reader who filters may see it.
@@ -311,26 +323,4 @@ func visible(g access.Grant, f filter.Filter, e event.Event) (seen event.Event, 
 		return event.Event{}, false
 	}
 	return access.View(g, e)
-}
-
-// joinLocked makes a subscriber that has reached the head a member of its
-// view.
-func (h *Hub) joinLocked(s *Subscriber) {
-	form := rolesKey(s.grant.Roles)
-	key := form + "?" + s.filter.Key()
-	v := h.views[key]
-	if v == nil {
-		v = newView(key, form, s.grant.Roles, s.filter)
-		h.views[key] = v
-	}
-	v.members++
-	s.view = v
-	s.at.segment = v.tail
-	s.at.offset.Store(v.end.Load())
-	for _, person := range access.PersonKeys(s.grant) {
-		if h.persons[person] == nil {
-			h.persons[person] = map[*Subscriber]struct{}{}
-		}
-		h.persons[person][s] = struct{}{}
-	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/wire"
 )
 
 // segmentBytes is the size of one piece of a view's log. A frame that is
@@ -27,17 +28,19 @@ type segment struct {
 type view struct {
 	key    string
 	roles  []access.Role
-	form   string // of the roles: views that share it deliver equal frames
+	form   string // of roles and format: views that share it deliver equal frames
+	format wire.Format
 	filter filter.Filter
 
 	members int // guarded by the hub's lock
 	tail    *segment
 	end     atomic.Int64
+	stored  atomic.Int64 // when the newest event was stored, Unix time in ns
 	wake    signal
 }
 
-func newView(key, form string, roles []access.Role, f filter.Filter) *view {
-	v := &view{key: key, roles: roles, form: form, filter: f, tail: &segment{buf: make([]byte, segmentBytes)}}
+func newView(key, form string, roles []access.Role, format wire.Format, f filter.Filter) *view {
+	v := &view{key: key, roles: roles, form: form, format: format, filter: f, tail: &segment{buf: make([]byte, segmentBytes)}}
 	v.wake.init()
 	return v
 }

@@ -1,9 +1,11 @@
 package identity
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
-	"slices"
+	"os"
 	"strings"
 	"time"
 
@@ -12,66 +14,138 @@ import (
 
 // A Principal is who sent a request.
 type Principal struct {
-	Grant   access.Grant
-	Session string    // names the session, "" for a token
-	Expires time.Time // the grant ends then
+	Grant      access.Grant
+	Credential string    // names the session or token, without its secret
+	Expires    time.Time // the grant ends then
 }
 
 // Errors of authentication.
 var (
-	ErrNone    = errors.New("identity: not signed in")
-	ErrExpired = errors.New("identity: expired")
-	ErrInvalid = errors.New("identity: not valid")
-	ErrUnknown = errors.New("identity: no such user")
+	ErrNone     = errors.New("identity: not signed in")
+	ErrExpired  = errors.New("identity: expired")
+	ErrInvalid  = errors.New("identity: not valid")
+	ErrUnknown  = errors.New("identity: no such user, or another password")
+	ErrNoSignIn = errors.New("identity: nobody signs in here")
 )
+
+// A Directory knows who may sign in. It is safe for concurrent use.
+type Directory interface {
+	// SignIn returns the grant of a user. The error is ErrUnknown whether the
+	// user or the password is wrong, and comes as late in both cases.
+	SignIn(user, password string) (access.Grant, error)
+	// User returns the grant of somebody who has signed in, and a stamp that
+	// changes when their sessions end. ErrUnknown where they may no longer.
+	User(name string) (g access.Grant, stamp string, err error)
+	// Names are who may sign in by name alone.
+	Names() []string
+	// Refresh takes in what has changed, and tells whether anything has.
+	Refresh() (changed bool, err error)
+}
 
 // An Authority knows who somebody is. It is safe for concurrent use.
 type Authority struct {
-	Tokens   *Tokens
-	Sessions *Sessions
-	Users    []access.Grant // who may sign in by name alone: the demo users
+	Tokens    *Tokens
+	Sessions  *Sessions
+	Directory Directory // nil where nobody signs in here
+	Issuer    *Issuer   // whose tokens are taken beside our own; may be nil
 }
 
 // Authenticate reads who sent a request: a bearer token if there is one, else
-// the session's cookie. The error is one of ErrNone, ErrExpired and
-// ErrInvalid, or that of the store.
+// the cookie of the issuer's token or of the session. The error is one of
+// ErrNone, ErrExpired and ErrInvalid, or that of the store.
 func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, token, _ := strings.Cut(header, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
 			return Principal{}, ErrInvalid
 		}
-		return a.Tokens.Verify(strings.TrimSpace(token))
+		return a.Verify(strings.TrimSpace(token))
 	}
-	user, session, expires, err := a.Sessions.find(r)
+	if a.Issuer != nil {
+		if token := a.Issuer.cookie(r); token != "" {
+			return a.Issuer.Verify(token)
+		}
+	}
+	if a.Directory == nil {
+		return Principal{}, ErrNone
+	}
+	s, err := a.Sessions.find(r)
 	if err != nil {
 		return Principal{}, err
 	}
-	g, err := a.User(user)
+	g, stamp, err := a.Directory.User(s.user)
+	if err != nil || stamp != s.stamp {
+		return Principal{}, ErrNone // the user is gone, or has another password
+	}
+	return Principal{Grant: g, Credential: s.name, Expires: s.expires}, nil
+}
+
+// Verify reads a bearer token, our own or the issuer's.
+func (a *Authority) Verify(token string) (Principal, error) {
+	if a.Issuer != nil && !ours(token) {
+		return a.Issuer.Verify(token)
+	}
+	return a.Tokens.Verify(token)
+}
+
+// SignIn starts a session for who knows the password, in place of the one that
+// the request had: ended names that.
+func (a *Authority) SignIn(w http.ResponseWriter, r *http.Request, user, password string) (g access.Grant, ended string, err error) {
+	if a.Directory == nil {
+		return g, "", ErrNoSignIn
+	}
+	if g, err = a.Directory.SignIn(user, password); err != nil {
+		return g, "", err
+	}
+	g, stamp, err := a.Directory.User(g.Name)
 	if err != nil {
-		return Principal{}, ErrNone // the user is gone
+		return g, "", err
 	}
-	return Principal{Grant: g, Session: session, Expires: expires}, nil
+	ended, err = a.Sessions.start(w, r, g.Name, stamp)
+	return g, ended, err
 }
 
-// User returns the grant of somebody who may sign in, by name.
-func (a *Authority) User(name string) (access.Grant, error) {
-	i := slices.IndexFunc(a.Users, func(g access.Grant) bool { return g.Name == name })
-	if i < 0 {
-		return access.Grant{}, ErrUnknown
+// SignOut forgets what the request was signed in by, and names it, "" where it
+// was nothing.
+func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended string, err error) {
+	if a.Issuer != nil {
+		if token := a.Issuer.cookie(r); token != "" {
+			a.Issuer.forget(w)
+			return tokenName(token), nil
+		}
 	}
-	return a.Users[i], nil
+	return a.Sessions.end(w, r)
 }
 
-// DemoUsers are one user of each role, named after it, and an employee with
-// no role.
-func DemoUsers() []access.Grant {
-	return []access.Grant{
-		{User: "1", Name: "dispatcher", Roles: []access.Role{access.Dispatcher}},
-		{User: "2", Name: "yard", Roles: []access.Role{access.Yard}},
-		{User: "3", Name: "hr", Roles: []access.Role{access.HR}},
-		{User: "4", Name: "manager", Roles: []access.Role{access.Manager}},
-		{User: "5", Name: "admin", Roles: []access.Role{access.Admin}},
-		{User: "7", Name: "employee", Employee: 456},
+// Names are who may sign in by name alone.
+func (a *Authority) Names() []string {
+	if a.Directory == nil {
+		return nil
 	}
+	return a.Directory.Names()
+}
+
+// Refresh takes in what has changed on disk and at the issuer: users, roles,
+// keys. changed tells that grants must be taken afresh.
+func (a *Authority) Refresh() (changed bool, err error) {
+	changed, err = a.Tokens.Refresh()
+	if a.Directory != nil {
+		users, usersErr := a.Directory.Refresh()
+		changed, err = changed || users, errors.Join(err, usersErr)
+	}
+	if a.Issuer != nil {
+		changed = a.Issuer.refresh() || changed
+	}
+	return changed, err
+}
+
+// tokenName names a token without giving it away.
+func tokenName(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return "t-" + hex.EncodeToString(sum[:8])
+}
+
+// sameFile tells whether a file is as it was read.
+func sameFile(before, now os.FileInfo) bool {
+	return os.SameFile(before, now) && before.ModTime().Equal(now.ModTime()) && before.Size() == now.Size()
 }

@@ -62,7 +62,7 @@ func TestFirstKeyWins(t *testing.T) {
 	}
 	all.Wait()
 	for _, k := range keys {
-		require.Equal(t, keys[0].key, k.key)
+		require.Equal(t, keys[0].current(), k.current())
 	}
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func TestFirstKeyWins(t *testing.T) {
 }
 
 func TestDemoUsersAreValid(t *testing.T) {
-	for _, u := range DemoUsers() {
+	for _, u := range demoUsers {
 		_, err := access.NewGrant(u.User, u.Name, u.Roles, u.Employee)
 		require.NoError(t, err)
 	}

@@ -18,28 +18,30 @@ import (
 // only the hash of what the cookie holds. It is safe for concurrent use.
 type Sessions struct {
 	manager *scs.SessionManager
+	secure  func(*http.Request) bool
 }
 
 const (
 	cookieName      = "yardline_session"
 	sessionLifetime = 12 * time.Hour
 	userKey         = "user"
+	stampKey        = "stamp" // of Directory.User, at the sign-in
 )
 
-// NewSessions keeps sessions in a store. secure marks the cookie for HTTPS
-// only: always, except on plain HTTP over loopback.
-func NewSessions(store eventlog.Store, secure bool) *Sessions {
+// NewSessions keeps sessions in a store. secure tells whether the cookie of a
+// request is marked for HTTPS only.
+func NewSessions(store eventlog.Store, secure func(*http.Request) bool) *Sessions {
 	// Not by scs.New, which starts a goroutine for a store of its own.
 	return &Sessions{&scs.SessionManager{
 		Lifetime: sessionLifetime, Store: sessionStore{store}, Codec: scs.GobCodec{}, HashTokenInStore: true,
-		Cookie: scs.SessionCookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure, Persist: true},
-	}}
+		Cookie: scs.SessionCookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Persist: true},
+	}, secure}
 }
 
-// Start signs a user in: a fresh session, its cookie on the response. A
+// start signs a user in: a fresh session, its cookie on the response. A
 // session that the request had is ended. It returns the name of that one.
-func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, user string) (ended string, err error) {
-	ended, err = s.End(w, r)
+func (s *Sessions) start(w http.ResponseWriter, r *http.Request, user, stamp string) (ended string, err error) {
+	ended, err = s.end(w, r)
 	if err != nil {
 		return "", err
 	}
@@ -48,17 +50,24 @@ func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, user string) (e
 		return "", fmt.Errorf("identity: session: %w", err)
 	}
 	s.manager.Put(ctx, userKey, user)
+	s.manager.Put(ctx, stampKey, stamp)
 	token, expires, err := s.manager.Commit(ctx)
 	if err != nil {
 		return "", fmt.Errorf("identity: session: %w", err)
 	}
-	s.manager.WriteSessionCookie(ctx, w, token, expires)
+	s.setCookie(ctx, w, r, token, expires)
 	return ended, nil
 }
 
-// End signs out: the session is forgotten and its cookie removed. It returns
+func (s *Sessions) setCookie(ctx context.Context, w http.ResponseWriter, r *http.Request, token string, expires time.Time) {
+	m := *s.manager
+	m.Cookie.Secure = s.secure(r)
+	m.WriteSessionCookie(ctx, w, token, expires)
+}
+
+// end signs out: the session is forgotten and its cookie removed. It returns
 // the session's name, "" where there was none.
-func (s *Sessions) End(w http.ResponseWriter, r *http.Request) (ended string, err error) {
+func (s *Sessions) end(w http.ResponseWriter, r *http.Request) (ended string, err error) {
 	cookie, err := r.Cookie(cookieName)
 	if err != nil {
 		return "", nil
@@ -70,24 +79,30 @@ func (s *Sessions) End(w http.ResponseWriter, r *http.Request) (ended string, er
 	if err := s.manager.Destroy(ctx); err != nil {
 		return "", fmt.Errorf("identity: session: %w", err)
 	}
-	s.manager.WriteSessionCookie(ctx, w, "", time.Time{})
+	s.setCookie(ctx, w, r, "", time.Time{})
 	return sessionName(cookie.Value), nil
 }
 
-func (s *Sessions) find(r *http.Request) (user, session string, expires time.Time, err error) {
+// A found session.
+type foundSession struct {
+	user, stamp, name string
+	expires           time.Time
+}
+
+func (s *Sessions) find(r *http.Request) (foundSession, error) {
 	cookie, err := r.Cookie(cookieName)
 	if err != nil {
-		return "", "", time.Time{}, ErrNone
+		return foundSession{}, ErrNone
 	}
 	ctx, err := s.manager.Load(r.Context(), cookie.Value)
 	if err != nil {
-		return "", "", time.Time{}, fmt.Errorf("identity: session: %w", err)
+		return foundSession{}, fmt.Errorf("identity: session: %w", err)
 	}
-	user = s.manager.GetString(ctx, userKey)
+	user := s.manager.GetString(ctx, userKey)
 	if user == "" {
-		return "", "", time.Time{}, ErrNone
+		return foundSession{}, ErrNone
 	}
-	return user, sessionName(cookie.Value), s.manager.Deadline(ctx), nil
+	return foundSession{user, s.manager.GetString(ctx, stampKey), sessionName(cookie.Value), s.manager.Deadline(ctx)}, nil
 }
 
 // sessionStore is scs's store on the log's.
@@ -133,5 +148,5 @@ func (s sessionStore) Delete(token string) error { return s.DeleteCtx(context.Ba
 // away.
 func sessionName(token string) string {
 	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:8])
+	return "s-" + hex.EncodeToString(sum[:8])
 }

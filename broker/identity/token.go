@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -19,7 +21,11 @@ import (
 // signed with HMAC-SHA-256 under a key that never leaves the data directory.
 // It is safe for concurrent use.
 type Tokens struct {
-	key []byte
+	path string
+
+	mu   sync.Mutex // guards all below
+	key  []byte
+	read os.FileInfo
 }
 
 const (
@@ -45,32 +51,72 @@ func OpenTokens(dir string) (*Tokens, error) {
 
 // LoadTokens reads the key of a broker's data directory.
 func LoadTokens(dir string) (*Tokens, error) {
-	path := filepath.Join(dir, keyFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+	t := &Tokens{path: filepath.Join(dir, keyFile)}
+	if _, err := t.Refresh(); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s is no broker's data directory: there is no %s in it", dir, keyFile)
+	} else if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Refresh reads the key again where its file has changed: what was signed
+// under the old one is worth nothing then. A file that cannot be used leaves
+// the key as it was.
+func (t *Tokens) Refresh() (changed bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	info, err := os.Stat(t.path)
+	if err == nil && t.read != nil && sameFile(t.read, info) {
+		return false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the token key: %w", err)
+		return false, fmt.Errorf("cannot read the token key: %w", err)
 	}
+	text, err := os.ReadFile(t.path)
+	if err != nil {
+		return false, fmt.Errorf("cannot read the token key: %w", err)
+	}
+	t.read = info
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(key) != keyBytes {
-		return nil, fmt.Errorf("the token key %s is damaged: it should be %d bytes in hexadecimal", path, keyBytes)
+		return false, fmt.Errorf("the token key %s is damaged: it should be %d bytes in hexadecimal", t.path, keyBytes)
 	}
-	return &Tokens{key}, nil
+	changed = t.key != nil && !bytes.Equal(t.key, key)
+	t.key = key
+	return changed, nil
+}
+
+func (t *Tokens) current() []byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.key
+}
+
+// RotateKey gives a broker's data directory another key: all tokens that were
+// signed so far are worth nothing then, also to a broker that runs.
+func RotateKey(dir string) error {
+	if _, err := LoadTokens(dir); err != nil {
+		return err
+	}
+	return replaceFile(filepath.Join(dir, keyFile), newKey())
+}
+
+func newKey() []byte {
+	key := make([]byte, keyBytes)
+	rand.Read(key) // never fails since Go 1.24
+	return []byte(hex.EncodeToString(key) + "\n")
 }
 
 // makeKey writes a whole key or none: it is linked into place, and whoever
 // links second uses the first one's.
 func makeKey(path string) error {
-	key := make([]byte, keyBytes)
-	rand.Read(key) // never fails since Go 1.24
 	f, err := os.CreateTemp(filepath.Dir(path), keyFile+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = fmt.Fprintln(f, hex.EncodeToString(key))
+	_, err = f.Write(newKey())
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -95,13 +141,13 @@ func (t *Tokens) Mint(g access.Grant, ttl time.Duration) (string, error) {
 		RegisteredClaims: jwt.RegisteredClaims{Issuer: issuer, Subject: g.User, IssuedAt: jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(now.Add(ttl)), ID: rand.Text()},
 		Name: g.Name, Roles: g.Roles, Employee: g.Employee,
-	}).SignedString(t.key)
+	}).SignedString(t.current())
 }
 
 // Verify reads a token. The error is ErrExpired or ErrInvalid, wrapped.
 func (t *Tokens) Verify(token string) (Principal, error) {
 	var c claims
-	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.key, nil },
+	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.current(), nil },
 		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithExpirationRequired())
 	if errors.Is(err, jwt.ErrTokenExpired) {
 		return Principal{}, ErrExpired
@@ -113,5 +159,12 @@ func (t *Tokens) Verify(token string) (Principal, error) {
 	if err != nil {
 		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return Principal{Grant: g, Expires: c.ExpiresAt.Time}, nil
+	return Principal{Grant: g, Credential: tokenName(token), Expires: c.ExpiresAt.Time}, nil
+}
+
+// ours tells whether a token claims to be signed by this installation. It
+// decides who verifies it, not whether it is true.
+func ours(token string) bool {
+	parsed, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
+	return err != nil || parsed.Method == jwt.SigningMethodHS256
 }

@@ -1,5 +1,5 @@
 // Package wire is the stream between broker and clients: cursors, frames, and
-// their form in Server-Sent Events.
+// their form in Server-Sent Events and, as lines of JSON, in WebSocket messages.
 //
 // A stream is a sequence of frames: one Hello, then events, gaps and
 // heartbeats in the order of the log, and at most one Bye at the end. Every

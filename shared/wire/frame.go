@@ -9,10 +9,11 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Frame is one of *Hello, *Event, *Gap, *Heartbeat and *Bye.
+// A Frame is one of *Hello, *Event, *Gap, *Heartbeat and *Bye, and on a
+// WebSocket of *Refilter and *Reply too.
 type Frame interface {
 	// At is the cursor that a reader has reached with this frame; the zero
-	// Cursor for Bye, which moves nobody.
+	// Cursor for Bye and Reply, which move nobody.
 	At() Cursor
 }
 
@@ -107,7 +108,8 @@ type (
 	}
 )
 
-// AppendSSE appends a frame as one block of an event stream.
+// AppendSSE appends a frame as one block of an event stream. A Refilter and a
+// Reply are of WebSockets alone and have none.
 func AppendSSE(b []byte, f Frame) []byte {
 	switch f := f.(type) {
 	case *Event:
@@ -115,41 +117,50 @@ func AppendSSE(b []byte, f Frame) []byte {
 		b = append(b, "event: "...)
 		b = append(b, f.Event.Type...)
 		b = append(b, "\ndata: "...)
-		e := f.Event
-		e.Cursor = f.Cursor.String()
-		return append(e.AppendJSON(b), "\n\n"...)
+		return append(f.appendJSON(b), "\n\n"...)
 	case *Heartbeat:
 		return append(appendID(b, f.Cursor), '\n')
+	case *Refilter, *Reply:
+		return b
 	case *Hello:
 		b = append(b, "retry: "...)
 		b = strconv.AppendInt(b, f.Retry.Milliseconds(), 10)
 		b = append(b, '\n')
-		return appendControl(b, f.Start, nameHello, helloJSON{f.Head.Epoch, f.Head, f.Oldest,
+	}
+	if f.At() != (Cursor{}) {
+		b = appendID(b, f.At())
+	}
+	name, data := control(f)
+	b = append(append(b, "event: "...), name...)
+	b = append(append(b, "\ndata: "...), data...)
+	return append(b, "\n\n"...)
+}
+
+// appendJSON appends the event with its cursor.
+func (e *Event) appendJSON(b []byte) []byte {
+	own := e.Event
+	own.Cursor = e.Cursor.String()
+	return own.AppendJSON(b)
+}
+
+// control is the name and the data of a Hello, Gap or Bye.
+func control(f Frame) (name string, data json.RawMessage) {
+	switch f := f.(type) {
+	case *Hello:
+		return nameHello, encode(helloJSON{f.Head.Epoch, f.Head, f.Oldest,
 			f.Heartbeat.Milliseconds(), f.Retry.Milliseconds(), f.Connection, f.Grant})
 	case *Gap:
-		return appendControl(b, f.To, nameGap, gapJSON{f.From, f.To})
+		return nameGap, encode(gapJSON{f.From, f.To})
 	case *Bye:
-		return appendControl(b, Cursor{}, nameBye, byeJSON{f.Reason, f.Delay.Milliseconds()})
+		return nameBye, encode(byeJSON{f.Reason, f.Delay.Milliseconds()})
 	}
-	return b
+	panic(fmt.Sprintf("wire: unknown frame %T", f))
 }
 
 func appendID(b []byte, c Cursor) []byte {
 	b = append(b, "id: "...)
 	b = append(b, c.String()...)
 	return append(b, '\n')
-}
-
-func appendControl(b []byte, at Cursor, name string, data any) []byte {
-	if at != (Cursor{}) {
-		b = appendID(b, at)
-	}
-	encoded, _ := json.Marshal(data) // structs of strings and integers always marshal
-	b = append(b, "event: "...)
-	b = append(b, name...)
-	b = append(b, "\ndata: "...)
-	b = append(b, encoded...)
-	return append(b, "\n\n"...)
 }
 
 // ParseMessage turns a decoded message back into a frame. A message that

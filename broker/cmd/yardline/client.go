@@ -219,6 +219,7 @@ func token(env environment) *ffcli.Command {
 	name := fs.String("name", "", "the user's `name`, for people")
 	employee := fs.Int64("employee", 0, "the user's employee `id`")
 	ttl := fs.Duration("ttl", time.Hour, "how long it is valid")
+	newKey := fs.Bool("new-key", false, "make the broker another key first: all tokens so far are worth nothing then")
 	asJSON := fs.Bool("json", false, "print it as JSON, with when it expires")
 	return &ffcli.Command{
 		Name: "token", ShortUsage: "yardline token --user ID [flags]", ShortHelp: "sign a bearer token", FlagSet: fs,
@@ -227,18 +228,18 @@ func token(env environment) *ffcli.Command {
 			if len(args) > 0 || *user == "" || *ttl <= 0 {
 				return &broker.Misuse{Reason: "token needs --user, a --ttl above 0 and no arguments; see yardline token --help"}
 			}
-			var names []access.Role
-			for role := range strings.SplitSeq(*roles, ",") {
-				if role = strings.TrimSpace(role); role != "" {
-					names = append(names, access.Role(role))
-				}
-			}
+			names := rolesOf(*roles)
 			if len(names) == 0 && *employee == 0 {
 				return &broker.Misuse{Reason: "a token without --roles and --employee may do nothing; see yardline token --help"}
 			}
 			g, err := access.NewGrant(*user, *name, names, *employee)
 			if err != nil {
 				return &broker.Misuse{Reason: err.Error()}
+			}
+			if *newKey {
+				if err := identity.RotateKey(*data); err != nil {
+					return &broker.Misuse{Reason: err.Error()}
+				}
 			}
 			tokens, err := identity.LoadTokens(*data)
 			if err != nil {

@@ -27,6 +27,8 @@ const (
 )
 
 func main() {
+	// A limit on the size of files is an error of the write, not our death.
+	signal.Ignore(syscall.SIGXFSZ)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr}))
@@ -52,7 +54,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		ShortHelp:   "live events for equipment-rental companies",
 		LongHelp:    "Start with:\n  yardline serve --demo\n\nEvery flag can also be set in the environment (--listen is YARDLINE_LISTEN) and in a\nfile of lines like 'listen 127.0.0.1:8080' that --config names.",
 		FlagSet:     flags("yardline"),
-		Subcommands: []*ffcli.Command{serve(env), publish(env), tail(env), token(env), demoCommand(env)},
+		Subcommands: []*ffcli.Command{serve(env), publish(env), tail(env), token(env), user(env), demoCommand(env)},
 		Exec: func(_ context.Context, args []string) error {
 			if len(args) > 0 && args[0] != "help" {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown command %q; see yardline --help", args[0])}
@@ -62,6 +64,9 @@ func run(ctx context.Context, args []string, env environment) int {
 	}
 	for _, sub := range root.Subcommands {
 		sub.UsageFunc, sub.Options = usage, options
+		for _, nested := range sub.Subcommands {
+			nested.UsageFunc, nested.Options = usage, options
+		}
 	}
 	err := root.Parse(args)
 	if err == nil {
@@ -116,7 +121,7 @@ func usageOf(c *ffcli.Command) string {
 			fmt.Fprintf(w, "  %s\t%s\n", sub.Name, sub.ShortHelp)
 		}
 		w.Flush()
-		fmt.Fprint(&b, "\nEach has its own help: yardline serve --help\n")
+		fmt.Fprintf(&b, "\nEach has its own help: %s %s --help\n", c.FlagSet.Name(), c.Subcommands[0].Name)
 		return b.String()
 	}
 	fmt.Fprint(&b, "\nFLAGS\n")

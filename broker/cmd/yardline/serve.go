@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -19,10 +20,24 @@ func serve(env environment) *ffcli.Command {
 	var c broker.Config
 	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "the `address` to listen on; port 0 picks a free one")
 	fs.StringVar(&c.Data, "data", "./data", "the `directory` of the event log and the token key")
-	fs.StringVar(&c.Auth, "auth", broker.AuthDev, "`who` may sign in: dev (anybody as a demo user, on loopback only)")
+	fs.StringVar(&c.DebugListen, "debug-listen", "", "a loopback `address` for profiles (/debug/pprof) and metrics, without sign-in")
+	fs.StringVar(&c.Auth, "auth", broker.AuthDev, "`who` may sign in: dev (anybody as a demo user, on loopback only), users (see yardline user), jwt (tokens of an identity provider)")
+	fs.StringVar(&c.Issuer.Issuer, "jwt-issuer", "", "the `issuer` (iss) whose tokens are taken")
+	fs.StringVar(&c.Issuer.Audience, "jwt-audience", "", "the `audience` (aud) that they must name")
+	fs.StringVar(&c.Issuer.JWKS, "jwt-jwks", "", "the `URL` of the issuer's public keys")
+	fs.DurationVar(&c.Issuer.Refresh, "jwt-refresh", time.Minute, "how often the keys are fetched")
+	fs.DurationVar(&c.Issuer.Skew, "jwt-skew", time.Minute, "how far the issuer's clock may be off")
+	fs.StringVar(&c.Issuer.Cookie, "jwt-cookie", "", "the `name` of a cookie that holds a token, beside bearer tokens")
+	fs.StringVar(&c.Issuer.RolesClaim, "jwt-roles", "roles", "the `claim` with the roles, such as realm_access.roles")
+	fs.StringVar(&c.Issuer.EmployeeClaim, "jwt-employee", "employee_id", "the `claim` with the employee id")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "the `file` of a TLS certificate, PEM; read again when it changes")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "the `file` of its key, PEM")
 	fs.StringVar(&c.NATS, "nats", "", "the `URL` of a NATS server with JetStream, in place of the embedded log")
+	fs.IntVar(&c.Replicas, "nats-replicas", 1, "on how many servers of its cluster a new log is kept; three survive the loss of one")
+	fs.BoolVar(&c.Strict, "strict", false, "refuse unknown fields from every publisher, and require what is marked strict")
+	fs.IntVar(&c.Limits.Connections, "max-connections", 10_000, "how many streams, WebSockets and long polls may be open")
+	fs.Float64Var(&c.Limits.PublishRate, "publish-rate", 500, "how many `events` a second one token or session may publish; a user twice, an address four times as many")
+	proxies := fs.String("trusted-proxies", "", "the `networks` of proxies in front, comma separated, such as 10.0.0.0/8: their X-Forwarded-For is believed")
 	fs.BoolVar(&c.Demo, "demo", false, "let a made-up company publish events")
 	fs.Float64Var(&c.DemoRate, "demo-rate", 1, "how many `events` a second the demo company publishes")
 	fs.DurationVar(&c.Heartbeat, "heartbeat", 15*time.Second, "how often a quiet stream is given a sign of life")
@@ -31,6 +46,7 @@ func serve(env environment) *ffcli.Command {
 	origins := fs.String("allow-origin", "", "other `origins` whose pages may use the API, comma separated, such as https://rental.example")
 	zone := fs.String("time-zone", "UTC", "the installation's `zone`, for what is today, such as Europe/Berlin")
 	fs.StringVar(&c.Currency, "currency", "EUR", "the installation's `currency`, by ISO 4217")
+	format := fs.String("log-format", "text", "the `form` of the log: text or json")
 	level := fs.String("log-level", "info", "the least `level` that is logged: debug, info, warn or error")
 	asJSON := fs.Bool("json", false, "print where it listens and a token as a line of JSON")
 	return &ffcli.Command{
@@ -43,19 +59,46 @@ func serve(env environment) *ffcli.Command {
 			if c.Location, err = time.LoadLocation(*zone); err != nil {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown --time-zone %q: use a name such as Europe/Berlin", *zone)}
 			}
-			for origin := range strings.SplitSeq(*origins, ",") {
-				if origin = strings.TrimSpace(origin); origin != "" {
-					c.Origins = append(c.Origins, origin)
+			c.Origins = listOf(*origins)
+			for _, network := range listOf(*proxies) {
+				prefix, err := netip.ParsePrefix(network)
+				if err != nil {
+					return &broker.Misuse{Reason: fmt.Sprintf("--trusted-proxies: %q is no network such as 10.0.0.0/8", network)}
 				}
+				c.Proxies = append(c.Proxies, prefix)
 			}
-			var l slog.Level
-			if err := l.UnmarshalText([]byte(*level)); err != nil {
-				return &broker.Misuse{Reason: fmt.Sprintf("unknown --log-level %q: use debug, info, warn or error", *level)}
+			if c.Logger, err = logger(env, *level, *format); err != nil {
+				return err
 			}
-			c.Logger = slog.New(slog.NewTextHandler(env.err, &slog.HandlerOptions{Level: l}))
 			return serveUntil(ctx, c, env, *asJSON)
 		},
 	}
+}
+
+// listOf reads items that are comma separated.
+func listOf(text string) (items []string) {
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func logger(env environment, level, format string) (*slog.Logger, error) {
+	o := &slog.HandlerOptions{}
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, &broker.Misuse{Reason: fmt.Sprintf("unknown --log-level %q: use debug, info, warn or error", level)}
+	}
+	o.Level = l
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(env.err, o)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(env.err, o)), nil
+	}
+	return nil, &broker.Misuse{Reason: fmt.Sprintf("unknown --log-format %q: use text or json", format)}
 }
 
 // serveUntil runs a broker until ctx ends.
@@ -69,7 +112,7 @@ func serveUntil(ctx context.Context, c broker.Config, env environment, asJSON bo
 			err = closed
 		}
 	}()
-	if err := announce(b, env, asJSON); err != nil {
+	if err := announce(b, env, c.Auth, asJSON); err != nil {
 		return err
 	}
 	return b.Run(ctx)
@@ -80,7 +123,14 @@ const welcomeTTL = 24 * time.Hour
 
 // announce says where the broker is and how to publish a first event. The
 // token is for trying things out with dev sign-in, which needs none anyway.
-func announce(b *broker.Broker, env environment, asJSON bool) error {
+func announce(b *broker.Broker, env environment, auth string, asJSON bool) error {
+	if auth != broker.AuthDev { // what is printed may end in a log
+		if asJSON {
+			return json.NewEncoder(env.out).Encode(map[string]string{"url": b.URL()})
+		}
+		fmt.Fprintf(env.out, "Yardline is at %s  (stop with Ctrl-C)\nSign a token for a back end: yardline token --user erp --roles service\n", b.URL())
+		return nil
+	}
 	g, err := access.NewGrant("first-steps", "First steps", []access.Role{access.Service, access.Manager}, 0)
 	if err != nil {
 		return err

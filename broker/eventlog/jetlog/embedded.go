@@ -12,19 +12,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// embedded is a NATS server in this process that listens nowhere.
-type embedded struct {
-	*server.Server
-	lock *os.File
-}
-
-func startEmbedded(dir string) (*embedded, error) {
-	lock, err := lockDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	e := &embedded{lock: lock}
-	e.Server, err = server.NewServer(&server.Options{
+// startEmbedded starts a NATS server in this process that listens nowhere.
+func startEmbedded(dir string) (*server.Server, error) {
+	s, err := server.NewServer(&server.Options{
 		ServerName: "yardline", DontListen: true, JetStream: true, StoreDir: dir,
 		SyncAlways: true, // the default loses acknowledged events on a power cut
 		NoSigs:     true, NoLog: true, DisableJetStreamBanner: true,
@@ -33,22 +23,21 @@ func startEmbedded(dir string) (*embedded, error) {
 		JetStreamMaxStore:  1 << 50,  // a ceiling: nothing is allocated
 	})
 	if err != nil {
-		lock.Close()
 		return nil, fmt.Errorf("jetlog: %w", err)
 	}
 	// Start reports a failure to the log alone, and says it is enabled.
 	var fatal fatalLog
-	e.SetLoggerV2(&fatal, false, false, false)
-	e.Start()
+	s.SetLoggerV2(&fatal, false, false, false)
+	s.Start()
 	if err := fatal.err(); err != nil {
-		_ = e.stop() // the first error says more
+		stopEmbedded(s)
 		return nil, err
 	}
-	if !e.ReadyForConnections(10 * time.Second) {
-		_ = e.stop()
+	if !s.ReadyForConnections(10 * time.Second) {
+		stopEmbedded(s)
 		return nil, errors.New("jetlog: the embedded server did not start within 10 s")
 	}
-	return e, nil
+	return s, nil
 }
 
 // lockDir keeps a second process away: two servers on one directory both
@@ -74,23 +63,19 @@ func lockDir(dir string) (*os.File, error) {
 
 // healthy tells whether everything that was stored could be recovered; an
 // external server cannot be asked and counts as healthy.
-func (e *embedded) healthy() error {
-	if e == nil {
+func healthy(s *server.Server) error {
+	if s == nil {
 		return nil
 	}
-	if h := e.Healthz(nil); h.StatusCode != 200 {
+	if h := s.Healthz(nil); h.StatusCode != 200 {
 		return errors.New(h.Error)
 	}
 	return nil
 }
 
-func (e *embedded) stop() error {
-	if e == nil {
-		return nil
-	}
-	e.Shutdown()
-	e.WaitForShutdown()
-	return e.lock.Close()
+func stopEmbedded(s *server.Server) {
+	s.Shutdown()
+	s.WaitForShutdown()
 }
 
 // fatalLog keeps the first fatal message of the server. The methods may be

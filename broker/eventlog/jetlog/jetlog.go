@@ -9,13 +9,18 @@
 package jetlog
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -38,15 +43,33 @@ const (
 
 // Config says where the log is.
 type Config struct {
-	Dir    string        // embedded: where the files are
-	URL    string        // external: the address of a NATS server; Dir is not used then
-	Window time.Duration // deduplication; 0 is one hour. Each remembered id costs about 100 bytes of memory
+	Dir      string        // embedded: where the files are
+	URL      string        // external: the address of a NATS server; Dir is not used then
+	Replicas int           // external: on how many servers a new log is kept, 1
+	Window   time.Duration // deduplication; 0 is one hour. Each remembered id costs about 100 bytes of memory
+	Logger   *slog.Logger  // nil: none
 }
 
 // Log is an eventlog.Log in JetStream.
 type Log struct {
-	epoch  string
-	server *embedded // nil where it is external
+	c     Config
+	epoch string
+
+	// Embedded alone.
+	lock   *os.File
+	keeper sync.WaitGroup
+	stop   context.CancelFunc // of the keeper
+
+	mu     sync.Mutex // guards all below
+	link   *link
+	health error
+	failed time.Time // of the first append that failed since one succeeded
+}
+
+// A link is a connection to a server, and what is open on it. It is replaced
+// as a whole when an embedded server is started again.
+type link struct {
+	server *server.Server // nil where it is external
 	conn   *nats.Conn
 	js     jetstream.JetStream
 	stream jetstream.Stream
@@ -57,53 +80,84 @@ var _ eventlog.Log = (*Log)(nil)
 
 // Open starts or reaches the server and opens the log, a new one where there
 // is none. A log that is there but damaged is an error, never replaced.
-func Open(ctx context.Context, c Config) (_ *Log, err error) {
-	l := &Log{}
-	defer func() {
-		if err != nil {
-			l.Close()
-		}
-	}()
-	if c.Window == 0 {
-		c.Window = time.Hour
+func Open(ctx context.Context, c Config) (*Log, error) {
+	c.Window = cmp.Or(c.Window, time.Hour)
+	c.Replicas = cmp.Or(c.Replicas, 1)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	l := &Log{c: c}
+	var err error
 	if c.URL == "" {
-		if l.server, err = startEmbedded(c.Dir); err != nil {
+		if l.lock, err = lockDir(c.Dir); err != nil {
 			return nil, err
 		}
-		l.conn, err = nats.Connect("", nats.InProcessServer(l.server.Server), nats.MaxReconnects(-1))
-	} else {
-		l.conn, err = nats.Connect(c.URL, nats.Name("yardline"), nats.MaxReconnects(-1))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("jetlog: connect: %w", err)
+	if l.link, l.epoch, err = connect(ctx, c); err != nil {
+		return nil, errors.Join(err, l.unlock())
 	}
-	if l.js, err = jetstream.New(l.conn); err != nil {
-		return nil, fmt.Errorf("jetlog: %w", err)
-	}
-	if err := l.openStream(ctx, c.Window); err != nil {
-		return nil, err
-	}
-	l.bucket, err = l.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: bucketName, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: time.Minute})
-	if err != nil {
-		return nil, fmt.Errorf("jetlog: store: %w", err)
+	if c.URL == "" {
+		var keep context.Context
+		keep, l.stop = context.WithCancel(context.Background())
+		l.keeper.Go(func() { l.keep(keep) })
 	}
 	return l, nil
 }
 
+// connect makes a link, and reads the epoch of the log at its end.
+func connect(ctx context.Context, c Config) (_ *link, epoch string, err error) {
+	l := &link{}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	if c.URL == "" {
+		if l.server, err = startEmbedded(c.Dir); err != nil {
+			return nil, "", err
+		}
+		l.conn, err = nats.Connect("", nats.InProcessServer(l.server), nats.MaxReconnects(-1))
+	} else {
+		l.conn, err = nats.Connect(c.URL, nats.Name("yardline"), nats.MaxReconnects(-1))
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("jetlog: connect: %w", err)
+	}
+	if l.js, err = jetstream.New(l.conn); err != nil {
+		return nil, "", fmt.Errorf("jetlog: %w", err)
+	}
+	if epoch, err = l.openStream(ctx, c); err != nil {
+		return nil, "", err
+	}
+	l.bucket, err = l.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: bucketName, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: time.Minute, Replicas: c.Replicas})
+	if err != nil {
+		return nil, "", fmt.Errorf("jetlog: store: %w", err)
+	}
+	return l, epoch, nil
+}
+
+func (l *link) close() {
+	if l.conn != nil {
+		l.conn.Close()
+	}
+	if l.server != nil {
+		stopEmbedded(l.server)
+	}
+}
+
 // openStream reads the epoch first: creating a stream over a damaged one, or
 // updating it, would put a new epoch over old records.
-func (l *Log) openStream(ctx context.Context, window time.Duration) error {
+func (l *link) openStream(ctx context.Context, c Config) (epoch string, err error) {
 	stream, err := l.js.Stream(ctx, streamName)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if err := l.server.healthy(); err != nil {
-			return fmt.Errorf("jetlog: the log is damaged: %w", err)
+		if err := healthy(l.server); err != nil {
+			return "", fmt.Errorf("jetlog: the log is damaged: %w", err)
 		}
 		stream, err = l.js.CreateStream(ctx, jetstream.StreamConfig{
 			Name: streamName, Subjects: []string{"ev.>"}, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
 			MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
-			AllowDirect: true, DenyDelete: true, Duplicates: window, Replicas: 1,
+			AllowDirect: true, DenyDelete: true, Duplicates: c.Window, Replicas: c.Replicas,
 			Metadata: map[string]string{epochKey: newEpoch()},
 		})
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another broker was first
@@ -111,21 +165,28 @@ func (l *Log) openStream(ctx context.Context, window time.Duration) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("jetlog: stream: %w", err)
+		return "", fmt.Errorf("jetlog: stream: %w", err)
 	}
 	config := stream.CachedInfo().Config
-	l.epoch = config.Metadata[epochKey]
-	if !wire.ValidEpoch(l.epoch) {
-		return fmt.Errorf("jetlog: the stream %s has no epoch: it is damaged or not Yardline's", streamName)
+	epoch = config.Metadata[epochKey]
+	if !wire.ValidEpoch(epoch) {
+		return "", fmt.Errorf("jetlog: the stream %s has no epoch: it is damaged or not Yardline's", streamName)
 	}
-	if config.Duplicates != window {
-		config.Duplicates = window
+	if config.Duplicates != c.Window {
+		config.Duplicates = c.Window
 		if stream, err = l.js.UpdateStream(ctx, config); err != nil {
-			return fmt.Errorf("jetlog: deduplication window: %w", err)
+			return "", fmt.Errorf("jetlog: deduplication window: %w", err)
 		}
 	}
 	l.stream = stream
-	return nil
+	return epoch, nil
+}
+
+// now is the link that is in use.
+func (l *Log) now() *link {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.link
 }
 
 // newEpoch is 40 random bits in lower case.
@@ -142,14 +203,19 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 	}
 	m.Data = e.Body
 	m.Header.Set(digestHeader, e.Digest)
+	if err := l.Health(); err != nil {
+		return eventlog.Ack{}, err // at once, and nothing was stored
+	}
+	link := l.now()
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	ack, err := l.js.PublishMsg(ctx, m, jetstream.WithMsgID(e.Key))
+	ack, err := link.js.PublishMsg(ctx, m, jetstream.WithMsgID(e.Key))
+	l.appended(err)
 	if err != nil {
 		return eventlog.Ack{}, unavailable(err)
 	}
 	if ack.Duplicate {
-		if err := l.checkDigest(ctx, ack.Sequence, e.Digest); err != nil {
+		if err := link.checkDigest(ctx, ack.Sequence, e.Digest); err != nil {
 			return eventlog.Ack{}, err
 		}
 	}
@@ -158,7 +224,7 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 
 // checkDigest tells a repetition from another event under the same id. A
 // record that was purged since cannot be told and counts as a repetition.
-func (l *Log) checkDigest(ctx context.Context, seq uint64, digest string) error {
+func (l *link) checkDigest(ctx context.Context, seq uint64, digest string) error {
 	m, err := l.stream.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil
@@ -179,7 +245,8 @@ func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)
 	} else if after+1 < b.First {
 		return eventlog.ErrGone
 	}
-	consumer, err := l.js.OrderedConsumer(ctx, streamName, jetstream.OrderedConsumerConfig{
+	link := l.now()
+	consumer, err := link.js.OrderedConsumer(ctx, streamName, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1})
 	if err != nil {
 		return stopped(ctx, unavailable(err))
@@ -188,7 +255,7 @@ func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)
 	if err != nil {
 		return stopped(ctx, unavailable(err))
 	}
-	defer l.dropConsumer(consumer)
+	defer link.dropConsumer(consumer)
 	defer messages.Stop()
 	for {
 		m, err := messages.Next(jetstream.NextContext(ctx))
@@ -209,7 +276,7 @@ func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)
 }
 
 // dropConsumer removes what the server would keep for five minutes more.
-func (l *Log) dropConsumer(c jetstream.Consumer) {
+func (l *link) dropConsumer(c jetstream.Consumer) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if info := c.CachedInfo(); info != nil && l.conn.IsConnected() {
@@ -230,7 +297,7 @@ func recordOf(m jetstream.Msg) (eventlog.Record, error) {
 func (l *Log) Bounds(ctx context.Context) (eventlog.Bounds, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	info, err := l.stream.Info(ctx)
+	info, err := l.now().stream.Info(ctx)
 	if err != nil {
 		return eventlog.Bounds{}, unavailable(err)
 	}
@@ -251,15 +318,24 @@ func (l *Log) Purge(ctx context.Context, through uint64) error {
 	if keep <= b.First {
 		return nil
 	}
-	return unavailable(l.stream.Purge(ctx, jetstream.WithPurgeSequence(keep)))
+	return unavailable(l.now().stream.Purge(ctx, jetstream.WithPurgeSequence(keep)))
 }
 
 // Close implements eventlog.Log.
 func (l *Log) Close() error {
-	if l.conn != nil {
-		l.conn.Close()
+	if l.stop != nil {
+		l.stop()
+		l.keeper.Wait()
 	}
-	return l.server.stop()
+	l.now().close()
+	return l.unlock()
+}
+
+func (l *Log) unlock() error {
+	if l.lock == nil {
+		return nil
+	}
+	return l.lock.Close()
 }
 
 // unavailable marks what the server could not do, so that the caller knows

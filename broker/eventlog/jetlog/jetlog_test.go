@@ -105,7 +105,7 @@ func TestForeignRecords(t *testing.T) {
 	log := open(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
 	for _, subject := range []string{"ev.foreign", "ev.a.b.%zz"} {
-		_, err := log.js.Publish(t.Context(), subject, []byte("x"))
+		_, err := log.now().js.Publish(t.Context(), subject, []byte("x"))
 		require.NoError(t, err)
 	}
 	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "a", Body: []byte("{}")})

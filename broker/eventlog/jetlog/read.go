@@ -45,8 +45,9 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 	if sieve {
 		filters = []string{""}
 	}
+	link := l.now()
 	for _, f := range filters {
-		records, pending, err := l.directGet(ctx, f, after, limit)
+		records, pending, err := link.directGet(ctx, f, after, limit)
 		if err != nil {
 			return eventlog.Page{}, err
 		}
@@ -110,7 +111,7 @@ func natsFilters(s eventlog.Selection) []string {
 // directGet asks for at most limit messages after a sequence. pending is how
 // many more match. The protocol is NATS's ADR-31: messages, then an empty one
 // with status 204; 404 alone where nothing matches.
-func (l *Log) directGet(ctx context.Context, filter string, after uint64, limit int) (records []eventlog.Record, pending uint64, err error) {
+func (l *link) directGet(ctx context.Context, filter string, after uint64, limit int) (records []eventlog.Record, pending uint64, err error) {
 	request, _ := json.Marshal(map[string]any{ // plain values always marshal
 		"seq": after + 1, "batch": limit, "max_bytes": maxPageBytes, "next_by_subj": filter})
 	inbox := l.conn.NewInbox()

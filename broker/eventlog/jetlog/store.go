@@ -12,18 +12,19 @@ import (
 
 // Put implements eventlog.Store.
 func (l *Log) Put(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	bucket := l.now().bucket
 	if ttl == 0 {
-		_, err := l.bucket.Put(ctx, key, value)
+		_, err := bucket.Put(ctx, key, value)
 		return unavailable(err)
 	}
 	// JetStream takes a time to live when a key is made, not when it changes.
 	create := func() error {
-		_, err := l.bucket.Create(ctx, key, value, jetstream.KeyTTL(max(ttl, time.Second)))
+		_, err := bucket.Create(ctx, key, value, jetstream.KeyTTL(max(ttl, time.Second)))
 		return err
 	}
 	err := create()
 	if errors.Is(err, jetstream.ErrKeyExists) {
-		if err = l.bucket.Delete(ctx, key); err == nil {
+		if err = bucket.Delete(ctx, key); err == nil {
 			err = create()
 		}
 	}
@@ -32,7 +33,7 @@ func (l *Log) Put(ctx context.Context, key string, value []byte, ttl time.Durati
 
 // Get implements eventlog.Store.
 func (l *Log) Get(ctx context.Context, key string) ([]byte, error) {
-	entry, err := l.bucket.Get(ctx, key)
+	entry, err := l.now().bucket.Get(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return nil, eventlog.ErrNotFound
 	}
@@ -44,5 +45,5 @@ func (l *Log) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Delete implements eventlog.Store.
 func (l *Log) Delete(ctx context.Context, key string) error {
-	return unavailable(l.bucket.Purge(ctx, key))
+	return unavailable(l.now().bucket.Purge(ctx, key))
 }

@@ -63,6 +63,7 @@ func entry(i int, typ event.Type, subject string) eventlog.Entry {
 // fill appends n entries of changing types and subjects.
 func fill(t *testing.T, log eventlog.Log, n int) {
 	t.Helper()
+	require.NoError(t, log.Health())
 	b, err := log.Bounds(t.Context())
 	require.NoError(t, err)
 	for i := int(b.Last) + 1; i <= int(b.Last)+n; i++ {

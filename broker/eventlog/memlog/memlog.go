@@ -126,6 +126,16 @@ func (l *Log) Bounds(context.Context) (eventlog.Bounds, error) {
 	return eventlog.Bounds{First: l.purged + 1, Last: l.lastLocked()}, nil
 }
 
+// Health implements eventlog.Log.
+func (l *Log) Health() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return fmt.Errorf("%w: closed", eventlog.ErrUnavailable)
+	}
+	return nil
+}
+
 // Purge implements eventlog.Log.
 func (l *Log) Purge(_ context.Context, through uint64) error {
 	l.mu.Lock()

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+	"golang.org/x/term"
+
+	"github.com/snd-rental/yardline/broker"
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/access"
+)
+
+// user edits the users file of a data directory. A broker that runs takes
+// the change within two seconds.
+func user(env environment) *ffcli.Command {
+	return &ffcli.Command{
+		Name: "user", ShortUsage: "yardline user <command> NAME [flags]", ShortHelp: "edit who may sign in with --auth users", FlagSet: flags("yardline user"),
+		LongHelp: "A broker that runs takes a change within two seconds. Passwords are read from the\nterminal, or from the first line of standard input.",
+		Subcommands: []*ffcli.Command{
+			userCommand("add", "add a user", []string{"roles", "employee", "id"}, func(path, name string, given userFlags) error {
+				password, err := readPassword(env)
+				if err != nil {
+					return err
+				}
+				hash, err := identity.HashPassword(password)
+				if err != nil {
+					return &broker.Misuse{Reason: err.Error()}
+				}
+				u := identity.User{ID: name, Name: name, Password: hash, Roles: given.roles(), Employee: *given.employee}
+				if *given.id != "" {
+					u.ID = *given.id
+				}
+				return identity.EditUsers(path, func(users []identity.User) ([]identity.User, error) { return append(users, u), nil })
+			}),
+			userCommand("passwd", "set a user's password; their sessions end", nil, func(path, name string, _ userFlags) error {
+				password, err := readPassword(env)
+				if err != nil {
+					return err
+				}
+				hash, err := identity.HashPassword(password)
+				if err != nil {
+					return &broker.Misuse{Reason: err.Error()}
+				}
+				return identity.EditUser(path, name, func(u *identity.User) error { u.Password = hash; return nil })
+			}),
+			userCommand("roles", "replace a user's roles and employee id", []string{"roles", "employee"}, func(path, name string, given userFlags) error {
+				return identity.EditUser(path, name, func(u *identity.User) error {
+					u.Roles, u.Employee = given.roles(), *given.employee
+					return nil
+				})
+			}),
+			userCommand("disable", "keep a user out; their sessions end", nil, func(path, name string, _ userFlags) error {
+				return identity.EditUser(path, name, func(u *identity.User) error { u.Disabled = true; return nil })
+			}),
+			userCommand("enable", "let a disabled user in again", nil, func(path, name string, _ userFlags) error {
+				return identity.EditUser(path, name, func(u *identity.User) error { u.Disabled = false; return nil })
+			}),
+			userList(env),
+		},
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) > 0 {
+				return &broker.Misuse{Reason: fmt.Sprintf("unknown command %q; see yardline user --help", args[0])}
+			}
+			return flag.ErrHelp
+		},
+	}
+}
+
+// userFlags are those of the commands that have them.
+type userFlags struct {
+	data, id, names *string
+	employee        *int64
+}
+
+func (f userFlags) roles() []access.Role { return rolesOf(*f.names) }
+
+func rolesOf(names string) (roles []access.Role) {
+	for _, name := range listOf(names) {
+		roles = append(roles, access.Role(name))
+	}
+	return roles
+}
+
+// userCommand is a command that edits one user, whose name may come before its
+// flags or after them.
+func userCommand(name, help string, takes []string, edit func(path, user string, given userFlags) error) *ffcli.Command {
+	fs := flags("yardline user " + name)
+	given := userFlags{data: fs.String("data", "./data", "the broker's data `directory`"), names: new(string), id: new(string), employee: new(int64)}
+	if slices.Contains(takes, "roles") {
+		fs.StringVar(given.names, "roles", "", "`roles`, comma separated: dispatcher, yard, hr, manager, admin, service")
+	}
+	if slices.Contains(takes, "employee") {
+		fs.Int64Var(given.employee, "employee", 0, "the user's employee `id`")
+	}
+	if slices.Contains(takes, "id") {
+		fs.StringVar(given.id, "id", "", "the user's `id`, which events carry as the actor; the name where none is given")
+	}
+	return &ffcli.Command{
+		Name: name, ShortUsage: "yardline user " + name + " NAME [flags]", ShortHelp: help, FlagSet: fs,
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) == 0 {
+				return &broker.Misuse{Reason: "whose? give a NAME; see yardline user " + name + " --help"}
+			}
+			if err := fs.Parse(args[1:]); err != nil || fs.NArg() > 0 {
+				return &broker.Misuse{Reason: fmt.Sprintf("one NAME and flags, not %q; see yardline user %s --help", args, name)}
+			}
+			err := edit(identity.UsersPath(*given.data), args[0], given)
+			var wrong *broker.Misuse
+			if err != nil && !errors.As(err, &wrong) {
+				return &broker.Misuse{Reason: err.Error()}
+			}
+			return err
+		},
+	}
+}
+
+func userList(env environment) *ffcli.Command {
+	fs := flags("yardline user list")
+	data := fs.String("data", "./data", "the broker's data `directory`")
+	return &ffcli.Command{
+		Name: "list", ShortUsage: "yardline user list [flags]", ShortHelp: "print who there is", FlagSet: fs,
+		Exec: func(context.Context, []string) error {
+			w := tabwriter.NewWriter(env.out, 0, 2, 2, ' ', 0)
+			fmt.Fprintln(w, "NAME\tID\tROLES\tEMPLOYEE\tSTATE")
+			users, err := identity.ReadUsers(identity.UsersPath(*data))
+			for _, u := range users {
+				state := "enabled"
+				if u.Disabled {
+					state = "disabled"
+				}
+				fmt.Fprintf(w, "%s\t%s\t%v\t%d\t%s\n", u.Name, u.ID, u.Roles, u.Employee, state)
+			}
+			return errors.Join(err, w.Flush())
+		},
+	}
+}
+
+// readPassword asks for a password, twice and unseen on a terminal.
+func readPassword(env environment) (string, error) {
+	in, isFile := env.in.(*os.File)
+	if !isFile || !term.IsTerminal(int(in.Fd())) {
+		line, err := bufio.NewReader(env.in).ReadString('\n')
+		if line == "" && err != nil {
+			return "", &broker.Misuse{Reason: "a password is needed: the first line of standard input"}
+		}
+		return strings.TrimRight(line, "\r\n"), nil
+	}
+	ask := func(prompt string) (string, error) {
+		fmt.Fprint(env.err, prompt)
+		text, err := term.ReadPassword(int(in.Fd()))
+		fmt.Fprintln(env.err)
+		return string(text), err
+	}
+	first, err := ask("New password: ")
+	if err != nil {
+		return "", err
+	}
+	if again, err := ask("Once more: "); err != nil || again != first {
+		return "", &broker.Misuse{Reason: "the two are not the same"}
+	}
+	return first, nil
+}

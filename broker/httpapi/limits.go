@@ -1,0 +1,213 @@
+package httpapi
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/snd-rental/yardline/broker/identity"
+)
+
+// Limits are what one client may take. The zero value of each is good.
+type Limits struct {
+	Connections    int     // streams, WebSockets and long polls at once, of all, 10,000
+	PerCredential  int     // of one session or token, 100
+	PerUser        int     // of one user, 200
+	PerAddress     int     // from one address, 2,000
+	PublishRate    float64 // events a second of one session or token, 500; a user has twice, an address four times as much
+	SignInsPerUser int     // tries in a row before a user's name is slowed to one in 5 s, 10; an address has four times as many
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Connections = cmp.Or(l.Connections, 10_000)
+	l.PerCredential = cmp.Or(l.PerCredential, 100)
+	l.PerUser = cmp.Or(l.PerUser, 2*l.PerCredential)
+	l.PerAddress = cmp.Or(l.PerAddress, 20*l.PerCredential)
+	l.PublishRate = cmp.Or(l.PublishRate, 500)
+	l.SignInsPerUser = cmp.Or(l.SignInsPerUser, 10)
+	return l
+}
+
+// A gate counts what is open, and refuses more than the limits. What is open
+// stays.
+type gate struct {
+	limits Limits
+
+	mu    sync.Mutex // guards all below
+	total int
+	of    map[string]int
+}
+
+// A ticket is a place behind the gate.
+type ticket struct {
+	gate *gate
+	keys []string
+}
+
+// enter takes a place for an address.
+func (g *gate) enter(address string) (*ticket, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.total >= g.limits.Connections {
+		return nil, &Problem{Status: http.StatusServiceUnavailable, Code: "full", Title: "The broker has as many connections as it may have",
+			Detail: "Try again in a moment.", RetryAfter: spread()}
+	}
+	t := &ticket{gate: g}
+	if err := t.countLocked("address "+address, g.limits.PerAddress, "from one address"); err != nil {
+		return nil, err
+	}
+	g.total++
+	return t, nil
+}
+
+// name counts the place for who holds it.
+func (t *ticket) name(p identity.Principal) error {
+	t.gate.mu.Lock()
+	defer t.gate.mu.Unlock()
+	if err := t.countLocked("credential "+p.Credential, t.gate.limits.PerCredential, "of one session or token"); err != nil {
+		return err
+	}
+	return t.countLocked("user "+p.Grant.Actor(), t.gate.limits.PerUser, "of one user")
+}
+
+func (t *ticket) countLocked(key string, limit int, of string) error {
+	if t.gate.of[key] >= limit {
+		return &Problem{Status: http.StatusTooManyRequests, Code: "too_many_connections", Title: "There are too many connections " + of,
+			Detail: "Close some, and try again.", RetryAfter: spread()}
+	}
+	t.gate.of[key]++
+	t.keys = append(t.keys, key)
+	return nil
+}
+
+// leave gives the place back. It is called once.
+func (t *ticket) leave() {
+	g := t.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.total--
+	for _, key := range t.keys {
+		if g.of[key]--; g.of[key] == 0 {
+			delete(g.of, key)
+		}
+	}
+}
+
+// spread is a Retry-After in seconds, another for each, so that those who were
+// refused together do not come back together.
+func spread() int { return 5 + rand.IntN(15) }
+
+// rates are token buckets by key. It is safe for concurrent use.
+type rates struct {
+	mu sync.Mutex // guards all below
+	of map[string]*rate.Limiter
+	// sweepAt is how many keys there may be before full buckets, which are as
+	// good as none, are dropped.
+	sweepAt int
+}
+
+// An allowance is what one key may take.
+type allowance struct {
+	key   string
+	every rate.Limit // a second
+	burst int
+}
+
+// take takes n from every allowance, or nothing and says how long to wait.
+func (r *rates) take(now time.Time, n int, all ...allowance) (wait time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var taken []*rate.Reservation
+	for _, a := range all {
+		reserved := r.limiterLocked(now, a).ReserveN(now, n)
+		if !reserved.OK() {
+			wait = max(wait, time.Minute) // more than the bucket holds
+			continue
+		}
+		taken = append(taken, reserved)
+		wait = max(wait, reserved.DelayFrom(now))
+	}
+	if wait > 0 {
+		for _, reserved := range taken {
+			reserved.CancelAt(now)
+		}
+	}
+	return wait
+}
+
+func (r *rates) limiterLocked(now time.Time, a allowance) *rate.Limiter {
+	l := r.of[a.key]
+	if l != nil {
+		return l
+	}
+	if len(r.of) >= max(r.sweepAt, 1024) {
+		for key, l := range r.of {
+			if l.TokensAt(now) >= float64(l.Burst()) {
+				delete(r.of, key)
+			}
+		}
+		r.sweepAt = 2 * len(r.of)
+	}
+	l = rate.NewLimiter(a.every, a.burst)
+	r.of[a.key] = l
+	return l
+}
+
+// burstSeconds is how many seconds' worth of events may come at once. With
+// the least it is still a whole batch.
+const burstSeconds = 4
+
+// mayPublish takes n events from what the publisher may send.
+func (a *API) mayPublish(p identity.Principal, address string, n int) error {
+	share := func(key string, times float64) allowance {
+		perSecond := times * a.Limits.PublishRate
+		return allowance{"publish " + key, rate.Limit(perSecond), max(maxBatchEvents, int(burstSeconds*perSecond))}
+	}
+	wait := a.rates.take(time.Now(), n, share("credential "+p.Credential, 1), share("user "+p.Grant.Actor(), 2), share("address "+address, 4))
+	return slowedDown(wait, "too_many_events", "You publish too fast", "Send fewer events a second, or send them in batches and wait as long as the answer says.")
+}
+
+// maySignIn takes one try from what a user's name and an address may have.
+func (a *API) maySignIn(user, address string) error {
+	tries := a.Limits.SignInsPerUser
+	slow := rate.Every(5 * time.Second)
+	wait := a.rates.take(time.Now(), 1, allowance{"sign-in user " + strings.ToLower(user), slow, tries},
+		allowance{"sign-in address " + address, 4 * slow, 4 * tries})
+	return slowedDown(wait, "too_many_sign_ins", "There were too many tries to sign in", "Wait a moment, then try again.")
+}
+
+func slowedDown(wait time.Duration, code, title, detail string) error {
+	if wait <= 0 {
+		return nil
+	}
+	return &Problem{Status: http.StatusTooManyRequests, Code: code, Title: title, Detail: detail, RetryAfter: int(math.Ceil(wait.Seconds()))}
+}
+
+// address is where a request comes from: the last hop that is no proxy of
+// ours.
+func (a *API) address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(forwarded) {
+		addr, err := netip.ParseAddr(host)
+		ours := func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) }
+		next, nextErr := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil || nextErr != nil || !slices.ContainsFunc(a.Proxies, ours) {
+			break
+		}
+		host = next.Unmap().String()
+	}
+	return host
+}

@@ -1,0 +1,96 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"sync"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// keepOwner holds that sight of an entity never depends on a value that
+// changes: the person whom it is about stays, and is named by every event.
+func (h *Hub) keepOwner(e event.Event) (event.Event, error) {
+	before := h.Entity(event.EntityKey(e))
+	if before == nil {
+		return e, nil
+	}
+	for _, name := range ownerFields(e.Type) {
+		owner := before.Fields.Get(name)
+		if owner != nil && !e.Data.Has(name) {
+			e.Data = e.Data.With(name, owner)
+		}
+		// A thing that began without an owner stays without: what was said of
+		// it before was not meant for one.
+		if e.Data.Text(name) != before.Fields.Text(name) {
+			return e, fmt.Errorf("%w: /data/%s", ErrOwner, name)
+		}
+	}
+	return e, nil
+}
+
+// ownerFields name the persons of a type.
+func ownerFields(t event.Type) []string {
+	switch rule := access.Table[t]; {
+	case rule.Self != nil:
+		return []string{"employee_id"}
+	case rule.Starter != nil:
+		return []string{"started_by"}
+	}
+	return nil
+}
+
+// keepUnmoved holds a publisher to the state that it has seen. It looks at the
+// log's head, so that what other brokers stored counts too; two brokers may
+// still store at the same moment.
+func (h *Hub) keepUnmoved(ctx context.Context, p publication) error {
+	if p.entityAt == nil {
+		return nil
+	}
+	bounds, err := h.c.Log.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	if err := h.Await(ctx, bounds.Last); err != nil {
+		return err
+	}
+	now := h.Entity(event.EntityKey(p.event))
+	epoch := h.c.Log.Epoch()
+	if now == nil || p.entityAt.Epoch == epoch && now.Seq <= p.entityAt.Seq {
+		return nil
+	}
+	moved := &Moved{wire.Cursor{Epoch: epoch, Seq: now.Seq}}
+	if !p.named || p.entityAt.Epoch != epoch {
+		return moved
+	}
+	// It may be this very event that moved it, whose answer was lost: the log
+	// will say that it is a duplicate.
+	page, err := h.c.Log.Read(ctx, p.entityAt.Seq, maxMoves, eventlog.Selection{Types: []event.Type{p.event.Type}, Subjects: []string{p.event.Subject}})
+	if err != nil && !errors.Is(err, eventlog.ErrGone) {
+		return err
+	}
+	for _, record := range page.Records {
+		if e, err := Decode(record, epoch); err == nil && e.ID == p.event.ID && e.Actor == p.event.Actor && e.Source == p.event.Source {
+			return nil
+		}
+	}
+	return moved
+}
+
+// maxMoves is how many changes of an entity are looked through for a
+// repetition.
+const maxMoves = 256
+
+// stripes are locks by key: a key has always the same one.
+type stripes [64]sync.Mutex
+
+func (s *stripes) of(key string) *sync.Mutex {
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	return &s[h.Sum32()%uint32(len(s))]
+}

@@ -1,0 +1,93 @@
+package hub
+
+import (
+	"math/rand/v2"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// TestRefilter changes filters at any moment, while events come and readers
+// catch up, are live and have splices: through each seam everything went by
+// the old filter, after it by the new one.
+func TestRefilter(t *testing.T) {
+	filters := []string{"", "types=payment_received", "subjects=rental/1", "modules=rental,employee", "severity=success", "types=timesheet_updated,sync_progress"}
+	synctest.Test(t, func(t *testing.T) {
+		const events = 400
+		h := running(t, memlog.New("k", time.Hour), Config{Ring: 16})
+		grants := []access.Grant{grant(t, "1", 0, access.Manager), grant(t, "2", 2, access.Yard), grant(t, "3", 3)}
+		var all sync.WaitGroup
+		for i := range 12 {
+			g := grants[i%len(grants)]
+			r := subscribe(t, h, Request{Grant: g, After: &wire.Cursor{}, Format: wire.JSON})
+			all.Go(func() {
+				for n := range 6 {
+					time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
+					f := parse(t, filters[(i+n)%len(filters)])
+					require.NoError(t, r.Refilter(t.Context(), f, f.Key()))
+				}
+			})
+			all.Go(func() {
+				defer r.Leave()
+				var f filter.Filter
+				var got []uint64
+				from, seams := uint64(0), 0
+				for seams < 6 || from < events {
+					switch frame := r.next().(type) {
+					case *wire.Event:
+						got = append(got, frame.Cursor.Seq)
+					case *wire.Refilter:
+						require.Equal(t, inRange(wanted(t, h, g, f, from, events), frame.Seam.Seq), got, "through the seam of %s", frame.Filter)
+						require.Equal(t, frame.Ref, frame.Filter)
+						f, got, from, seams = parse(t, frame.Filter), nil, frame.Seam.Seq, seams+1
+					case *wire.Heartbeat:
+						if seams == 6 && frame.Cursor.Seq == events {
+							require.Equal(t, wanted(t, h, g, f, from, events), got)
+							return
+						}
+					}
+				}
+			})
+		}
+		for i := range events {
+			publish(t, h, i)
+			time.Sleep(time.Duration(rand.IntN(2)) * time.Millisecond)
+		}
+		all.Wait()
+		require.Empty(t, h.views)
+		require.Empty(t, h.persons)
+	})
+}
+
+func inRange(seqs []uint64, through uint64) []uint64 {
+	return slices.DeleteFunc(seqs, func(s uint64) bool { return s > through })
+}
+
+func parse(t *testing.T, query string) filter.Filter {
+	t.Helper()
+	q, err := url.ParseQuery(query)
+	require.NoError(t, err)
+	f, err := filter.Parse(q)
+	require.NoError(t, err)
+	return f
+}
+
+// TestRefilterOfAClosedStream does not wait for a reader who is gone.
+func TestRefilterOfAClosedStream(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{})
+	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
+	defer r.Leave()
+	r.Close(wire.Bye{Reason: wire.ByeStop})
+	var closed *Closed
+	require.ErrorAs(t, r.Refilter(t.Context(), filter.Filter{}, ""), &closed)
+}

@@ -1,0 +1,213 @@
+package identity
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/time/rate"
+
+	"github.com/snd-rental/yardline/shared/access"
+)
+
+// IssuerConfig says whose tokens are taken, and how they are read.
+type IssuerConfig struct {
+	Issuer        string        // the claim iss; required
+	Audience      string        // one of the claim aud; required
+	JWKS          string        // the address of the public keys; https, or http on loopback; required
+	Refresh       time.Duration // how often the keys are fetched, 1 min
+	Skew          time.Duration // of the issuer's clock, 1 min
+	Cookie        string        // a cookie that holds a token; "": bearer only
+	RolesClaim    string        // a path such as realm_access.roles; roles
+	EmployeeClaim string        // employee_id
+	Logger        *slog.Logger
+}
+
+// An Issuer verifies the tokens of an identity provider: JWTs (RFC 7519) under
+// the keys of its JWKS (RFC 7517), which are fetched again and again, so that
+// keys may rotate. It is safe for concurrent use.
+type Issuer struct {
+	c      IssuerConfig
+	keys   keyfunc.Keyfunc
+	parser *jwt.Parser
+	stop   context.CancelFunc
+
+	mu   sync.Mutex // guards seen
+	seen []byte     // the keys, when somebody asked last
+}
+
+// publicMethods are the signatures that a public key verifies. A shared secret
+// is nothing that an issuer could publish.
+var publicMethods = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+const fetchTimeout = 10 * time.Second
+
+// OpenIssuer fetches the keys. Close ends their refreshing.
+func OpenIssuer(c IssuerConfig) (*Issuer, error) {
+	ctx, stop := context.WithCancel(context.Background())
+	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{c.JWKS}, keyfunc.Override{
+		Client: &http.Client{Timeout: fetchTimeout}, HTTPTimeout: fetchTimeout, RefreshInterval: c.Refresh,
+		// Without it a new key waits for the next refresh; with it anybody
+		// could make us fetch, so it is rare.
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second), 1), RateLimitWaitMax: time.Second,
+		NoErrorReturnFirstHTTPReq: new(bool),
+		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
+			return func(_ context.Context, err error) {
+				c.Logger.Error("the issuer's keys could not be fetched; the old ones stay", "error", err)
+			}
+		},
+	})
+	if err != nil {
+		stop()
+		return nil, fmt.Errorf("cannot fetch the issuer's keys: %w", err)
+	}
+	i := &Issuer{c: c, keys: keys, stop: stop, parser: jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithIssuer(c.Issuer),
+		jwt.WithAudience(c.Audience), jwt.WithLeeway(c.Skew), jwt.WithExpirationRequired(), jwt.WithIssuedAt())}
+	i.refresh()
+	return i, nil
+}
+
+// WithDefaults fills in what was left out.
+func (c IssuerConfig) WithDefaults(logger *slog.Logger) IssuerConfig {
+	c.Refresh = cmp.Or(c.Refresh, time.Minute)
+	c.Skew = cmp.Or(c.Skew, time.Minute)
+	c.RolesClaim = cmp.Or(c.RolesClaim, "roles")
+	c.EmployeeClaim = cmp.Or(c.EmployeeClaim, "employee_id")
+	c.Logger = logger
+	return c
+}
+
+// Check refuses what must not be used.
+func (c IssuerConfig) Check() error {
+	if c.Issuer == "" || c.Audience == "" || c.JWKS == "" {
+		return errors.New("--auth jwt needs --jwt-issuer, --jwt-audience and --jwt-jwks")
+	}
+	u, err := url.Parse(c.JWKS)
+	if err != nil || u.Host == "" {
+		return fmt.Errorf("--jwt-jwks %q is not an address", c.JWKS)
+	}
+	addr, _ := netip.ParseAddr(u.Hostname())
+	if u.Scheme != "https" && (u.Scheme != "http" || !addr.IsLoopback() && u.Hostname() != "localhost") {
+		return fmt.Errorf("--jwt-jwks %q: keys are fetched over https", c.JWKS)
+	}
+	return nil
+}
+
+// Close ends the refreshing of the keys.
+func (i *Issuer) Close() {
+	i.stop()
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// refresh tells whether the keys are others than the last time.
+func (i *Issuer) refresh() (changed bool) {
+	raw, err := i.keys.Storage().JSONPublic(context.Background())
+	if err != nil {
+		return false // what cannot be told is not changed
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	changed = i.seen != nil && !bytes.Equal(i.seen, raw)
+	i.seen = raw
+	return changed
+}
+
+func (i *Issuer) cookie(r *http.Request) string {
+	if i.c.Cookie == "" {
+		return ""
+	}
+	c, err := r.Cookie(i.c.Cookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+func (i *Issuer) forget(w http.ResponseWriter) {
+	http.SetCookie(w, &http.Cookie{Name: i.c.Cookie, Path: "/", MaxAge: -1, HttpOnly: true})
+}
+
+// Verify reads a token. The error is ErrExpired or ErrInvalid, wrapped.
+func (i *Issuer) Verify(token string) (Principal, error) {
+	c := jwt.MapClaims{}
+	_, err := i.parser.ParseWithClaims(token, c, i.keys.Keyfunc)
+	if errors.Is(err, jwt.ErrTokenExpired) {
+		return Principal{}, ErrExpired
+	}
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	subject, err := c.GetSubject()
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	name, _ := c["name"].(string)
+	g, err := access.NewGrant(subject, name, rolesOf(c, i.c.RolesClaim), employeeOf(c[i.c.EmployeeClaim]))
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	expires, err := c.GetExpirationTime()
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return Principal{Grant: g, Credential: tokenName(token), Expires: expires.Add(i.c.Skew)}, nil
+}
+
+// rolesOf reads the roles at a path: a list, or names in one text. What is no
+// role of ours is one of another system.
+func rolesOf(c jwt.MapClaims, path string) (roles []access.Role) {
+	var value any = map[string]any(c)
+	for part := range strings.SplitSeq(path, ".") {
+		object, _ := value.(map[string]any)
+		value = object[part]
+	}
+	var names []string
+	switch value := value.(type) {
+	case []any:
+		for _, v := range value {
+			name, _ := v.(string)
+			names = append(names, name)
+		}
+	case string:
+		names = strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == ',' })
+	}
+	for _, name := range names {
+		if role := access.Role(name); slices.Contains(access.Roles, role) {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}
+
+// employeeOf reads an employee id, 0 where there is none.
+func employeeOf(v any) int64 {
+	switch v := v.(type) {
+	case float64:
+		if v >= 1 && v == float64(int64(v)) {
+			return int64(v)
+		}
+	case json.Number:
+		n, _ := v.Int64()
+		return max(n, 0)
+	case string:
+		n, _ := strconv.ParseInt(v, 10, 64)
+		return max(n, 0)
+	}
+	return 0
+}
