@@ -41,19 +41,3 @@ func TestHistory(t *testing.T) {
 	get("wait=1&after=" + page.Next)
 	require.Empty(t, page.Events)
 }
-
-// TestSignOutEndsALongPoll: what comes after it is not for that session.
-func TestSignOutEndsALongPoll(t *testing.T) {
-	s := newSurface(t)
-	s.send("POST", "/api/session", `{"user":"manager"}`)
-	status := make(chan int, 1)
-	go func() {
-		r, _ := s.send("GET", "/api/events?after=k-0&wait=30", "")
-		status <- r.StatusCode
-	}()
-	_, text := s.send("GET", "/api/session", "")
-	require.Contains(t, text, `"manager"`)
-	s.send("DELETE", "/api/session", "")
-	s.send("POST", "/api/sse", `{"type":"system_notification","data":{"message":"m"}}`, "Authorization: Bearer "+s.token(time.Hour, access.Service), isJSON)
-	require.Equal(t, 401, <-status)
-}

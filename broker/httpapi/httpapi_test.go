@@ -12,6 +12,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,32 +34,49 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type surface struct {
 	*testing.T
 	url    string
+	api    *API
 	log    eventlog.Log
+	dir    string // of the token key and the users
 	tokens *identity.Tokens
 	client *http.Client
 }
 
-func newSurface(t *testing.T) *surface { return newSurfaceOn(t, memlog.New("k", time.Hour)) }
+func newSurface(t *testing.T) *surface { return newSurfaceOn(t, memlog.New("k", time.Hour), nil) }
 
-func newSurfaceOn(t *testing.T, log eventlog.Log) *surface {
-	h := hub.New(hub.Config{Log: log})
+// newSurfaceOn serves over a log, with what change makes of the configuration.
+func newSurfaceOn(t *testing.T, log eventlog.Log, change func(dir string, c *Config)) *surface {
+	metrics := telemetry.New()
+	h := hub.New(hub.Config{Log: log, Observer: metrics})
+	metrics.Watch(h, log)
+	dir := t.TempDir()
+	tokens, err := identity.OpenTokens(dir)
+	require.NoError(t, err)
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
+	quiet := slog.New(slog.DiscardHandler)
+	c := Config{Hub: h, Log: log, UI: page, Loopback: true, Origins: []string{"https://rental.example"}, Logger: quiet, Metrics: metrics.Handler(quiet), Draining: func() bool { return false },
+		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, SecureCookie), Directory: identity.Demo{}}}
+	if change != nil {
+		change(dir, &c)
+	}
+	api := New(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- h.Run(ctx) }()
+	var running sync.WaitGroup
+	running.Go(func() { api.Run(ctx) })
 	<-h.Ready()
-	tokens, err := identity.OpenTokens(t.TempDir())
-	require.NoError(t, err)
-	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
-	server := httptest.NewServer(New(Config{Hub: h, Log: log, UI: page, Metrics: telemetry.New().Handler(slog.New(slog.DiscardHandler)), Loopback: true, Origins: []string{"https://rental.example"}, Logger: slog.New(slog.DiscardHandler), Draining: func() bool { return false },
-		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, SecureCookie), Directory: identity.Demo{}}}))
+	server := httptest.NewServer(api)
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	s := &surface{t, server.URL, log, tokens, &http.Client{Jar: jar, Transport: &http.Transport{}}}
+	s := &surface{t, server.URL, api, log, dir, tokens, &http.Client{Jar: jar, Transport: &http.Transport{}}}
 	t.Cleanup(func() {
 		s.client.CloseIdleConnections()
 		server.CloseClientConnections()
 		server.Close()
+		h.Drain()
+		api.Shutdown(t.Context())
 		cancel()
+		running.Wait()
 		require.NoError(t, <-done)
 	})
 	return s
@@ -274,7 +292,7 @@ func (l heldLog) Bounds(ctx context.Context) (eventlog.Bounds, error) {
 // is not opened.
 func TestSignOutMeetsAStreamThatOpens(t *testing.T) {
 	log := heldLog{memlog.New("k", time.Hour), &atomic.Bool{}, make(chan struct{}), make(chan struct{})}
-	s := newSurfaceOn(t, log)
+	s := newSurfaceOn(t, log, nil)
 	answer, _ := s.send("POST", "/api/session", `{"user":"hr"}`)
 	cookie := answer.Cookies()[0]
 	log.armed.Store(true)

@@ -22,7 +22,7 @@ func requestLog(r *http.Request) *slog.Logger {
 // they mean.
 const requestID = "X-Request-Id"
 
-// logged gives each request of the API an id and a line in the log. A line has
+// logged gives each request an id and a line in the log. A line has
 // no query and no header: there may be secrets or a person's data in them.
 func (a *API) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,10 +32,8 @@ func (a *API) logged(next http.Handler) http.Handler {
 		w.Header().Set(requestID, id)
 		out, start := &recorder{ResponseWriter: w}, time.Now()
 		defer func() {
-			if strings.HasPrefix(r.URL.Path, "/api") {
-				log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", out.status,
-					"address", a.address(r), "took", time.Since(start).Round(time.Microsecond))
-			}
+			log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", out.status,
+				"address", a.address(r), "ms", float64(time.Since(start).Microseconds())/1000)
 		}()
 		next.ServeHTTP(out, r)
 	})

@@ -39,7 +39,7 @@ const isBatch = "Content-Type: application/cloudevents-batch+json"
 func TestBatch(t *testing.T) {
 	left := &atomic.Int64{}
 	left.Store(1 << 30)
-	s := newSurfaceOn(t, brittleLog{memlog.New("k", time.Hour), left})
+	s := newSurfaceOn(t, brittleLog{memlog.New("k", time.Hour), left}, nil)
 	service, yard := "Authorization: Bearer "+s.token(time.Hour, access.Service), "Authorization: Bearer "+s.token(time.Hour, access.Yard)
 	last := func() uint64 {
 		b, err := s.log.Bounds(t.Context())

@@ -1,0 +1,356 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+const password = "correct horse"
+
+// withUsers serves a users file with ann, a manager, and her password.
+func withUsers(t *testing.T) func(dir string, c *Config) {
+	return func(dir string, c *Config) {
+		hash, err := identity.HashPassword(password)
+		require.NoError(t, err)
+		path := identity.UsersPath(dir)
+		require.NoError(t, identity.EditUsers(path, func([]identity.User) ([]identity.User, error) {
+			return []identity.User{{ID: "7", Name: "ann", Password: hash, Roles: []access.Role{access.Manager}}}, nil
+		}))
+		c.Authority.Directory, err = identity.OpenUsers(path)
+		require.NoError(t, err)
+		c.Loopback = false
+	}
+}
+
+// signInAs returns who has signed in as a user, with a cookie jar of their own.
+func (s *surface) signIn(user, password string) (*http.Response, string) {
+	s.Helper()
+	return s.send("POST", "/api/session", fmt.Sprintf(`{"user":%q,"password":%q}`, user, password))
+}
+
+// reading opens a stream, and returns all of it when it ends.
+func (s *surface) reading(headers ...string) <-chan string {
+	s.Helper()
+	r, err := http.NewRequest("GET", s.url+"/api/sse", nil)
+	require.NoError(s, err)
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	answer, err := s.client.Do(r)
+	require.NoError(s, err)
+	require.Equal(s, 200, answer.StatusCode)
+	ended := make(chan string, 1)
+	go func() {
+		defer answer.Body.Close()
+		all, _ := io.ReadAll(answer.Body) // an end is an end
+		ended <- string(all)
+	}()
+	return ended
+}
+
+// polling opens a long poll of what will never come, and returns its answer.
+func (s *surface) polling(headers ...string) <-chan string {
+	s.Helper()
+	before := s.api.Hub.Stats().ByTransport["poll"]
+	ended := make(chan string, 1)
+	r, err := http.NewRequest("GET", s.url+"/api/events?after=k-0&wait=50&types=payroll_processed", nil)
+	require.NoError(s, err)
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	go func() {
+		answer, err := s.client.Do(r)
+		if err != nil {
+			ended <- err.Error()
+			return
+		}
+		defer answer.Body.Close()
+		all, _ := io.ReadAll(answer.Body)
+		ended <- fmt.Sprint(answer.StatusCode, " ", string(all))
+	}()
+	require.Eventually(s, func() bool { return s.api.Hub.Stats().ByTransport["poll"] > before }, 20*time.Second, time.Millisecond)
+	return ended
+}
+
+// TestGrantsAreTakenAfresh: what is open ends when a user's roles change, when
+// they may no longer, and when keys rotate, each with its reason, on every
+// path; whoever was away is told by the grant of the next hello.
+func TestGrantsAreTakenAfresh(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(s *surface) error
+		reason wire.Reason
+		poll   string // the answer of a long poll
+	}{
+		"role": {func(s *surface) error {
+			return identity.EditUser(identity.UsersPath(s.dir), "ann", func(u *identity.User) error {
+				u.Roles = []access.Role{access.Yard}
+				return nil
+			})
+		}, wire.ByeRegrant, `409 {"type":"urn:yardline:problem:regranted"`},
+		"disabled": {func(s *surface) error {
+			return identity.EditUser(identity.UsersPath(s.dir), "ann", func(u *identity.User) error { u.Disabled = true; return nil })
+		}, wire.ByeSignedOut, `401 {"type":"urn:yardline:problem:sign_in_required"`},
+		"password": {func(s *surface) error {
+			hash, err := identity.HashPassword("another password")
+			return errors.Join(err, identity.EditUser(identity.UsersPath(s.dir), "ann", func(u *identity.User) error { u.Password = hash; return nil }))
+		}, wire.ByeSignedOut, `401 {"type":"urn:yardline:problem:sign_in_required"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSurfaceOn(t, memlog.New("k", time.Hour), withUsers(t))
+			answer, text := s.signIn("ann", password)
+			require.Equal(t, 200, answer.StatusCode, text)
+			stream, poll, socket := s.reading(), s.polling(), s.socket("/api/ws")
+			before := frame[*wire.Hello](socket)
+			start := time.Now()
+			require.NoError(t, c.change(s))
+			require.Contains(t, <-stream, fmt.Sprintf(`"reason":%q`, c.reason))
+			require.Equal(t, c.reason, frame[*wire.Bye](socket).Reason)
+			require.True(t, strings.HasPrefix(<-poll, c.poll))
+			// The promise is 2 s; a busy machine is given more.
+			require.Less(t, time.Since(start), 10*time.Second)
+			t.Logf("after %v", time.Since(start))
+			if c.reason == wire.ByeRegrant {
+				require.NotEqual(t, before.Grant, frame[*wire.Hello](s.socket("/api/ws")).Grant)
+			} else {
+				answer, _ := s.send("GET", "/api/snapshot", "")
+				require.Equal(t, 401, answer.StatusCode)
+			}
+		})
+	}
+}
+
+// TestKeyRotation: tokens under the old key are worth nothing, also to what is
+// open.
+func TestKeyRotation(t *testing.T) {
+	s := newSurface(t)
+	old := s.bearer(access.Manager)
+	stream, poll, socket := s.reading(old), s.polling(old), s.socket("/api/ws", old)
+	frame[*wire.Hello](socket)
+	require.NoError(t, identity.RotateKey(s.dir))
+	require.Contains(t, <-stream, `"reason":"regrant"`)
+	require.EqualValues(t, wire.ByeRegrant.CloseCode(), socket.closed())
+	require.True(t, strings.HasPrefix(<-poll, `401 {"type":"urn:yardline:problem:invalid_token"`))
+	answer, _ := s.send("GET", "/api/snapshot", "", old)
+	require.Equal(t, 401, answer.StatusCode)
+	answer, _ = s.send("GET", "/api/snapshot", "", s.bearer(access.Manager))
+	require.Equal(t, 200, answer.StatusCode, "the broker signs with the new key")
+}
+
+// TestSignOutEndsALongPoll at once, not when its time is over.
+func TestSignOutEndsALongPoll(t *testing.T) {
+	s := newSurface(t)
+	s.send("POST", "/api/session", `{"user":"hr"}`)
+	poll := s.polling()
+	s.send("DELETE", "/api/session", "")
+	require.True(t, strings.HasPrefix(<-poll, "401 "))
+}
+
+// TestSignInWithPassword: a wrong user and a wrong password get equal answers,
+// and too many tries are slowed down, by user and by address.
+func TestSignInWithPassword(t *testing.T) {
+	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(dir string, c *Config) {
+		withUsers(t)(dir, c)
+		c.Limits.SignInsPerUser = 3
+	})
+	var bodies []string
+	for _, c := range [][2]string{{"ann", "wrong horse"}, {"bob", password}, {"ann", ""}} {
+		answer, body := s.signIn(c[0], c[1])
+		require.Equal(t, 401, answer.StatusCode)
+		require.Empty(t, answer.Cookies())
+		bodies = append(bodies, body)
+	}
+	require.Equal(t, bodies[0], bodies[1])
+	require.Equal(t, bodies[0], bodies[2])
+	answer, body := s.signIn("ann", password)
+	require.Equal(t, 200, answer.StatusCode, body)
+	require.Contains(t, body, `"sign_in":"password"`)
+	require.False(t, answer.Cookies()[0].Secure, "plain HTTP on a name of this machine")
+	// Ann's name has had its three tries; another letter case is the same name.
+	answer, body = s.signIn("ANN", password)
+	require.Equal(t, 429, answer.StatusCode)
+	require.Contains(t, body, "too_many_sign_ins")
+	require.NotEmpty(t, answer.Header.Get("Retry-After"))
+	for i := range 20 { // the address has four times as many
+		answer, _ = s.signIn(fmt.Sprint("user", i), "x")
+	}
+	require.Equal(t, 429, answer.StatusCode)
+	require.True(t, SecureCookie(&http.Request{Host: "yard.example"}))
+}
+
+func TestLimits(t *testing.T) {
+	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(_ string, c *Config) {
+		c.Limits = Limits{PerCredential: 2, PerUser: 3, PerAddress: 4, PublishRate: 1}
+	})
+	one, two := s.bearer(access.Manager), s.bearer(access.Manager)
+	refused := func(code, body string, answer *http.Response) {
+		t.Helper()
+		require.Equal(t, 429, answer.StatusCode, body)
+		require.Contains(t, body, code)
+		require.NotEmpty(t, answer.Header.Get("Retry-After"))
+	}
+	s.reading(one)
+	s.socket("/api/ws", one)
+	answer, body := s.send("GET", "/api/sse", "", one)
+	refused("of one session or token", body, answer)
+	poll := s.polling(two)
+	answer, body = s.send("GET", "/api/events?after=k-0&wait=1", "", two)
+	refused("of one user", body, answer)
+	s.send("POST", "/api/session", `{"user":"admin"}`)
+	s.reading()
+	_, refusal, err := s.dial("/api/ws")
+	require.Error(t, err)
+	require.Equal(t, 429, refusal.StatusCode, "the address has four")
+
+	service := s.bearer(access.Service)
+	event := `{"type":"payroll_processed","data":{"period":"2026-11"}}`
+	batch := "[" + strings.Repeat(event+",", 999) + event + "]"
+	answer, body = s.send("POST", "/api/sse", batch, service, "Content-Type: application/cloudevents-batch+json")
+	require.Equal(t, 201, answer.StatusCode, body)
+	answer, body = s.send("POST", "/api/sse", event, service, isJSON)
+	refused("too_many_events", body, answer)
+	// The other credential of the same user had its own thousand, and the user
+	// has one bucket for both.
+	answer, body = s.send("POST", "/api/sse", event, s.bearer(access.Service), isJSON)
+	refused("too_many_events", body, answer)
+	b, err := s.log.Bounds(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1000, b.Last)
+	require.True(t, strings.HasPrefix(<-poll, "200 "), "what is open stays")
+}
+
+// TestFull: with all connections taken new ones are told to come back, each at
+// another time, and nobody is sent away.
+func TestFull(t *testing.T) {
+	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(_ string, c *Config) { c.Limits.Connections = 2 })
+	manager := s.bearer(access.Manager)
+	stream, socket := s.reading(manager), s.socket("/api/ws", manager)
+	frame[*wire.Hello](socket)
+	waits := map[string]bool{}
+	for range 30 {
+		answer, body := s.send("GET", "/api/sse", "", manager)
+		require.Equal(t, 503, answer.StatusCode)
+		require.Contains(t, body, `"code":"full"`)
+		waits[answer.Header.Get("Retry-After")] = true
+	}
+	require.Greater(t, len(waits), 3)
+	socket.say(`{"call":"ping"}`)
+	frame[*wire.Reply](socket)
+	select {
+	case <-stream:
+		t.Fatal("a stream was ended")
+	default:
+	}
+	socket.CloseNow()
+	require.Eventually(t, func() bool {
+		s.api.gate.mu.Lock()
+		defer s.api.gate.mu.Unlock()
+		return s.api.gate.total == 1
+	}, 20*time.Second, time.Millisecond)
+	s.reading(manager)
+}
+
+// TestAddress: only our own proxies say where a request comes from.
+func TestAddress(t *testing.T) {
+	a := &API{Config: Config{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
+	for _, c := range []struct{ remote, forwarded, want string }{
+		{"192.0.2.1:5", "198.51.100.7", "192.0.2.1"},
+		{"10.0.0.1:5", "198.51.100.7", "198.51.100.7"},
+		{"10.0.0.1:5", "203.0.113.9, 198.51.100.7, 10.1.1.1", "198.51.100.7"},
+		{"10.0.0.1:5", "nonsense", "10.0.0.1"},
+		{"10.0.0.1:5", "", "10.0.0.1"},
+		{"[2001:db8::1]:5", "198.51.100.7", "2001:db8::1"},
+	} {
+		r := &http.Request{RemoteAddr: c.remote, Header: http.Header{"X-Forwarded-For": {c.forwarded}}}
+		require.Equal(t, c.want, a.address(r), "%+v", c)
+	}
+}
+
+// TestRatesForgetWhoIsFull: the number of buckets is bounded by who is active.
+func TestRatesForgetWhoIsFull(t *testing.T) {
+	r := rates{of: map[string]*rate.Limiter{}}
+	now := time.Now()
+	for i := range 10_000 {
+		require.Zero(t, r.take(now.Add(time.Duration(i)*time.Second), 1, allowance{fmt.Sprint(i), 1, 10}))
+	}
+	require.Less(t, len(r.of), 2000)
+	require.Equal(t, time.Minute, r.take(now, 11, allowance{"x", 1, 10}))
+	require.Zero(t, r.take(now, 10, allowance{"x", 1, 10}))
+	require.Equal(t, time.Second, r.take(now, 1, allowance{"x", 1, 10}, allowance{"y", 1, 1}))
+	require.Zero(t, r.take(now, 1, allowance{"y", 1, 1}), "what was refused is given back")
+}
+
+// sink keeps log lines. It is safe for concurrent use.
+type sink struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *sink) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *sink) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// TestLogs: each request has an id, streams have a connection's, and no line,
+// metric or refusal holds a secret.
+func TestLogs(t *testing.T) {
+	var lines sink
+	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(dir string, c *Config) {
+		withUsers(t)(dir, c)
+		c.Logger = slog.New(slog.NewJSONHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	token := s.token(time.Hour, access.Manager, access.Admin)
+	var said strings.Builder
+	for _, send := range [][]string{
+		{"GET", "/api/stats", ""}, {"GET", "/metrics", ""}, {"GET", "/api/snapshot?token=" + token, ""},
+		{"POST", "/api/session", `{"user":"ann","password":"hunter2hunter2"}`}, {"POST", "/api/sse", `{"type":"` + token + `"}`},
+	} {
+		answer, body := s.send(send[0], send[1], send[2], "Authorization: Bearer "+token, isJSON)
+		require.Regexp(t, `^r-[a-z0-9]{12}$`, answer.Header.Get("X-Request-Id"))
+		require.Eventually(t, func() bool { return strings.Contains(lines.String(), answer.Header.Get("X-Request-Id")) }, 20*time.Second, time.Millisecond)
+		said.WriteString(body)
+	}
+	s.signIn("ann", password)
+	home, err := url.Parse(s.url)
+	require.NoError(t, err)
+	cookie := s.client.Jar.Cookies(home)[0].Value
+	socket := s.socket("/api/ws", "Authorization: Bearer "+token)
+	hello := frame[*wire.Hello](socket)
+	socket.CloseNow()
+	require.Eventually(t, func() bool { return strings.Contains(lines.String(), "socket closed") }, 20*time.Second, time.Millisecond)
+	require.Contains(t, lines.String(), fmt.Sprintf(`"connection":%q`, hello.Connection))
+	for line := range strings.Lines(lines.String()) {
+		require.True(t, json.Valid([]byte(line)))
+	}
+	all := said.String() + lines.String()
+	for _, secret := range []string{token, cookie, "hunter2", password} {
+		require.NotContains(t, all, secret)
+	}
+}
