@@ -51,7 +51,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func (a *API) problem(r *http.Request, err error) Problem {
 	p := problemOf(err)
 	p.Type = "urn:yardline:problem:" + p.Code
-	expected := p.Code == "starting" || p.Code == "draining" || p.Code == "full"
+	expected := p.Code == "starting" || p.Code == "draining" || p.Code == "full" || p.Code == "log_full"
 	if p.Status >= 500 && !expected && r.Context().Err() == nil {
 		requestLog(r).Error("request failed", "method", r.Method, "path", r.URL.Path, "code", p.Code, "error", err)
 	}

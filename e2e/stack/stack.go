@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/e2e/output"
 	"github.com/snd-rental/yardline/shared/access"
@@ -124,6 +126,21 @@ func (s *Stack) Stop() time.Duration {
 	}
 	s.cmd = nil
 	return time.Since(start)
+}
+
+// LimitFiles lets no file of the process grow beyond so many bytes, or as many
+// as the machine allows.
+func (s *Stack) LimitFiles(bytes uint64) {
+	s.t.Helper()
+	var limit unix.Rlimit
+	err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_FSIZE, nil, &limit)
+	if err == nil {
+		limit.Cur = min(bytes, limit.Max)
+		err = unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // As returns the API for somebody with a bearer token.

@@ -2,6 +2,9 @@ package jetlog
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/eventlog/logtest"
+	"github.com/snd-rental/yardline/shared/event"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -131,5 +135,102 @@ func TestTokens(t *testing.T) {
 		back, err := untoken(encoded)
 		require.NoError(t, err)
 		require.Equal(t, s, back)
+	}
+}
+
+// member starts a server of a cluster of three.
+func member(t *testing.T, i int, dirs []string, ports []int) *server.Server {
+	o := &server.Options{ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dirs[i], NoSigs: true, NoLog: true, MaxPayload: 8 << 20,
+		Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: ports[i]}}
+	for _, port := range ports {
+		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
+	}
+	s, err := server.NewServer(o)
+	require.NoError(t, err)
+	s.Start()
+	return s
+}
+
+// TestQuorum: a cluster without a quorum takes nothing and says so; with one
+// it goes on by itself, and what was sent again is stored once.
+func TestQuorum(t *testing.T) {
+	var dirs []string
+	var ports []int
+	for range 3 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		require.NoError(t, l.Close())
+		dirs = append(dirs, t.TempDir())
+	}
+	var servers []*server.Server
+	for i := range 3 {
+		servers = append(servers, member(t, i, dirs, ports))
+	}
+	t.Cleanup(func() {
+		for _, s := range servers {
+			s.Shutdown()
+			s.WaitForShutdown()
+		}
+	})
+	var log *Log
+	require.Eventually(t, func() (ok bool) { // the three have to find each other first
+		var err error
+		log, err = Open(t.Context(), Config{URL: servers[0].ClientURL(), Replicas: 3})
+		return err == nil
+	}, time.Minute, 100*time.Millisecond)
+	defer log.Close()
+	entry := func(i int) eventlog.Entry {
+		return eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: fmt.Sprint(i), Digest: "d", Body: []byte("{}")}
+	}
+	_, err := log.Append(t.Context(), entry(0))
+	require.NoError(t, err)
+	for _, i := range []int{1, 2} {
+		servers[i].Shutdown()
+		servers[i].WaitForShutdown()
+	}
+	_, err = log.Append(t.Context(), entry(1))
+	require.ErrorIs(t, err, eventlog.ErrUnavailable)
+	for _, i := range []int{1, 2} {
+		servers[i] = member(t, i, dirs, ports)
+	}
+	require.Eventually(t, func() bool {
+		_, err = log.Append(t.Context(), entry(1))
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		b, err := log.Bounds(t.Context())
+		return err == nil && b == eventlog.Bounds{First: 1, Last: 2}
+	}, time.Minute, 10*time.Millisecond)
+	// Whatever replica answers, and however far it is: nothing is left out.
+	for i := uint64(2); i < 60; i++ {
+		_, err = log.Append(t.Context(), entry(int(i)))
+		require.NoError(t, err)
+		for _, s := range []eventlog.Selection{{}, {Types: []event.Type{"sync_progress"}}, {Subjects: []string{"sync/*"}}} {
+			page, err := log.Read(t.Context(), i-1, 10, s)
+			require.NoError(t, err)
+			require.Len(t, page.Records, 2)
+			require.Equal(t, i+1, page.Through)
+		}
+	}
+}
+
+// TestLeader: what the leader says is what a direct get says.
+func TestLeader(t *testing.T) {
+	log := open(t, t.TempDir())
+	defer func() { require.NoError(t, log.Close()) }()
+	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a b", Key: "a", Body: []byte(`{"a":"ü"}`)})
+	require.NoError(t, err)
+	for _, filter := range []string{"", "ev.sync_progress.>"} {
+		direct, _, err := log.now().directGet(t.Context(), filter, 0, 1)
+		require.NoError(t, err)
+		next, err := log.now().askLeader(t.Context(), filter, 0)
+		require.NoError(t, err)
+		require.True(t, direct[0].Stored.Equal(next.Stored))
+		next.Stored = direct[0].Stored
+		require.Equal(t, direct[0], *next)
+		next, err = log.now().askLeader(t.Context(), filter, 1)
+		require.NoError(t, err)
+		require.Nil(t, next)
 	}
 }

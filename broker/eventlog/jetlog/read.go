@@ -51,10 +51,25 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 		if err != nil {
 			return eventlog.Page{}, err
 		}
+		last := after
+		if len(records) > 0 {
+			last = records[len(records)-1].Seq
+		}
+		// In a cluster any replica may answer, also one that lags: what it does
+		// not have yet would be a hole. Its leader knows whether there is more.
+		if l.c.URL != "" && pending == 0 && last < before.Last {
+			next, err := link.askLeader(ctx, f, last)
+			if err != nil {
+				return eventlog.Page{}, err
+			}
+			if next != nil && next.Seq <= before.Last {
+				records, last, pending = append(records, *next), next.Seq, 1
+			}
+		}
 		// What another request returns beyond the last of an unfinished one
 		// would leave a hole, and so would a record newer than the bounds.
 		if pending > 0 && len(records) > 0 {
-			page.Through = min(page.Through, records[len(records)-1].Seq)
+			page.Through = min(page.Through, last)
 		}
 		page.Records = append(page.Records, records...)
 	}
@@ -146,6 +161,39 @@ func (l *link) directGet(ctx context.Context, filter string, after uint64, limit
 			return nil, 0, unavailable(errors.New("direct get: " + status + " " + m.Header.Get("Description")))
 		}
 	}
+}
+
+// askLeader returns the first message after a sequence that matches, nil where
+// there is none, as the stream's leader knows it.
+func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eventlog.Record, error) {
+	if filter == "" {
+		filter = ">"
+	}
+	request, _ := json.Marshal(map[string]any{"seq": after + 1, "next_by_subj": filter}) // plain values always marshal
+	m, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName, request)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	var answer struct {
+		Error   *struct{ Code int }
+		Message struct {
+			Subject string
+			Seq     uint64
+			Data    []byte
+			Time    time.Time
+		}
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return nil, fmt.Errorf("jetlog: the leader's answer: %w", err)
+	}
+	switch {
+	case answer.Error == nil:
+		typ, subject := parseSubject(answer.Message.Subject)
+		return &eventlog.Record{Seq: answer.Message.Seq, Type: typ, Subject: subject, Stored: answer.Message.Time, Body: answer.Message.Data}, nil
+	case answer.Error.Code == 404:
+		return nil, nil
+	}
+	return nil, unavailable(fmt.Errorf("the leader refused: %s", m.Data))
 }
 
 func directRecord(m *nats.Msg) (eventlog.Record, error) {
