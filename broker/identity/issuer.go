@@ -44,7 +44,7 @@ type Issuer struct {
 	c      IssuerConfig
 	keys   keyfunc.Keyfunc
 	parser *jwt.Parser
-	stop   context.CancelFunc
+	stop   func()
 
 	mu   sync.Mutex // guards seen
 	seen []byte     // the keys, when somebody asked last
@@ -59,8 +59,9 @@ const fetchTimeout = 10 * time.Second
 // OpenIssuer fetches the keys. Close ends their refreshing.
 func OpenIssuer(c IssuerConfig) (*Issuer, error) {
 	ctx, stop := context.WithCancel(context.Background())
+	transport := http.DefaultTransport.(*http.Transport).Clone()
 	keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{c.JWKS}, keyfunc.Override{
-		Client: &http.Client{Timeout: fetchTimeout}, HTTPTimeout: fetchTimeout, RefreshInterval: c.Refresh,
+		Client: &http.Client{Transport: transport, Timeout: fetchTimeout}, HTTPTimeout: fetchTimeout, RefreshInterval: c.Refresh,
 		// Without it a new key waits for the next refresh; with it anybody
 		// could make us fetch, so it is rare.
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second), 1), RateLimitWaitMax: time.Second,
@@ -73,9 +74,10 @@ func OpenIssuer(c IssuerConfig) (*Issuer, error) {
 	})
 	if err != nil {
 		stop()
+		transport.CloseIdleConnections()
 		return nil, fmt.Errorf("cannot fetch the issuer's keys: %w", err)
 	}
-	i := &Issuer{c: c, keys: keys, stop: stop, parser: jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithIssuer(c.Issuer),
+	i := &Issuer{c: c, keys: keys, stop: func() { stop(); transport.CloseIdleConnections() }, parser: jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithIssuer(c.Issuer),
 		jwt.WithAudience(c.Audience), jwt.WithLeeway(c.Skew), jwt.WithExpirationRequired(), jwt.WithIssuedAt())}
 	i.refresh()
 	return i, nil
@@ -108,12 +110,7 @@ func (c IssuerConfig) Check() error {
 }
 
 // Close ends the refreshing of the keys.
-func (i *Issuer) Close() {
-	i.stop()
-	if t, ok := http.DefaultTransport.(*http.Transport); ok {
-		t.CloseIdleConnections()
-	}
-}
+func (i *Issuer) Close() { i.stop() }
 
 // refresh tells whether the keys are others than the last time.
 func (i *Issuer) refresh() (changed bool) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,14 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"tail", "--types", "x"}, "types"},
 		{[]string{"tail", "--after", "x"}, "--after"},
 		{[]string{"token"}, "--user"},
+		{[]string{"user", "nope"}, "nope"},
+		{[]string{"serve", "--auth", "jwt", "--data", t.TempDir()}, "--jwt-issuer"},
+		{[]string{"serve", "--auth", "jwt", "--jwt-issuer", "i", "--jwt-audience", "a", "--jwt-jwks", "http://id.example/keys", "--data", t.TempDir()}, "https"},
+		{[]string{"serve", "--trusted-proxies", "10.0.0.1", "--data", t.TempDir()}, "network"},
+		{[]string{"serve", "--log-format", "xml", "--data", t.TempDir()}, "xml"},
+		{[]string{"serve", "--debug-listen", "0.0.0.0:6060", "--data", t.TempDir()}, "loopback"},
+		{[]string{"serve", "--max-connections", "-1", "--data", t.TempDir()}, "max-connections"},
+		{[]string{"serve", "--publish-rate", "-1", "--data", t.TempDir()}, "publish-rate"},
 		{[]string{"serve", "--allow-origin", "https://a.example/path", "--data", t.TempDir()}, "not an origin"},
 		{[]string{"serve", "--tls-cert", file, "--data", t.TempDir()}, "belong together"},
 		{[]string{"serve", "--tls-cert", file, "--tls-key", file, "--listen", "127.0.0.1:0", "--data", t.TempDir()}, "certificate"},
@@ -89,7 +98,7 @@ func TestWrongUse(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"publish", "-h"}, {"tail", "--help"}, {"token", "--help"}, {"demo", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"publish", "-h"}, {"tail", "--help"}, {"token", "--help"}, {"user", "--help"}, {"user", "add", "--help"}, {"demo", "--help"}} {
 		status, out, err := yardline(t.Context(), "", args...)
 		require.Equal(t, done, status)
 		require.Empty(t, err)
@@ -146,6 +155,64 @@ func TestCommands(t *testing.T) {
 	require.Equal(t, failed, status)
 	require.Contains(t, said, "invalid_token")
 
+	stop()
+	require.Equal(t, done, <-ended, errs.String())
+}
+
+// TestUserCommands edit the users of a broker that runs, and it takes them.
+func TestUserCommands(t *testing.T) {
+	data := t.TempDir()
+	do := func(in string, args ...string) (int, string, string) {
+		return yardline(t.Context(), in, append(append([]string{"user"}, args...), "--data", data)...)
+	}
+	ok := func(in string, args ...string) {
+		t.Helper()
+		status, _, said := do(in, args...)
+		require.Equal(t, done, status, said)
+	}
+	status, _, said := yardline(t.Context(), "", "serve", "--auth", "users", "--data", data, "--listen", "127.0.0.1:0")
+	require.Equal(t, misuse, status)
+	require.Contains(t, said, "yardline user add")
+	ok("a password\n", "add", "ann", "--roles", "manager,hr", "--employee", "4")
+	ok("b password", "add", "--id", "8", "bob")
+	for says, c := range map[string][]string{"already": {"add", "ann"}, "boss": {"add", "eve", "--roles", "boss"}, "no user": {"passwd", "eve"}, "whose": {"disable"}, "one NAME": {"disable", "ann", "bob"}} {
+		status, _, said := do("a password\n", c...)
+		require.Equal(t, misuse, status)
+		require.Contains(t, said, says)
+	}
+	status, _, said = do("short\n", "add", "eve")
+	require.Equal(t, misuse, status)
+	require.Contains(t, said, "8 to 1024")
+	status, _, said = do("", "passwd", "ann")
+	require.Equal(t, misuse, status)
+	require.Contains(t, said, "standard input")
+	ok("", "roles", "ann", "--roles", "yard")
+	ok("", "disable", "bob")
+	status, out, _ := do("", "list")
+	require.Equal(t, done, status)
+	require.Regexp(t, `ann +ann +\[yard\] +0 +enabled`, out)
+	require.Regexp(t, `bob +8 +\[\] +0 +disabled`, out)
+
+	ctx, stop := context.WithCancel(t.Context())
+	var said2, errs output
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"serve", "--auth", "users", "--json", "--data", data, "--listen", "127.0.0.1:0", "--debug-listen", "127.0.0.1:0"}, environment{strings.NewReader(""), &said2, &errs})
+	}()
+	var where map[string]string
+	require.Eventually(t, func() bool { return json.Unmarshal([]byte(said2.String()), &where) == nil }, 20*time.Second, 5*time.Millisecond, "%s", &errs)
+	require.NotContains(t, where, "token", "nothing to steal from a log")
+	signIn := func(body string) int {
+		answer, err := http.Post(where["url"]+"/api/session", "application/json", strings.NewReader(body))
+		require.NoError(t, err)
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	require.Equal(t, 200, signIn(`{"user":"ann","password":"a password"}`))
+	require.Equal(t, 401, signIn(`{"user":"bob","password":"b password"}`))
+	ok("", "enable", "bob")
+	require.Eventually(t, func() bool { return signIn(`{"user":"bob","password":"b password"}`) == 200 }, 20*time.Second, time.Second)
+	http.DefaultClient.CloseIdleConnections()
 	stop()
 	require.Equal(t, done, <-ended, errs.String())
 }
