@@ -17,11 +17,12 @@ type API struct {
 	Transport Transport
 }
 
-// A Session is who is signed in, and who may sign in by name alone.
+// A Session is who is signed in, and how one signs in.
 type Session struct {
-	User  *User    `json:"user"` // nil where nobody is
-	Grant string   `json:"grant"`
-	Users []string `json:"users"`
+	User   *User    `json:"user"` // nil where nobody is
+	Grant  string   `json:"grant"`
+	Users  []string `json:"users"`   // who may sign in by name alone
+	SignIn string   `json:"sign_in"` // name, password, or provider for elsewhere
 }
 
 // A User is who is signed in.
@@ -51,9 +52,9 @@ func (a API) Session(ctx context.Context) (s Session, err error) {
 	return s, err
 }
 
-// SignIn signs in by name.
-func (a API) SignIn(ctx context.Context, user string) (s Session, err error) {
-	err = a.call(ctx, "POST", "/api/session", map[string]string{"user": user}, &s)
+// SignIn signs in; demo users have no password.
+func (a API) SignIn(ctx context.Context, user, password string) (s Session, err error) {
+	err = a.call(ctx, "POST", "/api/session", map[string]string{"user": user, "password": password}, &s)
 	return s, err
 }
 

@@ -65,6 +65,7 @@ type State struct {
 	Phase    Phase
 	Failure  string   // why the last thing that the user asked for did not work
 	Users    []string // who may sign in by name
+	SignIn   string   // how one signs in, as wasmclient.Session has it
 	User     wasmclient.User
 	Tab      string
 	View     wasmclient.View
@@ -131,7 +132,7 @@ func (l *Live) changed() {
 func (l *Live) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := State{Phase: l.phase, Failure: l.failure, Users: l.session.Users, Tab: l.page.Tab,
+	s := State{Phase: l.phase, Failure: l.failure, Users: l.session.Users, SignIn: l.session.SignIn, Tab: l.page.Tab,
 		Toasts: l.toasts.Visible(), More: l.toasts.More(), Sent: l.sent}
 	if l.session.User != nil {
 		s.User = *l.session.User
@@ -246,9 +247,9 @@ func (l *Live) disconnect() {
 	l.client, l.leave, l.sent, l.toasts = nil, nil, nil, toast.Queue{}
 }
 
-// SignIn signs in by name.
-func (l *Live) SignIn(ctx context.Context, user string) {
-	s, err := l.api.SignIn(ctx, user)
+// SignIn signs in; demo users have no password.
+func (l *Live) SignIn(ctx context.Context, user, password string) {
+	s, err := l.api.SignIn(ctx, user, password)
 	if err != nil {
 		l.set(func() { l.failure = Explain(err) })
 		return

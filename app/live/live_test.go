@@ -96,7 +96,7 @@ func TestLife(t *testing.T) {
 		require.Empty(t, s.View.Events, "nothing of the user stays")
 		require.Empty(t, s.Toasts)
 		require.Nil(t, p.network)
-		p.SignIn(t.Context(), "dispatcher")
+		p.SignIn(t.Context(), "dispatcher", "")
 		settle()
 		require.Equal(t, SignedIn, p.State().Phase)
 		p.disconnect()

@@ -20,16 +20,46 @@ var who = map[string]string{
 
 // signIn is the page for who is not signed in.
 func (r *Root) signIn() app.UI {
-	users := r.state.Users
+	failure := app.If(r.state.Failure != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure) })
+	switch r.state.SignIn {
+	case "password":
+		return app.Div().Class("page", "sign-in", "sign-in-narrow").Body(app.H1().Text("Sign in to Yardline"), failure, r.passwordForm())
+	case "provider":
+		return app.Div().Class("page", "sign-in", "sign-in-narrow").Body(app.H1().Text("Sign in to Yardline"), failure,
+			app.P().Class("lead").Text("You sign in with your company’s identity provider. Open Yardline from there, or ask your administrator for the address."))
+	}
 	return app.Div().Class("page", "sign-in").Body(
 		app.H1().Text("Sign in to Yardline"),
 		app.P().Class("lead").Text("This installation is for trying things out: choose whose eyes to look through. Open two windows to see the same event in both."),
-		app.If(r.state.Failure != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure) }),
-		app.Ul().Class("users").Body(app.Range(users).Slice(func(i int) app.UI {
-			name := users[i]
-			return app.Li().Body(app.Button().Type("button").Class("card", "user-card").DataSet("user", name).Body(
-				app.Strong().Text(ui.Label(name)), app.Span().Text(who[name])).
-				OnClick(func(app.Context, app.Event) { go r.Live.SignIn(context.Background(), name) }, app.EventScope(name)))
-		})),
-	)
+		failure, r.demoUsers())
+}
+
+func (r *Root) demoUsers() app.UI {
+	users := r.state.Users
+	return app.Ul().Class("users").Body(app.Range(users).Slice(func(i int) app.UI {
+		name := users[i]
+		return app.Li().Body(app.Button().Type("button").Class("card", "user-card").DataSet("user", name).Body(
+			app.Strong().Text(ui.Label(name)), app.Span().Text(who[name])).
+			OnClick(func(app.Context, app.Event) { go r.Live.SignIn(context.Background(), name, "") }, app.EventScope(name)))
+	}))
+}
+
+// The fields of the sign-in keep their values themselves, so that password
+// managers can fill them in.
+const (
+	userID     = "sign-in-user"
+	passwordID = "sign-in-password"
+)
+
+func (r *Root) passwordForm() app.UI {
+	return app.Form().Class("card", "form").OnSubmit(func(_ app.Context, e app.Event) {
+		e.PreventDefault()
+		value := func(id string) string { return app.Window().GetElementByID(id).Get("value").String() }
+		go r.Live.SignIn(context.Background(), value(userID), value(passwordID))
+	}).Body(
+		app.Label().For(userID).Text("Name"),
+		app.Input().ID(userID).Type("text").Name("username").Attr("autocomplete", "username").Attr("autocapitalize", "none").Required(true).AutoFocus(true),
+		app.Label().For(passwordID).Text("Password"),
+		app.Input().ID(passwordID).Type("password").Name("password").Attr("autocomplete", "current-password").Required(true),
+		app.Button().Type("submit").Class("button", "button-primary").Text("Sign in"))
 }
