@@ -20,7 +20,9 @@ var who = map[string]string{
 
 // signIn is the page for who is not signed in.
 func (r *Root) signIn() app.UI {
-	failure := app.If(r.state.Failure != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure) })
+	// In a place of its own: what comes after it keeps its position, and so
+	// what was typed.
+	failure := app.Div().Body(app.If(r.state.Failure != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure) }))
 	switch r.state.SignIn {
 	case "password":
 		return app.Div().Class("page", "sign-in", "sign-in-narrow").Body(app.H1().Text("Sign in to Yardline"), failure, r.passwordForm())

@@ -98,6 +98,9 @@ func flags(path, dir string, said *output.Buffer) []chromedp.ExecAllocatorOption
 		chromedp.NoSandbox, // root, as in most CI, has no sandbox
 		chromedp.Flag("disable-features", "Translate,OptimizationHints,MediaRouter"), chromedp.Flag("force-color-profile", "srgb"),
 		chromedp.Flag("password-store", "basic"),
+		// Names of this machine, so that tests have origins of one site and of
+		// others. They sign their certificates themselves.
+		chromedp.Flag("host-resolver-rules", "MAP *.test 127.0.0.1, MAP *.example 127.0.0.1"), chromedp.Flag("ignore-certificate-errors", true),
 	}
 	for _, name := range []string{"gpu", "quic", "background-networking", "component-update", "sync", "default-apps", "extensions", "breakpad",
 		"crash-reporter", "dev-shm-usage", "search-engine-choice-screen"} {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ type Stack struct {
 
 	URL   string // http://localhost:port, the same over restarts
 	Token string // of a service that is a manager too
-	port  string
+	Port  string
 
 	cmd    *exec.Cmd
 	exited chan error
@@ -44,6 +45,14 @@ type Stack struct {
 // Start runs a broker until the test ends.
 func Start(t testing.TB, flags ...string) *Stack {
 	t.Helper()
+	s := New(t, flags...)
+	s.Up()
+	return s
+}
+
+// New makes an installation that is not up yet.
+func New(t testing.TB, flags ...string) *Stack {
+	t.Helper()
 	binary, err := filepath.Abs("../bin/yardline")
 	if err == nil {
 		_, err = os.Stat(binary)
@@ -51,8 +60,7 @@ func Start(t testing.TB, flags ...string) *Stack {
 	if err != nil {
 		t.Fatalf("the browser tests run the built binary: run make build first (%v)", err)
 	}
-	s := &Stack{t: t, binary: binary, dir: t.TempDir(), flags: flags, port: "0"}
-	s.Up()
+	s := &Stack{t: t, binary: binary, dir: t.TempDir(), flags: flags, Port: "0"}
 	t.Cleanup(func() {
 		if s.cmd != nil {
 			s.Kill()
@@ -67,7 +75,7 @@ const startTimeout = 30 * time.Second
 // Up starts the process, on the address that it had before.
 func (s *Stack) Up() {
 	s.t.Helper()
-	args := append([]string{"serve", "--json", "--data", s.dir, "--listen", "127.0.0.1:" + s.port}, s.flags...)
+	args := append([]string{"serve", "--json", "--data", s.dir, "--listen", "127.0.0.1:" + s.Port}, s.flags...)
 	s.cmd, s.stderr = exec.Command(s.binary, args...), &output.Buffer{}
 	s.cmd.Stderr = s.stderr
 	out, err := s.cmd.StdoutPipe()
@@ -99,9 +107,22 @@ func (s *Stack) Up() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if _, s.port, err = net.SplitHostPort(u.Host); err != nil {
+	if _, s.Port, err = net.SplitHostPort(u.Host); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// Run runs a command of the same binary on the installation's data, and
+// returns what it printed.
+func (s *Stack) Run(in string, args ...string) string {
+	s.t.Helper()
+	cmd := exec.Command(s.binary, append(args, "--data", s.dir)...)
+	cmd.Stdin = strings.NewReader(in)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("yardline %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // Kill ends the process as a power cut would.
