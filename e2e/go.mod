@@ -10,6 +10,7 @@ require (
 	github.com/snd-rental/yardline/wasmclient v0.0.0
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/sys v0.49.0
+	nhooyr.io/websocket v1.8.17
 )
 
 require (
