@@ -80,6 +80,26 @@ var Table = map[event.Type]Rule{
 	},
 }
 
+// Sights are all the ways in which a type is seen by somebody.
+func Sights(t event.Type) []Sight {
+	rule := Table[t]
+	var all []Sight
+	for _, r := range Roles {
+		if s, found := rule.Roles[r]; found {
+			all = append(all, s)
+		}
+	}
+	if rule.Audience {
+		all = append(all, whole)
+	}
+	for _, s := range []*Sight{rule.Self, rule.Starter} {
+		if s != nil {
+			all = append(all, *s)
+		}
+	}
+	return all
+}
+
 // Figures says which roles see a figure of the dashboard.
 var Figures = map[string][]Role{
 	"active_rentals":  {Dispatcher, Yard, Manager},

@@ -100,7 +100,7 @@ func apply(sights []Sight, e event.Event) (event.Event, bool) {
 	}
 	data := make(event.Object, 0, len(e.Data))
 	for _, f := range e.Data {
-		if slices.ContainsFunc(sights, func(s Sight) bool { return s.shows(e.Type, f.Name) }) {
+		if slices.ContainsFunc(sights, func(s Sight) bool { return s.Shows(e.Type, f.Name) }) {
 			data = append(data, f)
 		}
 	}
@@ -111,9 +111,9 @@ func apply(sights []Sight, e event.Event) (event.Event, bool) {
 	return e, true
 }
 
-// shows tells whether a sight includes a field. A field that the vocabulary
+// Shows tells whether a sight includes a field. A field that the vocabulary
 // does not declare is never shown.
-func (s Sight) shows(t event.Type, name string) bool {
+func (s Sight) Shows(t event.Type, name string) bool {
 	spec, declared := event.Spec(t, name)
 	if !declared || slices.Contains(s.Except, name) || slices.Contains(s.Without, spec.Class) {
 		return false

@@ -105,6 +105,9 @@ func IsCurrency(s string) bool {
 	return len(s) == 3 && strings.Contains(currencies, " "+s+" ")
 }
 
+// Currencies lists the codes that IsCurrency knows.
+func Currencies() []string { return strings.Fields(currencies) }
+
 // currencies are the active codes of ISO 4217 for money in circulation.
 const currencies = " AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD " +
 	"CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD " +

@@ -12,9 +12,9 @@ type Money int64
 
 var errMoney = errors.New("event: not a number with at most two decimals")
 
-// maxMoney is the largest amount in hundredths. JavaScript reads it exactly,
-// and a thousand of them still add up.
-const maxMoney = 1<<53 - 1
+// MaxMoney is the largest amount. JavaScript reads its hundredths exactly, and
+// a thousand of them still add up.
+const MaxMoney Money = 1<<53 - 1
 
 // maxMoneyExponent bounds the exponent that ParseMoney follows.
 const maxMoneyExponent = 18
@@ -49,7 +49,7 @@ func ParseMoney(s string) (Money, error) {
 		return 0, errMoney
 	}
 	n, err := strconv.ParseInt(all+strings.Repeat("0", shift), 10, 64)
-	if err != nil || n > maxMoney {
+	if err != nil || n > int64(MaxMoney) {
 		return 0, errMoney
 	}
 	if negative {

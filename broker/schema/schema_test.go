@@ -1,0 +1,163 @@
+package schema
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// compile reads a schema with a library that shares nothing with ours.
+func compile(t *testing.T, raw []byte) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	require.NoError(t, err)
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	require.NoError(t, c.AddResource("urn:test", doc))
+	s, err := c.Compile("urn:test")
+	require.NoError(t, err)
+	return s
+}
+
+func validate(t *testing.T, s *jsonschema.Schema, raw []byte) error {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	require.NoError(t, err)
+	return s.Validate(doc)
+}
+
+// TestExamples: what the schemas show as examples is valid, and what any
+// reader is shown of them.
+func TestExamples(t *testing.T) {
+	for _, typ := range event.Types {
+		publish, read := compile(t, Event(typ, Publish)), compile(t, Event(typ, Read))
+		require.NoError(t, validate(t, publish, example(typ, Publish)), typ)
+		require.NoError(t, validate(t, read, example(typ, Read)), typ)
+		var whole event.Event
+		require.NoError(t, json.Unmarshal(example(typ, Read), &whole))
+		for _, g := range []access.Grant{{User: "1", Employee: 456}, {User: "5"}, {User: "9", Roles: access.Roles[:1]}, {User: "9", Roles: access.Roles[1:2]},
+			{User: "9", Roles: access.Roles[2:3]}, {User: "9", Roles: access.Roles[3:4]}, {User: "9", Roles: access.Roles[4:5]}} {
+			if seen, ok := access.View(g, whole); ok {
+				require.NoError(t, validate(t, read, seen.AppendJSON(nil)), "%s for %v", typ, g)
+			}
+		}
+	}
+}
+
+// inexpressible are the refusals that JSON Schema cannot say: weeks that a
+// year does not have, numbers of cards, order between fields, and that 1e2 is
+// no way to write an id.
+func inexpressible(f event.FieldSpec, value string, refused error) bool {
+	var p *event.Problem
+	order := errors.As(refused, &p) && p.Fields[0].Code == "rule"
+	exponent := value == "1e2" && (f.Kind == event.KindInt || f.Kind == event.KindRef)
+	return order || exponent || f.Format == "nocard" && strings.HasPrefix(value, `"4111`) || f.Format == "week" && value == `"2026-W53"`
+}
+
+// TestSchemasAgreeWithTheBroker puts many values into every field: what the
+// schema takes the broker takes, in strict mode less what that requires, and
+// the other way round.
+func TestSchemasAgreeWithTheBroker(t *testing.T) {
+	values := []string{`""`, `" "`, `"x"`, `true`, `false`, `0`, `1`, `-1`, `7`, `1001`, `0.5`, `0.55`, `0.005`, `24`, `24.5`, `100.5`, `360`, `91`, `-181`, `1e2`, `9223372036854775807`, `9223372036854775808`,
+		`[]`, `[1]`, `[0]`, `["hr"]`, `["service"]`, `{}`, `"2026-11-30"`, `"2026-02-30"`, `"2001-01-01"`, `"2026-11"`, `"2026-13"`, `"2026-W48"`, `"2026-W53"`, `"2026-W54"`, `"EUR"`, `"XXX"`, `"eur"`,
+		`"+4930123456"`, `"+0"`, `"030"`, `"/a"`, `"//a"`, `"/\\a"`, `"/"`, `"/a\u0001"`, `"https://a"`, `"2026-11-23T14:32:00Z"`, `"2026-11-23T14:32:00+01:00"`, `"2026-11-23"`, `"4111 1111 1111 1111"`, `"active"`, `"completed"`,
+		`"` + strings.Repeat("ü", 64) + `"`, `"` + strings.Repeat("ü", 65) + `"`, `"` + strings.Repeat("x", 301) + `"`, `"` + strings.Repeat("x", 501) + `"`, `"` + strings.Repeat("/", 2001) + `"`}
+	for _, typ := range event.Types {
+		s := compile(t, Event(typ, Publish))
+		for _, f := range event.Fields(typ) {
+			base := event.Example(typ).Data
+			for _, value := range append(values, "") { // "": without the field
+				data := base.With(f.Name, json.RawMessage(value))
+				if value == "" {
+					data = without2(base, f.Name)
+				}
+				raw, err := json.Marshal(map[string]any{"type": typ, "data": data})
+				require.NoError(t, err)
+				_, _, parsed := event.Parse(raw, false)
+				valid := validate(t, s, raw)
+				if inexpressible(f, value, parsed) {
+					continue
+				}
+				require.Equal(t, parsed == nil, valid == nil, "%s.%s = %s\nbroker: %v\nschema: %v", typ, f.Name, value, parsed, valid)
+			}
+		}
+		raw, err := json.Marshal(map[string]any{"type": typ, "data": event.Example(typ).Data.With("unknown", json.RawMessage("1"))})
+		require.NoError(t, err)
+		require.Error(t, validate(t, s, raw))
+	}
+}
+
+func without2(o event.Object, name string) (rest event.Object) {
+	for _, f := range o {
+		if f.Name != name {
+			rest = append(rest, f)
+		}
+	}
+	return rest
+}
+
+// TestDocuments are valid by the schemas of OpenAPI and AsyncAPI themselves,
+// and every schema within them compiles.
+func TestDocuments(t *testing.T) {
+	openapi, err := os.ReadFile("testdata/openapi-3.1.json")
+	require.NoError(t, err)
+	require.NoError(t, validate(t, compile(t, openapi), OpenAPI()))
+	f, err := os.Open("testdata/asyncapi-3.0.json.gz")
+	require.NoError(t, err)
+	defer f.Close()
+	zip, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	asyncapi, err := io.ReadAll(zip)
+	require.NoError(t, err)
+	err = validate(t, compile(t, asyncapi), AsyncAPI())
+	var invalid *jsonschema.ValidationError
+	if errors.As(err, &invalid) {
+		t.Fatalf("%s", firstLines(invalid.Error(), 20))
+	}
+	require.NoError(t, err)
+	for _, raw := range [][]byte{OpenAPI(), AsyncAPI()} {
+		var doc struct {
+			Components struct{ Schemas map[string]any }
+		}
+		require.NoError(t, json.Unmarshal(raw, &doc))
+		for name := range doc.Components.Schemas {
+			parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+			require.NoError(t, err)
+			c := jsonschema.NewCompiler()
+			require.NoError(t, c.AddResource("urn:test", parsed))
+			_, err = c.Compile("urn:test#/components/schemas/" + name)
+			require.NoError(t, err, name)
+		}
+	}
+}
+
+func firstLines(s string, n int) string {
+	lines := strings.SplitN(s, "\n", n+1)
+	return strings.Join(lines[:min(n, len(lines))], "\n")
+}
+
+// TestTypeScript has every type and field; required where the schema says so.
+func TestTypeScript(t *testing.T) {
+	text := string(TypeScript())
+	require.Contains(t, text, "export interface ReadPaymentReceived {")
+	for _, typ := range event.Types {
+		for _, f := range event.Fields(typ) {
+			require.Regexp(t, `(?m)^  `+f.Name+`\??: `, text)
+		}
+	}
+	_, after, _ := strings.Cut(text, "export interface ReadPaymentReceived {")
+	body, _, _ := strings.Cut(after, "}")
+	require.Contains(t, body, "  rental_id: number;")
+	require.Contains(t, body, "  amount?: number;", "not for everybody")
+}
