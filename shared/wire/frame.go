@@ -37,7 +37,8 @@ type Event struct {
 // Gap says that what came after From, up to and including To, can no longer
 // be had. Whoever holds a state must take a new snapshot.
 type Gap struct {
-	From, To Cursor
+	From Cursor `json:"from"`
+	To   Cursor `json:"to"`
 }
 
 // Heartbeat says that the stream lives and is delivered through Cursor.
@@ -98,10 +99,6 @@ type (
 		Connection string `json:"connection"`
 		Grant      string `json:"grant"`
 	}
-	gapJSON struct {
-		From Cursor `json:"from"`
-		To   Cursor `json:"to"`
-	}
 	byeJSON struct {
 		Reason Reason `json:"reason"`
 		Delay  int64  `json:"delay_ms"`
@@ -150,7 +147,7 @@ func control(f Frame) (name string, data json.RawMessage) {
 		return nameHello, encode(helloJSON{f.Head.Epoch, f.Head, f.Oldest,
 			f.Heartbeat.Milliseconds(), f.Retry.Milliseconds(), f.Connection, f.Grant})
 	case *Gap:
-		return nameGap, encode(gapJSON{f.From, f.To})
+		return nameGap, encode(f)
 	case *Bye:
 		return nameBye, encode(byeJSON{f.Reason, f.Delay.Milliseconds()})
 	}
@@ -182,11 +179,11 @@ func ParseMessage(m Message) (Frame, error) {
 		}
 		return &Hello{at, h.Head, h.Oldest, milliseconds(h.Heartbeat), milliseconds(h.Retry), h.Connection, h.Grant}, nil
 	case nameGap:
-		var g gapJSON
+		var g Gap
 		if err := json.Unmarshal(m.Data, &g); err != nil {
 			return nil, fmt.Errorf("wire: gap: %w", err)
 		}
-		return &Gap{g.From, g.To}, nil
+		return &g, nil
 	case nameBye:
 		var g byeJSON
 		if err := json.Unmarshal(m.Data, &g); err != nil {
