@@ -98,7 +98,9 @@ func TestEditsDoNotLoseEachOther(t *testing.T) {
 	var all sync.WaitGroup
 	for _, name := range strings.Split("abcdefgh", "") {
 		all.Go(func() {
-			err := EditUsers(path, func(users []User) ([]User, error) { return append(users, User{ID: name, Name: name, Password: hash}), nil })
+			err := EditUsers(path, func(users []User) ([]User, error) {
+				return append(users, User{ID: name, Name: name, Password: hash}), nil
+			})
 			if err != nil {
 				t.Error(err)
 			}

@@ -71,6 +71,11 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"tail", "--after", "x"}, "--after"},
 		{[]string{"token"}, "--user"},
 		{[]string{"user", "nope"}, "nope"},
+		{[]string{"schema"}, "one name"},
+		{[]string{"schema", "nope"}, "nope"},
+		{[]string{"schema", "--for", "nobody", "rental_overdue"}, "nobody"},
+		{[]string{"doctor"}, "URL"},
+		{[]string{"doctor", "yard.example"}, "yard.example"},
 		{[]string{"serve", "--auth", "jwt", "--data", t.TempDir()}, "--jwt-issuer"},
 		{[]string{"serve", "--auth", "jwt", "--jwt-issuer", "i", "--jwt-audience", "a", "--jwt-jwks", "http://id.example/keys", "--data", t.TempDir()}, "https"},
 		{[]string{"serve", "--trusted-proxies", "10.0.0.1", "--data", t.TempDir()}, "network"},
@@ -98,7 +103,7 @@ func TestWrongUse(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"publish", "-h"}, {"tail", "--help"}, {"token", "--help"}, {"user", "--help"}, {"user", "add", "--help"}, {"demo", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"publish", "-h"}, {"tail", "--help"}, {"token", "--help"}, {"user", "--help"}, {"user", "add", "--help"}, {"schema", "--help"}, {"doctor", "--help"}, {"demo", "--help"}} {
 		status, out, err := yardline(t.Context(), "", args...)
 		require.Equal(t, done, status)
 		require.Empty(t, err)
@@ -150,7 +155,19 @@ func TestCommands(t *testing.T) {
 	require.Equal(t, done, <-read)
 	require.Contains(t, lines.String(), `"data":{"rental_id":123,"status":"completed","customer":"John Doe","equipment_ids":[1,2]}`)
 
+	status, out2, said := yardline(t.Context(), "", "doctor", "--json", where.URL)
+	require.Equal(t, done, status, said)
+	require.Contains(t, out2, `{"check":"stream","result":"ok"`)
+	for name, has := range map[string]string{"openapi": `"/api/sse"`, "asyncapi": `"3.0.0"`, "typescript": "export interface", "payment_received": `"payment_method"`} {
+		status, out2, _ = yardline(t.Context(), "", "schema", name)
+		require.Equal(t, done, status)
+		require.Contains(t, out2, has)
+	}
+
 	t.Setenv("YARDLINE_TOKEN", "wrong")
+	status, _, said = yardline(t.Context(), "", "doctor", where.URL)
+	require.Equal(t, failed, status)
+	require.Contains(t, said, "needs a change")
 	status, _, said = yardline(t.Context(), "", "tail")
 	require.Equal(t, failed, status)
 	require.Contains(t, said, "invalid_token")

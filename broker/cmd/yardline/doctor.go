@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/snd-rental/yardline/broker"
+	"github.com/snd-rental/yardline/broker/doctor"
+)
+
+var errUnwell = errors.New("the deployment needs a change; see what failed")
+
+func doctorCommand(env environment) *ffcli.Command {
+	fs := flags("yardline doctor")
+	token := fs.String("token", "", "a bearer `token` of somebody who may read; better in YARDLINE_TOKEN")
+	asJSON := fs.Bool("json", false, "print a line of JSON for each check")
+	return &ffcli.Command{
+		Name: "doctor", ShortUsage: "yardline doctor [flags] URL", ShortHelp: "check a deployment from outside", FlagSet: fs,
+		LongHelp: "Checks that it can be reached, clocks, TLS, sign-in, how long a stream takes to its first\nword (a proxy that holds streams back is named), and WebSockets. Exit status 1 where a\ncheck failed.",
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) != 1 {
+				return &broker.Misuse{Reason: "doctor needs the URL of a broker; see yardline doctor --help"}
+			}
+			failed := false
+			err := doctor.Check(ctx, doctor.Config{URL: args[0], Token: *token}, func(f doctor.Finding) {
+				failed = failed || f.Result == doctor.Failed
+				if *asJSON {
+					_ = json.NewEncoder(env.out).Encode(f) // as a closed pipe is for the lines below
+					return
+				}
+				fmt.Fprintf(env.out, "%-8s %-10s %s\n", f.Result, f.Check, f.Found)
+				if f.Change != "" {
+					fmt.Fprintf(env.out, "%-8s %-10s → %s\n", "", "", f.Change)
+				}
+			})
+			if err != nil {
+				return &broker.Misuse{Reason: err.Error()}
+			}
+			if failed {
+				return errUnwell
+			}
+			return nil
+		},
+	}
+}

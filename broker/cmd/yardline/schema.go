@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/snd-rental/yardline/broker"
+	"github.com/snd-rental/yardline/broker/schema"
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// documents are what schema prints beside the types.
+var documents = map[string]func() []byte{"openapi": schema.OpenAPI, "asyncapi": schema.AsyncAPI, "typescript": schema.TypeScript}
+
+func schemaCommand(env environment) *ffcli.Command {
+	fs := flags("yardline schema")
+	use := fs.String("for", string(schema.Publish), "`who` a type's schema is for: publish or read")
+	names := make([]string, len(event.Types))
+	for i, t := range event.Types {
+		names[i] = string(t)
+	}
+	return &ffcli.Command{
+		Name: "schema", ShortUsage: "yardline schema [flags] TYPE | openapi | asyncapi | typescript", ShortHelp: "print what describes events and API", FlagSet: fs,
+		LongHelp: "  yardline schema payment_received              JSON Schema of what a publisher sends\n  yardline schema --for read payment_received   of what a reader gets\n  yardline schema typescript > yardline.d.ts\n\nThe types are " + strings.Join(names, ", ") + ".",
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) != 1 {
+				return &broker.Misuse{Reason: "schema needs one name; see yardline schema --help"}
+			}
+			if document, found := documents[args[0]]; found {
+				_, err := env.out.Write(document())
+				return err
+			}
+			t, u := event.Type(args[0]), schema.Use(*use)
+			if !t.Known() {
+				return &broker.Misuse{Reason: fmt.Sprintf("unknown name %q: use a type, openapi, asyncapi or typescript", args[0])}
+			}
+			if u != schema.Publish && u != schema.Read {
+				return &broker.Misuse{Reason: fmt.Sprintf("unknown --for %q: use publish or read", *use)}
+			}
+			_, err := env.out.Write(schema.Event(t, u))
+			return err
+		},
+	}
+}
