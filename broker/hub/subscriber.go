@@ -260,9 +260,18 @@ func (s *Subscriber) catchUp(ctx context.Context) (frames []byte, idle bool, err
 		frames, err = s.readLog(ctx)
 		return frames, false, err
 	}
+	hidden := 0
 	for _, it := range items {
+		before := len(frames)
 		frames = s.appendSeen(frames, it.event, it.seq)
 		s.cursor.Seq = it.seq
+		if hidden++; len(frames) > before {
+			hidden = 0
+		}
+	}
+	if hidden > 1 {
+		// These were not for this reader: who is cut resumes after them.
+		frames = s.format.Append(frames, &wire.Heartbeat{Cursor: s.cursor})
 	}
 	return frames, false, nil
 }
