@@ -61,7 +61,8 @@ browser-test: build
 
 # A minute for each fuzz test.
 fuzz:
-	cd shared && for f in event:FuzzParse filter:FuzzParse wire:FuzzDecoder wire:FuzzFrame; do $(GO) test ./$${f%%:*} -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime 1m || exit 1; done
+	cd shared && for f in event:FuzzParse filter:FuzzParse wire:FuzzDecoder wire:FuzzFrame wire:FuzzCursor wire:FuzzCall; do $(GO) test ./$${f%%:*} -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime 1m || exit 1; done
+	cd broker && for f in FuzzPublish FuzzSocket; do $(GO) test ./httpapi -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done
 	cd wasmclient && $(GO) test ./conn -run '^$$' -fuzz FuzzMachine -fuzztime 1m
 
 # The hub beside a plain one, in one run: compare the two lines.

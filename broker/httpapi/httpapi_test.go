@@ -43,12 +43,13 @@ type surface struct {
 
 func newSurface(t *testing.T) *surface { return newSurfaceOn(t, memlog.New("k", time.Hour), nil) }
 
-// newSurfaceOn serves over a log, with what change makes of the configuration.
-func newSurfaceOn(t *testing.T, log eventlog.Log, change func(dir string, c *Config)) *surface {
+// newAPI runs the API over a log, with what change makes of the configuration,
+// until the test ends. dir has the token key.
+func newAPI(t testing.TB, log eventlog.Log, change func(dir string, c *Config)) (api *API, dir string, tokens *identity.Tokens) {
 	metrics := telemetry.New()
 	h := hub.New(hub.Config{Log: log, Observer: metrics})
 	metrics.Watch(h, log)
-	dir := t.TempDir()
+	dir = t.TempDir()
 	tokens, err := identity.OpenTokens(dir)
 	require.NoError(t, err)
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
@@ -58,13 +59,26 @@ func newSurfaceOn(t *testing.T, log eventlog.Log, change func(dir string, c *Con
 	if change != nil {
 		change(dir, &c)
 	}
-	api := New(c)
+	api = New(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- h.Run(ctx) }()
 	var running sync.WaitGroup
 	running.Go(func() { api.Run(ctx) })
 	<-h.Ready()
+	t.Cleanup(func() {
+		h.Drain()
+		api.Shutdown(context.Background())
+		cancel()
+		running.Wait()
+		require.NoError(t, <-done)
+	})
+	return api, dir, tokens
+}
+
+// newSurfaceOn serves the API to a client with cookies.
+func newSurfaceOn(t *testing.T, log eventlog.Log, change func(dir string, c *Config)) *surface {
+	api, dir, tokens := newAPI(t, log, change)
 	server := httptest.NewServer(api)
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
@@ -73,11 +87,6 @@ func newSurfaceOn(t *testing.T, log eventlog.Log, change func(dir string, c *Con
 		s.client.CloseIdleConnections()
 		server.CloseClientConnections()
 		server.Close()
-		h.Drain()
-		api.Shutdown(t.Context())
-		cancel()
-		running.Wait()
-		require.NoError(t, <-done)
 	})
 	return s
 }

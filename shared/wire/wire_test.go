@@ -211,6 +211,18 @@ func TestCursor(t *testing.T) {
 	}
 }
 
+// FuzzCursor holds that a text is one cursor, or none.
+func FuzzCursor(f *testing.F) {
+	for _, seed := range []string{"", "k3x9-184", "k-01", "-1", "k-18446744073709551616"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if c, err := ParseCursor(s); err == nil && c.String() != s {
+			t.Fatalf("%q became %q", s, c)
+		}
+	})
+}
+
 // FuzzDecoder compares the decoder with the reference on any split.
 func FuzzDecoder(f *testing.F) {
 	for _, s := range streams {
