@@ -58,19 +58,13 @@ func bySSE(t *testing.T, base, token, after string, through wire.Cursor, opened 
 
 // readFrames reads an event stream until enough says so.
 func readFrames(t *testing.T, body io.Reader, enough func(wire.Frame) bool) {
-	var d wire.Decoder
-	buffer := make([]byte, 32<<10)
-	for done := false; !done; {
-		n, err := body.Read(buffer)
-		require.NoError(t, d.Feed(buffer[:n], func(m wire.Message) {
-			f, frameErr := wire.ParseMessage(m)
-			require.NoError(t, frameErr)
-			done = done || enough(f)
-		}))
-		if !done {
-			require.NoError(t, err)
-		}
-	}
+	t.Helper()
+	done := false
+	readMessages(t, body, func(wire.Message) bool { return done }, func(m wire.Message) {
+		f, err := wire.ParseMessage(m)
+		require.NoError(t, err)
+		done = enough(f)
+	})
 }
 
 func byWebSocket(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
@@ -235,11 +229,7 @@ func TestPathsAgree(t *testing.T) {
 	results := make(chan result, len(readers)*len(paths))
 	opened := make(chan struct{}, cap(results))
 	for reader, who := range readers {
-		roles := []string{}
-		for _, r := range who.roles {
-			roles = append(roles, string(r))
-		}
-		token := s.Run("", "token", "--user", who.user, "--roles", strings.Join(roles, ","), "--employee", fmt.Sprint(who.employee))
+		token := s.Run("", "token", "--user", who.user, "--roles", joined(who.roles), "--employee", fmt.Sprint(who.employee))
 		for name, read := range paths {
 			go func() {
 				results <- result{reader, name, read(t, s.URL, token, first.String(), through, func() { opened <- struct{}{} })}
