@@ -119,7 +119,7 @@ func TestAilments(t *testing.T) {
 		"another clock": {on("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
 			io.WriteString(w, `{"status":"ready"}`)
-		}), "clock", Warning, "1h0m0s", "NTP"},
+		}), "clock", Warning, "1h0m", "NTP"},
 		"not ready": {on("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(507)
 			io.WriteString(w, `{"status":507,"code":"log_full","title":"The event log is full"}`)

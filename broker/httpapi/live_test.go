@@ -261,7 +261,7 @@ func TestFull(t *testing.T) {
 		t.Fatal("a stream was ended")
 	default:
 	}
-	socket.CloseNow()
+	socket.hangUp()
 	require.Eventually(t, func() bool {
 		s.api.gate.mu.Lock()
 		defer s.api.gate.mu.Unlock()
@@ -343,7 +343,7 @@ func TestLogs(t *testing.T) {
 	cookie := s.client.Jar.Cookies(home)[0].Value
 	socket := s.socket("/api/ws", "Authorization: Bearer "+token)
 	hello := frame[*wire.Hello](socket)
-	socket.CloseNow()
+	socket.hangUp()
 	require.Eventually(t, func() bool { return strings.Contains(lines.String(), "socket closed") }, 20*time.Second, time.Millisecond)
 	require.Contains(t, lines.String(), fmt.Sprintf(`"connection":%q`, hello.Connection))
 	for line := range strings.Lines(lines.String()) {

@@ -110,5 +110,5 @@ func TestMetrics(t *testing.T) {
 		require.NotContains(t, text, "made_up_name")
 		return true
 	}, 20*time.Second, 20*time.Millisecond)
-	socket.CloseNow()
+	socket.hangUp()
 }

@@ -56,6 +56,9 @@ func (s *surface) socket(path string, headers ...string) *client {
 	return c
 }
 
+// hangUp ends it without a goodbye.
+func (c *client) hangUp() { _ = c.CloseNow() }
+
 func (c *client) say(text string) {
 	c.Helper()
 	require.NoError(c, c.Write(c.Context(), websocket.MessageText, []byte(text)))
