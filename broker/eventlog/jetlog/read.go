@@ -16,9 +16,12 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// maxFilters is how many filtered requests one read may take; beyond it one
-// unfiltered read is cheaper.
-const maxFilters = 8
+// maxFilters is how many filtered requests one read may take: as many as a
+// filter of the API may name subjects. Beyond it one unfiltered read is made.
+const maxFilters = 100
+
+// minBatch is the least that is asked for by each of many filters.
+const minBatch = 8
 
 // maxPageBytes bounds what the server sends for one request, well under the
 // limit of a pending subscription.
@@ -41,13 +44,16 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 		return page, nil
 	}
 	filters := natsFilters(s)
-	sieve := len(filters) > maxFilters
-	if sieve {
+	if len(filters) > maxFilters {
 		filters = []string{""}
+	}
+	batch := limit
+	if len(filters) > 1 {
+		batch = min(limit, max(minBatch, 2*limit/len(filters)))
 	}
 	link := l.now()
 	for _, f := range filters {
-		records, pending, err := link.directGet(ctx, f, after, limit)
+		records, pending, err := link.directGet(ctx, f, after, batch)
 		if err != nil {
 			return eventlog.Page{}, err
 		}
@@ -74,7 +80,7 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 		page.Records = append(page.Records, records...)
 	}
 	page.Records = slices.DeleteFunc(page.Records, func(r eventlog.Record) bool {
-		return r.Seq > page.Through || sieve && !s.Match(r)
+		return r.Seq > page.Through || !s.Match(r)
 	})
 	slices.SortFunc(page.Records, func(a, b eventlog.Record) int { return cmp.Compare(a.Seq, b.Seq) })
 	page.Records = slices.CompactFunc(page.Records, func(a, b eventlog.Record) bool { return a.Seq == b.Seq })
@@ -91,36 +97,28 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 	return page, nil
 }
 
-// natsFilters is the selection as NATS subjects; "" is everything.
-func natsFilters(s eventlog.Selection) []string {
-	types, subjects := []string{"*"}, []string{">"}
-	if len(s.Types) > 0 {
-		types = nil
-		for _, t := range s.Types {
-			types = append(types, string(t))
+// natsFilters are NATS subjects that hold all of the selection: by its subjects
+// where it has any, which are few records each, else by its types. What they
+// hold beyond it is left out afterwards.
+func natsFilters(s eventlog.Selection) (filters []string) {
+	for _, subject := range s.Subjects {
+		kind, id, _ := strings.Cut(subject, "/")
+		if id == "*" {
+			filters = append(filters, "ev.*."+token(kind)+".*")
+		} else {
+			filters = append(filters, "ev.*."+token(kind)+"."+token(id))
 		}
 	}
-	if len(s.Subjects) > 0 {
-		subjects = nil
-		for _, subject := range s.Subjects {
-			kind, id, _ := strings.Cut(subject, "/")
-			if id == "*" {
-				subjects = append(subjects, token(kind)+".*")
-			} else {
-				subjects = append(subjects, token(kind)+"."+token(id))
-			}
-		}
+	if len(filters) > 0 {
+		return filters
 	}
-	if len(s.Types) == 0 && len(s.Subjects) == 0 {
+	for _, t := range s.Types {
+		filters = append(filters, "ev."+string(t)+".>")
+	}
+	if len(filters) == 0 {
 		return []string{""}
 	}
-	var all []string
-	for _, t := range types {
-		for _, subject := range subjects {
-			all = append(all, "ev."+t+"."+subject)
-		}
-	}
-	return all
+	return filters
 }
 
 // directGet asks for at most limit messages after a sequence. pending is how
