@@ -148,7 +148,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 
 // authority is who may, by the configuration; its sessions are still to come.
 func (b *Broker) authority() (*identity.Authority, error) {
-	a := &identity.Authority{Tokens: b.tokens}
+	a := &identity.Authority{Tokens: b.tokens, Shared: b.c.NATS != ""}
 	var err error
 	switch b.c.Auth {
 	case AuthDev:

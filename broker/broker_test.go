@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -41,5 +42,45 @@ func TestTakenAddress(t *testing.T) {
 	_, err = New(t.Context(), Config{Listen: b.listener.Addr().String(), Data: t.TempDir()})
 	require.ErrorContains(t, err, "cannot listen on")
 	require.NoError(t, b.listener.Close())
+	require.NoError(t, b.Close())
+}
+
+// TestDebug: profiles and metrics are for this machine alone, and nowhere
+// unless asked for.
+func TestDebug(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", DebugListen: "127.0.0.1:0", Data: t.TempDir()})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	client := &http.Client{Transport: &http.Transport{}}
+	get := func(address, host string) (int, string) {
+		r, err := http.NewRequest("GET", address, nil)
+		require.NoError(t, err)
+		r.Host = host
+		answer, err := client.Do(r)
+		require.NoError(t, err)
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		return answer.StatusCode, string(body)
+	}
+	base := "http://" + b.debug.listener.Addr().String()
+	status, text := get(base+"/metrics", "")
+	require.Equal(t, 200, status)
+	require.Contains(t, text, "yardline_log_healthy")
+	status, text = get(base+"/debug/pprof/goroutine?debug=1", "")
+	require.Equal(t, 200, status)
+	require.Contains(t, text, "goroutine profile")
+	status, _ = get(base+"/metrics", "evil.example")
+	require.Equal(t, 421, status)
+	_, text = get(b.URL()+"/debug/pprof/goroutine?debug=1", "")
+	require.NotContains(t, text, "goroutine profile")
+	status, _ = get(b.URL()+"/metrics", "")
+	require.Equal(t, 401, status)
+	client.CloseIdleConnections()
+	stop()
+	require.NoError(t, <-done)
 	require.NoError(t, b.Close())
 }

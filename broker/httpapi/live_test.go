@@ -157,6 +157,21 @@ func TestKeyRotation(t *testing.T) {
 	require.Equal(t, 200, answer.StatusCode, "the broker signs with the new key")
 }
 
+// TestSignOutAtAnotherBroker on the same log ends what is open here.
+func TestSignOutAtAnotherBroker(t *testing.T) {
+	log := memlog.New("k", time.Hour)
+	shared := func(_ string, c *Config) { c.Authority.Shared = true }
+	here, there := newSurfaceOn(t, log, shared), newSurfaceOn(t, log, shared)
+	here.send("POST", "/api/session", `{"user":"manager"}`)
+	stream := here.reading()
+	home, err := url.Parse(here.url)
+	require.NoError(t, err)
+	cookie := here.client.Jar.Cookies(home)[0]
+	answer, _ := there.send("DELETE", "/api/session", "", "Cookie: "+cookie.Name+"="+cookie.Value)
+	require.Equal(t, 204, answer.StatusCode)
+	require.Contains(t, <-stream, `"reason":"signed_out"`)
+}
+
 // TestSignOutEndsALongPoll at once, not when its time is over.
 func TestSignOutEndsALongPoll(t *testing.T) {
 	s := newSurface(t)

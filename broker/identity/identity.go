@@ -46,6 +46,7 @@ type Directory interface {
 type Authority struct {
 	Tokens    *Tokens
 	Sessions  *Sessions
+	Shared    bool      // other brokers keep their sessions in the same store
 	Directory Directory // nil where nobody signs in here
 	Issuer    *Issuer   // whose tokens are taken beside our own; may be nil
 }
@@ -129,6 +130,10 @@ func (a *Authority) Names() []string {
 // keys. changed tells that grants must be taken afresh.
 func (a *Authority) Refresh() (changed bool, err error) {
 	changed, err = a.Tokens.Refresh()
+	if a.Shared {
+		sessions, sessionsErr := a.Sessions.Refresh()
+		changed, err = changed || sessions, errors.Join(err, sessionsErr)
+	}
 	if a.Directory != nil {
 		users, usersErr := a.Directory.Refresh()
 		changed, err = changed || users, errors.Join(err, usersErr)

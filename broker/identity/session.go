@@ -2,11 +2,13 @@ package identity
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -18,7 +20,11 @@ import (
 // only the hash of what the cookie holds. It is safe for concurrent use.
 type Sessions struct {
 	manager *scs.SessionManager
+	store   eventlog.Store
 	secure  func(*http.Request) bool
+
+	mu   sync.Mutex // guards seen
+	seen string     // the last word of any broker on sessions that ended
 }
 
 const (
@@ -26,16 +32,40 @@ const (
 	sessionLifetime = 12 * time.Hour
 	userKey         = "user"
 	stampKey        = "stamp" // of Directory.User, at the sign-in
+
+	// endedKey holds another word whenever a session ends, for the other
+	// brokers on the same log.
+	endedKey     = "sessions-ended"
+	storeTimeout = 2 * time.Second
 )
 
 // NewSessions keeps sessions in a store. secure tells whether the cookie of a
 // request is marked for HTTPS only.
 func NewSessions(store eventlog.Store, secure func(*http.Request) bool) *Sessions {
 	// Not by scs.New, which starts a goroutine for a store of its own.
-	return &Sessions{&scs.SessionManager{
+	return &Sessions{store: store, secure: secure, manager: &scs.SessionManager{
 		Lifetime: sessionLifetime, Store: sessionStore{store}, Codec: scs.GobCodec{}, HashTokenInStore: true,
 		Cookie: scs.SessionCookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Persist: true},
-	}, secure}
+	}}
+}
+
+// Refresh tells whether a session has ended, here or at another broker on the
+// same log, since it was asked last.
+func (s *Sessions) Refresh() (changed bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	word, err := s.store.Get(ctx, endedKey)
+	if errors.Is(err, eventlog.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed = s.seen != string(word)
+	s.seen = string(word)
+	return changed, nil
 }
 
 // start signs a user in: a fresh session, its cookie on the response. A
@@ -80,6 +110,9 @@ func (s *Sessions) end(w http.ResponseWriter, r *http.Request) (ended string, er
 		return "", fmt.Errorf("identity: session: %w", err)
 	}
 	s.setCookie(ctx, w, r, "", time.Time{})
+	if err := s.store.Put(ctx, endedKey, []byte(rand.Text()), 0); err != nil {
+		return "", fmt.Errorf("identity: session: %w", err)
+	}
 	return sessionName(cookie.Value), nil
 }
 

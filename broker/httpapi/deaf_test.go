@@ -1,0 +1,67 @@
+package httpapi
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// TestDeafReaders: who never reads is closed and counted, on a stream and on a
+// WebSocket; it holds up neither who publishes nor who reads, and that one
+// misses nothing.
+func TestDeafReaders(t *testing.T) {
+	s := newSurfaceOn(t, memlog.New("k", time.Hour), unlimited)
+	manager, service := s.bearer(access.Manager), s.bearer(access.Service)
+	for _, head := range []string{"GET /api/sse HTTP/1.1", "GET /api/ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: yardline.v1"} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		require.NoError(t, err)
+		defer c.Close()
+		_, err = fmt.Fprintf(c, "%s\r\nHost: localhost\r\n%s\r\n\r\n", head, manager)
+		require.NoError(t, err)
+	}
+	reader := s.socket("/api/ws", manager)
+	require.Eventually(t, func() bool { return s.api.Hub.Stats().Connections == 3 }, 20*time.Second, time.Millisecond)
+	events := make(chan int, 1)
+	go func() {
+		n := 0
+		for {
+			f, err := reader.next()
+			if err != nil {
+				events <- n
+				return
+			}
+			if e, ok := f.(*wire.Event); ok {
+				if n++; int(e.Cursor.Seq) != n {
+					t.Errorf("event %d came as number %d", e.Cursor.Seq, n)
+				}
+			}
+		}
+	}()
+	notes := strings.Repeat("n", 480)
+	published := 0
+	require.Eventually(t, func() bool {
+		var batch []string
+		for range 1000 {
+			published++
+			batch = append(batch, fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","notes":%q}}`, published, notes))
+		}
+		answer, body := s.send("POST", "/api/sse", "["+strings.Join(batch, ",")+"]", service, isBatch)
+		require.Equal(t, 201, answer.StatusCode, body)
+		return s.api.Hub.Stats().Connections == 1
+	}, time.Minute, time.Millisecond)
+	_, text := s.send("GET", "/metrics", "", s.bearer(access.Admin))
+	require.Contains(t, text, `yardline_slow_closed_total{cause="lag"} 2`)
+	require.Eventually(t, func() bool { return s.api.Hub.Stats().Open[0].Lag == 0 }, time.Minute, time.Millisecond)
+	hello := s.api.Hub.Stats().Open[0].ID
+	s.send("POST", "/api/connections/"+hello+"/close", "", s.bearer(access.Admin))
+	require.Equal(t, published, <-events)
+	t.Logf("closed after %d events", published)
+}
