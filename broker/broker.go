@@ -109,7 +109,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.listener, err = net.Listen("tcp", c.Listen); err != nil {
+	if b.listener, err = listen(ctx, c.Listen); err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
 	}
 	log, err := jetlog.Open(ctx, jetlog.Config{Dir: c.Data, URL: c.NATS, Replicas: c.Replicas, Window: c.DedupWindow, Logger: c.Logger})
