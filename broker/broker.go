@@ -300,8 +300,10 @@ func (b *Broker) Run(ctx context.Context) error {
 // New too.
 func (b *Broker) Close() error {
 	var err error
-	if b.server == nil && b.listener != nil {
-		err = b.listener.Close()
+	if b.listener != nil { // Run has closed it, where it ran
+		if closed := b.listener.Close(); !errors.Is(closed, net.ErrClosed) {
+			err = closed
+		}
 	}
 	if b.issuer != nil {
 		b.issuer.Close()

@@ -76,7 +76,9 @@ func Check(ctx context.Context, c Config, report func(Finding)) error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = c.TLS
 	defer transport.CloseIdleConnections()
-	v := &visit{c, base, &http.Client{Transport: transport}, report}
+	// A redirect is an answer: following it would take the token along.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	v := &visit{c, base, &http.Client{Transport: transport, CheckRedirect: stay}, report}
 	if !v.reachable(ctx) {
 		return nil // nothing else can be told
 	}
@@ -98,7 +100,8 @@ func (v *visit) get(ctx context.Context, path string, headers ...string) (*http.
 	if err != nil {
 		return nil, err
 	}
-	if v.Token != "" {
+	// The token travels encrypted or not at all, except on this machine.
+	if v.Token != "" && strings.HasPrefix(path, "/api/") && (v.base.Scheme == "https" || local(v.base.Hostname())) {
 		r.Header.Set("Authorization", "Bearer "+v.Token)
 	}
 	for pair := range slices.Chunk(headers, 2) {
@@ -128,6 +131,9 @@ func (v *visit) reachable(ctx context.Context) bool {
 		v.say("reachable", OK, "", "The broker is ready.")
 	case ready.Code != "":
 		v.say("reachable", Failed, "See the broker's log.", "The broker is not ready: %s (%s).", ready.Title, ready.Code)
+	case answer.StatusCode >= 300 && answer.StatusCode < 400:
+		v.say("reachable", Failed, "Give that address, or let the proxy serve this one.", "It sends visitors on to %.100s.", answer.Header.Get("Location"))
+		return false
 	default:
 		v.say("reachable", Failed, "Point the proxy at the broker; the whole of it is served from the root of a name.", "Something else than a broker answered with status %d%s.", answer.StatusCode, servedBy(answer))
 		return false
@@ -142,11 +148,16 @@ func (v *visit) reachable(ctx context.Context) bool {
 	return true
 }
 
+// local tells whether a host is this machine.
+func local(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // encrypted looks at the certificate, or says that there is none.
 func (v *visit) encrypted(ctx context.Context) {
 	if v.base.Scheme == "http" {
-		host := v.base.Hostname()
-		if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		if local(v.base.Hostname()) {
 			v.say("tls", OK, "", "Plain HTTP, on this machine alone.")
 			return
 		}
@@ -193,7 +204,7 @@ func (v *visit) session(ctx context.Context) {
 	}
 	how := map[string]string{"name": "by name alone (dev)", "password": "with a password", "provider": "with an identity provider"}[who.SignIn]
 	switch {
-	case who.SignIn == "name" && v.base.Hostname() != "localhost" && !strings.HasPrefix(v.base.Hostname(), "127."):
+	case who.SignIn == "name" && !local(v.base.Hostname()):
 		v.say("sign-in", Failed, "Start the broker with --auth users or --auth jwt.", "Anybody can sign in as anybody.")
 	case v.Token != "" && who.User == nil:
 		v.say("sign-in", Failed, "Sign a new one: yardline token. If it is new, a proxy may drop the Authorization header.", "The broker does not know the token. People sign in %s.", how)

@@ -39,11 +39,12 @@ type Config struct {
 // Run and Shutdown belong to its life.
 type API struct {
 	Config
-	handler http.Handler
-	routes  []route
-	open    *watch
-	gate    *gate
-	rates   *rates
+	handler  http.Handler
+	routes   []route
+	open     *watch
+	gate     *gate
+	rates    *rates
+	patience patience
 
 	sockets sync.WaitGroup  // WebSockets, which the HTTP server knows no more
 	cut     context.Context // ends those that take too long to close
@@ -58,7 +59,7 @@ type route struct {
 
 // New makes the surface.
 func New(c Config) *API {
-	a := &API{Config: c, open: &watch{open: map[*watched]struct{}{}}, rates: &rates{of: map[string]*rate.Limiter{}}}
+	a := &API{Config: c, open: &watch{open: map[*watched]struct{}{}}, rates: &rates{of: map[string]*rate.Limiter{}}, patience: usualPatience}
 	a.Limits = c.Limits.withDefaults()
 	a.gate = &gate{limits: a.Limits, of: map[string]int{}}
 	a.cut, a.cutAll = context.WithCancel(context.Background())
@@ -155,6 +156,17 @@ func (a *API) guard(next http.Handler) http.Handler {
 				panic(v)
 			}
 		}()
+		// Nobody may hold a request open by not sending it, or not taking the
+		// answer. Streams and WebSockets have deadlines of their own.
+		conn := http.NewResponseController(w)
+		if r.ContentLength != 0 {
+			_ = conn.SetReadDeadline(time.Now().Add(a.patience.body)) // fails only for what is no connection
+		}
+		within := a.patience.page
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			within = a.patience.answer
+		}
+		_ = conn.SetWriteDeadline(time.Now().Add(within))
 		// Without this, a page of another site could make its own name point
 		// here, and would be the same origin (DNS rebinding).
 		if a.Loopback && !LoopbackHost(r.Host) {
@@ -190,6 +202,17 @@ func (a *API) signedIn(next func(http.ResponseWriter, *http.Request, identity.Pr
 		next(w, r, p)
 	}
 }
+
+// patience is how long one peer is waited for.
+type patience struct {
+	body   time.Duration // for a request's body
+	answer time.Duration // for an answer of the API to be taken, a long poll's wait included
+	page   time.Duration // for a part of the app to be taken, on a slow line
+	write  time.Duration // for one write to a stream or WebSocket
+	auth   time.Duration // for the first message of a WebSocket, where it says who it is
+}
+
+var usualPatience = patience{body: 20 * time.Second, answer: 2 * time.Minute, page: 10 * time.Minute, write: 20 * time.Second, auth: 10 * time.Second}
 
 // readyTimeout bounds how long readiness waits for the log.
 const readyTimeout = 2 * time.Second

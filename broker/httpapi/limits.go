@@ -19,12 +19,12 @@ import (
 
 // Limits are what one client may take. The zero value of each is good.
 type Limits struct {
-	Connections    int     // streams, WebSockets and long polls at once, of all, 10,000
-	PerCredential  int     // of one session or token, 100
-	PerUser        int     // of one user, 200
-	PerAddress     int     // from one address, 2,000
-	PublishRate    float64 // events a second of one session or token, 500; a user has twice, an address four times as much
-	SignInsPerUser int     // tries in a row before a user's name is slowed to one in 5 s, 10; an address has four times as many
+	Connections   int     // streams, WebSockets and long polls at once, of all, 10,000
+	PerCredential int     // of one session or token, 100
+	PerUser       int     // of one user, 200
+	PerAddress    int     // from one address, 2,000
+	PublishRate   float64 // events a second of one session or token, 500; a user has twice, an address four times as much
+	SignIns       int     // tries in a row for one user from one address before they are slowed to one in 5 s, 10; an address has four times, a user ten times as many
 }
 
 func (l Limits) withDefaults() Limits {
@@ -33,7 +33,7 @@ func (l Limits) withDefaults() Limits {
 	l.PerUser = cmp.Or(l.PerUser, 2*l.PerCredential)
 	l.PerAddress = cmp.Or(l.PerAddress, 20*l.PerCredential)
 	l.PublishRate = cmp.Or(l.PublishRate, 500)
-	l.SignInsPerUser = cmp.Or(l.SignInsPerUser, 10)
+	l.SignIns = cmp.Or(l.SignIns, 10)
 	return l
 }
 
@@ -69,10 +69,34 @@ func (g *gate) enter(address string) (*ticket, error) {
 	return t, nil
 }
 
+// Who has not said yet who they are gets a small part of the places, so that
+// strangers cannot keep users out.
+const (
+	namelessShare      = 10 // one in so many of all places
+	namelessPerAddress = 20
+)
+
+// nameless counts the place for somebody who is still to say who they are.
+func (t *ticket) nameless(address string) error {
+	t.gate.mu.Lock()
+	defer t.gate.mu.Unlock()
+	if err := t.countLocked("nameless "+address, namelessPerAddress, "that have not said who they are"); err != nil {
+		return err
+	}
+	return t.countLocked("nameless", max(1, t.gate.limits.Connections/namelessShare), "that have not said who they are")
+}
+
 // name counts the place for who holds it.
 func (t *ticket) name(p identity.Principal) error {
 	t.gate.mu.Lock()
 	defer t.gate.mu.Unlock()
+	t.keys = slices.DeleteFunc(t.keys, func(key string) bool {
+		nameless := strings.HasPrefix(key, "nameless")
+		if nameless {
+			t.gate.dropLocked(key)
+		}
+		return nameless
+	})
 	if err := t.countLocked("credential "+p.Credential, t.gate.limits.PerCredential, "of one session or token"); err != nil {
 		return err
 	}
@@ -96,9 +120,13 @@ func (t *ticket) leave() {
 	defer g.mu.Unlock()
 	g.total--
 	for _, key := range t.keys {
-		if g.of[key]--; g.of[key] == 0 {
-			delete(g.of, key)
-		}
+		g.dropLocked(key)
+	}
+}
+
+func (g *gate) dropLocked(key string) {
+	if g.of[key]--; g.of[key] == 0 {
+		delete(g.of, key)
 	}
 }
 
@@ -176,12 +204,13 @@ func (a *API) mayPublish(p identity.Principal, address string, n int) error {
 	return slowedDown(wait, "too_many_events", "You publish too fast", "Send fewer events a second, or send them in batches and wait as long as the answer says.")
 }
 
-// maySignIn takes one try from what a user's name and an address may have.
+// maySignIn takes one try from what a user's name and an address may have, and
+// the two together: a stranger must not keep a user out by guessing.
 func (a *API) maySignIn(user, address string) error {
-	tries := a.Limits.SignInsPerUser
-	slow := rate.Every(5 * time.Second)
-	wait := a.rates.take(time.Now(), 1, allowance{"sign-in user " + strings.ToLower(user), slow, tries},
-		allowance{"sign-in address " + address, 4 * slow, 4 * tries})
+	tries, slow := a.Limits.SignIns, rate.Every(5*time.Second)
+	user = strings.ToLower(user)
+	wait := a.rates.take(time.Now(), 1, allowance{"sign-in " + address + " " + user, slow, tries},
+		allowance{"sign-in address " + address, 4 * slow, 4 * tries}, allowance{"sign-in user " + user, 10 * slow, 10 * tries})
 	return slowedDown(wait, "too_many_sign_ins", "There were too many tries to sign in", "Wait a moment, then try again.")
 }
 
@@ -193,7 +222,7 @@ func slowedDown(wait time.Duration, code, title, detail string) error {
 }
 
 // address is where a request comes from: the last hop that is no proxy of
-// ours.
+// ours. Of IPv6 it is the network of 64 bits, which one customer has.
 func (a *API) address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -208,6 +237,10 @@ func (a *API) address(r *http.Request) string {
 			break
 		}
 		host = next.Unmap().String()
+	}
+	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() && !addr.Is4In6() {
+		network, _ := addr.Prefix(64) // 64 bits are within any such address
+		return network.String()
 	}
 	return host
 }

@@ -38,7 +38,11 @@ func (w *watch) over(p identity.Principal, again func() (identity.Principal, err
 		defer w.mu.Unlock()
 		delete(w.open, one)
 	}
-	if _, err := again(); err != nil {
+	now, err := again()
+	if err == nil && now.Grant.ID() != p.Grant.ID() {
+		err = regranted
+	}
+	if err != nil {
 		stop()
 		return nil, err
 	}
@@ -63,8 +67,9 @@ func (w *watch) all() (all []*watched) {
 	return all
 }
 
-// recheck takes every grant afresh.
-func (w *watch) recheck() {
+// recheck takes every grant afresh. It is false where the store did not say
+// what became of one: look again.
+func (w *watch) recheck() (decided bool) {
 	for _, one := range w.all() {
 		p, err := one.again()
 		switch {
@@ -74,9 +79,11 @@ func (w *watch) recheck() {
 			one.end(wire.ByeExpired)
 		case errors.Is(err, identity.ErrInvalid), err == nil && p.Grant.ID() != one.Grant.ID():
 			one.end(wire.ByeRegrant)
+		case err != nil:
+			return false // the store fails: each of the others would wait for it too
 		}
-		// Any other error is of the store: nothing is known to have changed.
 	}
+	return true
 }
 
 // refreshEvery bounds how long a change of users, roles or keys takes to reach
@@ -87,7 +94,7 @@ const refreshEvery = time.Second
 func (a *API) Run(ctx context.Context) {
 	tick := time.NewTicker(refreshEvery)
 	defer tick.Stop()
-	said := ""
+	said, due := "", false
 	for {
 		select {
 		case <-tick.C:
@@ -102,8 +109,10 @@ func (a *API) Run(ctx context.Context) {
 			said = err.Error()
 		}
 		if changed {
-			a.Logger.Info("users or keys have changed; grants are taken afresh")
-			a.open.recheck()
+			a.Logger.Info("users, sessions or keys have changed; grants are taken afresh")
+		}
+		if due = due || changed; due {
+			due = !a.open.recheck()
 		}
 	}
 }

@@ -186,7 +186,7 @@ func TestSignOutEndsALongPoll(t *testing.T) {
 func TestSignInWithPassword(t *testing.T) {
 	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(dir string, c *Config) {
 		withUsers(t)(dir, c)
-		c.Limits.SignInsPerUser = 3
+		c.Limits.SignIns = 3
 	})
 	var bodies []string
 	for _, c := range [][2]string{{"ann", "wrong horse"}, {"bob", password}, {"ann", ""}} {
@@ -294,7 +294,8 @@ func TestAddress(t *testing.T) {
 		{"10.0.0.1:5", "203.0.113.9, 198.51.100.7, 10.1.1.1", "198.51.100.7"},
 		{"10.0.0.1:5", "nonsense", "10.0.0.1"},
 		{"10.0.0.1:5", "", "10.0.0.1"},
-		{"[2001:db8::1]:5", "198.51.100.7", "2001:db8::1"},
+		{"[2001:db8::1]:5", "198.51.100.7", "2001:db8::/64"},
+		{"10.0.0.1:5", "2001:db8:0:1::7", "2001:db8:0:1::/64"},
 	} {
 		r := &http.Request{RemoteAddr: c.remote, Header: http.Header{"X-Forwarded-For": {c.forwarded}}}
 		require.Equal(t, c.want, a.address(r), "%+v", c)

@@ -22,8 +22,6 @@ const (
 	maxBatchEvents = 1000
 	// publishTimeout bounds how long a request may take into the log.
 	publishTimeout = 10 * time.Second
-	// bodyTimeout bounds how long a request's body may take to arrive.
-	bodyTimeout = 20 * time.Second
 )
 
 // The forms of a publication, by media type. A structured or short event, and
@@ -146,10 +144,8 @@ func entityCursor(r *http.Request) (*wire.Cursor, error) {
 }
 
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(bodyTimeout)) // fails only for what is no connection
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	_ = conn.SetReadDeadline(time.Time{})
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // guard has set one
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Title: "The request is too large",

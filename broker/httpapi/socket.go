@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,6 @@ import (
 // Limits of a WebSocket.
 const (
 	maxCall      = event.MaxEventBytes + 4<<10 // bytes of a message in: an event and what is around it
-	authTimeout  = 10 * time.Second            // until the first message says who it is
 	pingEvery    = 20 * time.Second            // a peer that does not answer for as long is gone
 	callsPerSec  = 50                          // of one WebSocket, beside the publish rate
 	burstOfCalls = 100
@@ -62,7 +62,9 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	place, err := a.gate.enter(a.address(r))
 	if err == nil {
 		defer place.leave()
-		if !anonymous {
+		if anonymous {
+			err = place.nameless(a.address(r))
+		} else {
 			err = place.name(p)
 		}
 	}
@@ -70,18 +72,18 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
+	a.sockets.Add(1) // before the server forgets this connection
+	defer a.sockets.Done()
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		Subprotocols: []string{wire.Subprotocol}, InsecureSkipVerify: true, // mayUpgrade knows the origins
 		CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
 		return // it has answered
 	}
-	a.sockets.Add(1)
-	defer a.sockets.Done()
 	defer conn.CloseNow()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(a.cut, cancel)()
+	defer context.AfterFunc(a.cut, func() { cancel(); _ = conn.CloseNow() })() // a goodbye that waits is broken off
 	conn.SetReadLimit(maxCall)
 	s := &socket{api: a, request: r, conn: conn, address: a.address(r), log: requestLog(r), principal: p, again: again,
 		calls: rate.NewLimiter(callsPerSec, burstOfCalls)}
@@ -143,9 +145,12 @@ func (a *API) knownOrigin(r *http.Request) bool {
 
 // introduce waits for the first message, which says who it is.
 func (s *socket) introduce(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, authTimeout)
-	defer cancel()
+	// Not by a deadline of ctx, with which the library closes without a word.
+	late := time.AfterFunc(s.api.patience.auth, func() { s.turnAway(ctx, identity.ErrNone) })
 	call, err := s.read(ctx)
+	if !late.Stop() {
+		return context.DeadlineExceeded // it has been turned away
+	}
 	if err != nil {
 		return err
 	}
@@ -161,7 +166,7 @@ func (s *socket) introduce(ctx context.Context) error {
 // it did not begin.
 func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.Filter, after *wire.Cursor) error {
 	sub, leave, err := s.api.subscribe(ctx, s.principal, s.again, hub.Request{Filter: f, After: after, Format: wire.JSON,
-		Abort: func() { _ = s.conn.CloseNow() }}) // it may be closed already
+		Abort: cancel})
 	if err != nil {
 		return err
 	}
@@ -170,8 +175,14 @@ func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.
 	s.log = s.log.With("connection", sub.ID, "actor", s.principal.Grant.Actor())
 	s.log.Debug("socket opened", "filter", f.Key())
 	ended := make(chan struct{}, 2) // the two below
-	go func() { defer func() { ended <- struct{}{} }(); defer cancel(); s.listen(ctx) }()
-	go func() { defer func() { ended <- struct{}{} }(); defer cancel(); s.ping(ctx) }()
+	for _, do := range []func(context.Context){s.listen, s.ping} {
+		go func() {
+			defer func() { ended <- struct{}{} }()
+			defer cancel()
+			defer s.survive()
+			do(ctx)
+		}()
+	}
 	err = pump(ctx, sub, func(frames []byte) error { return s.write(ctx, frames) })
 	var closed *hub.Closed
 	if errors.As(err, &closed) && closed.Bye.Reason != wire.ByeSlow {
@@ -185,8 +196,15 @@ func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.
 	return nil
 }
 
+// survive ends the WebSocket, and no more, where the code is at fault.
+func (s *socket) survive() {
+	if v := recover(); v != nil {
+		s.log.Error("panic", "path", "/api/ws", "value", v, "stack", string(debug.Stack()))
+	}
+}
+
 func (s *socket) write(ctx context.Context, frames []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.api.patience.write)
 	defer cancel()
 	return s.conn.Write(ctx, websocket.MessageText, frames)
 }
@@ -198,11 +216,8 @@ func (s *socket) close(code websocket.StatusCode, reason string) {
 // turnAway says why a WebSocket is closed that has just been opened.
 func (s *socket) turnAway(ctx context.Context, err error) {
 	var ended websocket.CloseError
-	if errors.As(err, &ended) || ctx.Err() != nil {
-		return // it has gone by itself
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = identity.ErrNone
+	if errors.As(err, &ended) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return // it has gone by itself, or was turned away
 	}
 	p := s.api.problem(s.request, err)
 	if s.write(ctx, wire.AppendJSON(nil, wire.Refused("", p))) == nil {
@@ -257,7 +272,7 @@ func (s *socket) listen(ctx context.Context) {
 			return
 		}
 		var answer *wire.Reply
-		if err == nil && !s.calls.Allow() {
+		if !s.calls.Allow() {
 			err = slowedDown(time.Second, "too_many_calls", "You call too fast", "Send fewer messages a second.")
 		}
 		if err == nil {
@@ -291,8 +306,12 @@ func (s *socket) answer(ctx context.Context, call wire.Call) (*wire.Reply, error
 		if err := s.api.mayPublish(s.principal, s.address, 1); err != nil {
 			return nil, err
 		}
+		if s.sub.Closed() {
+			return nil, identity.ErrNone // the grant is over, even if the goodbye has not been taken yet
+		}
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 		defer cancel()
+		defer context.AfterFunc(s.api.cut, cancel)()
 		receipt, err := s.api.Hub.Publish(within, s.principal.Grant, call.Event, hub.PublishOptions{Strict: call.Strict})
 		if err != nil {
 			return nil, err

@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,8 +19,12 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// writeTimeout is how long one write to a stream may hang.
-const writeTimeout = 20 * time.Second
+// maxPiece is how much is written at once, in bytes.
+const maxPiece = 64 << 10
+
+// goodbyeTime is how long a reader has to take the goodbye when the grant has
+// ended.
+const goodbyeTime = time.Second
 
 // fromOldest is the value of after that asks for everything that is kept.
 const fromOldest = "oldest"
@@ -60,7 +66,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 	w.WriteHeader(http.StatusOK)
 	log := requestLog(r).With("connection", sub.ID, "actor", p.Grant.Actor())
 	log.Debug("stream opened", "filter", f.Key())
-	err = pump(r.Context(), sub, func(frames []byte) error { return write(w, out, frames) })
+	err = pump(r.Context(), sub, func(frames []byte) error { return a.write(w, out, frames) })
 	log.Debug("stream closed", "reason", err)
 }
 
@@ -72,12 +78,25 @@ func (a *API) subscribe(ctx context.Context, p identity.Principal, again func() 
 	if err != nil {
 		return nil, nil, err
 	}
-	stop, err := a.open.over(p, again, func(reason wire.Reason) { sub.Close(wire.Bye{Reason: reason}) })
+	stop, err := a.open.over(p, again, func(reason wire.Reason) {
+		sub.Close(wire.Bye{Reason: reason})
+		// Who does not read is not waited for: the grant is over.
+		time.AfterFunc(goodbyeTime, sub.Abort)
+	})
 	if err != nil {
 		sub.Leave()
 		return nil, nil, err
 	}
 	return sub, func() { stop(); sub.Leave() }, nil
+}
+
+func writeAll(write func([]byte) error, frames []byte) error {
+	for piece := range pieces(frames) {
+		if err := write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pump writes what the subscriber has until either side ends, the goodbye
@@ -96,7 +115,7 @@ func pump(ctx context.Context, sub *hub.Subscriber, write func([]byte) error) er
 		} else if err != nil {
 			return err
 		}
-		if err := write(frames); err != nil {
+		if err := writeAll(write, frames); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 				sub.Stalled()
 			}
@@ -109,14 +128,37 @@ func pump(ctx context.Context, sub *hub.Subscriber, write func([]byte) error) er
 	}
 }
 
-func write(w http.ResponseWriter, out *http.ResponseController, frames []byte) error {
-	if err := out.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+func (a *API) write(w http.ResponseWriter, out *http.ResponseController, frames []byte) error {
+	if err := out.SetWriteDeadline(time.Now().Add(a.patience.write)); err != nil {
 		return err
 	}
 	if _, err := w.Write(frames); err != nil {
 		return err
 	}
-	return out.Flush()
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	// HTTP/2 resets a stream when its deadline passes, also a quiet one.
+	return out.SetWriteDeadline(time.Time{})
+}
+
+// pieces are parts of frames of at most maxPiece bytes, unless a line is
+// longer: a slow link gets the time of a write for each.
+func pieces(frames []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for len(frames) > 0 {
+			n := len(frames)
+			if n > maxPiece {
+				if n = bytes.LastIndexByte(frames[:maxPiece], '\n') + 1; n == 0 {
+					n = bytes.IndexByte(frames, '\n') + 1
+				}
+			}
+			if !yield(frames[:n]) {
+				return
+			}
+			frames = frames[n:]
+		}
+	}
 }
 
 // asked is what a reader asks for: which events, and from where. more are the

@@ -22,6 +22,9 @@ func (s *Subscriber) lag() int64 {
 
 // Leave ends the subscription. Leaving twice is leaving once.
 func (s *Subscriber) Leave() {
+	s.abortMu.Lock()
+	s.abort = nil // what it would break off is over, and may be somebody else's by now
+	s.abortMu.Unlock()
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -47,11 +50,21 @@ func (s *Subscriber) Close(bye wire.Bye) {
 	// it to take more would hold its memory.
 	if first && bye.Reason == wire.ByeSlow {
 		s.hub.c.Observer.Slow(Lagged)
-		if s.abort != nil {
-			s.abort()
-		}
+		s.Abort()
 	}
 }
+
+// Abort breaks off a write that hangs, unless the reader has left.
+func (s *Subscriber) Abort() {
+	s.abortMu.Lock()
+	defer s.abortMu.Unlock()
+	if s.abort != nil {
+		s.abort()
+	}
+}
+
+// Closed tells whether the broker has ended the subscription.
+func (s *Subscriber) Closed() bool { return s.closed() != nil }
 
 func (s *Subscriber) closed() error {
 	s.mu.Lock()

@@ -45,41 +45,63 @@ func ownerFields(t event.Type) []string {
 	return nil
 }
 
+// keepOwners is keepOwner for an event of a batch, before any of it is stored:
+// what comes earlier in the batch counts too.
+func (h *Hub) keepOwners(batch map[string]event.Event, e event.Event) error {
+	key := event.EntityKey(e)
+	earlier, follows := batch[key]
+	if !follows {
+		kept, err := h.keepOwner(e)
+		batch[key] = kept
+		return err
+	}
+	for _, name := range ownerFields(e.Type) {
+		if e.Data.Has(name) && e.Data.Text(name) != earlier.Data.Text(name) {
+			return fmt.Errorf("%w: /data/%s", ErrOwner, name)
+		}
+	}
+	return nil
+}
+
 // keepUnmoved holds a publisher to the state that it has seen. It looks at the
 // log's head, so that what other brokers stored counts too; two brokers may
-// still store at the same moment.
-func (h *Hub) keepUnmoved(ctx context.Context, p publication) error {
+// still store at the same moment. Where the thing was moved by this very event,
+// whose answer was lost, it returns the receipt of that.
+func (h *Hub) keepUnmoved(ctx context.Context, p publication) (*Receipt, error) {
 	if p.entityAt == nil {
-		return nil
+		return nil, nil
 	}
 	bounds, err := h.c.Log.Bounds(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := h.Await(ctx, bounds.Last); err != nil {
-		return err
+		return nil, err
 	}
 	now := h.Entity(event.EntityKey(p.event))
 	epoch := h.c.Log.Epoch()
 	if now == nil || p.entityAt.Epoch == epoch && now.Seq <= p.entityAt.Seq {
-		return nil
+		return nil, nil
 	}
 	moved := &Moved{wire.Cursor{Epoch: epoch, Seq: now.Seq}}
 	if !p.named || p.entityAt.Epoch != epoch {
-		return moved
+		return nil, moved
 	}
-	// It may be this very event that moved it, whose answer was lost: the log
-	// will say that it is a duplicate.
 	page, err := h.c.Log.Read(ctx, p.entityAt.Seq, maxMoves, eventlog.Selection{Types: []event.Type{p.event.Type}, Subjects: []string{p.event.Subject}})
 	if err != nil && !errors.Is(err, eventlog.ErrGone) {
-		return err
+		return nil, err
 	}
 	for _, record := range page.Records {
-		if e, err := Decode(record, epoch); err == nil && e.ID == p.event.ID && e.Actor == p.event.Actor && e.Source == p.event.Source {
-			return nil
+		e, err := Decode(record, epoch)
+		if err != nil || e.ID != p.event.ID || e.Actor != p.event.Actor || e.Source != p.event.Source {
+			continue
 		}
+		if string(e.Data.AppendJSON(nil)) != string(p.event.Data.AppendJSON(nil)) {
+			return nil, eventlog.ErrConflict
+		}
+		return &Receipt{ID: e.ID, Cursor: wire.Cursor{Epoch: epoch, Seq: record.Seq}, Duplicate: true}, nil
 	}
-	return moved
+	return nil, moved
 }
 
 // maxMoves is how many changes of an entity are looked through for a

@@ -113,5 +113,9 @@ func (s *Subscriber) Written() {
 }
 
 // Stalled tells that a write to the reader took too long, and the connection
-// is closed for it.
-func (s *Subscriber) Stalled() { s.hub.c.Observer.Slow(StalledWrite) }
+// is closed for it. One that was closed before was aborted, and is no other.
+func (s *Subscriber) Stalled() {
+	if !s.Closed() {
+		s.hub.c.Observer.Slow(StalledWrite)
+	}
+}

@@ -112,10 +112,11 @@ func (h *Hub) PublishBatch(ctx context.Context, g access.Grant, raws []json.RawM
 	strict = strict || h.c.Strict
 	prepared := make([]publication, len(raws))
 	var refused event.Problem
+	owned := map[string]event.Event{} // the last event of each thing in the batch
 	for i, raw := range raws {
 		p, err := prepare(g, raw, strict)
 		if err == nil {
-			_, err = h.keepOwner(p.event)
+			err = h.keepOwners(owned, p.event)
 		}
 		if err != nil {
 			h.c.Observer.Published(p.event.Type, resultOf(Receipt{}, err))
@@ -187,17 +188,22 @@ func prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
 func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
 	defer func() { h.c.Observer.Published(p.event.Type, resultOf(r, err)) }()
 	e := p.event
-	if p.entityAt != nil || len(ownerFields(e.Type)) > 0 {
-		// From the check until the hub has taken the event: two first events
-		// of one thing must not name two owners.
-		lock := h.locks.of(event.EntityKey(e))
+	if key := event.EntityKey(e); key != "" {
+		// From the checks until the hub has taken the event: two first events
+		// of one thing must not name two owners, and nothing may come between
+		// a look at the thing and its change.
+		lock := h.locks.of(key)
 		lock.Lock()
 		defer lock.Unlock()
 		if e, err = h.keepOwner(e); err != nil {
 			return Receipt{}, err
 		}
-		if err := h.keepUnmoved(ctx, p); err != nil {
+		p.event = e
+		if before, err := h.keepUnmoved(ctx, p); err != nil {
 			return Receipt{}, err
+		} else if before != nil {
+			before.Warnings = p.remarks
+			return *before, nil
 		}
 	}
 	ack, err := h.c.Log.Append(ctx, eventlog.Entry{

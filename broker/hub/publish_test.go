@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -124,4 +125,46 @@ func TestStrictInstallation(t *testing.T) {
 	h := running(t, memlog.New("k", time.Hour), Config{Strict: true})
 	_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service), []byte(`{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"x":1}}`), PublishOptions{})
 	require.ErrorContains(t, err, "/data/x")
+}
+
+// TestLateRepeat: a publisher that sends again after the deduplication window
+// does not bring back an old state.
+func TestLateRepeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := running(t, memlog.New("k", time.Hour), Config{})
+		erp := grant(t, "erp", 0, access.Service)
+		send := func(id, status string, at *wire.Cursor) (Receipt, error) {
+			body := fmt.Appendf(nil, `{"type":"rental_status_updated","id":%q,"data":{"rental_id":1,"status":%q}}`, id, status)
+			return h.Publish(t.Context(), erp, body, PublishOptions{EntityAt: at})
+		}
+		first, err := send("a", "active", nil)
+		require.NoError(t, err)
+		second, err := send("b", "off_rent", &first.Cursor)
+		require.NoError(t, err)
+		_, err = send("c", "completed", nil)
+		require.NoError(t, err)
+		time.Sleep(2 * time.Hour) // virtual
+		again, err := send("b", "off_rent", &first.Cursor)
+		require.NoError(t, err)
+		require.Equal(t, Receipt{ID: "b", Cursor: second.Cursor, Duplicate: true}, again)
+		require.Equal(t, "completed", h.Entity("rental/1").Fields.Text("status"))
+		_, err = send("b", "cancelled", &first.Cursor)
+		require.ErrorIs(t, err, eventlog.ErrConflict)
+	})
+}
+
+// TestOwnersWithinABatch are judged before anything of it is stored.
+func TestOwnersWithinABatch(t *testing.T) {
+	h := running(t, memlog.New("k", time.Hour), Config{})
+	sheet := func(fields string) json.RawMessage {
+		return json.RawMessage(`{"type":"timesheet_updated","data":{"timesheet_id":1,` + fields + `"status":"draft","date":"2026-11-23"}}`)
+	}
+	_, err := h.PublishBatch(t.Context(), grant(t, "erp", 0, access.Service), []json.RawMessage{sheet(`"employee_id":1,`), sheet(`"employee_id":2,`)}, false)
+	require.ErrorIs(t, err, ErrOwner)
+	b, err := h.c.Log.Bounds(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, b.Last)
+	receipts, err := h.PublishBatch(t.Context(), grant(t, "erp", 0, access.Service), []json.RawMessage{sheet(`"employee_id":1,`), sheet(`"employee_id":1,`)}, false)
+	require.NoError(t, err)
+	require.Len(t, receipts, 2)
 }

@@ -34,7 +34,9 @@ type Subscriber struct {
 	since  time.Time
 	grant  access.Grant
 	format wire.Format
-	abort  func()
+
+	abortMu sync.Mutex // guards abort; nothing else is locked under it
+	abort   func()     // nil once the reader has left
 
 	refilters chan refilter // from Refilter to Next, which takes it when it can
 

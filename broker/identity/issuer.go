@@ -78,7 +78,8 @@ func OpenIssuer(c IssuerConfig) (*Issuer, error) {
 		return nil, fmt.Errorf("cannot fetch the issuer's keys: %w", err)
 	}
 	i := &Issuer{c: c, keys: keys, stop: func() { stop(); transport.CloseIdleConnections() }, parser: jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithIssuer(c.Issuer),
-		jwt.WithAudience(c.Audience), jwt.WithLeeway(c.Skew), jwt.WithExpirationRequired(), jwt.WithIssuedAt())}
+		jwt.WithAudience(c.Audience), jwt.WithLeeway(c.Skew), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithJSONNumber())} // an id must not go through a float
 	i.refresh()
 	return i, nil
 }
@@ -137,7 +138,8 @@ func (i *Issuer) cookie(r *http.Request) string {
 }
 
 func (i *Issuer) forget(w http.ResponseWriter) {
-	http.SetCookie(w, &http.Cookie{Name: i.c.Cookie, Path: "/", MaxAge: -1, HttpOnly: true})
+	// Browsers take the prefixes __Host- and __Secure- with Secure alone.
+	http.SetCookie(w, &http.Cookie{Name: i.c.Cookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: strings.HasPrefix(i.c.Cookie, "__")})
 }
 
 // Verify reads a token. The error is ErrExpired or ErrInvalid, wrapped.
@@ -195,16 +197,12 @@ func rolesOf(c jwt.MapClaims, path string) (roles []access.Role) {
 // employeeOf reads an employee id, 0 where there is none.
 func employeeOf(v any) int64 {
 	switch v := v.(type) {
-	case float64:
-		if v >= 1 && v == float64(int64(v)) {
-			return int64(v)
-		}
 	case json.Number:
-		n, _ := v.Int64()
-		return max(n, 0)
+		return employeeOf(v.String())
 	case string:
-		n, _ := strconv.ParseInt(v, 10, 64)
-		return max(n, 0)
+		if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 0 {
+			return n
+		}
 	}
 	return 0
 }

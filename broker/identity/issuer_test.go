@@ -59,7 +59,7 @@ func (p *provider) publish(kids ...string) {
 func (p *provider) sign(kid string, method jwt.SigningMethod, key any, change jwt.MapClaims) string {
 	p.Helper()
 	claims := jwt.MapClaims{"iss": "https://id.example", "aud": []string{"yardline", "other"}, "sub": "auth|7", "name": "Ann", "exp": time.Now().Add(time.Hour).Unix(),
-		"iat": time.Now().Unix(), "realm_access": map[string]any{"roles": []string{"manager", "offline_access"}}, "employee_id": 456}
+		"iat": time.Now().Unix(), "realm_access": map[string]any{"roles": []string{"manager", "offline_access"}}, "employee_id": 9007199254740993}
 	for name, value := range change {
 		if claims[name] = value; value == nil {
 			delete(claims, name)
@@ -91,7 +91,7 @@ func TestIssuer(t *testing.T) {
 	rs, key := jwt.SigningMethodRS256, p.keys["a"]
 	principal, err := i.Verify(p.sign("a", rs, key, nil))
 	require.NoError(t, err)
-	require.Equal(t, access.Grant{User: "auth|7", Name: "Ann", Roles: []access.Role{access.Manager}, Employee: 456}, principal.Grant)
+	require.Equal(t, access.Grant{User: "auth|7", Name: "Ann", Roles: []access.Role{access.Manager}, Employee: 9007199254740993}, principal.Grant)
 	require.WithinDuration(t, time.Now().Add(time.Hour+time.Minute), principal.Expires, 10*time.Second)
 
 	for name, c := range map[string]jwt.MapClaims{
@@ -127,7 +127,7 @@ func TestIssuer(t *testing.T) {
 	} {
 		require.Equal(t, c.want, rolesOf(jwt.MapClaims{"a": map[string]any{"b": c.claim}}, "a.b"))
 	}
-	for claim, want := range map[any]int64{float64(4): 4, "5": 5, float64(1.5): 0, float64(-3): 0, "x": 0, true: 0} {
+	for claim, want := range map[any]int64{json.Number("9007199254740993"): 9007199254740993, "5": 5, json.Number("1.5"): 0, json.Number("-3"): 0, "x": 0, true: 0, "99999999999999999999": 0} {
 		require.Equal(t, want, employeeOf(claim))
 	}
 }

@@ -256,6 +256,12 @@ func replaceFile(path string, content []byte) error {
 		return err
 	}
 	defer os.Remove(f.Name()) // it has another name by then, or failed
+	if old, err := os.Stat(path); err == nil {
+		// An administrator edits what the broker's own user must be able to read.
+		if owner, ok := old.Sys().(*syscall.Stat_t); ok {
+			_ = f.Chown(int(owner.Uid), int(owner.Gid)) // only root may, and only root needs to
+		}
+	}
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err

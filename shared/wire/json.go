@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"unicode/utf8"
 )
 
@@ -148,7 +149,8 @@ var ErrCall = errors.New(`wire: not a call such as {"call":"ping","ref":"1"}`)
 var ErrUTF8 = errors.New("wire: not valid UTF-8")
 
 // ParseCall reads a message. It judges the form alone: what an event or a
-// filter may hold is judged where it is used.
+// filter may hold is judged where it is used. Of a call that is not known the
+// Ref is returned with the error.
 func ParseCall(raw []byte) (Call, error) {
 	var c Call
 	if !utf8.Valid(raw) {
@@ -159,14 +161,14 @@ func ParseCall(raw []byte) (Call, error) {
 	if err := d.Decode(&c); err != nil {
 		return Call{}, fmt.Errorf("%w: %w", ErrCall, err)
 	}
-	if d.More() || len(c.Ref) > maxRef {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) || len(c.Ref) > maxRef {
 		return Call{}, ErrCall
 	}
 	switch c.Call {
 	case CallAuth, CallFilter, CallPublish, CallPing:
 		return c, nil
 	}
-	return Call{}, ErrCall
+	return Call{Ref: c.Ref}, ErrCall
 }
 
 // closeCodes are those by which a WebSocket is closed (RFC 6455, 7.4.2: from

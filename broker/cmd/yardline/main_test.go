@@ -207,7 +207,7 @@ func TestUserCommands(t *testing.T) {
 	ok("", "disable", "bob")
 	status, out, _ := do("", "list")
 	require.Equal(t, done, status)
-	require.Regexp(t, `ann +ann +\[yard\] +0 +enabled`, out)
+	require.Regexp(t, `ann +ann +\[yard\] +4 +enabled`, out)
 	require.Regexp(t, `bob +8 +\[\] +0 +disabled`, out)
 
 	ctx, stop := context.WithCancel(t.Context())

@@ -52,9 +52,14 @@ func user(env environment) *ffcli.Command {
 				}
 				return identity.EditUser(path, name, func(u *identity.User) error { u.Password = hash; return nil })
 			}),
-			userCommand("roles", "replace a user's roles and employee id", []string{"roles", "employee"}, func(path, name string, given userFlags) error {
+			userCommand("roles", "replace a user's roles, their employee id, or both", []string{"roles", "employee"}, func(path, name string, given userFlags) error {
 				return identity.EditUser(path, name, func(u *identity.User) error {
-					u.Roles, u.Employee = given.roles(), *given.employee
+					if given.set["roles"] {
+						u.Roles = given.roles()
+					}
+					if given.set["employee"] {
+						u.Employee = *given.employee
+					}
 					return nil
 				})
 			}),
@@ -79,6 +84,7 @@ func user(env environment) *ffcli.Command {
 type userFlags struct {
 	data, id, names *string
 	employee        *int64
+	set             map[string]bool // the flags that were given
 }
 
 func (f userFlags) roles() []access.Role { return rolesOf(*f.names) }
@@ -113,6 +119,8 @@ func userCommand(name, help string, takes []string, edit func(path, user string,
 			if err := fs.Parse(args[1:]); err != nil || fs.NArg() > 0 {
 				return &broker.Misuse{Reason: fmt.Sprintf("one NAME and flags, not %q; see yardline user %s --help", args, name)}
 			}
+			given.set = map[string]bool{}
+			fs.Visit(func(f *flag.Flag) { given.set[f.Name] = true })
 			err := edit(identity.UsersPath(*given.data), args[0], given)
 			var wrong *broker.Misuse
 			if err != nil && !errors.As(err, &wrong) {

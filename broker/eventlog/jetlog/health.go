@@ -124,7 +124,7 @@ func (l *Log) restart(ctx context.Context) error {
 	l.c.Logger.Warn("the embedded event log is started again")
 	l.setHealth(fmt.Errorf("%w: it is started again", eventlog.ErrUnavailable))
 	l.now().close()
-	link, epoch, err := connect(ctx, l.c)
+	link, epoch, err := connect(ctx, l.c, false)
 	if err != nil {
 		return err
 	}

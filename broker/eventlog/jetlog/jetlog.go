@@ -93,7 +93,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 			return nil, err
 		}
 	}
-	if l.link, l.epoch, err = connect(ctx, c); err != nil {
+	if l.link, l.epoch, err = connect(ctx, c, true); err != nil {
 		return nil, errors.Join(err, l.unlock())
 	}
 	if c.URL == "" {
@@ -104,8 +104,9 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	return l, nil
 }
 
-// connect makes a link, and reads the epoch of the log at its end.
-func connect(ctx context.Context, c Config) (_ *link, epoch string, err error) {
+// connect makes a link, and reads the epoch of the log at its end. A log is
+// made where there is none only if create says so.
+func connect(ctx context.Context, c Config, create bool) (_ *link, epoch string, err error) {
 	l := &link{}
 	defer func() {
 		if err != nil {
@@ -126,7 +127,7 @@ func connect(ctx context.Context, c Config) (_ *link, epoch string, err error) {
 	if l.js, err = jetstream.New(l.conn); err != nil {
 		return nil, "", fmt.Errorf("jetlog: %w", err)
 	}
-	if epoch, err = l.openStream(ctx, c); err != nil {
+	if epoch, err = l.openStream(ctx, c, create); err != nil {
 		return nil, "", err
 	}
 	l.bucket, err = l.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
@@ -148,9 +149,9 @@ func (l *link) close() {
 
 // openStream reads the epoch first: creating a stream over a damaged one, or
 // updating it, would put a new epoch over old records.
-func (l *link) openStream(ctx context.Context, c Config) (epoch string, err error) {
+func (l *link) openStream(ctx context.Context, c Config, create bool) (epoch string, err error) {
 	stream, err := l.js.Stream(ctx, streamName)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	if create && errors.Is(err, jetstream.ErrStreamNotFound) {
 		if err := healthy(l.server); err != nil {
 			return "", fmt.Errorf("jetlog: the log is damaged: %w", err)
 		}
@@ -206,11 +207,13 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 	if err := l.Health(); err != nil {
 		return eventlog.Ack{}, err // at once, and nothing was stored
 	}
-	link := l.now()
+	link, caller := l.now(), ctx
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	ack, err := link.js.PublishMsg(ctx, m, jetstream.WithMsgID(e.Key))
-	l.appended(err)
+	if err == nil || caller.Err() == nil { // that a caller is gone says nothing of the log
+		l.appended(err)
+	}
 	if err != nil {
 		return eventlog.Ack{}, unavailable(err)
 	}

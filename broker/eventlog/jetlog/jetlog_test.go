@@ -235,3 +235,35 @@ func TestLeader(t *testing.T) {
 		require.Nil(t, next)
 	}
 }
+
+// TestGoneCallers say nothing of the log's health.
+func TestGoneCallers(t *testing.T) {
+	log := open(t, t.TempDir())
+	defer func() { require.NoError(t, log.Close()) }()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := log.Append(ctx, eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "a", Body: []byte("{}")})
+	require.Error(t, err)
+	require.True(t, log.failed.IsZero())
+}
+
+// TestRestart: a server that is started again has all, and takes more.
+func TestRestart(t *testing.T) {
+	log := open(t, t.TempDir())
+	defer func() { require.NoError(t, log.Close()) }()
+	add := func(key string) (eventlog.Ack, error) {
+		return log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: key, Digest: "d", Body: []byte("{}")})
+	}
+	first, err := add("a")
+	require.NoError(t, err)
+	require.NoError(t, log.restart(t.Context()))
+	log.setHealth(nil)
+	again, err := add("a")
+	require.NoError(t, err)
+	require.Equal(t, eventlog.Ack{Seq: first.Seq, Duplicate: true}, again)
+	next, err := add("b")
+	require.NoError(t, err)
+	require.Equal(t, first.Seq+1, next.Seq)
+	require.NoError(t, probe(t.TempDir()))
+	require.Error(t, probe("/nowhere"))
+}
