@@ -111,8 +111,10 @@ func TestAilments(t *testing.T) {
 			http.NewResponseController(w).Flush()
 			hold(w, r)
 		}), "stream", Failed, "through 1.1 squid", "proxy_buffering"},
-		"a portal":   {on("/", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>welcome") }), "reachable", Failed, "Something else", "Point the proxy"},
-		"a redirect": {on("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://yard.example/", http.StatusFound) }), "reachable", Failed, "http://yard.example/", "Give that address"},
+		"a portal": {on("/", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>welcome") }), "reachable", Failed, "Something else", "Point the proxy"},
+		"a redirect": {on("/", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://yard.example/", http.StatusFound)
+		}), "reachable", Failed, "http://yard.example/", "Give that address"},
 		"no upgrade": {on("/api/ws", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }), "websocket", Warning, "status 400", "Upgrade"},
 		"no credentials": {func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { r.Header.Del("Authorization"); next.ServeHTTP(w, r) })
