@@ -108,7 +108,7 @@ func (a API) call(ctx context.Context, method, path string, body, into any) erro
 	if err != nil {
 		return err
 	}
-	if err := errorOf(response); err != nil {
+	if err := ErrorOf(response); err != nil {
 		return err
 	}
 	if into == nil {

@@ -1,11 +1,8 @@
 package wasmclient
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"math/rand/v2"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -24,6 +21,7 @@ type Options struct {
 	Transport Transport // required
 	Filter    filter.Filter
 	Grant     access.Grant                  // whose figures are computed
+	Ladder    []conn.Transport              // the transports to try, best first; nil is conn.Ladder
 	Snapshot  bool                          // keep the state that figures come from
 	After     wire.Cursor                   // without Snapshot: where to start; zero: live events only
 	Oldest    bool                          // without Snapshot: start from the oldest kept event
@@ -55,9 +53,12 @@ type subscription struct {
 
 // New makes a client that is disconnected; Run and Connect it.
 func New(o Options) *Client {
+	if o.Ladder == nil {
+		o.Ladder = conn.Ladder
+	}
 	return &Client{
 		API: API{o.Transport}, o: o, inputs: make(chan conn.Input),
-		machine: conn.New(conn.Config{Snapshot: o.Snapshot, Backfill: o.Backfill, After: o.After, Random: rand.Float64}),
+		machine: conn.New(conn.Config{Snapshot: o.Snapshot, Backfill: o.Backfill, After: o.After, Ladder: o.Ladder, Random: rand.Float64}),
 		store:   store.New(o.MaxEvents),
 	}
 }
@@ -85,7 +86,7 @@ func (c *Client) View() View {
 	defer c.mu.Unlock()
 	status := c.machine.Status()
 	v := View{
-		Status: status, Cursor: c.machine.Cursor(), Connected: status.State == conn.Live, Events: c.store.Events(),
+		Status: status, Cursor: c.machine.Cursor(), Connected: status.Connected(), Events: c.store.Events(),
 		Counts: c.store.Counts(), Total: c.store.Total(), Figures: c.store.Figures(c.o.Grant, time.Now()),
 		Currency: c.store.Currency(), Transitions: slices.Clone(c.transitions),
 	}
@@ -139,7 +140,7 @@ func (c *Client) Input(ctx context.Context, in conn.Input) error {
 // Run carries the connection until ctx ends. It starts connected.
 func (c *Client) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
-	d := &driver{Client: c, ctx: ctx, timer: time.NewTimer(time.Hour)}
+	d := &driver{Client: c, ctx: ctx, timer: time.NewTimer(time.Hour), aborts: map[int]context.CancelFunc{}}
 	d.timer.Stop()
 	defer d.attempts.Wait()
 	defer cancel()
@@ -161,7 +162,7 @@ type driver struct {
 	*Client
 	ctx      context.Context
 	timer    *time.Timer
-	abort    context.CancelFunc // of the attempt under way
+	aborts   map[int]context.CancelFunc // of the attempts under way
 	attempts sync.WaitGroup
 }
 
@@ -201,12 +202,14 @@ func (c *Client) changed() {
 func (d *driver) carryOut(e conn.Effect, now time.Time) {
 	switch e := e.(type) {
 	case conn.FetchSnapshot:
-		d.attempt(func(ctx context.Context) conn.Input { return d.fetch(ctx, e.Attempt) })
+		d.attempt(e.Attempt, func(ctx context.Context) conn.Input { return d.fetch(ctx, e.Attempt) })
 	case conn.Open:
-		d.attempt(func(ctx context.Context) conn.Input { return d.stream(ctx, e) })
+		d.attempt(e.Attempt, func(ctx context.Context) conn.Input {
+			return conn.Ended{Attempt: e.Attempt, Failure: failureOf(d.open(ctx, e))}
+		})
 	case conn.Abort:
-		if d.abort != nil {
-			d.abort()
+		if abort := d.aborts[e.Attempt]; abort != nil {
+			abort()
 		}
 	case conn.Alarm:
 		d.timer.Stop()
@@ -226,9 +229,14 @@ func (d *driver) carryOut(e conn.Effect, now time.Time) {
 }
 
 // attempt runs one attempt beside the loop and feeds its end back.
-func (d *driver) attempt(run func(context.Context) conn.Input) {
+func (d *driver) attempt(n int, run func(context.Context) conn.Input) {
 	ctx, cancel := context.WithCancel(d.ctx)
-	d.abort = cancel
+	for earlier := range d.aborts {
+		if earlier < n-1 { // at most two are under way: one, and one that tries a better transport
+			delete(d.aborts, earlier)
+		}
+	}
+	d.aborts[n] = cancel
 	d.attempts.Go(func() {
 		defer cancel()
 		in := run(ctx)
@@ -242,62 +250,6 @@ func (d *driver) fetch(ctx context.Context, attempt int) conn.Input {
 		return conn.Ended{Attempt: attempt, Failure: failureOf(err)}
 	}
 	return loaded{conn.Snapshot{Attempt: attempt, Cursor: s.Cursor, Grant: s.Grant}, s}
-}
-
-func (d *driver) stream(ctx context.Context, open conn.Open) conn.Input {
-	query := d.o.Filter.Query()
-	r := Request{Method: "GET", Header: map[string]string{"Accept": "text/event-stream"}}
-	if open.After != (wire.Cursor{}) {
-		r.Header["Last-Event-ID"] = open.After.String()
-	} else if d.o.Oldest {
-		query.Set("after", "oldest")
-	}
-	r.Path = (&url.URL{Path: "/api/sse", RawQuery: query.Encode()}).String()
-	var decoder wire.Decoder
-	var bad error
-	response, err := d.API.Transport.Stream(ctx, r, func(piece []byte) error {
-		err := decoder.Feed(piece, func(m wire.Message) {
-			f, err := wire.ParseMessage(m)
-			if err != nil {
-				bad = err
-			}
-			if f != nil && bad == nil {
-				bad = d.Input(ctx, conn.Frame{Attempt: open.Attempt, Frame: f})
-			}
-		})
-		return cmp.Or(err, bad)
-	})
-	if err == nil {
-		err = streamEnd(response)
-	}
-	return conn.Ended{Attempt: open.Attempt, Failure: failureOf(err)}
-}
-
-// streamEnd says why an answer was no stream, or that the stream ended.
-func streamEnd(r Response) error {
-	switch {
-	case r.Status == 204:
-		return &Error{Status: 204, Code: "stop", Title: "The broker asks not to reconnect"}
-	case r.Status >= 200 && r.Status < 300 && r.ContentType != "text/event-stream":
-		return &Error{Status: r.Status, Code: "not_a_stream", Title: "Something else than the broker answered"}
-	case r.Status == 200:
-		return nil
-	}
-	return errorOf(r)
-}
-
-// failureOf is an error as the machine takes it.
-func failureOf(err error) conn.Failure {
-	var refused *Error
-	switch {
-	case err == nil:
-		return conn.Failure{Code: "end"}
-	case errors.As(err, &refused):
-		return conn.Failure{Status: refused.Status, Code: refused.Code, RetryAfter: refused.RetryAfter}
-	case errors.Is(err, ErrNotBroker):
-		return conn.Failure{Code: "not_a_stream"}
-	}
-	return conn.Failure{Code: "network"}
 }
 
 func (d *driver) deliver(e conn.Deliver, now time.Time) {

@@ -40,7 +40,16 @@ type Transport interface {
 	// other answer is returned whole. An error means that no answer came, or
 	// that the stream broke.
 	Stream(ctx context.Context, r Request, take func(piece []byte) error) (Response, error)
+
+	// Socket opens a WebSocket at a path, by the subprotocol wire.Subprotocol.
+	// Its text messages go to take as they come, each valid during the call,
+	// until it is closed or take returns an error. ErrNoUpgrade means that it
+	// did not open; a browser does not say why.
+	Socket(ctx context.Context, path string, take func(message []byte) error) error
 }
+
+// ErrNoUpgrade means that a WebSocket did not open.
+var ErrNoUpgrade = errors.New("wasmclient: the WebSocket did not open")
 
 // An Error is a refusal by the broker.
 type Error struct {
@@ -60,9 +69,9 @@ func (e *Error) Error() string {
 	return text
 }
 
-// errorOf reads a refusal, nil where the answer is none. What is no problem
+// ErrorOf reads a refusal, nil where the answer is none. What is no problem
 // document came from something between us and the broker.
-func errorOf(r Response) error {
+func ErrorOf(r Response) error {
 	if r.Status >= 200 && r.Status < 300 {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -16,15 +17,10 @@ type Status struct {
 	Now  time.Time
 }
 
-// transport and tab name how the events come; other transports and shared
-// tabs are not built yet.
-func (s Status) transport() string {
-	if s.View.Connected {
-		return "sse"
-	}
-	return "none"
-}
+// transport names how the events come.
+func (s Status) transport() string { return cmp.Or(string(s.View.Status.Transport), "none") }
 
+// tab is this tab's part; tabs that share a stream are not built yet.
 const tab = "alone"
 
 func (s Status) attributes(e app.HTMLDiv) app.HTMLDiv {
@@ -115,7 +111,7 @@ func (s Status) Panel(a Actions) app.UI {
 			return app.Div().Body(app.Dt().Text(rows[i][0]), app.Dd().Text(rows[i][1]))
 		})),
 		app.Div().Class("buttons").Body(
-			button("Connect", v.Status.State == conn.Live, a.Connect),
+			button("Connect", v.Connected, a.Connect),
 			button("Disconnect", v.Status.State == conn.Disconnected, a.Disconnect),
 			button("Pause", v.Status.State == conn.Paused || v.Status.State == conn.Disconnected, a.Pause),
 			button("Resume", v.Status.State != conn.Paused, a.Resume),

@@ -36,7 +36,7 @@ func TestStatusNamesEveryState(t *testing.T) {
 		}
 		require.NotEmpty(t, Words(s.View.Status))
 	}
-	require.Contains(t, app.HTMLString(status(conn.Status{State: conn.Live}).Compact()), `data-transport="sse"`)
+	require.Contains(t, app.HTMLString(status(conn.Status{State: conn.Live, Transport: conn.SSE}).Compact()), `data-transport="sse"`)
 	require.Contains(t, app.HTMLString(status(conn.Status{State: conn.Stale}).Compact()), `data-transport="none"`)
 }
 

@@ -20,6 +20,7 @@ var stateWords = map[conn.State]struct{ glyph, words string }{
 	conn.Denied:       {"✕", "Access ended"},
 	conn.Disconnected: {"✕", "Disconnected"},
 	conn.Limited:      {"◐", "Server is busy"},
+	conn.Polling:      {"◒", "Delayed updates"},
 }
 
 // Words is what a status is called, without its countdown.

@@ -21,7 +21,21 @@ const (
 	Denied       State = "denied"
 	Disconnected State = "disconnected"
 	Limited      State = "limited"
+	Polling      State = "polling" // live, by long polls
 )
+
+// Transport is how the events come.
+type Transport string
+
+// The transports, best first.
+const (
+	SSE       Transport = "sse"
+	WebSocket Transport = "websocket"
+	Poll      Transport = "poll"
+)
+
+// Ladder is the order in which a client tries transports that it has all of.
+var Ladder = []Transport{SSE, WebSocket, Poll}
 
 // A Status is a state with its details.
 type Status struct {
@@ -30,7 +44,12 @@ type Status struct {
 	RetryAt time.Time // the next attempt; zero where none is planned
 	Attempt int       // failed attempts in a row
 	Code    string    // why, "" where there is nothing to say: sign_in_required, forbidden, …
+
+	Transport Transport // "" unless events come
 }
+
+// Connected tells whether events come.
+func (s Status) Connected() bool { return s.State == Live || s.State == Polling }
 
 // A Failure is why an attempt ended.
 type Failure struct {
@@ -82,8 +101,9 @@ type (
 	FetchSnapshot struct{ Attempt int }
 	// Open opens a stream; Frames and then Ended answer.
 	Open struct {
-		Attempt int
-		After   wire.Cursor // zero: live events only
+		Attempt   int
+		After     wire.Cursor // zero: live events only
+		Transport Transport
 	}
 	// Abort ends the attempt; nothing more is wanted of it.
 	Abort struct{ Attempt int }
@@ -108,6 +128,7 @@ type Config struct {
 	Snapshot bool           // start from a snapshot, and from another after a gap
 	Backfill uint64         // how far before the first snapshot the stream starts, for a history that is not empty
 	After    wire.Cursor    // where to start without one; zero: live events only
+	Ladder   []Transport    // best first; nil: SSE alone
 	Random   func() float64 // in [0,1), for jitter; required
 }
 
@@ -119,6 +140,9 @@ const (
 	snapshotTime = 15 * time.Second
 	steadyAfter  = 10 * time.Second // a stream that lived so long ends a row of failures
 	missedBeats  = 3                // heartbeats without a byte
+	earlyCuts    = 3                // streams in a row that are cut before they are steady: another transport may do better
+	climbAfter   = time.Minute      // until a better transport is tried again; twice as long after each that failed
+	maxClimb     = 15 * time.Minute
 )
 
 // delay is how long to wait before attempt n after a failure (n counts from

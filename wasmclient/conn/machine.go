@@ -23,7 +23,10 @@ type Machine struct {
 	c       Config
 	status  Status
 	phase   phase
-	attempt int // numbers attempts; inputs of others are passed over
+	attempt int // the one that counts; inputs of others are passed over
+	last    int // numbers attempts
+
+	ladder
 
 	cursor    wire.Cursor // delivered through
 	known     bool        // cursor means something
@@ -35,12 +38,16 @@ type Machine struct {
 	heartbeat time.Duration
 	least     time.Duration // the broker's retry
 	liveSince time.Time
+	deadline  time.Time // of the phase; zero: none
 
 	effects []Effect
 }
 
 // New makes a machine that is disconnected.
 func New(c Config) *Machine {
+	if len(c.Ladder) == 0 {
+		c.Ladder = []Transport{SSE}
+	}
 	return &Machine{c: c, status: Status{State: Disconnected}, cursor: c.After, known: c.After != wire.Cursor{}, least: minDelay}
 }
 
@@ -57,7 +64,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	switch in := in.(type) {
 	case Start:
 		m.quit()
-		m.status.Attempt = 0
+		m.status.Attempt, m.ladder = 0, ladder{}
 		m.become(now, Connecting, "")
 		m.connect(now)
 	case Stop:
@@ -93,11 +100,15 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 			m.connect(now)
 		}
 	case Frame:
-		if in.Attempt == m.attempt && (m.phase == opening || m.phase == open) {
+		if in.Attempt == m.trial && m.trial > 0 {
+			m.tried(now, in.Frame)
+		} else if in.Attempt == m.attempt && (m.phase == opening || m.phase == open) {
 			m.frame(now, in.Frame)
 		}
 	case Ended:
-		if in.Attempt == m.attempt && m.phase != idle && m.phase != waiting {
+		if in.Attempt == m.trial && m.trial > 0 {
+			m.slipped(now)
+		} else if in.Attempt == m.attempt && m.phase != idle && m.phase != waiting {
 			m.ended(now, in.Failure)
 		}
 	}
@@ -117,7 +128,10 @@ func (m *Machine) becomeUntil(now time.Time, s State, code string, retry time.Ti
 	if next.State != s {
 		next.Since = now
 	}
-	next.State, next.Code, next.RetryAt = s, code, retry
+	next.State, next.Code, next.RetryAt, next.Transport = s, code, retry, ""
+	if next.Connected() {
+		next.Transport = m.c.Ladder[m.rung]
+	}
 	if next != m.status {
 		m.status = next
 		m.emit(Changed{next})
@@ -132,8 +146,9 @@ func (m *Machine) quit() {
 	if m.phase == fetching || m.phase == opening || m.phase == open {
 		m.emit(Abort{m.attempt})
 	}
+	m.dropTrial()
 	if m.phase != idle {
-		m.emit(Alarm{})
+		m.alarm(time.Time{})
 	}
 	m.phase = idle
 }
@@ -146,23 +161,44 @@ func (m *Machine) halt(now time.Time, s State, code string) {
 
 // connect starts the next attempt. The state says already why.
 func (m *Machine) connect(now time.Time) {
-	m.attempt++
+	m.dropTrial()
+	m.last++
+	m.attempt = m.last
 	if m.c.Snapshot && !m.synced {
 		m.phase = fetching
 		m.emit(FetchSnapshot{m.attempt})
-		m.emit(Alarm{now.Add(snapshotTime)})
+		m.alarm(now.Add(snapshotTime))
 		return
 	}
 	m.phase = opening
-	after := wire.Cursor{}
+	m.emit(Open{m.attempt, m.place(), m.c.Ladder[m.rung]})
+	m.alarm(now.Add(helloWithin))
+}
+
+// place is the cursor to open at, zero for live events only.
+func (m *Machine) place() wire.Cursor {
 	if m.known {
-		after = m.cursor
+		return m.cursor
 	}
-	m.emit(Open{m.attempt, after})
-	m.emit(Alarm{now.Add(helloWithin)})
+	return wire.Cursor{}
+}
+
+// alarm sets the deadline of the phase, zero for none.
+func (m *Machine) alarm(at time.Time) {
+	m.deadline = at
+	if at.IsZero() || !m.climbAt.IsZero() && m.climbAt.Before(at) {
+		at = m.climbAt
+	}
+	m.emit(Alarm{at})
 }
 
 func (m *Machine) tick(now time.Time) {
+	if !m.climbAt.IsZero() && !now.Before(m.climbAt) {
+		m.climb(now)
+		if m.deadline.IsZero() || now.Before(m.deadline) {
+			return
+		}
+	}
 	switch m.phase {
 	case waiting:
 		m.become(now, Reconnecting, m.status.Code)
@@ -187,11 +223,9 @@ func (m *Machine) frame(now time.Time, f wire.Frame) {
 			m.resync(now) // what the store holds was for other eyes
 			return
 		}
-		m.phase = open
-		m.head, m.heartbeat, m.liveSince = f.Head.Seq, f.Heartbeat, now
-		m.least = max(minDelay, min(f.Retry, maxDelay))
+		m.head = f.Head.Seq
 		m.cursor, m.known = f.Start, true
-		m.become(now, Live, "")
+		m.becomeLive(now, f)
 		m.emit(Deliver{Frame: f})
 	case *wire.Bye:
 		m.bye(now, f)
@@ -210,7 +244,20 @@ func (m *Machine) frame(now time.Time, f wire.Frame) {
 		m.progress(f)
 	}
 	if m.heartbeat > 0 {
-		m.emit(Alarm{now.Add(missedBeats * m.heartbeat)})
+		m.alarm(now.Add(missedBeats * m.heartbeat))
+	}
+}
+
+// becomeLive takes a hello: events come from now on.
+func (m *Machine) becomeLive(now time.Time, f *wire.Hello) {
+	m.phase = open
+	m.heartbeat, m.liveSince = f.Heartbeat, now
+	m.least = max(minDelay, min(f.Retry, maxDelay))
+	m.planClimb(now)
+	if m.c.Ladder[m.rung] == Poll {
+		m.become(now, Polling, "")
+	} else {
+		m.become(now, Live, "")
 	}
 }
 
@@ -234,7 +281,7 @@ func (m *Machine) resync(now time.Time) {
 		m.ended(now, Failure{Code: "resync"})
 		return
 	}
-	if m.status.State == Live {
+	if m.status.Connected() {
 		m.become(now, Connecting, "resync")
 	}
 	m.connect(now)
@@ -249,8 +296,7 @@ func (m *Machine) bye(now time.Time, b *wire.Bye) {
 	case wire.ByeStop:
 		m.refused(now, Disconnected, "stop")
 	case wire.ByeRegrant:
-		m.synced = false
-		m.wait(now, Reconnecting, "regrant", b.Delay)
+		m.regranted(now, b.Delay)
 	default:
 		m.wait(now, Reconnecting, string(b.Reason), b.Delay+time.Duration(m.c.Random()*float64(m.least)))
 	}
@@ -268,6 +314,11 @@ func (m *Machine) ended(now time.Time, f Failure) {
 	case 204:
 		m.refused(now, Disconnected, "stop")
 		return
+	case 409:
+		if f.Code == "regranted" {
+			m.regranted(now, 0)
+			return
+		}
 	case 400:
 		if f.Code == "invalid_cursor" && m.known {
 			// The broker does not take our place in the log: start over, and
@@ -277,7 +328,11 @@ func (m *Machine) ended(now time.Time, f Failure) {
 		}
 	}
 	if m.phase == open && now.Sub(m.liveSince) >= steadyAfter {
-		m.status.Attempt = 0
+		m.status.Attempt, m.cuts = 0, 0
+	}
+	if m.fall(f) {
+		m.connect(now)
+		return
 	}
 	m.status.Attempt++
 	pause := delay(m.status.Attempt, m.least, m.c.Random())
@@ -291,15 +346,23 @@ func (m *Machine) ended(now time.Time, f Failure) {
 	m.wait(now, state, f.Code, pause)
 }
 
+// regranted starts over: what the store holds was for other eyes.
+func (m *Machine) regranted(now time.Time, pause time.Duration) {
+	m.synced = false
+	m.wait(now, Reconnecting, "regrant", pause)
+}
+
 func (m *Machine) refused(now time.Time, s State, code string) {
+	m.dropTrial()
 	m.phase = idle
-	m.emit(Alarm{})
+	m.alarm(time.Time{})
 	m.become(now, s, code)
 }
 
 func (m *Machine) wait(now time.Time, s State, code string, pause time.Duration) {
+	m.dropTrial()
 	m.phase = waiting
 	at := now.Add(pause)
 	m.becomeUntil(now, s, code, at)
-	m.emit(Alarm{at})
+	m.alarm(at)
 }

@@ -44,6 +44,15 @@ func TestScripts(t *testing.T) {
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
+func ladderOf(names string) (l []Transport) {
+	for name := range strings.SplitSeq(names, ",") {
+		if name != "" {
+			l = append(l, Transport(name))
+		}
+	}
+	return l
+}
+
 type player struct {
 	m       *Machine
 	now     time.Time
@@ -107,7 +116,7 @@ func (p *player) do(t *testing.T, line string) []Effect {
 	case "machine":
 		var backfill uint64
 		fmt.Sscan(keys["backfill"], &backfill)
-		p.m = New(Config{Snapshot: keys["snapshot"] == "true", Backfill: backfill, After: cursor(keys["after"]), Random: func() float64 { return 0.5 }})
+		p.m = New(Config{Snapshot: keys["snapshot"] == "true", Backfill: backfill, Ladder: ladderOf(keys["ladder"]), After: cursor(keys["after"]), Random: func() float64 { return 0.5 }})
 	case "start":
 		return p.m.Step(p.now, Start{})
 	case "stop":
@@ -161,7 +170,11 @@ func (p *player) show(e Effect) string {
 		return fmt.Sprintf("fetch snapshot #%d", e.Attempt)
 	case Open:
 		p.attempt = e.Attempt
-		return strings.TrimSpace(fmt.Sprintf("open #%d %s", e.Attempt, e.After))
+		by := ""
+		if e.Transport != SSE {
+			by = " by " + string(e.Transport)
+		}
+		return strings.TrimSpace(fmt.Sprintf("open #%d %s", e.Attempt, e.After)) + by
 	case Abort:
 		return fmt.Sprintf("abort #%d", e.Attempt)
 	case Alarm:
@@ -182,6 +195,9 @@ func (p *player) show(e Effect) string {
 		}
 		if !e.Status.RetryAt.IsZero() {
 			out += fmt.Sprintf(" retry in %v", e.Status.RetryAt.Sub(p.now))
+		}
+		if e.Status.Transport != "" && e.Status.Transport != SSE {
+			out += " by " + string(e.Status.Transport)
 		}
 		if e.Status.Attempt > 0 {
 			out += fmt.Sprintf(" failures=%d", e.Status.Attempt)
@@ -211,7 +227,7 @@ func FuzzMachine(f *testing.F) {
 	f.Add(int64(2), false)
 	f.Fuzz(func(t *testing.T, seed int64, snapshot bool) {
 		r := rand.New(rand.NewSource(seed))
-		m := New(Config{Snapshot: snapshot, Random: r.Float64})
+		m := New(Config{Snapshot: snapshot, Ladder: Ladder[:1+r.Intn(3)], Random: r.Float64})
 		now, alarm, attempt := start, time.Time{}, 0
 		delivered := wire.Cursor{}
 		c := func() wire.Cursor { return wire.Cursor{Epoch: "k", Seq: uint64(1 + r.Intn(20))} }
@@ -221,7 +237,7 @@ func FuzzMachine(f *testing.F) {
 			inputs := []Input{Start{}, Stop{}, Pause{}, Resume{}, Online{}, GoneOffline{}, Tick{}, Snapshot{at, c(), "g"},
 				Frame{at, &wire.Hello{Start: c(), Head: c(), Heartbeat: 15 * time.Second, Grant: "g"}}, Frame{at, &wire.Heartbeat{Cursor: c()}},
 				Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Gap{From: c(), To: c()}},
-				Frame{at, &wire.Bye{Reason: wire.ByeRetry}}, Ended{at, Failure{Status: []int{0, 200, 204, 401, 403, 503}[r.Intn(6)]}}}
+				Frame{at, &wire.Bye{Reason: wire.ByeRetry}}, Ended{at, Failure{Status: []int{0, 200, 204, 401, 403, 503, 426}[r.Intn(7)]}}, Ended{at, Failure{Code: "no_hello"}}}
 			in := inputs[r.Intn(len(inputs))]
 			before := m.Status()
 			for _, e := range m.Step(now, in) {

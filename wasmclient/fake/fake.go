@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 	"time"
 
@@ -142,6 +143,20 @@ func (b *Broker) snapshotLocked() projection.Snapshot {
 // heartbeat is how often a quiet stream is given a sign of life.
 const heartbeat = 15 * time.Second
 
+// Socket implements wasmclient.Transport: there are none here.
+func (b *Broker) Socket(context.Context, string, func([]byte) error) error {
+	return wasmclient.ErrNoUpgrade
+}
+
+// cursorOf is where a request wants to start.
+func cursorOf(path string) (wire.Cursor, error) {
+	u, err := url.Parse(path)
+	if err != nil {
+		return wire.Cursor{}, err
+	}
+	return wire.ParseCursor(u.Query().Get("after"))
+}
+
 // Stream implements wasmclient.Transport.
 func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
 	b.mu.Lock()
@@ -155,7 +170,7 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 	cut := make(chan struct{})
 	b.streams[cut] = true
 	b.opened++
-	at, err := wire.ParseCursor(r.Header["Last-Event-ID"])
+	at, err := cursorOf(r.Path)
 	if err != nil {
 		b.mu.Unlock()
 		return wasmclient.Response{Status: 400}, nil

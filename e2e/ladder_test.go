@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+)
+
+// hostile is a proxy that spoils what it is told to.
+type hostile struct {
+	holdStreams, refuseUpgrades, refuseStreams atomic.Bool
+	badGateway                                 atomic.Bool
+}
+
+// between puts it in front of a broker, and returns its address.
+func (h *hostile) between(t *testing.T, s *stack.Stack) string {
+	t.Helper()
+	target, err := url.Parse(s.URL)
+	require.NoError(t, err)
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host }, FlushInterval: -1}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		isStream := r.URL.Path == "/api/sse" && r.Method == "GET"
+		switch {
+		case h.badGateway.Load():
+			w.WriteHeader(http.StatusBadGateway)
+		case isStream && h.holdStreams.Load():
+			<-r.Context().Done() // it gathers what will never end
+		case isStream && h.refuseStreams.Load():
+			w.WriteHeader(http.StatusNotAcceptable)
+		case r.URL.Path == "/api/ws" && h.refuseUpgrades.Load():
+			w.WriteHeader(http.StatusBadRequest)
+		default:
+			pass.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	return strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
+}
+
+// TestLadder: through proxies that spoil one transport or two the events come
+// by the next, with all that was published, and the state says so.
+func TestLadder(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil            func(h *hostile)
+		state, transport string
+	}{
+		"streams are held back":              {func(h *hostile) { h.holdStreams.Store(true) }, "live", "websocket"},
+		"streams are refused":                {func(h *hostile) { h.refuseStreams.Store(true) }, "live", "websocket"},
+		"streams are held, upgrades refused": {func(h *hostile) { h.holdStreams.Store(true); h.refuseUpgrades.Store(true) }, "polling", "poll"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stack.Start(t)
+			var h hostile
+			c.spoil(&h)
+			base := h.between(t, s)
+			tab := browser.NewUser(t).NewTab()
+			tab.Open(base + "/")
+			tab.Eventually(soon, `document.querySelector("[data-user=manager]")`)
+			tab.Click("[data-user=manager]")
+			start := time.Now()
+			indicator := fmt.Sprintf(`document.querySelector('.header [data-status=%s][data-transport=%s]')`, c.state, c.transport)
+			tab.Eventually(soon, indicator)
+			t.Logf("%s by %s after %v", c.state, c.transport, time.Since(start))
+			for i := range 5 {
+				id := fmt.Sprintf("e-%d", i)
+				s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":%d,"days_overdue":1}}`, id, i+1))
+				shows(tab, id)
+			}
+			// A gateway that answers for a broker that is away is no reason to fall.
+			h.badGateway.Store(true)
+			s.Kill()
+			tab.Eventually(soon, `document.querySelector(".header [data-status=reconnecting]")`)
+			s.Up()
+			s.Publish(`{"type":"rental_overdue","id":"meanwhile","data":{"rental_id":9,"days_overdue":1}}`)
+			h.badGateway.Store(false)
+			shows(tab, "meanwhile")
+			require.Equal(t, []string{"meanwhile", "e-4", "e-3", "e-2", "e-1", "e-0"}, tab.Attrs("[data-event]", "data-event"))
+		})
+	}
+}

@@ -1,0 +1,58 @@
+//lint:file-ignore SA1019 the module is given; it is imported here alone, so that moving to its successor is one line
+
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"nhooyr.io/websocket"
+
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient"
+)
+
+// maxMessage bounds a message of a WebSocket, in bytes.
+const maxMessage = 4 << 20
+
+// Socket implements wasmclient.Transport.
+func (t *Transport) Socket(ctx context.Context, path string, take func([]byte) error) error {
+	header := http.Header{}
+	if t.token != "" {
+		header.Set("Authorization", "Bearer "+t.token)
+	}
+	conn, answer, err := websocket.Dial(ctx, t.base+path, &websocket.DialOptions{HTTPClient: t.client, HTTPHeader: header, Subprotocols: []string{wire.Subprotocol}})
+	if err != nil && answer != nil && answer.StatusCode != http.StatusSwitchingProtocols {
+		return refusal(answer)
+	}
+	if err != nil {
+		return fmt.Errorf("the broker cannot be reached: %w", err)
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(maxMessage)
+	for {
+		_, message, err := conn.Read(ctx)
+		if code := websocket.CloseStatus(err); code != -1 {
+			return nil // an end; a goodbye came before it
+		}
+		if err != nil {
+			return fmt.Errorf("native: %w", err)
+		}
+		if err := take(message); err != nil {
+			return err
+		}
+	}
+}
+
+// refusal is why a WebSocket did not open. Only the beginning of the answer's
+// body is there.
+func refusal(answer *http.Response) error {
+	if !strings.HasPrefix(answer.Header.Get("Content-Type"), "application/problem+json") {
+		return fmt.Errorf("%w: status %d", wasmclient.ErrNoUpgrade, answer.StatusCode)
+	}
+	r, err := whole(answer)
+	return errors.Join(err, wasmclient.ErrorOf(r))
+}

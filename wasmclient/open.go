@@ -1,0 +1,198 @@
+package wasmclient
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+)
+
+// open carries one attempt over the transport that the machine wants, and
+// feeds its frames in until it ends.
+func (d *driver) open(ctx context.Context, o conn.Open) error {
+	feed := func(f wire.Frame) error { return d.Input(ctx, conn.Frame{Attempt: o.Attempt, Frame: f}) }
+	switch o.Transport {
+	case conn.WebSocket:
+		return d.socket(ctx, o, feed)
+	case conn.Poll:
+		return d.poll(ctx, o, feed)
+	}
+	return d.stream(ctx, o, feed)
+}
+
+// path is that of a resource with the filter, and where to start.
+func (d *driver) path(resource string, query url.Values, after wire.Cursor) string {
+	for name, values := range d.o.Filter.Query() {
+		query[name] = values
+	}
+	if after != (wire.Cursor{}) {
+		query.Set("after", after.String())
+	} else if d.o.Oldest {
+		query.Set("after", "oldest")
+	}
+	return (&url.URL{Path: resource, RawQuery: query.Encode()}).String()
+}
+
+// stream reads Server-Sent Events.
+func (d *driver) stream(ctx context.Context, o conn.Open, feed func(wire.Frame) error) error {
+	var decoder wire.Decoder
+	var bad error
+	r := Request{Method: "GET", Path: d.path("/api/sse", url.Values{}, o.After), Header: map[string]string{"Accept": "text/event-stream"}}
+	response, err := d.API.Transport.Stream(ctx, r, func(piece []byte) error {
+		err := decoder.Feed(piece, func(m wire.Message) {
+			f, err := wire.ParseMessage(m)
+			if err != nil {
+				bad = err
+			}
+			if f != nil && bad == nil {
+				bad = feed(f)
+			}
+		})
+		return cmp.Or(err, bad)
+	})
+	if err != nil {
+		return err
+	}
+	return streamEnd(response)
+}
+
+// socket reads a WebSocket.
+func (d *driver) socket(ctx context.Context, o conn.Open, feed func(wire.Frame) error) error {
+	return d.API.Transport.Socket(ctx, d.path("/api/ws", url.Values{}, o.After), func(message []byte) error {
+		for line := range bytes.Lines(message) {
+			f, err := wire.ParseJSON(line)
+			if err != nil {
+				return err
+			}
+			if reply, ok := f.(*wire.Reply); ok {
+				return refusalOf(reply)
+			}
+			if f != nil {
+				if err := feed(f); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// refusalOf is what a WebSocket says that was opened and then refused.
+func refusalOf(r *wire.Reply) error {
+	var p struct {
+		Status     int `json:"status"`
+		RetryAfter int `json:"retry_after"`
+	}
+	_ = json.Unmarshal(r.Data, &p) // what is no problem document has no status
+	return ErrorOf(Response{Status: p.Status, Body: r.Data, RetryAfter: strconv.Itoa(p.RetryAfter)})
+}
+
+// Of a long poll.
+const (
+	pollWait  = 25 // seconds: common proxies cut at 30
+	pollLimit = 200
+	pollBeat  = 30 * time.Second // a poll answers at least so often
+)
+
+// poll asks again and again for what follows, and makes the frames of a stream
+// of it.
+func (d *driver) poll(ctx context.Context, o conn.Open, feed func(wire.Frame) error) error {
+	next, begun := o.After, false
+	for {
+		query := url.Values{"limit": {strconv.Itoa(pollLimit)}}
+		if begun {
+			query.Set("wait", strconv.Itoa(pollWait))
+		} else if next == (wire.Cursor{}) && !d.o.Oldest {
+			query.Set("limit", "1") // for its cursors alone
+		}
+		p, err := d.page(ctx, d.path("/api/events", query, next))
+		if err != nil {
+			return err
+		}
+		frames := p.frames()
+		if !begun {
+			start := o.After
+			if start == (wire.Cursor{}) {
+				start = p.Head
+				if d.o.Oldest {
+					start = p.Previous
+					start.Seq--
+				} else {
+					frames, p.Next = nil, p.Head
+				}
+			}
+			frames = append([]wire.Frame{&wire.Hello{Start: start, Head: p.Head, Heartbeat: pollBeat, Retry: time.Second, Grant: p.Grant}}, frames...)
+		}
+		for _, f := range append(frames, &wire.Heartbeat{Cursor: p.Next}) {
+			if err := feed(f); err != nil {
+				return err
+			}
+		}
+		next, begun = p.Next, true
+	}
+}
+
+// A page is an answer of /api/events.
+type page struct {
+	Events   []event.Event `json:"events"`
+	Gap      *wire.Gap     `json:"gap"`
+	Previous wire.Cursor   `json:"previous"`
+	Next     wire.Cursor   `json:"next"`
+	Head     wire.Cursor   `json:"head"`
+	Grant    string        `json:"grant"`
+}
+
+func (d *driver) page(ctx context.Context, path string) (p page, err error) {
+	err = d.API.call(ctx, "GET", path, nil, &p)
+	return p, err
+}
+
+// frames are the gap and the events of a page.
+func (p page) frames() (frames []wire.Frame) {
+	if p.Gap != nil {
+		frames = append(frames, p.Gap)
+	}
+	for _, e := range p.Events {
+		if at, err := wire.ParseCursor(e.Cursor); err == nil {
+			frames = append(frames, &wire.Event{Cursor: at, Event: e})
+		}
+	}
+	return frames
+}
+
+// streamEnd says why an answer was no stream, or that the stream ended.
+func streamEnd(r Response) error {
+	switch {
+	case r.Status == 204:
+		return &Error{Status: 204, Code: "stop", Title: "The broker asks not to reconnect"}
+	case r.Status >= 200 && r.Status < 300 && r.ContentType != "text/event-stream":
+		return &Error{Status: r.Status, Code: "not_a_stream", Title: "Something else than the broker answered"}
+	case r.Status == 200:
+		return nil
+	}
+	return ErrorOf(r)
+}
+
+// failureOf is an error as the machine takes it.
+func failureOf(err error) conn.Failure {
+	var refused *Error
+	switch {
+	case err == nil:
+		return conn.Failure{Code: "end"}
+	case errors.As(err, &refused):
+		return conn.Failure{Status: refused.Status, Code: refused.Code, RetryAfter: refused.RetryAfter}
+	case errors.Is(err, ErrNotBroker):
+		return conn.Failure{Code: "not_a_stream"}
+	case errors.Is(err, ErrNoUpgrade):
+		return conn.Failure{Code: "no_upgrade"}
+	}
+	return conn.Failure{Code: "network"}
+}
