@@ -190,8 +190,9 @@ func (l *Live) use(s wasmclient.Session) {
 func (l *Live) connectLocked() {
 	ctx, cancel := context.WithCancel(context.Background())
 	o := wasmclient.Options{Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax,
-		OnEvent: func(r store.Received) { l.onEvent(ctx, r) }, OnChange: l.changed,
-		OnStep: func(in conn.Input, s conn.Status) { l.onStep(ctx, in, s) }}
+		OnEvent: func(r store.Received) { l.onEvent(ctx, r) }, OnChange: l.changed}
+	grant := l.session.Grant
+	o.OnStep = func(in conn.Input, s conn.Status) { l.onStep(ctx, grant, in, s) }
 	c := wasmclient.New(o)
 	network := make(chan bool, 32) // changes in their order: the watcher must not wait
 	unwatch := l.page.WatchNetwork(func(online bool) {
@@ -210,13 +211,16 @@ func (l *Live) connectLocked() {
 }
 
 // onStep hears every step of the connection. A sign-out in another tab of the
-// same session is one here too: nothing of the user may stay on the screen.
-func (l *Live) onStep(connection context.Context, in conn.Input, s conn.Status) {
+// same session is one here too, and so is a change of what the user may see:
+// nothing of before may stay on the screen.
+func (l *Live) onStep(connection context.Context, grant string, in conn.Input, s conn.Status) {
 	if l.page.Debug != nil {
 		l.page.Debug(in, s)
 	}
-	if s.State == conn.Denied && s.Code == string(wire.ByeSignedOut) && connection.Err() == nil {
-		go l.forget(context.Background())
+	snapshot, _ := in.(conn.Snapshot)
+	over := s.State == conn.Denied && s.Code == string(wire.ByeSignedOut) || s.Code == string(wire.ByeRegrant) || snapshot.Grant != "" && snapshot.Grant != grant
+	if over && connection.Err() == nil {
+		go l.forgetOnce(connection)
 	}
 }
 
@@ -264,6 +268,19 @@ func (l *Live) SignOut(ctx context.Context) {
 		return
 	}
 	l.forget(ctx)
+}
+
+// forgetOnce is forget, unless the connection is no longer the present one.
+func (l *Live) forgetOnce(connection context.Context) {
+	l.mu.Lock()
+	present := l.running == connection && connection.Err() == nil
+	if present {
+		l.leave()
+	}
+	l.mu.Unlock()
+	if present {
+		l.forget(context.Background())
+	}
 }
 
 // forget drops everything of the user and asks anew who is signed in.

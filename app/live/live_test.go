@@ -150,6 +150,28 @@ func TestPublishIsNoted(t *testing.T) {
 	})
 }
 
+// TestOtherRights: with other roles the app starts over, and shows what the
+// user may do now.
+func TestOtherRights(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := fake.New(dispatcher)
+		p := openTab(t, b)
+		b.Publish(overdue(t, 1))
+		settle()
+		require.Len(t, p.State().View.Events, 1)
+		other, err := access.NewGrant(dispatcher.User, dispatcher.Name, []access.Role{access.HR}, 0)
+		require.NoError(t, err)
+		b.Regrant(other)
+		time.Sleep(10 * time.Second) // virtual
+		settle()
+		s := p.State()
+		require.Equal(t, []access.Role{access.HR}, s.User.Roles)
+		require.Empty(t, s.View.Events)
+		require.True(t, s.View.Connected)
+		p.disconnect()
+	})
+}
+
 func TestExplain(t *testing.T) {
 	require.Contains(t, Explain(errors.New("x")), "(network)")
 	require.Equal(t, "No. Ask. (forbidden)", Explain(&wasmclient.Error{Code: "forbidden", Title: "No", Detail: "Ask."}))

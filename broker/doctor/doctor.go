@@ -115,6 +115,11 @@ func (v *visit) reachable(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	answer, err := v.get(ctx, "/readyz")
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(err, &untrusted) {
+		v.say("tls", Failed, "Serve the whole chain of a certificate for this name, from an authority that clients trust.", "The certificate is not trusted: %v.", untrusted.Err)
+		return false
+	}
 	if err != nil {
 		v.say("reachable", Failed, "Check the address, that the broker runs, and firewalls and proxies in between.", "No answer from %s: %v.", v.base, cause(err))
 		return false
@@ -131,6 +136,9 @@ func (v *visit) reachable(ctx context.Context) bool {
 		v.say("reachable", OK, "", "The broker is ready.")
 	case ready.Code != "":
 		v.say("reachable", Failed, "See the broker's log.", "The broker is not ready: %s (%s).", ready.Title, ready.Code)
+	case answer.StatusCode >= 502 && answer.StatusCode <= 504:
+		v.say("reachable", Failed, "Start the broker, or mend the address that the proxy passes requests on to.", "A proxy answered with status %d: it does not reach the broker%s.", answer.StatusCode, servedBy(answer))
+		return false
 	case answer.StatusCode >= 300 && answer.StatusCode < 400:
 		v.say("reachable", Failed, "Give that address, or let the proxy serve this one.", "It sends visitors on to %.100s.", answer.Header.Get("Location"))
 		return false
@@ -290,14 +298,23 @@ func frameOf(f wire.Frame, err error) wire.Frame {
 func (v *visit) socket(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
-	answer, err := v.get(ctx, "/api/ws", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
+	// With the origin of a page of this address, as a browser sends it.
+	answer, err := v.get(ctx, "/api/ws", "Origin", v.base.Scheme+"://"+v.base.Host, "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
 		"Sec-WebSocket-Key", base64.StdEncoding.EncodeToString([]byte(rand.Text()[:16])), "Sec-WebSocket-Protocol", wire.Subprotocol)
 	if err != nil {
 		v.say("websocket", Warning, upgrade, "No answer: %v.", cause(err))
 		return
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusSwitchingProtocols {
+	switch answer.StatusCode {
+	case http.StatusSwitchingProtocols:
+	case http.StatusForbidden:
+		v.say("websocket", Failed, "Let the proxy pass on the name and port that the browser asked for: proxy_set_header Host $http_host in nginx. Without it the app's own requests look as if they came from another site.", "Pages of this very address are taken for another site's.")
+		return
+	case http.StatusUnauthorized:
+		v.say("websocket", Skipped, "Give a --token that the broker takes.", "The token was refused.")
+		return
+	default:
 		v.say("websocket", Warning, upgrade, "No WebSocket: status %d%s.", answer.StatusCode, servedBy(answer))
 		return
 	}
@@ -314,7 +331,7 @@ func (v *visit) socket(ctx context.Context) {
 	v.say("websocket", OK, "", "The upgrade works, and its first word came.")
 }
 
-const upgrade = "Let the proxy pass Upgrade and Connection on for /api/ws, over HTTP/1.1. Without it clients fall back to long polls."
+const upgrade = "Let the proxy pass Upgrade and Connection on for /api/ws, over HTTP/1.1. Clients whose streams are held back need it, or fall back to long polls."
 
 // firstLine is the first line of the first frame, which a server sends
 // unmasked and whole.

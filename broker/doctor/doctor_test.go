@@ -66,7 +66,7 @@ func between(t *testing.T, address string, spoil func(http.Handler) http.Handler
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	s := httptest.NewUnstartedServer(spoil(&httputil.ReverseProxy{Transport: transport, ErrorHandler: func(http.ResponseWriter, *http.Request, error) {},
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}))
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host }}))
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 	return s
 }
@@ -123,6 +123,10 @@ func TestAilments(t *testing.T) {
 			w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
 			io.WriteString(w, `{"status":"ready"}`)
 		}), "clock", Warning, "1h0m", "NTP"},
+		"another name": {func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { r.Host = "localhost:1"; next.ServeHTTP(w, r) })
+		}, "websocket", Failed, "another site", "$http_host"},
+		"nobody behind": {on("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }), "reachable", Failed, "502", "Start the broker"},
 		"not ready": {on("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(507)
 			io.WriteString(w, `{"status":507,"code":"log_full","title":"The event log is full"}`)

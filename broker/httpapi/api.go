@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -196,6 +197,9 @@ func (a *API) signedIn(next func(http.ResponseWriter, *http.Request, identity.Pr
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, err := a.Authority.Authenticate(r)
 		if err != nil {
+			if errors.Is(err, identity.ErrInvalid) {
+				requestLog(r).Info("token refused", "reason", err, "address", a.address(r))
+			}
 			a.refuse(w, r, err)
 			return
 		}

@@ -22,7 +22,13 @@ const attributePrefix = "Ce-"
 // request had. It only brings parts together; Parse judges them.
 func single(h http.Header, media string, body []byte) ([]byte, error) {
 	key := h.Get(idempotencyKey)
+	if quoted := len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"'; quoted {
+		key = key[1 : len(key)-1] // a string of RFC 9651, as the draft writes it
+	}
 	binary := media == mediaJSON && h.Get(attributePrefix+"Specversion") != ""
+	if media == mediaJSON && !binary && hasAttributes(h) {
+		return nil, event.Refuse("/specversion", "required", "the header Ce-Specversion: 1.0 with the others of a binary CloudEvent, or no Ce- header at all")
+	}
 	if !binary && key == "" {
 		return body, nil
 	}
@@ -43,6 +49,15 @@ func single(h http.Header, media string, body []byte) ([]byte, error) {
 		envelope = envelope.With("id", quoted(key))
 	}
 	return envelope.AppendJSON(nil), nil
+}
+
+func hasAttributes(h http.Header) bool {
+	for name := range h {
+		if strings.HasPrefix(name, attributePrefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // attributes reads the headers of a binary CloudEvent; the body is its data.

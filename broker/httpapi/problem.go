@@ -87,7 +87,7 @@ func problemOf(err error) Problem {
 	case errors.Is(err, identity.ErrExpired):
 		return Problem{Status: http.StatusUnauthorized, Code: "expired", Title: "Your token has expired", Detail: "Get a new one."}
 	case errors.Is(err, identity.ErrInvalid):
-		return Problem{Status: http.StatusUnauthorized, Code: "invalid_token", Title: "The token is not valid here", Detail: "Use a token that this installation signed."}
+		return Problem{Status: http.StatusUnauthorized, Code: "invalid_token", Title: "The token is not valid here", Detail: "Use a token that this installation or its identity provider has signed, for this audience. The broker's log says why it was refused."}
 	case errors.Is(err, identity.ErrUnknown):
 		return Problem{Status: http.StatusUnauthorized, Code: "sign_in_failed", Title: "Signing in failed", Detail: "Check the user's name and the password."}
 	case errors.Is(err, identity.ErrNoSignIn):

@@ -128,6 +128,11 @@ func TestIdempotencyKey(t *testing.T) {
 	r, text := s.send("POST", "/api/sse", body, service, isJSON, "Idempotency-Key: order-7")
 	require.Equal(t, 201, r.StatusCode)
 	require.Contains(t, text, `"id":"order-7"`)
+	r, text = s.send("POST", "/api/sse", body, service, isJSON, `Idempotency-Key: "order-7"`) // as the draft writes it
+	require.Equal(t, 200, r.StatusCode, text)
+	r, text = s.send("POST", "/api/sse", body, service, isJSON, "Ce-Id: stray")
+	require.Equal(t, 422, r.StatusCode, "a header that would be ignored: %s", text)
+	require.Contains(t, text, "Ce-Specversion")
 	r, text = s.send("POST", "/api/sse", body, service, isJSON, "Idempotency-Key: order-7")
 	require.Equal(t, 200, r.StatusCode)
 	require.Contains(t, text, `"duplicate":true`)

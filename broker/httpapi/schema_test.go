@@ -65,7 +65,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	_, refused := s.send("POST", "/api/sse", `{}`, service, isJSON)
 	is("Problem", refused)
 	is("Page", get("/api/events", manager))
-	is("Page", get("/api/events?after=other-1", manager)) // with a gap
+	is("Page", get("/api/events?after=other-1", manager))       // with a gap
+	is("Page", get("/api/events?types=sync_progress", manager)) // empty
+	is("Page", get("/api/events?before=k-1", manager))
 	is("Snapshot", get("/api/snapshot", manager))
 	is("Session", get("/api/session"))
 	_, session := s.send("POST", "/api/session", `{"user":"employee"}`)

@@ -82,6 +82,7 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.open.signedOut(ended)
+	requestLog(r).Info("signed in", "actor", g.Actor(), "address", a.address(r))
 	writeJSON(w, http.StatusOK, a.sessionOf(&g))
 }
 

@@ -173,7 +173,7 @@ func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.
 	defer leave()
 	s.sub = sub
 	s.log = s.log.With("connection", sub.ID, "actor", s.principal.Grant.Actor())
-	s.log.Debug("socket opened", "filter", f.Key())
+	s.log.Debug("socket opened")
 	ended := make(chan struct{}, 2) // the two below
 	for _, do := range []func(context.Context){s.listen, s.ping} {
 		go func() {
@@ -192,7 +192,7 @@ func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.
 	_ = s.conn.CloseNow()
 	<-ended
 	<-ended
-	s.log.Debug("socket closed", "reason", err)
+	closedLog(s.log, "socket closed", err)
 	return nil
 }
 
@@ -303,6 +303,9 @@ func (s *socket) answer(ctx context.Context, call wire.Call) (*wire.Reply, error
 		}
 		return nil, s.sub.Refilter(ctx, f, call.Ref)
 	case wire.CallPublish:
+		if len(call.Event) == 0 {
+			return nil, event.Refuse("/event", "required", "an event")
+		}
 		if err := s.api.mayPublish(s.principal, s.address, 1); err != nil {
 			return nil, err
 		}

@@ -168,6 +168,10 @@ func TestSocket(t *testing.T) {
 		require.Equal(t, code, p.Code, call)
 		require.NotEmpty(t, p.Detail)
 	}
+	for _, call := range []string{`{"call":"nope","ref":"r"}`, `{"call":"ping","ref":"r","more":1}`, `{"call":"publish","ref":"r"}`} {
+		c.say(call)
+		require.Equal(t, "r", frame[*wire.Reply](c).Ref, "whoever waits for the answer finds it")
+	}
 	b, err := s.log.Bounds(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 5, b.Last, "no refusal changes the log")

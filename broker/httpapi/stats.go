@@ -38,5 +38,6 @@ func (a *API) kick(w http.ResponseWriter, r *http.Request) {
 		a.unknown(w, r)
 		return
 	}
+	requestLog(r).Info("connection closed by an admin", "connection", r.PathValue("id"))
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -65,9 +66,20 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 	}
 	w.WriteHeader(http.StatusOK)
 	log := requestLog(r).With("connection", sub.ID, "actor", p.Grant.Actor())
-	log.Debug("stream opened", "filter", f.Key())
+	log.Debug("stream opened")
 	err = pump(r.Context(), sub, func(frames []byte) error { return a.write(w, out, frames) })
-	log.Debug("stream closed", "reason", err)
+	closedLog(log, "stream closed", err)
+}
+
+// closedLog notes how a stream ended; that a reader was too slow is worth more
+// than a detail.
+func closedLog(log *slog.Logger, what string, reason error) {
+	level := slog.LevelDebug
+	var closed *hub.Closed
+	if errors.As(reason, &closed) && closed.Bye.Reason == wire.ByeSlow || errors.Is(reason, os.ErrDeadlineExceeded) {
+		level = slog.LevelInfo
+	}
+	log.Log(context.Background(), level, what, "reason", reason)
 }
 
 // subscribe opens a subscription that ends with the grant. leave must be

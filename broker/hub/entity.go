@@ -45,6 +45,17 @@ func ownerFields(t event.Type) []string {
 	return nil
 }
 
+// entityOf is the key of the thing that an event changes; "" where it leaves
+// no state, or is a thing of its own, such as a payment without an id.
+func entityOf(e event.Event) string {
+	key := event.EntityKey(e)
+	e.Cursor = "another"
+	if event.EntityKey(e) != key {
+		return ""
+	}
+	return key
+}
+
 // keepOwners is keepOwner for an event of a batch, before any of it is stored:
 // what comes earlier in the batch counts too.
 func (h *Hub) keepOwners(batch map[string]event.Event, e event.Event) error {
@@ -80,6 +91,9 @@ func (h *Hub) keepUnmoved(ctx context.Context, p publication) (*Receipt, error) 
 	}
 	now := h.Entity(event.EntityKey(p.event))
 	epoch := h.c.Log.Epoch()
+	if p.entityAt.Epoch == epoch && p.entityAt.Seq > bounds.Last {
+		return nil, &Moved{wire.Cursor{Epoch: epoch, Seq: bounds.Last}} // nobody has seen that
+	}
 	if now == nil || p.entityAt.Epoch == epoch && now.Seq <= p.entityAt.Seq {
 		return nil, nil
 	}

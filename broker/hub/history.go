@@ -68,7 +68,9 @@ func (h *Hub) History(ctx context.Context, r HistoryRequest) (HistoryPage, error
 	defer cancel()
 	for {
 		wake := h.wake.wait()
-		if err := h.readOn(ctx, r, &page); err != nil || len(page.Events) > 0 || page.Gap != nil || r.Wait == 0 {
+		err := h.readOn(ctx, r, &page)
+		page.Head.Seq = max(page.Head.Seq, page.Next.Seq)
+		if err != nil || len(page.Events) > 0 || page.Gap != nil || r.Wait == 0 {
 			return page, err
 		}
 		if !h.awaitSeen(wait, wake, r, page.Next.Seq) {
@@ -119,7 +121,9 @@ func (h *Hub) readBack(ctx context.Context, r HistoryRequest, before uint64, pag
 				seen = append(seen, e)
 			}
 		}
-		page.Events = append(seen, page.Events...)
+		if len(seen) > 0 {
+			page.Events = append(seen, page.Events...)
+		}
 		page.Previous.Seq = from + 1
 		if len(page.Events) == r.Limit || len(records) == 0 {
 			break

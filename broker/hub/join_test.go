@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"math/rand/v2"
 	"net/url"
 	"slices"
@@ -30,14 +31,16 @@ func TestRefilter(t *testing.T) {
 		for i := range 12 {
 			g := grants[i%len(grants)]
 			r := subscribe(t, h, Request{Grant: g, After: &wire.Cursor{}, Format: wire.JSON})
+			reading, ended := context.WithCancel(t.Context())
 			all.Go(func() {
 				for n := range 6 {
 					time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
 					f := parse(t, filters[(i+n)%len(filters)])
-					require.NoError(t, r.Refilter(t.Context(), f, f.Key()))
+					require.NoError(t, r.Refilter(reading, f, f.Key()))
 				}
 			})
 			all.Go(func() {
+				defer ended()
 				defer r.Leave()
 				var f filter.Filter
 				var got []uint64
@@ -70,7 +73,7 @@ func TestRefilter(t *testing.T) {
 }
 
 func inRange(seqs []uint64, through uint64) []uint64 {
-	return slices.DeleteFunc(seqs, func(s uint64) bool { return s > through })
+	return append([]uint64(nil), slices.DeleteFunc(seqs, func(s uint64) bool { return s > through })...)
 }
 
 func parse(t *testing.T, query string) filter.Filter {

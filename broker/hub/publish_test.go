@@ -109,13 +109,15 @@ func TestEntityAt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Receipt{ID: "b", Cursor: second.Cursor, Duplicate: true}, again)
 	var moved *Moved
-	for _, at := range []*wire.Cursor{&first.Cursor, {Epoch: "other", Seq: 9}} {
+	for _, at := range []*wire.Cursor{&first.Cursor, {Epoch: "other", Seq: 9}, {Epoch: "k", Seq: 99}} {
 		_, err = send("c", "returned", at)
 		require.ErrorAs(t, err, &moved)
 		require.Equal(t, second.Cursor, moved.Cursor)
 	}
 	_, err = h.Publish(t.Context(), erp, []byte(`{"type":"system_notification","data":{"message":"m"}}`), PublishOptions{EntityAt: &first.Cursor})
 	require.ErrorIs(t, err, ErrNoEntity)
+	_, err = h.Publish(t.Context(), erp, []byte(`{"type":"payment_received","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`), PublishOptions{EntityAt: &first.Cursor})
+	require.ErrorIs(t, err, ErrNoEntity, "a payment without an id is a thing of its own")
 	b, err := h.c.Log.Bounds(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 2, b.Last)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ func OpenIssuer(c IssuerConfig) (*Issuer, error) {
 		Client: &http.Client{Transport: transport, Timeout: fetchTimeout}, HTTPTimeout: fetchTimeout, RefreshInterval: c.Refresh,
 		// Without it a new key waits for the next refresh; with it anybody
 		// could make us fetch, so it is rare.
-		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second), 1), RateLimitWaitMax: time.Second,
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(5*time.Second), 5), RateLimitWaitMax: time.Second,
 		NoErrorReturnFirstHTTPReq: new(bool),
 		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
 			return func(_ context.Context, err error) {
@@ -145,7 +146,7 @@ func (i *Issuer) forget(w http.ResponseWriter) {
 // Verify reads a token. The error is ErrExpired or ErrInvalid, wrapped.
 func (i *Issuer) Verify(token string) (Principal, error) {
 	c := jwt.MapClaims{}
-	_, err := i.parser.ParseWithClaims(token, c, i.keys.Keyfunc)
+	_, err := i.parser.ParseWithClaims(token, c, i.key)
 	if errors.Is(err, jwt.ErrTokenExpired) {
 		return Principal{}, ErrExpired
 	}
@@ -166,6 +167,22 @@ func (i *Issuer) Verify(token string) (Principal, error) {
 		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return Principal{Grant: g, Credential: tokenName(token), Expires: expires.Add(i.c.Skew)}, nil
+}
+
+// minRSA is the least size of an RSA key, in bits (RFC 7518, 3.3).
+const minRSA = 2048
+
+// key finds what verifies a token. Extensions that must be understood are not
+// (RFC 7515, 4.1.11).
+func (i *Issuer) key(t *jwt.Token) (any, error) {
+	if _, critical := t.Header["crit"]; critical {
+		return nil, errors.New("the token has extensions that are not known here")
+	}
+	key, err := i.keys.Keyfunc(t)
+	if public, isRSA := key.(*rsa.PublicKey); isRSA && public.N.BitLen() < minRSA {
+		return nil, fmt.Errorf("the key has %d bits; at least %d are needed", public.N.BitLen(), minRSA)
+	}
+	return key, err
 }
 
 // rolesOf reads the roles at a path: a list, or names in one text. What is no

@@ -118,6 +118,20 @@ func TestIssuer(t *testing.T) {
 	_, err = i.Verify(p.sign("a", jwt.SigningMethodES256, forged, nil))
 	require.ErrorIs(t, err, ErrInvalid)
 
+	// What must be understood and is not, and keys that are too small.
+	critical := jwt.NewWithClaims(rs, jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "7", "exp": time.Now().Add(time.Hour).Unix()})
+	critical.Header["kid"], critical.Header["crit"] = "a", []string{"b64"}
+	signed, err := critical.SignedString(key)
+	require.NoError(t, err)
+	_, err = i.Verify(signed)
+	require.ErrorIs(t, err, ErrInvalid)
+	small := newProvider(t)
+	small.keys["s"], err = rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	small.publish("s")
+	_, err = small.open(IssuerConfig{}).Verify(small.sign("s", rs, small.keys["s"], nil))
+	require.ErrorContains(t, err, "1024 bits")
+
 	for _, c := range []struct {
 		claim any
 		want  []access.Role

@@ -49,7 +49,11 @@ S system. Times are RFC 3339, dates YYYY-MM-DD, money is a number with at most t
 
 func describe(b *strings.Builder, typ event.Type) {
 	example := event.Example(typ)
-	fmt.Fprintf(b, "## %s\n\nSubject such as `%s`.\n\n| field | type | | limits | class |\n|---|---|---|---|---|\n", typ, example.Subject)
+	entity := "It leaves no state."
+	if key := event.EntityKey(example); key != "" {
+		entity = fmt.Sprintf("It changes the entity `%s`.", key)
+	}
+	fmt.Fprintf(b, "## %s\n\nSubject such as `%s`. %s%s\n\n| field | type | | limits | class |\n|---|---|---|---|---|\n", typ, example.Subject, entity, between(typ))
 	for _, f := range event.Fields(typ) {
 		need := ""
 		if f.Required {
@@ -86,6 +90,14 @@ func describe(b *strings.Builder, typ event.Type) {
 		fmt.Fprintf(b, "| who started it | %s, where no role shows it | |\n", rule.Starter.words())
 	}
 	b.WriteString("\n")
+}
+
+// between are the rules between fields.
+func between(typ event.Type) string {
+	if text := event.RulesBetween(typ); text != "" {
+		return " " + text
+	}
+	return ""
 }
 
 // words say what a sight includes.

@@ -2,6 +2,23 @@ package event
 
 import "strings"
 
+// RulesBetween says in words what checkRules holds.
+func RulesBetween(t Type) string {
+	switch t {
+	case TypeEquipmentLocationUpdated:
+		return "Latitude and longitude come together; without them a location_name is required."
+	case TypeTimesheetUpdated:
+		return "Exactly one of date and period is required; with a date hours are at most 24."
+	case TypePayrollProcessed:
+		return "An employee_id and an amount come together (a payslip), or neither (a run)."
+	case TypeLeaveRequestUpdated:
+		return "The end_date is not before start_date."
+	case TypeSyncProgress:
+		return "The current is at most total."
+	}
+	return ""
+}
+
 // checkRules holds the rules of a type that span several fields. The fields
 // are valid one by one already.
 func checkRules(t Type, o Object, p *Problem) {

@@ -149,8 +149,8 @@ var ErrCall = errors.New(`wire: not a call such as {"call":"ping","ref":"1"}`)
 var ErrUTF8 = errors.New("wire: not valid UTF-8")
 
 // ParseCall reads a message. It judges the form alone: what an event or a
-// filter may hold is judged where it is used. Of a call that is not known the
-// Ref is returned with the error.
+// filter may hold is judged where it is used. The Ref is
+// returned with the error, as far as there is one.
 func ParseCall(raw []byte) (Call, error) {
 	var c Call
 	if !utf8.Valid(raw) {
@@ -159,16 +159,28 @@ func ParseCall(raw []byte) (Call, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {
-		return Call{}, fmt.Errorf("%w: %w", ErrCall, err)
+		var known struct {
+			Ref string `json:"ref"`
+		}
+		_ = json.Unmarshal(raw, &known) // what is no JSON has no ref
+		return Call{Ref: shorten(known.Ref)}, fmt.Errorf("%w: %w", ErrCall, err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) || len(c.Ref) > maxRef {
-		return Call{}, ErrCall
+		return Call{Ref: shorten(c.Ref)}, ErrCall
 	}
 	switch c.Call {
 	case CallAuth, CallFilter, CallPublish, CallPing:
 		return c, nil
 	}
 	return Call{Ref: c.Ref}, ErrCall
+}
+
+// shorten is a ref, or none where it is too long to be one.
+func shorten(ref string) string {
+	if len(ref) > maxRef {
+		return ""
+	}
+	return ref
 }
 
 // closeCodes are those by which a WebSocket is closed (RFC 6455, 7.4.2: from

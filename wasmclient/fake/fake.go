@@ -22,9 +22,8 @@ import (
 // Broker answers as a broker would to the one grant that it knows. It is safe
 // for concurrent use.
 type Broker struct {
-	grant access.Grant
-
 	mu      sync.Mutex // guards all below
+	grant   access.Grant
 	epoch   string
 	events  []event.Event
 	down    bool
@@ -60,6 +59,14 @@ func (b *Broker) Cut() {
 		close(s)
 	}
 	b.streams = map[chan struct{}]bool{}
+}
+
+// Regrant gives the user other rights, and cuts the streams.
+func (b *Broker) Regrant(g access.Grant) {
+	b.mu.Lock()
+	b.grant = g
+	b.mu.Unlock()
+	b.Cut()
 }
 
 // SetDown makes every request fail, or no more.
@@ -189,7 +196,7 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 	for {
 		b.mu.Lock()
 		for ; next < len(b.events); next++ {
-			if seen, ok := access.View(b.grant, b.events[next]); ok {
+			if seen, ok := access.View(b.grant, b.events[next]); ok { // of the grant now: the stream is cut when it changes
 				frames = wire.AppendSSE(frames, &wire.Event{Cursor: wire.Cursor{Epoch: b.epoch, Seq: uint64(next + 1)}, Event: seen})
 			}
 		}

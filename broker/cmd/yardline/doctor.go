@@ -22,11 +22,12 @@ func doctorCommand(env environment) *ffcli.Command {
 		Name: "doctor", ShortUsage: "yardline doctor [flags] URL", ShortHelp: "check a deployment from outside", FlagSet: fs,
 		LongHelp: "Checks that it can be reached, clocks, TLS, sign-in, how long a stream takes to its first\nword (a proxy that holds streams back is named), and WebSockets. Exit status 1 where a\ncheck failed.",
 		Exec: func(ctx context.Context, args []string) error {
-			if len(args) != 1 {
-				return &broker.Misuse{Reason: "doctor needs the URL of a broker; see yardline doctor --help"}
+			address, err := oneArgument(fs, args, "the URL of a broker")
+			if err != nil {
+				return err
 			}
 			failed := false
-			err := doctor.Check(ctx, doctor.Config{URL: args[0], Token: *token}, func(f doctor.Finding) {
+			err = doctor.Check(ctx, doctor.Config{URL: address, Token: *token}, func(f doctor.Finding) {
 				failed = failed || f.Result == doctor.Failed
 				if *asJSON {
 					_ = json.NewEncoder(env.out).Encode(f) // as a closed pipe is for the lines below

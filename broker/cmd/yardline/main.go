@@ -93,6 +93,21 @@ func run(ctx context.Context, args []string, env environment) int {
 	}
 }
 
+// oneArgument is the only argument of a command whose flags may also come after
+// it.
+func oneArgument(fs *flag.FlagSet, args []string, what string) (string, error) {
+	if len(args) > 1 {
+		if err := fs.Parse(args[1:]); err != nil {
+			return "", &broker.Misuse{Reason: err.Error()}
+		}
+		args = append(args[:1:1], fs.Args()...)
+	}
+	if len(args) != 1 {
+		return "", &broker.Misuse{Reason: fmt.Sprintf("%s needs %s; see %[1]s --help", fs.Name(), what)}
+	}
+	return args[0], nil
+}
+
 // flags makes the flag set of a command. It prints nothing by itself: run
 // says what is wrong in one line.
 func flags(name string) *flag.FlagSet {

@@ -26,21 +26,22 @@ func schemaCommand(env environment) *ffcli.Command {
 		Name: "schema", ShortUsage: "yardline schema [flags] TYPE | openapi | asyncapi | typescript", ShortHelp: "print what describes events and API", FlagSet: fs,
 		LongHelp: "  yardline schema payment_received              JSON Schema of what a publisher sends\n  yardline schema --for read payment_received   of what a reader gets\n  yardline schema typescript > yardline.d.ts\n\nThe types are " + strings.Join(names, ", ") + ".",
 		Exec: func(_ context.Context, args []string) error {
-			if len(args) != 1 {
-				return &broker.Misuse{Reason: "schema needs one name; see yardline schema --help"}
+			name, err := oneArgument(fs, args, "one name")
+			if err != nil {
+				return err
 			}
-			if document, found := documents[args[0]]; found {
+			if document, found := documents[name]; found {
 				_, err := env.out.Write(document())
 				return err
 			}
-			t, u := event.Type(args[0]), schema.Use(*use)
+			t, u := event.Type(name), schema.Use(*use)
 			if !t.Known() {
-				return &broker.Misuse{Reason: fmt.Sprintf("unknown name %q: use a type, openapi, asyncapi or typescript", args[0])}
+				return &broker.Misuse{Reason: fmt.Sprintf("unknown name %q: use a type, openapi, asyncapi or typescript", name)}
 			}
 			if u != schema.Publish && u != schema.Read {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown --for %q: use publish or read", *use)}
 			}
-			_, err := env.out.Write(schema.Event(t, u))
+			_, err = env.out.Write(schema.Event(t, u))
 			return err
 		},
 	}

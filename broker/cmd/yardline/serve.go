@@ -112,7 +112,7 @@ func serveUntil(ctx context.Context, c broker.Config, env environment, asJSON bo
 			err = closed
 		}
 	}()
-	if err := announce(b, env, c.Auth, asJSON); err != nil {
+	if err := announce(b, env, c, asJSON); err != nil {
 		return err
 	}
 	return b.Run(ctx)
@@ -123,12 +123,12 @@ const welcomeTTL = 24 * time.Hour
 
 // announce says where the broker is and how to publish a first event. The
 // token is for trying things out with dev sign-in, which needs none anyway.
-func announce(b *broker.Broker, env environment, auth string, asJSON bool) error {
-	if auth != broker.AuthDev { // what is printed may end in a log
+func announce(b *broker.Broker, env environment, c broker.Config, asJSON bool) error {
+	if c.Auth != broker.AuthDev { // what is printed may end in a log
 		if asJSON {
 			return json.NewEncoder(env.out).Encode(map[string]string{"url": b.URL()})
 		}
-		fmt.Fprintf(env.out, "Yardline is at %s  (stop with Ctrl-C)\nSign a token for a back end: yardline token --user erp --roles service\n", b.URL())
+		fmt.Fprintf(env.out, "Yardline is at %s  (stop with Ctrl-C)\nSign a token for a back end: yardline token --user erp --roles service --data %s\n", b.URL(), c.Data)
 		return nil
 	}
 	g, err := access.NewGrant("first-steps", "First steps", []access.Role{access.Service, access.Manager}, 0)

@@ -26,7 +26,7 @@ func user(env environment) *ffcli.Command {
 		Name: "user", ShortUsage: "yardline user <command> NAME [flags]", ShortHelp: "edit who may sign in with --auth users", FlagSet: flags("yardline user"),
 		LongHelp: "A broker that runs takes a change within two seconds. Passwords are read from the\nterminal, or from the first line of standard input.",
 		Subcommands: []*ffcli.Command{
-			userCommand("add", "add a user", []string{"roles", "employee", "id"}, func(path, name string, given userFlags) error {
+			userCommand(env, "add", "add a user", []string{"roles", "employee", "id"}, func(path, name string, given userFlags) error {
 				password, err := readPassword(env)
 				if err != nil {
 					return err
@@ -41,7 +41,7 @@ func user(env environment) *ffcli.Command {
 				}
 				return identity.EditUsers(path, func(users []identity.User) ([]identity.User, error) { return append(users, u), nil })
 			}),
-			userCommand("passwd", "set a user's password; their sessions end", nil, func(path, name string, _ userFlags) error {
+			userCommand(env, "passwd", "set a user's password; their sessions end", nil, func(path, name string, _ userFlags) error {
 				password, err := readPassword(env)
 				if err != nil {
 					return err
@@ -52,8 +52,11 @@ func user(env environment) *ffcli.Command {
 				}
 				return identity.EditUser(path, name, func(u *identity.User) error { u.Password = hash; return nil })
 			}),
-			userCommand("roles", "replace a user's roles, their employee id, or both", []string{"roles", "employee"}, func(path, name string, given userFlags) error {
+			userCommand(env, "roles", "replace a user's roles, their employee id, or both", []string{"roles", "employee"}, func(path, name string, given userFlags) error {
 				return identity.EditUser(path, name, func(u *identity.User) error {
+					if !given.set["roles"] && !given.set["employee"] {
+						return errors.New("give --roles, --employee or both; --roles '' takes all away")
+					}
 					if given.set["roles"] {
 						u.Roles = given.roles()
 					}
@@ -63,10 +66,10 @@ func user(env environment) *ffcli.Command {
 					return nil
 				})
 			}),
-			userCommand("disable", "keep a user out; their sessions end", nil, func(path, name string, _ userFlags) error {
+			userCommand(env, "disable", "keep a user out; their sessions end", nil, func(path, name string, _ userFlags) error {
 				return identity.EditUser(path, name, func(u *identity.User) error { u.Disabled = true; return nil })
 			}),
-			userCommand("enable", "let a disabled user in again", nil, func(path, name string, _ userFlags) error {
+			userCommand(env, "enable", "let a disabled user in again", nil, func(path, name string, _ userFlags) error {
 				return identity.EditUser(path, name, func(u *identity.User) error { u.Disabled = false; return nil })
 			}),
 			userList(env),
@@ -98,7 +101,7 @@ func rolesOf(names string) (roles []access.Role) {
 
 // userCommand is a command that edits one user, whose name may come before its
 // flags or after them.
-func userCommand(name, help string, takes []string, edit func(path, user string, given userFlags) error) *ffcli.Command {
+func userCommand(env environment, name, help string, takes []string, edit func(path, user string, given userFlags) error) *ffcli.Command {
 	fs := flags("yardline user " + name)
 	given := userFlags{data: fs.String("data", "./data", "the broker's data `directory`"), names: new(string), id: new(string), employee: new(int64)}
 	if slices.Contains(takes, "roles") {
@@ -126,6 +129,9 @@ func userCommand(name, help string, takes []string, edit func(path, user string,
 			if err != nil && !errors.As(err, &wrong) {
 				return &broker.Misuse{Reason: err.Error()}
 			}
+			if err == nil {
+				fmt.Fprintf(env.out, "%s: done\n", args[0])
+			}
 			return err
 		},
 	}
@@ -139,6 +145,9 @@ func userList(env environment) *ffcli.Command {
 		Exec: func(context.Context, []string) error {
 			w := tabwriter.NewWriter(env.out, 0, 2, 2, ' ', 0)
 			fmt.Fprintln(w, "NAME\tID\tROLES\tEMPLOYEE\tSTATE")
+			if _, err := os.Stat(*data); err != nil {
+				return &broker.Misuse{Reason: "--data: " + err.Error()}
+			}
 			users, err := identity.ReadUsers(identity.UsersPath(*data))
 			for _, u := range users {
 				state := "enabled"
