@@ -184,7 +184,7 @@ func (c *Company) workRentals() {
 		c.fall(r)
 		return
 	}
-	c.advance(r)
+	c.proceed(r)
 }
 
 func (c *Company) book() {
@@ -206,12 +206,17 @@ func (c *Company) book() {
 var nextStatus = map[string]string{"reserved": "pending_delivery", "pending_delivery": "active", "active": "off_rent", "off_rent": "pending_return",
 	"pending_return": "returned", "returned": "completed"}
 
-func (c *Company) advance(r *rental) {
+// proceed takes a rental on, or now and then calls it off.
+func (c *Company) proceed(r *rental) {
 	if r.status == "reserved" && c.r.IntN(15) == 0 {
 		c.become(r, "cancelled")
 		c.drop(r)
 		return
 	}
+	c.advance(r)
+}
+
+func (c *Company) advance(r *rental) {
 	c.become(r, nextStatus[r.status])
 	switch r.status {
 	case "active":

@@ -66,3 +66,10 @@ func TestRunTriesAgain(t *testing.T) {
 		require.InDelta(t, 60*5, published, 150)
 	})
 }
+
+// TestEveryOpeningDay: whatever the seed, the day begins.
+func TestEveryOpeningDay(t *testing.T) {
+	for seed := range uint64(3000) {
+		require.NotEmpty(t, NewCompany(seed, time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)).OpeningDay())
+	}
+}
