@@ -2,6 +2,7 @@ package wasmclient
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -115,6 +116,21 @@ func (c *Client) Subscribe(take func(store.Received), types ...event.Type) (leav
 		defer c.mu.Unlock()
 		c.subscribers = slices.DeleteFunc(slices.Clone(c.subscribers), func(other *subscription) bool { return other == s })
 	}
+}
+
+// On calls take for every event whose payload is a T, such as
+// event.PaymentReceivedData, until the returned function is called. Fields that
+// the reader may not see are zero. It panics where T is no payload.
+func On[T any](c *Client, take func(data T, r store.Received)) (leave func()) {
+	t, ok := event.TypeOf[T]()
+	if !ok {
+		panic(fmt.Sprintf("wasmclient: %T is no payload of an event", *new(T)))
+	}
+	return c.Subscribe(func(r store.Received) {
+		if data, err := event.Decode[T](r.Event); err == nil {
+			take(data, r)
+		}
+	}, t)
 }
 
 // ClearHistory empties history and counts.

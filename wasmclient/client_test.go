@@ -31,6 +31,33 @@ func start(t *testing.T, b *fake.Broker, o wasmclient.Options) *wasmclient.Clien
 	return c
 }
 
+// TestTypedSubscriptions: each gets its own payloads, decoded, and nothing
+// after it has left.
+func TestTypedSubscriptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := fake.New(manager)
+		c := start(t, b, wasmclient.Options{})
+		var payments, statuses []string
+		leave := wasmclient.On(c, func(data event.PaymentReceivedData, r store.Received) {
+			payments = append(payments, data.Amount.String()+" "+r.Subject)
+		})
+		wasmclient.On(c, func(data event.RentalStatusUpdatedData, _ store.Received) { statuses = append(statuses, data.Status) })
+		for range 2 {
+			paid, err := event.PaymentReceived(7, "19.90", "cash")
+			require.NoError(t, err)
+			b.Publish(paid)
+			moved, err := event.RentalStatusUpdated(7, "active", "")
+			require.NoError(t, err)
+			b.Publish(moved)
+			synctest.Wait()
+			leave()
+		}
+		require.Equal(t, []string{"19.90 rental/7"}, payments)
+		require.Equal(t, []string{"active", "active"}, statuses)
+		require.Panics(t, func() { wasmclient.On(c, func(int, store.Received) {}) })
+	})
+}
+
 func TestClientFollowsThroughCuts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)

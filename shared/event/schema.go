@@ -99,6 +99,16 @@ func Spec(t Type, name string) (FieldSpec, bool) {
 	return FieldSpec{}, false
 }
 
+// TypeOf is the type whose payload is T; ok is false where there is none.
+func TypeOf[T any]() (t Type, ok bool) {
+	for t, payload := range payloads {
+		if payload == typeFor[T]() {
+			return t, true
+		}
+	}
+	return "", false
+}
+
 func payloadType(t Type) reflect.Type { return payloads[t] }
 
 func typeFor[T any]() reflect.Type { return reflect.TypeFor[T]() }
