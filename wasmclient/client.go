@@ -178,7 +178,7 @@ type driver struct {
 	*Client
 	ctx      context.Context
 	timer    *time.Timer
-	aborts   map[int]context.CancelFunc // of the attempts under way
+	aborts   map[int]context.CancelFunc // of the attempts under way; step drops those that have ended
 	attempts sync.WaitGroup
 }
 
@@ -190,6 +190,12 @@ type loaded struct {
 
 func (d *driver) step(in conn.Input) {
 	now := time.Now()
+	switch in := in.(type) {
+	case loaded:
+		delete(d.aborts, in.Attempt)
+	case conn.Ended:
+		delete(d.aborts, in.Attempt)
+	}
 	d.mu.Lock()
 	if l, ok := in.(loaded); ok {
 		d.store.Load(l.snapshot, now)
@@ -247,11 +253,6 @@ func (d *driver) carryOut(e conn.Effect, now time.Time) {
 // attempt runs one attempt beside the loop and feeds its end back.
 func (d *driver) attempt(n int, run func(context.Context) conn.Input) {
 	ctx, cancel := context.WithCancel(d.ctx)
-	for earlier := range d.aborts {
-		if earlier < n-1 { // at most two are under way: one, and one that tries a better transport
-			delete(d.aborts, earlier)
-		}
-	}
 	d.aborts[n] = cancel
 	d.attempts.Go(func() {
 		defer cancel()

@@ -2,7 +2,9 @@ package wasmclient_test
 
 import (
 	"context"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +31,56 @@ func start(t *testing.T, b *fake.Broker, o wasmclient.Options) *wasmclient.Clien
 	t.Cleanup(func() { cancel(); done.Wait() })
 	synctest.Wait()
 	return c
+}
+
+// climber is a transport on which streams are refused until open says
+// otherwise. It counts the long polls that wait.
+type climber struct {
+	*fake.Broker
+	open, polls atomic.Int32
+}
+
+func (c *climber) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
+	if c.open.Load() == 0 {
+		return wasmclient.Response{Status: 406}, nil
+	}
+	return c.Broker.Stream(ctx, r, take)
+}
+
+func (c *climber) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	if strings.Contains(r.Path, "wait=") {
+		c.polls.Add(1)
+		defer c.polls.Add(-1)
+		select {
+		case <-time.After(25 * time.Second):
+		case <-ctx.Done():
+			return wasmclient.Response{}, ctx.Err()
+		}
+	}
+	return wasmclient.Response{Status: 200, Body: []byte(`{"events":[],"previous":"k-1","next":"k-0","head":"k-0"}`)}, nil
+}
+
+// TestClimbLeavesNothingBehind: after several trials that failed a better
+// transport takes over, and the one that it replaces is ended.
+func TestClimbLeavesNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := &climber{Broker: fake.New(manager)}
+		c := wasmclient.New(wasmclient.Options{Transport: tr, Grant: manager})
+		ctx, cancel := context.WithCancel(t.Context())
+		var done sync.WaitGroup
+		done.Go(func() { c.Run(ctx) })
+		synctest.Wait()
+		require.Equal(t, conn.Poll, c.View().Status.Transport)
+		time.Sleep(5 * time.Minute) // virtual: trials of both better transports fail
+		require.Equal(t, conn.Poll, c.View().Status.Transport)
+		require.EqualValues(t, 1, tr.polls.Load())
+		tr.open.Store(1)
+		time.Sleep(30 * time.Minute)
+		require.Equal(t, conn.SSE, c.View().Status.Transport)
+		require.Zero(t, tr.polls.Load(), "a long poll that nobody listens to goes on")
+		cancel()
+		done.Wait()
+	})
 }
 
 // TestTypedSubscriptions: each gets its own payloads, decoded, and nothing
