@@ -26,7 +26,7 @@ func single(h http.Header, media string, body []byte) ([]byte, error) {
 		key = key[1 : len(key)-1] // a string of RFC 9651, as the draft writes it
 	}
 	binary := media == mediaJSON && h.Get(attributePrefix+"Specversion") != ""
-	if media == mediaJSON && !binary && hasAttributes(h) {
+	if media == mediaJSON && !binary && len(attributeNames(h)) > 0 {
 		return nil, event.Refuse("/specversion", "required", "the header Ce-Specversion: 1.0 with the others of a binary CloudEvent, or no Ce- header at all")
 	}
 	if !binary && key == "" {
@@ -51,13 +51,15 @@ func single(h http.Header, media string, body []byte) ([]byte, error) {
 	return envelope.AppendJSON(nil), nil
 }
 
-func hasAttributes(h http.Header) bool {
+// attributeNames are the headers that are attributes, in order.
+func attributeNames(h http.Header) (names []string) {
 	for name := range h {
 		if strings.HasPrefix(name, attributePrefix) {
-			return true
+			names = append(names, name)
 		}
 	}
-	return false
+	slices.Sort(names)
+	return names
 }
 
 // attributes reads the headers of a binary CloudEvent; the body is its data.
@@ -65,15 +67,8 @@ func attributes(h http.Header, body []byte) (event.Object, error) {
 	if !json.Valid(body) {
 		return nil, event.Refuse("/data", "json", "valid JSON")
 	}
-	var names []string
-	for name := range h {
-		if strings.HasPrefix(name, attributePrefix) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
 	var o event.Object
-	for _, name := range names {
+	for _, name := range attributeNames(h) {
 		attribute := strings.ToLower(strings.TrimPrefix(name, attributePrefix))
 		value, err := url.PathUnescape(h.Get(name))
 		if err != nil || len(h[name]) > 1 {

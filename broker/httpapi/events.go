@@ -30,19 +30,15 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 	request.Grant = p.Grant
 	ctx := r.Context()
 	if request.Wait > 0 {
-		place, err := a.gate.enter(a.address(r))
-		if err == nil {
-			defer place.leave()
-			err = place.name(p)
-		}
+		place, err := a.admit(r, &p)
 		if err != nil {
 			a.refuse(w, r, err)
 			return
 		}
-		waiting, end := context.WithCancelCause(ctx)
-		defer end(nil)
-		stop, err := a.open.over(p, func() (identity.Principal, error) { return a.Authority.Authenticate(r) },
-			func(reason wire.Reason) { end(&hub.Closed{Bye: wire.Bye{Reason: reason}}) })
+		defer place.leave()
+		waiting, end := context.WithCancel(ctx)
+		defer end()
+		stop, err := a.open.over(p, a.again(r), func(wire.Reason) { end() })
 		if err != nil {
 			a.refuse(w, r, err)
 			return

@@ -69,6 +69,26 @@ func (g *gate) enter(address string) (*ticket, error) {
 	return t, nil
 }
 
+// admit takes a place for a request; p is nil for who is still to say who they
+// are. leave must be called.
+func (a *API) admit(r *http.Request, p *identity.Principal) (*ticket, error) {
+	address := a.address(r)
+	t, err := a.gate.enter(address)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		err = t.nameless(address)
+	} else {
+		err = t.name(*p)
+	}
+	if err != nil {
+		t.leave()
+		return nil, err
+	}
+	return t, nil
+}
+
 // Who has not said yet who they are gets a small part of the places, so that
 // strangers cannot keep users out.
 const (

@@ -52,26 +52,23 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	again := func() (identity.Principal, error) { return a.Authority.Authenticate(r) }
+	again := a.again(r)
 	p, err := again()
 	anonymous := errors.Is(err, identity.ErrNone) // it may say so in its first message
 	if err != nil && !anonymous {
 		a.refuse(w, r, err)
 		return
 	}
-	place, err := a.gate.enter(a.address(r))
-	if err == nil {
-		defer place.leave()
-		if anonymous {
-			err = place.nameless(a.address(r))
-		} else {
-			err = place.name(p)
-		}
+	known := &p
+	if anonymous {
+		known = nil
 	}
+	place, err := a.admit(r, known)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
+	defer place.leave()
 	a.sockets.Add(1) // before the server forgets this connection
 	defer a.sockets.Done()
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"iter"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -37,17 +36,14 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 		a.refuse(w, r, err)
 		return
 	}
-	place, err := a.gate.enter(a.address(r))
-	if err == nil {
-		defer place.leave()
-		err = place.name(p)
-	}
+	place, err := a.admit(r, &p)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
+	defer place.leave()
 	out := http.NewResponseController(w)
-	sub, leave, err := a.subscribe(r.Context(), p, func() (identity.Principal, error) { return a.Authority.Authenticate(r) },
+	sub, leave, err := a.subscribe(r.Context(), p, a.again(r),
 		hub.Request{Filter: f, After: after, Format: wire.SSE,
 			Abort: func() { _ = out.SetWriteDeadline(time.Now()) }}) // fails only when the connection is gone
 	if err != nil {
@@ -102,11 +98,25 @@ func (a *API) subscribe(ctx context.Context, p identity.Principal, again func() 
 	return sub, func() { stop(); sub.Leave() }, nil
 }
 
+// again authenticates a request afresh.
+func (a *API) again(r *http.Request) func() (identity.Principal, error) {
+	return func() (identity.Principal, error) { return a.Authority.Authenticate(r) }
+}
+
+// writeAll writes frames in pieces of at most maxPiece bytes, unless a line is
+// longer: a slow link gets the time of a write for each.
 func writeAll(write func([]byte) error, frames []byte) error {
-	for piece := range pieces(frames) {
-		if err := write(piece); err != nil {
+	for len(frames) > 0 {
+		n := len(frames)
+		if n > maxPiece {
+			if n = bytes.LastIndexByte(frames[:maxPiece], '\n') + 1; n == 0 {
+				n = bytes.IndexByte(frames, '\n') + 1
+			}
+		}
+		if err := write(frames[:n]); err != nil {
 			return err
 		}
+		frames = frames[n:]
 	}
 	return nil
 }
@@ -152,25 +162,6 @@ func (a *API) write(w http.ResponseWriter, out *http.ResponseController, frames 
 	}
 	// HTTP/2 resets a stream when its deadline passes, also a quiet one.
 	return out.SetWriteDeadline(time.Time{})
-}
-
-// pieces are parts of frames of at most maxPiece bytes, unless a line is
-// longer: a slow link gets the time of a write for each.
-func pieces(frames []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for len(frames) > 0 {
-			n := len(frames)
-			if n > maxPiece {
-				if n = bytes.LastIndexByte(frames[:maxPiece], '\n') + 1; n == 0 {
-					n = bytes.IndexByte(frames, '\n') + 1
-				}
-			}
-			if !yield(frames[:n]) {
-				return
-			}
-			frames = frames[n:]
-		}
-	}
 }
 
 // asked is what a reader asks for: which events, and from where. more are the

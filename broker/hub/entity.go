@@ -16,11 +16,15 @@ import (
 // keepOwner holds that sight of an entity never depends on a value that
 // changes: the person whom it is about stays, and is named by every event.
 func (h *Hub) keepOwner(e event.Event) (event.Event, error) {
+	names := ownerFields(e.Type)
+	if len(names) == 0 {
+		return e, nil // most types: no look at the state
+	}
 	before := h.Entity(event.EntityKey(e))
 	if before == nil {
 		return e, nil
 	}
-	for _, name := range ownerFields(e.Type) {
+	for _, name := range names {
 		owner := before.Fields.Get(name)
 		if owner != nil && !e.Data.Has(name) {
 			e.Data = e.Data.With(name, owner)

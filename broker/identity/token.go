@@ -111,16 +111,12 @@ func newKey() []byte {
 // makeKey writes a whole key or none: it is linked into place, and whoever
 // links second uses the first one's.
 func makeKey(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), keyFile+".*")
+	made, err := writeBeside(path, newKey())
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(newKey())
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
+	defer os.Remove(made)
+	if err := os.Link(made, path); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	return nil

@@ -27,13 +27,9 @@ func user(env environment) *ffcli.Command {
 		LongHelp: "A broker that runs takes a change within two seconds. Passwords are read from the\nterminal, or from the first line of standard input.",
 		Subcommands: []*ffcli.Command{
 			userCommand(env, "add", "add a user", []string{"roles", "employee", "id"}, func(path, name string, given userFlags) error {
-				password, err := readPassword(env)
+				hash, err := newPassword(env)
 				if err != nil {
 					return err
-				}
-				hash, err := identity.HashPassword(password)
-				if err != nil {
-					return &broker.Misuse{Reason: err.Error()}
 				}
 				u := identity.User{ID: name, Name: name, Password: hash, Roles: given.roles(), Employee: *given.employee}
 				if *given.id != "" {
@@ -42,13 +38,9 @@ func user(env environment) *ffcli.Command {
 				return identity.EditUsers(path, func(users []identity.User) ([]identity.User, error) { return append(users, u), nil })
 			}),
 			userCommand(env, "passwd", "set a user's password; their sessions end", nil, func(path, name string, _ userFlags) error {
-				password, err := readPassword(env)
+				hash, err := newPassword(env)
 				if err != nil {
 					return err
-				}
-				hash, err := identity.HashPassword(password)
-				if err != nil {
-					return &broker.Misuse{Reason: err.Error()}
 				}
 				return identity.EditUser(path, name, func(u *identity.User) error { u.Password = hash; return nil })
 			}),
@@ -159,6 +151,18 @@ func userList(env environment) *ffcli.Command {
 			return errors.Join(err, w.Flush())
 		},
 	}
+}
+
+// newPassword asks for a password and returns what the users file holds of it.
+func newPassword(env environment) (hash string, err error) {
+	password, err := readPassword(env)
+	if err != nil {
+		return "", err
+	}
+	if hash, err = identity.HashPassword(password); err != nil {
+		return "", &broker.Misuse{Reason: err.Error()}
+	}
+	return hash, nil
 }
 
 // readPassword asks for a password, twice and unseen on a terminal.
