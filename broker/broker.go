@@ -20,6 +20,7 @@ import (
 	"github.com/snd-rental/yardline/broker/httpapi"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/broker/loopback"
 	"github.com/snd-rental/yardline/broker/telemetry"
 	"github.com/snd-rental/yardline/broker/webui"
 	"github.com/snd-rental/yardline/shared/access"
@@ -222,11 +223,7 @@ func (c Config) checkAddresses() error {
 // isLoopback tells whether an address to listen on is of this machine alone.
 func isLoopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
-	if err != nil {
-		return false
-	}
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.IsLoopback()
+	return err == nil && loopback.Name(host)
 }
 
 // URL is where the broker listens.

@@ -13,13 +13,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/snd-rental/yardline/broker/loopback"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -101,7 +101,7 @@ func (v *visit) get(ctx context.Context, path string, headers ...string) (*http.
 		return nil, err
 	}
 	// The token travels encrypted or not at all, except on this machine.
-	if v.Token != "" && strings.HasPrefix(path, "/api/") && (v.base.Scheme == "https" || local(v.base.Hostname())) {
+	if v.Token != "" && strings.HasPrefix(path, "/api/") && (v.base.Scheme == "https" || loopback.Name(v.base.Hostname())) {
 		r.Header.Set("Authorization", "Bearer "+v.Token)
 	}
 	for pair := range slices.Chunk(headers, 2) {
@@ -156,16 +156,10 @@ func (v *visit) reachable(ctx context.Context) bool {
 	return true
 }
 
-// local tells whether a host is this machine.
-func local(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 // encrypted looks at the certificate, or says that there is none.
 func (v *visit) encrypted(ctx context.Context) {
 	if v.base.Scheme == "http" {
-		if local(v.base.Hostname()) {
+		if loopback.Name(v.base.Hostname()) {
 			v.say("tls", OK, "", "Plain HTTP, on this machine alone.")
 			return
 		}
@@ -212,7 +206,7 @@ func (v *visit) session(ctx context.Context) {
 	}
 	how := map[string]string{"name": "by name alone (dev)", "password": "with a password", "provider": "with an identity provider"}[who.SignIn]
 	switch {
-	case who.SignIn == "name" && !local(v.base.Hostname()):
+	case who.SignIn == "name" && !loopback.Name(v.base.Hostname()):
 		v.say("sign-in", Failed, "Start the broker with --auth users or --auth jwt.", "Anybody can sign in as anybody.")
 	case v.Token != "" && who.User == nil:
 		v.say("sign-in", Failed, "Sign a new one: yardline token. If it is new, a proxy may drop the Authorization header.", "The broker does not know the token. People sign in %s.", how)

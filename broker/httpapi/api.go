@@ -17,6 +17,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/broker/loopback"
 )
 
 // Config is what the surface stands on. Every field of the first part is
@@ -188,8 +189,10 @@ func LoopbackHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback()
+	if strings.Contains(host, ":") { // an IPv6 address without a port
+		host = strings.Trim(host, "[]")
+	}
+	return strings.HasSuffix(host, ".localhost") || loopback.Name(host)
 }
 
 // signedIn passes a request on with its principal, or refuses it.

@@ -72,7 +72,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 func closedLog(log *slog.Logger, what string, reason error) {
 	level := slog.LevelDebug
 	var closed *hub.Closed
-	if errors.As(reason, &closed) && closed.Bye.Reason == wire.ByeSlow || errors.Is(reason, os.ErrDeadlineExceeded) {
+	if errors.As(reason, &closed) && closed.Bye.Reason == wire.ByeSlow || stalled(reason) {
 		level = slog.LevelInfo
 	}
 	log.Log(context.Background(), level, what, "reason", reason)
@@ -96,6 +96,11 @@ func (a *API) subscribe(ctx context.Context, p identity.Principal, again func() 
 		return nil, nil, err
 	}
 	return sub, func() { stop(); sub.Leave() }, nil
+}
+
+// stalled tells whether a write took too long, to a stream or a WebSocket.
+func stalled(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // again authenticates a request afresh.
@@ -138,7 +143,7 @@ func pump(ctx context.Context, sub *hub.Subscriber, write func([]byte) error) er
 			return err
 		}
 		if err := writeAll(write, frames); err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+			if stalled(err) {
 				sub.Stalled()
 			}
 			return err

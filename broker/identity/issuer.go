@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -22,6 +21,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/time/rate"
 
+	"github.com/snd-rental/yardline/broker/loopback"
 	"github.com/snd-rental/yardline/shared/access"
 )
 
@@ -104,8 +104,7 @@ func (c IssuerConfig) Check() error {
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("--jwt-jwks %q is not an address", c.JWKS)
 	}
-	addr, _ := netip.ParseAddr(u.Hostname())
-	if u.Scheme != "https" && (u.Scheme != "http" || !addr.IsLoopback() && u.Hostname() != "localhost") {
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback.Name(u.Hostname())) {
 		return fmt.Errorf("--jwt-jwks %q: keys are fetched over https", c.JWKS)
 	}
 	return nil
@@ -147,11 +146,8 @@ func (i *Issuer) forget(w http.ResponseWriter) {
 func (i *Issuer) Verify(token string) (Principal, error) {
 	c := jwt.MapClaims{}
 	_, err := i.parser.ParseWithClaims(token, c, i.key)
-	if errors.Is(err, jwt.ErrTokenExpired) {
-		return Principal{}, ErrExpired
-	}
 	if err != nil {
-		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return Principal{}, refused(err)
 	}
 	subject, err := c.GetSubject()
 	if err != nil {

@@ -145,17 +145,22 @@ func (t *Tokens) Verify(token string) (Principal, error) {
 	var c claims
 	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.current(), nil },
 		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithExpirationRequired())
-	if errors.Is(err, jwt.ErrTokenExpired) {
-		return Principal{}, ErrExpired
-	}
 	if err != nil {
-		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return Principal{}, refused(err)
 	}
 	g, err := access.NewGrant(c.Subject, c.Name, c.Roles, c.Employee)
 	if err != nil {
 		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return Principal{Grant: g, Credential: tokenName(token), Expires: c.ExpiresAt.Time}, nil
+}
+
+// refused is why a token was not taken, as Authenticate has it.
+func refused(err error) error {
+	if errors.Is(err, jwt.ErrTokenExpired) {
+		return ErrExpired
+	}
+	return fmt.Errorf("%w: %w", ErrInvalid, err)
 }
 
 // ours tells whether a token claims to be signed by this installation. It

@@ -108,21 +108,19 @@ func userCommand(env environment, name, help string, takes []string, edit func(p
 	return &ffcli.Command{
 		Name: name, ShortUsage: "yardline user " + name + " NAME [flags]", ShortHelp: help, FlagSet: fs,
 		Exec: func(_ context.Context, args []string) error {
-			if len(args) == 0 {
-				return &broker.Misuse{Reason: "whose? give a NAME; see yardline user " + name + " --help"}
-			}
-			if err := fs.Parse(args[1:]); err != nil || fs.NArg() > 0 {
-				return &broker.Misuse{Reason: fmt.Sprintf("one NAME and flags, not %q; see yardline user %s --help", args, name)}
+			user, err := oneArgument(fs, args, "one NAME (whose?)")
+			if err != nil {
+				return err
 			}
 			given.set = map[string]bool{}
 			fs.Visit(func(f *flag.Flag) { given.set[f.Name] = true })
-			err := edit(identity.UsersPath(*given.data), args[0], given)
+			err = edit(identity.UsersPath(*given.data), user, given)
 			var wrong *broker.Misuse
 			if err != nil && !errors.As(err, &wrong) {
 				return &broker.Misuse{Reason: err.Error()}
 			}
 			if err == nil {
-				fmt.Fprintf(env.out, "%s: done\n", args[0])
+				fmt.Fprintf(env.out, "%s: done\n", user)
 			}
 			return err
 		},
