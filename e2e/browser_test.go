@@ -182,8 +182,8 @@ func TestAdminSendsEveryType(t *testing.T) {
 	for _, typ := range types {
 		tab.Click(fmt.Sprintf(`[data-send=%q]`, typ))
 	}
-	tab.Eventually(soon, `document.querySelectorAll(".sent code").length === 10`)
-	require.Empty(t, browser.Eval[string](tab, `document.querySelector(".sent .problem")?.innerText ?? ""`))
+	tab.Eventually(soon, `document.querySelectorAll("[data-outbox=sent]").length === 10`)
+	require.Empty(t, browser.Eval[string](tab, `document.querySelector("[data-outbox=rejected]")?.innerText ?? ""`))
 	got := tab.Attrs("[data-event]", "data-type")
 	for _, typ := range []string{"timesheet_updated", "payroll_processed", "leave_request_updated"} {
 		require.NotContains(t, got, typ, "an admin may send it, and not read it")
@@ -191,6 +191,7 @@ func TestAdminSendsEveryType(t *testing.T) {
 	require.Len(t, got, 7)
 
 	tab.Click(`[aria-label="Edit System notification"]`)
+	tab.Eventually(soon, `document.getElementById("payload").value !== ""`)
 	edit := func(text string) {
 		browser.Eval[bool](tab, fmt.Sprintf(`(() => { document.getElementById("payload").value = %s; return true })()`, mustJSON(text)))
 		tab.Click("#send-payload")
@@ -263,8 +264,9 @@ func TestFirstEvent(t *testing.T) {
 	require.Less(t, slices.Min(took), 4*time.Second)
 }
 
-// TestOpensWithoutTheBroker loads the app from the worker's cache, says that
-// the broker is away, and goes on by itself when it is back.
+// TestOpensWithoutTheBroker loads the app from the worker's cache, with the
+// state and the history of the last visit, says so, and goes on by itself when
+// the broker is back.
 func TestOpensWithoutTheBroker(t *testing.T) {
 	s := stack.Start(t)
 	u := browser.NewUser(t)
@@ -272,12 +274,18 @@ func TestOpensWithoutTheBroker(t *testing.T) {
 	require.True(t, browser.Eval[bool](tab, `navigator.serviceWorker.ready.then(r => new Promise(done => {
 		const w = r.active; if (w.state === "activated") done(true); else w.addEventListener("statechange", () => done(true));
 	}))`))
+	s.Publish(`{"type":"rental_overdue","id":"before","data":{"rental_id":1,"days_overdue":1}}`)
+	shows(tab, "before")
 	s.Kill()
 	tab.Eventually(soon, `document.querySelector(".header [data-status=reconnecting]")`)
 	tab.Screenshot(360, "light")
 	tab.Eventually(soon, `document.documentElement.scrollWidth <= innerWidth`)
-	tab.Open(s.URL + "/sse-test?x=1")
-	tab.Eventually(soon, `document.querySelector("h1")?.innerText === "The broker cannot be reached"`)
+	tab.Open(s.URL + "/?x=1")
+	shows(tab, "before")
+	tab.Eventually(soon, `document.querySelector("[data-figure=overdue_rentals]").dataset.value === "1" && document.querySelector(".figure-hint").innerText.includes("as of")`)
+	tab.Open(s.URL + "/sse-test")
+	shows(tab, "before")
+	require.NotContains(t, tab.Attrs("[data-status]", "data-status"), "live")
 	s.Up()
 	tab.Eventually(soon, isLive)
 	tab.Eventually(soon, `document.querySelector("main").dataset.page === "/sse-test"`)

@@ -72,6 +72,12 @@ func (a API) Snapshot(ctx context.Context) (s projection.Snapshot, err error) {
 // Publish sends an event. Give it an ID where it may be sent twice. The
 // envelope's fields that the broker sets are left out.
 func (a API) Publish(ctx context.Context, e event.Event) (r Receipt, err error) {
+	return a.publish(ctx, e, wire.Cursor{})
+}
+
+// publish says too which state of its thing the event was based on, unless that
+// is zero.
+func (a API) publish(ctx context.Context, e event.Event, based wire.Cursor) (r Receipt, err error) {
 	body := map[string]any{"type": e.Type, "data": e.Data}
 	if e.ID != "" {
 		body["id"] = e.ID
@@ -85,7 +91,11 @@ func (a API) Publish(ctx context.Context, e event.Event) (r Receipt, err error) 
 	if e.Severity != "" {
 		body["severity"] = e.Severity
 	}
-	err = a.call(ctx, "POST", "/api/sse", body, &r)
+	header := map[string]string{}
+	if based != (wire.Cursor{}) {
+		header["If-Entity-Cursor"] = based.String()
+	}
+	err = a.callWith(ctx, header, "POST", "/api/sse", body, &r)
 	return r, err
 }
 
@@ -96,7 +106,12 @@ func (a API) PublishJSON(ctx context.Context, body json.RawMessage) (r Receipt, 
 }
 
 func (a API) call(ctx context.Context, method, path string, body, into any) error {
-	r := Request{Method: method, Path: path, Header: map[string]string{"Accept": "application/json"}}
+	return a.callWith(ctx, map[string]string{}, method, path, body, into)
+}
+
+func (a API) callWith(ctx context.Context, header map[string]string, method, path string, body, into any) error {
+	header["Accept"] = "application/json"
+	r := Request{Method: method, Path: path, Header: header}
 	if body != nil {
 		raw, err := json.Marshal(body)
 		if err != nil {

@@ -9,6 +9,9 @@ require (
 	nhooyr.io/websocket v1.8.17
 )
 
-require go.yaml.in/yaml/v3 v3.0.5 // indirect
+require (
+	github.com/google/uuid v1.6.0
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)
 
 replace github.com/snd-rental/yardline/shared => ../shared

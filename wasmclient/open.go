@@ -11,52 +11,64 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
 // open carries one attempt over the transport that the machine wants, and
 // feeds its frames in until it ends.
-func (d *driver) open(ctx context.Context, o conn.Open) error {
-	feed := func(f wire.Frame) error { return d.Input(ctx, conn.Frame{Attempt: o.Attempt, Frame: f}) }
+func (d *driver) open(ctx context.Context, o conn.Open, asked filter.Filter) error {
+	feed := func(frames ...wire.Frame) error {
+		for _, f := range frames {
+			if err := d.input(ctx, conn.Frame{Attempt: o.Attempt, Frame: f}); err != nil {
+				return err
+			}
+		}
+		return d.input(ctx, pieceEnd{})
+	}
 	switch o.Transport {
 	case conn.WebSocket:
-		return d.socket(ctx, o, feed)
+		return d.socket(ctx, o, asked, feed)
 	case conn.Poll:
-		return d.poll(ctx, o, feed)
+		return d.poll(ctx, o, asked, feed)
 	}
-	return d.stream(ctx, o, feed)
+	return d.stream(ctx, o, asked, feed)
 }
 
-// path is that of a resource with the filter, and where to start.
-func (d *driver) path(resource string, query url.Values, after wire.Cursor) string {
-	for name, values := range d.o.Filter.Query() {
+// path is that of a resource with a filter.
+func path(resource string, asked filter.Filter, query url.Values) string {
+	for name, values := range asked.Query() {
 		query[name] = values
 	}
+	return (&url.URL{Path: resource, RawQuery: query.Encode()}).String()
+}
+
+// starting adds to a query where to start.
+func (d *driver) starting(query url.Values, after wire.Cursor) url.Values {
 	if after != (wire.Cursor{}) {
 		query.Set("after", after.String())
 	} else if d.o.Oldest {
 		query.Set("after", "oldest")
 	}
-	return (&url.URL{Path: resource, RawQuery: query.Encode()}).String()
+	return query
 }
 
 // stream reads Server-Sent Events.
-func (d *driver) stream(ctx context.Context, o conn.Open, feed func(wire.Frame) error) error {
+func (d *driver) stream(ctx context.Context, o conn.Open, asked filter.Filter, feed func(...wire.Frame) error) error {
 	var decoder wire.Decoder
-	var bad error
-	r := Request{Method: "GET", Path: d.path("/api/sse", url.Values{}, o.After), Header: map[string]string{"Accept": "text/event-stream"}}
+	r := Request{Method: "GET", Path: path("/api/sse", asked, d.starting(url.Values{}, o.After)), Header: map[string]string{"Accept": "text/event-stream"}}
 	response, err := d.API.Transport.Stream(ctx, r, func(piece []byte) error {
+		var frames []wire.Frame
+		var bad error
 		err := decoder.Feed(piece, func(m wire.Message) {
 			f, err := wire.ParseMessage(m)
-			if err != nil {
-				bad = err
-			}
+			bad = cmp.Or(bad, err)
 			if f != nil && bad == nil {
-				bad = feed(f)
+				frames = append(frames, f)
 			}
 		})
-		return cmp.Or(err, bad)
+		return cmp.Or(feed(frames...), err, bad)
 	})
 	if err != nil {
 		return err
@@ -65,8 +77,9 @@ func (d *driver) stream(ctx context.Context, o conn.Open, feed func(wire.Frame) 
 }
 
 // socket reads a WebSocket.
-func (d *driver) socket(ctx context.Context, o conn.Open, feed func(wire.Frame) error) error {
-	return d.API.Transport.Socket(ctx, d.path("/api/ws", url.Values{}, o.After), func(message []byte) error {
+func (d *driver) socket(ctx context.Context, o conn.Open, asked filter.Filter, feed func(...wire.Frame) error) error {
+	return d.API.Transport.Socket(ctx, path("/api/ws", asked, d.starting(url.Values{}, o.After)), func(message []byte) error {
+		var frames []wire.Frame
 		for line := range bytes.Lines(message) {
 			f, err := wire.ParseJSON(line)
 			if err != nil {
@@ -76,12 +89,10 @@ func (d *driver) socket(ctx context.Context, o conn.Open, feed func(wire.Frame) 
 				return refusalOf(reply)
 			}
 			if f != nil {
-				if err := feed(f); err != nil {
-					return err
-				}
+				frames = append(frames, f)
 			}
 		}
-		return nil
+		return feed(frames...)
 	})
 }
 
@@ -100,11 +111,12 @@ const (
 	pollWait  = 25 // seconds: common proxies cut at 30
 	pollLimit = 200
 	pollBeat  = 30 * time.Second // a poll answers at least so often
+	pollPause = time.Second      // after an empty answer that did not wait: something between does not let it
 )
 
 // poll asks again and again for what follows, and makes the frames of a stream
 // of it.
-func (d *driver) poll(ctx context.Context, o conn.Open, feed func(wire.Frame) error) error {
+func (d *driver) poll(ctx context.Context, o conn.Open, asked filter.Filter, feed func(...wire.Frame) error) error {
 	next, begun := o.After, false
 	for {
 		query := url.Values{"limit": {strconv.Itoa(pollLimit)}}
@@ -113,7 +125,8 @@ func (d *driver) poll(ctx context.Context, o conn.Open, feed func(wire.Frame) er
 		} else if next == (wire.Cursor{}) && !d.o.Oldest {
 			query.Set("limit", "1") // for its cursors alone
 		}
-		p, err := d.page(ctx, d.path("/api/events", query, next))
+		start := time.Now()
+		p, err := d.page(ctx, path("/api/events", asked, d.starting(query, next)))
 		if err != nil {
 			return err
 		}
@@ -131,9 +144,14 @@ func (d *driver) poll(ctx context.Context, o conn.Open, feed func(wire.Frame) er
 			}
 			frames = append([]wire.Frame{&wire.Hello{Start: start, Head: p.Head, Heartbeat: pollBeat, Retry: time.Second, Grant: p.Grant}}, frames...)
 		}
-		for _, f := range append(frames, &wire.Heartbeat{Cursor: p.Next}) {
-			if err := feed(f); err != nil {
-				return err
+		if err := feed(append(frames, &wire.Heartbeat{Cursor: p.Next})...); err != nil {
+			return err
+		}
+		if begun && len(p.Events) == 0 && time.Since(start) < pollPause {
+			select {
+			case <-time.After(pollPause):
+			case <-ctx.Done():
+				return ctx.Err()
 			}
 		}
 		next, begun = p.Next, true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/snd-rental/yardline/shared/event"
@@ -67,6 +68,19 @@ func (e *Error) Error() string {
 		text += ": " + e.Detail
 	}
 	return text
+}
+
+// Sentence says to the user what happened and what to do, with the code to
+// quote.
+func (e *Error) Sentence() string {
+	text := e.Title + "."
+	for _, f := range e.Fields {
+		text += " " + strings.TrimPrefix(f.Pointer, "/data/") + ": expected " + f.Expected + "."
+	}
+	if len(e.Fields) == 0 && e.Detail != "" {
+		text += " " + e.Detail
+	}
+	return text + " (" + e.Code + ")"
 }
 
 // ErrorOf reads a refusal, nil where the answer is none. What is no problem

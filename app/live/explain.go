@@ -2,7 +2,6 @@ package live
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/snd-rental/yardline/wasmclient"
 )
@@ -11,15 +10,8 @@ import (
 // to do, and a code to quote.
 func Explain(err error) string {
 	var refused *wasmclient.Error
-	if !errors.As(err, &refused) {
-		return "The broker cannot be reached. Check your connection and try again. (network)"
+	if errors.As(err, &refused) {
+		return refused.Sentence()
 	}
-	text := refused.Title + "."
-	for _, f := range refused.Fields {
-		text += " " + strings.TrimPrefix(f.Pointer, "/data/") + ": expected " + f.Expected + "."
-	}
-	if len(refused.Fields) == 0 && refused.Detail != "" {
-		text += " " + refused.Detail
-	}
-	return text + " (" + refused.Code + ")"
+	return "The broker cannot be reached. Check your connection and try again. (network)"
 }

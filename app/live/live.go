@@ -1,17 +1,15 @@
 // Package live is the bridge from the client to the app: one object outside
-// all components that holds the session, the connection and the toasts.
-// Components subscribe when they mount and leave when they are dismounted;
-// what happens in between reaches them in batches, so that a burst of events
-// costs one render.
+// all components that holds the session and its client. Components subscribe
+// when they mount and leave when they are dismounted; what happens in between
+// reaches them in batches, so that a burst of events costs one render.
 package live
 
 import (
 	"context"
-	"slices"
+	"encoding/json"
 	"sync"
 	"time"
 
-	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
@@ -21,18 +19,20 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/toast"
 )
 
-// Page is what the bridge asks of the page that it is in.
-type Page struct {
-	Tab          string                                        // names the tab
-	HasFocus     func() bool                                   // the tab is the one in use
-	WatchNetwork func(changed func(online bool)) (stop func()) // the browser's word on the network
-	Debug        func(in conn.Input, s conn.Status)            // nil: none
+// Surroundings are what the bridge has of the browser.
+type Surroundings struct {
+	Page    wasmclient.Page
+	Storage wasmclient.Storage
+	Debug   func(in conn.Input, s conn.Status) // nil: none
+	Grace   time.Duration                      // of wasmclient.Options
 }
 
 // Live is safe for concurrent use.
 type Live struct {
-	api  wasmclient.API
-	page Page
+	api wasmclient.API
+	in  Surroundings
+
+	turn sync.Mutex // held while one user's client is replaced by another's
 
 	mu        sync.Mutex // guards all below
 	phase     Phase
@@ -40,10 +40,8 @@ type Live struct {
 	session   wasmclient.Session
 	client    *wasmclient.Client
 	running   context.Context // the client's life
-	leave     func()          // ends it
-	toasts    toast.Queue
-	toastTick *time.Timer
-	sent      []Sent
+	leave     func()          // ends it, and waits until it has ended
+	unask     func()          // ends the asking who is signed in
 	listeners map[int]func()
 	nextID    int
 	planned   bool // a batch is on its way
@@ -70,25 +68,17 @@ type State struct {
 	Tab      string
 	View     wasmclient.View
 	Entities []*projection.Entity
-	Toasts   []toast.Toast
-	More     int
-	Sent     []Sent // newest first
-}
-
-// A Sent is an event that this tab published, or tried to.
-type Sent struct {
-	Type    event.Type
-	Receipt wasmclient.Receipt
-	Error   string        // "" where it was stored
-	Took    time.Duration // until the answer
 }
 
 // batch is how long changes are gathered before components hear of them.
 const batch = 50 * time.Millisecond
 
 // New makes the bridge. Start it once the page runs.
-func New(t wasmclient.Transport, p Page) *Live {
-	return &Live{api: wasmclient.API{Transport: t}, page: p, listeners: map[int]func(){}}
+func New(t wasmclient.Transport, in Surroundings) *Live {
+	if in.Storage == nil {
+		in.Storage = &wasmclient.Memory{}
+	}
+	return &Live{api: wasmclient.API{Transport: t}, in: in, listeners: map[int]func(){}}
 }
 
 // Subscribe calls changed, from a goroutine of its own, after every batch of
@@ -132,8 +122,7 @@ func (l *Live) changed() {
 func (l *Live) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := State{Phase: l.phase, Failure: l.failure, Users: l.session.Users, SignIn: l.session.SignIn, Tab: l.page.Tab,
-		Toasts: l.toasts.Visible(), More: l.toasts.More(), Sent: l.sent}
+	s := State{Phase: l.phase, Failure: l.failure, Users: l.session.Users, SignIn: l.session.SignIn, Tab: l.in.Page.Tab()}
 	if l.session.User != nil {
 		s.User = *l.session.User
 	}
@@ -143,29 +132,6 @@ func (l *Live) State() State {
 	return s
 }
 
-// sessionRetry is how long to wait before the broker is asked again who is
-// signed in.
-const sessionRetry = 3 * time.Second
-
-// Start finds out who is signed in, and connects if somebody is. It returns
-// once that is known.
-func (l *Live) Start(ctx context.Context) {
-	for ctx.Err() == nil {
-		s, err := l.api.Session(ctx)
-		if err == nil {
-			l.use(s)
-			return
-		}
-		l.set(func() { l.phase = Failed })
-		timer := time.NewTimer(sessionRetry)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
-	}
-}
-
 func (l *Live) set(f func()) {
 	l.mu.Lock()
 	f()
@@ -173,198 +139,80 @@ func (l *Live) set(f func()) {
 	l.changed()
 }
 
-// use takes over a session: nothing of an earlier user's stays.
-func (l *Live) use(s wasmclient.Session) {
-	l.disconnect()
-	l.set(func() {
-		l.session, l.failure = s, ""
-		l.phase = SignedOut
-		if s.User != nil {
-			l.phase = SignedIn
-			l.connectLocked()
-		}
-	})
-}
-
 // connectLocked starts a client for the session's user.
 func (l *Live) connectLocked() {
 	ctx, cancel := context.WithCancel(context.Background())
-	o := wasmclient.Options{Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax,
-		OnEvent: func(r store.Received) { l.onEvent(ctx, r) }, OnChange: l.changed}
 	grant := l.session.Grant
-	o.OnStep = func(in conn.Input, s conn.Status) { l.onStep(ctx, grant, in, s) }
-	c := wasmclient.New(o)
-	network := make(chan bool, 32) // changes in their order: the watcher must not wait
-	unwatch := l.page.WatchNetwork(func(online bool) {
-		select {
-		case network <- online:
-		default: // more than anybody's network can do
-		}
+	c := wasmclient.New(wasmclient.Options{
+		Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax, Toasts: true,
+		Page: l.in.Page, Storage: l.in.Storage, Grace: l.in.Grace, OnChange: l.changed,
+		OnStep: func(in conn.Input, s conn.Status) { l.onStep(ctx, grant, in, s) },
 	})
-	go followNetwork(ctx, c, network)
+	done := make(chan struct{})
 	l.client, l.running = c, ctx
 	l.leave = func() {
 		cancel()
-		unwatch()
+		<-done
 	}
-	go c.Run(ctx)
+	go func() {
+		defer close(done)
+		c.Run(ctx)
+	}()
 }
 
 // onStep hears every step of the connection. A sign-out in another tab of the
 // same session is one here too, and so is a change of what the user may see:
 // nothing of before may stay on the screen.
 func (l *Live) onStep(connection context.Context, grant string, in conn.Input, s conn.Status) {
-	if l.page.Debug != nil {
-		l.page.Debug(in, s)
+	if l.in.Debug != nil {
+		l.in.Debug(in, s)
 	}
 	snapshot, _ := in.(conn.Snapshot)
-	over := s.State == conn.Denied && s.Code == string(wire.ByeSignedOut) || s.Code == string(wire.ByeRegrant) || snapshot.Grant != "" && snapshot.Grant != grant
-	if over && connection.Err() == nil {
-		go l.forgetOnce(connection)
+	signedOut := s.State == conn.Denied && s.Code == string(wire.ByeSignedOut)
+	if (signedOut || s.Code == string(wire.ByeRegrant) || snapshot.Grant != "" && snapshot.Grant != grant) && connection.Err() == nil {
+		go l.forgetOnce(connection, signedOut)
 	}
 }
 
-// followNetwork tells a client what the browser says of the network.
-func followNetwork(ctx context.Context, c *wasmclient.Client, network <-chan bool) {
-	for {
-		in := conn.Input(conn.Online{})
-		select {
-		case online := <-network:
-			if !online {
-				in = conn.GoneOffline{}
-			}
-		case <-ctx.Done():
-			return
-		}
-		if c.Input(ctx, in) != nil {
-			return
-		}
-	}
-}
-
-func (l *Live) disconnect() {
+// Client is the user's, nil while nobody is signed in.
+func (l *Live) Client() *wasmclient.Client {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.leave != nil {
-		l.leave()
-	}
-	l.client, l.leave, l.sent, l.toasts = nil, nil, nil, toast.Queue{}
+	return l.client
 }
 
-// SignIn signs in; demo users have no password.
-func (l *Live) SignIn(ctx context.Context, user, password string) {
-	s, err := l.api.SignIn(ctx, user, password)
-	if err != nil {
-		l.set(func() { l.failure = Explain(err) })
-		return
-	}
-	l.use(s)
-}
-
-// SignOut ends the session and forgets everything of it.
-func (l *Live) SignOut(ctx context.Context) {
-	if err := l.api.SignOut(ctx); err != nil {
-		l.set(func() { l.failure = Explain(err) })
-		return
-	}
-	l.forget(ctx)
-}
-
-// forgetOnce is forget, unless the connection is no longer the present one.
-func (l *Live) forgetOnce(connection context.Context) {
-	l.mu.Lock()
-	present := l.running == connection && connection.Err() == nil
-	if present {
-		l.leave()
-	}
-	l.mu.Unlock()
-	if present {
-		l.forget(context.Background())
+// With does something with the client, if there is one.
+func (l *Live) With(do func(c *wasmclient.Client)) {
+	if c := l.Client(); c != nil {
+		do(c)
 	}
 }
 
-// forget drops everything of the user and asks anew who is signed in.
-func (l *Live) forget(ctx context.Context) {
-	l.disconnect()
-	l.set(func() { l.phase, l.session.User = Loading, nil })
-	l.Start(ctx)
-}
-
-// Tell gives the connection an input, such as conn.Start to try at once. It
-// returns when the connection has taken it, or is no more.
-func (l *Live) Tell(in conn.Input) {
-	l.mu.Lock()
-	c, ctx := l.client, l.running
-	l.mu.Unlock()
-	if c != nil {
-		_ = c.Input(ctx, in) // fails only with the connection
-	}
-}
-
-// ClearHistory empties history and counts.
-func (l *Live) ClearHistory() {
-	l.mu.Lock()
-	c := l.client
-	l.sent = nil
-	l.mu.Unlock()
-	if c != nil {
-		c.ClearHistory()
-	}
-}
-
-// maxSent is how many results of publishing are kept.
-const maxSent = 20
-
-// Publish sends an event and notes what came of it.
+// Publish puts an event into the outbox.
 func (l *Live) Publish(ctx context.Context, e event.Event) {
-	start := time.Now()
-	receipt, err := l.api.Publish(ctx, e)
-	sent := Sent{Type: e.Type, Receipt: receipt, Took: time.Since(start)}
+	l.With(func(c *wasmclient.Client) {
+		if _, err := c.Publish(ctx, e); err != nil {
+			l.set(func() { l.failure = Explain(err) })
+		}
+	})
+}
+
+// Toasts lets f change the toasts.
+func (l *Live) Toasts(f func(q *toast.Queue, now time.Time)) {
+	l.With(func(c *wasmclient.Client) { c.WithToasts(f) })
+}
+
+// Report is the last 200 changes of state as text, for a report of a fault.
+func (l *Live) Report() string {
+	text, err := json.MarshalIndent(l.Transitions(), "", " ")
 	if err != nil {
-		sent.Error = Explain(err)
+		panic(err) // our own types
 	}
-	l.set(func() {
-		l.sent = slices.Concat([]Sent{sent}, l.sent[:min(len(l.sent), maxSent-1)])
-	})
+	return string(text)
 }
 
-// onEvent makes a toast in the tab that is in use, of what is news.
-func (l *Live) onEvent(connection context.Context, r store.Received) {
-	if r.Replayed || !l.page.HasFocus() {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if connection.Err() != nil {
-		return // it was for a user who has left
-	}
-	self := false
-	if u := l.session.User; u != nil {
-		_, self = access.PersonView(u.Grant(), r.Event)
-	}
-	l.toasts.Add(time.Now(), r.Event, self)
-	l.planToastsLocked()
-}
-
-// planToastsLocked sees to it that toasts go when their time is over.
-func (l *Live) planToastsLocked() {
-	if l.toastTick != nil {
-		l.toastTick.Stop()
-	}
-	if next := l.toasts.Next(); !next.IsZero() {
-		l.toastTick = time.AfterFunc(time.Until(next), func() {
-			l.set(func() {
-				l.toasts.Advance(time.Now())
-				l.planToastsLocked()
-			})
-		})
-	}
-}
-
-// Dismiss removes a toast.
-func (l *Live) Dismiss(t toast.Toast) {
-	l.set(func() {
-		l.toasts.Dismiss(time.Now(), t.Key)
-		l.planToastsLocked()
-	})
+// Transitions are the last changes of state, oldest first.
+func (l *Live) Transitions() (all []wasmclient.Transition) {
+	l.With(func(c *wasmclient.Client) { all = c.Transitions() })
+	return all
 }

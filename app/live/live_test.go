@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -13,22 +14,22 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
+	"github.com/snd-rental/yardline/wasmclient/outbox"
+	"github.com/snd-rental/yardline/wasmclient/toast"
 )
 
-// tab is a page in a test.
-type tab struct {
+// window is a page in a test.
+type window struct {
 	*Live
-	focused bool
-	network func(online bool)
+	*fake.Tab
 }
 
-func openTab(t *testing.T, b *fake.Broker) *tab {
-	p := &tab{}
-	p.Live = New(b, Page{Tab: "t", HasFocus: func() bool { return p.focused },
-		WatchNetwork: func(changed func(bool)) func() { p.network = changed; return func() { p.network = nil } }})
-	p.Start(t.Context())
+func openTab(t *testing.T, b *fake.Broker, in *fake.Browser, storage wasmclient.Storage) *window {
+	w := &window{Tab: in.NewTab()}
+	w.Live = New(b, Surroundings{Page: w.Tab, Storage: storage})
+	w.Start(t.Context())
 	settle()
-	return p
+	return w
 }
 
 // settle lets everything happen that can, and a batch of changes arrive.
@@ -50,8 +51,8 @@ func TestLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
 		b.Publish(overdue(t, 1)) // before: in the figures and the history, no toast
-		p := openTab(t, b)
-		p.focused = true
+		p := openTab(t, b, &fake.Browser{}, nil)
+		p.Happen(wasmclient.Focused)
 		batches := 0
 		leave := p.Subscribe(func() { batches++ })
 		s := p.State()
@@ -60,7 +61,7 @@ func TestLife(t *testing.T) {
 		require.Equal(t, conn.Live, s.View.Status.State)
 		require.Equal(t, "1", s.View.Figures["overdue_rentals"].String())
 		require.Len(t, s.View.Events, 1)
-		require.Empty(t, s.Toasts)
+		require.Empty(t, s.View.Toasts)
 
 		for id := range int64(4) {
 			b.Publish(overdue(t, id+2))
@@ -68,23 +69,17 @@ func TestLife(t *testing.T) {
 		settle()
 		require.Equal(t, 1, batches, "a burst is one batch")
 		s = p.State()
-		require.Len(t, s.Toasts, 3)
-		require.Equal(t, 1, s.More)
+		require.Len(t, s.View.Toasts, 3)
+		require.Equal(t, 1, s.View.More)
 		require.Equal(t, "5", s.View.Figures["overdue_rentals"].String())
-		p.Dismiss(s.Toasts[0])
-		require.Equal(t, 0, p.State().More)
-
-		p.focused = false
-		b.Publish(overdue(t, 9))
-		settle()
-		require.Len(t, p.State().Toasts, 3, "another tab has the focus")
-		require.Len(t, p.State().View.Events, 6)
+		p.Toasts(func(q *toast.Queue, now time.Time) { q.Dismiss(now, s.View.Toasts[0].Key) })
+		require.Equal(t, 0, p.State().View.More)
 		leave()
 
-		p.network(false)
+		p.Happen(wasmclient.Offline)
 		settle()
 		require.Equal(t, conn.Offline, p.State().View.Status.State)
-		p.network(true)
+		p.Happen(wasmclient.Online)
 		settle()
 		require.Equal(t, conn.Live, p.State().View.Status.State)
 
@@ -92,10 +87,8 @@ func TestLife(t *testing.T) {
 		settle()
 		s = p.State()
 		require.Equal(t, SignedOut, s.Phase)
-		require.Equal(t, State{Phase: SignedOut, Users: []string{"dispatcher"}, Tab: "t"}, State{Phase: s.Phase, Users: s.Users, Tab: s.Tab, User: s.User, Sent: s.Sent})
-		require.Empty(t, s.View.Events, "nothing of the user stays")
-		require.Empty(t, s.Toasts)
-		require.Nil(t, p.network)
+		require.Equal(t, State{Phase: SignedOut, Users: []string{"dispatcher"}, Tab: p.Tab.Tab()}, s, "nothing of the user stays")
+		require.Zero(t, p.Watchers())
 		p.SignIn(t.Context(), "dispatcher", "")
 		settle()
 		require.Equal(t, SignedIn, p.State().Phase)
@@ -107,8 +100,7 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
 		b.SetDown(true)
-		p := &tab{}
-		p.Live = New(b, Page{HasFocus: func() bool { return true }, WatchNetwork: func(func(bool)) func() { return func() {} }})
+		p := New(b, Surroundings{Page: (&fake.Browser{}).NewTab()})
 		go p.Start(t.Context())
 		settle()
 		require.Equal(t, Failed, p.State().Phase)
@@ -120,32 +112,98 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 	})
 }
 
-func TestToastsGoByThemselves(t *testing.T) {
+// TestOpensOffline: with the state, the history and the outbox of the last
+// visit; and when the broker is back everything goes on, once.
+func TestOpensOffline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := fake.New(dispatcher)
-		p := openTab(t, b)
-		p.focused = true
-		e, err := event.RentalStatusUpdated(1, "active", "")
+		b, storage := fake.New(dispatcher), &wasmclient.Memory{}
+		p := openTab(t, b, &fake.Browser{}, storage)
+		b.Publish(overdue(t, 1))
+		time.Sleep(time.Minute)
+		p.disconnect()
+		b.SetDown(true)
+
+		p = &window{Tab: (&fake.Browser{}).NewTab()}
+		p.Live = New(b, Surroundings{Page: p.Tab, Storage: storage})
+		life, reload := context.WithCancel(t.Context())
+		go p.Start(life)
+		settle()
+		s := p.State()
+		require.Equal(t, SignedIn, s.Phase)
+		require.Len(t, s.View.Events, 1)
+		require.Equal(t, "1", s.View.Figures["overdue_rentals"].String())
+		require.False(t, s.View.AsOf.IsZero())
+		require.False(t, s.View.Connected)
+		p.Publish(t.Context(), overdue(t, 2))
+		p.Publish(t.Context(), overdue(t, 3))
+		settle()
+		require.Equal(t, 2, p.State().View.Unsent())
+		reload()
+		p.disconnect()
+
+		p = &window{Tab: (&fake.Browser{}).NewTab()}
+		p.Live = New(b, Surroundings{Page: p.Tab, Storage: storage})
+		go p.Start(t.Context())
+		settle()
+		require.Equal(t, 2, p.State().View.Unsent())
+		b.SetDown(false)
+		time.Sleep(time.Minute)
+		settle()
+		s = p.State()
+		require.True(t, s.View.Connected)
+		require.Zero(t, s.View.AsOf)
+		require.Zero(t, s.View.Unsent())
+		require.Len(t, b.Events(), 3)
+		require.Len(t, s.View.Events, 3)
+		require.Equal(t, "3", s.View.Figures["overdue_rentals"].String())
+
+		p.SignOut(t.Context())
+		all, err := storage.Load(t.Context(), "")
 		require.NoError(t, err)
-		b.Publish(e)
+		require.Empty(t, all, "nothing of the user stays on the disk")
+	})
+}
+
+// TestAnotherUser finds nothing of the one before.
+func TestAnotherUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, storage := fake.New(dispatcher), &wasmclient.Memory{}
+		p := openTab(t, b, &fake.Browser{}, storage)
+		b.Publish(overdue(t, 1))
+		time.Sleep(time.Minute)
+		b.SetDown(true)
+		p.Publish(t.Context(), overdue(t, 2))
+		p.disconnect()
+		// The session ends while the browser is closed; somebody else signs in.
+		other := access.Grant{User: "9", Name: "other", Roles: []access.Role{access.Dispatcher}}
+		b = fake.New(other)
+		p = openTab(t, b, &fake.Browser{}, storage)
 		settle()
-		require.Len(t, p.State().Toasts, 1)
-		time.Sleep(6 * time.Second)
-		settle()
-		require.Empty(t, p.State().Toasts)
+		require.Equal(t, "other", p.State().User.Name)
+		require.Empty(t, p.State().View.Events)
+		require.Empty(t, p.State().View.Outbox)
+		require.Empty(t, b.Events())
+		all, err := storage.Load(t.Context(), "outbox/")
+		require.NoError(t, err)
+		require.Empty(t, all)
 		p.disconnect()
 	})
 }
 
-func TestPublishIsNoted(t *testing.T) {
+func TestRefusedIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
-		p := openTab(t, b)
+		p := openTab(t, b, &fake.Browser{}, nil)
 		b.Refuse(&wasmclient.Response{Status: 422, Body: []byte(`{"code":"invalid_event","title":"The event is not valid","errors":[{"pointer":"/data/rental_id","code":"limit","expected":"an integer, at least 1"}]}`)})
 		p.Publish(t.Context(), overdue(t, 1))
-		require.Equal(t, "The event is not valid. rental_id: expected an integer, at least 1. (invalid_event)", p.State().Sent[0].Error)
-		p.ClearHistory()
-		require.Empty(t, p.State().Sent)
+		settle()
+		item := p.State().View.Outbox[0]
+		require.Equal(t, outbox.Rejected, item.State)
+		require.Equal(t, "The event is not valid. rental_id: expected an integer, at least 1. (invalid_event)", item.Problem)
+		p.With(func(c *wasmclient.Client) { c.DiscardItem(item.ID) })
+		settle()
+		require.Empty(t, p.State().View.Outbox)
+		require.NotEmpty(t, p.Report())
 		p.disconnect()
 	})
 }
@@ -155,7 +213,7 @@ func TestPublishIsNoted(t *testing.T) {
 func TestOtherRights(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
-		p := openTab(t, b)
+		p := openTab(t, b, &fake.Browser{}, nil)
 		b.Publish(overdue(t, 1))
 		settle()
 		require.Len(t, p.State().View.Events, 1)
@@ -177,6 +235,8 @@ func TestExplain(t *testing.T) {
 	require.Equal(t, "No. Ask. (forbidden)", Explain(&wasmclient.Error{Code: "forbidden", Title: "No", Detail: "Ask."}))
 }
 
-func TestTellWithoutAConnection(t *testing.T) {
-	New(nil, Page{}).Tell(conn.Start{}) // returns
+func TestNothingToTellWithoutAClient(t *testing.T) {
+	l := New(nil, Surroundings{Page: (&fake.Browser{}).NewTab()})
+	l.With((*wasmclient.Client).Connect) // returns
+	require.Empty(t, l.Transitions())
 }

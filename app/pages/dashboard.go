@@ -18,8 +18,8 @@ const feedRows = 40
 // dashboard is the page /.
 func (r *Root) dashboard() app.UI {
 	v := r.state.View
-	var asOf time.Time
-	if !v.Connected {
+	asOf := v.AsOf
+	if !v.Connected && asOf.IsZero() {
 		asOf = v.Status.Since
 	}
 	attention := attention(r.state.Entities)

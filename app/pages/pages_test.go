@@ -18,7 +18,7 @@ import (
 
 // render is the app's markup in a state, at a path.
 func render(path string, s live.State) string {
-	r := &Root{Live: live.New(nil, live.Page{}), path: path, state: s}
+	r := &Root{Live: live.New(nil, live.Surroundings{}), path: path, state: s}
 	return app.HTMLString(r.Render())
 }
 

@@ -11,7 +11,8 @@ import (
 	"github.com/snd-rental/yardline/app/live"
 	"github.com/snd-rental/yardline/app/ui"
 	"github.com/snd-rental/yardline/shared/event"
-	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/toast"
 )
 
 // Root is the whole app: the shell, which stays, and the page of the path.
@@ -24,6 +25,7 @@ type Root struct {
 	path   string
 	update bool // a new version waits
 	leave  func()
+	unkey  func()
 	stop   chan struct{} // ends the clock
 	test   testPage
 }
@@ -43,6 +45,7 @@ var sitemap = []page{
 // OnMount implements app.Mounter.
 func (r *Root) OnMount(ctx app.Context) {
 	r.leave = r.Live.Subscribe(func() { ctx.Dispatch(r.refresh) })
+	r.unkey = onKey(r.keys)
 	r.stop = make(chan struct{})
 	go r.tick(ctx, r.stop)
 	go r.Live.Start(context.Background())
@@ -70,6 +73,7 @@ func (r *Root) tick(ctx app.Context, stop chan struct{}) {
 // OnDismount implements app.Dismounter.
 func (r *Root) OnDismount() {
 	r.leave()
+	r.unkey()
 	close(r.stop)
 }
 
@@ -130,7 +134,7 @@ func (r *Root) Render() app.UI {
 			r.navigation(),
 			app.Main().ID("main").TabIndex(-1).DataSet("page", r.pattern()).Body(r.banners(), r.body()),
 		),
-		ui.Toasts(r.state.Toasts, r.state.More, r.Live.Dismiss),
+		ui.Toasts(r.state.View.Toasts, r.state.View.More, r.dismiss, r.holdToasts),
 		app.Div().Class("hidden").Role("status").Aria("live", "polite").Text(r.announcement()+r.spoken(false)),
 		app.Div().Class("hidden").Role("alert").Aria("live", "assertive").Text(r.spoken(true)),
 	)
@@ -138,8 +142,8 @@ func (r *Root) Render() app.UI {
 
 // spoken is the newest toast, of errors or of the rest.
 func (r *Root) spoken(errors bool) string {
-	for i := len(r.state.Toasts) - 1; i >= 0; i-- {
-		if t := r.state.Toasts[i]; (t.Severity == event.Error) == errors {
+	for i := len(r.state.View.Toasts) - 1; i >= 0; i-- {
+		if t := r.state.View.Toasts[i]; (t.Severity == event.Error) == errors {
 			return " " + t.Text
 		}
 	}
@@ -196,6 +200,9 @@ func (r *Root) banners() app.UI {
 				app.Button().Type("button").Class("button", "button-small").Text("Reload").OnClick(func(app.Context, app.Event) { app.Window().Call("goappApplyUpdate") }))
 		}),
 		app.If(r.state.Phase == live.SignedIn && r.path != "/sse-test", func() app.UI { return r.status().Banner(r.actions()) }),
+		app.If(r.state.View.Unsaved, func() app.UI {
+			return app.Div().Class("banner", "banner-limited").Body(app.Span().Class("banner-text").Text("This browser’s storage is full or blocked. Nothing is kept for offline use, and what is not sent yet is lost when this tab closes. (storage)"))
+		}),
 		app.If(r.state.Failure != "" && r.state.Phase == live.SignedIn, func() app.UI {
 			return app.Div().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure)
 		}),
@@ -230,9 +237,75 @@ func (r *Root) status() ui.Status { return ui.Status{View: r.state.View, Now: ti
 
 // actions act on the connection without waiting for it.
 func (r *Root) actions() ui.Actions {
-	tell := func(in conn.Input) func() {
-		return func() { go r.Live.Tell(in) }
+	with := func(do func(*wasmclient.Client)) func() { return func() { r.Live.With(do) } }
+	return ui.Actions{
+		Connect: with((*wasmclient.Client).Connect), Disconnect: with((*wasmclient.Client).Disconnect),
+		Pause: with((*wasmclient.Client).Pause), Resume: with((*wasmclient.Client).Resume),
+		SignIn: func() { go r.Live.SignInAgain(context.Background()) }, Copy: func() { r.copied(r.Live.Report()) },
 	}
-	return ui.Actions{Connect: tell(conn.Start{}), Disconnect: tell(conn.Stop{}), Pause: tell(conn.Pause{}), Resume: tell(conn.Resume{}),
-		SignIn: func() { go r.Live.SignOut(context.Background()) }}
+}
+
+// copied puts a text into the clipboard, or selects it where the page may not:
+// browsers keep the clipboard from plain addresses.
+func (r *Root) copied(text string) {
+	if clipboard := app.Window().Get("navigator").Get("clipboard"); clipboard.Truthy() {
+		clipboard.Call("writeText", text)
+		return
+	}
+	area := app.Window().GetElementByID(reportID)
+	area.Set("value", text)
+	area.Call("select")
+	app.Window().Get("document").Call("execCommand", "copy")
+}
+
+const reportID = "report"
+
+func (r *Root) dismiss(t toast.Toast) {
+	r.Live.Toasts(func(q *toast.Queue, now time.Time) { q.Dismiss(now, t.Key) })
+}
+
+func (r *Root) holdToasts(on bool) {
+	r.Live.Toasts(func(q *toast.Queue, now time.Time) {
+		if on {
+			q.Hold(now)
+		} else {
+			q.Release(now)
+		}
+	})
+}
+
+// onKey listens to the keys of the whole page, wherever the focus is.
+func onKey(pressed func(app.Value)) (stop func()) {
+	f := app.FuncOf(func(_ app.Value, args []app.Value) any {
+		pressed(args[0])
+		return nil
+	})
+	app.Window().Call("addEventListener", "keydown", f)
+	return func() {
+		app.Window().Call("removeEventListener", "keydown", f)
+		f.Release()
+	}
+}
+
+// keys are the app's shortcuts: Alt+T brings the keyboard to the toasts, Escape
+// dismisses the one that has it, else the newest.
+func (r *Root) keys(e app.Value) {
+	switch {
+	case e.Get("altKey").Bool() && e.Get("code").String() == "KeyT":
+		if button := app.Window().Get("document").Call("querySelector", ".toast-close"); button.Truthy() {
+			e.Call("preventDefault")
+			button.Call("focus")
+		}
+	case e.Get("key").String() == "Escape" && len(r.state.View.Toasts) > 0:
+		shown := r.state.View.Toasts
+		chosen := shown[len(shown)-1]
+		if key := app.Window().Get("document").Get("activeElement").Call("getAttribute", "data-key"); key.Truthy() {
+			for _, t := range shown {
+				if t.Key == key.String() {
+					chosen = t
+				}
+			}
+		}
+		r.dismiss(chosen)
+	}
 }

@@ -4,14 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
-	"github.com/snd-rental/yardline/app/live"
 	"github.com/snd-rental/yardline/app/ui"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/wasmclient"
 )
 
 // testPage is what the page keeps between two renders.
@@ -37,15 +36,15 @@ func (r *Root) sseTest() app.UI {
 				r.editor(g),
 			),
 			app.Div().Class("stack").Body(
-				r.status().Panel(r.actions()),
+				r.panel(),
 				app.Section().Class("card").Aria("labelledby", "sent-title").Body(
-					app.H2().ID("sent-title").Text("Sent from this tab"), app.P().Class("row-meta").Text("Tab "+r.state.Tab), sentList(r.state.Sent)),
+					app.H2().ID("sent-title").Text("Sent from here"), app.P().Class("row-meta").Text("Tab "+r.state.Tab), r.outbox()),
 			),
 		),
 		app.Section().Class("card", "feed-card").Aria("labelledby", "history-title").Body(
 			app.Div().Class("card-head").Body(
 				app.H2().ID("history-title").Text(fmt.Sprintf("Received (%d, the last %d shown)", v.Total, len(v.Events))),
-				app.Button().Type("button").Class("button", "button-small").Text("Clear").OnClick(func(app.Context, app.Event) { r.Live.ClearHistory() }),
+				app.Button().Type("button").Class("button", "button-small").Text("Clear").OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).Clear) }),
 			),
 			ui.Feed(v.Events, g, 0),
 		),
@@ -110,15 +109,16 @@ func (r *Root) sendPayload() {
 	r.send(e)
 }
 
-func sentList(sent []live.Sent) app.UI {
-	if len(sent) == 0 {
-		return ui.Empty("Nothing sent yet", "Each answer of the broker appears here, with how long it took.")
-	}
-	return app.Ol().Class("sent").Body(app.Range(sent).Slice(func(i int) app.UI {
-		s := sent[i]
-		if s.Error != "" {
-			return app.Li().Class("problem").Text(ui.Label(string(s.Type)) + ": " + s.Error)
-		}
-		return app.Li().Body(app.Span().Text(ui.Label(string(s.Type))), app.Code().Text(s.Receipt.Cursor.String()), app.Span().Class("row-meta").Text(s.Took.Round(time.Millisecond).String()))
-	}))
+// panel is the connection with all its details.
+func (r *Root) panel() app.UI {
+	s := r.status()
+	s.Transitions = r.Live.Transitions()
+	return app.Div().Body(s.Panel(r.actions()), app.Textarea().ID(reportID).Class("hidden").Aria("hidden", "true").TabIndex(-1).ReadOnly(true))
+}
+
+// outbox is what was sent from this browser.
+func (r *Root) outbox() app.UI {
+	return ui.Outbox(r.state.View.Outbox, r.state.Tab,
+		func(id string) { r.Live.With(func(c *wasmclient.Client) { c.RetryItem(id) }) },
+		func(id string) { r.Live.With(func(c *wasmclient.Client) { c.DiscardItem(id) }) })
 }

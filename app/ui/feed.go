@@ -126,14 +126,17 @@ func groupThousands(s string) string {
 	return strings.ReplaceAll(strings.Join(parts, "\u00a0"), ",\u00a0", ", ")
 }
 
-// Toasts are the brief messages. They never take the focus.
-func Toasts(toasts []toast.Toast, more int, dismiss func(toast.Toast)) app.UI {
-	return app.Aside().Class("toasts").Aria("label", "Notifications").Body(
+// Toasts are the brief messages. They never take the focus. Their clock stands
+// while hold is on.
+func Toasts(toasts []toast.Toast, more int, dismiss func(toast.Toast), hold func(on bool)) app.UI {
+	held := func(on bool) app.EventHandler { return func(app.Context, app.Event) { hold(on) } }
+	return app.Aside().ID("toasts").Class("toasts").Aria("label", "Notifications").
+		OnMouseEnter(held(true)).OnMouseLeave(held(false)).On("focusin", held(true)).On("focusout", held(false)).Body(
 		app.Range(toasts).Slice(func(i int) app.UI {
 			t := toasts[i]
 			return app.Div().Class("toast", "severity-"+string(t.Severity)).DataSet("toast", t.ID).DataSet("severity", string(t.Severity)).Body(
 				app.P().Class("toast-text").Text(t.Text),
-				app.Button().Type("button").Class("toast-close").Aria("label", "Dismiss: "+t.Text).Text("✕").
+				app.Button().Type("button").Class("toast-close").DataSet("key", t.Key).Aria("label", "Dismiss: "+t.Text).Text("✕").
 					OnClick(on(func() { dismiss(t) }), app.EventScope(t.Key)),
 			)
 		}),

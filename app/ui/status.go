@@ -9,22 +9,30 @@ import (
 
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
 // Status is what the indicators show.
 type Status struct {
-	View wasmclient.View
-	Now  time.Time
+	View        wasmclient.View
+	Now         time.Time
+	Transitions []wasmclient.Transition // for the panel, oldest first
 }
 
 // transport names how the events come.
 func (s Status) transport() string { return cmp.Or(string(s.View.Status.Transport), "none") }
 
-// tab is this tab's part; tabs that share a stream are not built yet.
-const tab = "alone"
+func (s Status) tab() string { return string(cmp.Or(s.View.Role, tabs.Alone)) }
+
+// tabWords say what a role means.
+var tabWords = map[tabs.Role]string{
+	tabs.Alone:    "has a connection for itself",
+	tabs.Leader:   "holds the connection for all tabs",
+	tabs.Follower: "follows another tab's connection",
+}
 
 func (s Status) attributes(e app.HTMLDiv) app.HTMLDiv {
-	return e.DataSet("status", string(s.View.Status.State)).DataSet("transport", s.transport()).DataSet("tab", tab)
+	return e.DataSet("status", string(s.View.Status.State)).DataSet("transport", s.transport()).DataSet("tab", s.tab())
 }
 
 func glyph(s conn.State) app.UI {
@@ -60,6 +68,7 @@ func shortWords(s conn.Status) string {
 // Actions are what the user can do with the connection.
 type Actions struct {
 	Connect, Disconnect, Pause, Resume, SignIn func()
+	Copy                                       func() // of the report
 }
 
 // Banner says what a longer break means, and offers the next step; nothing
@@ -71,13 +80,16 @@ func (s Status) Banner(a Actions) app.UI {
 	case conn.Reconnecting, conn.Limited:
 		text, action, do = Words(st)+" "+Countdown(st, s.Now)+". What you see may be out of date.", "Retry now", a.Connect
 	case conn.Offline:
-		text = Words(st) + ". What you see may be out of date."
+		text = Words(st) + ". Showing data from " + s.asOf() + "."
 	case conn.Denied:
 		text, action, do = Words(st)+".", "Sign in", a.SignIn
 	case conn.Disconnected:
 		text, action, do = "Disconnected. Nothing new comes in.", "Connect", a.Connect
 	case conn.Paused:
 		text, action, do = "Paused. Nothing new comes in.", "Resume", a.Resume
+	}
+	if n := s.View.Unsent(); n > 0 && text != "" {
+		text += " " + count(n, "change") + " will be sent later."
 	}
 	return app.Div().Class("banner-place").Body(app.If(text != "", func() app.UI {
 		return app.Div().Class("banner", "banner-"+string(st.State)).Body(
@@ -89,6 +101,23 @@ func (s Status) Banner(a Actions) app.UI {
 	}))
 }
 
+// asOf is when what is shown was true.
+func (s Status) asOf() string {
+	at := s.View.AsOf
+	if at.IsZero() {
+		at = s.View.Status.Since
+	}
+	return at.Local().Format("15:04")
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // Panel is the indicator with all its details, and the controls.
 func (s Status) Panel(a Actions) app.UI {
 	v := s.View
@@ -96,7 +125,7 @@ func (s Status) Panel(a Actions) app.UI {
 	if v.LastEvent != nil {
 		last = Label(string(v.LastEvent.Type)) + " at " + Clock(v.LastEvent.Received)
 	}
-	rows := [][2]string{{"Transport", s.transport()}, {"This tab", tab}, {"Since", Clock(v.Status.Since)}, {"Last event", last},
+	rows := [][2]string{{"Transport", s.transport()}, {"This tab", tabWords[tabs.Role(s.tab())]}, {"Since", Clock(v.Status.Since)}, {"Last event", last},
 		{"Place in the log", v.Cursor.String()}, {"Events", fmt.Sprint(v.Total)}}
 	if v.Status.Attempt > 0 {
 		rows = append(rows, [2]string{"Failed attempts", fmt.Sprint(v.Status.Attempt)})
@@ -116,18 +145,25 @@ func (s Status) Panel(a Actions) app.UI {
 			button("Pause", v.Status.State == conn.Paused || v.Status.State == conn.Disconnected, a.Pause),
 			button("Resume", v.Status.State != conn.Paused, a.Resume),
 		),
-		app.Details().Body(app.Summary().Text("Past states"), transitions(v.Transitions)),
+		app.Details().Body(app.Summary().Text("Past states"),
+			app.Button().Type("button").Class("button", "button-small").Text("Copy for a report").OnClick(on(a.Copy)),
+			transitions(s.Transitions)),
 	)
 }
 
-func transitions(all []conn.Status) app.UI {
-	return app.Ol().Class("transitions").Body(app.Range(all).Slice(func(i int) app.UI {
-		s := all[len(all)-1-i]
-		text := string(s.State)
-		if s.Code != "" {
-			text += " · " + s.Code
+// maxPast is how many past states the panel shows; the report has all.
+const maxPast = 50
+
+func transitions(all []wasmclient.Transition) app.UI {
+	return app.Ol().Class("transitions").Body(app.Range(all[max(0, len(all)-maxPast):]).Slice(func(i int) app.UI {
+		t := all[len(all)-1-i]
+		text := string(t.Status.State)
+		for _, more := range []string{t.Status.Code, string(t.Status.Transport)} {
+			if more != "" {
+				text += " · " + more
+			}
 		}
-		return app.Li().Body(app.Time().Text(Clock(s.Since)), app.Text(" "+text))
+		return app.Li().Body(app.Time().Text(Clock(t.At)), app.Text(" "+text))
 	}))
 }
 

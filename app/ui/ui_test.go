@@ -19,7 +19,7 @@ import (
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func status(s conn.Status) Status {
-	return Status{View: wasmclient.View{Status: s, Connected: s.State == conn.Live, Transitions: []conn.Status{s}}, Now: now}
+	return Status{View: wasmclient.View{Status: s, Connected: s.State == conn.Live}, Transitions: []wasmclient.Transition{{Status: s}}, Now: now}
 }
 
 var states = []conn.State{conn.Connecting, conn.Live, conn.Reconnecting, conn.Offline, conn.Paused, conn.Stale, conn.Denied, conn.Disconnected, conn.Limited}
@@ -89,7 +89,7 @@ func TestFigures(t *testing.T) {
 }
 
 func TestToasts(t *testing.T) {
-	html := app.HTMLString(Toasts([]toast.Toast{{ID: "a", Severity: event.Error, Text: "Late"}}, 4, func(toast.Toast) {}))
+	html := app.HTMLString(Toasts([]toast.Toast{{ID: "a", Severity: event.Error, Text: "Late"}}, 4, func(toast.Toast) {}, func(bool) {}))
 	for _, part := range []string{`data-toast="a"`, `data-severity="error"`, "Dismiss: Late", "+4 more"} {
 		require.Contains(t, html, part)
 	}

@@ -30,6 +30,8 @@ func Words(s conn.Status) string {
 		return "You don’t have access. Ask your administrator"
 	case s.State == conn.Denied:
 		return "Session expired. Sign in again"
+	case s.State == conn.Paused && s.Code != "":
+		return "Paused in background"
 	}
 	return stateWords[s.State].words
 }

@@ -3,6 +3,7 @@ package browser
 import (
 	"fmt"
 	"syscall/js"
+	"time"
 
 	"github.com/snd-rental/yardline/wasmclient/conn"
 )
@@ -10,8 +11,7 @@ import (
 // Debug returns what logs every step of a connection to the console, where
 // the user asked for it with localStorage['sse-debug'] = 'true'; else nil.
 func Debug() func(conn.Input, conn.Status) {
-	wanted := js.Global().Get("localStorage").Call("getItem", "sse-debug")
-	if wanted.Type() != js.TypeString || wanted.String() != "true" {
+	if setting("sse-debug") != "true" {
 		return nil
 	}
 	return func(in conn.Input, s conn.Status) {
@@ -23,5 +23,22 @@ func Debug() func(conn.Input, conn.Status) {
 	}
 }
 
-// HasFocus tells whether the page is the one in use.
-func HasFocus() bool { return js.Global().Get("document").Call("hasFocus").Bool() }
+// Grace is how long all tabs are hidden before the stream is closed, where the
+// user set it with localStorage['sse-grace'] = '5s'; else 0.
+func Grace() time.Duration {
+	d, err := time.ParseDuration(setting("sse-grace"))
+	if err != nil || d < 0 {
+		return 0
+	}
+	return d
+}
+
+// setting is what the user put into localStorage, "" where that is blocked:
+// browsers throw then.
+func setting(name string) (value string) {
+	defer func() { _ = recover() }()
+	if v := js.Global().Get("localStorage").Call("getItem", name); v.Type() == js.TypeString {
+		return v.String()
+	}
+	return ""
+}

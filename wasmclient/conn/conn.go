@@ -34,6 +34,10 @@ const (
 	Poll      Transport = "poll"
 )
 
+// Tabs is the way of a machine that follows: the frames come from another tab
+// of the same browser, which holds the connection for all. It is on no ladder.
+const Tabs Transport = "tabs"
+
 // Ladder is the order in which a client tries transports that it has all of.
 var Ladder = []Transport{SSE, WebSocket, Poll}
 
@@ -65,10 +69,26 @@ type (
 	Start struct{}
 	// Stop disconnects until Start.
 	Stop struct{}
-	// Pause disconnects until Resume.
-	Pause struct{}
+	// Pause disconnects until a Resume with the same code: who pauses for one
+	// reason is not resumed for another.
+	Pause struct{ Code string }
 	// Resume ends a pause.
-	Resume struct{}
+	Resume struct{ Code string }
+	// Woke: the machine slept, so that what looks alive may be long dead.
+	Woke struct{}
+	// Follow takes the frames from another tab from now on, Lead from a
+	// connection of its own, as is so at first.
+	Follow struct{}
+	Lead   struct{}
+	// Upstream is the status of the connection that is followed. It is shown as
+	// one's own.
+	Upstream struct {
+		Attempt int
+		Status  Status
+	}
+	// Reopen connects again at the place that was reached, without a word of
+	// it: what is asked for is another.
+	Reopen struct{}
 	// Online and GoneOffline are what the browser says of the network.
 	Online      struct{}
 	GoneOffline struct{}
@@ -127,7 +147,7 @@ type Effect any
 type Config struct {
 	Snapshot bool           // start from a snapshot, and from another after a gap
 	Backfill uint64         // how far before the first snapshot the stream starts, for a history that is not empty
-	After    wire.Cursor    // where to start without one; zero: live events only
+	After    wire.Cursor    // where to start; zero: live events only. With Snapshot: where the history that is kept ends
 	Ladder   []Transport    // best first; nil: SSE alone
 	Random   func() float64 // in [0,1), for jitter; required
 }
@@ -143,7 +163,12 @@ const (
 	earlyCuts    = 3                // streams in a row that are cut before they are steady: another transport may do better
 	climbAfter   = time.Minute      // until a better transport is tried again; twice as long after each that failed
 	maxClimb     = 15 * time.Minute
+	maxCatchUp   = 2000 // places between a kept history and the snapshot; beyond, the history begins anew
 )
+
+// LeaderChanged is why an attempt to follow ends: another tab leads, or some of
+// what it said was not heard.
+const LeaderChanged = "leader_changed"
 
 // delay is how long to wait before attempt n after a failure (n counts from
 // 1): jitter over the whole range between the least delay and a bound that

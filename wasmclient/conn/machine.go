@@ -27,6 +27,7 @@ type Machine struct {
 	last    int // numbers attempts
 
 	ladder
+	following bool
 
 	cursor    wire.Cursor // delivered through
 	known     bool        // cursor means something
@@ -48,7 +49,7 @@ func New(c Config) *Machine {
 	if len(c.Ladder) == 0 {
 		c.Ladder = []Transport{SSE}
 	}
-	return &Machine{c: c, status: Status{State: Disconnected}, cursor: c.After, known: c.After != wire.Cursor{}, least: minDelay}
+	return &Machine{c: c, status: Status{State: Disconnected}, cursor: c.After, known: !c.Snapshot && c.After != wire.Cursor{}, least: minDelay}
 }
 
 // Status is the present one.
@@ -56,6 +57,20 @@ func (m *Machine) Status() Status { return m.status }
 
 // Cursor is the place through which frames were delivered.
 func (m *Machine) Cursor() wire.Cursor { return m.cursor }
+
+// Place is that too, with the grant it was read by; ok is false where there is
+// none yet that an attempt could go on from.
+func (m *Machine) Place() (at wire.Cursor, grant string, ok bool) {
+	return m.cursor, m.grant, m.known && (m.synced || !m.c.Snapshot)
+}
+
+// CaughtUp tells whether everything was delivered that was there when the
+// stream began.
+func (m *Machine) CaughtUp() bool { return m.phase == open && m.cursor.Seq >= m.head }
+
+// Keep says where the history ends that was kept from an earlier life. It is
+// for a machine with a snapshot that has not started.
+func (m *Machine) Keep(at wire.Cursor) { m.c.After = at }
 
 // Step takes one input and returns its effects. The slice is valid until the
 // next call.
@@ -71,19 +86,19 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		m.halt(now, Disconnected, "")
 	case Pause:
 		if m.wants() {
-			m.halt(now, Paused, "")
+			m.halt(now, Paused, in.Code)
 		}
 	case Resume:
-		if m.status.State == Paused {
+		if m.status.State == Paused && m.status.Code == in.Code {
 			m.become(now, Connecting, "")
 			m.connect(now)
 		}
 	case GoneOffline:
-		if m.wants() {
+		if m.wants() && !m.following {
 			m.halt(now, Offline, "offline")
 		}
 	case Online:
-		if m.status.State == Offline {
+		if m.status.State == Offline && m.phase == idle || m.following && m.phase == waiting {
 			m.status.Attempt = 0
 			m.become(now, Reconnecting, "")
 			m.connect(now)
@@ -92,11 +107,24 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		m.tick(now)
 	case Snapshot:
 		if in.Attempt == m.attempt && m.phase == fetching {
-			m.cursor, m.base = in.Cursor, in.Cursor
-			if !m.known {
-				m.cursor.Seq -= min(m.c.Backfill, m.cursor.Seq)
-			}
-			m.known, m.synced, m.fresh, m.grant = true, true, true, in.Grant
+			m.snapshot(now, in)
+		}
+	case Woke:
+		if m.wants() && !(m.following && m.phase == open) {
+			m.abort()
+			m.become(now, Stale, "woke")
+			m.connect(now)
+		}
+	case Follow, Lead:
+		m.turn(now, in == Input(Follow{}))
+	case Upstream:
+		if m.following && in.Attempt == m.attempt && m.phase == open && in.Status != m.status {
+			m.status = in.Status
+			m.emit(Changed{in.Status})
+		}
+	case Reopen:
+		if !m.following && (m.phase == opening || m.phase == open) {
+			m.abort()
 			m.connect(now)
 		}
 	case Frame:
@@ -141,11 +169,16 @@ func (m *Machine) becomeUntil(now time.Time, s State, code string, retry time.Ti
 // wants tells whether the machine is connected or tries to be.
 func (m *Machine) wants() bool { return m.phase != idle }
 
-// quit ends what is under way.
-func (m *Machine) quit() {
+// abort ends the attempt that is under way, if one is.
+func (m *Machine) abort() {
 	if m.phase == fetching || m.phase == opening || m.phase == open {
 		m.emit(Abort{m.attempt})
 	}
+}
+
+// quit ends what is under way.
+func (m *Machine) quit() {
+	m.abort()
 	m.dropTrial()
 	if m.phase != idle {
 		m.alarm(time.Time{})
@@ -171,7 +204,11 @@ func (m *Machine) connect(now time.Time) {
 		return
 	}
 	m.phase = opening
-	m.emit(Open{m.attempt, m.place(), m.c.Ladder[m.rung]})
+	by := m.c.Ladder[m.rung]
+	if m.following {
+		by = Tabs
+	}
+	m.emit(Open{m.attempt, m.place(), by})
 	m.alarm(now.Add(helloWithin))
 }
 
@@ -208,6 +245,10 @@ func (m *Machine) tick(now time.Time) {
 		m.ended(now, Failure{Code: "timeout"})
 	case opening:
 		m.emit(Abort{m.attempt})
+		if m.following { // nobody leads yet, or the leader has no connection
+			m.connect(now)
+			return
+		}
 		m.ended(now, Failure{Code: "no_hello"})
 	case open:
 		m.emit(Abort{m.attempt})
@@ -219,14 +260,22 @@ func (m *Machine) tick(now time.Time) {
 func (m *Machine) frame(now time.Time, f wire.Frame) {
 	switch f := f.(type) {
 	case *wire.Hello:
+		if m.following && m.phase == open { // the leader's connection is there again, at the same place
+			m.head = f.Head.Seq
+			return
+		}
 		if m.c.Snapshot && f.Grant != m.grant {
 			m.resync(now) // what the store holds was for other eyes
 			return
 		}
-		m.head = f.Head.Seq
+		m.head, m.grant = f.Head.Seq, f.Grant
 		m.cursor, m.known = f.Start, true
-		m.becomeLive(now, f)
-		m.emit(Deliver{Frame: f})
+		m.emit(Deliver{Frame: f}) // before the state: who hears of both knows what is old news
+		if m.following {
+			m.attached()
+		} else {
+			m.becomeLive(now, f)
+		}
 	case *wire.Bye:
 		m.bye(now, f)
 		return
@@ -330,7 +379,12 @@ func (m *Machine) ended(now time.Time, f Failure) {
 	if m.phase == open && now.Sub(m.liveSince) >= steadyAfter {
 		m.status.Attempt, m.cuts = 0, 0
 	}
-	if m.fall(f) {
+	if m.following && f.Code == LeaderChanged {
+		m.become(now, Connecting, f.Code)
+		m.connect(now)
+		return
+	}
+	if !m.following && m.fall(f) {
 		m.connect(now)
 		return
 	}

@@ -122,9 +122,19 @@ func (p *player) do(t *testing.T, line string) []Effect {
 	case "stop":
 		return p.m.Step(p.now, Stop{})
 	case "pause":
-		return p.m.Step(p.now, Pause{})
+		return p.m.Step(p.now, Pause{keys["code"]})
 	case "resume":
-		return p.m.Step(p.now, Resume{})
+		return p.m.Step(p.now, Resume{keys["code"]})
+	case "follow":
+		return p.m.Step(p.now, Follow{})
+	case "lead":
+		return p.m.Step(p.now, Lead{})
+	case "upstream":
+		return p.m.Step(p.now, Upstream{attempt, Status{State: State(words[0]), Transport: Transport(keys["by"])}})
+	case "reopen":
+		return p.m.Step(p.now, Reopen{})
+	case "woke":
+		return p.m.Step(p.now, Woke{})
 	case "online":
 		return p.m.Step(p.now, Online{})
 	case "offline":
@@ -234,7 +244,7 @@ func FuzzMachine(f *testing.F) {
 		for range 200 {
 			now = now.Add(time.Duration(r.Intn(20)) * time.Second)
 			at := attempt - r.Intn(2)
-			inputs := []Input{Start{}, Stop{}, Pause{}, Resume{}, Online{}, GoneOffline{}, Tick{}, Snapshot{at, c(), "g"},
+			inputs := []Input{Start{}, Stop{}, Pause{}, Resume{}, Online{}, Woke{}, Follow{}, Lead{}, Reopen{}, Upstream{at, Status{State: Live}}, GoneOffline{}, Tick{}, Snapshot{at, c(), "g"},
 				Frame{at, &wire.Hello{Start: c(), Head: c(), Heartbeat: 15 * time.Second, Grant: "g"}}, Frame{at, &wire.Heartbeat{Cursor: c()}},
 				Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Gap{From: c(), To: c()}},
 				Frame{at, &wire.Bye{Reason: wire.ByeRetry}}, Ended{at, Failure{Status: []int{0, 200, 204, 401, 403, 503, 426}[r.Intn(7)]}}, Ended{at, Failure{Code: "no_hello"}}}
@@ -266,12 +276,12 @@ func FuzzMachine(f *testing.F) {
 			if _, took := in.(Snapshot); took {
 				delivered = m.Cursor()
 			}
-			if m.wants() && alarm.IsZero() {
+			if m.wants() && alarm.IsZero() && !(m.following && m.phase == open) {
 				t.Fatalf("%T left nothing to wake it in %v", in, m.Status())
 			}
 			if before.State == Denied && m.Status().State != Denied {
 				switch in.(type) {
-				case Start, Stop:
+				case Start, Stop, Upstream:
 				default:
 					t.Fatalf("%T revived a denied connection", in)
 				}

@@ -9,11 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
@@ -32,6 +36,7 @@ type Broker struct {
 	streams map[chan struct{}]bool // closed to cut
 	grown   chan struct{}
 	opened  int
+	asked   []string
 }
 
 var _ wasmclient.Transport = (*Broker)(nil)
@@ -97,8 +102,16 @@ func (b *Broker) Opened() int {
 	return b.opened
 }
 
+// Asked are the filters of the streams that were opened, as queries.
+func (b *Broker) Asked() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.asked)
+}
+
 // Do implements wasmclient.Transport.
-func (b *Broker) Do(_ context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+func (b *Broker) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	b.await(ctx, r.Path)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.down {
@@ -108,7 +121,16 @@ func (b *Broker) Do(_ context.Context, r wasmclient.Request) (wasmclient.Respons
 		return *b.refusal, nil
 	}
 	var answer any
-	switch r.Method + " " + r.Path {
+	resource, query, _ := strings.Cut(r.Path, "?")
+	switch r.Method + " " + resource {
+	case "GET /api/events":
+		answer = b.pageLocked(query)
+	case "POST /api/sse":
+		receipt, err := b.storeLocked(r.Body)
+		if err != nil {
+			return wasmclient.Response{Status: 400}, nil
+		}
+		answer = receipt
 	case "GET /api/snapshot":
 		answer = b.snapshotLocked()
 	case "GET /api/session":
@@ -126,6 +148,26 @@ func (b *Broker) Do(_ context.Context, r wasmclient.Request) (wasmclient.Respons
 	return wasmclient.Response{Status: 200, ContentType: "application/json", Body: raw}, err
 }
 
+// await waits for what a long poll asks for.
+func (b *Broker) await(ctx context.Context, path string) {
+	u, err := url.Parse(path)
+	if err != nil || u.Query().Get("wait") == "" {
+		return
+	}
+	after, _ := wire.ParseCursor(u.Query().Get("after"))
+	b.mu.Lock()
+	ready, grown := b.down || b.refusal != nil || after != b.headLocked(), b.grown
+	b.mu.Unlock()
+	if ready {
+		return
+	}
+	select {
+	case <-grown:
+	case <-time.After(25 * time.Second):
+	case <-ctx.Done():
+	}
+}
+
 func (b *Broker) sessionLocked() wasmclient.Session {
 	s := wasmclient.Session{Users: []string{b.grant.Name}}
 	if b.signed {
@@ -133,6 +175,58 @@ func (b *Broker) sessionLocked() wasmclient.Session {
 		s.Grant = b.grant.ID()
 	}
 	return s
+}
+
+// storeLocked stores what is published, once for an id.
+func (b *Broker) storeLocked(body []byte) (wasmclient.Receipt, error) {
+	var e event.Event
+	if err := json.Unmarshal(body, &e); err != nil {
+		return wasmclient.Receipt{}, err
+	}
+	at := slices.IndexFunc(b.events, func(old event.Event) bool { return old.ID == e.ID })
+	duplicate := at >= 0
+	if !duplicate {
+		at = len(b.events)
+		b.events = append(b.events, e.Stamp("", time.Now()))
+		close(b.grown)
+		b.grown = make(chan struct{})
+	}
+	return wasmclient.Receipt{ID: e.ID, Cursor: wire.Cursor{Epoch: b.epoch, Seq: uint64(at + 1)}, Duplicate: duplicate}, nil
+}
+
+// pageLocked is a page of history, of what follows a cursor.
+func (b *Broker) pageLocked(query string) map[string]any {
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		panic(err) // of our own client
+	}
+	after, _ := wire.ParseCursor(q.Get("after"))
+	limit, _ := strconv.Atoi(q.Get("limit"))
+	at := func(n int) wire.Cursor { return wire.Cursor{Epoch: b.epoch, Seq: uint64(n)} }
+	first := min(int(after.Seq), len(b.events))
+	last := min(first+max(limit, 1), len(b.events))
+	events := []event.Event{}
+	for i, e := range b.events[first:last] {
+		if seen, ok := access.View(b.grant, e); ok {
+			seen.Cursor = at(first + i + 1).String()
+			events = append(events, seen)
+		}
+	}
+	return map[string]any{"events": events, "previous": at(first), "next": at(last), "head": b.headLocked(), "grant": b.grant.ID()}
+}
+
+// Events are all that are stored.
+func (b *Broker) Events() []event.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.events)
+}
+
+// Streams is how many streams are open.
+func (b *Broker) Streams() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.streams)
 }
 
 func (b *Broker) headLocked() wire.Cursor {
@@ -155,13 +249,17 @@ func (b *Broker) Socket(context.Context, string, func([]byte) error) error {
 	return wasmclient.ErrNoUpgrade
 }
 
-// cursorOf is where a request wants to start.
-func cursorOf(path string) (wire.Cursor, error) {
+// subscription is what a request for a stream asks for, and where it starts.
+func subscription(path string) (at wire.Cursor, f filter.Filter, err error) {
 	u, err := url.Parse(path)
 	if err != nil {
-		return wire.Cursor{}, err
+		return at, f, err
 	}
-	return wire.ParseCursor(u.Query().Get("after"))
+	if f, err = filter.Parse(u.Query()); err != nil {
+		return at, f, err
+	}
+	at, err = wire.ParseCursor(u.Query().Get("after"))
+	return at, f, err
 }
 
 // Stream implements wasmclient.Transport.
@@ -177,11 +275,12 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 	cut := make(chan struct{})
 	b.streams[cut] = true
 	b.opened++
-	at, err := cursorOf(r.Path)
+	at, asked, err := subscription(r.Path)
 	if err != nil {
 		b.mu.Unlock()
 		return wasmclient.Response{Status: 400}, nil
 	}
+	b.asked = append(b.asked, asked.Key())
 	head := b.headLocked()
 	if at == (wire.Cursor{}) {
 		at = head
@@ -193,10 +292,15 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 		next = len(b.events)
 	}
 	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.streams, cut)
+	}()
 	for {
 		b.mu.Lock()
 		for ; next < len(b.events); next++ {
-			if seen, ok := access.View(b.grant, b.events[next]); ok { // of the grant now: the stream is cut when it changes
+			if seen, ok := access.View(b.grant, b.events[next]); ok && asked.Match(seen) { // of the grant now: the stream is cut when it changes
 				frames = wire.AppendSSE(frames, &wire.Event{Cursor: wire.Cursor{Epoch: b.epoch, Seq: uint64(next + 1)}, Event: seen})
 			}
 		}

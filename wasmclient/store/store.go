@@ -54,8 +54,15 @@ func (s *Store) Load(snapshot projection.Snapshot, now time.Time) {
 	s.skew = snapshot.Time.Sub(now)
 }
 
-// Add takes an event. ok is false where the history has it already.
-func (s *Store) Add(e event.Event, at wire.Cursor, now time.Time, replayed bool) (r Received, ok bool) {
+// Apply folds an event into the state.
+func (s *Store) Apply(e event.Event, at wire.Cursor) {
+	if s.state != nil {
+		s.state.Apply(e, at)
+	}
+}
+
+// Add takes an event into the history. ok is false where it has it already.
+func (s *Store) Add(e event.Event, now time.Time, replayed bool) (r Received, ok bool) {
 	r = Received{e, now, replayed}
 	if slices.ContainsFunc(s.events, func(old Received) bool { return old.Cursor == e.Cursor }) {
 		return r, false
@@ -66,9 +73,6 @@ func (s *Store) Add(e event.Event, at wire.Cursor, now time.Time, replayed bool)
 	s.events = append([]Received{r}, s.events...)
 	s.counts[e.Type]++
 	s.total++
-	if s.state != nil {
-		s.state.Apply(e, at)
-	}
 	return r, true
 }
 
@@ -99,6 +103,41 @@ func (s *Store) Entities() []*projection.Entity {
 
 // Currency is the installation's.
 func (s *Store) Currency() string { return s.meta.Currency }
+
+// A Saved is what is kept of a store over reloads.
+type Saved struct {
+	Snapshot projection.Snapshot `json:"snapshot"`
+	Events   []savedEvent        `json:"events"` // newest first
+}
+
+type savedEvent struct {
+	Event    event.Event `json:"event"`
+	Received time.Time   `json:"received"`
+}
+
+// Saved is the store as it can be kept; ok is false before the first snapshot.
+// It shares no memory that changes.
+func (s *Store) Saved(now time.Time) (saved Saved, ok bool) {
+	if s.state == nil {
+		return saved, false
+	}
+	saved.Snapshot = s.meta
+	saved.Snapshot.Cursor, saved.Snapshot.Entities, saved.Snapshot.Time = s.state.Cursor, s.state.Entities(), now.Add(s.skew)
+	for _, r := range s.events {
+		saved.Events = append(saved.Events, savedEvent{r.Event, r.Received})
+	}
+	return saved, true
+}
+
+// Restore takes what was kept. Until the next Load the figures are those of
+// then.
+func (s *Store) Restore(saved Saved, now time.Time) {
+	s.Load(saved.Snapshot, now)
+	s.events = nil
+	for _, e := range saved.Events[:min(len(saved.Events), s.max)] {
+		s.events = append(s.events, Received{e.Event, e.Received, true})
+	}
+}
 
 // Clear empties history and counts; the state stays.
 func (s *Store) Clear() {

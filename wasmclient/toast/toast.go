@@ -4,6 +4,7 @@
 package toast
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,8 +48,58 @@ type Queue struct {
 	waiting  []Toast
 	dropped  int
 	arrivals map[event.Type][]time.Time
-	seen     []string // keys, newest last
+	seen     []string  // keys, newest last
+	held     time.Time // the clock stands since then; zero: it runs
+	max      int       // visible at once; 0: maxVisible
+	scale    float64   // of lifetimes; 0: 1
 }
+
+// Never as a scale lets toasts stay until they are dismissed.
+const Never = -1
+
+// SetScale makes toasts live longer, as the user wants: 1, 2, or Never. Those
+// that are shown keep their time.
+func (q *Queue) SetScale(scale float64) { q.scale = scale }
+
+// SetMax bounds how many are visible at once, as the screen allows.
+func (q *Queue) SetMax(now time.Time, max int) {
+	q.max = max
+	q.fill(now)
+}
+
+// Hold stops the clock: the page is hidden, or the pointer or the focus is on a
+// toast. Release lets it go on with what was left.
+func (q *Queue) Hold(now time.Time) {
+	if q.held.IsZero() {
+		q.held = now
+	}
+}
+
+// Release ends Hold.
+func (q *Queue) Release(now time.Time) {
+	if q.held.IsZero() {
+		return
+	}
+	for i, t := range q.visible {
+		if !t.Until.IsZero() {
+			q.visible[i].Until = t.Until.Add(now.Sub(q.held))
+		}
+	}
+	q.held = time.Time{}
+}
+
+// Away puts one toast in place of n events that came while nobody looked.
+func (q *Queue) Away(now time.Time, n int) {
+	text := "One event while you were away"
+	if n != 1 {
+		text = fmt.Sprintf("%d events while you were away", n)
+	}
+	t := Toast{Key: awayKey, ID: summaryID, Severity: event.Info, Text: text, updated: now}
+	q.visible = slices.DeleteFunc(q.visible, func(old Toast) bool { return old.Key == awayKey })
+	q.put(now, t)
+}
+
+const awayKey = "away"
 
 // Add takes an event that is news to the reader. self tells that it is about
 // them in person.
@@ -86,12 +137,12 @@ func (q *Queue) put(now time.Time, t Toast) {
 	}
 	for _, list := range []*[]Toast{&q.visible, &q.waiting} {
 		if i := slices.IndexFunc(*list, same); i >= 0 {
-			(*list)[i] = t.shown(now)
+			(*list)[i] = q.shown(now, t)
 			return
 		}
 	}
-	if len(q.visible) < maxVisible && len(q.waiting) == 0 {
-		q.visible = append(q.visible, t.shown(now))
+	if len(q.visible) < q.most() && len(q.waiting) == 0 {
+		q.visible = append(q.visible, q.shown(now, t))
 		return
 	}
 	if len(q.waiting) == maxQueue {
@@ -117,9 +168,16 @@ func (q *Queue) summarise(now time.Time, t Toast, n int) {
 	q.fill(now)
 }
 
-func (t Toast) shown(now time.Time) Toast {
-	if life := lifetimes[t.Severity]; life > 0 {
-		t.Until = now.Add(life)
+func (q *Queue) most() int { return cmp.Or(q.max, maxVisible) }
+
+// shown gives a toast its time. While the clock stands that counts from when it
+// goes on.
+func (q *Queue) shown(now time.Time, t Toast) Toast {
+	if !q.held.IsZero() {
+		now = q.held
+	}
+	if life := lifetimes[t.Severity]; life > 0 && q.scale != Never {
+		t.Until = now.Add(time.Duration(float64(life) * cmp.Or(q.scale, 1)))
 	}
 	return t
 }
@@ -132,13 +190,16 @@ func (q *Queue) Dismiss(now time.Time, key string) {
 
 // Advance removes what is over and shows what waited.
 func (q *Queue) Advance(now time.Time) {
+	if !q.held.IsZero() {
+		return
+	}
 	q.visible = slices.DeleteFunc(q.visible, func(t Toast) bool { return !t.Until.IsZero() && !now.Before(t.Until) })
 	q.fill(now)
 }
 
 func (q *Queue) fill(now time.Time) {
-	for len(q.visible) < maxVisible && len(q.waiting) > 0 {
-		q.visible = append(q.visible, q.waiting[0].shown(now))
+	for len(q.visible) < q.most() && len(q.waiting) > 0 {
+		q.visible = append(q.visible, q.shown(now, q.waiting[0]))
 		q.waiting = slices.Delete(q.waiting, 0, 1)
 	}
 	if len(q.visible) == 0 {
@@ -155,6 +216,9 @@ func (q *Queue) More() int { return len(q.waiting) + q.dropped }
 // Next is when Advance has something to do, zero where nothing is planned.
 func (q *Queue) Next() time.Time {
 	var next time.Time
+	if !q.held.IsZero() {
+		return next
+	}
 	for _, t := range q.visible {
 		if !t.Until.IsZero() && (next.IsZero() || t.Until.Before(next)) {
 			next = t.Until

@@ -2,9 +2,6 @@
 package main
 
 import (
-	"crypto/rand"
-	"strings"
-
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
 	"github.com/snd-rental/yardline/app/live"
@@ -13,8 +10,8 @@ import (
 )
 
 func main() {
-	bridge := live.New(browser.Transport{}, live.Page{
-		Tab: strings.ToLower(rand.Text()[:6]), HasFocus: browser.HasFocus, WatchNetwork: browser.WatchNetwork, Debug: browser.Debug()})
+	bridge := live.New(browser.Transport{}, live.Surroundings{
+		Page: browser.NewPage(), Storage: &browser.Storage{Name: "yardline"}, Debug: browser.Debug(), Grace: browser.Grace()})
 	app.RouteWithRegexp(`^/.*$`, func() app.Composer { return &pages.Root{Live: bridge} })
 	app.RunWhenOnBrowser()
 }

@@ -1,0 +1,138 @@
+package wasmclient
+
+import (
+	"time"
+
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient/store"
+	"github.com/snd-rental/yardline/wasmclient/tabs"
+)
+
+// attention decides which tab shows a toast: the one in use, or the leader
+// where none is; and counts what came while nobody looked, for one summary. Only
+// Run's goroutine uses it.
+type attention struct {
+	timer   *time.Timer // of the toasts
+	other   string      // the tab in use, where it is another
+	since   uint64      // places of the log up to this were seen, or are in the first snapshot
+	away    int         // toasts that nobody saw
+	back    bool        // the page is visible again, and the summary is due
+	told    time.Time   // when the other tabs were told what was seen
+	started bool
+}
+
+// toastsChanged says that the queue of toasts is another, or is to be looked at.
+type toastsChanged struct{}
+
+// tellEvery is how often other tabs hear that the user is looking.
+const tellEvery = time.Second
+
+// look takes what concerns toasts. Events of the page are for others too.
+func (d *driver) look(in any) (done bool) {
+	a, now := &d.looking, time.Now()
+	switch in {
+	case toastsChanged{}:
+		d.advance(now)
+		return true
+	case Appeared:
+		a.back = true
+		d.lookedAt(now)
+	case Vanished:
+		a.back = false
+		d.seen(now)
+		d.mu.Lock()
+		d.toasts.Hold(now)
+		d.mu.Unlock()
+	case Focused:
+		a.other = ""
+		d.group.post(tabs.Message{Kind: tabs.Focus})
+	case Blurred:
+		d.group.post(tabs.Message{Kind: tabs.Blur})
+	}
+	return false
+}
+
+// loaded takes the place of the first snapshot: what is before it is no news.
+func (a *attention) loaded(at wire.Cursor) {
+	if !a.started {
+		a.started, a.since = true, at.Seq
+	}
+}
+
+func (a *attention) hear(m tabs.Message) {
+	switch m.Kind {
+	case tabs.Focus:
+		a.other = m.From
+	case tabs.Blur:
+		if a.other == m.From {
+			a.other = ""
+		}
+	case tabs.Seen:
+		if m.After.Seq >= a.since {
+			a.since, a.away = m.After.Seq, 0
+		}
+	}
+}
+
+// noticed takes an event of the history.
+func (d *driver) noticed(r store.Received, at wire.Cursor, now time.Time) {
+	if !d.o.Toasts || d.o.Page == nil {
+		return
+	}
+	a := &d.looking
+	_, self := access.PersonView(d.o.Grant, r.Event)
+	if _, worth := event.ToastText(r.Event, self); !worth || at.Seq <= a.since {
+		return
+	}
+	visible := d.o.Page.Visible()
+	switch {
+	case !visible || a.back:
+		a.away++
+	case r.Replayed:
+	case d.o.Page.Focused(), a.other == "" && d.member.Role() != tabs.Follower:
+		d.mu.Lock()
+		d.toasts.Add(now, r.Event, self)
+		d.mu.Unlock()
+		if now.Sub(a.told) >= tellEvery {
+			d.seen(now)
+		}
+		d.advance(now)
+	}
+}
+
+// seen tells the other tabs that the user has been shown everything here.
+func (d *driver) seen(now time.Time) {
+	d.looking.told = now
+	d.group.post(tabs.Message{Kind: tabs.Seen, After: d.machine.Cursor()})
+}
+
+// lookedAt makes the summary, once the page is visible and everything that was
+// missed is there.
+func (d *driver) lookedAt(now time.Time) {
+	a := &d.looking
+	if !a.back || !d.machine.CaughtUp() || !d.machine.Status().Connected() {
+		return
+	}
+	a.back = false
+	d.mu.Lock()
+	d.toasts.Release(now)
+	if a.away > 0 {
+		d.toasts.Away(now, a.away)
+	}
+	d.mu.Unlock()
+	a.away, a.since = 0, d.machine.Cursor().Seq
+	d.seen(now)
+	d.advance(now)
+}
+
+// advance lets toasts go whose time is over.
+func (d *driver) advance(now time.Time) {
+	d.mu.Lock()
+	d.toasts.Advance(now)
+	next := d.toasts.Next()
+	d.mu.Unlock()
+	reset(d.looking.timer, next)
+	d.changed()
+}

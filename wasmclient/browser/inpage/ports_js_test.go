@@ -1,0 +1,62 @@
+package inpage
+
+import (
+	"syscall/js"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/browser"
+	"github.com/snd-rental/yardline/wasmclient/porttest"
+)
+
+func TestPage(t *testing.T) {
+	porttest.Page(t, func() wasmclient.Page { return browser.NewPage() })
+}
+
+func TestStorage(t *testing.T) {
+	porttest.Storage(t, &browser.Storage{Name: "test"})
+}
+
+// TestStorageThatFails: whatever the browser does instead of storing is an
+// error, and no panic.
+func TestStorageThatFails(t *testing.T) {
+	for name, breakage := range map[string]string{
+		"refuses to open":  `IDBFactory.prototype.open = () => { throw new DOMException("denied", "SecurityError") }`,
+		"dies later":       `IDBDatabase.prototype.transaction = () => { throw new DOMException("closing", "InvalidStateError") }`,
+		"aborts a write":   `const put = IDBObjectStore.prototype.put; IDBObjectStore.prototype.put = function () { put.apply(this, arguments); this.transaction.abort() }`,
+		"has no IndexedDB": `Object.defineProperty(window, "indexedDB", {value: undefined, configurable: true})`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			mend := js.Global().Call("eval", `(() => {
+				const open = IDBFactory.prototype.open, transaction = IDBDatabase.prototype.transaction, put = IDBObjectStore.prototype.put,
+					own = Object.getOwnPropertyDescriptor(window, "indexedDB");
+				return () => { Object.defineProperty(window, "indexedDB", own); IDBFactory.prototype.open = open; IDBDatabase.prototype.transaction = transaction; IDBObjectStore.prototype.put = put };
+			})()`)
+			js.Global().Call("eval", "(() => {"+breakage+"})()")
+			s := &browser.Storage{Name: "broken " + name}
+			require.Error(t, s.Save(t.Context(), "a", []byte("b")))
+			mend.Invoke()
+			require.NoError(t, s.Save(t.Context(), "a", []byte("b")))
+		})
+	}
+}
+
+// TestWatch: what the browser tells the page.
+func TestWatch(t *testing.T) {
+	var got []wasmclient.PageEvent
+	stop := browser.NewPage().Watch(func(e wasmclient.PageEvent) { got = append(got, e) })
+	fire := func() {
+		js.Global().Call("eval", `for (const name of ["focus", "blur", "online", "offline", "pagehide"]) dispatchEvent(new Event(name));
+			for (const name of ["visibilitychange", "freeze", "resume"]) document.dispatchEvent(new Event(name));
+			dispatchEvent(new PageTransitionEvent("pageshow", {persisted: false})); dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))`)
+	}
+	fire()
+	want := []wasmclient.PageEvent{wasmclient.Focused, wasmclient.Blurred, wasmclient.Online, wasmclient.Offline, wasmclient.Frozen,
+		wasmclient.Appeared, wasmclient.Frozen, wasmclient.Thawed, wasmclient.Thawed}
+	require.Equal(t, want, got)
+	stop()
+	fire()
+	require.Len(t, got, len(want))
+}

@@ -1,0 +1,179 @@
+package browser
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"sync"
+	"syscall/js"
+
+	"github.com/snd-rental/yardline/wasmclient"
+)
+
+// Page is the page that the program runs in. It is safe for concurrent use.
+type Page struct {
+	tab string
+}
+
+var _ wasmclient.Page = (*Page)(nil)
+
+// NewPage returns the page, with a name that no other has.
+func NewPage() *Page { return &Page{strings.ToLower(rand.Text()[:8])} }
+
+// Tab implements wasmclient.Page.
+func (p *Page) Tab() string { return p.tab }
+
+// Visible implements wasmclient.Page.
+func (p *Page) Visible() bool {
+	return js.Global().Get("document").Get("visibilityState").String() == "visible"
+}
+
+// Focused implements wasmclient.Page.
+func (p *Page) Focused() bool { return js.Global().Get("document").Call("hasFocus").Bool() }
+
+// HasLocks implements wasmclient.Page: browsers have both only on secure
+// origins, which a plain address in a company's network is not.
+func (p *Page) HasLocks() bool {
+	return js.Global().Get("navigator").Get("locks").Truthy() && js.Global().Get("BroadcastChannel").Truthy()
+}
+
+// Watch implements wasmclient.Page. A page that goes into the back/forward
+// cache says so twice, and again twice when it is back.
+func (p *Page) Watch(took func(wasmclient.PageEvent)) (stop func()) {
+	document, window := js.Global().Get("document"), js.Global()
+	var stops []func()
+	on := func(target js.Value, name string, what func(e js.Value) wasmclient.PageEvent) {
+		f := js.FuncOf(func(_ js.Value, args []js.Value) any {
+			if e := what(args[0]); e != "" {
+				took(e)
+			}
+			return nil
+		})
+		target.Call("addEventListener", name, f)
+		stops = append(stops, func() {
+			target.Call("removeEventListener", name, f)
+			f.Release()
+		})
+	}
+	always := func(e wasmclient.PageEvent) func(js.Value) wasmclient.PageEvent {
+		return func(js.Value) wasmclient.PageEvent { return e }
+	}
+	on(document, "visibilitychange", func(js.Value) wasmclient.PageEvent {
+		if p.Visible() {
+			return wasmclient.Appeared
+		}
+		return wasmclient.Vanished
+	})
+	on(window, "focus", always(wasmclient.Focused))
+	on(window, "blur", always(wasmclient.Blurred))
+	on(window, "online", always(wasmclient.Online))
+	on(window, "offline", always(wasmclient.Offline))
+	on(window, "pagehide", always(wasmclient.Frozen))
+	on(document, "freeze", always(wasmclient.Frozen))
+	on(document, "resume", always(wasmclient.Thawed))
+	on(window, "pageshow", func(e js.Value) wasmclient.PageEvent {
+		if e.Get("persisted").Bool() {
+			return wasmclient.Thawed
+		}
+		return "" // the first of every page
+	})
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
+// Lock implements wasmclient.Page with the Web Locks API.
+func (p *Page) Lock(ctx context.Context, name string, mode wasmclient.LockMode, held func()) error {
+	options := js.Global().Get("Object").New()
+	if mode == wasmclient.Shared {
+		options.Set("mode", "shared")
+	}
+	if mode == wasmclient.Steal { // takes no signal
+		options.Set("steal", true)
+	} else {
+		abort := js.Global().Get("AbortController").New()
+		options.Set("signal", abort.Get("signal"))
+		stop := context.AfterFunc(ctx, func() { abort.Call("abort") })
+		defer stop()
+	}
+	// The lock is held until the promise that the callback returns is settled.
+	var once sync.Once
+	free := make(chan struct{})
+	release := func() { once.Do(func() { close(free) }) }
+	defer release()
+	var granted, executor js.Func
+	executor = js.FuncOf(func(_ js.Value, args []js.Value) any {
+		go func() {
+			<-free
+			args[0].Invoke()
+			executor.Release()
+		}()
+		return nil
+	})
+	isHeld := false
+	granted = js.FuncOf(func(js.Value, []js.Value) any {
+		isHeld = true
+		if ctx.Err() == nil {
+			held()
+		}
+		return js.Global().Get("Promise").New(executor)
+	})
+	end := context.AfterFunc(ctx, release)
+	defer end()
+	_, err := await(context.Background(), js.Global().Get("navigator").Get("locks").Call("request", name, options, granted))
+	granted.Release()
+	if !isHeld {
+		executor.Release()
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return wasmclient.ErrLockLost
+	}
+	return nil
+}
+
+// Wanted implements wasmclient.Page.
+func (p *Page) Wanted(ctx context.Context, name string) (bool, error) {
+	all, err := await(ctx, js.Global().Get("navigator").Get("locks").Call("query"))
+	if err != nil {
+		return false, err
+	}
+	pending := all.Get("pending")
+	for i := range pending.Length() {
+		lock := pending.Index(i)
+		if lock.Get("name").String() == name && lock.Get("mode").String() == "shared" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+type channel struct {
+	value js.Value
+	heard js.Func
+}
+
+// Channel implements wasmclient.Page with a BroadcastChannel.
+func (p *Page) Channel(name string, take func([]byte)) wasmclient.Channel {
+	c := &channel{value: js.Global().Get("BroadcastChannel").New(name)}
+	c.heard = js.FuncOf(func(_ js.Value, args []js.Value) any {
+		if data := args[0].Get("data"); data.Type() == js.TypeString {
+			take([]byte(data.String()))
+		}
+		return nil
+	})
+	c.value.Set("onmessage", c.heard)
+	return c
+}
+
+func (c *channel) Post(message []byte) { c.value.Call("postMessage", string(message)) }
+
+func (c *channel) Close() {
+	c.value.Set("onmessage", js.Null())
+	c.value.Call("close")
+	c.heard.Release()
+}

@@ -1,0 +1,44 @@
+package conn
+
+import "time"
+
+// turn makes the machine follow another tab, or lead. What the store holds
+// stays, and the next attempt goes on at the place that was reached.
+func (m *Machine) turn(now time.Time, follow bool) {
+	if m.following == follow {
+		return
+	}
+	m.following = follow
+	m.heartbeat = 0
+	if m.phase == idle || m.phase == fetching {
+		return
+	}
+	m.abort()
+	m.status.Attempt = 0
+	m.become(now, Connecting, LeaderChanged)
+	m.connect(now)
+}
+
+// attached takes the hello of a tab that leads. That tab has the deadlines; its
+// own life is watched by the election (package tabs).
+func (m *Machine) attached() {
+	m.phase = open
+	m.heartbeat = 0
+	m.alarm(time.Time{})
+}
+
+// snapshot goes on from a snapshot that the store has taken. The stream begins
+// before it: where the kept history ends, if that is not too far back.
+func (m *Machine) snapshot(now time.Time, in Snapshot) {
+	m.cursor, m.base = in.Cursor, in.Cursor
+	if !m.known {
+		kept := m.c.After
+		if kept.Epoch == in.Cursor.Epoch && kept.Seq <= in.Cursor.Seq && in.Cursor.Seq-kept.Seq <= maxCatchUp {
+			m.cursor = kept
+		} else {
+			m.cursor.Seq -= min(m.c.Backfill, m.cursor.Seq)
+		}
+	}
+	m.known, m.synced, m.fresh, m.grant = true, true, true, in.Grant
+	m.connect(now)
+}

@@ -1,0 +1,291 @@
+package wasmclient
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/tabs"
+)
+
+// driver carries out effects of the machines. Only Run's goroutine uses it.
+type driver struct {
+	*Client
+	ctx      context.Context
+	timer    *time.Timer
+	aborts   map[int]context.CancelFunc // of the attempts under way; step drops those that have ended
+	attempts sync.WaitGroup
+	group    *group // nil without a page
+	keeper   keeper
+	looking  attention
+	cause    string // the input that is being taken
+}
+
+// clockEvery is how often the clock is looked at, and slept how far it must
+// have jumped beyond what the slowed timers of a hidden page explain.
+const (
+	clockEvery = 10 * time.Second
+	slept      = 90 * time.Second
+)
+
+// Run carries the connection until ctx ends. It starts connected, unless
+// Options.Disabled.
+func (c *Client) Run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	d := &driver{Client: c, ctx: ctx, timer: stopped(), aborts: map[int]context.CancelFunc{}}
+	defer d.attempts.Wait()
+	defer cancel()
+	d.keeper = keeper{d: d, jobs: newMailbox(), timer: stopped()}
+	d.looking.timer = stopped()
+	d.attempts.Go(d.keeper.run)
+	d.restore()
+	if c.o.Page != nil {
+		d.group = newGroup(d)
+		defer d.group.close()
+	}
+	if !c.o.Disabled {
+		d.take(conn.Start{})
+	}
+	d.loop()
+}
+
+// stopped is a timer that does not run.
+func stopped() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}
+
+func (d *driver) loop() {
+	clock := time.NewTicker(clockEvery)
+	defer clock.Stop()
+	last := time.Now()
+	for {
+		select {
+		case in := <-d.inputs:
+			d.take(in)
+		case <-d.box.ready:
+			for _, in := range d.box.take() {
+				d.take(in)
+			}
+		case <-d.timer.C:
+			d.take(conn.Tick{})
+		case <-d.group.alarm():
+			d.take(tabs.Tick{})
+		case <-d.keeper.timer.C:
+			d.take(outboxTick)
+		case <-d.looking.timer.C:
+			d.take(toastsChanged{})
+		case now := <-clock.C:
+			if now.Round(0).Sub(last.Round(0)) > slept { // of the wall: the other clock may sleep too
+				d.take(conn.Woke{})
+			}
+			last = now
+			d.keeper.saveState(now, false)
+		case <-d.ctx.Done():
+			return
+		}
+	}
+}
+
+// take gives an input to whom it concerns.
+func (d *driver) take(in any) {
+	d.cause = fmt.Sprintf("%T", in)
+	if d.keeper.takes(in) || d.look(in) {
+		return
+	}
+	if d.group == nil {
+		if in, ok := in.(conn.Input); ok {
+			d.step(in)
+		}
+		return
+	}
+	d.group.take(in)
+	if _, more := in.(conn.Frame); !more { // frames are posted by the piece
+		d.group.flush()
+	}
+}
+
+// pieceEnd follows the frames that came in one piece.
+type pieceEnd struct{}
+
+// loaded is a snapshot on its way to the store, before the machine hears of it.
+type loaded struct {
+	conn.Snapshot
+	snapshot projection.Snapshot
+}
+
+// step gives an input to the connection's machine.
+func (d *driver) step(in conn.Input) {
+	now := time.Now()
+	switch in := in.(type) {
+	case pieceEnd:
+		return
+	case loaded:
+		delete(d.aborts, in.Attempt)
+	case caughtUp:
+		delete(d.aborts, in.attempt)
+	case conn.Ended:
+		delete(d.aborts, in.Attempt)
+	}
+	d.mu.Lock()
+	l, isLoaded := in.(loaded)
+	if isLoaded {
+		in = l.Snapshot
+	}
+	before := d.machine.Status()
+	effects := slices.Clone(d.machine.Step(now, in))
+	status := d.machine.Status()
+	if isLoaded {
+		d.load(l.snapshot, now)
+	}
+	d.mu.Unlock()
+	if d.o.OnStep != nil {
+		d.o.OnStep(in, status)
+	}
+	for _, e := range effects {
+		d.carryOut(e, now)
+	}
+	if status.Connected() && !before.Connected() {
+		d.keeper.connected()
+	}
+	if len(effects) > 0 {
+		d.lookedAt(now)
+		d.changed()
+	}
+}
+
+// load takes a snapshot into the store. A history that does not reach to where
+// the stream begins would have a hole.
+func (d *driver) load(s projection.Snapshot, now time.Time) {
+	if !d.asOf.IsZero() && d.machine.Cursor() != d.keeper.kept {
+		d.store.Clear()
+	}
+	d.asOf = time.Time{}
+	d.store.Load(s, now)
+	d.looking.loaded(s.Cursor)
+}
+
+func (d *driver) carryOut(e conn.Effect, now time.Time) {
+	switch e := e.(type) {
+	case conn.FetchSnapshot:
+		d.attempt(e.Attempt, func(ctx context.Context) any { return d.fetch(ctx, e.Attempt) })
+	case conn.Open:
+		if e.Transport == conn.Tabs {
+			d.group.attach(e)
+			return
+		}
+		asked := d.upstream()
+		d.attempt(e.Attempt, func(ctx context.Context) any {
+			return conn.Ended{Attempt: e.Attempt, Failure: failureOf(d.open(ctx, e, asked))}
+		})
+	case conn.Abort:
+		if abort := d.aborts[e.Attempt]; abort != nil {
+			abort()
+		}
+		d.group.detach(e.Attempt)
+	case conn.Alarm:
+		reset(d.timer, e.At)
+	case conn.Changed:
+		d.note(now, e.Status)
+		d.group.status(e.Status)
+	case conn.Deliver:
+		d.group.relayed(e.Frame)
+		d.deliver(e, now)
+	}
+}
+
+// reset lets a timer run until a time; the zero time stops it.
+func reset(t *time.Timer, at time.Time) {
+	t.Stop()
+	if !at.IsZero() {
+		t.Reset(time.Until(at))
+	}
+}
+
+// note keeps a transition.
+func (d *driver) note(now time.Time, s conn.Status) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.transitions) == maxTransitions {
+		d.transitions = d.transitions[1:]
+	}
+	d.transitions = append(d.transitions, Transition{now, s, d.member.Role(), d.cause})
+}
+
+// own is the filter of this tab's connection or history: with a state it asks
+// for everything, since the figures need it.
+func (d *driver) own() filter.Filter {
+	if d.o.Snapshot {
+		return filter.Filter{}
+	}
+	return d.o.Filter
+}
+
+// upstream is the filter of the connection: where other tabs live by it, by type
+// alone.
+func (d *driver) upstream() filter.Filter {
+	if d.group != nil && d.group.relay != nil {
+		return filter.Filter{Types: d.group.relay.Types()}
+	}
+	return d.own()
+}
+
+// attempt runs one attempt beside the loop and feeds its end back.
+// A nil end says that it was aborted.
+func (d *driver) attempt(n int, run func(context.Context) any) {
+	ctx, cancel := context.WithCancel(d.ctx)
+	d.aborts[n] = cancel
+	d.attempts.Go(func() {
+		defer cancel()
+		if in := run(ctx); in != nil {
+			_ = d.input(d.ctx, in) // fails only when Run ends
+		}
+	})
+}
+
+func (d *driver) fetch(ctx context.Context, attempt int) any {
+	s, err := d.API.Snapshot(ctx)
+	if err != nil {
+		return conn.Ended{Attempt: attempt, Failure: failureOf(err)}
+	}
+	return loaded{conn.Snapshot{Attempt: attempt, Cursor: s.Cursor, Grant: s.Grant}, s}
+}
+
+func (d *driver) deliver(e conn.Deliver, now time.Time) {
+	switch f := e.Frame.(type) {
+	case *wire.Gap:
+		if d.o.OnGap != nil {
+			d.o.OnGap(*f)
+		}
+	case *wire.Event:
+		d.mu.Lock()
+		d.store.Apply(f.Event, f.Cursor)
+		d.keeper.dirty = true
+		if !d.o.Filter.Match(f.Event) {
+			d.mu.Unlock()
+			return
+		}
+		r, news := d.store.Add(f.Event, now, e.Replayed)
+		subscribers := d.subscribers
+		d.mu.Unlock()
+		if !news {
+			return
+		}
+		d.noticed(r, f.Cursor, now)
+		if d.o.OnEvent != nil {
+			d.o.OnEvent(r)
+		}
+		for _, s := range subscribers {
+			if s.wants(r.Event) {
+				s.take(r)
+			}
+		}
+	}
+}

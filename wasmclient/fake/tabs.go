@@ -1,0 +1,309 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/snd-rental/yardline/wasmclient"
+)
+
+// A Browser holds the tabs of one user: their locks and channels. It is safe
+// for concurrent use.
+type Browser struct {
+	NoLocks bool // an old one; set it before the first tab
+
+	mu       sync.Mutex // guards all below, and the tabs
+	tabs     int
+	requests map[string][]*request // of locks, by name: who has it, then who waits
+	channels map[string][]*channel
+}
+
+// A Tab is a page of a Browser.
+type Tab struct {
+	b        *Browser
+	name     string
+	visible  bool
+	focused  bool
+	dead     bool          // crashed: nothing more comes from it
+	stalled  chan struct{} // frozen without having been told: what it says and hears waits until this is closed; nil: it runs
+	held     []func()
+	watchers map[int]func(wasmclient.PageEvent)
+	watches  int
+}
+
+var _ wasmclient.Page = (*Tab)(nil)
+
+// NewTab opens a tab that is visible.
+func (b *Browser) NewTab() *Tab {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tabs++
+	return &Tab{b: b, name: fmt.Sprint("tab", b.tabs), visible: true, watchers: map[int]func(wasmclient.PageEvent){}}
+}
+
+// Tab implements wasmclient.Page.
+func (t *Tab) Tab() string { return t.name }
+
+// HasLocks implements wasmclient.Page.
+func (t *Tab) HasLocks() bool { return !t.b.NoLocks }
+
+// Visible implements wasmclient.Page.
+func (t *Tab) Visible() bool {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	return t.visible
+}
+
+// Focused implements wasmclient.Page.
+func (t *Tab) Focused() bool {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	return t.visible && t.focused
+}
+
+// Watch implements wasmclient.Page.
+func (t *Tab) Watch(took func(wasmclient.PageEvent)) (stop func()) {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	id := t.watches
+	t.watches++
+	t.watchers[id] = took
+	return func() {
+		t.b.mu.Lock()
+		defer t.b.mu.Unlock()
+		delete(t.watchers, id)
+	}
+}
+
+// Watchers is how many watch the tab.
+func (t *Tab) Watchers() int {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	return len(t.watchers)
+}
+
+// Happen lets something happen to the tab.
+func (t *Tab) Happen(e wasmclient.PageEvent) {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	switch e {
+	case wasmclient.Appeared:
+		t.visible = true
+	case wasmclient.Vanished:
+		t.visible, t.focused = false, false
+	case wasmclient.Focused:
+		t.focused = true
+	case wasmclient.Blurred:
+		t.focused = false
+	}
+	for _, took := range t.watchers {
+		took(e)
+	}
+}
+
+// Crash ends the tab without a word: its locks are free, its channels silent.
+func (t *Tab) Crash() {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	t.dead = true
+	t.watchers = nil
+	for name, all := range t.b.requests {
+		t.b.requests[name] = slices.DeleteFunc(all, func(r *request) bool { return r.tab == t })
+		t.b.grant(name)
+	}
+	for name, all := range t.b.channels {
+		t.b.channels[name] = slices.DeleteFunc(all, func(c *channel) bool { return c.tab == t })
+	}
+}
+
+// Stall holds back what the tab says and hears, as if it were frozen without
+// having been told. It keeps its locks. Unstall lets it all out.
+func (t *Tab) Stall() {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	if t.stalled == nil {
+		t.stalled = make(chan struct{})
+	}
+}
+
+// Unstall ends Stall.
+func (t *Tab) Unstall() {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	if t.stalled == nil {
+		return
+	}
+	close(t.stalled)
+	t.stalled = nil
+	held := t.held
+	t.held = nil
+	for _, do := range held {
+		do()
+	}
+}
+
+// do runs something now, or when the tab is no longer stalled.
+func (t *Tab) do(f func()) {
+	if t.stalled != nil {
+		t.held = append(t.held, f)
+		return
+	}
+	f()
+}
+
+// runs waits until the tab is not stalled.
+func (t *Tab) runs(ctx context.Context) {
+	t.b.mu.Lock()
+	stalled := t.stalled
+	t.b.mu.Unlock()
+	if stalled != nil {
+		select {
+		case <-stalled:
+		case <-ctx.Done():
+		}
+	}
+}
+
+type request struct {
+	tab     *Tab
+	mode    wasmclient.LockMode
+	granted chan struct{}
+	lost    chan struct{}
+	has     bool
+}
+
+// grant gives a lock to those who are next.
+func (b *Browser) grant(name string) {
+	for i, r := range b.requests[name] {
+		if i > 0 && !(r.mode == wasmclient.Shared && b.requests[name][0].mode == wasmclient.Shared) {
+			return
+		}
+		if !r.has {
+			r.has = true
+			close(r.granted)
+		}
+	}
+}
+
+// Lock implements wasmclient.Page.
+func (t *Tab) Lock(ctx context.Context, name string, mode wasmclient.LockMode, held func()) error {
+	b := t.b
+	r := &request{tab: t, mode: mode, granted: make(chan struct{}), lost: make(chan struct{})}
+	t.runs(ctx)
+	b.mu.Lock()
+	if t.dead {
+		b.mu.Unlock()
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if b.requests == nil {
+		b.requests = map[string][]*request{}
+	}
+	if mode == wasmclient.Steal {
+		var waiting []*request
+		for _, other := range b.requests[name] {
+			if other.has {
+				close(other.lost)
+			} else {
+				waiting = append(waiting, other)
+			}
+		}
+		r.mode = wasmclient.Exclusive
+		b.requests[name] = append([]*request{r}, waiting...)
+	} else {
+		b.requests[name] = append(b.requests[name], r)
+	}
+	b.grant(name)
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.requests[name] = slices.DeleteFunc(b.requests[name], func(other *request) bool { return other == r })
+		b.grant(name)
+	}()
+	select {
+	case <-r.granted:
+		t.runs(ctx)
+		held()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-r.lost:
+		t.runs(ctx)
+		return wasmclient.ErrLockLost
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Wanted implements wasmclient.Page.
+func (t *Tab) Wanted(_ context.Context, name string) (bool, error) {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	return slices.ContainsFunc(t.b.requests[name], func(r *request) bool { return !r.has && r.mode == wasmclient.Shared }), nil
+}
+
+// Locks is how many locks of a name are held or waited for.
+func (b *Browser) Locks() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, all := range b.requests {
+		n += len(all)
+	}
+	return n
+}
+
+// Channels is how many ends of channels are open.
+func (b *Browser) Channels() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, all := range b.channels {
+		n += len(all)
+	}
+	return n
+}
+
+type channel struct {
+	tab  *Tab
+	name string
+	take func([]byte)
+}
+
+// Channel implements wasmclient.Page.
+func (t *Tab) Channel(name string, take func([]byte)) wasmclient.Channel {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	c := &channel{t, name, take}
+	if t.b.channels == nil {
+		t.b.channels = map[string][]*channel{}
+	}
+	t.b.channels[name] = append(t.b.channels[name], c)
+	return c
+}
+
+// Post implements wasmclient.Channel.
+func (c *channel) Post(message []byte) {
+	b := c.tab.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c.tab.dead {
+		return
+	}
+	c.tab.do(func() {
+		for _, other := range b.channels[c.name] {
+			if other != c {
+				other.tab.do(func() { other.take(message) })
+			}
+		}
+	})
+}
+
+// Close implements wasmclient.Channel.
+func (c *channel) Close() {
+	c.tab.b.mu.Lock()
+	defer c.tab.b.mu.Unlock()
+	c.tab.b.channels[c.name] = slices.DeleteFunc(c.tab.b.channels[c.name], func(other *channel) bool { return other == c })
+}

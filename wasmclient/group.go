@@ -1,0 +1,409 @@
+package wasmclient
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/tabs"
+)
+
+// group is this tab among those of its browser. Only Run's goroutine uses it;
+// a nil group is a program without tabs.
+type group struct {
+	d       *driver
+	page    Page
+	name    string // of locks and channel
+	timer   *time.Timer
+	unwatch func()
+	channel Channel // nil while the page is frozen
+	wanted  bool    // the user wants events
+
+	acquired, unseen map[int]context.CancelFunc // requests of locks
+	visible          context.CancelFunc         // the share of the lock of what is visible; nil: none
+
+	relay   *tabs.Relay // nil unless this tab leads
+	terms   int
+	reader  *tabs.Reader // nil unless it follows
+	attempt int          // the machine's, that the reader is
+}
+
+// newGroup lets the page's events in. Tabs belong together that run the same
+// protocol for the same rights of the same user.
+func newGroup(d *driver) *group {
+	g := &group{d: d, page: d.o.Page, timer: stopped(), acquired: map[int]context.CancelFunc{}, unseen: map[int]context.CancelFunc{}}
+	g.name = strings.Join([]string{"yardline", tabs.Version, d.o.Grant.User, d.o.Grant.ID()}, "/")
+	g.unwatch = g.page.Watch(func(e PageEvent) { d.box.put(e) })
+	g.open()
+	return g
+}
+
+func (g *group) open() {
+	g.channel = g.page.Channel(g.name, func(raw []byte) {
+		var m tabs.Message
+		if json.Unmarshal(raw, &m) == nil && (m.To == "" || m.To == g.page.Tab()) {
+			g.d.box.put(m)
+		}
+	})
+}
+
+// close leaves the group for good. Run's context has not ended yet.
+func (g *group) close() {
+	g.d.step(conn.Stop{})
+	if g.channel != nil {
+		g.member(tabs.Leave{})
+		g.flush()
+	}
+	g.unwatch()
+	g.shut()
+}
+
+func (g *group) shut() {
+	if g.channel != nil {
+		g.channel.Close()
+	}
+	g.channel = nil
+}
+
+func (g *group) alarm() <-chan time.Time {
+	if g == nil {
+		return nil
+	}
+	return g.timer.C
+}
+
+func (g *group) take(in any) {
+	switch in := in.(type) {
+	case PageEvent:
+		g.happened(in)
+	case tabs.Message:
+		g.hear(in)
+	case tabs.Granted, tabs.Refused, tabs.Unseen, tabs.Confirmed, tabs.Tick:
+		g.member(in)
+	case caughtUp:
+		g.d.step(in)
+		if in.attempt == g.attempt && g.reader != nil {
+			g.carry(g.reader.CaughtUp())
+		}
+	case conn.Start:
+		g.start()
+	case conn.Stop, conn.Pause:
+		g.d.step(in)
+		g.wanted = false
+		g.member(tabs.Leave{})
+	case conn.Resume:
+		if s := g.d.machine.Status(); s.State == conn.Paused && s.Code == "" {
+			g.join()
+			g.d.step(in)
+		}
+	default:
+		g.d.step(in)
+	}
+}
+
+// start is the user's wish to connect, or to try at once.
+func (g *group) start() {
+	if g.reader != nil { // another tab has the connection
+		if !g.d.machine.Status().Connected() {
+			g.post(tabs.Message{Kind: tabs.Retry})
+		}
+		return
+	}
+	g.join()
+	g.d.step(conn.Start{})
+}
+
+func (g *group) join() {
+	g.wanted = true
+	if g.channel != nil {
+		g.member(tabs.Join{})
+	}
+}
+
+func (g *group) happened(e PageEvent) {
+	switch e {
+	case Appeared:
+		g.member(tabs.Appeared{})
+	case Vanished:
+		g.member(tabs.Vanished{})
+	case Online:
+		g.d.step(conn.Online{})
+	case Offline:
+		g.d.step(conn.GoneOffline{})
+	case Frozen:
+		g.freeze()
+	case Thawed:
+		g.thaw()
+	}
+}
+
+// freeze lets go of everything before the page stands still: it would keep
+// stream and lock from the others.
+func (g *group) freeze() {
+	if g.channel == nil {
+		return
+	}
+	g.d.step(conn.Pause{Code: frozen})
+	g.member(tabs.Leave{})
+	g.flush()
+	g.shut()
+}
+
+func (g *group) thaw() {
+	if g.channel != nil {
+		return
+	}
+	g.open()
+	if g.wanted {
+		g.member(tabs.Join{})
+	}
+	if s := g.d.machine.Status(); s.State == conn.Paused && s.Code != "" { // frozen, or hidden before
+		g.d.step(conn.Resume{Code: s.Code})
+	}
+}
+
+// Why a connection is paused, other than by the user.
+const (
+	frozen = "frozen"
+	hidden = "hidden"
+)
+
+// member gives an input to the election.
+func (g *group) member(in any) {
+	g.d.mu.Lock()
+	effects := slices.Clone(g.d.Client.member.Step(time.Now(), in))
+	g.d.mu.Unlock()
+	for _, e := range effects {
+		g.carryOut(e)
+	}
+}
+
+func (g *group) carryOut(e any) {
+	switch e := e.(type) {
+	case tabs.Acquire:
+		mode := Exclusive
+		if e.Steal {
+			mode = Steal
+		}
+		g.acquired[e.Ask] = g.lock(g.name, mode, tabs.Granted{Ask: e.Ask}, tabs.Refused{Ask: e.Ask})
+	case tabs.Release:
+		end(g.acquired, e.Ask)
+	case tabs.ShowVisible:
+		if g.visible != nil {
+			g.visible()
+			g.visible = nil
+		}
+		if e.On {
+			g.visible = g.lock(g.name+visible, Shared, nil, nil)
+		}
+	case tabs.AwaitUnseen:
+		g.unseen[e.Ask] = g.lock(g.name+visible, Exclusive, tabs.Unseen{Ask: e.Ask}, nil)
+	case tabs.Confirm:
+		g.d.attempts.Go(func() {
+			wanted, err := g.page.Wanted(g.d.ctx, g.name+visible)
+			g.d.box.put(tabs.Confirmed{Ask: e.Ask, Wanted: wanted || err != nil})
+		})
+	case tabs.EndUnseen:
+		end(g.unseen, e.Ask)
+	case tabs.Become:
+		g.become(e.Role)
+	case tabs.Post:
+		g.post(tabs.Message{Kind: e.Kind})
+	case tabs.Sleep:
+		g.d.step(conn.Pause{Code: hidden})
+	case tabs.Wake:
+		g.d.step(conn.Resume{Code: hidden})
+	case tabs.Alarm:
+		reset(g.timer, e.At)
+	}
+}
+
+func end(requests map[int]context.CancelFunc, ask int) {
+	if cancel := requests[ask]; cancel != nil {
+		cancel()
+	}
+	delete(requests, ask)
+}
+
+// visible ends the name of the lock that visible tabs share.
+const visible = "/visible"
+
+// lock asks for a lock beside the loop, and keeps it until it is cancelled.
+// held and lost are what the loop is told; either may be nil.
+func (g *group) lock(name string, mode LockMode, held, lost any) context.CancelFunc {
+	ctx, cancel := context.WithCancel(g.d.ctx)
+	g.d.attempts.Go(func() {
+		defer cancel()
+		err := g.page.Lock(ctx, name, mode, func() {
+			if held != nil {
+				g.d.box.put(held)
+			}
+		})
+		if err != nil && ctx.Err() == nil && lost != nil {
+			g.d.box.put(lost)
+		}
+	})
+	return cancel
+}
+
+func (g *group) become(r tabs.Role) {
+	if g.relay != nil {
+		g.relay.End()
+		g.flush()
+		g.terms = g.relay.Terms()
+		g.relay = nil
+	}
+	switch r {
+	case tabs.Follower:
+		g.d.step(conn.Follow{})
+	case tabs.Leader:
+		g.d.mu.Lock()
+		g.relay = tabs.NewRelay(g.page.Tab(), g.terms, g.types(), g.d.machine.Status())
+		if at, grant, ok := g.d.machine.Place(); ok {
+			g.relay.Resume(at, grant)
+		}
+		g.d.mu.Unlock()
+		g.flush()
+		g.d.step(conn.Lead{})
+	default:
+		g.d.step(conn.Lead{})
+	}
+	g.d.keeper.lead(r != tabs.Follower)
+	g.d.changed()
+}
+
+// types are those that this tab needs; nil is all.
+func (g *group) types() []event.Type {
+	f := g.d.own()
+	if len(f.Modules) > 0 && len(f.Types) == 0 {
+		return nil // a module is no set of types
+	}
+	return f.Types
+}
+
+func (g *group) hear(m tabs.Message) {
+	g.member(tabs.Heard{Message: m})
+	g.d.looking.hear(m)
+	switch {
+	case m.Kind == tabs.Outbox:
+		g.d.keeper.learn(m.Body)
+	case m.Kind == tabs.Lead:
+		g.d.keeper.lead(g.relay != nil)
+	case g.relay == nil:
+	case m.Kind == tabs.Attach:
+		if g.relay.Attach(m) {
+			g.d.step(conn.Reopen{})
+		}
+	case m.Kind == tabs.Retry:
+		if !g.d.machine.Status().Connected() {
+			g.d.step(conn.Start{})
+		}
+	}
+	if g.reader != nil {
+		g.carry(g.reader.Take(m))
+	}
+}
+
+// attach begins to follow.
+func (g *group) attach(o conn.Open) {
+	g.attempt, g.reader = o.Attempt, tabs.NewReader(g.page.Tab(), o.Attempt, o.After, g.types())
+	g.carry(g.reader.Start())
+}
+
+// detach ends that, if it is this attempt.
+func (g *group) detach(attempt int) {
+	if g != nil && g.attempt == attempt {
+		g.reader = nil
+	}
+}
+
+// carry does what the reader wants, until something of that ends it.
+func (g *group) carry(wants []any) {
+	reader := g.reader
+	for _, w := range slices.Clone(wants) {
+		if g.reader != reader {
+			return
+		}
+		switch w := w.(type) {
+		case tabs.Say:
+			g.post(w.Message)
+		case tabs.Take:
+			g.d.step(conn.Frame{Attempt: g.attempt, Frame: w.Frame})
+		case tabs.Mirror:
+			g.d.step(conn.Upstream{Attempt: g.attempt, Status: w.Status})
+		case tabs.CatchUp:
+			attempt := g.attempt
+			g.d.attempt(attempt, func(ctx context.Context) any { return g.d.catchUp(ctx, attempt, w.From, w.To) })
+		case tabs.Lost:
+			g.reader = nil
+			g.d.step(conn.Ended{Attempt: g.attempt, Failure: conn.Failure{Code: conn.LeaderChanged}})
+		}
+	}
+}
+
+// caughtUp says that the history was read.
+type caughtUp struct{ attempt int }
+
+const catchUpLimit = 1000 // events a page
+
+// catchUp reads from the broker's history what the leading tab no longer has.
+func (d *driver) catchUp(ctx context.Context, attempt int, from, to wire.Cursor) any {
+	for from.Epoch == to.Epoch && from.Seq < to.Seq {
+		p, err := d.page(ctx, path("/api/events", d.own(), url.Values{"limit": {strconv.Itoa(catchUpLimit)}, "after": {from.String()}}))
+		if err != nil {
+			return conn.Ended{Attempt: attempt, Failure: failureOf(err)}
+		}
+		for _, f := range p.frames() {
+			if d.input(ctx, conn.Frame{Attempt: attempt, Frame: f}) != nil {
+				return nil
+			}
+		}
+		if p.Next == from {
+			return conn.Ended{Attempt: attempt, Failure: conn.Failure{Code: "no_progress"}}
+		}
+		from = p.Next
+	}
+	return caughtUp{attempt}
+}
+
+// status tells the other tabs what this one's connection is doing.
+func (g *group) status(s conn.Status) {
+	if g != nil && g.relay != nil {
+		g.relay.SetStatus(s)
+	}
+}
+
+// relayed gives the other tabs a frame.
+func (g *group) relayed(f wire.Frame) {
+	if g != nil && g.relay != nil {
+		g.relay.Deliver(f)
+	}
+}
+
+// flush posts what the relay has to say.
+func (g *group) flush() {
+	if g.relay != nil {
+		for _, m := range g.relay.Flush() {
+			g.post(m)
+		}
+	}
+}
+
+func (g *group) post(m tabs.Message) {
+	if g == nil || g.channel == nil {
+		return
+	}
+	m.From = g.page.Tab()
+	raw, err := json.Marshal(m)
+	if err != nil {
+		panic(err) // our own types
+	}
+	g.channel.Post(raw)
+}

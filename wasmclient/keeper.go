@@ -1,0 +1,302 @@
+package wasmclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient/outbox"
+	"github.com/snd-rental/yardline/wasmclient/store"
+	"github.com/snd-rental/yardline/wasmclient/tabs"
+)
+
+// keeper carries the outbox to the broker, and keeps it and the state in the
+// storage. Only Run's goroutine uses it, but for its jobs: they touch the
+// storage one after the other, in a goroutine of their own.
+type keeper struct {
+	d       *driver
+	jobs    *mailbox    // of func(): what the storage is to do
+	timer   *time.Timer // of the outbox
+	dirty   bool        // the state has changed since it was saved
+	savedAt time.Time
+	kept    wire.Cursor // where the restored history ends; zero: none was
+}
+
+// Keys in the storage.
+const (
+	stateKey  = "state"
+	outboxKey = "outbox/" // and the user, and the item's id
+)
+
+// record is the value of stateKey.
+type record struct {
+	User   string      `json:"user"`
+	Grant  string      `json:"grant"`
+	At     time.Time   `json:"at"`
+	Cursor wire.Cursor `json:"cursor"` // the history ends there
+	store.Saved
+}
+
+const (
+	restoreWithin = 2 * time.Second // a storage that does not answer must not hold up the page
+	saveEvery     = 20 * time.Second
+)
+
+var outboxTick = outbox.Tick{}
+
+// run does the jobs until Run ends.
+func (k *keeper) run() {
+	for {
+		select {
+		case <-k.jobs.ready:
+			for _, job := range k.jobs.take() {
+				if k.d.ctx.Err() != nil {
+					return
+				}
+				job.(func())()
+			}
+		case <-k.d.ctx.Done():
+			return
+		}
+	}
+}
+
+// stored does something with the storage. Where that fails what is kept is in
+// memory from now on, and View says so.
+func (c *Client) stored(ctx context.Context, do func(Storage) error) {
+	c.mu.Lock()
+	storage := c.storage
+	c.mu.Unlock()
+	err := do(storage)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	c.mu.Lock()
+	memory := &Memory{}
+	c.storage, c.unsaved = memory, true
+	c.mu.Unlock()
+	_ = do(memory) // it takes everything
+	c.changed()
+}
+
+func (c *Client) outboxPrefix() string { return outboxKey + c.o.Grant.User + "/" }
+
+// keep saves an item.
+func (c *Client) keep(ctx context.Context, item outbox.Item) {
+	raw, err := json.Marshal(item)
+	if err != nil {
+		panic(err) // our own types
+	}
+	c.stored(ctx, func(s Storage) error { return s.Save(ctx, c.outboxPrefix()+item.ID, raw) })
+}
+
+// restore takes what was kept for this user, and drops what was for another.
+func (d *driver) restore() {
+	ctx, cancel := context.WithTimeout(d.ctx, restoreWithin)
+	defer cancel()
+	var values map[string][]byte
+	d.stored(d.ctx, func(s Storage) (err error) {
+		values, err = s.Load(ctx, "")
+		return err
+	})
+	drop := func(key string) {
+		delete(values, key)
+		d.stored(d.ctx, func(s Storage) error { return s.Delete(d.ctx, key) })
+	}
+	for key := range values {
+		if strings.HasPrefix(key, outboxKey) && !strings.HasPrefix(key, d.outboxPrefix()) {
+			drop(key)
+		}
+	}
+	var r record
+	if raw, found := values[stateKey]; found && (json.Unmarshal(raw, &r) != nil || r.User != d.o.Grant.User || r.Grant != d.o.Grant.ID()) {
+		// It was for other eyes, or is of a version that wrote otherwise. Of the
+		// same user the outbox stays: the broker judges it.
+		drop(stateKey)
+		r = record{}
+	}
+	now := time.Now()
+	if d.o.Snapshot && r.Grant != "" {
+		d.mu.Lock()
+		d.store.Restore(r.Saved, now)
+		d.asOf, d.keeper.kept = r.At, r.Cursor
+		d.machine.Keep(r.Cursor)
+		d.mu.Unlock()
+	}
+	d.keeper.step(outbox.Learn{Items: items(values)})
+	if d.o.Page == nil || d.o.Disabled {
+		d.keeper.lead(true)
+	}
+	d.changed()
+}
+
+// items reads those of a storage.
+func items(values map[string][]byte) (all []outbox.Item) {
+	for key, raw := range values {
+		var item outbox.Item
+		if strings.HasPrefix(key, outboxKey) && json.Unmarshal(raw, &item) == nil && item.ID != "" {
+			all = append(all, item)
+		}
+	}
+	return all
+}
+
+// saveState keeps the state, in the tab that leads, at most every saveEvery
+// unless it is the last chance.
+func (k *keeper) saveState(now time.Time, last bool) {
+	d := k.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !k.dirty || d.member.Role() == tabs.Follower || !last && now.Sub(k.savedAt) < saveEvery {
+		return
+	}
+	saved, ok := d.store.Saved(now)
+	if !ok || d.o.Storage == nil {
+		return
+	}
+	k.dirty, k.savedAt = false, now
+	r := record{User: d.o.Grant.User, Grant: d.o.Grant.ID(), At: now, Cursor: d.machine.Cursor(), Saved: saved}
+	k.jobs.put(func() {
+		raw, err := json.Marshal(r)
+		if err != nil {
+			panic(err) // our own types
+		}
+		d.stored(d.ctx, func(s Storage) error { return s.Save(d.ctx, stateKey, raw) })
+	})
+}
+
+// takes handles what concerns the outbox alone.
+func (k *keeper) takes(in any) bool {
+	switch in := in.(type) {
+	case outbox.Tell:
+		k.tell(in.Item)
+	case outbox.Learn, outbox.Answered, outbox.Retry, outbox.Discard, outbox.Tick:
+		k.step(in)
+	case PageEvent:
+		if in == Vanished || in == Frozen {
+			k.saveState(time.Now(), true)
+		}
+		return false
+	default:
+		return false
+	}
+	return true
+}
+
+// lead says whether this tab sends. One that begins to takes first what other
+// tabs have kept.
+func (k *keeper) lead(on bool) {
+	if on {
+		d := k.d
+		k.jobs.put(func() {
+			d.stored(d.ctx, func(s Storage) error {
+				values, err := s.Load(d.ctx, d.outboxPrefix())
+				d.box.put(outbox.Learn{Items: items(values)})
+				return err
+			})
+		})
+	}
+	k.step(outbox.Lead{On: on})
+}
+
+func (k *keeper) connected() { k.step(outbox.Connected{}) }
+
+// learn takes what another tab tells.
+func (k *keeper) learn(raw json.RawMessage) {
+	var item outbox.Item
+	if json.Unmarshal(raw, &item) == nil {
+		k.step(outbox.Learn{Items: []outbox.Item{item}})
+	}
+}
+
+func (k *keeper) tell(item outbox.Item) {
+	raw, err := json.Marshal(item)
+	if err != nil {
+		panic(err) // our own types
+	}
+	k.d.group.post(tabs.Message{Kind: tabs.Outbox, Body: raw})
+}
+
+func (k *keeper) step(in any) {
+	d := k.d
+	d.mu.Lock()
+	effects := slices.Clone(d.outbox.Step(time.Now(), in))
+	d.mu.Unlock()
+	for _, e := range effects {
+		switch e := e.(type) {
+		case outbox.Save:
+			k.jobs.put(func() { d.keep(d.ctx, e.Item) })
+		case outbox.Forget:
+			k.jobs.put(func() {
+				d.stored(d.ctx, func(s Storage) error { return s.Delete(d.ctx, d.outboxPrefix()+e.ID) })
+			})
+		case outbox.Tell:
+			k.tell(e.Item)
+		case outbox.Send:
+			k.jobs.put(func() { d.keep(d.ctx, e.Item) })
+			k.jobs.put(func() { d.attempts.Go(func() { d.box.put(d.send(e)) }) })
+		case outbox.Alarm:
+			reset(k.timer, e.At)
+		}
+	}
+	d.changed()
+}
+
+// sendWithin bounds one attempt of an item.
+const sendWithin = 30 * time.Second
+
+// send carries an item to the broker.
+func (d *driver) send(s outbox.Send) outbox.Answered {
+	ctx, cancel := context.WithTimeout(d.ctx, sendWithin)
+	defer cancel()
+	a := outbox.Answered{ID: s.Item.ID}
+	if s.Look {
+		at, err := d.find(ctx, s.Item)
+		if err != nil || at != (wire.Cursor{}) {
+			a.Cursor = at
+			return a
+		}
+	}
+	e := event.Event{ID: s.Item.ID, Type: s.Item.Type, Data: s.Item.Data, Time: s.Item.Written}
+	receipt, err := d.API.publish(ctx, e, s.Item.Based)
+	var refused *Error
+	switch {
+	case err == nil:
+		a.Cursor = receipt.Cursor
+	case errors.As(err, &refused):
+		a.Status, a.Code, a.Problem, a.RetryAfter = refused.Status, refused.Code, refused.Sentence(), refused.RetryAfter
+	}
+	return a
+}
+
+// find looks for an item in the history of its subject; the zero cursor says
+// that it is not there.
+func (d *driver) find(ctx context.Context, item outbox.Item) (wire.Cursor, error) {
+	f := filter.Filter{Types: []event.Type{item.Type}, Subjects: []string{item.Subject}}
+	next := "oldest"
+	if item.After != (wire.Cursor{}) {
+		next = item.After.String()
+	}
+	for {
+		p, err := d.page(ctx, path("/api/events", f, url.Values{"after": {next}}))
+		if err != nil {
+			return wire.Cursor{}, err
+		}
+		for _, e := range p.Events {
+			if e.ID == item.ID {
+				return wire.ParseCursor(e.Cursor)
+			}
+		}
+		if p.Next == p.Head || p.Next.String() == next {
+			return wire.Cursor{}, nil
+		}
+		next = p.Next.String()
+	}
+}

@@ -1,0 +1,281 @@
+// Package outbox sends what the user wrote, once each and in the order in which
+// it was written, whatever happens to network, tab and browser meanwhile. It is a
+// pure machine: the caller keeps the items, carries them to the broker, and
+// tells other tabs.
+//
+// An item has an idempotency key from the start, so that sending it again is
+// harmless. One that was sent without an answer longer ago than the broker
+// remembers keys is looked up in the history first. An item that was written
+// without a connection says which state of its thing it was based on; where that
+// has moved since, the broker refuses it (409) and the user decides.
+package outbox
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// State is how far an item is.
+type State string
+
+// The states.
+const (
+	Queued   State = "queued"
+	Sent     State = "sent"
+	Rejected State = "rejected" // the broker refused it: the user may retry or discard it
+	Gone     State = "gone"     // discarded
+)
+
+// An Item is one event on its way. Of two versions the one with the higher Rev
+// counts.
+type Item struct {
+	ID      string       `json:"id"` // the idempotency key: a UUIDv7, so that ids have the order of writing
+	Rev     int          `json:"rev"`
+	Type    event.Type   `json:"type"`
+	Data    event.Object `json:"data"`
+	Written time.Time    `json:"written"`
+	Tab     string       `json:"tab"`
+	Key     string       `json:"key,omitempty"`  // of the thing that it changes
+	Subject string       `json:"subject"`        // with Type: where the history has it
+	Based   wire.Cursor  `json:"based,omitzero"` // the thing must not have changed since; zero: whatever it is
+	After   wire.Cursor  `json:"after,omitzero"` // it can only be later in the log
+	Tried   time.Time    `json:"tried,omitzero"` // when it was first sent
+	State   State        `json:"state"`
+	Done    time.Time    `json:"done,omitzero"`   // when it was answered
+	Cursor  wire.Cursor  `json:"cursor,omitzero"` // of Sent: its place
+	Code    string       `json:"code,omitempty"`  // of Rejected: why
+	Problem string       `json:"problem,omitempty"`
+}
+
+// Inputs of the machine.
+type (
+	// Learn takes items as storage or other tabs have them, and new ones.
+	Learn struct{ Items []Item }
+	// Lead: this tab sends, or no more.
+	Lead struct{ On bool }
+	// Connected: the broker can be reached.
+	Connected struct{}
+	// Answered is what came of a Send.
+	Answered struct {
+		ID         string
+		Cursor     wire.Cursor   // where it was stored; else zero
+		Status     int           // of HTTP; 0: no answer of the broker
+		Code       string        // of the refusal
+		Problem    string        // the same in words
+		RetryAfter time.Duration // what the broker asked for
+	}
+	// Retry and Discard are the user's words on a rejected item. A queued one
+	// can be discarded too.
+	Retry   struct{ ID string }
+	Discard struct{ ID string }
+	// Tick: the alarm went off.
+	Tick struct{}
+)
+
+// Effects of the machine.
+type (
+	// Save keeps an item; Forget drops it.
+	Save   struct{ Item Item }
+	Forget struct{ ID string }
+	// Tell lets the other tabs learn an item.
+	Tell struct{ Item Item }
+	// Send carries an item to the broker, after it was saved; Answered answers.
+	// Look: find it in the history first, it may be there.
+	Send struct {
+		Item Item
+		Look bool
+	}
+	// Alarm asks for a Tick at a time, in place of any earlier one.
+	Alarm struct{ At time.Time }
+)
+
+const (
+	minPause = time.Second // after a failure; doubles
+	maxPause = 30 * time.Second
+	// lookAfter is less than how long brokers remember keys by default (an hour).
+	lookAfter = 50 * time.Minute
+	maxDone   = 50 // sent items that are remembered
+)
+
+// A Machine is one tab's part of the outbox. It is not safe for concurrent use.
+type Machine struct {
+	items    []Item // in the order of their ids
+	lead     bool
+	sending  string    // the id of the item that is under way
+	failures int       // in a row
+	wait     time.Time // nothing is sent before
+	effects  []any
+}
+
+// Items are all that are known, oldest first.
+func (m *Machine) Items() []Item { return slices.Clone(m.items) }
+
+// Step takes one input and returns its effects. The slice is valid until the
+// next call.
+func (m *Machine) Step(now time.Time, in any) []any {
+	m.effects = m.effects[:0]
+	switch in := in.(type) {
+	case Learn:
+		for _, item := range in.Items {
+			m.learn(item)
+		}
+	case Lead:
+		m.lead = in.On
+		m.wait, m.failures = time.Time{}, 0
+		for _, item := range m.items {
+			if item.State == Queued && !in.On {
+				m.emit(Tell{item}) // whoever leads now may not have it
+			}
+		}
+	case Connected:
+		m.wait, m.failures = time.Time{}, 0
+	case Answered:
+		m.answered(now, in)
+	case Retry:
+		if item := m.find(in.ID); item != nil && item.State == Rejected {
+			item.State, item.Code, item.Problem, item.Based = Queued, "", "", wire.Cursor{}
+			m.changed(item)
+		}
+	case Discard:
+		if item := m.find(in.ID); item != nil && item.State != Sent && item.ID != m.sending {
+			item.State = Gone
+			m.changed(item)
+			m.drop(item.ID)
+		}
+	case Tick:
+	}
+	m.send(now)
+	return m.effects
+}
+
+func (m *Machine) emit(e any) { m.effects = append(m.effects, e) }
+
+func (m *Machine) find(id string) *Item {
+	if i, found := slices.BinarySearchFunc(m.items, id, byID); found {
+		return &m.items[i]
+	}
+	return nil
+}
+
+func byID(i Item, id string) int { return strings.Compare(i.ID, id) }
+
+// learn takes an item over, unless a later version is known.
+func (m *Machine) learn(item Item) {
+	i, found := slices.BinarySearchFunc(m.items, item.ID, byID)
+	switch {
+	case found && m.items[i].Rev >= item.Rev:
+	case item.State == Gone:
+		m.drop(item.ID)
+	case found:
+		m.items[i] = item
+	default:
+		m.items = slices.Insert(m.items, i, item)
+	}
+	m.trim()
+}
+
+// trim forgets all but the last of what was sent.
+func (m *Machine) trim() {
+	done := 0
+	for i := len(m.items) - 1; i >= 0; i-- {
+		if m.items[i].State == Sent {
+			if done++; done > maxDone {
+				m.items = slices.Delete(m.items, i, i+1)
+			}
+		}
+	}
+}
+
+func (m *Machine) drop(id string) {
+	m.items = slices.DeleteFunc(m.items, func(i Item) bool { return i.ID == id })
+}
+
+// changed keeps a new version of an item, and tells it.
+func (m *Machine) changed(item *Item) {
+	item.Rev++
+	switch item.State {
+	case Sent, Gone:
+		m.emit(Forget{item.ID})
+	default:
+		m.emit(Save{*item})
+	}
+	m.emit(Tell{*item})
+}
+
+// send sends the oldest item, one at a time: so the order is kept, for every
+// subject and on the whole.
+func (m *Machine) send(now time.Time) {
+	if !m.lead || m.sending != "" {
+		return
+	}
+	i := slices.IndexFunc(m.items, func(i Item) bool { return i.State == Queued })
+	if i < 0 {
+		return
+	}
+	if now.Before(m.wait) {
+		m.emit(Alarm{m.wait})
+		return
+	}
+	item := &m.items[i]
+	look := !item.Tried.IsZero() && now.Sub(item.Tried) > lookAfter
+	if item.Tried.IsZero() {
+		item.Tried = now
+		item.Rev++
+	}
+	m.sending = item.ID
+	m.emit(Send{*item, look})
+}
+
+func (m *Machine) answered(now time.Time, a Answered) {
+	if a.ID != m.sending {
+		return
+	}
+	m.sending = ""
+	item := m.find(a.ID)
+	switch {
+	case item == nil:
+	case a.Cursor != wire.Cursor{}:
+		m.failures, m.wait = 0, time.Time{}
+		item.State, item.Cursor, item.Done, item.Code, item.Problem = Sent, a.Cursor, now, "", ""
+		m.changed(item)
+		m.rebase(*item)
+		m.trim()
+	case final(a):
+		m.failures, m.wait = 0, time.Time{}
+		item.State, item.Code, item.Problem, item.Done = Rejected, a.Code, a.Problem, now
+		m.changed(item)
+	default:
+		m.failures++
+		m.wait = now.Add(max(a.RetryAfter, min(maxPause, minPause<<min(m.failures-1, 10))))
+	}
+}
+
+// final tells whether no other attempt will help. What did not come from the
+// broker, or asks for patience or a sign-in, is not the last word.
+func final(a Answered) bool {
+	switch {
+	case a.Status < 400 || a.Status >= 500 || strings.HasPrefix(a.Code, "http_"):
+		return false
+	}
+	switch a.Status {
+	case 401, 408, 425, 429:
+		return false
+	}
+	return a.Code != "regranted"
+}
+
+// rebase moves what was written after an item, about the same thing, to the
+// state that the item led to.
+func (m *Machine) rebase(sent Item) {
+	for i := range m.items {
+		item := &m.items[i]
+		if item.State == Queued && item.Key == sent.Key && item.Key != "" && item.ID > sent.ID && item.Based != (wire.Cursor{}) {
+			item.Based = sent.Cursor
+			m.changed(item)
+		}
+	}
+}

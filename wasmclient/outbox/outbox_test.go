@@ -1,0 +1,188 @@
+package outbox
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+var start = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func at(seq uint64) wire.Cursor { return wire.Cursor{Epoch: "k", Seq: seq} }
+
+func item(id, key string, based uint64) Item {
+	i := Item{ID: id, Key: key, State: Queued, Written: start}
+	if based > 0 {
+		i.Based = at(based)
+	}
+	return i
+}
+
+// sends are the ids that effects send.
+func sends(effects []any) (ids []string) {
+	for _, e := range effects {
+		if s, ok := e.(Send); ok {
+			ids = append(ids, s.Item.ID)
+		}
+	}
+	return ids
+}
+
+func TestInOrderAndOneAtATime(t *testing.T) {
+	var m Machine
+	require.Empty(t, sends(m.Step(start, Learn{[]Item{item("2", "rental/1", 5), item("1", "rental/1", 5), item("3", "", 0)}})), "it does not lead")
+	require.Equal(t, []string{"1"}, sends(m.Step(start, Lead{true})))
+	require.Empty(t, sends(m.Step(start, Connected{})), "one is under way")
+
+	effects := slices.Clone(m.Step(start, Answered{ID: "1", Cursor: at(9)}))
+	require.Equal(t, []string{"2"}, sends(effects))
+	require.Contains(t, effects, Forget{"1"})
+	require.Equal(t, at(9), m.Items()[1].Based, "the second was based on what the first led to")
+
+	effects = slices.Clone(m.Step(start, Answered{ID: "2", Status: 409, Code: "entity_moved", Problem: "It has changed."}))
+	require.Equal(t, []string{"3"}, sends(effects), "what was refused does not hold up the rest")
+	require.Equal(t, Rejected, m.Items()[1].State)
+	require.Equal(t, "It has changed.", m.Items()[1].Problem)
+
+	m.Step(start, Answered{ID: "3", Cursor: at(10)})
+	effects = m.Step(start, Retry{"2"})
+	require.Equal(t, []string{"2"}, sends(effects))
+	require.Zero(t, m.Items()[1].Based, "the user has decided")
+	m.Step(start, Discard{"2"})
+	require.Len(t, m.Items(), 3, "it is under way: too late")
+	m.Step(start, Answered{ID: "2", Status: 422, Code: "invalid_event"})
+	m.Step(start, Discard{"2"})
+	require.Len(t, m.Items(), 2)
+	m.Step(start, Learn{[]Item{{ID: "2", Rev: 1, State: Queued}}})
+	require.Len(t, m.Items(), 3, "unknown again")
+}
+
+func TestWhatIsNoLastWordIsTriedAgain(t *testing.T) {
+	for _, a := range []Answered{{}, {Status: 503}, {Status: 507}, {Status: 401}, {Status: 429}, {Status: 404, Code: "http_404"}, {Status: 409, Code: "regranted"}} {
+		var m Machine
+		m.Step(start, Lead{true})
+		m.Step(start, Learn{[]Item{item("1", "", 0)}})
+		a.ID = "1"
+		now := start
+		for n, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+			effects := m.Step(now, a)
+			require.Equal(t, []any{Alarm{now.Add(want * time.Second)}}, effects, "%v, failure %d", a, n)
+			now = now.Add(want * time.Second)
+			require.Equal(t, []string{"1"}, sends(m.Step(now, Tick{})))
+		}
+		a.RetryAfter = time.Hour
+		require.Equal(t, []any{Alarm{now.Add(time.Hour)}}, m.Step(now, a))
+		require.Equal(t, []string{"1"}, sends(m.Step(now, Connected{})), "the broker is back")
+	}
+}
+
+func TestLookedUpWhenKeysAreForgotten(t *testing.T) {
+	var m Machine
+	m.Step(start, Lead{true})
+	first := slices.Clone(m.Step(start, Learn{[]Item{item("1", "", 0)}}))[0].(Send)
+	require.False(t, first.Look)
+	// The tab dies before the answer. Another one finds the item as it was saved.
+	var heir Machine
+	heir.Step(start, Learn{[]Item{first.Item}})
+	late := heir.Step(start.Add(51*time.Minute), Lead{true})[0].(Send)
+	require.True(t, late.Look)
+	heir = Machine{}
+	heir.Step(start, Learn{[]Item{first.Item}})
+	require.False(t, heir.Step(start.Add(49*time.Minute), Lead{true})[0].(Send).Look)
+}
+
+func TestSentItemsAreNotKeptForEver(t *testing.T) {
+	var m Machine
+	m.Step(start, Lead{true})
+	for n := range 3 * maxDone {
+		id := fmt.Sprintf("%04d", n)
+		m.Step(start, Learn{[]Item{item(id, "", 0)}})
+		m.Step(start, Answered{ID: id, Cursor: at(uint64(n + 1))})
+	}
+	require.Len(t, m.Items(), maxDone)
+}
+
+// TestTabsAgree plays random tabs, which lead, crash and hear each other, on one
+// broker that remembers keys. Every item is stored once, in the order of each
+// key.
+func TestTabsAgree(t *testing.T) {
+	for seed := range int64(300) {
+		r := rand.New(rand.NewSource(seed))
+		disk := map[string]Item{}
+		var log []Item // the broker's
+		tabs := []*Machine{{}, {}, {}}
+		leader := 0
+		var flights []Send // under way, of the leader
+		var run func(tab int, effects []any)
+		step := func(tab int, in any) { run(tab, slices.Clone(tabs[tab].Step(start, in))) }
+		run = func(tab int, effects []any) {
+			for _, e := range effects {
+				switch e := e.(type) {
+				case Save:
+					disk[e.Item.ID] = e.Item
+				case Forget:
+					delete(disk, e.ID)
+				case Send:
+					disk[e.Item.ID] = e.Item
+					flights = append(flights, e)
+				case Tell:
+					for other := range tabs {
+						if other != tab {
+							step(other, Learn{[]Item{e.Item}})
+						}
+					}
+				}
+			}
+		}
+		stored := func() []Item {
+			var all []Item
+			for _, i := range disk {
+				all = append(all, i)
+			}
+			return all
+		}
+		step(0, Lead{true})
+		written := 0
+		for n := 0; n < 200 || len(disk) > 0 || len(flights) > 0; n++ {
+			require.Less(t, n, 5000)
+			switch k := r.Intn(10); {
+			case k < 3 && n < 200: // somebody writes
+				written++
+				i := item(fmt.Sprintf("%05d", written), fmt.Sprint("rental/", r.Intn(3)), 1)
+				disk[i.ID] = i
+				tab := r.Intn(len(tabs))
+				step(tab, Learn{[]Item{i}})
+				run(tab, []any{Tell{i}})
+			case k < 7 && len(flights) > 0: // the broker answers, or the answer is lost
+				f := flights[0]
+				flights = flights[1:]
+				place := slices.IndexFunc(log, func(i Item) bool { return i.ID == f.Item.ID })
+				if place < 0 && r.Intn(4) > 0 {
+					place = len(log)
+					log = append(log, f.Item)
+				}
+				if place >= 0 && r.Intn(3) > 0 {
+					step(leader, Answered{ID: f.Item.ID, Cursor: at(uint64(place + 1))})
+				} else {
+					step(leader, Answered{ID: f.Item.ID})
+					step(leader, Connected{})
+				}
+			case k == 7: // the leader crashes; another tab leads and reads the disk
+				flights = nil
+				tabs[leader] = &Machine{}
+				leader = r.Intn(len(tabs))
+				step(leader, Learn{stored()})
+				step(leader, Lead{true})
+			}
+		}
+		require.Len(t, log, written, "seed %d", seed)
+		require.True(t, slices.IsSortedFunc(log, func(a, b Item) int { return cmp.Compare(a.ID, b.ID) }), "seed %d", seed)
+	}
+}

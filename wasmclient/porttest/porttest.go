@@ -1,0 +1,181 @@
+// Package porttest holds what every Page and Storage must do. The packages that
+// implement one run it.
+package porttest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/wasmclient"
+)
+
+// Storage tests an empty storage.
+func Storage(t *testing.T, s wasmclient.Storage) {
+	ctx := t.Context()
+	load := func(prefix string) map[string][]byte {
+		t.Helper()
+		all, err := s.Load(ctx, prefix)
+		require.NoError(t, err)
+		return all
+	}
+	require.Empty(t, load(""))
+	value := []byte("one")
+	require.NoError(t, s.Save(ctx, "a/1", value))
+	value[0] = 'X' // the caller's to change
+	require.NoError(t, s.Save(ctx, "a/2", []byte{}))
+	require.NoError(t, s.Save(ctx, "b", []byte{0, 255, 128}))
+	require.NoError(t, s.Save(ctx, "ä", []byte("umlaut")))
+	require.Equal(t, map[string][]byte{"a/1": []byte("one"), "a/2": {}}, load("a/"))
+	require.Len(t, load(""), 4)
+	require.NoError(t, s.Save(ctx, "a/1", []byte("two")))
+	require.Equal(t, []byte("two"), load("a/1")["a/1"])
+	require.NoError(t, s.Delete(ctx, "a/"))
+	require.Equal(t, map[string][]byte{"b": {0, 255, 128}, "ä": []byte("umlaut")}, load(""))
+	require.NoError(t, s.Delete(ctx, "nothing"))
+	require.NoError(t, s.Delete(ctx, ""))
+	require.Empty(t, load(""))
+}
+
+// soon bounds every wait.
+const soon = 20 * time.Second
+
+// holder is a request of a lock.
+type holder struct {
+	cancel context.CancelFunc
+	held   chan struct{}
+	ended  chan error
+}
+
+func lock(t *testing.T, p wasmclient.Page, name string, mode wasmclient.LockMode) *holder {
+	ctx, cancel := context.WithCancel(t.Context())
+	h := &holder{cancel, make(chan struct{}), make(chan error, 1)}
+	go func() { h.ended <- p.Lock(ctx, name, mode, func() { close(h.held) }) }()
+	return h
+}
+
+func (h *holder) isHeld(t *testing.T) {
+	t.Helper()
+	select {
+	case <-h.held:
+	case err := <-h.ended:
+		t.Fatal("ended", err)
+	case <-time.After(soon):
+		t.Fatal("not granted")
+	}
+}
+
+func (h *holder) isWaiting(t *testing.T) {
+	t.Helper()
+	select {
+	case <-h.held:
+		t.Fatal("granted")
+	case err := <-h.ended:
+		t.Fatal("ended", err)
+	default:
+	}
+}
+
+func (h *holder) ends(t *testing.T, want error) {
+	t.Helper()
+	select {
+	case err := <-h.ended:
+		if !errors.Is(err, want) {
+			t.Fatalf("ended with %v, not %v", err, want)
+		}
+	case <-time.After(soon):
+		t.Fatal("it did not end")
+	}
+}
+
+// Page tests pages of one browser.
+func Page(t *testing.T, newPage func() wasmclient.Page) {
+	a, b := newPage(), newPage()
+	require.NotEqual(t, a.Tab(), b.Tab())
+	require.True(t, a.HasLocks())
+	wanted := func(name string) bool {
+		t.Helper()
+		yes, err := a.Wanted(t.Context(), name)
+		require.NoError(t, err)
+		return yes
+	}
+	t.Run("a lock goes to one after the other", func(t *testing.T) {
+		first := lock(t, a, "1", wasmclient.Exclusive)
+		first.isHeld(t)
+		second := lock(t, b, "1", wasmclient.Exclusive)
+		other := lock(t, b, "1 of another name", wasmclient.Exclusive)
+		other.isHeld(t)
+		second.isWaiting(t)
+		first.cancel()
+		first.ends(t, context.Canceled)
+		second.isHeld(t)
+		waiting := lock(t, a, "1", wasmclient.Exclusive)
+		waiting.isWaiting(t)
+		waiting.cancel()
+		waiting.ends(t, context.Canceled)
+		second.cancel()
+		other.cancel()
+	})
+	t.Run("it can be stolen", func(t *testing.T) {
+		first := lock(t, a, "2", wasmclient.Exclusive)
+		first.isHeld(t)
+		thief := lock(t, b, "2", wasmclient.Steal)
+		thief.isHeld(t)
+		first.ends(t, wasmclient.ErrLockLost)
+		thief.cancel()
+		thief.ends(t, context.Canceled)
+		again := lock(t, a, "2", wasmclient.Exclusive)
+		again.isHeld(t)
+		again.cancel()
+	})
+	t.Run("shares exclude whoever wants it alone", func(t *testing.T) {
+		one, two := lock(t, a, "3", wasmclient.Shared), lock(t, b, "3", wasmclient.Shared)
+		one.isHeld(t)
+		two.isHeld(t)
+		alone := lock(t, a, "3", wasmclient.Exclusive)
+		require.False(t, wanted("3"))
+		one.cancel()
+		one.ends(t, context.Canceled)
+		alone.isWaiting(t)
+		two.cancel()
+		alone.isHeld(t)
+		late := lock(t, b, "3", wasmclient.Shared)
+		require.Eventually(t, func() bool { return wanted("3") }, soon, time.Millisecond)
+		require.False(t, wanted("4"))
+		alone.cancel()
+		late.isHeld(t)
+		late.cancel()
+	})
+	t.Run("a channel reaches the others, in order", func(t *testing.T) {
+		heard := make(chan string, 10)
+		from := a.Channel("c", func(m []byte) { heard <- "a " + string(m) })
+		to := b.Channel("c", func(m []byte) { heard <- "b " + string(m) })
+		elsewhere := b.Channel("d", func(m []byte) { heard <- "d " + string(m) })
+		defer elsewhere.Close()
+		next := func() string {
+			select {
+			case m := <-heard:
+				return m
+			case <-time.After(soon):
+				return "nothing"
+			}
+		}
+		from.Post([]byte("1 ä"))
+		from.Post([]byte("2"))
+		require.Equal(t, "b 1 ä", next())
+		require.Equal(t, "b 2", next())
+		to.Post([]byte("3"))
+		require.Equal(t, "a 3", next())
+		to.Close()
+		from.Post([]byte("4"))
+		to = b.Channel("c", func(m []byte) { heard <- "again " + string(m) })
+		defer to.Close()
+		from.Post([]byte("5"))
+		require.Equal(t, "again 5", next())
+		from.Close()
+		require.Empty(t, heard)
+	})
+}

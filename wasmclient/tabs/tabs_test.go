@@ -1,0 +1,288 @@
+package tabs
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+)
+
+var rewrite = flag.Bool("rewrite", false, "rewrite the expected effects in testdata")
+
+// TestScripts runs the scripts of testdata: a line is an input, the indented
+// lines below it are its effects. With -rewrite they are written anew, to be
+// read as a diff.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := play(t, string(text))
+			if *rewrite {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != string(text) {
+				t.Errorf("got:\n%s\nwant:\n%s", got, text)
+			}
+		})
+	}
+}
+
+type player struct {
+	t      *testing.T
+	now    time.Time
+	alarm  time.Time
+	member *Member
+	relay  *Relay
+	reader *Reader
+}
+
+func play(t *testing.T, script string) string {
+	p := &player{t: t, now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
+	var out strings.Builder
+	for line := range strings.Lines(script) {
+		line = strings.TrimRight(line, "\n")
+		if strings.HasPrefix(line, "\t") {
+			continue // an effect of the old run
+		}
+		out.WriteString(line + "\n")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		for _, effect := range p.do(line) {
+			out.WriteString("\t" + effect + "\n")
+		}
+	}
+	return out.String()
+}
+
+// do runs one line: a verb, words, and key=value.
+func (p *player) do(line string) []string {
+	p.t.Helper()
+	fields := strings.Fields(line)
+	words, keys := []string{}, map[string]string{}
+	for _, f := range fields[1:] {
+		if k, v, found := strings.Cut(f, "="); found {
+			keys[k] = v
+		} else {
+			words = append(words, f)
+		}
+	}
+	var n int
+	if len(words) > 0 {
+		fmt.Sscan(words[0], &n)
+	}
+	step := func(in any) []string { return p.show(p.member.Step(p.now, in)) }
+	switch fields[0] {
+	case "member":
+		p.member = NewMember(keys["locks"] != "false", keys["visible"] != "false", 30*time.Second)
+	case "join":
+		return step(Join{})
+	case "leave":
+		return step(Leave{})
+	case "granted":
+		return step(Granted{n})
+	case "refused":
+		return step(Refused{n})
+	case "unseen":
+		return step(Unseen{n})
+	case "confirmed":
+		return step(Confirmed{n, keys["wanted"] == "true"})
+	case "appeared":
+		return step(Appeared{})
+	case "vanished":
+		return step(Vanished{})
+	case "heard":
+		return step(Heard{Message{Kind: Kind(words[0])}})
+	case "wait":
+		d, err := time.ParseDuration(words[0])
+		if err != nil {
+			p.t.Fatal(line, err)
+		}
+		p.now = p.now.Add(d)
+	case "alarm":
+		if p.alarm.IsZero() {
+			p.t.Fatal(line, "none is set")
+		}
+		if p.alarm.After(p.now) {
+			p.now = p.alarm
+		}
+		return step(Tick{})
+	default:
+		return p.stream(line, fields[0], words, keys)
+	}
+	return nil
+}
+
+// stream runs a line of a relay or a reader.
+func (p *player) stream(line, verb string, words []string, keys map[string]string) []string {
+	p.t.Helper()
+	cursor := func(s string) wire.Cursor {
+		c, err := wire.ParseCursor(s)
+		if err != nil {
+			p.t.Fatal(line, err)
+		}
+		return c
+	}
+	message := func(kind Kind, frames ...wire.Frame) Message {
+		m := Message{From: "b", To: keys["to"], Kind: kind, Term: keys["term"], After: cursor(keys["after"]), Start: cursor(keys["start"]), Head: cursor(keys["head"]), Grant: keys["grant"]}
+		fmt.Sscan(keys["n"], &m.N)
+		fmt.Sscan(keys["ask"], &m.Ask)
+		for name := range strings.SplitSeq(keys["types"], ",") {
+			if name != "" {
+				m.Types = append(m.Types, event.Type(name))
+			}
+		}
+		for _, w := range words {
+			m.Lines += string(wire.AppendJSON(nil, &wire.Event{Cursor: cursor(w), Event: event.Example(event.TypeSyncProgress)}))
+		}
+		if keys["status"] != "" {
+			m.Status = &conn.Status{State: conn.State(keys["status"])}
+		}
+		return m
+	}
+	switch verb {
+	case "relay":
+		p.relay = NewRelay("a", 0, message("").Types, conn.Status{State: conn.Connecting})
+	case "resume":
+		p.relay.Resume(cursor(words[0]), keys["grant"])
+	case "hello":
+		p.relay.Deliver(&wire.Hello{Start: cursor(words[0]), Head: cursor(keys["head"]), Grant: keys["grant"]})
+	case "event":
+		for _, w := range words {
+			p.relay.Deliver(&wire.Event{Cursor: cursor(w), Event: event.Example(event.TypeSyncProgress)})
+		}
+	case "heartbeat":
+		p.relay.Deliver(&wire.Heartbeat{Cursor: cursor(words[0])})
+	case "gap":
+		p.relay.Deliver(&wire.Gap{From: cursor(words[0]), To: cursor(words[1])})
+	case "status":
+		p.relay.SetStatus(conn.Status{State: conn.State(words[0])})
+	case "asked":
+		if p.relay.Attach(message(Attach)) {
+			return append([]string{fmt.Sprintf("widen to %v", p.relay.Types())}, p.flushed()...)
+		}
+	case "reader":
+		var ask int
+		fmt.Sscan(keys["ask"], &ask)
+		p.reader = NewReader("a", ask, cursor(keys["after"]), nil)
+		return p.show(p.reader.Start())
+	case "take":
+		kind := Kind(words[0])
+		words = words[1:]
+		return p.show(p.reader.Take(message(kind)))
+	case "caught-up":
+		return p.show(p.reader.CaughtUp())
+	default:
+		p.t.Fatalf("unknown: %s", line)
+	}
+	return p.flushed()
+}
+
+func (p *player) flushed() (out []string) {
+	for _, m := range p.relay.Flush() {
+		out = append(out, showMessage(m))
+	}
+	return out
+}
+
+func showMessage(m Message) string {
+	out := "post " + string(m.Kind)
+	add := func(name, value string) {
+		if value != "" {
+			out += " " + name + "=" + value
+		}
+	}
+	add("to", m.To)
+	add("term", m.Term)
+	if m.Ask > 0 {
+		add("ask", fmt.Sprint(m.Ask))
+	}
+	if m.Kind == Frames || m.Kind == Attached {
+		add("n", fmt.Sprint(m.N))
+	}
+	add("after", m.After.String())
+	add("start", m.Start.String())
+	add("head", m.Head.String())
+	if m.Status != nil {
+		add("status", string(m.Status.State))
+	}
+	for line := range strings.Lines(m.Lines) {
+		f, err := wire.ParseJSON([]byte(line))
+		if err != nil {
+			return err.Error()
+		}
+		out += " " + showFrame(f)
+	}
+	return out
+}
+
+func showFrame(f wire.Frame) string {
+	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", f), "*wire.")) + ":" + f.At().String()
+}
+
+// show is effects as lines; times are relative to now.
+func (p *player) show(effects []any) (out []string) {
+	for _, e := range effects {
+		line := ""
+		switch e := e.(type) {
+		case Acquire:
+			line = fmt.Sprintf("acquire #%d", e.Ask)
+			if e.Steal {
+				line = fmt.Sprintf("steal #%d", e.Ask)
+			}
+		case Release:
+			line = fmt.Sprintf("release #%d", e.Ask)
+		case ShowVisible:
+			line = fmt.Sprintf("share visible: %v", e.On)
+		case AwaitUnseen:
+			line = fmt.Sprintf("await unseen #%d", e.Ask)
+		case EndUnseen:
+			line = fmt.Sprintf("end unseen #%d", e.Ask)
+		case Confirm:
+			line = fmt.Sprintf("confirm #%d", e.Ask)
+		case Become:
+			line = "become " + string(e.Role)
+		case Post:
+			line = "post " + string(e.Kind)
+		case Sleep:
+			line = "sleep"
+		case Wake:
+			line = "wake"
+		case Alarm:
+			if p.alarm = e.At; e.At.IsZero() {
+				line = "no alarm"
+			} else {
+				line = fmt.Sprintf("alarm in %v", e.At.Sub(p.now))
+			}
+		case Say:
+			line = showMessage(e.Message)
+		case Take:
+			line = "take " + showFrame(e.Frame)
+		case CatchUp:
+			line = fmt.Sprintf("catch up %s to %s", e.From, e.To)
+		case Mirror:
+			line = "mirror " + string(e.Status.State)
+		case Lost:
+			line = "lost"
+		default:
+			line = fmt.Sprintf("%T", e)
+		}
+		out = append(out, line)
+	}
+	return out
+}
