@@ -144,6 +144,9 @@ func (g *group) happened(e PageEvent) {
 	}
 }
 
+// runs tells whether the page is not about to be frozen.
+func (g *group) runs() bool { return g != nil && g.channel != nil }
+
 // freeze lets go of everything before the page stands still: it would keep
 // stream and lock from the others.
 func (g *group) freeze() {
@@ -204,7 +207,7 @@ func (g *group) carryOut(e any) {
 			g.visible = g.lock(g.name+visible, Shared, nil, nil)
 		}
 	case tabs.AwaitUnseen:
-		g.unseen[e.Ask] = g.lock(g.name+visible, Exclusive, tabs.Unseen{Ask: e.Ask}, nil)
+		g.unseen[e.Ask] = g.lock(g.name+visible, Exclusive, tabs.Unseen(e), nil)
 	case tabs.Confirm:
 		g.d.attempts.Go(func() {
 			wanted, err := g.page.Wanted(g.d.ctx, g.name+visible)

@@ -180,7 +180,9 @@ func (k *keeper) takes(in any) bool {
 	case outbox.Learn, outbox.Answered, outbox.Retry, outbox.Discard, outbox.Tick:
 		k.step(in)
 	case PageEvent:
-		if in == Vanished || in == Frozen {
+		// Not when it is about to be frozen: a write that is under way holds up
+		// other tabs, and costs the page its place in the back/forward cache.
+		if in == Vanished && k.d.group.runs() {
 			k.saveState(time.Now(), true)
 		}
 		return false

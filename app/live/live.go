@@ -23,8 +23,9 @@ import (
 type Surroundings struct {
 	Page    wasmclient.Page
 	Storage wasmclient.Storage
-	Debug   func(in conn.Input, s conn.Status) // nil: none
-	Grace   time.Duration                      // of wasmclient.Options
+	Grace   time.Duration                 // of wasmclient.Options, as are:
+	OnStep  func(conn.Input, conn.Status) // nil: nobody asked for the debug log
+	OnEvent func(store.Received)
 }
 
 // Live is safe for concurrent use.
@@ -145,7 +146,7 @@ func (l *Live) connectLocked() {
 	grant := l.session.Grant
 	c := wasmclient.New(wasmclient.Options{
 		Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax, Toasts: true,
-		Page: l.in.Page, Storage: l.in.Storage, Grace: l.in.Grace, OnChange: l.changed,
+		Page: l.in.Page, Storage: l.in.Storage, Grace: l.in.Grace, OnChange: l.changed, OnEvent: l.in.OnEvent,
 		OnStep: func(in conn.Input, s conn.Status) { l.onStep(ctx, grant, in, s) },
 	})
 	done := make(chan struct{})
@@ -164,8 +165,8 @@ func (l *Live) connectLocked() {
 // same session is one here too, and so is a change of what the user may see:
 // nothing of before may stay on the screen.
 func (l *Live) onStep(connection context.Context, grant string, in conn.Input, s conn.Status) {
-	if l.in.Debug != nil {
-		l.in.Debug(in, s)
+	if l.in.OnStep != nil {
+		l.in.OnStep(in, s)
 	}
 	snapshot, _ := in.(conn.Snapshot)
 	signedOut := s.State == conn.Denied && s.Code == string(wire.ByeSignedOut)

@@ -6,21 +6,25 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// Debug returns what logs every step of a connection to the console, where
-// the user asked for it with localStorage['sse-debug'] = 'true'; else nil.
-func Debug() func(conn.Input, conn.Status) {
+// Debug returns what logs every step of a connection, and every event that is
+// delivered, to the console, where the user asked for it with
+// localStorage['sse-debug'] = 'true'; else nil.
+func Debug() (step func(conn.Input, conn.Status), event func(store.Received)) {
 	if setting("sse-debug") != "true" {
-		return nil
+		return nil, nil
 	}
-	return func(in conn.Input, s conn.Status) {
+	log := func(text string) { js.Global().Get("console").Call("debug", "[sse] "+text) }
+	step = func(in conn.Input, s conn.Status) {
 		text := fmt.Sprintf("%T", in)
 		if f, ok := in.(conn.Frame); ok {
 			text = fmt.Sprintf("%T %s", f.Frame, f.Frame.At())
 		}
-		js.Global().Get("console").Call("debug", "[sse] "+text+" → "+string(s.State)+" "+s.Code)
+		log(text + " → " + string(s.State) + " " + s.Code)
 	}
+	return step, func(r store.Received) { log("event " + r.ID + " " + r.Cursor) }
 }
 
 // Grace is how long all tabs are hidden before the stream is closed, where the

@@ -10,8 +10,9 @@ import (
 )
 
 func main() {
+	step, event := browser.Debug()
 	bridge := live.New(browser.Transport{}, live.Surroundings{
-		Page: browser.NewPage(), Storage: &browser.Storage{Name: "yardline"}, Debug: browser.Debug(), Grace: browser.Grace()})
+		Page: browser.NewPage(), Storage: &browser.Storage{Name: "yardline"}, Grace: browser.Grace(), OnStep: step, OnEvent: event})
 	app.RouteWithRegexp(`^/.*$`, func() app.Composer { return &pages.Root{Live: bridge} })
 	app.RunWhenOnBrowser()
 }
