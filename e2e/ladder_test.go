@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +22,9 @@ import (
 type hostile struct {
 	holdStreams, refuseUpgrades, refuseStreams atomic.Bool
 	badGateway                                 atomic.Bool
+	lifetime                                   atomic.Int64 // of every answer, a time.Duration; 0: as long as it likes
+	cuts                                       atomic.Int64 // answers that lived so long
+	cut                                        func()       // breaks every connection
 }
 
 // between puts it in front of a broker, and returns its address.
@@ -30,6 +34,16 @@ func (h *hostile) between(t *testing.T, s *stack.Stack) string {
 	require.NoError(t, err)
 	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host }, FlushInterval: -1}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if life := h.lifetime.Load(); life > 0 {
+			ctx, cancel := context.WithTimeout(r.Context(), time.Duration(life))
+			defer cancel()
+			defer func() {
+				if ctx.Err() == context.DeadlineExceeded {
+					h.cuts.Add(1)
+				}
+			}()
+			r = r.WithContext(ctx)
+		}
 		isStream := r.URL.Path == "/api/sse" && r.Method == "GET"
 		switch {
 		case h.badGateway.Load():
@@ -44,6 +58,7 @@ func (h *hostile) between(t *testing.T, s *stack.Stack) string {
 			pass.ServeHTTP(w, r)
 		}
 	}))
+	h.cut = server.CloseClientConnections
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	return strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 }

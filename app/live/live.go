@@ -46,6 +46,8 @@ type Live struct {
 	listeners map[int]func()
 	nextID    int
 	planned   bool // a batch is on its way
+	gathered  int  // changes in it
+	flood     bool // the last one had very many
 }
 
 // Phase is how far the app is with knowing its user.
@@ -71,8 +73,14 @@ type State struct {
 	Entities []*projection.Entity
 }
 
-// batch is how long changes are gathered before components hear of them.
-const batch = 50 * time.Millisecond
+// batch is how long changes are gathered before components hear of them; in a
+// flood, when the last batch had very many, they are gathered for longer: nobody
+// reads so fast, and typing must be answered.
+const (
+	batch      = 50 * time.Millisecond
+	floodBatch = 250 * time.Millisecond
+	floodOver  = 30 // changes in a batch
+)
 
 // New makes the bridge. Start it once the page runs.
 func New(t wasmclient.Transport, in Surroundings) *Live {
@@ -101,13 +109,18 @@ func (l *Live) Subscribe(changed func()) (leave func()) {
 func (l *Live) changed() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.gathered++
 	if l.planned {
 		return
 	}
 	l.planned = true
-	time.AfterFunc(batch, func() {
+	wait := batch
+	if l.flood {
+		wait = floodBatch
+	}
+	time.AfterFunc(wait, func() {
 		l.mu.Lock()
-		l.planned = false
+		l.planned, l.flood, l.gathered = false, l.gathered > floodOver, 0
 		listeners := make([]func(), 0, len(l.listeners))
 		for _, f := range l.listeners {
 			listeners = append(listeners, f)

@@ -94,6 +94,12 @@ func (b *Tab) Click(selector string) {
 	b.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
+// Type presses keys, for what has the focus.
+func (b *Tab) Type(keys string) {
+	b.t.Helper()
+	b.do(chromedp.KeyEvent(keys))
+}
+
 // Show makes this tab the visible one of its window, and the focused one.
 func (b *Tab) Show() {
 	b.t.Helper()
