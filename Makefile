@@ -7,7 +7,7 @@ DIST    := broker/webui/dist
 WASM_LIMIT := 1850000
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build test check unit wasm-test isolated browser-test deps clean fuzz bench
+.PHONY: run build test check unit wasm-test isolated browser-test e2e-full deps clean fuzz bench
 
 # Builds everything and serves a demo company on http://localhost:8080.
 run: build
@@ -40,7 +40,7 @@ deps:
 check:
 	@out=$$(gofmt -l $(MODULES)); if [ -n "$$out" ]; then echo "not formatted, run gofmt -w:"; echo "$$out"; exit 1; fi
 	$(GO) vet work
-	GOOS=js GOARCH=wasm $(GO) vet ./wasmclient/browser ./app/cmd/web
+	GOOS=js GOARCH=wasm $(GO) vet ./wasmclient/browser/... ./app/cmd/web
 	@for m in $(MODULES); do echo "staticcheck $$m"; (cd $$m && $(GO) run $(STATICCHECK) ./...) || exit 1; done
 
 # Unit tests with the race detector; fuzz tests run their seeds.
@@ -49,7 +49,7 @@ unit:
 
 # Packages that only exist in the browser, under Node.
 wasm-test:
-	PATH="$$($(GO) env GOROOT)/lib/wasm:$$PATH" GOOS=js GOARCH=wasm $(GO) test ./wasmclient/browser ./wasmclient/conn ./shared/...
+	PATH="$$($(GO) env GOROOT)/lib/wasm:$$PATH" GOOS=js GOARCH=wasm $(GO) test ./wasmclient/browser ./wasmclient/conn ./wasmclient/tabs ./wasmclient/outbox ./shared/...
 
 # Each module by itself: the workspace hides a missing require.
 isolated:
@@ -57,7 +57,11 @@ isolated:
 
 # A real broker and a real Chromium.
 browser-test: build
-	$(GO) test -count=1 -timeout 8m ./e2e/...
+	$(GO) test -count=1 -timeout 12m ./e2e/...
+
+# The same with the long matrices whole: more tabs, longer outages, 100,000 events.
+e2e-full: build
+	E2E_FULL=1 $(GO) test -count=1 -timeout 40m -v ./e2e/...
 
 # A minute for each fuzz test.
 fuzz:

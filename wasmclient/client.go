@@ -12,6 +12,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/outbox"
 	"github.com/snd-rental/yardline/wasmclient/store"
@@ -126,13 +127,15 @@ func (c *Client) Publish(ctx context.Context, e event.Event) (outbox.Item, error
 		return outbox.Item{}, err
 	}
 	now := time.Now()
-	item := outbox.Item{ID: id.String(), Type: e.Type, Data: e.Data, Written: now, Subject: e.Stamp("", now).Subject, Key: event.EntityKey(e), State: outbox.Queued}
+	item := outbox.Item{ID: id.String(), Type: e.Type, Data: e.Data, Written: now, Subject: e.Stamp("", now).Subject, Key: event.ThingKey(e), State: outbox.Queued}
 	if c.o.Page != nil {
 		item.Tab = c.o.Page.Tab()
 	}
 	c.mu.Lock()
-	item.After = c.machine.Cursor()
-	if !c.machine.Status().Connected() {
+	if item.After = c.machine.Cursor(); item.After == (wire.Cursor{}) {
+		item.After = c.store.Cursor() // of the last visit
+	}
+	if item.Key != "" && !c.machine.Status().Connected() {
 		item.Based = item.After // nobody knows what has happened since
 	}
 	c.mu.Unlock()

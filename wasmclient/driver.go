@@ -265,6 +265,7 @@ func (d *driver) deliver(e conn.Deliver, now time.Time) {
 			d.o.OnGap(*f)
 		}
 	case *wire.Event:
+		f.Event.Cursor = f.Cursor.String() // whoever wrote it
 		d.mu.Lock()
 		d.store.Apply(f.Event, f.Cursor)
 		d.keeper.dirty = true

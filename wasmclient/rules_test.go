@@ -16,6 +16,10 @@ func TestImports(t *testing.T) {
 		deptest.Rule{Packages: "./...", Never: never},
 		deptest.Rule{Packages: ".", Never: inBrowser},
 		deptest.Rule{Packages: "./browser", Env: []string{"GOOS=js", "GOARCH=wasm"}, Never: inBrowser},
+		deptest.Rule{Packages: "./tabs", Never: map[string]string{"context": "the machines wait for nothing", "syscall/js": "they are pure"},
+			Only: []string{"github.com/snd-rental/yardline/shared/", "github.com/snd-rental/yardline/wasmclient/conn", "github.com/snd-rental/yardline/wasmclient/tabs"}, Why: "the machines are pure"},
+		deptest.Rule{Packages: "./outbox", Never: map[string]string{"context": "the machine waits for nothing", "syscall/js": "it is pure"},
+			Only: []string{"github.com/snd-rental/yardline/shared/", "github.com/snd-rental/yardline/wasmclient/outbox"}, Why: "the machine is pure"},
 		deptest.Rule{Packages: "./conn", Never: map[string]string{"context": "the machine waits for nothing", "net": "the machine has no network", "syscall/js": "the machine is pure"},
 			Only: []string{"github.com/snd-rental/yardline/shared/", "github.com/snd-rental/yardline/wasmclient/conn"}, Why: "the machine is pure"},
 	)

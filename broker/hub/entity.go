@@ -49,17 +49,6 @@ func ownerFields(t event.Type) []string {
 	return nil
 }
 
-// entityOf is the key of the thing that an event changes; "" where it leaves
-// no state, or is a thing of its own, such as a payment without an id.
-func entityOf(e event.Event) string {
-	key := event.EntityKey(e)
-	e.Cursor = "another"
-	if event.EntityKey(e) != key {
-		return ""
-	}
-	return key
-}
-
 // keepOwners is keepOwner for an event of a batch, before any of it is stored:
 // what comes earlier in the batch counts too.
 func (h *Hub) keepOwners(batch map[string]event.Event, e event.Event) error {

@@ -58,7 +58,7 @@ func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, o Publish
 	}
 	p, err := prepare(g, raw, o.Strict || h.c.Strict)
 	p.entityAt = o.EntityAt
-	if err == nil && p.entityAt != nil && entityOf(p.event) == "" {
+	if err == nil && p.entityAt != nil && event.ThingKey(p.event) == "" {
 		err = ErrNoEntity
 	}
 	if err != nil {
@@ -188,7 +188,7 @@ func prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
 func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
 	defer func() { h.c.Observer.Published(p.event.Type, resultOf(r, err)) }()
 	e := p.event
-	if key := entityOf(e); key != "" {
+	if key := event.ThingKey(e); key != "" {
 		// From the checks until the hub has taken the event: two first events
 		// of one thing must not name two owners, and nothing may come between
 		// a look at the thing and its change.

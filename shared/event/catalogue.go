@@ -95,6 +95,17 @@ func subjectOf(t Type, o Object) string {
 	return ""
 }
 
+// ThingKey is the EntityKey of what can change again; "" where an event leaves
+// no state, or makes a thing of its own, such as a payment without an id.
+func ThingKey(e Event) string {
+	key := EntityKey(e)
+	e.Cursor = "another"
+	if EntityKey(e) != key {
+		return ""
+	}
+	return key
+}
+
 // EntityKey names the thing whose last state the event changes: its kind,
 // then what identifies it, each part escaped so that two things never share a
 // key. It is "" where the event leaves no state, and where the fields that

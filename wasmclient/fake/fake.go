@@ -250,13 +250,16 @@ func (b *Broker) Socket(context.Context, string, func([]byte) error) error {
 }
 
 // subscription is what a request for a stream asks for, and where it starts.
-func subscription(path string) (at wire.Cursor, f filter.Filter, err error) {
+func (b *Broker) subscription(path string) (at wire.Cursor, f filter.Filter, err error) {
 	u, err := url.Parse(path)
 	if err != nil {
 		return at, f, err
 	}
 	if f, err = filter.Parse(u.Query()); err != nil {
 		return at, f, err
+	}
+	if u.Query().Get("after") == "oldest" {
+		return wire.Cursor{Epoch: b.epoch}, f, nil
 	}
 	at, err = wire.ParseCursor(u.Query().Get("after"))
 	return at, f, err
@@ -275,7 +278,7 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 	cut := make(chan struct{})
 	b.streams[cut] = true
 	b.opened++
-	at, asked, err := subscription(r.Path)
+	at, asked, err := b.subscription(r.Path)
 	if err != nil {
 		b.mu.Unlock()
 		return wasmclient.Response{Status: 400}, nil

@@ -101,6 +101,14 @@ func (s *Store) Entities() []*projection.Entity {
 	return s.state.Entities()
 }
 
+// Cursor is where the state is true, zero before the first snapshot.
+func (s *Store) Cursor() (at wire.Cursor) {
+	if s.state != nil {
+		at = s.state.Cursor
+	}
+	return at
+}
+
 // Currency is the installation's.
 func (s *Store) Currency() string { return s.meta.Currency }
 

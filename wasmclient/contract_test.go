@@ -1,0 +1,31 @@
+package wasmclient_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/contracttest"
+	"github.com/snd-rental/yardline/wasmclient/store"
+)
+
+// underTest is the client as the contract sees it. Streams alone: where one
+// does not work the contract wants another stream.
+type underTest struct{ c *wasmclient.Client }
+
+func (u *underTest) Run(ctx context.Context, t wasmclient.Transport, event func(string), gap func()) {
+	u.c = wasmclient.New(wasmclient.Options{Transport: t, Ladder: []conn.Transport{conn.SSE},
+		OnEvent: func(r store.Received) { event(r.ID) }, OnGap: func(wire.Gap) { gap() }})
+	u.c.Run(ctx)
+}
+
+func (u *underTest) State() (state, code string) {
+	s := u.c.View().Status
+	return string(s.State), s.Code
+}
+
+func TestContract(t *testing.T) {
+	contracttest.Run(t, func() contracttest.Subject { return &underTest{} })
+}
