@@ -49,6 +49,7 @@ func New(o Options) *Client {
 	o.Grace = cmp.Or(o.Grace, DefaultGrace)
 	c := &Client{API: API{o.Transport}, o: o, inputs: make(chan any), box: newMailbox(), store: store.New(o.MaxEvents), storage: o.Storage}
 	c.machine = conn.New(conn.Config{Snapshot: o.Snapshot, Backfill: o.Backfill, After: o.After, Ladder: o.Ladder, Random: rand.Float64})
+	c.toasts.SetMax(time.Now(), o.MaxToasts)
 	c.member = tabs.NewMember(false, true, o.Grace)
 	if o.Page != nil {
 		c.member = tabs.NewMember(o.Page.HasLocks(), o.Page.Visible(), o.Grace)

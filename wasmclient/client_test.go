@@ -2,6 +2,7 @@ package wasmclient_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
+	"github.com/snd-rental/yardline/wasmclient/outbox"
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
@@ -232,5 +234,137 @@ func TestStoreAndSubscriptions(t *testing.T) {
 		c.Clear()
 		require.Empty(t, c.View().Events)
 		require.Nil(t, c.View().LastEvent)
+	})
+}
+
+// TestUseModules: each gets the events of its module.
+func TestUseModules(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := fake.New(access.Grant{User: "5", Name: "admin", Roles: []access.Role{access.Admin}})
+		c := start(t, b, wasmclient.Options{})
+		got := map[string][]string{}
+		for name, use := range map[string]func(*wasmclient.Client, func(store.Received)) func(){
+			"rental": wasmclient.UseRentalEvents, "equipment": wasmclient.UseEquipmentEvents, "employee": wasmclient.UseEmployeeEvents,
+			"customer": wasmclient.UseCustomerEvents, "system": wasmclient.UseSystemEvents,
+		} {
+			use(c, func(r store.Received) { got[name] = append(got[name], string(r.Type)) })
+		}
+		for _, typ := range []event.Type{event.TypeRentalOverdue, event.TypeMaintenanceRequired, event.TypeSystemNotification, event.TypeSyncProgress} {
+			b.Publish(event.Example(typ))
+		}
+		synctest.Wait()
+		require.Equal(t, map[string][]string{"rental": {"rental_overdue"}, "equipment": {"maintenance_required"}, "system": {"system_notification"}, "customer": {"sync_progress"}}, got)
+	})
+}
+
+// TestSubscribersLeaveNothing: neither many subscriptions nor many clients.
+func TestSubscribersLeaveNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		c := start(t, b, wasmclient.Options{})
+		calls := 0
+		for range 10_000 {
+			leave := c.Subscribe(func(store.Received) { calls++ })
+			leave()
+			leave() // twice is harmless
+		}
+		publish(t, b, 1)
+		synctest.Wait()
+		require.Zero(t, calls)
+		for range 50 {
+			w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
+			w.close()
+			require.Zero(t, w.Watchers())
+		}
+		require.Zero(t, in.Locks())
+		require.Zero(t, in.Channels())
+		require.Equal(t, 1, b.Streams(), "of the first client")
+	})
+}
+
+// posts counts what is published, and loses answers.
+type posts struct {
+	*fake.Broker
+	n    atomic.Int32
+	lose atomic.Bool
+}
+
+func (p *posts) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	answer, err := p.Broker.Do(ctx, r)
+	if r.Method == "POST" {
+		p.n.Add(1)
+		if p.lose.Load() {
+			return wasmclient.Response{}, errors.New("lost")
+		}
+	}
+	return answer, err
+}
+
+// TestAnswerLost: an event whose answer was lost is sent again with the same
+// id, and after an hour looked up instead.
+func TestAnswerLost(t *testing.T) {
+	for name, away := range map[string]time.Duration{"sent again": time.Minute, "looked up": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, disk := &posts{Broker: fake.New(manager)}, &wasmclient.Memory{}
+				run := func() (c *wasmclient.Client, stop func()) {
+					c = wasmclient.New(wasmclient.Options{Transport: b, Grant: manager, Storage: disk})
+					ctx, cancel := context.WithCancel(t.Context())
+					var done sync.WaitGroup
+					done.Go(func() { c.Run(ctx) })
+					synctest.Wait()
+					return c, func() { cancel(); done.Wait() }
+				}
+				c, stop := run()
+				b.lose.Store(true)
+				_, err := c.Publish(t.Context(), event.Example(event.TypeSystemNotification))
+				require.NoError(t, err)
+				synctest.Wait()
+				require.Equal(t, 1, c.View().Unsent())
+				stop()
+				time.Sleep(away)
+				b.lose.Store(false)
+				before := b.n.Load()
+				c, stop = run()
+				require.Equal(t, outbox.Sent, c.View().Outbox[0].State)
+				require.Len(t, b.Events(), 1)
+				require.Equal(t, map[string]int32{"sent again": 1, "looked up": 0}[name], b.n.Load()-before)
+				all, err := disk.Load(t.Context(), "outbox/")
+				require.NoError(t, err)
+				require.Empty(t, all)
+				stop()
+			})
+		})
+	}
+}
+
+// fullDisk is a storage that fails from some moment on.
+type fullDisk struct {
+	wasmclient.Memory
+	full atomic.Bool
+}
+
+func (f *fullDisk) Save(ctx context.Context, key string, value []byte) error {
+	if f.full.Load() {
+		return errors.New("full")
+	}
+	return f.Memory.Save(ctx, key, value)
+}
+
+// TestStorageFull: it goes on in memory, and says so.
+func TestStorageFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, disk := fake.New(manager), &fullDisk{}
+		c := start(t, b, wasmclient.Options{Storage: disk})
+		require.False(t, c.View().Unsaved)
+		disk.full.Store(true)
+		b.SetDown(true)
+		b.Cut()
+		_, err := c.Publish(t.Context(), event.Example(event.TypeSystemNotification))
+		require.NoError(t, err)
+		require.True(t, c.View().Unsaved)
+		b.SetDown(false)
+		time.Sleep(time.Minute)
+		require.Len(t, b.Events(), 1)
 	})
 }

@@ -83,7 +83,7 @@ func (d *driver) loop() {
 		case <-d.looking.timer.C:
 			d.take(toastsChanged{})
 		case now := <-clock.C:
-			if now.Round(0).Sub(last.Round(0)) > slept { // of the wall: the other clock may sleep too
+			if jumped(last, now) {
 				d.take(conn.Woke{})
 			}
 			last = now
@@ -93,6 +93,10 @@ func (d *driver) loop() {
 		}
 	}
 }
+
+// jumped tells whether the machine slept between two looks at the clock: that of
+// the wall, since the other may sleep too.
+func jumped(last, now time.Time) bool { return now.Round(0).Sub(last.Round(0)) > slept }
 
 // take gives an input to whom it concerns.
 func (d *driver) take(in any) {

@@ -3,9 +3,7 @@ package wasmclient
 import (
 	"context"
 	"encoding/json"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -312,68 +310,6 @@ func (g *group) hear(m tabs.Message) {
 	if g.reader != nil {
 		g.carry(g.reader.Take(m))
 	}
-}
-
-// attach begins to follow.
-func (g *group) attach(o conn.Open) {
-	g.attempt, g.reader = o.Attempt, tabs.NewReader(g.page.Tab(), o.Attempt, o.After, g.types())
-	g.carry(g.reader.Start())
-}
-
-// detach ends that, if it is this attempt.
-func (g *group) detach(attempt int) {
-	if g != nil && g.attempt == attempt {
-		g.reader = nil
-	}
-}
-
-// carry does what the reader wants, until something of that ends it.
-func (g *group) carry(wants []any) {
-	reader := g.reader
-	for _, w := range slices.Clone(wants) {
-		if g.reader != reader {
-			return
-		}
-		switch w := w.(type) {
-		case tabs.Say:
-			g.post(w.Message)
-		case tabs.Take:
-			g.d.step(conn.Frame{Attempt: g.attempt, Frame: w.Frame})
-		case tabs.Mirror:
-			g.d.step(conn.Upstream{Attempt: g.attempt, Status: w.Status})
-		case tabs.CatchUp:
-			attempt := g.attempt
-			g.d.attempt(attempt, func(ctx context.Context) any { return g.d.catchUp(ctx, attempt, w.From, w.To) })
-		case tabs.Lost:
-			g.reader = nil
-			g.d.step(conn.Ended{Attempt: g.attempt, Failure: conn.Failure{Code: conn.LeaderChanged}})
-		}
-	}
-}
-
-// caughtUp says that the history was read.
-type caughtUp struct{ attempt int }
-
-const catchUpLimit = 1000 // events a page
-
-// catchUp reads from the broker's history what the leading tab no longer has.
-func (d *driver) catchUp(ctx context.Context, attempt int, from, to wire.Cursor) any {
-	for from.Epoch == to.Epoch && from.Seq < to.Seq {
-		p, err := d.page(ctx, path("/api/events", d.own(), url.Values{"limit": {strconv.Itoa(catchUpLimit)}, "after": {from.String()}}))
-		if err != nil {
-			return conn.Ended{Attempt: attempt, Failure: failureOf(err)}
-		}
-		for _, f := range p.frames() {
-			if d.input(ctx, conn.Frame{Attempt: attempt, Frame: f}) != nil {
-				return nil
-			}
-		}
-		if p.Next == from {
-			return conn.Ended{Attempt: attempt, Failure: conn.Failure{Code: "no_progress"}}
-		}
-		from = p.Next
-	}
-	return caughtUp{attempt}
 }
 
 // status tells the other tabs what this one's connection is doing.

@@ -25,6 +25,7 @@ type Options struct {
 	Filter    filter.Filter // which events reach history, callbacks and toasts
 	MaxEvents int           // of the history; 0 is 100
 	Toasts    bool          // keep a queue of brief messages, for the tab in use
+	MaxToasts int           // that are visible at once; 0 is 3
 
 	Snapshot bool        // keep the state that figures come from; it needs all events, whatever Filter is
 	After    wire.Cursor // without Snapshot: where to start; zero: live events only

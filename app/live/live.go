@@ -21,11 +21,12 @@ import (
 
 // Surroundings are what the bridge has of the browser.
 type Surroundings struct {
-	Page    wasmclient.Page
-	Storage wasmclient.Storage
-	Grace   time.Duration                 // of wasmclient.Options, as are:
-	OnStep  func(conn.Input, conn.Status) // nil: nobody asked for the debug log
-	OnEvent func(store.Received)
+	Page      wasmclient.Page
+	Storage   wasmclient.Storage
+	Grace     time.Duration // of wasmclient.Options, as are:
+	MaxToasts int
+	OnStep    func(conn.Input, conn.Status) // nil: nobody asked for the debug log
+	OnEvent   func(store.Received)
 }
 
 // Live is safe for concurrent use.
@@ -158,7 +159,7 @@ func (l *Live) connectLocked() {
 	ctx, cancel := context.WithCancel(context.Background())
 	grant := l.session.Grant
 	c := wasmclient.New(wasmclient.Options{
-		Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax, Toasts: true,
+		Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax, Toasts: true, MaxToasts: l.in.MaxToasts,
 		Page: l.in.Page, Storage: l.in.Storage, Grace: l.in.Grace, OnChange: l.changed, OnEvent: l.in.OnEvent,
 		OnStep: func(in conn.Input, s conn.Status) { l.onStep(ctx, grant, in, s) },
 	})

@@ -26,6 +26,9 @@ type Root struct {
 	update bool // a new version waits
 	leave  func()
 	unkey  func()
+	polite toast.Announcer // of what screen readers hear
+	urgent toast.Announcer
+	says   [2]string // polite, urgent
 	stop   chan struct{} // ends the clock
 	test   testPage
 }
@@ -60,7 +63,9 @@ func (r *Root) tick(ctx app.Context, stop chan struct{}) {
 		select {
 		case <-second.C:
 			ctx.Dispatch(func(ctx app.Context) {
-				if r.state.View.Status.RetryAt.IsZero() {
+				said := r.says
+				r.refresh(ctx) // something may wait to be said
+				if r.says == said && r.state.View.Status.RetryAt.IsZero() {
 					ctx.PreventUpdate()
 				}
 			})
@@ -101,7 +106,11 @@ func focusMain(app.Context) {
 func (r *Root) OnAppUpdate(app.Context) { r.update = true }
 
 // refresh takes what there is to show.
-func (r *Root) refresh(app.Context) { r.state = r.Live.State() }
+func (r *Root) refresh(app.Context) {
+	r.state = r.Live.State()
+	now := time.Now()
+	r.says = [2]string{r.polite.Say(now, r.announcement()+r.spoken(false)), r.urgent.Say(now, r.spoken(true))}
+}
 
 func (r *Root) find() *page {
 	for i := range sitemap {
@@ -135,8 +144,8 @@ func (r *Root) Render() app.UI {
 			app.Main().ID("main").TabIndex(-1).DataSet("page", r.pattern()).Body(r.banners(), r.body()),
 		),
 		ui.Toasts(r.state.View.Toasts, r.state.View.More, r.dismiss, r.holdToasts),
-		app.Div().Class("hidden").Role("status").Aria("live", "polite").Text(r.announcement()+r.spoken(false)),
-		app.Div().Class("hidden").Role("alert").Aria("live", "assertive").Text(r.spoken(true)),
+		app.Div().Class("hidden").Role("status").Aria("live", "polite").Text(r.says[0]),
+		app.Div().Class("hidden").Role("alert").Aria("live", "assertive").Text(r.says[1]),
 	)
 }
 

@@ -177,3 +177,11 @@ func (c *channel) Close() {
 	c.value.Call("close")
 	c.heard.Release()
 }
+
+// MaxToasts is how many toasts the screen has room for.
+func MaxToasts() int {
+	if js.Global().Get("innerWidth").Int() < 480 {
+		return 2
+	}
+	return 3
+}

@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/snd-rental/yardline/shared/wire"
@@ -318,105 +317,4 @@ func (m *Machine) progress(f wire.Frame) {
 	}
 	m.cursor, m.fresh = at, false
 	m.emit(Deliver{Frame: f, Replayed: at.Seq <= m.head})
-}
-
-// resync starts again from a snapshot: without delay, unless it did so for
-// this very attempt.
-func (m *Machine) resync(now time.Time) {
-	m.emit(Abort{m.attempt})
-	m.synced = false
-	if m.fresh {
-		m.fresh = false
-		m.ended(now, Failure{Code: "resync"})
-		return
-	}
-	if m.status.Connected() {
-		m.become(now, Connecting, "resync")
-	}
-	m.connect(now)
-}
-
-// bye is the broker's reason; the stream's end that follows is passed over.
-func (m *Machine) bye(now time.Time, b *wire.Bye) {
-	m.emit(Abort{m.attempt})
-	switch b.Reason {
-	case wire.ByeSignedOut, wire.ByeExpired:
-		m.refused(now, Denied, string(b.Reason))
-	case wire.ByeStop:
-		m.refused(now, Disconnected, "stop")
-	case wire.ByeRegrant:
-		m.regranted(now, b.Delay)
-	default:
-		m.wait(now, Reconnecting, string(b.Reason), b.Delay+time.Duration(m.c.Random()*float64(m.least)))
-	}
-}
-
-// ended decides what the end of an attempt leads to.
-func (m *Machine) ended(now time.Time, f Failure) {
-	switch f.Status {
-	case 401:
-		m.refused(now, Denied, cmp.Or(f.Code, "sign_in_required"))
-		return
-	case 403:
-		m.refused(now, Denied, "forbidden")
-		return
-	case 204:
-		m.refused(now, Disconnected, "stop")
-		return
-	case 409:
-		if f.Code == "regranted" {
-			m.regranted(now, 0)
-			return
-		}
-	case 400:
-		if f.Code == "invalid_cursor" && m.known {
-			// The broker does not take our place in the log: start over, and
-			// say that what was in between is lost.
-			m.emit(Deliver{Frame: &wire.Gap{From: m.cursor}})
-			m.synced, m.known, m.cursor = false, false, wire.Cursor{}
-		}
-	}
-	if m.phase == open && now.Sub(m.liveSince) >= steadyAfter {
-		m.status.Attempt, m.cuts = 0, 0
-	}
-	if m.following && f.Code == LeaderChanged {
-		m.become(now, Connecting, f.Code)
-		m.connect(now)
-		return
-	}
-	if !m.following && m.fall(f) {
-		m.connect(now)
-		return
-	}
-	m.status.Attempt++
-	pause := delay(m.status.Attempt, m.least, m.c.Random())
-	state := Reconnecting
-	if f.RetryAfter > 0 {
-		pause = f.RetryAfter + time.Duration(m.c.Random()*float64(minDelay))
-		if f.Status == 429 || f.Status == 503 {
-			state = Limited
-		}
-	}
-	m.wait(now, state, f.Code, pause)
-}
-
-// regranted starts over: what the store holds was for other eyes.
-func (m *Machine) regranted(now time.Time, pause time.Duration) {
-	m.synced = false
-	m.wait(now, Reconnecting, "regrant", pause)
-}
-
-func (m *Machine) refused(now time.Time, s State, code string) {
-	m.dropTrial()
-	m.phase = idle
-	m.alarm(time.Time{})
-	m.become(now, s, code)
-}
-
-func (m *Machine) wait(now time.Time, s State, code string, pause time.Duration) {
-	m.dropTrial()
-	m.phase = waiting
-	at := now.Add(pause)
-	m.becomeUntil(now, s, code, at)
-	m.alarm(at)
 }

@@ -226,3 +226,20 @@ func (q *Queue) Next() time.Time {
 	}
 	return next
 }
+
+// An Announcer keeps a live region from talking without a break: what it says
+// changes at most every two seconds. The zero Announcer has said nothing.
+type Announcer struct {
+	text string
+	at   time.Time
+}
+
+const sayEvery = 2 * time.Second
+
+// Say takes what there is to say and returns what the region is to hold.
+func (a *Announcer) Say(now time.Time, text string) string {
+	if text != a.text && now.Sub(a.at) >= sayEvery {
+		a.text, a.at = text, now
+	}
+	return a.text
+}

@@ -122,3 +122,56 @@ func TestSomeEventsMakeNone(t *testing.T) {
 	q.Add(start, e, false)
 	require.Empty(t, q.Visible())
 }
+
+// TestHold: while the clock stands nothing goes, and what was left is kept.
+func TestHold(t *testing.T) {
+	var q Queue
+	q.Add(start, rental(t, 1, "active"), false)
+	q.Hold(start.Add(2 * time.Second))
+	q.Hold(start.Add(4 * time.Second))
+	require.Zero(t, q.Next())
+	q.Add(start.Add(20*time.Second), rental(t, 2, "active"), false)
+	q.Advance(start.Add(time.Minute))
+	require.Len(t, q.Visible(), 2)
+	q.Release(start.Add(time.Minute))
+	q.Release(start.Add(2 * time.Minute))
+	require.Equal(t, start.Add(time.Minute+3*time.Second), q.Visible()[0].Until, "three of five seconds were left")
+	require.Equal(t, start.Add(time.Minute+5*time.Second), q.Visible()[1].Until, "its time begins when the clock goes on")
+	q.Advance(start.Add(time.Minute + 5*time.Second))
+	require.Empty(t, q.Visible())
+}
+
+func TestAway(t *testing.T) {
+	var q Queue
+	q.Away(start, 1)
+	require.Equal(t, "One event while you were away", q.Visible()[0].Text)
+	q.Away(start, 12)
+	require.Len(t, q.Visible(), 1)
+	require.Equal(t, "12 events while you were away", q.Visible()[0].Text)
+	require.Equal(t, "summary", q.Visible()[0].ID)
+}
+
+func TestScaleAndMax(t *testing.T) {
+	var q Queue
+	q.SetScale(2)
+	q.SetMax(start, 2)
+	for n := range int64(4) {
+		q.Add(start, rental(t, n+1, "active"), false)
+	}
+	require.Len(t, q.Visible(), 2)
+	require.Equal(t, 2, q.More())
+	require.Equal(t, start.Add(10*time.Second), q.Visible()[0].Until)
+	q.SetScale(Never)
+	q.Advance(start.Add(10 * time.Second))
+	require.Zero(t, q.Visible()[0].Until)
+	q.SetMax(start, 3)
+	require.Len(t, q.Visible(), 2)
+}
+
+func TestAnnouncer(t *testing.T) {
+	var a Announcer
+	require.Equal(t, "one", a.Say(start, "one"))
+	require.Equal(t, "one", a.Say(start.Add(time.Second), "two"))
+	require.Equal(t, "three", a.Say(start.Add(2*time.Second), "three"))
+	require.Empty(t, a.Say(start.Add(time.Hour), ""))
+}

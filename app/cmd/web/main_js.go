@@ -12,7 +12,8 @@ import (
 func main() {
 	step, event := browser.Debug()
 	bridge := live.New(browser.Transport{}, live.Surroundings{
-		Page: browser.NewPage(), Storage: &browser.Storage{Name: "yardline"}, Grace: browser.Grace(), OnStep: step, OnEvent: event})
+		Page: browser.NewPage(), Storage: &browser.Storage{Name: "yardline"}, Grace: browser.Grace(),
+		MaxToasts: browser.MaxToasts(), OnStep: step, OnEvent: event})
 	app.RouteWithRegexp(`^/.*$`, func() app.Composer { return &pages.Root{Live: bridge} })
 	app.RunWhenOnBrowser()
 }
