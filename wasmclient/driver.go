@@ -161,6 +161,7 @@ func (d *driver) step(in conn.Input) {
 	}
 	if len(effects) > 0 {
 		d.lookedAt(now)
+		d.keeper.saveFirst(now)
 		d.changed()
 	}
 }
@@ -171,7 +172,7 @@ func (d *driver) load(s projection.Snapshot, now time.Time) {
 	if !d.asOf.IsZero() && d.machine.Cursor() != d.keeper.kept {
 		d.store.Clear()
 	}
-	d.asOf = time.Time{}
+	d.asOf, d.keeper.dirty = time.Time{}, true
 	d.store.Load(s, now)
 	d.looking.loaded(s.Cursor)
 }

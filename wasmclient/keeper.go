@@ -172,6 +172,14 @@ func (k *keeper) saveState(now time.Time, last bool) {
 	})
 }
 
+// saveFirst keeps the state as soon as it is whole: who opens the app once and
+// then goes offline finds it.
+func (k *keeper) saveFirst(now time.Time) {
+	if k.savedAt.IsZero() && k.d.machine.CaughtUp() {
+		k.saveState(now, true)
+	}
+}
+
 // takes handles what concerns the outbox alone.
 func (k *keeper) takes(in any) bool {
 	switch in := in.(type) {

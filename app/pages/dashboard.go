@@ -23,20 +23,27 @@ func (r *Root) dashboard() app.UI {
 		asOf = v.Status.Since
 	}
 	attention := attention(r.state.Entities)
+	unknown := v.Figures == nil
 	return app.Div().Class("page").Body(
 		app.H1().Text("Dashboard"),
 		app.If(v.Figures == nil, Waiting).Else(func() app.UI { return ui.Figures(v.Figures, v.Currency, asOf) }),
 		app.Div().Class("columns").Body(
 			app.Section().Class("card", "feed-card").Aria("labelledby", "feed-title").Body(
-				app.H2().ID("feed-title").Text("Live feed"), ui.Feed(v.Events, r.state.User.Grant(), feedRows)),
+				app.H2().ID("feed-title").Text("Live feed"), app.If(unknown, nothingKnown).Else(func() app.UI { return ui.Feed(v.Events, r.state.User.Grant(), feedRows) })),
 			app.Section().Class("card", "attention-card").Aria("labelledby", "attention-title").Body(
 				app.H2().ID("attention-title").Text("Needs attention"),
-				app.If(len(attention) == 0, func() app.UI {
+				app.If(unknown, nothingKnown).ElseIf(len(attention) == 0, func() app.UI {
 					return ui.Empty("All clear", "What is overdue, broken or waits for a decision appears here.")
 				}).Else(func() app.UI { return attentionList(attention) }),
 			),
 		),
 	)
+}
+
+// nothingKnown stands where the broker has not answered yet, and nothing is kept
+// of an earlier visit.
+func nothingKnown() app.UI {
+	return ui.Empty("Nothing known yet", "It appears here as soon as the broker can be reached.")
 }
 
 // A matter is one thing that somebody should look at.
