@@ -72,12 +72,12 @@ func (a API) Snapshot(ctx context.Context) (s projection.Snapshot, err error) {
 // Publish sends an event. Give it an ID where it may be sent twice. The
 // envelope's fields that the broker sets are left out.
 func (a API) Publish(ctx context.Context, e event.Event) (r Receipt, err error) {
-	return a.publish(ctx, e, wire.Cursor{})
+	return a.publish(ctx, e, wire.Cursor{}, access.Grant{})
 }
 
-// publish says too which state of its thing the event was based on, unless that
-// is zero.
-func (a API) publish(ctx context.Context, e event.Event, based wire.Cursor) (r Receipt, err error) {
+// publish says too which state of its thing the event was based on, and who
+// wrote it, unless that is zero: by now somebody else may be signed in.
+func (a API) publish(ctx context.Context, e event.Event, based wire.Cursor, by access.Grant) (r Receipt, err error) {
 	body := map[string]any{"type": e.Type, "data": e.Data}
 	if e.ID != "" {
 		body["id"] = e.ID
@@ -94,6 +94,9 @@ func (a API) publish(ctx context.Context, e event.Event, based wire.Cursor) (r R
 	header := map[string]string{}
 	if based != (wire.Cursor{}) {
 		header["If-Entity-Cursor"] = based.String()
+	}
+	if by.User != "" {
+		header["If-Grant"] = by.ID()
 	}
 	err = a.callWith(ctx, header, "POST", "/api/sse", body, &r)
 	return r, err

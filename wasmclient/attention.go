@@ -16,18 +16,14 @@ import (
 type attention struct {
 	timer   *time.Timer // of the toasts
 	other   string      // the tab in use, where it is another
-	since   uint64      // places of the log up to this were seen, or are in the first snapshot
+	since   wire.Cursor // places of the log up to this were seen, or are in the first snapshot
 	away    int         // toasts that nobody saw
 	back    bool        // the page is visible again, and the summary is due
-	told    time.Time   // when the other tabs were told what was seen
 	started bool
 }
 
 // toastsChanged says that the queue of toasts is another, or is to be looked at.
 type toastsChanged struct{}
-
-// tellEvery is how often other tabs hear that the user is looking.
-const tellEvery = time.Second
 
 // look takes what concerns toasts. Events of the page are for others too.
 func (d *driver) look(in any) (done bool) {
@@ -38,10 +34,13 @@ func (d *driver) look(in any) (done bool) {
 		return true
 	case Appeared:
 		a.back = true
+		d.mu.Lock()
+		d.toasts.Release(now)
+		d.mu.Unlock()
 		d.lookedAt(now)
+		d.advance(now)
 	case Vanished:
 		a.back = false
-		d.seen(now)
 		d.mu.Lock()
 		d.toasts.Hold(now)
 		d.mu.Unlock()
@@ -57,7 +56,7 @@ func (d *driver) look(in any) (done bool) {
 // loaded takes the place of the first snapshot: what is before it is no news.
 func (a *attention) loaded(at wire.Cursor) {
 	if !a.started {
-		a.started, a.since = true, at.Seq
+		a.started, a.since = true, at
 	}
 }
 
@@ -70,8 +69,8 @@ func (a *attention) hear(m tabs.Message) {
 			a.other = ""
 		}
 	case tabs.Seen:
-		if m.After.Seq >= a.since {
-			a.since, a.away = m.After.Seq, 0
+		if m.After.Epoch != a.since.Epoch || m.After.Seq >= a.since.Seq {
+			a.since, a.away = m.After, 0
 		}
 	}
 }
@@ -83,7 +82,7 @@ func (d *driver) noticed(r store.Received, at wire.Cursor, now time.Time) {
 	}
 	a := &d.looking
 	_, self := access.PersonView(d.o.Grant, r.Event)
-	if _, worth := event.ToastText(r.Event, self); !worth || at.Seq <= a.since {
+	if _, worth := event.ToastText(r.Event, self); !worth || at.Epoch == a.since.Epoch && at.Seq <= a.since.Seq {
 		return
 	}
 	visible := d.o.Page.Visible()
@@ -95,16 +94,13 @@ func (d *driver) noticed(r store.Received, at wire.Cursor, now time.Time) {
 		d.mu.Lock()
 		d.toasts.Add(now, r.Event, self)
 		d.mu.Unlock()
-		if now.Sub(a.told) >= tellEvery {
-			d.seen(now)
-		}
+		d.seen()
 		d.advance(now)
 	}
 }
 
 // seen tells the other tabs that the user has been shown everything here.
-func (d *driver) seen(now time.Time) {
-	d.looking.told = now
+func (d *driver) seen() {
 	d.group.post(tabs.Message{Kind: tabs.Seen, After: d.machine.Cursor()})
 }
 
@@ -117,13 +113,12 @@ func (d *driver) lookedAt(now time.Time) {
 	}
 	a.back = false
 	d.mu.Lock()
-	d.toasts.Release(now)
 	if a.away > 0 {
 		d.toasts.Away(now, a.away)
 	}
 	d.mu.Unlock()
-	a.away, a.since = 0, d.machine.Cursor().Seq
-	d.seen(now)
+	a.away, a.since = 0, d.machine.Cursor()
+	d.seen()
 	d.advance(now)
 }
 

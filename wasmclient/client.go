@@ -3,6 +3,7 @@ package wasmclient
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -39,6 +40,7 @@ type Client struct {
 	unsaved     bool
 	transitions []Transition // the last of them, oldest first
 	subscribers []*subscription
+	ended       bool // Run has
 }
 
 // New makes a client that is disconnected; Run it.
@@ -51,8 +53,10 @@ func New(o Options) *Client {
 	c.machine = conn.New(conn.Config{Snapshot: o.Snapshot, Backfill: o.Backfill, After: o.After, Ladder: o.Ladder, Random: rand.Float64})
 	c.toasts.SetMax(time.Now(), o.MaxToasts)
 	c.member = tabs.NewMember(false, true, o.Grace)
+	// Tabs belong together that are of one user: without a name for it they are
+	// alone.
 	if o.Page != nil {
-		c.member = tabs.NewMember(o.Page.HasLocks(), o.Page.Visible(), o.Grace)
+		c.member = tabs.NewMember(o.Page.HasLocks() && o.Grant.User != "", o.Page.Visible(), o.Grace)
 	}
 	if c.storage == nil {
 		c.storage = &Memory{}
@@ -133,6 +137,10 @@ func (c *Client) Publish(ctx context.Context, e event.Event) (outbox.Item, error
 		item.Tab = c.o.Page.Tab()
 	}
 	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return item, ErrEnded
+	}
 	if item.After = c.machine.Cursor(); item.After == (wire.Cursor{}) {
 		item.After = c.store.Cursor() // of the last visit
 	}
@@ -144,6 +152,16 @@ func (c *Client) Publish(ctx context.Context, e event.Event) (outbox.Item, error
 	c.box.put(outbox.Learn{Items: []outbox.Item{item}})
 	c.box.put(outbox.Tell{Item: item})
 	return item, nil
+}
+
+// ErrEnded means that the client runs no more: its user has left.
+var ErrEnded = errors.New("wasmclient: the client has ended")
+
+// end notes that Run is over.
+func (c *Client) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
 }
 
 // RetryItem sends a rejected item again, whatever state its thing is in now;

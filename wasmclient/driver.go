@@ -11,6 +11,7 @@ import (
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/outbox"
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
@@ -44,11 +45,12 @@ func (c *Client) Run(ctx context.Context) {
 	d.keeper = keeper{d: d, jobs: newMailbox(), timer: stopped()}
 	d.looking.timer = stopped()
 	d.attempts.Go(d.keeper.run)
-	d.restore()
+	defer c.end()
 	if c.o.Page != nil {
 		d.group = newGroup(d)
 		defer d.group.close()
 	}
+	d.restore()
 	if !c.o.Disabled {
 		d.take(conn.Start{})
 	}
@@ -142,6 +144,7 @@ func (d *driver) step(in conn.Input) {
 	l, isLoaded := in.(loaded)
 	if isLoaded {
 		in = l.Snapshot
+		isLoaded = d.machine.Awaits(l.Attempt)
 	}
 	before := d.machine.Status()
 	effects := slices.Clone(d.machine.Step(now, in))
@@ -156,13 +159,30 @@ func (d *driver) step(in conn.Input) {
 	for _, e := range effects {
 		d.carryOut(e, now)
 	}
-	if status.Connected() && !before.Connected() {
-		d.keeper.connected()
+	switch {
+	case status.Connected() && !before.Connected():
+		d.keeper.lead(d.group.sends())
+	case before.Connected() && !status.Connected():
+		d.keeper.saveState(now, d.group.runs())
+	}
+	if status.State == conn.Denied && before.State != conn.Denied {
+		d.denied()
 	}
 	if len(effects) > 0 {
 		d.lookedAt(now)
 		d.keeper.saveFirst(now)
 		d.changed()
+	}
+}
+
+// denied ends what needs a session: whoever signs in next is perhaps another
+// user. Another tab may lead, and try for itself.
+func (d *driver) denied() {
+	d.keeper.step(outbox.Lead{})
+	if d.group != nil && d.group.relay != nil {
+		d.group.wanted = false
+		d.group.member(tabs.Leave{})
+		d.keeper.step(outbox.Lead{})
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // attach begins to follow.
 func (g *group) attach(o conn.Open) {
-	g.attempt, g.reader = o.Attempt, tabs.NewReader(g.page.Tab(), o.Attempt, o.After, g.types())
+	g.attempt, g.reader = o.Attempt, tabs.NewReader(g.page.Tab(), o.Attempt, o.After, g.d.o.Oldest, g.types())
 	g.carry(g.reader.Start())
 }
 
@@ -56,7 +56,11 @@ const catchUpLimit = 1000 // events a page
 // catchUp reads from the broker's history what the leading tab no longer has.
 func (d *driver) catchUp(ctx context.Context, attempt int, from, to wire.Cursor) any {
 	for from.Epoch == to.Epoch && from.Seq < to.Seq {
-		p, err := d.page(ctx, path("/api/events", d.own(), url.Values{"limit": {strconv.Itoa(catchUpLimit)}, "after": {from.String()}}))
+		after := from.String()
+		if from.Seq == 0 {
+			after = "oldest"
+		}
+		p, err := d.page(ctx, path("/api/events", d.own(), url.Values{"limit": {strconv.Itoa(catchUpLimit)}, "after": {after}}))
 		if err != nil {
 			return conn.Ended{Attempt: attempt, Failure: failureOf(err)}
 		}

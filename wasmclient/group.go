@@ -23,6 +23,7 @@ type group struct {
 	unwatch func()
 	channel Channel // nil while the page is frozen
 	wanted  bool    // the user wants events
+	still   bool    // the page is about to stand still, or the client to end
 
 	acquired, unseen map[int]context.CancelFunc // requests of locks
 	visible          context.CancelFunc         // the share of the lock of what is visible; nil: none
@@ -39,6 +40,11 @@ func newGroup(d *driver) *group {
 	g := &group{d: d, page: d.o.Page, timer: stopped(), acquired: map[int]context.CancelFunc{}, unseen: map[int]context.CancelFunc{}}
 	g.name = strings.Join([]string{"yardline", tabs.Version, d.o.Grant.User, d.o.Grant.ID()}, "/")
 	g.unwatch = g.page.Watch(func(e PageEvent) { d.box.put(e) })
+	if g.page.Visible() { // since New it may have changed
+		g.member(tabs.Appeared{})
+	} else {
+		g.member(tabs.Vanished{})
+	}
 	g.open()
 	return g
 }
@@ -50,11 +56,21 @@ func (g *group) open() {
 			g.d.box.put(m)
 		}
 	})
+	g.sayFocus()
+}
+
+// sayFocus tells the others where the user is.
+func (g *group) sayFocus() {
+	if g.page.Focused() {
+		g.post(tabs.Message{Kind: tabs.Focus})
+	}
 }
 
 // close leaves the group for good. Run's context has not ended yet.
 func (g *group) close() {
+	g.still = true
 	g.d.step(conn.Stop{})
+	g.post(tabs.Message{Kind: tabs.Blur})
 	if g.channel != nil {
 		g.member(tabs.Leave{})
 		g.flush()
@@ -90,6 +106,11 @@ func (g *group) take(in any) {
 		if in.attempt == g.attempt && g.reader != nil {
 			g.carry(g.reader.CaughtUp())
 		}
+	case conn.Ended:
+		if in.Attempt == g.attempt {
+			g.reader = nil
+		}
+		g.d.step(in)
 	case conn.Start:
 		g.start()
 	case conn.Stop, conn.Pause:
@@ -115,6 +136,9 @@ func (g *group) start() {
 		return
 	}
 	g.join()
+	if g.d.Client.member.Asleep() {
+		g.member(tabs.Heard{Message: tabs.Message{Kind: tabs.Retry}})
+	}
 	g.d.step(conn.Start{})
 }
 
@@ -143,7 +167,7 @@ func (g *group) happened(e PageEvent) {
 }
 
 // runs tells whether the page is not about to be frozen.
-func (g *group) runs() bool { return g != nil && g.channel != nil }
+func (g *group) runs() bool { return g != nil && !g.still }
 
 // freeze lets go of everything before the page stands still: it would keep
 // stream and lock from the others.
@@ -151,6 +175,8 @@ func (g *group) freeze() {
 	if g.channel == nil {
 		return
 	}
+	g.still = true
+	g.post(tabs.Message{Kind: tabs.Blur})
 	g.d.step(conn.Pause{Code: frozen})
 	g.member(tabs.Leave{})
 	g.flush()
@@ -161,12 +187,16 @@ func (g *group) thaw() {
 	if g.channel != nil {
 		return
 	}
+	g.still = false
 	g.open()
 	if g.wanted {
 		g.member(tabs.Join{})
 	}
-	if s := g.d.machine.Status(); s.State == conn.Paused && s.Code != "" { // frozen, or hidden before
+	switch s := g.d.machine.Status(); {
+	case s.State == conn.Paused && s.Code != "": // frozen, or hidden before
 		g.d.step(conn.Resume{Code: s.Code})
+	case s.State == conn.Offline: // whatever it was told of the network while it stood still
+		g.d.step(conn.Online{})
 	}
 }
 
@@ -276,8 +306,14 @@ func (g *group) become(r tabs.Role) {
 	default:
 		g.d.step(conn.Lead{})
 	}
-	g.d.keeper.lead(r != tabs.Follower)
+	g.d.keeper.lead(g.sends())
 	g.d.changed()
+}
+
+// sends tells whether this tab sends what waits in the outbox: the leader does,
+// and a tab that is on its own.
+func (g *group) sends() bool {
+	return g == nil || !g.still && g.d.Client.member.Role() != tabs.Follower
 }
 
 // types are those that this tab needs; nil is all.
@@ -296,13 +332,16 @@ func (g *group) hear(m tabs.Message) {
 	case m.Kind == tabs.Outbox:
 		g.d.keeper.learn(m.Body)
 	case m.Kind == tabs.Lead:
-		g.d.keeper.lead(g.relay != nil)
+		g.d.keeper.lead(g.sends())
+		g.sayFocus()
+	case m.Kind == tabs.Shown:
+		g.sayFocus()
 	case g.relay == nil:
 	case m.Kind == tabs.Attach:
 		if g.relay.Attach(m) {
 			g.d.step(conn.Reopen{})
 		}
-	case m.Kind == tabs.Retry:
+	case m.Kind == tabs.Retry: // the election has heard it too: whoever asks for it is looking
 		if !g.d.machine.Status().Connected() {
 			g.d.step(conn.Start{})
 		}

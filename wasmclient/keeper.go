@@ -12,6 +12,7 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/outbox"
 	"github.com/snd-rental/yardline/wasmclient/store"
 	"github.com/snd-rental/yardline/wasmclient/tabs"
@@ -29,13 +30,13 @@ type keeper struct {
 	kept    wire.Cursor // where the restored history ends; zero: none was
 }
 
-// Keys in the storage.
+// Keys in the storage. Others are the app's.
 const (
-	stateKey  = "state"
+	StateKey  = "state"   // the last snapshot and history; an app may delete it
 	outboxKey = "outbox/" // and the user, and the item's id
 )
 
-// record is the value of stateKey.
+// record is the value of StateKey.
 type record struct {
 	User   string      `json:"user"`
 	Grant  string      `json:"grant"`
@@ -79,14 +80,16 @@ func (c *Client) stored(ctx context.Context, do func(Storage) error) {
 		return
 	}
 	c.mu.Lock()
-	memory := &Memory{}
-	c.storage, c.unsaved = memory, true
+	if !c.unsaved {
+		c.storage, c.unsaved = &Memory{}, true
+	}
+	memory := c.storage
 	c.mu.Unlock()
 	_ = do(memory) // it takes everything
 	c.changed()
 }
 
-func (c *Client) outboxPrefix() string { return outboxKey + c.o.Grant.User + "/" }
+func (c *Client) outboxPrefix() string { return outboxKey + url.PathEscape(c.o.Grant.User) + "/" }
 
 // keep saves an item.
 func (c *Client) keep(ctx context.Context, item outbox.Item) {
@@ -108,7 +111,7 @@ func (d *driver) restore() {
 	})
 	drop := func(key string) {
 		delete(values, key)
-		d.stored(d.ctx, func(s Storage) error { return s.Delete(d.ctx, key) })
+		d.stored(d.ctx, func(s Storage) error { return s.Delete(ctx, key) })
 	}
 	for key := range values {
 		if strings.HasPrefix(key, outboxKey) && !strings.HasPrefix(key, d.outboxPrefix()) {
@@ -116,10 +119,10 @@ func (d *driver) restore() {
 		}
 	}
 	var r record
-	if raw, found := values[stateKey]; found && (json.Unmarshal(raw, &r) != nil || r.User != d.o.Grant.User || r.Grant != d.o.Grant.ID()) {
+	if raw, found := values[StateKey]; found && (json.Unmarshal(raw, &r) != nil || r.User != d.o.Grant.User || r.Grant != d.o.Grant.ID() || r.Snapshot.Grant != r.Grant) {
 		// It was for other eyes, or is of a version that wrote otherwise. Of the
 		// same user the outbox stays: the broker judges it.
-		drop(stateKey)
+		drop(StateKey)
 		r = record{}
 	}
 	now := time.Now()
@@ -131,7 +134,7 @@ func (d *driver) restore() {
 		d.mu.Unlock()
 	}
 	d.keeper.step(outbox.Learn{Items: items(values)})
-	if d.o.Page == nil || d.o.Disabled {
+	if d.o.Page == nil || !d.o.Page.HasLocks() || d.o.Disabled {
 		d.keeper.lead(true)
 	}
 	d.changed()
@@ -158,7 +161,8 @@ func (k *keeper) saveState(now time.Time, last bool) {
 		return
 	}
 	saved, ok := d.store.Saved(now)
-	if !ok || d.o.Storage == nil {
+	// What the store holds may be for other eyes by now, or for nobody's.
+	if !ok || d.o.Storage == nil || saved.Snapshot.Grant != d.o.Grant.ID() || d.machine.Status().State == conn.Denied {
 		return
 	}
 	k.dirty, k.savedAt = false, now
@@ -168,7 +172,7 @@ func (k *keeper) saveState(now time.Time, last bool) {
 		if err != nil {
 			panic(err) // our own types
 		}
-		d.stored(d.ctx, func(s Storage) error { return s.Save(d.ctx, stateKey, raw) })
+		d.stored(d.ctx, func(s Storage) error { return s.Save(d.ctx, StateKey, raw) })
 	})
 }
 
@@ -216,8 +220,6 @@ func (k *keeper) lead(on bool) {
 	k.step(outbox.Lead{On: on})
 }
 
-func (k *keeper) connected() { k.step(outbox.Connected{}) }
-
 // learn takes what another tab tells.
 func (k *keeper) learn(raw json.RawMessage) {
 	var item outbox.Item
@@ -246,6 +248,9 @@ func (k *keeper) step(in any) {
 		case outbox.Forget:
 			k.jobs.put(func() {
 				d.stored(d.ctx, func(s Storage) error { return s.Delete(d.ctx, d.outboxPrefix()+e.ID) })
+				if d.o.Storage != nil { // deleting may work where saving did not
+					_ = d.o.Storage.Delete(d.ctx, d.outboxPrefix()+e.ID)
+				}
 			})
 		case outbox.Tell:
 			k.tell(e.Item)
@@ -269,13 +274,14 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 	a := outbox.Answered{ID: s.Item.ID}
 	if s.Look {
 		at, err := d.find(ctx, s.Item)
-		if err != nil || at != (wire.Cursor{}) {
+		var refused *Error
+		if err != nil && (!errors.As(err, &refused) || refused.Status >= 500) || at != (wire.Cursor{}) {
 			a.Cursor = at
 			return a
 		}
 	}
 	e := event.Event{ID: s.Item.ID, Type: s.Item.Type, Data: s.Item.Data, Time: s.Item.Written}
-	receipt, err := d.API.publish(ctx, e, s.Item.Based)
+	receipt, err := d.API.publish(ctx, e, s.Item.Based, d.o.Grant)
 	var refused *Error
 	switch {
 	case err == nil:

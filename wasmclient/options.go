@@ -17,9 +17,9 @@ import (
 
 // Options of a Client. The zero value of every field but Transport is good.
 type Options struct {
-	Transport Transport // required
-	Disabled  bool      // do not connect before Connect is called
-	Grant     access.Grant
+	Transport Transport        // required
+	Disabled  bool             // do not connect before Connect is called
+	Grant     access.Grant     // whose figures and toasts; with a Page or a Storage the broker's, user and all
 	Ladder    []conn.Transport // the transports to try, best first; nil is conn.Ladder
 
 	Filter    filter.Filter // which events reach history, callbacks and toasts

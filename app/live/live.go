@@ -34,7 +34,8 @@ type Live struct {
 	api wasmclient.API
 	in  Surroundings
 
-	turn sync.Mutex // held while one user's client is replaced by another's
+	tabs wasmclient.Channel // to the other tabs, of whatever user
+	turn sync.Mutex         // held while one user's client is replaced by another's
 
 	mu        sync.Mutex // guards all below
 	phase     Phase
@@ -88,7 +89,11 @@ func New(t wasmclient.Transport, in Surroundings) *Live {
 	if in.Storage == nil {
 		in.Storage = &wasmclient.Memory{}
 	}
-	return &Live{api: wasmclient.API{Transport: t}, in: in, listeners: map[int]func(){}}
+	l := &Live{api: wasmclient.API{Transport: t}, in: in, listeners: map[int]func(){}}
+	if in.Page != nil {
+		l.tabs = in.Page.Channel(sessionChannel, l.told)
+	}
+	return l
 }
 
 // Subscribe calls changed, from a goroutine of its own, after every batch of

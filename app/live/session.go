@@ -15,6 +15,9 @@ const (
 	// sessionKey is where the storage has who was signed in, so that the app
 	// opens without the broker.
 	sessionKey = "session"
+	// storageTime is how long a storage may take to answer: one that hangs must
+	// not hold up the app.
+	storageTime = 2 * time.Second
 )
 
 // Start finds out who is signed in, and connects if somebody is. Where the
@@ -35,7 +38,7 @@ func (l *Live) Start(ctx context.Context) {
 			return
 		}
 		if err == nil {
-			l.answered(s)
+			l.answered(ctx, s)
 			return
 		}
 		if first {
@@ -51,7 +54,7 @@ func (l *Live) Start(ctx context.Context) {
 }
 
 // answered takes the broker's word on who is signed in.
-func (l *Live) answered(s wasmclient.Session) {
+func (l *Live) answered(ctx context.Context, s wasmclient.Session) {
 	l.mu.Lock()
 	same := l.client != nil && s.User != nil && l.session.User != nil && s.User.ID == l.session.User.ID && s.Grant == l.session.Grant
 	if same {
@@ -59,33 +62,33 @@ func (l *Live) answered(s wasmclient.Session) {
 	}
 	l.mu.Unlock()
 	if !same {
-		l.use(s)
+		l.use(ctx, s)
 	}
 }
 
 // offline goes on with who was signed in the last time, if somebody was.
 func (l *Live) offline(ctx context.Context) {
 	var s wasmclient.Session
-	values, err := l.in.Storage.Load(ctx, sessionKey)
+	within, done := context.WithTimeout(ctx, storageTime)
+	defer done()
+	values, err := l.in.Storage.Load(within, sessionKey)
 	if err == nil && json.Unmarshal(values[sessionKey], &s) == nil && s.User != nil {
-		l.use(s)
+		l.use(ctx, s)
 		return
 	}
 	l.set(func() { l.phase = Failed })
 }
 
-// use takes over a session: nothing of an earlier user's stays.
-func (l *Live) use(s wasmclient.Session) {
+// use takes over a session, unless ctx has ended: what was asked is out of date
+// then. Nothing of an earlier user's stays.
+func (l *Live) use(ctx context.Context, s wasmclient.Session) {
 	l.turn.Lock()
 	defer l.turn.Unlock()
-	l.disconnect()
-	if s.User != nil {
-		if raw, err := json.Marshal(s); err == nil {
-			// Without it the app does not open offline; the client says where
-			// the storage fails.
-			_ = l.in.Storage.Save(context.Background(), sessionKey, raw)
-		}
+	if ctx.Err() != nil {
+		return
 	}
+	l.disconnect()
+	l.keep(s)
 	l.set(func() {
 		l.session, l.failure = s, ""
 		l.phase = SignedOut
@@ -94,6 +97,21 @@ func (l *Live) use(s wasmclient.Session) {
 			l.connectLocked()
 		}
 	})
+}
+
+// keep notes who is signed in, so that the app opens offline; and forgets the
+// state of who no longer is. What fails here the client will say.
+func (l *Live) keep(s wasmclient.Session) {
+	ctx, done := context.WithTimeout(context.Background(), storageTime)
+	defer done()
+	if s.User == nil {
+		_ = l.in.Storage.Delete(ctx, sessionKey)
+		_ = l.in.Storage.Delete(ctx, wasmclient.StateKey)
+		return
+	}
+	if raw, err := json.Marshal(s); err == nil {
+		_ = l.in.Storage.Save(ctx, sessionKey, raw)
+	}
 }
 
 func (l *Live) disconnect() {
@@ -113,7 +131,19 @@ func (l *Live) SignIn(ctx context.Context, user, password string) {
 		l.set(func() { l.failure = Explain(err) })
 		return
 	}
-	l.use(s)
+	l.stopAsking()
+	l.use(ctx, s)
+	l.tell(signedIn)
+}
+
+// stopAsking ends the asking who is signed in: what it would answer is out of
+// date.
+func (l *Live) stopAsking() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.unask != nil {
+		l.unask()
+	}
 }
 
 // SignInAgain asks who is signed in, after a session has expired. What waits in
@@ -126,31 +156,65 @@ func (l *Live) SignOut(ctx context.Context) {
 		l.set(func() { l.failure = Explain(err) })
 		return
 	}
+	l.tell(signedOut)
 	l.forget(ctx, true)
+}
+
+// What tabs tell each other of the session, which they share.
+const (
+	sessionChannel = "yardline/session/1"
+	signedIn       = "signed in"
+	signedOut      = "signed out"
+)
+
+// tell says to the other tabs what has become of the session. Those that are
+// connected hear it from the broker too; those that are not hear it here alone.
+func (l *Live) tell(what string) { l.tabs.Post([]byte(what)) }
+
+// told takes that of another tab.
+func (l *Live) told(message []byte) {
+	switch string(message) {
+	case signedOut:
+		go l.forget(context.Background(), true)
+	case signedIn:
+		go l.Start(context.Background())
+	}
 }
 
 // forgetOnce is forget, unless the connection is no longer the present one.
 func (l *Live) forgetOnce(connection context.Context, purge bool) {
+	l.turn.Lock()
 	l.mu.Lock()
 	present := l.running == connection && connection.Err() == nil
-	if present {
-		l.running = nil
-	}
 	l.mu.Unlock()
-	if present {
-		l.forget(context.Background(), purge)
+	if !present {
+		l.turn.Unlock()
+		return
 	}
+	l.drop(purge)
+	l.turn.Unlock()
+	l.Start(context.Background())
 }
 
 // forget drops everything of the user from the memory, and from the disk too
 // where they signed out, and asks anew who is signed in.
 func (l *Live) forget(ctx context.Context, purge bool) {
 	l.turn.Lock()
+	l.drop(purge)
+	l.turn.Unlock()
+	l.Start(ctx)
+}
+
+// drop is the part of forget that must not be interrupted by a sign-in.
+func (l *Live) drop(purge bool) {
+	l.stopAsking()
 	l.disconnect()
 	prefix := sessionKey
 	if purge {
 		prefix = ""
 	}
+	ctx, done := context.WithTimeout(context.Background(), storageTime)
+	defer done()
 	err := l.in.Storage.Delete(ctx, prefix)
 	l.set(func() {
 		l.phase, l.session.User = Loading, nil
@@ -158,6 +222,4 @@ func (l *Live) forget(ctx context.Context, purge bool) {
 			l.failure = "This browser could not clear its storage. Clear the site’s data in its settings. (storage)"
 		}
 	})
-	l.turn.Unlock()
-	l.Start(ctx)
 }

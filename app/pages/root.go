@@ -28,7 +28,7 @@ type Root struct {
 	unkey  func()
 	polite toast.Announcer // of what screen readers hear
 	urgent toast.Announcer
-	says   [2]string // polite, urgent
+	says   [2]string     // polite, urgent
 	stop   chan struct{} // ends the clock
 	test   testPage
 }

@@ -40,6 +40,9 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 		return
 	}
 	strict, err := strictOf(r)
+	if want := r.Header.Get(ifGrant); err == nil && want != "" && want != p.Grant.ID() {
+		err = regranted // the session is another user's by now, or has other rights
+	}
 	if err != nil {
 		a.refuse(w, r, err)
 		return
@@ -126,6 +129,9 @@ func created(fresh bool) int {
 	}
 	return http.StatusOK
 }
+
+// ifGrant is the header by which a browser says for whom it sends.
+const ifGrant = "If-Grant"
 
 // ifEntityCursor is the header by which a publisher says what it has seen of
 // the entity.

@@ -91,6 +91,7 @@ func apiPaths() object {
 	publish := operation("Publish one event or a batch.", []object{
 		parameter("query", "strict", "Refuse unknown fields.", object{"type": "boolean"}),
 		parameter("header", "Idempotency-Key", "The id of a single event whose body has none.", object{"type": "string"}),
+		parameter("header", "If-Grant", "Store only if the sender's grant is still this one.", object{"type": "string"}),
 		parameter("header", "If-Entity-Cursor", "Store only if the entity has not changed since.", object{"type": "string", "pattern": cursorPattern}),
 	}, object{"201": answer("Stored.", mediaJSON, object{"oneOf": []object{ref("Receipt"), ref("Receipts")}}), "200": answer("All of it was there before.", mediaJSON, object{"oneOf": []object{ref("Receipt"), ref("Receipts")}})},
 		"409", "413", "415", "422", "429", "503", "507")

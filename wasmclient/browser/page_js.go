@@ -31,7 +31,7 @@ func (p *Page) Visible() bool {
 // Focused implements wasmclient.Page.
 func (p *Page) Focused() bool { return js.Global().Get("document").Call("hasFocus").Bool() }
 
-// HasLocks implements wasmclient.Page: browsers have both only on secure
+// HasLocks implements wasmclient.Page: browsers have locks only on secure
 // origins, which a plain address in a company's network is not.
 func (p *Page) HasLocks() bool {
 	return js.Global().Get("navigator").Get("locks").Truthy() && js.Global().Get("BroadcastChannel").Truthy()
@@ -159,6 +159,9 @@ type channel struct {
 
 // Channel implements wasmclient.Page with a BroadcastChannel.
 func (p *Page) Channel(name string, take func([]byte)) wasmclient.Channel {
+	if !js.Global().Get("BroadcastChannel").Truthy() {
+		return silence{}
+	}
 	c := &channel{value: js.Global().Get("BroadcastChannel").New(name)}
 	c.heard = js.FuncOf(func(_ js.Value, args []js.Value) any {
 		if data := args[0].Get("data"); data.Type() == js.TypeString {
@@ -169,6 +172,12 @@ func (p *Page) Channel(name string, take func([]byte)) wasmclient.Channel {
 	c.value.Set("onmessage", c.heard)
 	return c
 }
+
+// silence is the channel of a browser that has none.
+type silence struct{}
+
+func (silence) Post([]byte) {}
+func (silence) Close()      {}
 
 func (c *channel) Post(message []byte) { c.value.Call("postMessage", string(message)) }
 

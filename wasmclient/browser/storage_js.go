@@ -15,8 +15,16 @@ type Storage struct {
 	// Name is of the database.
 	Name string
 
-	mu sync.Mutex
-	db js.Value // undefined until the first use, and after the browser closed it
+	mu      sync.Mutex
+	opening *opening // the present or last try; nil: open anew
+}
+
+// opening is one try to open the database. It goes on when nobody waits for it
+// any more: a slow disk must find its handlers in place.
+type opening struct {
+	done chan struct{} // closed when db and err are set
+	db   js.Value
+	err  error
 }
 
 var _ wasmclient.Storage = (*Storage)(nil)
@@ -27,10 +35,39 @@ const values = "values" // the store
 // an error, or has none.
 func (s *Storage) open(ctx context.Context) (db js.Value, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.db.Truthy() {
-		return s.db, nil
+	o := s.opening
+	if o == nil {
+		o = &opening{done: make(chan struct{})}
+		s.opening = o
+		go func() {
+			defer close(o.done)
+			if o.db, o.err = s.request(); o.err != nil {
+				s.forget(o)
+			} else {
+				s.follow(o)
+			}
+		}()
 	}
+	s.mu.Unlock()
+	select {
+	case <-o.done:
+		return o.db, o.err
+	case <-ctx.Done():
+		return js.Value{}, ctx.Err()
+	}
+}
+
+// forget lets the next use open the database anew.
+func (s *Storage) forget(o *opening) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opening == o {
+		s.opening = nil
+	}
+}
+
+// request opens the database, and makes the store where it is new.
+func (s *Storage) request() (db js.Value, err error) {
 	defer thrown(&err)
 	request := js.Global().Get("indexedDB").Call("open", s.Name, 1)
 	upgrade := js.FuncOf(func(js.Value, []js.Value) any {
@@ -39,22 +76,23 @@ func (s *Storage) open(ctx context.Context) (db js.Value, err error) {
 	})
 	defer upgrade.Release()
 	request.Set("onupgradeneeded", upgrade)
-	if err := settled(ctx, request, "onsuccess", "onerror", "onblocked"); err != nil {
+	if err := settled(context.Background(), request, "onsuccess", "onerror", "onblocked"); err != nil {
 		return js.Value{}, err
 	}
-	s.db = request.Get("result")
-	forget := js.FuncOf(func(js.Value, []js.Value) any {
-		s.db.Call("close") // another page deletes the database, or the browser does
-		go func() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.db = js.Undefined()
-		}()
+	return request.Get("result"), nil
+}
+
+// follow closes the database when another page wants to delete it.
+func (s *Storage) follow(o *opening) {
+	var closed js.Func
+	closed = js.FuncOf(func(js.Value, []js.Value) any {
+		o.db.Call("close")
+		closed.Release()
+		go s.forget(o)
 		return nil
 	})
-	s.db.Set("onversionchange", forget)
-	s.db.Set("onclose", forget)
-	return s.db, nil
+	o.db.Set("onversionchange", closed)
+	o.db.Set("onclose", closed)
 }
 
 // thrown makes an error of what JavaScript throws.

@@ -63,6 +63,10 @@ func (m *Machine) Place() (at wire.Cursor, grant string, ok bool) {
 	return m.cursor, m.grant, m.known && (m.synced || !m.c.Snapshot)
 }
 
+// Awaits tells whether the machine waits for the snapshot of an attempt. One that
+// comes late is older than what was delivered since.
+func (m *Machine) Awaits(attempt int) bool { return m.phase == fetching && m.attempt == attempt }
+
 // CaughtUp tells whether everything was delivered that was there when the
 // stream began.
 func (m *Machine) CaughtUp() bool { return m.phase == open && m.cursor.Seq >= m.head }
@@ -84,7 +88,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	case Stop:
 		m.halt(now, Disconnected, "")
 	case Pause:
-		if m.wants() {
+		if m.wants() || m.status.State == Offline {
 			m.halt(now, Paused, in.Code)
 		}
 	case Resume:
@@ -117,7 +121,10 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	case Follow, Lead:
 		m.turn(now, in == Input(Follow{}))
 	case Upstream:
-		if m.following && in.Attempt == m.attempt && m.phase == open && in.Status != m.status {
+		// Before it is attached, what the leader says is shown only where no
+		// events come from it.
+		heard := m.phase == open || m.phase == opening && !in.Status.Connected()
+		if m.following && in.Attempt == m.attempt && heard && in.Status != m.status {
 			m.status = in.Status
 			m.emit(Changed{in.Status})
 		}

@@ -4,8 +4,8 @@
 // tells other tabs.
 //
 // An item has an idempotency key from the start, so that sending it again is
-// harmless. One that was sent without an answer longer ago than the broker
-// remembers keys is looked up in the history first. An item that was written
+// harmless. One that was written longer ago than the broker remembers keys is
+// looked up in the history first: this tab or another may have sent it. An item that was written
 // without a connection says which state of its thing it was based on; where that
 // has moved since, the broker refuses it (409) and the user decides.
 package outbox
@@ -43,7 +43,6 @@ type Item struct {
 	Subject string       `json:"subject"`        // with Type: where the history has it
 	Based   wire.Cursor  `json:"based,omitzero"` // the thing must not have changed since; zero: whatever it is
 	After   wire.Cursor  `json:"after,omitzero"` // it can only be later in the log
-	Tried   time.Time    `json:"tried,omitzero"` // when it was first sent
 	State   State        `json:"state"`
 	Done    time.Time    `json:"done,omitzero"`   // when it was answered
 	Cursor  wire.Cursor  `json:"cursor,omitzero"` // of Sent: its place
@@ -55,10 +54,8 @@ type Item struct {
 type (
 	// Learn takes items as storage or other tabs have them, and new ones.
 	Learn struct{ Items []Item }
-	// Lead: this tab sends, or no more.
+	// Lead: this tab sends, at once where it waited, or no more.
 	Lead struct{ On bool }
-	// Connected: the broker can be reached.
-	Connected struct{}
 	// Answered is what came of a Send.
 	Answered struct {
 		ID         string
@@ -98,7 +95,7 @@ const (
 	maxPause = 30 * time.Second
 	// lookAfter is less than how long brokers remember keys by default (an hour).
 	lookAfter = 50 * time.Minute
-	maxDone   = 50 // sent items that are remembered
+	maxDone   = 50 // items that are over and remembered
 )
 
 // A Machine is one tab's part of the outbox. It is not safe for concurrent use.
@@ -111,8 +108,10 @@ type Machine struct {
 	effects  []any
 }
 
-// Items are all that are known, oldest first.
-func (m *Machine) Items() []Item { return slices.Clone(m.items) }
+// Items are all that are known, oldest first, but for what was discarded.
+func (m *Machine) Items() []Item {
+	return slices.DeleteFunc(slices.Clone(m.items), func(i Item) bool { return i.State == Gone })
+}
 
 // Step takes one input and returns its effects. The slice is valid until the
 // next call.
@@ -131,8 +130,6 @@ func (m *Machine) Step(now time.Time, in any) []any {
 				m.emit(Tell{item}) // whoever leads now may not have it
 			}
 		}
-	case Connected:
-		m.wait, m.failures = time.Time{}, 0
 	case Answered:
 		m.answered(now, in)
 	case Retry:
@@ -141,10 +138,9 @@ func (m *Machine) Step(now time.Time, in any) []any {
 			m.changed(item)
 		}
 	case Discard:
-		if item := m.find(in.ID); item != nil && item.State != Sent && item.ID != m.sending {
+		if item := m.find(in.ID); item != nil && item.State != Sent && item.State != Gone && item.ID != m.sending {
 			item.State = Gone
-			m.changed(item)
-			m.drop(item.ID)
+			m.changed(item) // it is remembered: another tab may not have heard
 		}
 	case Tick:
 	}
@@ -167,9 +163,11 @@ func byID(i Item, id string) int { return strings.Compare(i.ID, id) }
 func (m *Machine) learn(item Item) {
 	i, found := slices.BinarySearchFunc(m.items, item.ID, byID)
 	switch {
-	case found && m.items[i].Rev >= item.Rev:
-	case item.State == Gone:
-		m.drop(item.ID)
+	case found && item.State == Gone && m.items[i].State != Sent:
+		m.items[i] = item
+	case found && m.items[i].Rev > item.Rev:
+		m.emit(Tell{m.items[i]}) // who told this has missed something
+	case found && m.items[i].Rev == item.Rev:
 	case found:
 		m.items[i] = item
 	default:
@@ -182,16 +180,12 @@ func (m *Machine) learn(item Item) {
 func (m *Machine) trim() {
 	done := 0
 	for i := len(m.items) - 1; i >= 0; i-- {
-		if m.items[i].State == Sent {
+		if s := m.items[i].State; s == Sent || s == Gone {
 			if done++; done > maxDone {
 				m.items = slices.Delete(m.items, i, i+1)
 			}
 		}
 	}
-}
-
-func (m *Machine) drop(id string) {
-	m.items = slices.DeleteFunc(m.items, func(i Item) bool { return i.ID == id })
 }
 
 // changed keeps a new version of an item, and tells it.
@@ -221,13 +215,8 @@ func (m *Machine) send(now time.Time) {
 		return
 	}
 	item := &m.items[i]
-	look := !item.Tried.IsZero() && now.Sub(item.Tried) > lookAfter
-	if item.Tried.IsZero() {
-		item.Tried = now
-		item.Rev++
-	}
 	m.sending = item.ID
-	m.emit(Send{*item, look})
+	m.emit(Send{*item, now.Sub(item.Written) > lookAfter})
 }
 
 func (m *Machine) answered(now time.Time, a Answered) {

@@ -39,7 +39,7 @@ func TestInOrderAndOneAtATime(t *testing.T) {
 	var m Machine
 	require.Empty(t, sends(m.Step(start, Learn{[]Item{item("2", "rental/1", 5), item("1", "rental/1", 5), item("3", "", 0)}})), "it does not lead")
 	require.Equal(t, []string{"1"}, sends(m.Step(start, Lead{true})))
-	require.Empty(t, sends(m.Step(start, Connected{})), "one is under way")
+	require.Empty(t, sends(m.Step(start, Lead{true})), "one is under way")
 
 	effects := slices.Clone(m.Step(start, Answered{ID: "1", Cursor: at(9)}))
 	require.Equal(t, []string{"2"}, sends(effects))
@@ -60,8 +60,9 @@ func TestInOrderAndOneAtATime(t *testing.T) {
 	m.Step(start, Answered{ID: "2", Status: 422, Code: "invalid_event"})
 	m.Step(start, Discard{"2"})
 	require.Len(t, m.Items(), 2)
-	m.Step(start, Learn{[]Item{{ID: "2", Rev: 1, State: Queued}}})
-	require.Len(t, m.Items(), 3, "unknown again")
+	effects = slices.Clone(m.Step(start, Learn{[]Item{{ID: "2", Rev: 1, State: Queued}}}))
+	require.Len(t, m.Items(), 2, "another tab had not heard")
+	require.Equal(t, Gone, effects[0].(Tell).Item.State, "and is told")
 }
 
 func TestWhatIsNoLastWordIsTriedAgain(t *testing.T) {
@@ -79,7 +80,7 @@ func TestWhatIsNoLastWordIsTriedAgain(t *testing.T) {
 		}
 		a.RetryAfter = time.Hour
 		require.Equal(t, []any{Alarm{now.Add(time.Hour)}}, m.Step(now, a))
-		require.Equal(t, []string{"1"}, sends(m.Step(now, Connected{})), "the broker is back")
+		require.Equal(t, []string{"1"}, sends(m.Step(now, Lead{true})), "the broker is back")
 	}
 }
 
@@ -94,7 +95,7 @@ func TestLookedUpWhenKeysAreForgotten(t *testing.T) {
 	late := heir.Step(start.Add(51*time.Minute), Lead{true})[0].(Send)
 	require.True(t, late.Look)
 	heir = Machine{}
-	heir.Step(start, Learn{[]Item{first.Item}})
+	heir.Step(start, Learn{[]Item{first.Item}}) // or as another tab had it, who never heard that it was sent
 	require.False(t, heir.Step(start.Add(49*time.Minute), Lead{true})[0].(Send).Look)
 }
 
@@ -172,7 +173,7 @@ func TestTabsAgree(t *testing.T) {
 					step(leader, Answered{ID: f.Item.ID, Cursor: at(uint64(place + 1))})
 				} else {
 					step(leader, Answered{ID: f.Item.ID})
-					step(leader, Connected{})
+					step(leader, Lead{true})
 				}
 			case k == 7: // the leader crashes; another tab leads and reads the disk
 				flights = nil

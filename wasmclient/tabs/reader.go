@@ -32,7 +32,9 @@ const maxBehind = 10_000
 type Reader struct {
 	ask    Message
 	term   string // "" until attached
+	leads  string // the last term that was announced; "" none
 	n      uint64
+	oldest bool
 	behind bool // the history is being read
 	buffer []wire.Frame
 	over   bool
@@ -40,9 +42,10 @@ type Reader struct {
 }
 
 // NewReader makes a reader of what comes after a place, zero for what comes from
-// now on. ask tells it from the tab's other readers.
-func NewReader(tab string, ask int, after wire.Cursor, types []event.Type) *Reader {
-	return &Reader{ask: Message{From: tab, Kind: Attach, Ask: ask, After: after, Types: types}}
+// now on, or with oldest for everything. ask tells it from the tab's other
+// readers.
+func NewReader(tab string, ask int, after wire.Cursor, oldest bool, types []event.Type) *Reader {
+	return &Reader{ask: Message{From: tab, Kind: Attach, Ask: ask, After: after, Types: types}, oldest: oldest}
 }
 
 // Start returns the question. If nobody leads yet it is repeated by Take.
@@ -51,14 +54,19 @@ func (r *Reader) Start() []any { return []any{Say{r.ask}} }
 // Take takes any message of another tab.
 func (r *Reader) Take(m Message) []any {
 	r.out = r.out[:0]
+	if m.Kind == Lead {
+		r.leads = m.Term
+	}
 	switch {
 	case r.over || m.To != "" && m.To != r.ask.From:
 	case m.Kind == Lead && r.term == "":
 		r.emit(Say{r.ask})
 	case m.Kind == Lead && m.Term != r.term, m.Kind == Left && m.Term == r.term:
 		r.lost()
-	case m.Kind == Attached && r.term == "" && m.Ask == r.ask.Ask:
+	case m.Kind == Attached && r.term == "" && m.Ask == r.ask.Ask && (r.leads == "" || r.leads == m.Term):
 		r.attached(m)
+	case m.Kind == Status && r.term == "" && m.Status != nil: // better than nothing
+		r.emit(Mirror{*m.Status})
 	case m.Term == "" || m.Term != r.term:
 	case m.Kind == Frames && m.N == r.n+1:
 		r.n++
@@ -81,7 +89,11 @@ func (r *Reader) lost() {
 func (r *Reader) attached(m Message) {
 	r.term, r.n = m.Term, m.N
 	after := r.ask.After
-	if after == (wire.Cursor{}) {
+	switch {
+	case after != wire.Cursor{}:
+	case r.oldest:
+		after = wire.Cursor{Epoch: m.Start.Epoch}
+	default:
 		after = m.Start
 	}
 	r.emit(Take{&wire.Hello{Start: after, Head: m.Head, Grant: m.Grant}})

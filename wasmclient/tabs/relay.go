@@ -69,7 +69,7 @@ func (r *Relay) place(at, head wire.Cursor, grant string) {
 	if r.ready && (at != r.cursor || grant != r.grant) {
 		r.begin() // not where it was: nothing of before goes on
 	}
-	if !r.ready || at != r.cursor {
+	if !r.ready || at != r.cursor || grant != r.grant {
 		r.base, r.ring = at, nil
 	}
 	r.ready, r.cursor, r.head, r.grant = true, at, head, grant

@@ -179,7 +179,7 @@ func (p *player) stream(line, verb string, words []string, keys map[string]strin
 	case "reader":
 		var ask int
 		fmt.Sscan(keys["ask"], &ask)
-		p.reader = NewReader("a", ask, cursor(keys["after"]), nil)
+		p.reader = NewReader("a", ask, cursor(keys["after"]), keys["oldest"] == "true", nil)
 		return p.show(p.reader.Start())
 	case "take":
 		kind := Kind(words[0])

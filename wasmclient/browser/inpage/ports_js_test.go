@@ -1,6 +1,7 @@
 package inpage
 
 import (
+	"context"
 	"syscall/js"
 	"testing"
 
@@ -41,6 +42,20 @@ func TestStorageThatFails(t *testing.T) {
 			require.NoError(t, s.Save(t.Context(), "a", []byte("b")))
 		})
 	}
+}
+
+// TestSlowFirstOpen: who gives up waiting for a slow disk leaves a database that
+// works the next time.
+func TestSlowFirstOpen(t *testing.T) {
+	s := &browser.Storage{Name: "slow"}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, s.Save(ctx, "a", []byte("b")), context.Canceled)
+	require.NoError(t, s.Save(t.Context(), "a", []byte("b")))
+	again := &browser.Storage{Name: "slow"}
+	all, err := again.Load(t.Context(), "")
+	require.NoError(t, err)
+	require.Len(t, all, 1)
 }
 
 // TestWatch: what the browser tells the page.

@@ -1,0 +1,359 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/fake"
+)
+
+// jar is a broker that wants a cookie: the session of the one who signed in last.
+type jar struct {
+	mu      sync.Mutex
+	brokers map[string]*fake.Broker
+	who     string   // "" nobody
+	posted  []string // who posted which id
+}
+
+var refused = wasmclient.Response{Status: 401, ContentType: "application/problem+json", Body: []byte(`{"code":"sign_in_required","title":"You are not signed in"}`)}
+
+var second = access.Grant{User: "9", Name: "second", Roles: []access.Role{access.Dispatcher}}
+
+func (j *jar) now() string { j.mu.Lock(); defer j.mu.Unlock(); return j.who }
+
+func (j *jar) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	who := j.now()
+	if strings.HasPrefix(r.Path, "/api/session") {
+		switch r.Method {
+		case "POST":
+			var in struct{ User string }
+			_ = json.Unmarshal(r.Body, &in)
+			j.mu.Lock()
+			j.who = in.User
+			j.mu.Unlock()
+			return j.brokers[in.User].Do(ctx, r)
+		case "DELETE":
+			j.mu.Lock()
+			j.who = ""
+			j.mu.Unlock()
+			_ = who // its bye comes later than the answer
+			return wasmclient.Response{Status: 204}, nil
+		}
+		if who == "" {
+			raw, _ := json.Marshal(wasmclient.Session{Users: []string{"x"}})
+			return wasmclient.Response{Status: 200, ContentType: "application/json", Body: raw}, nil
+		}
+		return j.brokers[who].Do(ctx, r)
+	}
+	if who == "" {
+		return refused, nil
+	}
+	if r.Method == "POST" {
+		j.mu.Lock()
+		j.posted = append(j.posted, who)
+		j.mu.Unlock()
+	}
+	return j.brokers[who].Do(ctx, r)
+}
+
+func (j *jar) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
+	who := j.now()
+	if who == "" {
+		return refused, nil
+	}
+	return j.brokers[who].Stream(ctx, r, take)
+}
+
+func (j *jar) Socket(context.Context, string, func([]byte) error) error {
+	return wasmclient.ErrNoUpgrade
+}
+
+func openJar(t *testing.T, j *jar, in *fake.Browser, s wasmclient.Storage) *window {
+	w := &window{Tab: in.NewTab()}
+	w.Live = New(j, Surroundings{Page: w.Tab, Storage: s})
+	go w.Start(t.Context())
+	settle()
+	t.Cleanup(w.disconnect)
+	return w
+}
+
+func newJar() *jar {
+	return &jar{who: "first", brokers: map[string]*fake.Broker{"first": fake.New(dispatcher), "second": fake.New(second)}}
+}
+
+// TestSignOutInLeader: the follower leads for a moment, without a session. It keeps nothing.
+func TestSignOutInLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
+		a := openJar(t, j, in, st)
+		b := openJar(t, j, in, st)
+		j.brokers["first"].Publish(overdue(t, 1))
+		settle()
+		a.SignOut(t.Context())
+		settle()
+		time.Sleep(time.Minute)
+		settle()
+		s := b.State()
+		all, _ := st.Load(t.Context(), "")
+		for k := range all {
+			t.Log("on disk:", k)
+		}
+		require.Empty(t, all)
+		require.Empty(t, s.View.Events)
+	})
+}
+
+// TestSignOutWithPausedTab, which hears nothing from the broker.
+func TestSignOutWithPausedTab(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
+		a := openJar(t, j, in, st)
+		b := openJar(t, j, in, st)
+		j.brokers["first"].Publish(overdue(t, 1))
+		settle()
+		b.With((*wasmclient.Client).Pause)
+		settle()
+		a.SignOut(t.Context())
+		settle()
+		b.Happen(wasmclient.Vanished)
+		settle()
+		all, _ := st.Load(t.Context(), "")
+		for k := range all {
+			t.Log("on disk:", k)
+		}
+		require.Empty(t, all)
+	})
+}
+
+// TestOutboxOfAnotherUser: what one user wrote is never sent as another.
+func TestOutboxOfAnotherUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
+		a := openJar(t, j, in, st)
+		b := openJar(t, j, in, st)
+		// the session ends (expired); user one writes in B
+		j.mu.Lock()
+		j.who = ""
+		j.mu.Unlock()
+		j.brokers["first"].Cut()
+		settle()
+		b.Publish(t.Context(), overdue(t, 1))
+		settle()
+		require.Equal(t, 1, b.State().View.Unsent())
+		// in A the next person signs in
+		a.SignInAgain(t.Context())
+		settle()
+		require.Equal(t, SignedOut, a.State().Phase)
+		a.SignIn(t.Context(), "second", "")
+		time.Sleep(2 * time.Minute)
+		settle()
+		require.Empty(t, j.brokers["second"].Events(), "user one's event was published as user two")
+	})
+}
+
+// TestSignInAgainBehindDeniedLeader: the tab that was denied does not lead.
+func TestSignInAgainBehindDeniedLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
+		a := openJar(t, j, in, st)
+		b := openJar(t, j, in, st)
+		j.mu.Lock()
+		j.who = ""
+		j.mu.Unlock()
+		j.brokers["first"].Cut()
+		time.Sleep(10 * time.Second)
+		settle()
+		require.Equal(t, conn.Denied, a.State().View.Status.State)
+		require.Equal(t, conn.Denied, b.State().View.Status.State)
+		b.SignInAgain(t.Context())
+		settle()
+		b.SignIn(t.Context(), "first", "")
+		time.Sleep(2 * time.Minute)
+		settle()
+		require.Equal(t, SignedIn, b.State().Phase)
+		require.Equal(t, conn.Live, b.State().View.Status.State)
+	})
+}
+
+// TestExpiredWhileClosed: the app does not open offline for who is known to be signed out.
+func TestExpiredWhileClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, st := newJar(), &wasmclient.Memory{}
+		a := openJar(t, j, &fake.Browser{}, st)
+		j.brokers["first"].Publish(overdue(t, 1))
+		time.Sleep(time.Minute)
+		a.disconnect()
+		j.mu.Lock()
+		j.who = ""
+		j.mu.Unlock()
+		a = openJar(t, j, &fake.Browser{}, st)
+		require.Equal(t, SignedOut, a.State().Phase)
+		for _, b := range j.brokers {
+			b.SetDown(true)
+		}
+		j.mu.Lock()
+		j.who = "first"
+		j.mu.Unlock() // so that session goes to the broker that is down
+		a = openJar(t, j, &fake.Browser{}, st)
+		s := a.State()
+		require.NotEqual(t, SignedIn, s.Phase, "the broker has said that nobody is signed in; now %s's data is shown: %d entities", s.User.Name, len(s.Entities))
+	})
+}
+
+// 5: storage that does not answer.
+type hung struct{ wasmclient.Memory }
+
+func (h *hung) Load(ctx context.Context, _ string) (map[string][]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (h *hung) Save(ctx context.Context, _ string, _ []byte) error {
+	select {
+	case <-ctx.Done():
+	case <-time.After(1000 * time.Hour):
+	}
+	return nil
+}
+
+// TestStorageHangs: the app opens all the same.
+func TestStorageHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := fake.New(dispatcher)
+		w := &window{Tab: (&fake.Browser{}).NewTab()}
+		w.Live = New(b, Surroundings{Page: w.Tab, Storage: &hung{}})
+		ctx, cancel := context.WithCancel(t.Context())
+		go w.Start(ctx)
+		time.Sleep(time.Hour)
+		settle()
+		defer cancel()
+		ph := w.State().Phase
+		time.Sleep(2000 * time.Hour)
+		w.disconnect()
+		require.Equal(t, SignedIn, ph)
+	})
+}
+
+// TestBasedAfterReload: what is written after a reload offline says on which state.
+func TestBasedAfterReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, st := fake.New(dispatcher), &wasmclient.Memory{}
+		p := openTab(t, b, &fake.Browser{}, st)
+		b.Publish(overdue(t, 1))
+		time.Sleep(time.Minute)
+		p.disconnect()
+		b.SetDown(true)
+		p = &window{Tab: (&fake.Browser{}).NewTab()}
+		p.Live = New(b, Surroundings{Page: p.Tab, Storage: st})
+		life, reload := context.WithCancel(t.Context())
+		defer reload()
+		go p.Start(life)
+		settle()
+		p.Publish(t.Context(), overdue(t, 1))
+		settle()
+		item := p.State().View.Outbox[0]
+		reload()
+		p.disconnect()
+		require.NotZero(t, item.Based, "written offline on a restored state, it says no state that it was based on")
+	})
+}
+
+// TestPublishAfterSignOut is refused, and leaves nothing.
+func TestPublishAfterSignOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, st := fake.New(dispatcher), &wasmclient.Memory{}
+		p := openTab(t, b, &fake.Browser{}, st)
+		c := p.Client()
+		p.SignOut(t.Context())
+		_, err := c.Publish(t.Context(), overdue(t, 1))
+		require.ErrorIs(t, err, wasmclient.ErrEnded)
+		all, err := st.Load(t.Context(), "")
+		require.NoError(t, err)
+		require.Empty(t, all)
+	})
+}
+
+// slowSession delays answers of GET /api/session that were made before.
+type slowSession struct {
+	*jar
+	gate chan struct{}
+}
+
+func (s *slowSession) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	a, err := s.jar.Do(ctx, r)
+	if r.Method == "GET" && r.Path == "/api/session" && s.gate != nil {
+		g := s.gate
+		s.gate = nil
+		<-g
+	}
+	return a, err
+}
+
+type slowDelete struct {
+	wasmclient.Memory
+	gate chan struct{}
+}
+
+func (s *slowDelete) Delete(ctx context.Context, p string) error {
+	if s.gate != nil {
+		close(s.gate) // the answer comes now
+		s.gate = nil
+		for range 100000 {
+			runtime.Gosched()
+		}
+	}
+	return s.Memory.Delete(ctx, p)
+}
+
+// TestSignOutWhileAsking: an answer that is out of date signs nobody in.
+func TestSignOutWhileAsking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, st := newJar(), &slowDelete{}
+		s := &slowSession{jar: j}
+		w := &window{Tab: (&fake.Browser{}).NewTab()}
+		w.Live = New(s, Surroundings{Page: w.Tab, Storage: st})
+		w.Start(t.Context())
+		settle()
+		w.disconnect()
+		j.brokers["first"].SetDown(true)
+		w = &window{Tab: (&fake.Browser{}).NewTab()}
+		w.Live = New(s, Surroundings{Page: w.Tab, Storage: st})
+		go w.Start(t.Context())
+		settle()
+		require.Equal(t, SignedIn, w.State().Phase)
+		j.brokers["first"].SetDown(false)
+		s.gate = make(chan struct{})
+		st.gate = s.gate
+		time.Sleep(sessionRetry)
+		settle()
+		time.Sleep(60 * time.Millisecond) // the question is on its way
+		w.SignOut(t.Context())
+		time.Sleep(10 * time.Second)
+		settle()
+		all, _ := st.Load(t.Context(), "")
+		keys := []string{}
+		for k := range all {
+			keys = append(keys, k)
+		}
+		w.disconnect()
+		require.Empty(t, keys)
+	})
+}
+
+// TestLateSignOut: it does not touch the next user.
+func TestLateSignOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_ = t
+	})
+}

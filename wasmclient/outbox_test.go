@@ -1,0 +1,394 @@
+package wasmclient_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/fake"
+	"github.com/snd-rental/yardline/wasmclient/tabs"
+)
+
+// forgetful remembers idempotency keys for an hour, like a broker does.
+type forgetful struct {
+	*fake.Broker
+	mu    sync.Mutex
+	first map[string]time.Time
+	n     int
+	lose  bool // the answer is lost
+	looks int
+}
+
+func (f *forgetful) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	f.mu.Lock()
+	if strings.HasPrefix(r.Path, "/api/events") {
+		f.looks++
+	}
+	lose := f.lose && r.Method == "POST"
+	if r.Method == "POST" {
+		var body map[string]any
+		_ = json.Unmarshal(r.Body, &body)
+		id := body["id"].(string)
+		if at, ok := f.first[id]; ok && time.Since(at) > time.Hour {
+			f.n++
+			body["id"] = fmt.Sprint(id, "#", f.n) // forgotten: it is a new one to it
+			r.Body, _ = json.Marshal(body)
+		} else if !ok {
+			f.first[id] = time.Now()
+		}
+	}
+	f.mu.Unlock()
+	a, err := f.Broker.Do(ctx, r)
+	if lose {
+		return wasmclient.Response{}, errors.New("cut")
+	}
+	return a, err
+}
+
+// TestDiscardInFollower: it is not sent, though the leader was about to.
+func TestDiscardInFollower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := fake.New(manager), &fake.Browser{}, &wasmclient.Memory{}
+		openTab(t, b, in, wasmclient.Options{Storage: st})
+		other := openTab(t, b, in, wasmclient.Options{Storage: st})
+		b.SetDown(true)
+		b.Cut()
+		e, err := event.RentalStatusUpdated(1, "active", "")
+		require.NoError(t, err)
+		item, err := other.Publish(t.Context(), e)
+		require.NoError(t, err)
+		time.Sleep(10 * time.Second)
+		other.DiscardItem(item.ID)
+		synctest.Wait()
+		require.Empty(t, other.View().Outbox)
+		b.SetDown(false)
+		quiet()
+		require.Empty(t, b.Events(), "the user had discarded it")
+	})
+}
+
+// TestLeaderCrashesBeforeTheAnswer: its heir finds in the history what was stored, long after the broker forgot the id.
+func TestLeaderCrashesBeforeTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fake.Browser{}, &wasmclient.Memory{}
+		lead := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		other := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		b.lose = true
+		e, err := event.RentalStatusUpdated(1, "active", "")
+		require.NoError(t, err)
+		_, err = other.Publish(t.Context(), e)
+		require.NoError(t, err)
+		time.Sleep(500 * time.Millisecond)
+		require.Len(t, b.Events(), 1)
+		b.SetDown(true)
+		b.Cut()
+		time.Sleep(2 * time.Hour)
+		lead.Crash()
+		lead.close()
+		b.lose = false
+		b.SetDown(false)
+		quiet()
+		require.Len(t, b.Events(), 1, "one event was written")
+	})
+}
+
+// full refuses big values for a while.
+type full struct {
+	wasmclient.Memory
+	fail bool
+}
+
+func (f *full) Save(ctx context.Context, k string, v []byte) error {
+	if f.fail {
+		return errors.New("QuotaExceededError")
+	}
+	return f.Memory.Save(ctx, k, v)
+}
+
+// TestStorageFullMidway: what was sent is not found on the disk again.
+func TestStorageFullMidway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &full{}
+		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{Snapshot: true, Storage: st})
+		w.Pause() // quiet
+		w.Resume()
+		b.SetDown(true)
+		b.Cut()
+		synctest.Wait()
+		e, err := event.RentalStatusUpdated(1, "active", "")
+		require.NoError(t, err)
+		st.fail = false
+		_, err = w.Publish(t.Context(), e) // it is on the disk
+		require.NoError(t, err)
+		st.fail = true // and now that is full: the machine's own save of it fails
+		synctest.Wait()
+		b.SetDown(false)
+		quiet()
+		require.Len(t, b.Events(), 1)
+		require.Zero(t, w.View().Unsent())
+		require.True(t, w.View().Unsaved)
+		w.close()
+		left, err := st.Load(t.Context(), "outbox/")
+		require.NoError(t, err)
+		require.Empty(t, left)
+		time.Sleep(2 * time.Hour) // the next day
+		st.fail = false
+		openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{Snapshot: true, Storage: st})
+		quiet()
+		require.Len(t, b.Events(), 1, "sent twice: the item that was sent was never removed from the disk")
+	})
+}
+
+// TestPausedTabSends: also after another tab came and went.
+func TestPausedTabSends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := fake.New(manager), &fake.Browser{}, &wasmclient.Memory{}
+		w := openTab(t, b, in, wasmclient.Options{Storage: st})
+		w.Pause()
+		synctest.Wait()
+		e, err := event.RentalStatusUpdated(1, "active", "")
+		require.NoError(t, err)
+		_, err = w.Publish(t.Context(), e)
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Len(t, b.Events(), 1, "alone and paused it sends")
+		other := openTab(t, b, in, wasmclient.Options{Storage: st})
+		other.close()
+		synctest.Wait()
+		_, err = w.Publish(t.Context(), e)
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		require.Len(t, b.Events(), 2, "alone again, it does not")
+	})
+}
+
+// TestOutboxAtRandom: whatever happens to tabs, network and storage, every item is stored once, and each tab has every event once.
+func TestOutboxAtRandom(t *testing.T) {
+	for _, seed := range []int64{4, 30, 38} {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewSource(seed))
+			b, in, st := fake.New(manager), &fake.Browser{NoLocks: false}, &wasmclient.Memory{}
+			o := func() wasmclient.Options { return wasmclient.Options{Snapshot: true, Toasts: true, Storage: st} }
+			var open []*window
+			for range 4 {
+				open = append(open, openTab(t, b, in, o()))
+			}
+			written := int64(0)
+			for range 300 {
+				w := open[r.Intn(len(open))]
+				switch r.Intn(22) {
+				case 0:
+					w.close()
+				case 1:
+					w.Crash()
+					w.close()
+				case 2:
+					w.Happen(wasmclient.Frozen)
+				case 3:
+					w.Stall()
+				case 4, 5:
+					w.Unstall()
+					w.Happen(wasmclient.Thawed)
+				case 6:
+					w.Happen(wasmclient.Vanished)
+				case 7:
+					w.Happen(wasmclient.Appeared)
+				case 8:
+					b.SetDown(true)
+					b.Cut()
+				case 9, 10:
+					b.SetDown(false)
+				case 11:
+					w.Disconnect()
+				case 12:
+					w.Reconnect()
+				case 13:
+					w.Pause()
+				case 14:
+					w.Resume()
+				case 15:
+					w.Happen(wasmclient.Offline)
+				case 16:
+					w.Happen(wasmclient.Online)
+				case 17, 18:
+					written++
+					e, _ := event.RentalStatusUpdated(written, "active", "")
+					_, err := w.Publish(t.Context(), e)
+					require.NoError(t, err)
+				default:
+					for range r.Intn(30) {
+						e, _ := event.PaymentReceived(7, "5", "cash")
+						b.Publish(e)
+					}
+				}
+				time.Sleep(time.Duration(r.Intn(3000)) * time.Millisecond)
+				for i, w := range open {
+					if w.Watchers() == 0 {
+						open[i] = openTab(t, b, in, o())
+					}
+				}
+			}
+			b.SetDown(false)
+			for _, w := range open {
+				w.Unstall()
+				w.Happen(wasmclient.Thawed)
+				w.Happen(wasmclient.Online)
+				w.Happen(wasmclient.Appeared)
+				w.Resume()
+				w.Connect()
+			}
+			quiet()
+			e, _ := event.PaymentReceived(7, "5", "cash")
+			b.Publish(e)
+			synctest.Wait()
+			all := b.Events()
+			ids := make([]string, len(all))
+			n := int64(0)
+			for i, e := range all {
+				ids[i] = e.ID
+				if e.Type == event.TypeRentalStatusUpdated {
+					n++
+				}
+			}
+			require.Equal(t, written, n, "seed %d: outbox", seed)
+			for i, w := range open {
+				v := w.View()
+				require.Equal(t, conn.Live, v.Status.State, "seed %d, tab %d: %+v", seed, i, v.Status)
+				same(t, ids[len(ids)-len(w.got):], w.got, "seed", seed, "tab", i)
+				require.Equal(t, open[0].View().Figures, v.Figures)
+			}
+			for _, w := range open {
+				w.close()
+			}
+			synctest.Wait()
+			require.Zero(t, in.Locks())
+			require.Zero(t, in.Channels())
+			require.Zero(t, b.Streams())
+		})
+	}
+}
+
+// TestFrozenTabSendsNothingAgain: it missed that its item was sent.
+func TestFrozenTabSendsNothingAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fake.Browser{}, &wasmclient.Memory{}
+		a := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		w := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		b.SetDown(true)
+		b.Cut()
+		e, _ := event.RentalStatusUpdated(1, "active", "")
+		_, err := w.Publish(t.Context(), e)
+		require.NoError(t, err)
+		synctest.Wait()
+		w.Happen(wasmclient.Frozen)
+		synctest.Wait()
+		b.SetDown(false)
+		quiet()
+		require.Len(t, b.Events(), 1)
+		time.Sleep(2 * time.Hour)
+		w.Happen(wasmclient.Thawed)
+		quiet()
+		a.close()
+		quiet()
+		require.Len(t, b.Events(), 1, "one event was written")
+	})
+}
+
+// lid is a tab's own way to the broker, which a frozen page does not use.
+type lid struct {
+	wasmclient.Transport
+	shut bool
+}
+
+func (l *lid) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	if l.shut {
+		<-ctx.Done()
+		return wasmclient.Response{}, ctx.Err()
+	}
+	return l.Transport.Do(ctx, r)
+}
+
+// TestThawedTabHearsWhatWasSent.
+func TestThawedTabHearsWhatWasSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := fake.New(manager), &fake.Browser{}, &wasmclient.Memory{}
+		a := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		l := &lid{Transport: b}
+		w := openOver(t, l, in.NewTab(), wasmclient.Options{Storage: st})
+		b.SetDown(true)
+		b.Cut()
+		e, _ := event.RentalStatusUpdated(1, "active", "")
+		_, err := w.Publish(t.Context(), e)
+		require.NoError(t, err)
+		synctest.Wait()
+		l.shut = true
+		w.Happen(wasmclient.Frozen)
+		synctest.Wait()
+		b.SetDown(false)
+		quiet()
+		require.Len(t, b.Events(), 1)
+		require.Zero(t, a.View().Unsent())
+		l.shut = false
+		w.Happen(wasmclient.Thawed)
+		quiet()
+		require.Equal(t, tabs.Follower, w.role())
+		require.Zero(t, w.View().Unsent(), "it was sent while this tab was frozen")
+	})
+}
+
+// TestNoLocksOutbox: each tab sends for itself.
+func TestNoLocksOutbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{NoLocks: true}
+		w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
+		e, _ := event.RentalStatusUpdated(1, "active", "")
+		_, err := w.Publish(t.Context(), e)
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		require.Equal(t, conn.Live, w.View().Status.State)
+		require.Len(t, b.Events(), 1, "without Web Locks nothing is ever sent")
+	})
+}
+
+// TestThawedTabDoublesNothing: nor when it leads later.
+func TestThawedTabDoublesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fake.Browser{}, &wasmclient.Memory{}
+		a := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		l := &lid{Transport: b}
+		w := openOver(t, l, in.NewTab(), wasmclient.Options{Storage: st})
+		b.SetDown(true)
+		b.Cut()
+		for i := range int64(2) {
+			e, _ := event.RentalStatusUpdated(i+1, "active", "")
+			_, err := w.Publish(t.Context(), e)
+			require.NoError(t, err)
+		}
+		synctest.Wait()
+		l.shut = true
+		w.Happen(wasmclient.Frozen)
+		synctest.Wait()
+		b.SetDown(false)
+		quiet()
+		require.Len(t, b.Events(), 2)
+		time.Sleep(2 * time.Hour)
+		l.shut = false
+		w.Happen(wasmclient.Thawed)
+		quiet()
+		a.close()
+		quiet()
+		require.Len(t, b.Events(), 2, "two were written")
+	})
+}

@@ -1,0 +1,155 @@
+package wasmclient_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/fake"
+)
+
+func toasts(w *window) (n int) { v := w.View(); return len(v.Toasts) + v.More }
+
+// TestToastInTheTabInUse alone, though it was so from the start.
+func TestToastInTheTabInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		o := wasmclient.Options{Snapshot: true, Toasts: true}
+		first := openTab(t, b, in, o)
+		tab := in.NewTab()
+		tab.Happen(wasmclient.Focused)
+		second := openOver(t, b, tab, o)
+		publish(t, b, 1)
+		synctest.Wait()
+		require.Equal(t, 1, toasts(first)+toasts(second))
+	})
+}
+
+// TestToastInTheTabInUseNewLeader: nor in one that leads later.
+func TestToastInTheTabInUseNewLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		o := wasmclient.Options{Snapshot: true, Toasts: true}
+		first := openTab(t, b, in, o)
+		second := openTab(t, b, in, o)
+		third := openTab(t, b, in, o)
+		third.Happen(wasmclient.Focused)
+		synctest.Wait()
+		late := openTab(t, b, in, o)
+		first.close()
+		second.close()
+		synctest.Wait()
+		third.Happen(wasmclient.Blurred)
+		third.Happen(wasmclient.Focused)
+		publish(t, b, 1)
+		synctest.Wait()
+		require.Equal(t, 1, toasts(third)+toasts(late))
+	})
+}
+
+// TestToastSomewhere: a count that nobody saw is summed up later.
+func TestToastSomewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		o := wasmclient.Options{Snapshot: true, Toasts: true}
+		a := openTab(t, b, in, o)
+		a.Happen(wasmclient.Vanished)
+		c := openTab(t, b, in, o) // visible, not focused
+		for i := range 3 {
+			publish(t, b, int64(i+1))
+			synctest.Wait()
+		}
+		n := toasts(a) + toasts(c)
+		c.Happen(wasmclient.Vanished)
+		synctest.Wait()
+		a.Happen(wasmclient.Appeared)
+		synctest.Wait()
+		require.NotZero(t, n+toasts(a), "shown in no tab, then or later")
+	})
+}
+
+// TestToastAfterTheTabInUseCloses.
+func TestToastAfterTheTabInUseCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		o := wasmclient.Options{Snapshot: true, Toasts: true}
+		first := openTab(t, b, in, o)
+		second := openTab(t, b, in, o)
+		second.Happen(wasmclient.Focused)
+		synctest.Wait()
+		second.Happen(wasmclient.Frozen) // pagehide
+		second.close()                   // the focus goes to another program
+		publish(t, b, 1)
+		synctest.Wait()
+		require.Equal(t, 1, toasts(first))
+	})
+}
+
+// TestToastsOfAnotherLog: its places are no older.
+func TestToastsOfAnotherLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		for i := range 50 {
+			publish(t, b, int64(i+1))
+		}
+		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Toasts: true})
+		w.Happen(wasmclient.Focused)
+		b.Replace("other")
+		b.Cut()
+		quiet()
+		require.Equal(t, conn.Live, w.View().Status.State)
+		publish(t, b, 1)
+		synctest.Wait()
+		require.NotEmpty(t, w.got)
+		require.Equal(t, 1, toasts(w))
+	})
+}
+
+// TestToastsGoWhilePaused: their clock does not wait for the connection.
+func TestToastsGoWhilePaused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Toasts: true})
+		w.Happen(wasmclient.Focused)
+		publish(t, b, 1)
+		synctest.Wait()
+		require.Equal(t, 1, toasts(w))
+		w.Pause()
+		w.Happen(wasmclient.Vanished)
+		time.Sleep(time.Second)
+		w.Happen(wasmclient.Appeared)
+		time.Sleep(time.Hour)
+		require.Zero(t, toasts(w), "it stays for ever")
+	})
+}
+
+// TestSeenInTheOtherTab: no summary of what was shown already.
+func TestSeenInTheOtherTab(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		o := wasmclient.Options{Snapshot: true, Toasts: true}
+		first := openTab(t, b, in, o)
+		second := openTab(t, b, in, o)
+		second.Happen(wasmclient.Vanished)
+		first.Happen(wasmclient.Focused)
+		synctest.Wait()
+		for i := range 3 {
+			publish(t, b, int64(i+1))
+		}
+		synctest.Wait()
+		require.Equal(t, 3, toasts(first))
+		time.Sleep(20 * time.Second)
+		second.Happen(wasmclient.Appeared) // browsers show the new tab before they hide the old one
+		synctest.Wait()
+		first.Happen(wasmclient.Vanished)
+		synctest.Wait()
+		for _, x := range second.View().Toasts {
+			t.Log(x.Text)
+		}
+		require.Zero(t, toasts(second), "all were shown 20 s ago in the other tab")
+	})
+}
