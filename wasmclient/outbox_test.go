@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand"
 	"strings"
 	"sync"
 	"testing"
@@ -172,112 +171,6 @@ func TestPausedTabSends(t *testing.T) {
 		time.Sleep(time.Hour)
 		require.Len(t, b.Events(), 2, "alone again, it does not")
 	})
-}
-
-// TestOutboxAtRandom: whatever happens to tabs, network and storage, every item is stored once, and each tab has every event once.
-func TestOutboxAtRandom(t *testing.T) {
-	for _, seed := range []int64{4, 30, 38} {
-		synctest.Test(t, func(t *testing.T) {
-			r := rand.New(rand.NewSource(seed))
-			b, in, st := fake.New(manager), &fake.Browser{NoLocks: false}, &wasmclient.Memory{}
-			o := func() wasmclient.Options { return wasmclient.Options{Snapshot: true, Toasts: true, Storage: st} }
-			var open []*window
-			for range 4 {
-				open = append(open, openTab(t, b, in, o()))
-			}
-			written := int64(0)
-			for range 300 {
-				w := open[r.Intn(len(open))]
-				switch r.Intn(22) {
-				case 0:
-					w.close()
-				case 1:
-					w.Crash()
-					w.close()
-				case 2:
-					w.Happen(wasmclient.Frozen)
-				case 3:
-					w.Stall()
-				case 4, 5:
-					w.Unstall()
-					w.Happen(wasmclient.Thawed)
-				case 6:
-					w.Happen(wasmclient.Vanished)
-				case 7:
-					w.Happen(wasmclient.Appeared)
-				case 8:
-					b.SetDown(true)
-					b.Cut()
-				case 9, 10:
-					b.SetDown(false)
-				case 11:
-					w.Disconnect()
-				case 12:
-					w.Reconnect()
-				case 13:
-					w.Pause()
-				case 14:
-					w.Resume()
-				case 15:
-					w.Happen(wasmclient.Offline)
-				case 16:
-					w.Happen(wasmclient.Online)
-				case 17, 18:
-					written++
-					e, _ := event.RentalStatusUpdated(written, "active", "")
-					_, err := w.Publish(t.Context(), e)
-					require.NoError(t, err)
-				default:
-					for range r.Intn(30) {
-						e, _ := event.PaymentReceived(7, "5", "cash")
-						b.Publish(e)
-					}
-				}
-				time.Sleep(time.Duration(r.Intn(3000)) * time.Millisecond)
-				for i, w := range open {
-					if w.Watchers() == 0 {
-						open[i] = openTab(t, b, in, o())
-					}
-				}
-			}
-			b.SetDown(false)
-			for _, w := range open {
-				w.Unstall()
-				w.Happen(wasmclient.Thawed)
-				w.Happen(wasmclient.Online)
-				w.Happen(wasmclient.Appeared)
-				w.Resume()
-				w.Connect()
-			}
-			quiet()
-			e, _ := event.PaymentReceived(7, "5", "cash")
-			b.Publish(e)
-			synctest.Wait()
-			all := b.Events()
-			ids := make([]string, len(all))
-			n := int64(0)
-			for i, e := range all {
-				ids[i] = e.ID
-				if e.Type == event.TypeRentalStatusUpdated {
-					n++
-				}
-			}
-			require.Equal(t, written, n, "seed %d: outbox", seed)
-			for i, w := range open {
-				v := w.View()
-				require.Equal(t, conn.Live, v.Status.State, "seed %d, tab %d: %+v", seed, i, v.Status)
-				same(t, ids[len(ids)-len(w.got):], w.got, "seed", seed, "tab", i)
-				require.Equal(t, open[0].View().Figures, v.Figures)
-			}
-			for _, w := range open {
-				w.close()
-			}
-			synctest.Wait()
-			require.Zero(t, in.Locks())
-			require.Zero(t, in.Channels())
-			require.Zero(t, b.Streams())
-		})
-	}
 }
 
 // TestFrozenTabSendsNothingAgain: it missed that its item was sent.

@@ -3,7 +3,6 @@ package wasmclient_test
 import (
 	"context"
 	"fmt"
-	"math/rand"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,7 +15,6 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
-	"github.com/snd-rental/yardline/wasmclient/store"
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
@@ -30,16 +28,7 @@ type window struct {
 }
 
 func openTab(t *testing.T, b *fake.Broker, in *fake.Browser, o wasmclient.Options) *window {
-	w := &window{Tab: in.NewTab()}
-	o.Transport, o.Grant, o.Page = b, manager, w.Tab
-	o.OnEvent = func(r store.Received) { w.got = append(w.got, r.ID) }
-	w.Client = wasmclient.New(o)
-	ctx, cancel := context.WithCancel(t.Context())
-	w.leave = cancel
-	w.done.Go(func() { w.Run(ctx) })
-	t.Cleanup(w.close)
-	synctest.Wait()
-	return w
+	return openOver(t, b, in.NewTab(), o)
 }
 
 func (w *window) close() {
@@ -158,98 +147,6 @@ func TestLeaderLeaves(t *testing.T) {
 				same(t, numbers(0, n+1), all[2].got, 2)
 				require.Equal(t, 1, b.Streams())
 			})
-		})
-	}
-}
-
-// TestTabsAtRandom: whatever happens to tabs and network, each tab gets what
-// follows its first event once and in order, and there is one stream in the end.
-func TestTabsAtRandom(t *testing.T) {
-	for seed := range int64(20) {
-		synctest.Test(t, func(t *testing.T) {
-			r := rand.New(rand.NewSource(seed))
-			b, in := fake.New(manager), &fake.Browser{NoLocks: seed%10 == 9}
-			options := func() wasmclient.Options { return wasmclient.Options{Snapshot: r.Intn(2) == 0} }
-			var open []*window
-			published := 0
-			for range 4 {
-				open = append(open, openTab(t, b, in, options()))
-			}
-			for range 300 {
-				w := open[r.Intn(len(open))]
-				switch r.Intn(16) {
-				case 0:
-					w.close()
-				case 1:
-					w.Crash()
-					w.close()
-				case 2:
-					w.Happen(wasmclient.Frozen)
-				case 3:
-					w.Stall()
-				case 4, 5:
-					w.Unstall()
-					w.Happen(wasmclient.Thawed)
-				case 6:
-					w.Happen(wasmclient.Vanished)
-				case 7:
-					w.Happen(wasmclient.Appeared)
-				case 8:
-					b.SetDown(true)
-					b.Cut()
-				case 9, 10:
-					b.SetDown(false)
-				case 11:
-					w.Disconnect()
-				case 12:
-					w.Reconnect()
-				default:
-					for range r.Intn(30) {
-						publish(t, b, int64(published+1))
-						published++
-					}
-				}
-				time.Sleep(time.Duration(r.Intn(4000)) * time.Millisecond)
-				for i, w := range open {
-					if w.Watchers() == 0 { // closed, or crashed
-						open[i] = openTab(t, b, in, options())
-					}
-				}
-			}
-			b.SetDown(false)
-			for _, w := range open {
-				w.Unstall()
-				w.Happen(wasmclient.Thawed)
-				w.Happen(wasmclient.Appeared)
-				w.Connect()
-			}
-			quiet()
-			publish(t, b, 1)
-			published++
-			synctest.Wait()
-			leaders := 0
-			for i, w := range open {
-				require.Equal(t, conn.Live, w.View().Status.State, "seed %d, tab %d: %+v", seed, i, w.View().Status)
-				require.NotEmpty(t, w.got)
-				same(t, numbers(published-len(w.got), published), w.got, "seed", seed, "tab", i)
-				if w.role() == tabs.Leader {
-					leaders++
-				}
-			}
-			if in.NoLocks {
-				require.Zero(t, leaders)
-				require.Equal(t, len(open), b.Streams(), "seed %d", seed)
-			} else {
-				require.Equal(t, 1, leaders, "seed %d", seed)
-				require.Equal(t, 1, b.Streams(), "seed %d", seed)
-			}
-			for _, w := range open {
-				w.close()
-			}
-			synctest.Wait()
-			require.Zero(t, in.Locks())
-			require.Zero(t, in.Channels())
-			require.Zero(t, b.Streams())
 		})
 	}
 }

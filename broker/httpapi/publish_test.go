@@ -144,3 +144,23 @@ func TestIdempotencyKey(t *testing.T) {
 	r, _ = s.send("POST", "/api/sse", `{`, service, isJSON, "Idempotency-Key: order-8")
 	require.Equal(t, 422, r.StatusCode)
 }
+
+// TestIfGrant: what one user wrote is not stored as another's.
+func TestIfGrant(t *testing.T) {
+	s := newSurface(t)
+	service := "Authorization: Bearer " + s.token(time.Hour, access.Service)
+	_, text := s.send("GET", "/api/session", "", service)
+	var session struct{ Grant string }
+	require.NoError(t, json.Unmarshal([]byte(text), &session))
+	r, text := s.send("POST", "/api/sse", progress("a", 1), service, isJSON, "If-Grant: "+session.Grant)
+	require.Equal(t, 201, r.StatusCode, text)
+	for _, body := range []string{progress("b", 1), `[` + progress("c", 1) + `]`} {
+		media := map[bool]string{true: isBatch, false: isJSON}[body[0] == '[']
+		r, text = s.send("POST", "/api/sse", body, service, media, "If-Grant: somebody-else")
+		require.Equal(t, 409, r.StatusCode, text)
+		require.Contains(t, text, `"code":"regranted"`)
+	}
+	bounds, err := s.log.Bounds(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, bounds.Last)
+}

@@ -1,45 +1,28 @@
 package conn
 
 import (
-	"flag"
 	"fmt"
 	"math/rand"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient/scripttest"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite the expected effects in testdata")
-
-// TestScripts runs the scripts of testdata: a line is an input, the indented
-// lines below it are its effects. With -rewrite they are written anew, to be
-// read as a diff.
+// TestScripts runs the scripts of testdata.
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no scripts", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+	scripttest.Run(t, func(t *testing.T) func(string) []string {
+		p := &player{now: start}
+		return func(line string) (lines []string) {
+			for _, e := range p.do(t, line) {
+				lines = append(lines, p.show(e))
 			}
-			got := play(t, string(text))
-			if *rewrite {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != string(text) {
-				t.Errorf("got:\n%s\nwant:\n%s", got, text)
-			}
-		})
-	}
+			return lines
+		}
+	})
 }
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -60,36 +43,9 @@ type player struct {
 	attempt int
 }
 
-func play(t *testing.T, script string) string {
-	p := &player{now: start}
-	var out strings.Builder
-	for line := range strings.Lines(script) {
-		line = strings.TrimRight(line, "\n")
-		if strings.HasPrefix(line, "\t") {
-			continue // an effect of the old run
-		}
-		out.WriteString(line + "\n")
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		for _, e := range p.do(t, line) {
-			out.WriteString("\t" + p.show(e) + "\n")
-		}
-	}
-	return out.String()
-}
-
 // do runs one line: a verb, words, and key=value.
 func (p *player) do(t *testing.T, line string) []Effect {
-	fields := strings.Fields(line)
-	words, keys := []string{}, map[string]string{}
-	for _, f := range fields[1:] {
-		if k, v, found := strings.Cut(f, "="); found {
-			keys[k] = v
-		} else {
-			words = append(words, f)
-		}
-	}
+	verb, words, keys := scripttest.Split(line)
 	cursor := func(s string) wire.Cursor {
 		c, err := wire.ParseCursor(s)
 		if err != nil {
@@ -112,7 +68,7 @@ func (p *player) do(t *testing.T, line string) []Effect {
 		fmt.Sscan(keys["attempt"], &attempt)
 	}
 	frame := func(f wire.Frame) []Effect { return p.m.Step(p.now, Frame{attempt, f}) }
-	switch fields[0] {
+	switch verb {
 	case "machine":
 		var backfill uint64
 		fmt.Sscan(keys["backfill"], &backfill)

@@ -1,10 +1,7 @@
 package tabs
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,34 +9,14 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/scripttest"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite the expected effects in testdata")
-
-// TestScripts runs the scripts of testdata: a line is an input, the indented
-// lines below it are its effects. With -rewrite they are written anew, to be
-// read as a diff.
+// TestScripts runs the scripts of testdata.
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no scripts", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(text))
-			if *rewrite {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != string(text) {
-				t.Errorf("got:\n%s\nwant:\n%s", got, text)
-			}
-		})
-	}
+	scripttest.Run(t, func(t *testing.T) func(string) []string {
+		return (&player{t: t, now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}).do
+	})
 }
 
 type player struct {
@@ -51,43 +28,16 @@ type player struct {
 	reader *Reader
 }
 
-func play(t *testing.T, script string) string {
-	p := &player{t: t, now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
-	var out strings.Builder
-	for line := range strings.Lines(script) {
-		line = strings.TrimRight(line, "\n")
-		if strings.HasPrefix(line, "\t") {
-			continue // an effect of the old run
-		}
-		out.WriteString(line + "\n")
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		for _, effect := range p.do(line) {
-			out.WriteString("\t" + effect + "\n")
-		}
-	}
-	return out.String()
-}
-
 // do runs one line: a verb, words, and key=value.
 func (p *player) do(line string) []string {
 	p.t.Helper()
-	fields := strings.Fields(line)
-	words, keys := []string{}, map[string]string{}
-	for _, f := range fields[1:] {
-		if k, v, found := strings.Cut(f, "="); found {
-			keys[k] = v
-		} else {
-			words = append(words, f)
-		}
-	}
+	verb, words, keys := scripttest.Split(line)
 	var n int
 	if len(words) > 0 {
 		fmt.Sscan(words[0], &n)
 	}
 	step := func(in any) []string { return p.show(p.member.Step(p.now, in)) }
-	switch fields[0] {
+	switch verb {
 	case "member":
 		p.member = NewMember(keys["locks"] != "false", keys["visible"] != "false", 30*time.Second)
 	case "join":
@@ -123,7 +73,7 @@ func (p *player) do(line string) []string {
 		}
 		return step(Tick{})
 	default:
-		return p.stream(line, fields[0], words, keys)
+		return p.stream(line, verb, words, keys)
 	}
 	return nil
 }
