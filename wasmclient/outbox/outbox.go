@@ -30,8 +30,7 @@ const (
 	Gone     State = "gone"     // discarded
 )
 
-// An Item is one event on its way. Of two versions the one with the higher Rev
-// counts.
+// An Item is one event on its way. Rev counts its versions.
 type Item struct {
 	ID      string       `json:"id"` // the idempotency key: a UUIDv7, so that ids have the order of writing
 	Rev     int          `json:"rev"`
@@ -159,21 +158,32 @@ func (m *Machine) find(id string) *Item {
 
 func byID(i Item, id string) int { return strings.Compare(i.ID, id) }
 
-// learn takes an item over, unless a later version is known.
+// learn takes an item over, unless what is known of it says more. Who told it may
+// have missed that.
 func (m *Machine) learn(item Item) {
 	i, found := slices.BinarySearchFunc(m.items, item.ID, byID)
 	switch {
-	case found && item.State == Gone && m.items[i].State != Sent:
-		m.items[i] = item
-	case found && m.items[i].Rev > item.Rev:
-		m.emit(Tell{m.items[i]}) // who told this has missed something
-	case found && m.items[i].Rev == item.Rev:
-	case found:
-		m.items[i] = item
-	default:
+	case !found: // also what was discarded: who told it may not be the only one who had it
 		m.items = slices.Insert(m.items, i, item)
+	case weight(item) > weight(m.items[i]):
+		m.items[i] = item
+	case weight(item) < weight(m.items[i]):
+		m.emit(Tell{m.items[i]})
 	}
 	m.trim()
+}
+
+// weight orders versions of one item: that it was sent is a fact, that it was
+// discarded the user's last word; else the later one counts.
+func weight(i Item) int {
+	const most = 1 << 30
+	switch i.State {
+	case Sent:
+		return most
+	case Gone:
+		return most - 1
+	}
+	return i.Rev
 }
 
 // trim forgets all but the last of what was sent.
