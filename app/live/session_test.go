@@ -3,9 +3,9 @@ package live
 import (
 	"context"
 	"encoding/json"
-	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -284,34 +284,31 @@ func TestPublishAfterSignOut(t *testing.T) {
 	})
 }
 
-// slowSession delays answers of GET /api/session that were made before.
+// slowSession holds back the next answer of GET /api/session at its gate.
 type slowSession struct {
 	*jar
-	gate chan struct{}
+	gate atomic.Pointer[chan struct{}]
 }
 
 func (s *slowSession) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
 	a, err := s.jar.Do(ctx, r)
-	if r.Method == "GET" && r.Path == "/api/session" && s.gate != nil {
-		g := s.gate
-		s.gate = nil
-		<-g
+	if r.Method == "GET" && r.Path == "/api/session" {
+		if gate := s.gate.Swap(nil); gate != nil {
+			<-*gate
+		}
 	}
 	return a, err
 }
 
-type slowDelete struct {
+// openingDelete opens the gate with the next Delete.
+type openingDelete struct {
 	wasmclient.Memory
-	gate chan struct{}
+	gate atomic.Pointer[chan struct{}]
 }
 
-func (s *slowDelete) Delete(ctx context.Context, p string) error {
-	if s.gate != nil {
-		close(s.gate) // the answer comes now
-		s.gate = nil
-		for range 100000 {
-			runtime.Gosched()
-		}
+func (s *openingDelete) Delete(ctx context.Context, p string) error {
+	if gate := s.gate.Swap(nil); gate != nil {
+		close(*gate)
 	}
 	return s.Memory.Delete(ctx, p)
 }
@@ -319,7 +316,7 @@ func (s *slowDelete) Delete(ctx context.Context, p string) error {
 // TestSignOutWhileAsking: an answer that is out of date signs nobody in.
 func TestSignOutWhileAsking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		j, st := newJar(), &slowDelete{}
+		j, st := newJar(), &openingDelete{}
 		s := &slowSession{jar: j}
 		w := &window{Tab: (&fake.Browser{}).NewTab()}
 		w.Live = New(s, Surroundings{Page: w.Tab, Storage: st})
@@ -333,21 +330,20 @@ func TestSignOutWhileAsking(t *testing.T) {
 		settle()
 		require.Equal(t, SignedIn, w.State().Phase)
 		j.brokers["first"].SetDown(false)
-		s.gate = make(chan struct{})
-		st.gate = s.gate
+		gate := make(chan struct{})
+		s.gate.Store(&gate)
+		st.gate.Store(&gate)
 		time.Sleep(sessionRetry)
 		settle()
 		time.Sleep(60 * time.Millisecond) // the question is on its way
 		w.SignOut(t.Context())
 		time.Sleep(10 * time.Second)
 		settle()
-		all, _ := st.Load(t.Context(), "")
-		keys := []string{}
-		for k := range all {
-			keys = append(keys, k)
-		}
+		all, err := st.Load(t.Context(), "")
+		require.NoError(t, err)
 		w.disconnect()
-		require.Empty(t, keys)
+		require.Empty(t, all)
+		require.Equal(t, SignedOut, w.State().Phase)
 	})
 }
 
