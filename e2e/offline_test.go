@@ -99,6 +99,7 @@ func TestMovedMeanwhile(t *testing.T) {
 	h.badGateway.Store(false)
 	tab.Eventually(soon, `document.querySelector("[data-outbox=rejected]")?.innerText.includes("(entity_moved)")`)
 	require.Equal(t, []string{"before", "other"}, stored(t, s))
+	tab.Eventually(soon, `document.querySelector("[data-outbox=rejected] button").innerText === "Send anyway"`)
 	tab.Click("[data-outbox=rejected] button")
 	tab.Eventually(soon, `document.querySelector("[data-outbox=sent]")`)
 	require.Len(t, stored(t, s), 3)

@@ -69,6 +69,9 @@ func (c *Client) View() View {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	status := c.machine.Status()
+	if c.ended {
+		status = conn.Status{State: conn.Disconnected, Code: "ended", Since: status.Since}
+	}
 	v := View{
 		Status: status, Role: c.member.Role(), Cursor: c.machine.Cursor(), Connected: status.Connected(), Events: c.store.Events(),
 		Counts: c.store.Counts(), Total: c.store.Total(), Figures: c.store.Figures(c.o.Grant, time.Now()),
@@ -122,10 +125,11 @@ func (c *Client) Clear() {
 	c.changed()
 }
 
-// Publish writes an event into the outbox, from where it is sent at once if the
-// broker can be reached, and else when it can be. The item is kept when Publish
-// returns; what becomes of it is in View. To be told the broker's answer, and
-// to publish without Run, call API.Publish instead.
+// Publish writes an event into the outbox, and gives it an id of its own. It is
+// kept when Publish returns; Run sends it, connected or not, at once if the
+// broker can be reached and else when it can be. What becomes of it is in View.
+// To be told the broker's answer, and to publish without Run, call API.Publish.
+// The error is ErrEnded after Run.
 func (c *Client) Publish(ctx context.Context, e event.Event) (outbox.Item, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -139,7 +143,7 @@ func (c *Client) Publish(ctx context.Context, e event.Event) (outbox.Item, error
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()
-		return item, ErrEnded
+		return outbox.Item{}, ErrEnded
 	}
 	if item.After = c.machine.Cursor(); item.After == (wire.Cursor{}) {
 		item.After = c.store.Cursor() // of the last visit

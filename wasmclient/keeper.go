@@ -264,6 +264,10 @@ func (k *keeper) step(in any) {
 	d.changed()
 }
 
+// EntityMoved is the code of an item that was refused because its thing has
+// changed since.
+const EntityMoved = "entity_moved"
+
 // sendWithin bounds one attempt of an item.
 const sendWithin = 30 * time.Second
 
@@ -288,6 +292,9 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 		a.Cursor = receipt.Cursor
 	case errors.As(err, &refused):
 		a.Status, a.Code, a.Problem, a.RetryAfter = refused.Status, refused.Code, refused.Sentence(), refused.RetryAfter
+		if refused.Code == EntityMoved {
+			a.Problem = "It has changed since you wrote this. Look at it, then send yours all the same, or discard it. (" + EntityMoved + ")"
+		}
 	}
 	return a
 }

@@ -73,9 +73,14 @@ func (v View) RetryIn(now time.Time) time.Duration {
 }
 
 // Unsent is how many events wait in the outbox.
-func (v View) Unsent() (n int) {
+func (v View) Unsent() int { return v.count(outbox.Queued) }
+
+// Rejected is how many the broker refused, so that the user must decide.
+func (v View) Rejected() int { return v.count(outbox.Rejected) }
+
+func (v View) count(s outbox.State) (n int) {
 	for _, item := range v.Outbox {
-		if item.State == outbox.Queued {
+		if item.State == s {
 			n++
 		}
 	}

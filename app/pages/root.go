@@ -31,6 +31,9 @@ type Root struct {
 	says   [2]string     // polite, urgent
 	stop   chan struct{} // ends the clock
 	test   testPage
+
+	reported bool      // the report was copied
+	before   app.Value // what had the focus before the toasts
 }
 
 // page is one entry of the navigation.
@@ -212,6 +215,10 @@ func (r *Root) banners() app.UI {
 		app.If(r.state.View.Unsaved, func() app.UI {
 			return app.Div().Class("banner", "banner-limited").Body(app.Span().Class("banner-text").Text("This browser’s storage is full or blocked. Nothing is kept for offline use, and what is not sent yet is lost when this tab closes. (storage)"))
 		}),
+		app.If(r.state.View.Rejected() > 0 && r.path != "/sse-test", func() app.UI {
+			return app.Div().Class("banner", "banner-denied").Body(app.Span().Class("banner-text").Text("The broker refused something that you wrote."),
+				app.A().Class("button", "button-small").Href("/sse-test").Text("Decide"))
+		}),
 		app.If(r.state.Failure != "" && r.state.Phase == live.SignedIn, func() app.UI {
 			return app.Div().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure)
 		}),
@@ -257,6 +264,7 @@ func (r *Root) actions() ui.Actions {
 // copied puts a text into the clipboard, or selects it where the page may not:
 // browsers keep the clipboard from plain addresses.
 func (r *Root) copied(text string) {
+	r.reported = true
 	if clipboard := app.Window().Get("navigator").Get("clipboard"); clipboard.Truthy() {
 		clipboard.Call("writeText", text)
 		return
@@ -301,20 +309,37 @@ func onKey(pressed func(app.Value)) (stop func()) {
 func (r *Root) keys(e app.Value) {
 	switch {
 	case e.Get("altKey").Bool() && e.Get("code").String() == "KeyT":
-		if button := app.Window().Get("document").Call("querySelector", ".toast-close"); button.Truthy() {
+		buttons := app.Window().Get("document").Call("querySelectorAll", ".toast-close")
+		if n := buttons.Length(); n > 0 {
 			e.Call("preventDefault")
-			button.Call("focus")
+			r.before = active()
+			buttons.Index(n - 1).Call("focus") // the newest
 		}
 	case e.Get("key").String() == "Escape" && len(r.state.View.Toasts) > 0:
-		shown := r.state.View.Toasts
-		chosen := shown[len(shown)-1]
-		if key := app.Window().Get("document").Get("activeElement").Call("getAttribute", "data-key"); key.Truthy() {
-			for _, t := range shown {
-				if t.Key == key.String() {
-					chosen = t
-				}
-			}
+		r.escape()
+	}
+}
+
+// active is what has the focus.
+func active() app.Value { return app.Window().Get("document").Get("activeElement") }
+
+// escape dismisses the toast that has the focus and gives that back, or the
+// newest toast, unless somebody types.
+func (r *Root) escape() {
+	shown := r.state.View.Toasts
+	key := active().Call("getAttribute", "data-key")
+	if !key.Truthy() {
+		if tag := active().Get("tagName").String(); tag != "TEXTAREA" && tag != "INPUT" {
+			r.dismiss(shown[len(shown)-1])
 		}
-		r.dismiss(chosen)
+		return
+	}
+	for _, t := range shown {
+		if t.Key == key.String() {
+			r.dismiss(t)
+		}
+	}
+	if r.before != nil && r.before.Truthy() {
+		r.before.Call("focus")
 	}
 }

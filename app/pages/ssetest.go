@@ -43,7 +43,7 @@ func (r *Root) sseTest() app.UI {
 		),
 		app.Section().Class("card", "feed-card").Aria("labelledby", "history-title").Body(
 			app.Div().Class("card-head").Body(
-				app.H2().ID("history-title").Text(fmt.Sprintf("Received (%d, the last %d shown)", v.Total, len(v.Events))),
+				app.H2().ID("history-title").Text(fmt.Sprintf("Received (%d, the last %d shown)", max(v.Total, len(v.Events)), len(v.Events))),
 				app.Button().Type("button").Class("button", "button-small").Text("Clear").OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).Clear) }),
 			),
 			ui.Feed(v.Events, g, 0),
@@ -112,7 +112,7 @@ func (r *Root) sendPayload() {
 // panel is the connection with all its details.
 func (r *Root) panel() app.UI {
 	s := r.status()
-	s.Transitions = r.Live.Transitions()
+	s.Transitions, s.Copied = r.Live.Transitions(), r.reported
 	return app.Div().Body(s.Panel(r.actions()), app.Textarea().ID(reportID).Class("hidden").Aria("hidden", "true").TabIndex(-1).ReadOnly(true))
 }
 

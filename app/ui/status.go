@@ -17,12 +17,22 @@ type Status struct {
 	View        wasmclient.View
 	Now         time.Time
 	Transitions []wasmclient.Transition // for the panel, oldest first
+	Copied      bool                    // the report was
 }
 
 // transport names how the events come.
 func (s Status) transport() string { return cmp.Or(string(s.View.Status.Transport), "none") }
 
 func (s Status) tab() string { return string(cmp.Or(s.View.Role, tabs.Alone)) }
+
+// part says what this tab does.
+func (s Status) part() string {
+	role := tabs.Role(s.tab())
+	if role == tabs.Alone && !s.View.Connected {
+		return "on its own"
+	}
+	return tabWords[role]
+}
 
 // tabWords say what a role means.
 var tabWords = map[tabs.Role]string{
@@ -47,6 +57,9 @@ func (s Status) Compact() app.UI {
 		glyph(st.State),
 		app.Span().Class("status-words").Text(shortWords(st)),
 		app.Span().Class("status-count").Aria("hidden", "true").Text(Countdown(st, s.Now)),
+		app.If(s.View.Unsent() > 0, func() app.UI {
+			return app.Span().Class("chip", "chip-warning").Text(fmt.Sprintf("%d to send", s.View.Unsent()))
+		}),
 	)
 }
 
@@ -125,7 +138,7 @@ func (s Status) Panel(a Actions) app.UI {
 	if v.LastEvent != nil {
 		last = Label(string(v.LastEvent.Type)) + " at " + Clock(v.LastEvent.Received)
 	}
-	rows := [][2]string{{"Transport", s.transport()}, {"This tab", tabWords[tabs.Role(s.tab())]}, {"Since", Clock(v.Status.Since)}, {"Last event", last},
+	rows := [][2]string{{"Transport", s.transport()}, {"This tab", s.part()}, {"Since", Clock(v.Status.Since)}, {"Last event", last},
 		{"Place in the log", v.Cursor.String()}, {"Events", fmt.Sprint(v.Total)}}
 	if v.Status.Attempt > 0 {
 		rows = append(rows, [2]string{"Failed attempts", fmt.Sprint(v.Status.Attempt)})
@@ -146,10 +159,12 @@ func (s Status) Panel(a Actions) app.UI {
 			button("Resume", v.Status.State != conn.Paused, a.Resume),
 		),
 		app.Details().Body(app.Summary().Text("Past states"),
-			app.Button().Type("button").Class("button", "button-small").Text("Copy for a report").OnClick(on(a.Copy)),
+			app.Button().Type("button").Class("button", "button-small").Text(copyWords[s.Copied]).OnClick(on(a.Copy)),
 			transitions(s.Transitions)),
 	)
 }
+
+var copyWords = map[bool]string{false: "Copy for a report", true: "Copied"}
 
 // maxPast is how many past states the panel shows; the report has all.
 const maxPast = 50
