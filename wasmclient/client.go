@@ -152,7 +152,9 @@ func (c *Client) Publish(ctx context.Context, e event.Event) (outbox.Item, error
 		item.Based = item.After // nobody knows what has happened since
 	}
 	c.mu.Unlock()
-	c.keep(ctx, item)
+	if err := c.keep(ctx, item); err != nil {
+		return outbox.Item{}, err
+	}
 	c.box.put(outbox.Learn{Items: []outbox.Item{item}})
 	c.box.put(outbox.Tell{Item: item})
 	return item, nil

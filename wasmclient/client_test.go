@@ -368,3 +368,29 @@ func TestStorageFull(t *testing.T) {
 		require.Len(t, b.Events(), 1)
 	})
 }
+
+// hangingDisk does not answer.
+type hangingDisk struct{ wasmclient.Memory }
+
+func (*hangingDisk) Save(ctx context.Context, _ string, _ []byte) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestStorageHangs: the outbox does not wait for it for ever, and a caller who
+// gives up is told so.
+func TestStorageHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := fake.New(manager)
+		c := start(t, b, wasmclient.Options{Storage: &hangingDisk{}})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := c.Publish(ctx, event.Example(event.TypeSystemNotification))
+		require.ErrorIs(t, err, context.Canceled)
+		_, err = c.Publish(t.Context(), event.Example(event.TypeSystemNotification))
+		require.NoError(t, err)
+		synctest.Wait()
+		require.True(t, c.View().Unsaved)
+		require.Len(t, b.Events(), 1)
+	})
+}

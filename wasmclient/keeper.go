@@ -46,8 +46,8 @@ type record struct {
 }
 
 const (
-	restoreWithin = 2 * time.Second // a storage that does not answer must not hold up the page
-	saveEvery     = 20 * time.Second
+	storedWithin = 3 * time.Second // a storage that does not answer must not hold up page and outbox
+	saveEvery    = 20 * time.Second
 )
 
 var outboxTick = outbox.Tick{}
@@ -69,15 +69,17 @@ func (k *keeper) run() {
 	}
 }
 
-// stored does something with the storage. Where that fails what is kept is in
-// memory from now on, and View says so.
-func (c *Client) stored(ctx context.Context, do func(Storage) error) {
+// stored does something with the storage. Where that fails, or takes too long,
+// what is kept is in memory from now on, and View says so. The error is ctx's.
+func (c *Client) stored(ctx context.Context, do func(context.Context, Storage) error) error {
 	c.mu.Lock()
 	storage := c.storage
 	c.mu.Unlock()
-	err := do(storage)
+	within, done := context.WithTimeout(ctx, storedWithin)
+	err := do(within, storage)
+	done()
 	if err == nil || ctx.Err() != nil {
-		return
+		return ctx.Err()
 	}
 	c.mu.Lock()
 	if !c.unsaved {
@@ -85,33 +87,32 @@ func (c *Client) stored(ctx context.Context, do func(Storage) error) {
 	}
 	memory := c.storage
 	c.mu.Unlock()
-	_ = do(memory) // it takes everything
+	_ = do(ctx, memory) // it takes everything
 	c.changed()
+	return nil
 }
 
 func (c *Client) outboxPrefix() string { return outboxKey + url.PathEscape(c.o.Grant.User) + "/" }
 
 // keep saves an item.
-func (c *Client) keep(ctx context.Context, item outbox.Item) {
+func (c *Client) keep(ctx context.Context, item outbox.Item) error {
 	raw, err := json.Marshal(item)
 	if err != nil {
 		panic(err) // our own types
 	}
-	c.stored(ctx, func(s Storage) error { return s.Save(ctx, c.outboxPrefix()+item.ID, raw) })
+	return c.stored(ctx, func(ctx context.Context, s Storage) error { return s.Save(ctx, c.outboxPrefix()+item.ID, raw) })
 }
 
 // restore takes what was kept for this user, and drops what was for another.
 func (d *driver) restore() {
-	ctx, cancel := context.WithTimeout(d.ctx, restoreWithin)
-	defer cancel()
 	var values map[string][]byte
-	d.stored(d.ctx, func(s Storage) (err error) {
+	_ = d.stored(d.ctx, func(ctx context.Context, s Storage) (err error) { // the loop sees that ctx has ended
 		values, err = s.Load(ctx, "")
 		return err
 	})
 	drop := func(key string) {
 		delete(values, key)
-		d.stored(d.ctx, func(s Storage) error { return s.Delete(ctx, key) })
+		_ = d.stored(d.ctx, func(ctx context.Context, s Storage) error { return s.Delete(ctx, key) })
 	}
 	for key := range values {
 		if strings.HasPrefix(key, outboxKey) && !strings.HasPrefix(key, d.outboxPrefix()) {
@@ -172,7 +173,7 @@ func (k *keeper) saveState(now time.Time, last bool) {
 		if err != nil {
 			panic(err) // our own types
 		}
-		d.stored(d.ctx, func(s Storage) error { return s.Save(d.ctx, StateKey, raw) })
+		_ = d.stored(d.ctx, func(ctx context.Context, s Storage) error { return s.Save(ctx, StateKey, raw) })
 	})
 }
 
@@ -210,8 +211,8 @@ func (k *keeper) lead(on bool) {
 	if on {
 		d := k.d
 		k.jobs.put(func() {
-			d.stored(d.ctx, func(s Storage) error {
-				values, err := s.Load(d.ctx, d.outboxPrefix())
+			_ = d.stored(d.ctx, func(ctx context.Context, s Storage) error {
+				values, err := s.Load(ctx, d.outboxPrefix())
 				d.box.put(outbox.Learn{Items: items(values)})
 				return err
 			})
@@ -244,18 +245,21 @@ func (k *keeper) step(in any) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case outbox.Save:
-			k.jobs.put(func() { d.keep(d.ctx, e.Item) })
+			k.jobs.put(func() { _ = d.keep(d.ctx, e.Item) })
 		case outbox.Forget:
 			k.jobs.put(func() {
-				d.stored(d.ctx, func(s Storage) error { return s.Delete(d.ctx, d.outboxPrefix()+e.ID) })
+				remove := func(ctx context.Context, s Storage) error { return s.Delete(ctx, d.outboxPrefix()+e.ID) }
+				_ = d.stored(d.ctx, remove)
 				if d.o.Storage != nil { // deleting may work where saving did not
-					_ = d.o.Storage.Delete(d.ctx, d.outboxPrefix()+e.ID)
+					ctx, done := context.WithTimeout(d.ctx, storedWithin)
+					_ = remove(ctx, d.o.Storage)
+					done()
 				}
 			})
 		case outbox.Tell:
 			k.tell(e.Item)
 		case outbox.Send:
-			k.jobs.put(func() { d.keep(d.ctx, e.Item) })
+			k.jobs.put(func() { _ = d.keep(d.ctx, e.Item) })
 			k.jobs.put(func() { d.attempts.Go(func() { d.box.put(d.send(e)) }) })
 		case outbox.Alarm:
 			reset(k.timer, e.At)
