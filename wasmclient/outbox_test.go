@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +27,7 @@ type forgetful struct {
 	mu    sync.Mutex
 	first map[string]time.Time
 	n     int
-	lose  bool // the answer is lost
+	lose  atomic.Bool // the answer is lost
 	looks int
 }
 
@@ -35,7 +36,7 @@ func (f *forgetful) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Re
 	if strings.HasPrefix(r.Path, "/api/events") {
 		f.looks++
 	}
-	lose := f.lose && r.Method == "POST"
+	lose := f.lose.Load() && r.Method == "POST"
 	if r.Method == "POST" {
 		var body map[string]any
 		_ = json.Unmarshal(r.Body, &body)
@@ -84,7 +85,7 @@ func TestLeaderCrashesBeforeTheAnswer(t *testing.T) {
 		b, in, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fake.Browser{}, &wasmclient.Memory{}
 		lead := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		other := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
-		b.lose = true
+		b.lose.Store(true)
 		e, err := event.RentalStatusUpdated(1, "active", "")
 		require.NoError(t, err)
 		_, err = other.Publish(t.Context(), e)
@@ -96,30 +97,17 @@ func TestLeaderCrashesBeforeTheAnswer(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		lead.Crash()
 		lead.close()
-		b.lose = false
+		b.lose.Store(false)
 		b.SetDown(false)
 		quiet()
 		require.Len(t, b.Events(), 1, "one event was written")
 	})
 }
 
-// full refuses big values for a while.
-type full struct {
-	wasmclient.Memory
-	fail bool
-}
-
-func (f *full) Save(ctx context.Context, k string, v []byte) error {
-	if f.fail {
-		return errors.New("QuotaExceededError")
-	}
-	return f.Memory.Save(ctx, k, v)
-}
-
 // TestStorageFullMidway: what was sent is not found on the disk again.
 func TestStorageFullMidway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &full{}
+		b, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fullDisk{}
 		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{Snapshot: true, Storage: st})
 		w.Pause() // quiet
 		w.Resume()
@@ -128,10 +116,9 @@ func TestStorageFullMidway(t *testing.T) {
 		synctest.Wait()
 		e, err := event.RentalStatusUpdated(1, "active", "")
 		require.NoError(t, err)
-		st.fail = false
 		_, err = w.Publish(t.Context(), e) // it is on the disk
 		require.NoError(t, err)
-		st.fail = true // and now that is full: the machine's own save of it fails
+		st.full.Store(true) // and now that is full: the machine's own save of it fails
 		synctest.Wait()
 		b.SetDown(false)
 		quiet()
@@ -143,7 +130,7 @@ func TestStorageFullMidway(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, left)
 		time.Sleep(2 * time.Hour) // the next day
-		st.fail = false
+		st.full.Store(false)
 		openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{Snapshot: true, Storage: st})
 		quiet()
 		require.Len(t, b.Events(), 1, "sent twice: the item that was sent was never removed from the disk")
@@ -202,11 +189,11 @@ func TestFrozenTabSendsNothingAgain(t *testing.T) {
 // lid is a tab's own way to the broker, which a frozen page does not use.
 type lid struct {
 	wasmclient.Transport
-	shut bool
+	shut atomic.Bool
 }
 
 func (l *lid) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
-	if l.shut {
+	if l.shut.Load() {
 		<-ctx.Done()
 		return wasmclient.Response{}, ctx.Err()
 	}
@@ -226,14 +213,14 @@ func TestThawedTabHearsWhatWasSent(t *testing.T) {
 		_, err := w.Publish(t.Context(), e)
 		require.NoError(t, err)
 		synctest.Wait()
-		l.shut = true
+		l.shut.Store(true)
 		w.Happen(wasmclient.Frozen)
 		synctest.Wait()
 		b.SetDown(false)
 		quiet()
 		require.Len(t, b.Events(), 1)
 		require.Zero(t, a.View().Unsent())
-		l.shut = false
+		l.shut.Store(false)
 		w.Happen(wasmclient.Thawed)
 		quiet()
 		require.Equal(t, tabs.Follower, w.role())
@@ -270,14 +257,14 @@ func TestThawedTabDoublesNothing(t *testing.T) {
 			require.NoError(t, err)
 		}
 		synctest.Wait()
-		l.shut = true
+		l.shut.Store(true)
 		w.Happen(wasmclient.Frozen)
 		synctest.Wait()
 		b.SetDown(false)
 		quiet()
 		require.Len(t, b.Events(), 2)
 		time.Sleep(2 * time.Hour)
-		l.shut = false
+		l.shut.Store(false)
 		w.Happen(wasmclient.Thawed)
 		quiet()
 		a.close()

@@ -261,7 +261,11 @@ type counting struct {
 	uses []string
 }
 
-func (c *counting) note(s string) { c.mu.Lock(); c.uses = append(c.uses, s); c.mu.Unlock() }
+func (c *counting) note(s string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.uses = append(c.uses, s)
+}
 
 func (c *counting) Load(ctx context.Context, p string) (map[string][]byte, error) {
 	c.note("load")
@@ -281,13 +285,15 @@ func TestFreezeStartsNothing(t *testing.T) {
 		b.SetDown(true)
 		b.Cut()
 		synctest.Wait()
-		e, _ := event.RentalStatusUpdated(1, "active", "")
-		_, _ = w.Publish(t.Context(), e)
+		_, err := w.Publish(t.Context(), event.Example(event.TypeRentalOverdue))
+		require.NoError(t, err)
 		time.Sleep(10 * time.Second)
-		st.uses, b.log = nil, nil
+		synctest.Wait()
+		loaded, sent := len(st.uses), len(b.log)
 		w.Happen(wasmclient.Frozen)
 		time.Sleep(2 * time.Minute)
-		require.Empty(t, st.uses)
-		require.Empty(t, b.log)
+		synctest.Wait()
+		require.Len(t, st.uses, loaded)
+		require.Len(t, b.log, sent)
 	})
 }

@@ -242,15 +242,17 @@ func TestLimits(t *testing.T) {
 	batch := "[" + strings.Repeat(event+",", 999) + event + "]"
 	answer, body = s.send("POST", "/api/sse", batch, service, "Content-Type: application/cloudevents-batch+json")
 	require.Equal(t, 201, answer.StatusCode, body)
-	answer, body = s.send("POST", "/api/sse", event, service, isJSON)
-	refused("too_many_events", body, answer)
 	// The other credential of the same user had its own thousand, and the user
-	// has one bucket for both.
-	answer, body = s.send("POST", "/api/sse", event, s.bearer(access.Service), isJSON)
-	refused("too_many_events", body, answer)
-	b, err := s.log.Bounds(t.Context())
-	require.NoError(t, err)
-	require.EqualValues(t, 1000, b.Last)
+	// has one bucket for both. One event a second is let through, and the batch
+	// may have taken seconds.
+	for _, credential := range []string{service, s.bearer(access.Service)} {
+		for range 60 {
+			if answer, body = s.send("POST", "/api/sse", event, credential, isJSON); answer.StatusCode != 201 {
+				break
+			}
+		}
+		refused("too_many_events", body, answer)
+	}
 	require.True(t, strings.HasPrefix(<-poll, "200 "), "what is open stays")
 }
 
