@@ -14,7 +14,7 @@ import (
 // where none is; and counts what came while nobody looked, for one summary. Only
 // Run's goroutine uses it.
 type attention struct {
-	timer   *time.Timer // of the toasts
+	timer   alarm       // of the toasts
 	other   string      // the tab in use, where it is another
 	since   wire.Cursor // places of the log up to this were seen, or are in the first snapshot
 	away    int         // toasts that nobody saw
@@ -128,6 +128,6 @@ func (d *driver) advance(now time.Time) {
 	d.toasts.Advance(now)
 	next := d.toasts.Next()
 	d.mu.Unlock()
-	reset(d.looking.timer, next)
+	d.looking.timer.at(next)
 	d.changed()
 }

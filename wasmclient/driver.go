@@ -19,7 +19,9 @@ import (
 type driver struct {
 	*Client
 	ctx      context.Context
-	timer    *time.Timer
+	timer    alarm                      // of the connection
+	clock    alarm                      // to look at the clock
+	looked   time.Time                  // when it was
 	aborts   map[int]context.CancelFunc // of the attempts under way; step drops those that have ended
 	attempts sync.WaitGroup
 	group    *group // nil without a page
@@ -39,11 +41,13 @@ const (
 // Options.Disabled.
 func (c *Client) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
-	d := &driver{Client: c, ctx: ctx, timer: stopped(), aborts: map[int]context.CancelFunc{}}
+	d := &driver{Client: c, ctx: ctx, aborts: map[int]context.CancelFunc{}}
+	d.timer, d.clock = alarm{box: c.box, input: conn.Tick{}}, alarm{box: c.box, input: lookAtClock{}}
+	defer d.silence()
 	defer d.attempts.Wait()
 	defer cancel()
-	d.keeper = keeper{d: d, jobs: newMailbox(), timer: stopped()}
-	d.looking.timer = stopped()
+	d.keeper = keeper{d: d, jobs: newMailbox(), timer: alarm{box: c.box, input: outbox.Tick{}}}
+	d.looking.timer = alarm{box: c.box, input: toastsChanged{}}
 	d.attempts.Go(d.keeper.run)
 	defer c.end()
 	if c.o.Page != nil {
@@ -57,43 +61,51 @@ func (c *Client) Run(ctx context.Context) {
 	d.loop()
 }
 
-// stopped is a timer that does not run.
-func stopped() *time.Timer {
-	t := time.NewTimer(time.Hour)
-	t.Stop()
-	return t
-}
+// lookAtClock asks for a look at the clock.
+type lookAtClock struct{}
 
 func (d *driver) loop() {
-	clock := time.NewTicker(clockEvery)
-	defer clock.Stop()
-	last := time.Now()
+	d.lookAtClock(time.Now())
 	for {
 		select {
 		case in := <-d.inputs:
 			d.take(in)
 		case <-d.box.ready:
 			for _, in := range d.box.take() {
+				if r, ok := in.(rung); ok {
+					if r.set != r.alarm.set {
+						continue
+					}
+					in = r.alarm.input
+				}
 				d.take(in)
 			}
-		case <-d.timer.C:
-			d.take(conn.Tick{})
-		case <-d.group.alarm():
-			d.take(tabs.Tick{})
-		case <-d.keeper.timer.C:
-			d.take(outboxTick)
-		case <-d.looking.timer.C:
-			d.take(toastsChanged{})
-		case now := <-clock.C:
-			if jumped(last, now) {
-				d.take(conn.Woke{})
-			}
-			last = now
-			d.keeper.saveState(now, false)
 		case <-d.ctx.Done():
 			return
 		}
 	}
+}
+
+// silence stops all alarms.
+func (d *driver) silence() {
+	for _, a := range []*alarm{&d.timer, &d.clock, &d.keeper.timer, &d.looking.timer} {
+		a.at(time.Time{})
+	}
+	if d.group != nil {
+		d.group.timer.at(time.Time{})
+	}
+}
+
+// lookAtClock notices that the machine slept, and keeps the state from time to
+// time.
+func (d *driver) lookAtClock(last time.Time) {
+	now := time.Now()
+	if jumped(last, now) {
+		d.take(conn.Woke{})
+	}
+	d.looked = now
+	d.keeper.saveState(now, false)
+	d.clock.at(now.Add(clockEvery))
 }
 
 // jumped tells whether the machine slept between two looks at the clock: that of
@@ -102,6 +114,10 @@ func jumped(last, now time.Time) bool { return now.Round(0).Sub(last.Round(0)) >
 
 // take gives an input to whom it concerns.
 func (d *driver) take(in any) {
+	if in == any(lookAtClock{}) {
+		d.lookAtClock(d.looked)
+		return
+	}
 	d.cause = fmt.Sprintf("%T", in)
 	if d.keeper.takes(in) || d.look(in) {
 		return
@@ -216,21 +232,13 @@ func (d *driver) carryOut(e conn.Effect, now time.Time) {
 		}
 		d.group.detach(e.Attempt)
 	case conn.Alarm:
-		reset(d.timer, e.At)
+		d.timer.at(e.At)
 	case conn.Changed:
 		d.note(now, e.Status)
 		d.group.status(e.Status)
 	case conn.Deliver:
 		d.group.relayed(e.Frame)
 		d.deliver(e, now)
-	}
-}
-
-// reset lets a timer run until a time; the zero time stops it.
-func reset(t *time.Timer, at time.Time) {
-	t.Stop()
-	if !at.IsZero() {
-		t.Reset(time.Until(at))
 	}
 }
 

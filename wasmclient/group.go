@@ -19,7 +19,7 @@ type group struct {
 	d       *driver
 	page    Page
 	name    string // of locks and channel
-	timer   *time.Timer
+	timer   alarm
 	unwatch func()
 	channel Channel // nil while the page is frozen
 	wanted  bool    // the user wants events
@@ -37,7 +37,7 @@ type group struct {
 // newGroup lets the page's events in. Tabs belong together that run the same
 // protocol for the same rights of the same user.
 func newGroup(d *driver) *group {
-	g := &group{d: d, page: d.o.Page, timer: stopped(), acquired: map[int]context.CancelFunc{}, unseen: map[int]context.CancelFunc{}}
+	g := &group{d: d, page: d.o.Page, timer: alarm{box: d.box, input: tabs.Tick{}}, acquired: map[int]context.CancelFunc{}, unseen: map[int]context.CancelFunc{}}
 	g.name = strings.Join([]string{"yardline", tabs.Version, d.o.Grant.User, d.o.Grant.ID()}, "/")
 	g.unwatch = g.page.Watch(func(e PageEvent) { d.box.put(e) })
 	if g.page.Visible() { // since New it may have changed
@@ -84,13 +84,6 @@ func (g *group) shut() {
 		g.channel.Close()
 	}
 	g.channel = nil
-}
-
-func (g *group) alarm() <-chan time.Time {
-	if g == nil {
-		return nil
-	}
-	return g.timer.C
 }
 
 func (g *group) take(in any) {
@@ -252,7 +245,7 @@ func (g *group) carryOut(e any) {
 	case tabs.Wake:
 		g.d.step(conn.Resume{Code: hidden})
 	case tabs.Alarm:
-		reset(g.timer, e.At)
+		g.timer.at(e.At)
 	}
 }
 

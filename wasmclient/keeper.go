@@ -23,9 +23,9 @@ import (
 // storage one after the other, in a goroutine of their own.
 type keeper struct {
 	d       *driver
-	jobs    *mailbox    // of func(): what the storage is to do
-	timer   *time.Timer // of the outbox
-	dirty   bool        // the state has changed since it was saved
+	jobs    *mailbox // of func(): what the storage is to do
+	timer   alarm    // of the outbox
+	dirty   bool     // the state has changed since it was saved
 	savedAt time.Time
 	kept    wire.Cursor // where the restored history ends; zero: none was
 }
@@ -49,8 +49,6 @@ const (
 	storedWithin = 3 * time.Second // a storage that does not answer must not hold up page and outbox
 	saveEvery    = 20 * time.Second
 )
-
-var outboxTick = outbox.Tick{}
 
 // run does the jobs until Run ends.
 func (k *keeper) run() {
@@ -262,7 +260,7 @@ func (k *keeper) step(in any) {
 			k.jobs.put(func() { _ = d.keep(d.ctx, e.Item) })
 			k.jobs.put(func() { d.attempts.Go(func() { d.box.put(d.send(e)) }) })
 		case outbox.Alarm:
-			reset(k.timer, e.At)
+			k.timer.at(e.At)
 		}
 	}
 	d.changed()
