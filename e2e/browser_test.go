@@ -191,7 +191,7 @@ func TestAdminSendsEveryType(t *testing.T) {
 	require.Len(t, got, 7)
 
 	tab.Click(`[aria-label="Edit System notification"]`)
-	tab.Eventually(soon, `document.getElementById("payload").value !== ""`)
+	tab.Eventually(soon, `document.getElementById("payload").value !== "" && !document.getElementById("send-payload").disabled`)
 	edit := func(text string) {
 		browser.Eval[bool](tab, fmt.Sprintf(`(() => { document.getElementById("payload").value = %s; return true })()`, mustJSON(text)))
 		tab.Click("#send-payload")
