@@ -27,7 +27,7 @@ type driver struct {
 	group    *group // nil without a page
 	keeper   keeper
 	looking  attention
-	cause    string // the input that is being taken
+	cause    any // the input that is being taken
 }
 
 // clockEvery is how often the clock is looked at, and slept how far it must
@@ -58,6 +58,7 @@ func (c *Client) Run(ctx context.Context) {
 	if !c.o.Disabled {
 		d.take(conn.Start{})
 	}
+	d.keeper.lead()
 	d.loop()
 }
 
@@ -65,7 +66,8 @@ func (c *Client) Run(ctx context.Context) {
 type lookAtClock struct{}
 
 func (d *driver) loop() {
-	d.lookAtClock(time.Now())
+	d.looked = time.Now()
+	d.lookAtClock()
 	for {
 		select {
 		case in := <-d.inputs:
@@ -98,9 +100,9 @@ func (d *driver) silence() {
 
 // lookAtClock notices that the machine slept, and keeps the state from time to
 // time.
-func (d *driver) lookAtClock(last time.Time) {
+func (d *driver) lookAtClock() {
 	now := time.Now()
-	if jumped(last, now) {
+	if jumped(d.looked, now) {
 		d.take(conn.Woke{})
 	}
 	d.looked = now
@@ -115,10 +117,10 @@ func jumped(last, now time.Time) bool { return now.Round(0).Sub(last.Round(0)) >
 // take gives an input to whom it concerns.
 func (d *driver) take(in any) {
 	if in == any(lookAtClock{}) {
-		d.lookAtClock(d.looked)
+		d.lookAtClock()
 		return
 	}
-	d.cause = fmt.Sprintf("%T", in)
+	d.cause = in
 	if d.keeper.takes(in) || d.look(in) {
 		return
 	}
@@ -177,7 +179,7 @@ func (d *driver) step(in conn.Input) {
 	}
 	switch {
 	case status.Connected() && !before.Connected():
-		d.keeper.lead(d.group.sends())
+		d.keeper.lead()
 	case before.Connected() && !status.Connected():
 		d.keeper.saveState(now, d.group.runs())
 	}
@@ -194,12 +196,20 @@ func (d *driver) step(in conn.Input) {
 // denied ends what needs a session: whoever signs in next is perhaps another
 // user. Another tab may lead, and try for itself.
 func (d *driver) denied() {
-	d.keeper.step(outbox.Lead{})
 	if d.group != nil && d.group.relay != nil {
 		d.group.wanted = false
 		d.group.member(tabs.Leave{})
-		d.keeper.step(outbox.Lead{})
 	}
+	d.keeper.lead()
+}
+
+// sends tells whether this tab sends what waits in the outbox: the leader does,
+// and a tab that is on its own, as long as they have a session.
+func (d *driver) sends() bool {
+	if d.machine.Status().State == conn.Denied {
+		return false
+	}
+	return d.group == nil || !d.group.still && d.member.Role() != tabs.Follower
 }
 
 // load takes a snapshot into the store. A history that does not reach to where
@@ -249,7 +259,7 @@ func (d *driver) note(now time.Time, s conn.Status) {
 	if len(d.transitions) == maxTransitions {
 		d.transitions = d.transitions[1:]
 	}
-	d.transitions = append(d.transitions, Transition{now, s, d.member.Role(), d.cause})
+	d.transitions = append(d.transitions, Transition{now, s, d.member.Role(), fmt.Sprintf("%T", d.cause)})
 }
 
 // own is the filter of this tab's connection or history: with a state it asks

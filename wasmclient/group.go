@@ -299,14 +299,8 @@ func (g *group) become(r tabs.Role) {
 	default:
 		g.d.step(conn.Lead{})
 	}
-	g.d.keeper.lead(g.sends())
+	g.d.keeper.lead()
 	g.d.changed()
-}
-
-// sends tells whether this tab sends what waits in the outbox: the leader does,
-// and a tab that is on its own.
-func (g *group) sends() bool {
-	return g == nil || !g.still && g.d.Client.member.Role() != tabs.Follower
 }
 
 // types are those that this tab needs; nil is all.
@@ -325,7 +319,7 @@ func (g *group) hear(m tabs.Message) {
 	case m.Kind == tabs.Outbox:
 		g.d.keeper.learn(m.Body)
 	case m.Kind == tabs.Lead:
-		g.d.keeper.lead(g.sends())
+		g.d.keeper.lead()
 		g.sayFocus()
 	case m.Kind == tabs.Shown:
 		g.sayFocus()
@@ -372,9 +366,5 @@ func (g *group) post(m tabs.Message) {
 		return
 	}
 	m.From = g.page.Tab()
-	raw, err := json.Marshal(m)
-	if err != nil {
-		panic(err) // our own types
-	}
-	g.channel.Post(raw)
+	g.channel.Post(encode(m))
 }

@@ -90,14 +90,20 @@ func (c *Client) stored(ctx context.Context, do func(context.Context, Storage) e
 	return nil
 }
 
+// encode is one of our own types as JSON.
+func encode(v any) []byte {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
+
 func (c *Client) outboxPrefix() string { return outboxKey + url.PathEscape(c.o.Grant.User) + "/" }
 
 // keep saves an item.
 func (c *Client) keep(ctx context.Context, item outbox.Item) error {
-	raw, err := json.Marshal(item)
-	if err != nil {
-		panic(err) // our own types
-	}
+	raw := encode(item)
 	return c.stored(ctx, func(ctx context.Context, s Storage) error { return s.Save(ctx, c.outboxPrefix()+item.ID, raw) })
 }
 
@@ -133,9 +139,6 @@ func (d *driver) restore() {
 		d.mu.Unlock()
 	}
 	d.keeper.step(outbox.Learn{Items: items(values)})
-	if d.o.Page == nil || !d.o.Page.HasLocks() || d.o.Disabled {
-		d.keeper.lead(true)
-	}
 	d.changed()
 }
 
@@ -167,10 +170,7 @@ func (k *keeper) saveState(now time.Time, last bool) {
 	k.dirty, k.savedAt = false, now
 	r := record{User: d.o.Grant.User, Grant: d.o.Grant.ID(), At: now, Cursor: d.machine.Cursor(), Saved: saved}
 	k.jobs.put(func() {
-		raw, err := json.Marshal(r)
-		if err != nil {
-			panic(err) // our own types
-		}
+		raw := encode(r)
 		_ = d.stored(d.ctx, func(ctx context.Context, s Storage) error { return s.Save(ctx, StateKey, raw) })
 	})
 }
@@ -203,9 +203,10 @@ func (k *keeper) takes(in any) bool {
 	return true
 }
 
-// lead says whether this tab sends. One that begins to takes first what other
+// lead looks again whether this tab sends. One that does takes first what other
 // tabs have kept.
-func (k *keeper) lead(on bool) {
+func (k *keeper) lead() {
+	on := k.d.sends()
 	if on {
 		d := k.d
 		k.jobs.put(func() {
@@ -228,11 +229,7 @@ func (k *keeper) learn(raw json.RawMessage) {
 }
 
 func (k *keeper) tell(item outbox.Item) {
-	raw, err := json.Marshal(item)
-	if err != nil {
-		panic(err) // our own types
-	}
-	k.d.group.post(tabs.Message{Kind: tabs.Outbox, Body: raw})
+	k.d.group.post(tabs.Message{Kind: tabs.Outbox, Body: encode(item)})
 }
 
 func (k *keeper) step(in any) {
@@ -278,9 +275,9 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 	ctx, cancel := context.WithTimeout(d.ctx, sendWithin)
 	defer cancel()
 	a := outbox.Answered{ID: s.Item.ID}
+	var refused *Error
 	if s.Look {
 		at, err := d.find(ctx, s.Item)
-		var refused *Error
 		if err != nil && (!errors.As(err, &refused) || refused.Status >= 500) || at != (wire.Cursor{}) {
 			a.Cursor = at
 			return a
@@ -288,7 +285,6 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 	}
 	e := event.Event{ID: s.Item.ID, Type: s.Item.Type, Data: s.Item.Data, Time: s.Item.Written}
 	receipt, err := d.API.publish(ctx, e, s.Item.Based, d.o.Grant)
-	var refused *Error
 	switch {
 	case err == nil:
 		a.Cursor = receipt.Cursor

@@ -18,6 +18,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
+	"github.com/snd-rental/yardline/wasmclient/outbox"
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
@@ -57,6 +58,16 @@ func (f *forgetful) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Re
 	return a, err
 }
 
+// write puts a change of a rental into a tab's outbox.
+func write(t *testing.T, w *window, rental int64) outbox.Item {
+	t.Helper()
+	e, err := event.RentalStatusUpdated(rental, "active", "")
+	require.NoError(t, err)
+	item, err := w.Publish(t.Context(), e)
+	require.NoError(t, err)
+	return item
+}
+
 // TestDiscardInFollower: it is not sent, though the leader was about to.
 func TestDiscardInFollower(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -65,10 +76,7 @@ func TestDiscardInFollower(t *testing.T) {
 		other := openTab(t, b, in, wasmclient.Options{Storage: st})
 		b.SetDown(true)
 		b.Cut()
-		e, err := event.RentalStatusUpdated(1, "active", "")
-		require.NoError(t, err)
-		item, err := other.Publish(t.Context(), e)
-		require.NoError(t, err)
+		item := write(t, other, 1)
 		time.Sleep(10 * time.Second)
 		other.DiscardItem(item.ID)
 		synctest.Wait()
@@ -86,10 +94,7 @@ func TestLeaderCrashesBeforeTheAnswer(t *testing.T) {
 		lead := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		other := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		b.lose.Store(true)
-		e, err := event.RentalStatusUpdated(1, "active", "")
-		require.NoError(t, err)
-		_, err = other.Publish(t.Context(), e)
-		require.NoError(t, err)
+		write(t, other, 1)
 		time.Sleep(500 * time.Millisecond)
 		require.Len(t, b.Events(), 1)
 		b.SetDown(true)
@@ -114,10 +119,7 @@ func TestStorageFullMidway(t *testing.T) {
 		b.SetDown(true)
 		b.Cut()
 		synctest.Wait()
-		e, err := event.RentalStatusUpdated(1, "active", "")
-		require.NoError(t, err)
-		_, err = w.Publish(t.Context(), e) // it is on the disk
-		require.NoError(t, err)
+		write(t, w, 1)      // it is on the disk
 		st.full.Store(true) // and now that is full: the machine's own save of it fails
 		synctest.Wait()
 		b.SetDown(false)
@@ -144,17 +146,13 @@ func TestPausedTabSends(t *testing.T) {
 		w := openTab(t, b, in, wasmclient.Options{Storage: st})
 		w.Pause()
 		synctest.Wait()
-		e, err := event.RentalStatusUpdated(1, "active", "")
-		require.NoError(t, err)
-		_, err = w.Publish(t.Context(), e)
-		require.NoError(t, err)
+		write(t, w, 1)
 		synctest.Wait()
 		require.Len(t, b.Events(), 1, "alone and paused it sends")
 		other := openTab(t, b, in, wasmclient.Options{Storage: st})
 		other.close()
 		synctest.Wait()
-		_, err = w.Publish(t.Context(), e)
-		require.NoError(t, err)
+		write(t, w, 1)
 		time.Sleep(time.Hour)
 		require.Len(t, b.Events(), 2, "alone again, it does not")
 	})
@@ -168,9 +166,7 @@ func TestFrozenTabSendsNothingAgain(t *testing.T) {
 		w := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		b.SetDown(true)
 		b.Cut()
-		e, _ := event.RentalStatusUpdated(1, "active", "")
-		_, err := w.Publish(t.Context(), e)
-		require.NoError(t, err)
+		write(t, w, 1)
 		synctest.Wait()
 		w.Happen(wasmclient.Frozen)
 		synctest.Wait()
@@ -209,9 +205,7 @@ func TestThawedTabHearsWhatWasSent(t *testing.T) {
 		w := openOver(t, l, in.NewTab(), wasmclient.Options{Storage: st})
 		b.SetDown(true)
 		b.Cut()
-		e, _ := event.RentalStatusUpdated(1, "active", "")
-		_, err := w.Publish(t.Context(), e)
-		require.NoError(t, err)
+		write(t, w, 1)
 		synctest.Wait()
 		l.shut.Store(true)
 		w.Happen(wasmclient.Frozen)
@@ -233,9 +227,7 @@ func TestNoLocksOutbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{NoLocks: true}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
-		e, _ := event.RentalStatusUpdated(1, "active", "")
-		_, err := w.Publish(t.Context(), e)
-		require.NoError(t, err)
+		write(t, w, 1)
 		time.Sleep(time.Hour)
 		require.Equal(t, conn.Live, w.View().Status.State)
 		require.Len(t, b.Events(), 1, "without Web Locks nothing is ever sent")
@@ -252,9 +244,7 @@ func TestThawedTabDoublesNothing(t *testing.T) {
 		b.SetDown(true)
 		b.Cut()
 		for i := range int64(2) {
-			e, _ := event.RentalStatusUpdated(i+1, "active", "")
-			_, err := w.Publish(t.Context(), e)
-			require.NoError(t, err)
+			write(t, w, i+1)
 		}
 		synctest.Wait()
 		l.shut.Store(true)

@@ -41,12 +41,18 @@ func (w *wrap) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Respons
 	return w.Broker.Do(ctx, r)
 }
 
+// openOver opens the manager's tab, unless another grant is given.
 func openOver(t *testing.T, tr wasmclient.Transport, tab *fake.Tab, o wasmclient.Options) *window {
-	w := &window{Tab: tab}
-	o.Transport, o.Page = tr, w.Tab
 	if o.Grant.User == "" {
 		o.Grant = manager
 	}
+	return openAs(t, tr, tab, o)
+}
+
+// openAs opens a tab of whoever the options name.
+func openAs(t *testing.T, tr wasmclient.Transport, tab *fake.Tab, o wasmclient.Options) *window {
+	w := &window{Tab: tab}
+	o.Transport, o.Page = tr, w.Tab
 	o.OnEvent = func(r store.Received) { w.got = append(w.got, r.ID) }
 	w.Client = wasmclient.New(o)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -212,18 +218,8 @@ func TestOldestInFollower(t *testing.T) {
 func TestTabsWithoutAUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		one, two, in := fake.New(manager), fake.New(access.Grant{User: "77", Name: "yard", Roles: []access.Role{access.Yard}}), &fake.Browser{}
-		mk := func(b *fake.Broker) *window {
-			w := &window{Tab: in.NewTab()}
-			w.Client = wasmclient.New(wasmclient.Options{Transport: b, Page: w.Tab, OnEvent: func(r store.Received) { w.got = append(w.got, r.ID) }})
-			ctx, cancel := context.WithCancel(t.Context())
-			w.leave = cancel
-			w.done.Go(func() { w.Run(ctx) })
-			t.Cleanup(w.close)
-			synctest.Wait()
-			return w
-		}
-		mk(one)
-		w := mk(two) // the cookie is another's now
+		openAs(t, one, in.NewTab(), wasmclient.Options{})
+		w := openAs(t, two, in.NewTab(), wasmclient.Options{}) // the cookie is another's now
 		publish(t, one, 1)
 		synctest.Wait()
 		require.Empty(t, w.got, "events of another user")

@@ -32,6 +32,20 @@ func openTab(t *testing.T, b *fake.Broker, in *fake.Browser, storage wasmclient.
 	return w
 }
 
+// visit opens the app in a browser that was closed, whether or not the broker
+// answers. reload ends the page.
+func visit(t *testing.T, b *fake.Broker, storage wasmclient.Storage) (w *window, reload func()) {
+	w = &window{Tab: (&fake.Browser{}).NewTab()}
+	w.Live = New(b, Surroundings{Page: w.Tab, Storage: storage})
+	life, end := context.WithCancel(t.Context())
+	go w.Start(life)
+	settle()
+	return w, func() {
+		end()
+		w.disconnect()
+	}
+}
+
 // settle lets everything happen that can, and a batch of changes arrive.
 func settle() {
 	synctest.Wait()
@@ -123,11 +137,7 @@ func TestOpensOffline(t *testing.T) {
 		p.disconnect()
 		b.SetDown(true)
 
-		p = &window{Tab: (&fake.Browser{}).NewTab()}
-		p.Live = New(b, Surroundings{Page: p.Tab, Storage: storage})
-		life, reload := context.WithCancel(t.Context())
-		go p.Start(life)
-		settle()
+		p, reload := visit(t, b, storage)
 		s := p.State()
 		require.Equal(t, SignedIn, s.Phase)
 		require.Len(t, s.View.Events, 1)
@@ -139,12 +149,8 @@ func TestOpensOffline(t *testing.T) {
 		settle()
 		require.Equal(t, 2, p.State().View.Unsent())
 		reload()
-		p.disconnect()
 
-		p = &window{Tab: (&fake.Browser{}).NewTab()}
-		p.Live = New(b, Surroundings{Page: p.Tab, Storage: storage})
-		go p.Start(t.Context())
-		settle()
+		p, _ = visit(t, b, storage)
 		require.Equal(t, 2, p.State().View.Unsent())
 		b.SetDown(false)
 		time.Sleep(time.Minute)

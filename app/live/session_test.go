@@ -22,15 +22,25 @@ import (
 type jar struct {
 	mu      sync.Mutex
 	brokers map[string]*fake.Broker
-	who     string   // "" nobody
-	posted  []string // who posted which id
+	who     string // "" nobody
 }
 
 var refused = wasmclient.Response{Status: 401, ContentType: "application/problem+json", Body: []byte(`{"code":"sign_in_required","title":"You are not signed in"}`)}
 
 var second = access.Grant{User: "9", Name: "second", Roles: []access.Role{access.Dispatcher}}
 
-func (j *jar) now() string { j.mu.Lock(); defer j.mu.Unlock(); return j.who }
+func (j *jar) now() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.who
+}
+
+// hand gives the cookie to somebody, "" for nobody.
+func (j *jar) hand(who string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.who = who
+}
 
 func (j *jar) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
 	who := j.now()
@@ -39,15 +49,10 @@ func (j *jar) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response
 		case "POST":
 			var in struct{ User string }
 			_ = json.Unmarshal(r.Body, &in)
-			j.mu.Lock()
-			j.who = in.User
-			j.mu.Unlock()
+			j.hand(in.User)
 			return j.brokers[in.User].Do(ctx, r)
 		case "DELETE":
-			j.mu.Lock()
-			j.who = ""
-			j.mu.Unlock()
-			_ = who // its bye comes later than the answer
+			j.hand("") // its bye comes later than the answer
 			return wasmclient.Response{Status: 204}, nil
 		}
 		if who == "" {
@@ -58,11 +63,6 @@ func (j *jar) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response
 	}
 	if who == "" {
 		return refused, nil
-	}
-	if r.Method == "POST" {
-		j.mu.Lock()
-		j.posted = append(j.posted, who)
-		j.mu.Unlock()
 	}
 	return j.brokers[who].Do(ctx, r)
 }
@@ -143,9 +143,7 @@ func TestOutboxOfAnotherUser(t *testing.T) {
 		a := openJar(t, j, in, st)
 		b := openJar(t, j, in, st)
 		// the session ends (expired); user one writes in B
-		j.mu.Lock()
-		j.who = ""
-		j.mu.Unlock()
+		j.hand("")
 		j.brokers["first"].Cut()
 		settle()
 		b.Publish(t.Context(), overdue(t, 1))
@@ -168,9 +166,7 @@ func TestSignInAgainBehindDeniedLeader(t *testing.T) {
 		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
 		a := openJar(t, j, in, st)
 		b := openJar(t, j, in, st)
-		j.mu.Lock()
-		j.who = ""
-		j.mu.Unlock()
+		j.hand("")
 		j.brokers["first"].Cut()
 		time.Sleep(10 * time.Second)
 		settle()
@@ -194,17 +190,13 @@ func TestExpiredWhileClosed(t *testing.T) {
 		j.brokers["first"].Publish(overdue(t, 1))
 		time.Sleep(time.Minute)
 		a.disconnect()
-		j.mu.Lock()
-		j.who = ""
-		j.mu.Unlock()
+		j.hand("")
 		a = openJar(t, j, &fake.Browser{}, st)
 		require.Equal(t, SignedOut, a.State().Phase)
 		for _, b := range j.brokers {
 			b.SetDown(true)
 		}
-		j.mu.Lock()
-		j.who = "first"
-		j.mu.Unlock() // so that session goes to the broker that is down
+		j.hand("first") // so that session goes to the broker that is down
 		a = openJar(t, j, &fake.Browser{}, st)
 		s := a.State()
 		require.NotEqual(t, SignedIn, s.Phase, "the broker has said that nobody is signed in; now %s's data is shown: %d entities", s.User.Name, len(s.Entities))
@@ -254,17 +246,11 @@ func TestBasedAfterReload(t *testing.T) {
 		time.Sleep(time.Minute)
 		p.disconnect()
 		b.SetDown(true)
-		p = &window{Tab: (&fake.Browser{}).NewTab()}
-		p.Live = New(b, Surroundings{Page: p.Tab, Storage: st})
-		life, reload := context.WithCancel(t.Context())
-		defer reload()
-		go p.Start(life)
-		settle()
+		p, reload := visit(t, b, st)
 		p.Publish(t.Context(), overdue(t, 1))
 		settle()
 		item := p.State().View.Outbox[0]
 		reload()
-		p.disconnect()
 		require.NotZero(t, item.Based, "written offline on a restored state, it says no state that it was based on")
 	})
 }

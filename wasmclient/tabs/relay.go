@@ -88,8 +88,11 @@ func (r *Relay) Deliver(f wire.Frame) {
 		if len(r.ring) == maxRing {
 			r.base, r.ring = r.ring[0].at, slices.Delete(r.ring, 0, 1)
 		}
+		line := wire.AppendJSON(nil, f)
 		r.cursor = f.Cursor
-		r.ring = append(r.ring, kept{f.Cursor, wire.AppendJSON(nil, f)})
+		r.ring = append(r.ring, kept{f.Cursor, line})
+		r.pending = append(r.pending, line...)
+		return
 	case *wire.Gap:
 		r.base, r.cursor, r.ring = f.To, f.To, nil
 	case *wire.Heartbeat:
