@@ -54,6 +54,7 @@ type Config struct {
 	Retention   time.Duration  // how long events are kept, 30 days
 	Location    *time.Location // of the installation, UTC
 	Currency    string         // of the installation, EUR
+	Fleet       int            // how many units it rents out; 0: unknown, and no utilisation
 	Logger      *slog.Logger   // nil: none
 }
 
@@ -131,7 +132,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 		tlsConfig = &tls.Config{GetCertificate: certificate.get, MinVersion: tls.VersionTLS12}
 	}
 	metrics := telemetry.New()
-	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Strict: c.Strict, Observer: metrics})
+	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict, Observer: metrics})
 	metrics.Watch(b.hub, log)
 	b.api = httpapi.New(httpapi.Config{
 		Hub: b.hub, Log: log, Authority: authority, UI: webui.Handler(), Metrics: metrics.Handler(c.Logger), Logger: c.Logger,
@@ -198,8 +199,8 @@ func (c Config) check() error {
 	if c.DemoRate < 0 || c.Limits.PublishRate < 0 {
 		return &Misuse{"--demo-rate and --publish-rate must not be negative"}
 	}
-	if c.Limits.Connections < 0 || c.Replicas < 0 {
-		return &Misuse{"--max-connections and --nats-replicas must not be negative"}
+	if c.Limits.Connections < 0 || c.Replicas < 0 || c.Fleet < 0 {
+		return &Misuse{"--max-connections, --nats-replicas and --fleet must not be negative"}
 	}
 	if c.Heartbeat < 0 || c.Retention < 0 || c.DedupWindow < 0 || c.Issuer.Refresh < 0 || c.Issuer.Skew < 0 {
 		return &Misuse{"durations must not be negative"}

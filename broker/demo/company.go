@@ -91,6 +91,9 @@ var (
 	faults    = []string{"Engine maintenance due", "Hydraulic leak", "Battery does not hold charge", "Tyre damaged", "Safety inspection due", "Oil pressure low"}
 )
 
+// Fleet is how many machines the company rents out.
+var Fleet = len(machines)
+
 // NewCompany is a company before its first event.
 func NewCompany(seed uint64, now time.Time) *Company {
 	c := &Company{r: rand.New(rand.NewPCG(seed, 1)), now: now.UTC()}

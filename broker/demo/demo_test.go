@@ -33,7 +33,7 @@ func TestCompany(t *testing.T) {
 		}
 	}
 	take(c.OpeningDay())
-	figures := state.Figures(now, projection.Zone{}, "EUR")
+	figures := state.Figures(now, projection.Installation{Currency: "EUR"})
 	require.Positive(t, figures["active_rentals"].Count)
 	require.Positive(t, figures["overdue_rentals"].Count)
 	for range 3000 {
@@ -41,7 +41,7 @@ func TestCompany(t *testing.T) {
 		take(c.Step(now))
 	}
 	require.Len(t, types, len(event.Types), "%v", types)
-	figures = state.Figures(now, projection.Zone{}, "EUR")
+	figures = state.Figures(now, projection.Installation{Currency: "EUR"})
 	require.Positive(t, figures["active_rentals"].Count)
 	require.Positive(t, figures["revenue_today"].Money["EUR"])
 	require.Less(t, figures["active_rentals"].Count, len(machines)+1)

@@ -29,6 +29,7 @@ type Config struct {
 	Checkpoint time.Duration  // how often the state is stored, 30 s
 	Location   *time.Location // of the installation, UTC
 	Currency   string         // of the installation, EUR
+	Fleet      int            // rentable units of the installation; 0: unknown
 	Strict     bool           // refuse what strict mode refuses, whatever a publisher asks for
 	Observer   Observer       // nil: none
 }
@@ -293,7 +294,8 @@ func (h *Hub) Snapshot(ctx context.Context, g access.Grant) (projection.Snapshot
 	at, entities := h.state.Cursor, h.state.Entities()
 	h.mu.Unlock()
 	now := time.Now()
-	return projection.NewSnapshot(at, entities, g, now, projection.ZoneAt(now, h.c.Location), h.c.Currency), nil
+	return projection.NewSnapshot(at, entities, g, now,
+		projection.Installation{Zone: projection.ZoneAt(now, h.c.Location), Currency: h.c.Currency, Fleet: h.c.Fleet}), nil
 }
 
 // ErrNotReady means that the state has not caught up with the log yet.

@@ -100,10 +100,20 @@ func Sights(t event.Type) []Sight {
 	return all
 }
 
-// Figures says which roles see a figure of the dashboard.
+// Figures says which roles see a figure of the dashboard. Who started a sync
+// sees its state too.
 var Figures = map[string][]Role{
-	"active_rentals":  {Dispatcher, Yard, Manager},
-	"overdue_rentals": {Dispatcher, Yard, Manager},
-	"equipment_down":  {Dispatcher, Yard, Manager},
-	"revenue_today":   {Manager},
+	"active_rentals":     {Dispatcher, Yard, Manager},
+	"overdue_rentals":    {Dispatcher, Yard, Manager},
+	"due_today":          {Dispatcher, Yard, Manager},
+	"utilisation_pct":    {Dispatcher, Manager},
+	"equipment_down":     {Dispatcher, Yard, Manager},
+	"revenue_today":      {Manager},
+	"overdue_exposure":   {Manager},
+	"stale_locations":    {Dispatcher, Manager},
+	"timesheets_pending": {HR, Manager},
+	"leave_pending":      {HR, Manager},
+	"absent_today":       {HR, Manager, Dispatcher},
+	"payroll_run_state":  {HR},
+	"sync_state":         {Admin},
 }

@@ -82,6 +82,15 @@ func MayPublish(g Grant, t event.Type) bool {
 // SeesFigure tells whether the grant may see a figure.
 func SeesFigure(g Grant, figure string) bool { return slices.ContainsFunc(Figures[figure], g.Has) }
 
+// SeesField tells whether the grant's roles show a field of every event of a
+// type.
+func SeesField(g Grant, t event.Type, name string) bool {
+	return slices.ContainsFunc(g.Roles, func(r Role) bool {
+		s, found := Table[t].Roles[r]
+		return found && s.Shows(t, name)
+	})
+}
+
 func inAudience(roles []Role, o event.Object) bool {
 	if !o.Has("audience") {
 		return !slices.Contains(roles, Service) || len(roles) > 1

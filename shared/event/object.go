@@ -58,8 +58,8 @@ func (o Object) Int(name string) int64 {
 	return n
 }
 
-// number returns a field as a float, 0 where it is absent or no number.
-func (o Object) number(name string) float64 {
+// Number returns a field as a float, 0 where it is absent or no number.
+func (o Object) Number(name string) float64 {
 	n, _ := strconv.ParseFloat(string(o.Get(name)), 64)
 	return n
 }

@@ -63,7 +63,7 @@ func checkTimesheet(o Object, p *Problem) {
 		return
 	}
 	for _, name := range []string{"hours_worked", "overtime_hours"} {
-		if n := o.number(name); n > 24 {
+		if n := o.Number(name); n > 24 {
 			p.add("/data/"+name, "limit", "at most 24 hours a day")
 		}
 	}

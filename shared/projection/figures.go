@@ -3,130 +3,161 @@ package projection
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
+	"math"
 	"time"
 
-	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
-	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A Value is one figure: a count, or amounts by currency where Money is set.
-type Value struct {
-	Count int
-	Money map[string]event.Money
+// An Installation is what figures need to know of where they are read.
+type Installation struct {
+	Zone     Zone   `json:"zone"`
+	Currency string `json:"currency"` // of amounts that name none
+	Fleet    int    `json:"fleet"`    // rentable units; 0: unknown, and no utilisation
 }
 
-// String is the value as plain text: 3, or "EUR 1500" and further
-// currencies, comma separated. No income is 0.
-func (v Value) String() string {
-	if len(v.Money) == 0 {
-		return strconv.Itoa(v.Count)
-	}
-	var parts []string
-	for _, currency := range slices.Sorted(maps.Keys(v.Money)) {
-		parts = append(parts, strings.TrimSpace(currency+" "+v.Money[currency].String()))
-	}
-	return strings.Join(parts, ", ")
-}
+// staleAfter is how old the last fix of a machine may be.
+const staleAfter = 24 * time.Hour
 
-// MarshalJSON writes a number, or an object of numbers by currency.
-func (v Value) MarshalJSON() ([]byte, error) {
-	if v.Money != nil {
-		return json.Marshal(v.Money)
-	}
-	return json.Marshal(v.Count)
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (v *Value) UnmarshalJSON(b []byte) error {
-	*v = Value{}
-	if strings.HasPrefix(string(b), "{") {
-		return json.Unmarshal(b, &v.Money)
-	}
-	return json.Unmarshal(b, &v.Count)
-}
-
-// A Zone is the installation's time zone around now: the browser carries no
-// zone data. Offsets are seconds east of UTC: Offset from Since to Until,
-// Previous before and Next after that. A zero time is far away.
-type Zone struct {
-	Offset   int       `json:"offset"`
-	Since    time.Time `json:"since,omitzero"`
-	Previous int       `json:"previous"`
-	Until    time.Time `json:"until,omitzero"`
-	Next     int       `json:"next"`
-}
-
-// ZoneAt reads the zone of a location around now.
-func ZoneAt(now time.Time, in *time.Location) Zone {
-	local := now.In(in)
-	_, offset := local.Zone()
-	z := Zone{Offset: offset, Previous: offset, Next: offset}
-	since, until := local.ZoneBounds()
-	if !since.IsZero() {
-		z.Since = since.UTC()
-		_, z.Previous = since.Add(-time.Second).Zone()
-	}
-	if !until.IsZero() {
-		z.Until = until.UTC()
-		_, z.Next = until.Zone()
-	}
-	return z
-}
-
-// Day is the calendar day of t in the zone, as YYYY-MM-DD.
-func (z Zone) Day(t time.Time) string {
-	offset := z.Offset
-	if !z.Until.IsZero() && !t.Before(z.Until) {
-		offset = z.Next
-	} else if t.Before(z.Since) {
-		offset = z.Previous
-	}
-	return t.UTC().Add(time.Duration(offset) * time.Second).Format(time.DateOnly)
-}
-
-// Figures computes every figure from the state. An amount without a currency
-// counts as the installation's.
-func (s *State) Figures(now time.Time, zone Zone, currency string) map[string]Value {
-	var active int
-	down, overdue := map[string]bool{}, map[string]bool{}
-	revenue := map[string]event.Money{}
-	today := zone.Day(now)
-	add := func(sign event.Money, b *Booking) {
-		if b != nil && zone.Day(b.At) == today {
-			revenue[cmp.Or(b.Currency, currency)] += sign * b.Amount
-		}
-	}
+// Figures computes every figure from the state.
+func (s *State) Figures(now time.Time, in Installation) map[string]Value {
+	t := tally{now: now, today: in.Zone.Day(now), in: in, down: map[string]bool{}, overdue: map[string]bool{}, out: map[string]bool{},
+		revenue: map[string]event.Money{}, owed: map[string]*Entity{}}
 	for _, e := range s.entities {
-		status := event.ValueOrDefault(e.Type, e.Fields, "status")
-		switch e.Type {
-		case event.TypeRentalStatusUpdated:
-			if status == "active" || status == "off_rent" || status == "pending_return" {
-				active++
+		t.add(e)
+	}
+	figures := map[string]Value{
+		"active_rentals":     {Count: t.active},
+		"overdue_rentals":    {Count: len(t.overdue)},
+		"due_today":          {Count: t.due},
+		"equipment_down":     {Count: len(t.down)},
+		"revenue_today":      {Money: t.revenue},
+		"overdue_exposure":   {Money: t.exposure()},
+		"stale_locations":    {Count: t.stale},
+		"timesheets_pending": {Count: t.sheets},
+		"leave_pending":      {Count: t.leave},
+		"absent_today":       {Count: t.absent},
+		"payroll_run_state":  payrollState(t.payroll),
+		"sync_state":         syncState(t.sync),
+	}
+	if in.Fleet > 0 {
+		figures["utilisation_pct"] = Value{Count: int(math.Round(100 * float64(len(t.out)) / float64(in.Fleet)))}
+	}
+	return figures
+}
+
+// A tally gathers, over the entities, what figures are made of.
+type tally struct {
+	now   time.Time
+	today string
+	in    Installation
+
+	active, due, stale, sheets, leave, absent int
+
+	down, overdue, out map[string]bool // equipment, rentals, equipment
+	revenue            map[string]event.Money
+	owed               map[string]*Entity // by rental: the latest overdue that names an amount
+	payroll, sync      *Entity            // the latest
+}
+
+func (t *tally) add(e *Entity) {
+	o, status := e.Fields, event.ValueOrDefault(e.Type, e.Fields, "status")
+	switch e.Type {
+	case event.TypeRentalStatusUpdated:
+		t.addRental(e, status)
+	case event.TypeRentalOverdue:
+		if rental := o.Text("rental_id"); e.Closed.IsZero() {
+			t.overdue[rental] = true
+			if o.Has("amount_outstanding") && later(e, t.owed[rental]) {
+				t.owed[rental] = e
 			}
-		case event.TypeRentalOverdue:
-			if e.Closed.IsZero() {
-				overdue[e.Fields.Text("rental_id")] = true
-			}
-		case event.TypeMaintenanceRequired:
-			if status != "resolved" && e.Fields.Bool("blocks_rental") {
-				down[equipmentOf(e.Fields)] = true
-			}
-		case event.TypePaymentReceived:
-			add(1, e.Earned)
-			add(-1, e.Refunded)
+		}
+	case event.TypeMaintenanceRequired:
+		if status != "resolved" && o.Bool("blocks_rental") {
+			t.down[equipmentOf(o)] = true
+		}
+	case event.TypePaymentReceived:
+		t.book(1, e.Earned)
+		t.book(-1, e.Refunded)
+	case event.TypeEquipmentLocationUpdated:
+		if t.now.Sub(timeOf(o, "recorded_at")) > staleAfter {
+			t.stale++
+		}
+	case event.TypeTimesheetUpdated:
+		if status == "submitted" {
+			t.sheets++
+		}
+	case event.TypeLeaveRequestUpdated:
+		if status == "pending" {
+			t.leave++
+		}
+		if status == "approved" && o.Text("start_date") <= t.today && t.today <= o.Text("end_date") {
+			t.absent++
+		}
+	case event.TypePayrollProcessed:
+		if !o.Has("employee_id") && later(e, t.payroll) {
+			t.payroll = e
+		}
+	case event.TypeSyncProgress:
+		if (status == "running" || status == "queued") && later(e, t.sync) {
+			t.sync = e
 		}
 	}
-	return map[string]Value{
-		"active_rentals":  {Count: active},
-		"overdue_rentals": {Count: len(overdue)},
-		"equipment_down":  {Count: len(down)},
-		"revenue_today":   {Money: revenue},
+}
+
+// Out tells whether a rental of a status is with the customer.
+func Out(status string) bool {
+	return status == "active" || status == "off_rent" || status == "pending_return"
+}
+
+func (t *tally) addRental(e *Entity, status string) {
+	if Out(status) {
+		t.active++
+		var units []json.Number
+		_ = json.Unmarshal(e.Fields.Get("equipment_ids"), &units) // absent is none
+		for _, unit := range units {
+			t.out[unit.String()] = true
+		}
 	}
+	if e.Fields.Text("expected_end_date") == t.today && !endsOverdue(status) {
+		t.due++
+	}
+}
+
+func (t *tally) book(sign event.Money, b *Booking) {
+	if b != nil && t.in.Zone.Day(b.At) == t.today {
+		t.revenue[cmp.Or(b.Currency, t.in.Currency)] += sign * b.Amount
+	}
+}
+
+// exposure is what overdue rentals owe: of each the amount that was named
+// last, or what a later payment left of it.
+func (t *tally) exposure() map[string]event.Money {
+	sum := map[string]event.Money{}
+	for _, e := range t.owed {
+		amount, _ := e.Fields.Money("amount_outstanding")
+		if e.Balance != nil {
+			amount = min(amount, e.Balance.Amount)
+		}
+		sum[cmp.Or(e.Fields.Text("currency"), t.in.Currency)] += amount
+	}
+	return sum
+}
+
+func later(e, than *Entity) bool { return than == nil || e.Seq > than.Seq }
+
+func payrollState(run *Entity) Value {
+	if run == nil {
+		return Value{State: "none"}
+	}
+	return Value{State: event.ValueOrDefault(run.Type, run.Fields, "status"), Done: int(run.Fields.Int("processed_count")), Total: int(run.Fields.Int("employee_count"))}
+}
+
+func syncState(run *Entity) Value {
+	if run == nil {
+		return Value{State: "none"}
+	}
+	return Value{State: event.ValueOrDefault(run.Type, run.Fields, "status"), Done: int(run.Fields.Number("progress")), Total: 100}
 }
 
 func equipmentOf(o event.Object) string {
@@ -134,38 +165,4 @@ func equipmentOf(o event.Object) string {
 		return "#" + o.Text("equipment_id")
 	}
 	return o.Text("equipment_name")
-}
-
-// A Snapshot is the state as one reader may see it. A stream opened at its
-// cursor continues it exactly.
-type Snapshot struct {
-	Cursor   wire.Cursor      `json:"cursor"`
-	Grant    string           `json:"grant"` // the grant's ID
-	Time     time.Time        `json:"time"`  // of the broker's clock
-	Zone     Zone             `json:"zone"`
-	Currency string           `json:"currency"`
-	Figures  map[string]Value `json:"figures"`
-	Entities []*Entity        `json:"entities"`
-}
-
-// NewSnapshot is what the grant may see of entities that were true at a cursor.
-// Its figures are computed from what the reader sees, and only those that
-// they may see are there.
-func NewSnapshot(at wire.Cursor, entities []*Entity, g access.Grant, now time.Time, zone Zone, currency string) Snapshot {
-	out := Snapshot{Cursor: at, Grant: g.ID(), Time: now.UTC(), Zone: zone, Currency: currency, Entities: []*Entity{}}
-	for _, e := range entities {
-		if seen := e.View(g); seen != nil {
-			out.Entities = append(out.Entities, seen)
-		}
-	}
-	slices.SortFunc(out.Entities, func(a, b *Entity) int { return strings.Compare(a.Key, b.Key) })
-	out.Figures = VisibleFigures(From(at, out.Entities), g, now, zone, currency)
-	return out
-}
-
-// VisibleFigures computes the figures that the grant may see.
-func VisibleFigures(s *State, g access.Grant, now time.Time, zone Zone, currency string) map[string]Value {
-	figures := s.Figures(now, zone, currency)
-	maps.DeleteFunc(figures, func(name string, _ Value) bool { return !access.SeesFigure(g, name) })
-	return figures
 }

@@ -30,6 +30,9 @@ type Entity struct {
 	// which the payment came in.
 	Earned   *Booking `json:"earned,omitempty"`
 	Refunded *Booking `json:"refunded,omitempty"`
+	// Of an overdue rental: what a payment left to pay, later than the amount
+	// that the entity names. For those alone who see balances.
+	Balance *Booking `json:"balance,omitempty"`
 }
 
 // A Booking is an amount on a day.
@@ -86,7 +89,11 @@ func (s *State) Apply(e event.Event, at wire.Cursor) {
 	}
 	s.entities[key] = after
 	if e.Type == event.TypeRentalStatusUpdated && endsOverdue(e.Data.Text("status")) {
-		s.closeOverdue(e)
+		s.eachOverdue(e, func(o *Entity) { o.Closed = e.Time })
+	}
+	if balance, ok := e.Data.Money("balance_due"); ok && e.Type == event.TypePaymentReceived {
+		left := &Booking{balance, e.Data.Text("currency"), e.Time}
+		s.eachOverdue(e, func(o *Entity) { o.Balance = left })
 	}
 }
 
@@ -108,6 +115,9 @@ func fold(before *Entity, e event.Event, key string, seq uint64) *Entity {
 			after.Fields = after.Fields.With(f.Name, f.Raw)
 		}
 		after.Earned, after.Refunded = before.Earned, before.Refunded
+		if !data.Has("amount_outstanding") {
+			after.Balance = before.Balance
+		}
 	}
 	if e.Type == event.TypePaymentReceived {
 		book(after, e)
@@ -143,14 +153,15 @@ func endsOverdue(status string) bool {
 	return status == "returned" || status == "completed" || status == "cancelled"
 }
 
-func (s *State) closeOverdue(e event.Event) {
+// eachOverdue changes what is overdue of the rental that e names.
+func (s *State) eachOverdue(e event.Event, change func(o *Entity)) {
 	reasons, _ := event.Spec(event.TypeRentalOverdue, "reason")
 	for _, reason := range reasons.Enum {
 		key := event.OverdueKey(e.Data.Text("rental_id"), reason)
 		if o := s.entities[key]; o != nil && o.Closed.IsZero() {
-			closed := *o
-			closed.Closed = e.Time
-			s.entities[key] = &closed
+			changed := *o
+			change(&changed)
+			s.entities[key] = &changed
 		}
 	}
 }
@@ -201,6 +212,9 @@ func (e *Entity) View(g access.Grant) *Entity {
 	}
 	out := *e
 	out.Fields = seen.Data
+	if !access.SeesField(g, event.TypePaymentReceived, "balance_due") {
+		out.Balance = nil
+	}
 	return &out
 }
 

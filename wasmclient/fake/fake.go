@@ -238,7 +238,7 @@ func (b *Broker) snapshotLocked() projection.Snapshot {
 	for i, e := range b.events {
 		state.Apply(e, wire.Cursor{Epoch: b.epoch, Seq: uint64(i + 1)})
 	}
-	return projection.NewSnapshot(b.headLocked(), state.Entities(), b.grant, time.Now(), projection.Zone{}, "EUR")
+	return projection.NewSnapshot(b.headLocked(), state.Entities(), b.grant, time.Now(), projection.Installation{Currency: "EUR"})
 }
 
 // heartbeat is how often a quiet stream is given a sign of life.

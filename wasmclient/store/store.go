@@ -90,7 +90,7 @@ func (s *Store) Figures(g access.Grant, now time.Time) map[string]projection.Val
 	if s.state == nil {
 		return nil
 	}
-	return projection.VisibleFigures(s.state, g, now.Add(s.skew), s.meta.Zone, s.meta.Currency)
+	return projection.VisibleFigures(s.state, g, now.Add(s.skew), s.meta.Installation)
 }
 
 // Entities are the last states, nil before the first snapshot.

@@ -12,6 +12,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/snd-rental/yardline/broker"
+	"github.com/snd-rental/yardline/broker/demo"
 	"github.com/snd-rental/yardline/shared/access"
 )
 
@@ -46,6 +47,7 @@ func serve(env environment) *ffcli.Command {
 	origins := fs.String("allow-origin", "", "other `origins` whose pages may use the API, comma separated, such as https://rental.example")
 	zone := fs.String("time-zone", "UTC", "the installation's `zone`, for what is today, such as Europe/Berlin")
 	fs.StringVar(&c.Currency, "currency", "EUR", "the installation's `currency`, by ISO 4217")
+	fs.IntVar(&c.Fleet, "fleet", 0, "how many `units` the installation rents out, for the utilisation; 0 is unknown, and with --demo the demo company's fleet")
 	format := fs.String("log-format", "text", "the `form` of the log: text or json")
 	level := fs.String("log-level", "info", "the least `level` that is logged: debug, info, warn or error")
 	asJSON := fs.Bool("json", false, "print where it listens and a token as a line of JSON")
@@ -58,6 +60,9 @@ func serve(env environment) *ffcli.Command {
 			var err error
 			if c.Location, err = time.LoadLocation(*zone); err != nil {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown --time-zone %q: use a name such as Europe/Berlin", *zone)}
+			}
+			if c.Demo && c.Fleet == 0 {
+				c.Fleet = demo.Fleet
 			}
 			c.Origins = listOf(*origins)
 			for _, network := range listOf(*proxies) {
