@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,7 @@ import (
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/broker/loopback"
+	"github.com/snd-rental/yardline/broker/push"
 	"github.com/snd-rental/yardline/broker/telemetry"
 	"github.com/snd-rental/yardline/broker/webui"
 	"github.com/snd-rental/yardline/shared/access"
@@ -44,6 +46,9 @@ type Config struct {
 	Origins []string       // whose pages may use the API beside our own, such as https://rental.example
 	Proxies []netip.Prefix // of the proxies in front, whose X-Forwarded-For is believed
 	Limits  httpapi.Limits //
+
+	PushContact string // an https or mailto address that push services may write to
+	PushTest    bool   // take push endpoints on loopback; for tests, with Auth dev
 
 	Demo     bool    // a demo company publishes
 	DemoRate float64 // of its events a second, 1
@@ -75,6 +80,7 @@ type Broker struct {
 	c        Config
 	log      eventlog.Log
 	hub      *hub.Hub
+	push     *push.Service
 	api      *httpapi.API
 	tokens   *identity.Tokens
 	issuer   *identity.Issuer // nil without one
@@ -89,6 +95,8 @@ type Broker struct {
 func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8080")
 	c.Auth = cmp.Or(c.Auth, AuthDev)
+	c.PushContact = cmp.Or(c.PushContact, "mailto:nobody@yardline.invalid")
+	c.Location = cmp.Or(c.Location, time.UTC)
 	c.Retention = cmp.Or(c.Retention, 30*24*time.Hour)
 	c.DedupWindow = cmp.Or(c.DedupWindow, time.Hour)
 	if c.Logger == nil {
@@ -134,8 +142,15 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	metrics := telemetry.New()
 	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict, Observer: metrics})
 	metrics.Watch(b.hub, log)
+	pushes := push.Config{Log: log, Contact: c.PushContact, Location: c.Location, Logger: c.Logger, Shared: c.NATS != "", Observer: metrics, Test: c.PushTest}
+	if authority.Directory != nil {
+		pushes.Still = authority.Still
+	}
+	if b.push, err = push.New(ctx, pushes); err != nil {
+		return nil, err
+	}
 	b.api = httpapi.New(httpapi.Config{
-		Hub: b.hub, Log: log, Authority: authority, UI: webui.Handler(), Metrics: metrics.Handler(c.Logger), Logger: c.Logger,
+		Hub: b.hub, Log: log, Authority: authority, Push: b.push, UI: webui.Handler(), Metrics: metrics.Handler(c.Logger), Logger: c.Logger,
 		Draining: b.draining.Load, Loopback: c.Auth == AuthDev, Origins: c.Origins, Proxies: c.Proxies, Limits: c.Limits,
 	})
 	if c.DebugListen != "" {
@@ -190,6 +205,12 @@ func (c Config) check() error {
 	}
 	if c.Currency != "" && !event.IsCurrency(c.Currency) {
 		return &Misuse{fmt.Sprintf("unknown --currency %q: use a code of ISO 4217 such as EUR", c.Currency)}
+	}
+	if c.PushContact != "" && !strings.HasPrefix(c.PushContact, "mailto:") && !strings.HasPrefix(c.PushContact, "https://") {
+		return &Misuse{fmt.Sprintf("--push-contact %q is no address: use mailto:you@company.example or https://…", c.PushContact)}
+	}
+	if c.PushTest && c.Auth != AuthDev {
+		return &Misuse{"--push-test lets the broker call this machine, so it goes with --auth dev alone"}
 	}
 	for _, origin := range c.Origins {
 		if err := httpapi.CheckOrigin(origin); err != nil {
@@ -259,6 +280,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	all.Go(func() { b.runHub(inner) })
 	all.Go(func() { b.forget(inner) })
 	all.Go(func() { b.api.Run(inner) })
+	all.Go(func() { b.push.Run(inner) })
 	if b.debug != nil {
 		all.Go(func() { b.debug.run(inner) })
 	}

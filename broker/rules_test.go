@@ -24,12 +24,12 @@ func TestImports(t *testing.T) {
 	)
 	// One import a side: moving to the library's successor is one line.
 	sockets := map[string]string{"nhooyr.io/websocket": "only httpapi speaks WebSocket"}
-	for _, name := range []string{"./doctor", "./hub", "./schema", "./telemetry", "./identity"} {
+	for _, name := range []string{"./doctor", "./hub", "./schema", "./telemetry", "./identity", "./push"} {
 		deptest.Check(t, deptest.Rule{Packages: name, Never: sockets})
 	}
 	// The command line is a client too; the broker itself is none.
 	client := map[string]string{"github.com/snd-rental/yardline/wasmclient/...": "the broker does not depend on its clients"}
-	for _, name := range []string{".", "./hub", "./httpapi", "./identity", "./eventlog/...", "./demo", "./webui", "./telemetry", "./schema", "./doctor"} {
+	for _, name := range []string{".", "./hub", "./httpapi", "./identity", "./eventlog/...", "./demo", "./webui", "./telemetry", "./schema", "./doctor", "./push"} {
 		deptest.Check(t, deptest.Rule{Packages: name, Never: client})
 	}
 }

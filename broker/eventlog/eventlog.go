@@ -22,6 +22,8 @@ var (
 	ErrGone = errors.New("eventlog: no longer kept")
 	// ErrNotFound: no value under that key.
 	ErrNotFound = errors.New("eventlog: not found")
+	// ErrExists: there is a value under that key.
+	ErrExists = errors.New("eventlog: exists")
 	// ErrUnavailable: the log cannot do it now; whether it was done is
 	// unknown, and doing it again with the same key is safe.
 	ErrUnavailable = errors.New("eventlog: not available")
@@ -127,6 +129,12 @@ type Store interface {
 	// Put stores a value, durably, in place of an earlier one. With a ttl it
 	// is forgotten after it; 0 keeps it.
 	Put(ctx context.Context, key string, value []byte, ttl time.Duration) error
+	// Create stores a value where the key has none, and returns ErrExists where
+	// it has: of several that try at once, on whatever broker, one succeeds.
+	Create(ctx context.Context, key string, value []byte, ttl time.Duration) error
+	// Keys returns the keys that begin with a prefix, in no order. The prefix
+	// ends with a dot.
+	Keys(ctx context.Context, prefix string) ([]string, error)
 	// Get returns a value, or ErrNotFound.
 	Get(ctx context.Context, key string) ([]byte, error)
 	// Delete forgets a value; none is no error.

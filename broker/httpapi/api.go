@@ -18,6 +18,7 @@ import (
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/broker/loopback"
+	"github.com/snd-rental/yardline/broker/push"
 )
 
 // Config is what the surface stands on. Every field of the first part is
@@ -26,6 +27,7 @@ type Config struct {
 	Hub       *hub.Hub
 	Log       eventlog.Log
 	Authority *identity.Authority
+	Push      *push.Service
 	UI        http.Handler // serves everything that is not the API
 	Metrics   http.Handler // for admins
 	Logger    *slog.Logger
@@ -76,6 +78,13 @@ func New(c Config) *API {
 		{"GET", "/api/session", a.whoAmI},
 		{"POST", "/api/session", a.signIn},
 		{"DELETE", "/api/session", a.signOut},
+		{"GET", "/api/push/key", a.signedIn(a.pushKey)},
+		{"GET", "/api/push/subscriptions", a.signedIn(a.devices)},
+		{"POST", "/api/push/subscriptions", a.signedIn(a.addDevice)},
+		{"DELETE", "/api/push/subscriptions/{id}", a.signedIn(a.removeDevice)},
+		{"POST", "/api/push/subscriptions/{id}/test", a.signedIn(a.testPush)},
+		{"GET", "/api/push/preferences", a.signedIn(a.preferences)},
+		{"PUT", "/api/push/preferences", a.signedIn(a.prefer)},
 		{"GET", "/api/schema/{type}", a.typeSchema},
 		{"GET", "/api/openapi.json", describes("application/json", openAPI)},
 		{"GET", "/api/asyncapi.json", describes("application/json", asyncAPI)},

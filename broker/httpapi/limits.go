@@ -234,6 +234,12 @@ func (a *API) maySignIn(user, address string) error {
 	return slowedDown(wait, "too_many_sign_ins", "There were too many tries to sign in", "Wait a moment, then try again.")
 }
 
+// mayTest takes one push that a person asks for.
+func (a *API) mayTest(p identity.Principal) error {
+	wait := a.rates.take(time.Now(), 1, allowance{"push test " + p.Grant.Actor(), rate.Every(10 * time.Second), 3})
+	return slowedDown(wait, "too_many_tests", "There were too many tests", "Wait a moment, then try again.")
+}
+
 func slowedDown(wait time.Duration, code, title, detail string) error {
 	if wait <= 0 {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/broker/push"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
@@ -106,6 +107,14 @@ func problemOf(err error) Problem {
 	case errors.Is(err, hub.ErrNoEntity):
 		return Problem{Status: http.StatusUnprocessableEntity, Code: "invalid_event", Title: "The event is not valid", Detail: "An event of this type changes nothing that has a state.",
 			Errors: event.Refuse("/"+ifEntityCursor, "rule", "an event that changes an entity").Fields}
+	case errors.Is(err, push.ErrProgram):
+		return Problem{Status: http.StatusForbidden, Code: "forbidden", Title: "Only people have devices", Detail: "Sign in as the person who is to be notified."}
+	case errors.Is(err, push.ErrTooMany):
+		return Problem{Status: http.StatusConflict, Code: "too_many_devices", Title: "You have as many devices as you may have", Detail: "Remove one that you no longer use."}
+	case errors.Is(err, push.ErrUnknown):
+		return Problem{Status: http.StatusNotFound, Code: "not_found", Title: "You have no such device", Detail: "It may have been removed. Turn notifications on again."}
+	case errors.Is(err, push.ErrNotDelivered):
+		return Problem{Status: http.StatusBadGateway, Code: "push_failed", Title: "The push service did not take it", Detail: "Try again later. If it happens again, turn notifications off and on, or tell your administrator."}
 	case errors.Is(err, wire.ErrCall), errors.Is(err, wire.ErrUTF8):
 		return Problem{Status: http.StatusBadRequest, Code: "invalid_call", Title: "The message is not valid", Detail: `Send messages such as {"call":"ping","ref":"1"}.`}
 	case errors.Is(err, eventlog.ErrFull):

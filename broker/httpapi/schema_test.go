@@ -74,6 +74,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	is("Session", session)
 	s.reading(manager)
 	is("Stats", get("/api/stats", admin))
+	is("PushKey", get("/api/push/key", manager))
+	is("Preferences", get("/api/push/preferences", manager))
+	is("Devices", get("/api/push/subscriptions", manager))
 	for path, want := range map[string]string{"/api/asyncapi.json": `"asyncapi": "3.0.0"`, "/api/types.d.ts": "export interface", "/api/schema/rental_overdue": `"days_overdue"`,
 		"/api/schema/rental_overdue?for=read": `"cursor"`, "/api/schema/nope": "not_found", "/api/schema/rental_overdue?for=x": "invalid_parameter"} {
 		require.Contains(t, get(path), want, path)

@@ -81,7 +81,7 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	a.open.signedOut(ended)
+	a.signedOut(r, ended)
 	requestLog(r).Info("signed in", "actor", g.Actor(), "address", a.address(r))
 	writeJSON(w, http.StatusOK, a.sessionOf(&g))
 }
@@ -93,6 +93,14 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	a.open.signedOut(ended)
+	a.signedOut(r, ended)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// signedOut ends what a sign-in has opened, and the pushes to its devices.
+func (a *API) signedOut(r *http.Request, credential string) {
+	a.open.signedOut(credential)
+	if err := a.Push.SignedOut(r.Context(), credential); err != nil {
+		requestLog(r).Error("a device may still be pushed to after a sign-out", "error", err)
+	}
 }

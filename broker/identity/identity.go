@@ -17,6 +17,8 @@ type Principal struct {
 	Grant      access.Grant
 	Credential string    // names the session or token, without its secret
 	Expires    time.Time // the grant ends then
+	Person     bool      // signed in, here or at the issuer: no program with a token of ours
+	Stamp      string    // of Directory.User, where they signed in here: see Authority.Still
 }
 
 // Errors of authentication.
@@ -78,7 +80,17 @@ func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
 	if err != nil || stamp != s.stamp {
 		return Principal{}, ErrNone // the user is gone, or has another password
 	}
-	return Principal{Grant: g, Credential: s.name, Expires: s.expires}, nil
+	return Principal{Grant: g, Credential: s.name, Expires: s.expires, Person: true, Stamp: stamp}, nil
+}
+
+// Still is what somebody may by now who signed in here as g, and where their
+// stamp was this. ok is false where they may no longer.
+func (a *Authority) Still(g access.Grant, stamp string) (now access.Grant, ok bool) {
+	if a.Directory == nil {
+		return now, false
+	}
+	now, other, err := a.Directory.User(g.Name)
+	return now, err == nil && other == stamp && now.User == g.User
 }
 
 // Verify reads a bearer token, our own or the issuer's.

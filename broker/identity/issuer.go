@@ -162,7 +162,7 @@ func (i *Issuer) Verify(token string) (Principal, error) {
 	if err != nil {
 		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	return Principal{Grant: g, Credential: tokenName(token), Expires: expires.Add(i.c.Skew)}, nil
+	return Principal{Grant: g, Credential: tokenName(token), Expires: expires.Add(i.c.Skew), Person: true}, nil
 }
 
 // minRSA is the least size of an RSA key, in bits (RFC 7518, 3.3).

@@ -73,6 +73,12 @@ func open(o object) object {
 	return o
 }
 
+// withBody adds the body that an operation takes.
+func withBody(o, schema object) object {
+	o["requestBody"] = object{"required": true, "content": object{mediaJSON: object{"schema": schema}}}
+	return o
+}
+
 // OpenAPI describes the API, by OpenAPI 3.1.
 func OpenAPI() []byte {
 	return encode(object{
@@ -99,11 +105,13 @@ func apiPaths() object {
 		mediaJSON: object{"schema": ref("Publication")}, "application/cloudevents+json": object{"schema": ref("Publication")},
 		"application/cloudevents-batch+json": object{"schema": object{"type": "array", "minItems": 1, "maxItems": 1000, "items": ref("Publication")}}}}
 	signIn := open(operation("Sign in.", nil, ok(ref("Session")), "401", "429"))
-	signIn["requestBody"] = object{"required": true, "content": object{mediaJSON: object{"schema": object{"type": "object", "required": []string{"user"},
-		"properties": object{"user": object{"type": "string"}, "password": object{"type": "string", "format": "password"}}}}}}
+	withBody(signIn, object{"type": "object", "required": []string{"user"},
+		"properties": object{"user": object{"type": "string"}, "password": object{"type": "string", "format": "password"}}})
 	integer := func(least, most int) object { return object{"type": "integer", "minimum": least, "maximum": most} }
 	id := parameter("path", "id", "Of a connection, as /api/stats lists it.", object{"type": "string"})
 	id["required"] = true
+	device := parameter("path", "id", "Of a device, as /api/push/subscriptions lists it.", object{"type": "string"})
+	device["required"] = true
 	typ := parameter("path", "type", "An event type.", object{"enum": event.Types})
 	typ["required"] = true
 	history := append(append([]object{}, filters...), parameter("query", "before", "What came before a cursor.", object{"type": "string", "pattern": cursorPattern}),
@@ -119,6 +127,13 @@ func apiPaths() object {
 		"/api/session":                object{"get": open(operation("Who is signed in.", nil, ok(ref("Session")))), "post": signIn, "delete": open(operation("Sign out.", nil, none("Signed out.")))},
 		"/api/stats":                  object{"get": operation("What the broker does; for admins.", nil, ok(ref("Stats")), "403")},
 		"/api/connections/{id}/close": object{"post": operation("End a stream; for admins.", []object{id}, none("Closed."), "403", "404")},
+		"/api/push/key":               object{"get": operation("The key that browsers subscribe with.", nil, ok(ref("PushKey")))},
+		"/api/push/subscriptions": object{"get": operation("The caller's devices.", nil, ok(ref("Devices"))),
+			"post": withBody(operation("Push to a device, or renew it.", nil, object{"201": answer("Subscribed.", mediaJSON, ref("Device"))}, "403", "409", "422"), ref("Subscription"))},
+		"/api/push/subscriptions/{id}":      object{"delete": operation("Push no more to a device.", []object{device}, none("Removed."), "404")},
+		"/api/push/subscriptions/{id}/test": object{"post": operation("Push a greeting.", []object{device}, none("The push service has taken it."), "404", "429", "502")},
+		"/api/push/preferences": object{"get": operation("What the caller wants to be told of.", nil, ok(ref("Preferences"))),
+			"put": withBody(operation("Change it.", nil, ok(ref("Preferences")), "422"), ref("Preferences"))},
 		"/api/schema/{type}": object{"get": open(operation("The JSON Schema of a type.", []object{typ, parameter("query", "for", "Who it is for.", object{"enum": []Use{Publish, Read}, "default": Publish})},
 			object{"200": answer("A schema.", "application/schema+json", object{"type": "object"})}, "404"))},
 		"/api/openapi.json":  object{"get": open(operation("This document.", nil, ok(object{"type": "object"})))},
@@ -159,6 +174,7 @@ func components() object {
 	}
 	array := func(items object) object { return object{"type": "array", "items": items} }
 	counts := object{"type": "object", "additionalProperties": number}
+	clock := object{"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
 	c := object{
 		"Cursor": cursor,
 		"Receipt": record(object{"id": str, "cursor": ref("Cursor"), "duplicate": boolean,
@@ -174,6 +190,12 @@ func components() object {
 			"grant": str, "users": array(str), "sign_in": object{"enum": []string{"name", "password", "provider"}}}, "grant"),
 		"Stats": record(object{"connections": number, "connections_by_transport": counts, "connections_by_role": counts, "views": number, "events_total": number, "deliveries_total": number,
 			"open": array(record(object{"id": str, "actor": str, "roles": str, "transport": str, "since": instant, "lag_bytes": number}))}),
+		"PushKey":      record(object{"key": str}),
+		"Device":       record(object{"id": str, "name": str, "created": instant}),
+		"Devices":      record(object{"devices": array(ref("Device"))}),
+		"Subscription": record(object{"endpoint": object{"type": "string", "format": "uri"}, "keys": record(object{"p256dh": str, "auth": str}), "name": object{"type": "string", "maxLength": 80}}, "name"),
+		"Preferences": record(object{"muted": list(event.Types), "push": list(event.Types),
+			"quiet": record(object{"from": clock, "to": clock, "zone": str})}, "quiet"),
 		"Hello": record(object{"epoch": str, "head": ref("Cursor"), "oldest": ref("Cursor"), "heartbeat_ms": number, "retry_ms": number, "connection": str, "grant": str}),
 		"Gap":   record(object{"from": ref("Cursor"), "to": ref("Cursor")}),
 		"Bye":   record(object{"reason": object{"enum": []wire.Reason{wire.ByeRetry, wire.ByeSlow, wire.ByeDrain, wire.ByeRegrant, wire.ByeSignedOut, wire.ByeExpired, wire.ByeStop}}, "delay_ms": number}),

@@ -14,6 +14,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/hub"
+	"github.com/snd-rental/yardline/broker/push"
 	"github.com/snd-rental/yardline/shared/event"
 )
 
@@ -27,9 +28,13 @@ type Metrics struct {
 	replays   prometheus.Histogram
 	gaps      prometheus.Counter
 	slow      *prometheus.CounterVec
+	pushes    *prometheus.CounterVec
 }
 
-var _ hub.Observer = (*Metrics)(nil)
+var (
+	_ hub.Observer  = (*Metrics)(nil)
+	_ push.Observer = (*Metrics)(nil)
+)
 
 // New makes the metrics of a broker; Watch adds what is asked of its parts.
 func New() *Metrics {
@@ -46,11 +51,16 @@ func New() *Metrics {
 			Help: "Readers that were told that events can no longer be had."}),
 		slow: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "yardline_slow_closed_total",
 			Help: "Streams closed because their reader was too slow, by cause."}, []string{"cause"}),
+		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "yardline_pushes_total",
+			Help: "Web pushes, by what became of them."}, []string{"result"}),
 	}
-	m.registry.MustRegister(m.published, m.latency, m.replays, m.gaps, m.slow,
+	m.registry.MustRegister(m.published, m.latency, m.replays, m.gaps, m.slow, m.pushes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, cause := range []string{hub.Lagged, hub.StalledWrite} {
 		m.slow.WithLabelValues(cause)
+	}
+	for _, result := range push.Results {
+		m.pushes.WithLabelValues(result)
 	}
 	return m
 }
@@ -74,6 +84,9 @@ func (m *Metrics) Gap() { m.gaps.Inc() }
 
 // Slow implements hub.Observer.
 func (m *Metrics) Slow(cause string) { m.slow.WithLabelValues(cause).Inc() }
+
+// Pushed implements push.Observer.
+func (m *Metrics) Pushed(result string) { m.pushes.WithLabelValues(result).Inc() }
 
 // Handler serves the metrics in Prometheus's formats.
 func (m *Metrics) Handler(logger *slog.Logger) http.Handler {

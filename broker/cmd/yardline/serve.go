@@ -39,6 +39,8 @@ func serve(env environment) *ffcli.Command {
 	fs.IntVar(&c.Limits.Connections, "max-connections", 10_000, "how many streams, WebSockets and long polls may be open")
 	fs.Float64Var(&c.Limits.PublishRate, "publish-rate", 500, "how many `events` a second one token or session may publish; a user twice, an address four times as many")
 	proxies := fs.String("trusted-proxies", "", "the `networks` of proxies in front, comma separated, such as 10.0.0.0/8: their X-Forwarded-For is believed")
+	fs.StringVar(&c.PushContact, "push-contact", "", "an `address`, https://… or mailto:…, that push services may write to; some refuse pushes without a real one")
+	fs.BoolVar(&c.PushTest, "push-test", false, "for tests, with --auth dev: push to addresses of this machine too, also without TLS")
 	fs.BoolVar(&c.Demo, "demo", false, "let a made-up company publish events")
 	fs.Float64Var(&c.DemoRate, "demo-rate", 1, "how many `events` a second the demo company publishes")
 	fs.DurationVar(&c.Heartbeat, "heartbeat", 15*time.Second, "how often a quiet stream is given a sign of life")

@@ -18,17 +18,38 @@ func (l *Log) Put(ctx context.Context, key string, value []byte, ttl time.Durati
 		return unavailable(err)
 	}
 	// JetStream takes a time to live when a key is made, not when it changes.
-	create := func() error {
-		_, err := bucket.Create(ctx, key, value, jetstream.KeyTTL(max(ttl, time.Second)))
-		return err
-	}
-	err := create()
-	if errors.Is(err, jetstream.ErrKeyExists) {
-		if err = bucket.Delete(ctx, key); err == nil {
-			err = create()
+	err := l.Create(ctx, key, value, ttl)
+	if errors.Is(err, eventlog.ErrExists) {
+		if err = unavailable(bucket.Delete(ctx, key)); err == nil {
+			err = l.Create(ctx, key, value, ttl)
 		}
 	}
+	return err
+}
+
+// Create implements eventlog.Store.
+func (l *Log) Create(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	var options []jetstream.KVCreateOpt
+	if ttl > 0 {
+		options = append(options, jetstream.KeyTTL(max(ttl, time.Second)))
+	}
+	_, err := l.now().bucket.Create(ctx, key, value, options...)
+	if errors.Is(err, jetstream.ErrKeyExists) {
+		return eventlog.ErrExists
+	}
 	return unavailable(err)
+}
+
+// Keys implements eventlog.Store.
+func (l *Log) Keys(ctx context.Context, prefix string) (keys []string, err error) {
+	list, err := l.now().bucket.ListKeysFiltered(ctx, prefix+">")
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	for key := range list.Keys() {
+		keys = append(keys, key)
+	}
+	return keys, unavailable(ctx.Err()) // the list ends early then
 }
 
 // Get implements eventlog.Store.

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
@@ -326,35 +325,6 @@ func testReadBefore(t *testing.T, log eventlog.Log) {
 	}
 	_, _, err = eventlog.ReadBefore(t.Context(), log, 5, 1, eventlog.Selection{})
 	require.ErrorIs(t, err, eventlog.ErrGone)
-}
-
-func testStore(t *testing.T, log eventlog.Log) {
-	_, err := log.Get(t.Context(), "none")
-	require.ErrorIs(t, err, eventlog.ErrNotFound)
-	require.NoError(t, log.Delete(t.Context(), "none"))
-	big := slices.Repeat([]byte("0123456789"), 300_000)
-	for _, value := range [][]byte{[]byte("one"), big, {}} {
-		require.NoError(t, log.Put(t.Context(), "a.b-c_d=", value, 0))
-		got, err := log.Get(t.Context(), "a.b-c_d=")
-		require.NoError(t, err)
-		require.Equal(t, len(value), len(got))
-		require.Equal(t, string(value), string(got))
-	}
-	require.NoError(t, log.Put(t.Context(), "brief", []byte("x"), time.Hour))
-	require.NoError(t, log.Put(t.Context(), "brief", []byte("y"), 2*time.Second))
-	got, err := log.Get(t.Context(), "brief")
-	require.NoError(t, err)
-	require.Equal(t, "y", string(got))
-	require.EventuallyWithT(t, func(c *assert.CollectT) {
-		_, err := log.Get(t.Context(), "brief")
-		require.ErrorIs(c, err, eventlog.ErrNotFound)
-	}, 20*time.Second, 50*time.Millisecond)
-	require.NoError(t, log.Delete(t.Context(), "a.b-c_d="))
-	_, err = log.Get(t.Context(), "a.b-c_d=")
-	require.ErrorIs(t, err, eventlog.ErrNotFound)
-	b, err := log.Bounds(t.Context())
-	require.NoError(t, err)
-	require.Zero(t, b.Last, "the store is no part of the log")
 }
 
 func testCancelled(t *testing.T, log eventlog.Log) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -152,24 +153,59 @@ func (l *Log) Purge(_ context.Context, through uint64) error {
 func (l *Log) Put(_ context.Context, key string, b []byte, ttl time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.putLocked(key, b, ttl)
+	return nil
+}
+
+func (l *Log) putLocked(key string, b []byte, ttl time.Duration) {
 	v := value{bytes: slices.Clone(b)}
 	if ttl > 0 {
 		v.expires = time.Now().Add(ttl)
 	}
 	l.values[key] = v
+}
+
+// Create implements eventlog.Store.
+func (l *Log) Create(_ context.Context, key string, b []byte, ttl time.Duration) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.heldLocked(key) {
+		return eventlog.ErrExists
+	}
+	l.putLocked(key, b, ttl)
 	return nil
+}
+
+// Keys implements eventlog.Store.
+func (l *Log) Keys(_ context.Context, prefix string) (keys []string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key := range l.values {
+		if strings.HasPrefix(key, prefix) && l.heldLocked(key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+// heldLocked tells whether there is a value, and forgets one that has expired.
+func (l *Log) heldLocked(key string) bool {
+	v, found := l.values[key]
+	if found && !v.expires.IsZero() && !time.Now().Before(v.expires) {
+		delete(l.values, key)
+		return false
+	}
+	return found
 }
 
 // Get implements eventlog.Store.
 func (l *Log) Get(_ context.Context, key string) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	v, found := l.values[key]
-	if !found || !v.expires.IsZero() && !time.Now().Before(v.expires) {
-		delete(l.values, key)
+	if !l.heldLocked(key) {
 		return nil, eventlog.ErrNotFound
 	}
-	return slices.Clone(v.bytes), nil
+	return slices.Clone(l.values[key].bytes), nil
 }
 
 // Delete implements eventlog.Store.

@@ -1,0 +1,105 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/broker/push"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/notify"
+)
+
+// pushKey is GET /api/push/key: what a browser subscribes with.
+func (a *API) pushKey(w http.ResponseWriter, _ *http.Request, _ identity.Principal) {
+	writeJSON(w, http.StatusOK, map[string]string{"key": a.Push.Key()})
+}
+
+// devices is GET /api/push/subscriptions: the caller's own.
+func (a *API) devices(w http.ResponseWriter, _ *http.Request, p identity.Principal) {
+	writeJSON(w, http.StatusOK, map[string][]push.Device{"devices": a.Push.Devices(p.Grant)})
+}
+
+// addDevice is POST /api/push/subscriptions: a PushSubscription, and what its
+// user calls the device. The same endpoint again renews it.
+func (a *API) addDevice(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	var body struct {
+		push.Subscription
+		Name string `json:"name"`
+	}
+	if err := readJSON(w, r, &body); err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	device, err := a.Push.Subscribe(r.Context(), p, body.Subscription, body.Name)
+	if err != nil {
+		a.refuse(w, r, inBody(err))
+		return
+	}
+	writeJSON(w, http.StatusCreated, device)
+}
+
+// removeDevice is DELETE /api/push/subscriptions/{id}.
+func (a *API) removeDevice(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	if err := a.Push.Unsubscribe(r.Context(), p.Grant, r.PathValue("id")); err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// testPush is POST /api/push/subscriptions/{id}/test: a greeting, to see that
+// it comes.
+func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	if err := a.mayTest(p); err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	if err := a.Push.Test(r.Context(), p.Grant, r.PathValue("id")); err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// preferences is GET /api/push/preferences.
+func (a *API) preferences(w http.ResponseWriter, _ *http.Request, p identity.Principal) {
+	writeJSON(w, http.StatusOK, a.Push.Preferences(p.Grant))
+}
+
+// prefer is PUT /api/push/preferences.
+func (a *API) prefer(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	var wish notify.Preferences
+	err := readJSON(w, r, &wish)
+	if err == nil {
+		err = a.Push.Prefer(r.Context(), p.Grant, wish)
+	}
+	if err != nil {
+		a.refuse(w, r, inBody(err))
+		return
+	}
+	writeJSON(w, http.StatusOK, a.Push.Preferences(p.Grant))
+}
+
+// maxJSON bounds the body of a request that is no event, in bytes.
+const maxJSON = 8 << 10
+
+// readJSON reads such a body, of known fields alone.
+func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxJSON))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return inBody(event.Refuse("", "json", "a JSON object of the documented fields, of at most 8 KiB"))
+	}
+	return nil
+}
+
+// inBody says of a field that it is one of such a body, and of no event.
+func inBody(err error) error {
+	var refused *event.Problem
+	if !errors.As(err, &refused) {
+		return err
+	}
+	return &Problem{Status: http.StatusUnprocessableEntity, Code: "invalid_body", Title: "The body is not valid", Detail: "See docs/protocol.md.", Errors: refused.Fields}
+}

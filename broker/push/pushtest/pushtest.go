@@ -1,0 +1,201 @@
+// Package pushtest is a browser and its push service for tests: it decrypts
+// what is pushed (RFC 8291, 8188) and checks who pushed it (RFC 8292).
+package pushtest
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/snd-rental/yardline/broker/push"
+	"github.com/snd-rental/yardline/shared/notify"
+)
+
+// A Delivery is one push as it arrived.
+type Delivery struct {
+	notify.Message
+	Body   []byte // of the message, decrypted
+	Header http.Header
+}
+
+// A Device is subscribed at a service on loopback. It is safe for concurrent
+// use.
+type Device struct {
+	t       testing.TB
+	private *ecdh.PrivateKey
+	auth    []byte
+	server  *httptest.Server
+
+	mu     sync.Mutex // guards all below
+	got    []Delivery
+	tries  int
+	answer int // instead of 201
+	more   chan struct{}
+}
+
+// New makes a device whose service runs until the test ends.
+func New(t testing.TB) *Device {
+	t.Helper()
+	private, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Device{t: t, private: private, auth: []byte("0123456789abcdef"), more: make(chan struct{})}
+	d.server = httptest.NewServer(http.HandlerFunc(d.take))
+	t.Cleanup(d.server.Close)
+	return d
+}
+
+// Subscription is what the browser would have given to the page.
+func (d *Device) Subscription() (s push.Subscription) {
+	s.Endpoint = d.server.URL + "/push/1"
+	s.Keys.P256dh = base64.RawURLEncoding.EncodeToString(d.private.PublicKey().Bytes())
+	s.Keys.Auth = base64.RawURLEncoding.EncodeToString(d.auth)
+	return s
+}
+
+// Answer lets the service answer with a status; 0 is as usual.
+func (d *Device) Answer(status int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.answer = status
+}
+
+// Tries is how often something was sent.
+func (d *Device) Tries() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tries
+}
+
+// Got is what arrived; the channel is closed when there is more.
+func (d *Device) Got() ([]Delivery, <-chan struct{}) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.got), d.more
+}
+
+func (d *Device) take(w http.ResponseWriter, r *http.Request) {
+	delivery, err := d.open(r)
+	if err != nil {
+		d.t.Errorf("a push that no browser would take: %v", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tries++
+	if d.answer != 0 {
+		w.WriteHeader(d.answer)
+		return
+	}
+	d.got = append(d.got, delivery)
+	close(d.more)
+	d.more = make(chan struct{})
+	w.WriteHeader(http.StatusCreated)
+}
+
+func (d *Device) open(r *http.Request) (got Delivery, err error) {
+	got.Header = r.Header
+	if err := checkSender(r); err != nil {
+		return got, err
+	}
+	sealed, err := io.ReadAll(r.Body)
+	if err != nil {
+		return got, err
+	}
+	if got.Body, err = d.decrypt(sealed); err != nil {
+		return got, err
+	}
+	return got, json.Unmarshal(got.Body, &got.Message)
+}
+
+// checkSender verifies the token by the key that comes with it.
+func checkSender(r *http.Request) error {
+	parts, ok := strings.CutPrefix(r.Header.Get("Authorization"), "vapid t=")
+	token, key, found := strings.Cut(parts, ", k=")
+	if !ok || !found {
+		return fmt.Errorf("no VAPID in %q", r.Header.Get("Authorization"))
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(key)
+	if err != nil {
+		return err
+	}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), raw)
+	if err != nil {
+		return err
+	}
+	claims := jwt.MapClaims{}
+	_, err = jwt.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) { return public, nil },
+		jwt.WithAudience("http://"+r.Host), jwt.WithExpirationRequired(), jwt.WithValidMethods([]string{"ES256"}))
+	if subject, _ := claims.GetSubject(); err == nil && !strings.HasPrefix(subject, "mailto:") && !strings.HasPrefix(subject, "https:") {
+		err = fmt.Errorf("nobody to write to: %q", subject)
+	}
+	return err
+}
+
+// decrypt opens one record of aes128gcm.
+func (d *Device) decrypt(sealed []byte) ([]byte, error) {
+	if len(sealed) < 21+65 || sealed[20] != 65 {
+		return nil, errors.New("no header of RFC 8188")
+	}
+	salt, size, sender, text := sealed[:16], binary.BigEndian.Uint32(sealed[16:20]), sealed[21:86], sealed[86:]
+	if uint32(len(text)) > size {
+		return nil, errors.New("more than one record")
+	}
+	theirs, err := ecdh.P256().NewPublicKey(sender)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := d.private.ECDH(theirs)
+	if err != nil {
+		return nil, err
+	}
+	info := "WebPush: info\x00" + string(d.private.PublicKey().Bytes()) + string(sender)
+	material, err := hkdf.Key(sha256.New, secret, d.auth, info, 32)
+	if err != nil {
+		return nil, err
+	}
+	key, err := hkdf.Key(sha256.New, material, salt, "Content-Encoding: aes128gcm\x00", 16)
+	if err != nil {
+		return nil, err
+	}
+	nonce, err := hkdf.Key(sha256.New, material, salt, "Content-Encoding: nonce\x00", 12)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := gcm.Open(nil, nonce, text, nil)
+	if err != nil {
+		return nil, err
+	}
+	plain = []byte(strings.TrimRight(string(plain), "\x00"))
+	if len(plain) == 0 || plain[len(plain)-1] != 2 {
+		return nil, errors.New("not the last record")
+	}
+	return plain[:len(plain)-1], nil
+}

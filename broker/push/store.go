@@ -1,0 +1,313 @@
+package push
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	webpush "github.com/SherClockHolmes/webpush-go"
+	"golang.org/x/time/rate"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/notify"
+)
+
+// Where the store has what.
+const (
+	keysKey       = "push-keys"
+	cursorKey     = "push-cursor"
+	subscriptions = "push-subscriptions."
+	preferences   = "push-preferences."
+	claims        = "push-claims."
+)
+
+// A device is a subscription with whose it is.
+type device struct {
+	Subscription
+	ID         string       `json:"id"`
+	Name       string       `json:"name"` // as its user knows it
+	Grant      access.Grant `json:"grant"`
+	Stamp      string       `json:"stamp,omitempty"`
+	Credential string       `json:"credential"` // of the sign-in, which takes the device along when it ends
+	Until      time.Time    `json:"until,omitzero"`
+	Created    time.Time    `json:"created"`
+
+	pace *rate.Limiter
+}
+
+// Device is what its user sees of one.
+type Device struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
+}
+
+const (
+	maxDevices = 10 // of one user
+	maxName    = 80 // characters of a device's name
+	// issuedFor is how long a person is pushed to who signs in elsewhere, since
+	// the app last said that they still are: the broker cannot ask.
+	issuedFor = 7 * 24 * time.Hour
+)
+
+// A few at once; then one in a while. The app has the rest.
+const (
+	burst = 5
+	every = 10 * time.Second
+)
+
+func newPace() *rate.Limiter { return rate.NewLimiter(rate.Every(every), burst) }
+
+// hash makes a key of a text that may be long, or not be for every eye.
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// loadKeys returns the installation's VAPID keys, and makes them where there
+// are none. Another broker may do so at the same time: one pair wins.
+func loadKeys(ctx context.Context, store eventlog.Store) (k keys, err error) {
+	raw, err := store.Get(ctx, keysKey)
+	if errors.Is(err, eventlog.ErrNotFound) {
+		if k.Private, k.Public, err = webpush.GenerateVAPIDKeys(); err != nil {
+			return k, err
+		}
+		made, err := json.Marshal(k)
+		if err != nil {
+			return k, err
+		}
+		if err := store.Create(ctx, keysKey, made, 0); !errors.Is(err, eventlog.ErrExists) {
+			return k, err
+		}
+		if raw, err = store.Get(ctx, keysKey); err != nil {
+			return k, err
+		}
+	} else if err != nil {
+		return k, err
+	}
+	return k, json.Unmarshal(raw, &k)
+}
+
+// keys are of the curve P-256, in base64url.
+type keys struct {
+	Public  string `json:"public"`
+	Private string `json:"private"`
+}
+
+// load takes what the store has, which other brokers may have changed.
+func (s *Service) load(ctx context.Context) error {
+	s.write.Lock()
+	defer s.write.Unlock()
+	devices, wishes := map[string]*device{}, map[string]notify.Preferences{}
+	names, err := s.c.Log.Keys(ctx, subscriptions)
+	for _, name := range names {
+		d := &device{pace: newPace()}
+		if err := s.read(ctx, name, d); err != nil {
+			return err
+		}
+		devices[d.ID] = d
+	}
+	if err != nil {
+		return err
+	}
+	names, err = s.c.Log.Keys(ctx, preferences)
+	for _, name := range names {
+		var p notify.Preferences
+		if err := s.read(ctx, name, &p); err != nil {
+			return err
+		}
+		wishes[strings.TrimPrefix(name, preferences)] = p
+	}
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, d := range devices {
+		if old := s.devices[id]; old != nil {
+			d.pace = old.pace
+		}
+	}
+	delete(devices, "") // gone between the list and the reading
+	s.devices, s.wishes = devices, wishes
+	return nil
+}
+
+// read takes a value of the store; one that is gone by now is left empty.
+func (s *Service) read(ctx context.Context, key string, into any) error {
+	raw, err := s.c.Log.Get(ctx, key)
+	if errors.Is(err, eventlog.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, into)
+}
+
+// Errors of a Service's methods, beside *event.Problem and those of the log.
+var (
+	// ErrProgram: only people are pushed to.
+	ErrProgram = errors.New("push: a program's token has no devices")
+	// ErrTooMany: the user has as many devices as they may have.
+	ErrTooMany = errors.New("push: too many devices")
+	// ErrUnknown: the user has no such device.
+	ErrUnknown = errors.New("push: no such device")
+	// ErrNotDelivered: the push service refused it, or could not be reached.
+	ErrNotDelivered = errors.New("push: not delivered")
+)
+
+// Subscribe adds a device of a person, or renews it. The device is whoever's
+// subscribed last from it.
+func (s *Service) Subscribe(ctx context.Context, p identity.Principal, sub Subscription, name string) (Device, error) {
+	if !p.Person {
+		return Device{}, ErrProgram
+	}
+	if err := sub.check(s.c.Test); err != nil {
+		return Device{}, err
+	}
+	if len([]rune(name)) > maxName {
+		return Device{}, event.Refuse("/name", "limit", "at most 80 characters")
+	}
+	d := &device{Subscription: sub, ID: hash(sub.Endpoint), Name: name, Grant: p.Grant, Stamp: p.Stamp, Credential: p.Credential, Created: time.Now().UTC(), pace: newPace()}
+	if s.c.Still == nil {
+		d.Until = d.Created.Add(issuedFor)
+	}
+	s.write.Lock()
+	defer s.write.Unlock()
+	s.mu.Lock()
+	others := len(s.ofLocked(p.Grant.Actor(), d.ID))
+	s.mu.Unlock()
+	if others >= maxDevices {
+		return Device{}, ErrTooMany
+	}
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return Device{}, err
+	}
+	if err := s.c.Log.Put(ctx, subscriptions+d.ID, raw, 0); err != nil {
+		return Device{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.devices[d.ID] = d
+	return d.seen(), nil
+}
+
+func (d *device) seen() Device { return Device{d.ID, d.Name, d.Created} }
+
+// ofLocked are the devices of a user but for one.
+func (s *Service) ofLocked(actor, but string) (all []*device) {
+	for _, d := range s.devices {
+		if d.Grant.Actor() == actor && d.ID != but {
+			all = append(all, d)
+		}
+	}
+	slices.SortFunc(all, func(a, b *device) int { return a.Created.Compare(b.Created) })
+	return all
+}
+
+// Devices are a user's, oldest first.
+func (s *Service) Devices(g access.Grant) []Device {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := []Device{}
+	for _, d := range s.ofLocked(g.Actor(), "") {
+		all = append(all, d.seen())
+	}
+	return all
+}
+
+// Unsubscribe forgets a device of a user, or returns ErrUnknown.
+func (s *Service) Unsubscribe(ctx context.Context, g access.Grant, id string) error {
+	s.mu.Lock()
+	d := s.devices[id]
+	s.mu.Unlock()
+	if d == nil || d.Grant.Actor() != g.Actor() {
+		return ErrUnknown
+	}
+	return s.forget(ctx, d)
+}
+
+// SignedOut forgets the devices that a sign-in has subscribed.
+func (s *Service) SignedOut(ctx context.Context, credential string) (err error) {
+	if credential == "" {
+		return nil
+	}
+	var all []*device
+	s.mu.Lock()
+	for _, d := range s.devices {
+		if d.Credential == credential {
+			all = append(all, d)
+		}
+	}
+	s.mu.Unlock()
+	for _, d := range all {
+		err = errors.Join(err, s.forget(ctx, d))
+	}
+	return err
+}
+
+// forget drops a device, unless it was subscribed anew meanwhile.
+func (s *Service) forget(ctx context.Context, d *device) error {
+	s.write.Lock()
+	defer s.write.Unlock()
+	s.mu.Lock()
+	now := s.devices[d.ID]
+	anew := now != nil && now.Credential != d.Credential
+	if !anew {
+		delete(s.devices, d.ID)
+	}
+	s.mu.Unlock()
+	if anew {
+		return nil
+	}
+	return s.c.Log.Delete(ctx, subscriptions+d.ID)
+}
+
+// Preferences are a user's, or the default.
+func (s *Service) Preferences(g access.Grant) notify.Preferences {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.preferencesLocked(g)
+}
+
+func (s *Service) preferencesLocked(g access.Grant) notify.Preferences {
+	if p, said := s.wishes[hash(g.Actor())]; said {
+		return p
+	}
+	return notify.Default()
+}
+
+// Prefer keeps what a user wants. The error may be an *event.Problem.
+func (s *Service) Prefer(ctx context.Context, g access.Grant, p notify.Preferences) error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	if p.Quiet != nil {
+		if _, err := time.LoadLocation(p.Quiet.Zone); err != nil {
+			return event.Refuse("/quiet/zone", "format", "a time zone such as Europe/Berlin")
+		}
+	}
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	s.write.Lock()
+	defer s.write.Unlock()
+	if err := s.c.Log.Put(ctx, preferences+hash(g.Actor()), raw, 0); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wishes[hash(g.Actor())] = p
+	return nil
+}

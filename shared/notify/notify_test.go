@@ -1,0 +1,62 @@
+package notify
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// TestMessagesAreMinimal: no field but operational and system ones reaches a
+// push, whatever the event.
+func TestMessagesAreMinimal(t *testing.T) {
+	for _, typ := range event.Types {
+		e := event.Example(typ)
+		m := MessageOf(e)
+		if m.Title == "" || m.Tag == "" || len(m.Tag) > 32 || !strings.HasPrefix(m.URL, "/") || utf8.RuneCountInString(m.Body) > maxBody {
+			t.Errorf("%s: %+v", typ, m)
+		}
+		for _, f := range e.Data {
+			spec, _ := event.Spec(typ, f.Name)
+			text := e.Data.Text(f.Name)
+			if spec.Class != event.Operational && spec.Class != event.System && len(text) > 3 && strings.Contains(m.Title+m.Body, text) {
+				t.Errorf("%s shows %s: %+v", typ, f.Name, m)
+			}
+		}
+	}
+	long, err := event.New(event.TypeSystemNotification, map[string]any{"message": strings.Repeat("ä", 400)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := MessageOf(long).Body; utf8.RuneCountInString(got) != maxBody || !strings.HasSuffix(got, "…") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestQuiet(t *testing.T) {
+	for _, c := range []struct {
+		from, to     string
+		hour, minute int
+		want         bool
+	}{{"22:00", "06:00", 23, 0, true}, {"22:00", "06:00", 5, 59, true}, {"22:00", "06:00", 6, 0, false}, {"22:00", "06:00", 21, 59, false}, {"22:00", "06:00", 22, 0, true},
+		{"12:00", "13:30", 12, 30, true}, {"12:00", "13:30", 13, 30, false}, {"12:00", "13:30", 0, 0, false}} {
+		if got := (Quiet{From: c.from, To: c.to}).Covers(c.hour, c.minute); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	for _, text := range []string{"", "7:00", "07:0", "24:00", "23:60", "-1:00", "ab:cd", "07:00:00"} {
+		if minutes(text) >= 0 {
+			t.Errorf("%q is a time of day", text)
+		}
+	}
+}
+
+func TestPages(t *testing.T) {
+	for _, typ := range event.Types {
+		e := event.Example(typ)
+		if page := Page(e); !strings.HasPrefix(page, "/") || strings.Contains(page, "//") {
+			t.Errorf("%s: %s", typ, page)
+		}
+	}
+}
