@@ -23,8 +23,8 @@ bin/app.wasm: $(GO_FILES)
 	GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -o $@ ./app/cmd/web
 
 # Its files, compressed; fails where the wasm is too large.
-$(DIST)/index.html.br: bin/app.wasm $(wildcard app/web/*) $(wildcard app/cmd/build/*)
-	$(GO) run ./app/cmd/build -wasm bin/app.wasm -web app/web -out $(DIST) -limit $(WASM_LIMIT)
+$(DIST)/index.html.br: bin/app.wasm $(wildcard app/web/*) app/widget/status.js $(wildcard app/cmd/build/*)
+	$(GO) run ./app/cmd/build -wasm bin/app.wasm -web app/web -widget app/widget/status.js -out $(DIST) -limit $(WASM_LIMIT)
 
 bin/yardline: $(DIST)/index.html.br $(GO_FILES)
 	$(GO) build -trimpath -o $@ ./broker/cmd/yardline

@@ -19,6 +19,7 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/broker/loopback"
 	"github.com/snd-rental/yardline/broker/push"
+	"github.com/snd-rental/yardline/broker/telemetry"
 )
 
 // Config is what the surface stands on. Every field of the first part is
@@ -29,7 +30,7 @@ type Config struct {
 	Authority *identity.Authority
 	Push      *push.Service
 	UI        http.Handler // serves everything that is not the API
-	Metrics   http.Handler // for admins
+	Metrics   *telemetry.Metrics
 	Logger    *slog.Logger
 	Draining  func() bool // the broker is about to stop
 
@@ -49,6 +50,7 @@ type API struct {
 	gate     *gate
 	rates    *rates
 	patience patience
+	status   *status
 
 	sockets sync.WaitGroup  // WebSockets, which the HTTP server knows no more
 	cut     context.Context // ends those that take too long to close
@@ -63,7 +65,7 @@ type route struct {
 
 // New makes the surface.
 func New(c Config) *API {
-	a := &API{Config: c, open: &watch{open: map[*watched]struct{}{}}, rates: &rates{of: map[string]*rate.Limiter{}}, patience: usualPatience}
+	a := &API{Config: c, open: &watch{open: map[*watched]struct{}{}}, rates: &rates{of: map[string]*rate.Limiter{}}, patience: usualPatience, status: newStatus()}
 	a.Limits = c.Limits.withDefaults()
 	a.gate = &gate{limits: a.Limits, of: map[string]int{}}
 	a.cut, a.cutAll = context.WithCancel(context.Background())
@@ -75,6 +77,7 @@ func New(c Config) *API {
 		{"GET", "/api/snapshot", a.signedIn(a.snapshot)},
 		{"GET", "/api/stats", a.admin(a.stats)},
 		{"POST", "/api/connections/{id}/close", a.admin(a.kick)},
+		{"POST", "/api/tokens", a.admin(a.mint)},
 		{"GET", "/api/session", a.whoAmI},
 		{"POST", "/api/session", a.signIn},
 		{"DELETE", "/api/session", a.signOut},
@@ -89,7 +92,11 @@ func New(c Config) *API {
 		{"GET", "/api/openapi.json", describes("application/json", openAPI)},
 		{"GET", "/api/asyncapi.json", describes("application/json", asyncAPI)},
 		{"GET", "/api/types.d.ts", describes("application/typescript", typeScript)},
-		{"GET", "/metrics", a.admin(c.Metrics.ServeHTTP)},
+		{"GET", "/metrics", a.admin(c.Metrics.Handler(c.Logger).ServeHTTP)},
+		{"GET", "/embed/v1/status.js", public(a.widget)},
+		{"GET", "/embed/v1/status.json", public(a.statusJSON)},
+		{"GET", "/embed/v1/status.svg", public(a.statusSVG)},
+		{"GET", "/embed/v1/status.events", public(a.statusEvents)},
 		{"GET", "/healthz", a.healthy},
 		{"GET", "/readyz", a.readyz},
 	}
@@ -238,25 +245,27 @@ func (a *API) healthy(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
-	defer cancel()
-	select {
-	case <-a.Hub.Ready():
-	default:
-		a.refuse(w, r, hub.ErrNotReady)
-		return
-	}
-	if a.Draining() {
-		a.refuse(w, r, &hub.Closed{})
-		return
-	}
-	_, err := a.Log.Bounds(ctx)
-	if err == nil {
-		err = a.Log.Health()
-	}
-	if err != nil {
+	if err := a.ready(r.Context()); err != nil {
 		a.refuse(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}
+
+// ready is nil while the broker can take events and serve streams.
+func (a *API) ready(ctx context.Context) error {
+	select {
+	case <-a.Hub.Ready():
+	default:
+		return hub.ErrNotReady
+	}
+	if a.Draining() {
+		return &hub.Closed{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	if _, err := a.Log.Bounds(ctx); err != nil {
+		return err
+	}
+	return a.Log.Health()
 }

@@ -21,7 +21,7 @@ func CheckOrigin(origin string) error {
 // What pages of an allowed origin may send and read (Fetch standard, CORS
 // protocol).
 var (
-	corsMethods = "GET, POST, DELETE"
+	corsMethods = "GET, POST, PUT, DELETE"
 	corsHeaders = []string{"authorization", "last-event-id", "content-type", "idempotency-key", "if-entity-cursor"}
 	corsExposed = "Retry-After, X-Request-Id"
 	corsMaxAge  = "600" // seconds that a browser keeps the answer

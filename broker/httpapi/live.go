@@ -90,8 +90,12 @@ func (w *watch) recheck() (decided bool) {
 // what is open, with the time that it takes to look at all of it.
 const refreshEvery = time.Second
 
-// Run takes in changes of users, roles and keys until ctx ends.
+// Run takes in changes of users, roles, keys and the broker's own state until
+// ctx ends.
 func (a *API) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	watching.Go(func() { a.watchStatus(ctx) })
+	defer watching.Wait()
 	tick := time.NewTicker(refreshEvery)
 	defer tick.Stop()
 	said, due := "", false

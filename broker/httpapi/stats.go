@@ -2,10 +2,13 @@ package httpapi
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/broker/telemetry"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -21,8 +24,51 @@ func (a *API) admin(next http.HandlerFunc) http.HandlerFunc {
 }
 
 // stats is GET /api/stats.
-func (a *API) stats(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, a.Hub.Stats())
+func (a *API) stats(w http.ResponseWriter, r *http.Request) {
+	var all struct {
+		hub.Stats
+		telemetry.Report
+	}
+	all.Stats = a.Hub.Stats()
+	all.Report = a.Metrics.Report(r.Context(), a.Log, all.Connections)
+	writeJSON(w, http.StatusOK, all)
+}
+
+// Bounds of a token's life that an admin signs, in hours.
+const (
+	leastTTL = 1
+	mostTTL  = 365 * 24
+)
+
+// mint is POST /api/tokens: a token for a back end, which may publish and read
+// nothing. Others are signed on the broker's machine: an admin must not get to
+// see by a token what an admin may not see.
+func (a *API) mint(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		User  string `json:"user"`
+		Hours int    `json:"hours"`
+	}
+	err := readJSON(w, r, &body)
+	if err == nil && (body.Hours < leastTTL || body.Hours > mostTTL) {
+		err = inBody(event.Refuse("/hours", "limit", "from 1 to 8760"))
+	}
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	g, err := access.NewGrant(body.User, "", []access.Role{access.Service}, 0)
+	if err != nil {
+		a.refuse(w, r, inBody(event.Refuse("/user", "format", "a name of 1 to 64 characters without blanks")))
+		return
+	}
+	ttl := time.Duration(body.Hours) * time.Hour
+	token, err := a.Authority.Tokens.Mint(g, ttl)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	requestLog(r).Info("an admin has signed a token", "for", g.Actor(), "hours", body.Hours)
+	writeJSON(w, http.StatusCreated, map[string]any{"token": token, "user": g.User, "roles": g.Roles, "expires": time.Now().Add(ttl).UTC().Truncate(time.Second)})
 }
 
 // kick is POST /api/connections/{id}/close: the stream ends, and its client

@@ -97,6 +97,9 @@ func (h *Hub) pick(condition func(*Subscriber) bool) (picked []*Subscriber) {
 // Drain closes all subscriptions, each with another delay, and takes no more.
 func (h *Hub) Drain() {
 	h.mu.Lock()
+	if !h.draining {
+		close(h.drained)
+	}
 	h.draining = true
 	h.mu.Unlock()
 	h.wake.notify() // long polls too
@@ -104,6 +107,9 @@ func (h *Hub) Drain() {
 		s.Close(drainBye())
 	}
 }
+
+// Draining is closed by Drain.
+func (h *Hub) Draining() <-chan struct{} { return h.drained }
 
 // maxDrainDelay spreads the return of the clients of a broker that stops.
 const maxDrainDelay = 3 * time.Second

@@ -37,10 +37,11 @@ type Config struct {
 // A Hub serves streams from a log. All methods may be called concurrently;
 // Run is called once.
 type Hub struct {
-	c     Config
-	ready chan struct{} // closed when the state has caught up with the log
-	wake  signal        // a record was taken
-	reads chan struct{} // tokens: how many subscribers read the log at once
+	c       Config
+	ready   chan struct{} // closed when the state has caught up with the log
+	wake    signal        // a record was taken
+	drained chan struct{} // closed by Drain
+	reads   chan struct{} // tokens: how many subscribers read the log at once
 
 	saved atomic.Uint64 // sequence of the stored checkpoint
 	locks stripes       // of entities, while one is checked and stored
@@ -85,7 +86,7 @@ func New(c Config) *Hub {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	h := &Hub{
-		c: c, ready: make(chan struct{}), reads: make(chan struct{}, concurrentReads),
+		c: c, ready: make(chan struct{}), drained: make(chan struct{}), reads: make(chan struct{}, concurrentReads),
 		state: projection.New(c.Log.Epoch()), views: map[string]*view{},
 		subscribers: map[*Subscriber]struct{}{}, polls: map[string]int{}, persons: map[string]map[*Subscriber]struct{}{},
 	}
@@ -159,6 +160,7 @@ func (h *Hub) take(r eventlog.Record) {
 		h.c.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
 	}
 	h.taken.Add(1)
+	h.c.Observer.Taken(e.Type)
 	h.mu.Lock()
 	h.state.Apply(e, at)
 	h.ring = append(h.ring, item{r.Seq, e})

@@ -97,6 +97,8 @@ type Observer interface {
 	// Published: somebody tried to publish; the type is "" where there was
 	// none that is known, the result is one of the Results.
 	Published(t event.Type, result string)
+	// Taken: an event of the log was taken.
+	Taken(t event.Type)
 	// Delivered: an event reached a socket so long after the log had it.
 	Delivered(after time.Duration)
 	// Replayed: a subscriber has caught up with so many events.
@@ -126,6 +128,7 @@ const (
 type nobody struct{}
 
 func (nobody) Published(event.Type, string) {}
+func (nobody) Taken(event.Type)             {}
 func (nobody) Delivered(time.Duration)      {}
 func (nobody) Replayed(int)                 {}
 func (nobody) Gap()                         {}

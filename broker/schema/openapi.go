@@ -2,7 +2,7 @@ package schema
 
 import (
 	"maps"
-	"strings"
+	"slices"
 
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
@@ -127,7 +127,13 @@ func apiPaths() object {
 		"/api/session":                object{"get": open(operation("Who is signed in.", nil, ok(ref("Session")))), "post": signIn, "delete": open(operation("Sign out.", nil, none("Signed out.")))},
 		"/api/stats":                  object{"get": operation("What the broker does; for admins.", nil, ok(ref("Stats")), "403")},
 		"/api/connections/{id}/close": object{"post": operation("End a stream; for admins.", []object{id}, none("Closed."), "403", "404")},
-		"/api/push/key":               object{"get": operation("The key that browsers subscribe with.", nil, ok(ref("PushKey")))},
+		"/api/tokens": object{"post": withBody(operation("Sign a token for a back end; for admins.", nil, object{"201": answer("Signed.", mediaJSON, ref("Token"))}, "403", "422"),
+			record(object{"user": object{"type": "string"}, "hours": integer(1, 8760)}))},
+		"/embed/v1/status.js":     object{"get": open(operation("The status widget.", nil, object{"200": answer("A script.", "text/javascript", object{"type": "string"})}))},
+		"/embed/v1/status.json":   object{"get": open(operation("The public status.", nil, ok(ref("Status"))))},
+		"/embed/v1/status.svg":    object{"get": open(operation("The public status as a badge.", nil, object{"200": answer("An image.", "image/svg+xml", object{"type": "string"})}))},
+		"/embed/v1/status.events": object{"get": open(operation("The public status, now and whenever it changes.", nil, object{"200": answer("A stream of events named status.", mediaStream, object{"type": "string"})}, "429", "503"))},
+		"/api/push/key":           object{"get": operation("The key that browsers subscribe with.", nil, ok(ref("PushKey")))},
 		"/api/push/subscriptions": object{"get": operation("The caller's devices.", nil, ok(ref("Devices"))),
 			"post": withBody(operation("Push to a device, or renew it.", nil, object{"201": answer("Subscribed.", mediaJSON, ref("Device"))}, "403", "409", "422"), ref("Subscription"))},
 		"/api/push/subscriptions/{id}":      object{"delete": operation("Push no more to a device.", []object{device}, none("Removed."), "404")},
@@ -143,6 +149,17 @@ func apiPaths() object {
 		"/healthz":           object{"get": open(operation("The process runs.", nil, ok(object{"type": "object"})))},
 		"/readyz":            object{"get": open(operation("It can serve.", nil, ok(object{"type": "object"}), "503", "507"))},
 	}
+}
+
+// record is an object with these properties, all of them there but the optional.
+func record(properties object, optional ...string) object {
+	var required []string
+	for _, name := range keys(properties) {
+		if !slices.Contains(optional, name) {
+			required = append(required, name)
+		}
+	}
+	return object{"type": "object", "properties": properties, "required": required}
 }
 
 // typeSchemas are the schemas of all types for a use, by their names, and one
@@ -163,17 +180,9 @@ func typeSchemas(into object, use Use, anyOf string) {
 func components() object {
 	str, boolean, number, instant := object{"type": "string"}, object{"type": "boolean"}, object{"type": "integer", "minimum": 0}, object{"type": "string", "format": "date-time"}
 	cursor := object{"type": "string", "pattern": cursorPattern, "description": "A place in the log. Treat it as opaque."}
-	record := func(properties object, optional ...string) object {
-		var required []string
-		for _, name := range keys(properties) {
-			if !strings.Contains(" "+strings.Join(optional, " ")+" ", " "+name+" ") {
-				required = append(required, name)
-			}
-		}
-		return object{"type": "object", "properties": properties, "required": required}
-	}
 	array := func(items object) object { return object{"type": "array", "items": items} }
 	counts := object{"type": "object", "additionalProperties": number}
+	amount := object{"type": "number", "minimum": 0}
 	clock := object{"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
 	c := object{
 		"Cursor": cursor,
@@ -184,12 +193,16 @@ func components() object {
 			"retry_after": number, "stored": array(ref("Receipt"))}, "detail", "errors", "retry_after", "stored"),
 		"Page": record(object{"events": array(ref("Event")), "gap": record(object{"from": ref("Cursor"), "to": ref("Cursor")}),
 			"previous": ref("Cursor"), "next": ref("Cursor"), "head": ref("Cursor"), "grant": str}, "gap"),
-		"Snapshot": record(object{"cursor": ref("Cursor"), "grant": str, "time": instant, "currency": str, "zone": object{"type": "object"}, "figures": object{"type": "object"},
+		"Snapshot": record(object{"cursor": ref("Cursor"), "grant": str, "time": instant, "currency": str, "fleet": number, "zone": object{"type": "object"}, "figures": object{"type": "object"},
 			"entities": array(record(object{"key": str, "type": object{"enum": event.Types}, "fields": object{"type": "object"}, "seq": number, "time": instant}))}),
 		"Session": record(object{"user": object{"oneOf": []object{{"type": "null"}, record(object{"id": str, "name": str, "roles": list(access.Roles), "employee": number}, "employee")}},
 			"grant": str, "users": array(str), "sign_in": object{"enum": []string{"name", "password", "provider"}}}, "grant"),
 		"Stats": record(object{"connections": number, "connections_by_transport": counts, "connections_by_role": counts, "views": number, "events_total": number, "deliveries_total": number,
+			"started": instant, "events_per_minute": array(number), "events_by_type": counts, "delivery_ms": record(object{"p50": amount, "p95": amount, "p99": amount, "writes": number}),
+			"published": counts, "pushes": counts, "gaps": number, "slow": number, "memory_bytes": number, "connection_memory_bytes": number, "log_healthy": boolean, "log_oldest": number, "log_newest": number,
 			"open": array(record(object{"id": str, "actor": str, "roles": str, "transport": str, "since": instant, "lag_bytes": number}))}),
+		"Token":        record(object{"token": str, "user": str, "roles": list(access.Roles), "expires": instant}),
+		"Status":       record(object{"state": object{"enum": []string{"connecting", "live", "limited", "disconnected"}}, "since": instant, "message": str}),
 		"PushKey":      record(object{"key": str}),
 		"Device":       record(object{"id": str, "name": str, "created": instant}),
 		"Devices":      record(object{"devices": array(ref("Device"))}),

@@ -22,6 +22,9 @@ import (
 // what a publisher or reader has chosen: their number is bounded.
 type Metrics struct {
 	registry *prometheus.Registry
+	recent   *recent
+	started  time.Time
+	idle     float64 // bytes in use before the first connection
 
 	published *prometheus.CounterVec
 	latency   prometheus.Histogram
@@ -39,7 +42,7 @@ var (
 // New makes the metrics of a broker; Watch adds what is asked of its parts.
 func New() *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), recent: newRecent(), started: time.Now(), idle: memoryInUse(),
 		published: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "yardline_published_total",
 			Help: "Events that publishers sent, by type (unknown: none of the vocabulary) and result."}, []string{"type", "result"}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "yardline_delivery_seconds",
@@ -71,22 +74,38 @@ func (m *Metrics) Published(t event.Type, result string) {
 		t = "unknown"
 	}
 	m.published.WithLabelValues(string(t), result).Inc()
+	m.recent.do(func() { m.recent.published[result]++ })
 }
 
+// Taken implements hub.Observer.
+func (m *Metrics) Taken(t event.Type) { m.recent.taken(t, time.Now()) }
+
 // Delivered implements hub.Observer.
-func (m *Metrics) Delivered(after time.Duration) { m.latency.Observe(max(after, 0).Seconds()) }
+func (m *Metrics) Delivered(after time.Duration) {
+	m.latency.Observe(max(after, 0).Seconds())
+	m.recent.delivered(max(after, 0))
+}
 
 // Replayed implements hub.Observer.
 func (m *Metrics) Replayed(events int) { m.replays.Observe(float64(events)) }
 
 // Gap implements hub.Observer.
-func (m *Metrics) Gap() { m.gaps.Inc() }
+func (m *Metrics) Gap() {
+	m.gaps.Inc()
+	m.recent.do(func() { m.recent.gaps++ })
+}
 
 // Slow implements hub.Observer.
-func (m *Metrics) Slow(cause string) { m.slow.WithLabelValues(cause).Inc() }
+func (m *Metrics) Slow(cause string) {
+	m.slow.WithLabelValues(cause).Inc()
+	m.recent.do(func() { m.recent.slow++ })
+}
 
 // Pushed implements push.Observer.
-func (m *Metrics) Pushed(result string) { m.pushes.WithLabelValues(result).Inc() }
+func (m *Metrics) Pushed(result string) {
+	m.pushes.WithLabelValues(result).Inc()
+	m.recent.do(func() { m.recent.pushes[result]++ })
+}
 
 // Handler serves the metrics in Prometheus's formats.
 func (m *Metrics) Handler(logger *slog.Logger) http.Handler {
@@ -96,7 +115,7 @@ func (m *Metrics) Handler(logger *slog.Logger) http.Handler {
 
 // Watch adds what the hub and the log say when they are asked.
 func (m *Metrics) Watch(h *hub.Hub, log eventlog.Log) {
-	m.registry.MustRegister(&watcher{h, log, memoryInUse()})
+	m.registry.MustRegister(&watcher{h, log, m.idle})
 }
 
 // watcher asks at every scrape.

@@ -33,16 +33,17 @@ var workerTemplate string
 func main() {
 	wasm := flag.String("wasm", "", "the app's wasm `file`")
 	web := flag.String("web", "", "the `directory` of its assets")
+	widget := flag.String("widget", "", "the `file` of the status widget")
 	out := flag.String("out", "", "the `directory` to write, emptied first")
 	limit := flag.Int("limit", 0, "fail where the wasm has more `bytes` in brotli; 0 is no limit")
 	flag.Parse()
 	log.SetFlags(0)
-	if err := build(*wasm, *web, *out, *limit); err != nil {
+	if err := build(*wasm, *web, *widget, *out, *limit); err != nil {
 		log.Fatal("build: ", err)
 	}
 }
 
-func build(wasmFile, web, out string, limit int) error {
+func build(wasmFile, web, widgetFile, out string, limit int) error {
 	files, err := assets(web)
 	if err != nil {
 		return err
@@ -51,6 +52,9 @@ func build(wasmFile, web, out string, limit int) error {
 		return err
 	}
 	if err := generate(files); err != nil {
+		return err
+	}
+	if files["embed/v1/status.js"], err = os.ReadFile(widgetFile); err != nil { // no part of the app, and of its version
 		return err
 	}
 	if err := empty(out); err != nil {
@@ -62,10 +66,16 @@ func build(wasmFile, web, out string, limit int) error {
 		if err != nil {
 			return err
 		}
-		total += n
-		if name == "web/app.wasm" {
+		switch name {
+		case "embed/v1/status.js":
+			if zipped, err := os.Stat(filepath.Join(out, name+".gz")); err != nil || zipped.Size() > maxWidget {
+				return fmt.Errorf("the widget has more than %d bytes in gzip, or none (%v)", maxWidget, err)
+			}
+			continue
+		case "web/app.wasm":
 			wasmBytes = n
 		}
+		total += n
 	}
 	fmt.Printf("app: %d files, %.2f MB in brotli, of which wasm %.2f MB\n", len(files), float64(total)/1e6, float64(wasmBytes)/1e6)
 	if limit > 0 && wasmBytes > limit {
@@ -73,6 +83,9 @@ func build(wasmFile, web, out string, limit int) error {
 	}
 	return nil
 }
+
+// maxWidget is what other people's pages are asked to load, in bytes of gzip.
+const maxWidget = 5 << 10
 
 // assets reads the files that are served as they are, below web/.
 func assets(dir string) (map[string][]byte, error) {

@@ -1,0 +1,142 @@
+package telemetry
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// A Report is what an admin looks at, without a monitoring system: the last
+// hour of this broker.
+type Report struct {
+	Started   time.Time          `json:"started"`
+	PerMinute []int              `json:"events_per_minute"` // of the last hour, the running minute last
+	ByType    map[event.Type]int `json:"events_by_type"`    // of the last hour
+	Delivery  Latency            `json:"delivery_ms"`
+	Published map[string]int64   `json:"published"` // since the start, by result
+	Pushes    map[string]int64   `json:"pushes"`    // since the start, by result
+	Gaps      int64              `json:"gaps"`      // since the start: readers who were told of one
+	Slow      int64              `json:"slow"`      // since the start: streams closed because their reader was too slow
+	Memory    int64              `json:"memory_bytes"`
+	PerReader int64              `json:"connection_memory_bytes"`
+	Healthy   bool               `json:"log_healthy"`
+	Oldest    uint64             `json:"log_oldest"` // sequence of the oldest kept event
+	Newest    uint64             `json:"log_newest"`
+}
+
+// Latency is from when the log had an event to when a socket had taken it, of
+// the last writes, in milliseconds.
+type Latency struct {
+	P50    float64 `json:"p50"`
+	P95    float64 `json:"p95"`
+	P99    float64 `json:"p99"`
+	Writes int     `json:"writes"` // that this is of, at most 2,048
+}
+
+const (
+	minutes = 60
+	writes  = 2048
+)
+
+// recent is the part of a Report that is gathered as it happens.
+type recent struct {
+	mu        sync.Mutex // guards all below
+	minute    int64      // the running one, since 1970
+	counts    [minutes]map[event.Type]int
+	latencies []time.Duration // a ring
+	next      int
+	published map[string]int64
+	pushes    map[string]int64
+	gaps      int64
+	slow      int64
+}
+
+func newRecent() *recent {
+	return &recent{published: map[string]int64{}, pushes: map[string]int64{}}
+}
+
+func (r *recent) do(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
+}
+
+// turnLocked forgets the minutes that are over an hour ago.
+func (r *recent) turnLocked(now time.Time) {
+	minute := now.Unix() / 60
+	for m := max(r.minute+1, minute-minutes+1); m <= minute; m++ {
+		r.counts[m%minutes] = nil
+	}
+	r.minute = max(r.minute, minute)
+}
+
+func (r *recent) taken(t event.Type, now time.Time) {
+	r.do(func() {
+		r.turnLocked(now)
+		count := &r.counts[r.minute%minutes]
+		if *count == nil {
+			*count = map[event.Type]int{}
+		}
+		(*count)[t]++
+	})
+}
+
+func (r *recent) delivered(after time.Duration) {
+	r.do(func() {
+		if len(r.latencies) < writes {
+			r.latencies = append(r.latencies, after)
+			return
+		}
+		r.latencies[r.next] = after
+		r.next = (r.next + 1) % writes
+	})
+}
+
+// fill adds to a report what was gathered.
+func (r *recent) fill(out *Report, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turnLocked(now)
+	for m := r.minute - minutes + 1; m <= r.minute; m++ {
+		sum := 0
+		for t, n := range r.counts[m%minutes] {
+			sum += n
+			out.ByType[t] += n
+		}
+		out.PerMinute = append(out.PerMinute, sum)
+	}
+	for name, n := range r.published {
+		out.Published[name] = n
+	}
+	for name, n := range r.pushes {
+		out.Pushes[name] = n
+	}
+	out.Gaps, out.Slow = r.gaps, r.slow
+	sorted := slices.Sorted(slices.Values(r.latencies))
+	at := func(share float64) float64 {
+		if len(sorted) == 0 {
+			return 0
+		}
+		return float64(sorted[int(share*float64(len(sorted)-1))].Microseconds()) / 1000
+	}
+	out.Delivery = Latency{at(.5), at(.95), at(.99), len(sorted)}
+}
+
+// Report says how the broker does now.
+func (m *Metrics) Report(ctx context.Context, log eventlog.Log, connections int) Report {
+	out := Report{Started: m.started.UTC(), PerMinute: make([]int, 0, minutes), ByType: map[event.Type]int{}, Published: map[string]int64{}, Pushes: map[string]int64{}, Memory: int64(memoryInUse())}
+	m.recent.fill(&out, time.Now())
+	if connections > 0 {
+		out.PerReader = max(out.Memory-int64(m.idle), 0) / int64(connections)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	if bounds, err := log.Bounds(ctx); err == nil {
+		out.Oldest, out.Newest, out.Healthy = bounds.First, bounds.Last, log.Health() == nil
+	}
+	return out
+}
