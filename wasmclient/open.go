@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient/conn"
@@ -158,32 +157,9 @@ func (d *driver) poll(ctx context.Context, o conn.Open, asked filter.Filter, fee
 	}
 }
 
-// A page is an answer of /api/events.
-type page struct {
-	Events   []event.Event `json:"events"`
-	Gap      *wire.Gap     `json:"gap"`
-	Previous wire.Cursor   `json:"previous"`
-	Next     wire.Cursor   `json:"next"`
-	Head     wire.Cursor   `json:"head"`
-	Grant    string        `json:"grant"`
-}
-
-func (d *driver) page(ctx context.Context, path string) (p page, err error) {
+func (d *driver) page(ctx context.Context, path string) (p HistoryPage, err error) {
 	err = d.API.call(ctx, "GET", path, nil, &p)
 	return p, err
-}
-
-// frames are the gap and the events of a page.
-func (p page) frames() (frames []wire.Frame) {
-	if p.Gap != nil {
-		frames = append(frames, p.Gap)
-	}
-	for _, e := range p.Events {
-		if at, err := wire.ParseCursor(e.Cursor); err == nil {
-			frames = append(frames, &wire.Event{Cursor: at, Event: e})
-		}
-	}
-	return frames
 }
 
 // streamEnd says why an answer was no stream, or that the stream ended.

@@ -2,10 +2,34 @@ package event
 
 import "strings"
 
+// A Format writes what readers of different places write differently. What is
+// nil is written plainly.
+type Format struct {
+	Money func(amount Money, currency string) string // the currency may be ""
+	Date  func(day string) string                    // YYYY-MM-DD
+}
+
+func (f Format) money(amount Money, currency string) string {
+	if f.Money != nil {
+		return f.Money(amount, currency)
+	}
+	return strings.TrimSpace(currency + " " + amount.String())
+}
+
+func (f Format) date(day string) string {
+	if f.Date != nil && day != "" {
+		return f.Date(day)
+	}
+	return day
+}
+
+// ToastText is Format.ToastText, written plainly.
+func ToastText(e Event, self bool) (string, bool) { return Format{}.ToastText(e, self) }
+
 // ToastText is what a toast says about e, and whether e makes one at all. It
 // uses only the fields that the reader was given. self tells that the event
 // is about the reader in person.
-func ToastText(e Event, self bool) (string, bool) {
+func (f Format) ToastText(e Event, self bool) (string, bool) {
 	o := e.Data
 	switch e.Type {
 	case TypeRentalStatusUpdated:
@@ -18,7 +42,7 @@ func ToastText(e Event, self bool) (string, bool) {
 		}
 		return "Rental " + name + ": " + words(o.Text("status")), true
 	case TypePaymentReceived:
-		return paymentText(e), true
+		return f.paymentText(e), true
 	case TypeMaintenanceRequired:
 		word := map[string]string{"open": "required", "in_progress": "in progress", "resolved": "resolved"}[ValueOrDefault(e.Type, o, "status")]
 		return "Maintenance " + word + ": " + o.Text("equipment_name") + " — " + o.Text("issue"), true
@@ -31,11 +55,11 @@ func ToastText(e Event, self bool) (string, bool) {
 	case TypeEquipmentLocationUpdated:
 		return arrivalText(o)
 	case TypeTimesheetUpdated:
-		return "Timesheet " + o.Text("status") + ": " + person(o) + ", " + o.Text("date") + o.Text("period"), true
+		return "Timesheet " + o.Text("status") + ": " + person(o) + ", " + f.date(o.Text("date")) + o.Text("period"), true
 	case TypePayrollProcessed:
 		return payrollText(e, self), true
 	case TypeLeaveRequestUpdated:
-		return "Leave " + o.Text("status") + ": " + person(o) + ", " + o.Text("start_date") + "–" + o.Text("end_date"), true
+		return "Leave " + o.Text("status") + ": " + person(o) + ", " + f.date(o.Text("start_date")) + "–" + f.date(o.Text("end_date")), true
 	case TypeSystemNotification:
 		if o.Has("title") {
 			return o.Text("title") + ": " + o.Text("message"), true
@@ -48,11 +72,11 @@ func ToastText(e Event, self bool) (string, bool) {
 }
 
 // paymentText never says that money was received where none was.
-func paymentText(e Event) string {
+func (f Format) paymentText(e Event) string {
 	word := map[string]string{"completed": "received", "pending": "pending", "failed": "failed", "refunded": "refunded"}[ValueOrDefault(e.Type, e.Data, "status")]
 	rental := " · rental #" + e.Data.Text("rental_id")
 	if amount, ok := e.Data.Money("amount"); ok {
-		return "Payment " + word + ": " + strings.TrimSpace(e.Data.Text("currency")+" "+amount.String()) + rental
+		return "Payment " + word + ": " + f.money(amount, e.Data.Text("currency")) + rental
 	}
 	if word == "received" {
 		word = "recorded"

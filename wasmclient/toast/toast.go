@@ -21,6 +21,8 @@ type Toast struct {
 	Type     event.Type
 	Subject  string
 	Text     string
+	URL      string    // where its action leads, a path of this origin; "": none
+	Action   string    // what that is called
 	Until    time.Time // it goes then; zero: it stays until dismissed
 
 	updated time.Time
@@ -41,6 +43,9 @@ var lifetimes = map[event.Severity]time.Duration{
 	event.Info: 5 * time.Second, event.Success: 5 * time.Second, event.Warning: 8 * time.Second, event.Error: 0, // stays
 }
 
+// withAction is how long a toast stays that offers something to do.
+const withAction = 10 * time.Second
+
 // A Queue is what is shown and what waits. The zero Queue is empty. It is not
 // safe for concurrent use.
 type Queue struct {
@@ -50,6 +55,8 @@ type Queue struct {
 	arrivals map[event.Type][]time.Time
 	seen     []string  // keys, newest last
 	held     time.Time // the clock stands since then; zero: it runs
+	muted    []event.Type
+	format   event.Format
 	max      int       // visible at once; 0: maxVisible
 	scale    float64   // of lifetimes; 0: 1
 }
@@ -60,6 +67,12 @@ const Never = -1
 // SetScale makes toasts live longer, as the user wants: 1, 2, or Never. Those
 // that are shown keep their time.
 func (q *Queue) SetScale(scale float64) { q.scale = scale }
+
+// SetFormat says how money and dates are written.
+func (q *Queue) SetFormat(f event.Format) { q.format = f }
+
+// Mute lets these types make no toast.
+func (q *Queue) Mute(types []event.Type) { q.muted = types }
 
 // SetMax bounds how many are visible at once, as the screen allows.
 func (q *Queue) SetMax(now time.Time, max int) {
@@ -104,15 +117,18 @@ const awayKey = "away"
 // Add takes an event that is news to the reader. self tells that it is about
 // them in person.
 func (q *Queue) Add(now time.Time, e event.Event, self bool) {
-	text, ok := event.ToastText(e, self)
+	text, ok := q.format.ToastText(e, self)
 	key := e.Cursor + " " + e.ID
-	if !ok || slices.Contains(q.seen, key) {
+	if !ok || slices.Contains(q.muted, e.Type) || slices.Contains(q.seen, key) {
 		return
 	}
 	if q.seen = append(q.seen, key); len(q.seen) > 10*maxQueue {
 		q.seen = slices.Clone(q.seen[maxQueue:])
 	}
 	t := Toast{Key: key, ID: e.ID, Severity: e.Severity, Type: e.Type, Subject: e.Subject, Text: text, updated: now}
+	if url := e.Data.Text("action_url"); url != "" {
+		t.URL, t.Action = url, cmp.Or(e.Data.Text("action_label"), "Open")
+	}
 	if n := q.rate(now, e.Type); n > floodOver {
 		q.summarise(now, t, n)
 		return
@@ -176,7 +192,11 @@ func (q *Queue) shown(now time.Time, t Toast) Toast {
 	if !q.held.IsZero() {
 		now = q.held
 	}
-	if life := lifetimes[t.Severity]; life > 0 && q.scale != Never {
+	life := lifetimes[t.Severity]
+	if t.URL != "" && life > 0 {
+		life = withAction
+	}
+	if life > 0 && q.scale != Never {
 		t.Until = now.Add(time.Duration(float64(life) * cmp.Or(q.scale, 1)))
 	}
 	return t

@@ -175,3 +175,21 @@ func TestAnnouncer(t *testing.T) {
 	require.Equal(t, "three", a.Say(start.Add(2*time.Second), "three"))
 	require.Empty(t, a.Say(start.Add(time.Hour), ""))
 }
+
+// TestMutedAndFormatted: what the user does not want to see makes no toast, and
+// money and dates are written as the reader writes them.
+func TestMutedAndFormatted(t *testing.T) {
+	var q Queue
+	q.Mute([]event.Type{event.TypeRentalOverdue})
+	q.SetFormat(event.Format{Money: func(m event.Money, currency string) string { return m.String() + " of " + currency }})
+	q.Add(start, event.Example(event.TypeRentalOverdue), false)
+	q.Add(start, event.Example(event.TypePaymentReceived), false)
+	require.Len(t, q.Visible(), 1)
+	require.Equal(t, "Payment received: 1500 of EUR · rental #123", q.Visible()[0].Text)
+	q.Mute(nil)
+	q.Add(start, event.Example(event.TypeSystemNotification), false)
+	notice := q.Visible()[1]
+	require.Equal(t, "/events", notice.URL)
+	require.Equal(t, "Details", notice.Action)
+	require.Equal(t, start.Add(withAction), notice.Until)
+}
