@@ -183,7 +183,7 @@ func TestMutedAndFormatted(t *testing.T) {
 	q.Mute([]event.Type{event.TypeRentalOverdue})
 	q.SetFormat(event.Format{Money: func(m event.Money, currency string) string { return m.String() + " of " + currency }})
 	q.Add(start, event.Example(event.TypeRentalOverdue), false)
-	q.Add(start, event.Example(event.TypePaymentReceived), false)
+	q.Add(start, event.Example(event.TypePaymentReceived).Stamp("pay", start), false)
 	require.Len(t, q.Visible(), 1)
 	require.Equal(t, "Payment received: 1500 of EUR · rental #123", q.Visible()[0].Text)
 	q.Mute(nil)
