@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/notify"
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
@@ -27,6 +28,11 @@ type Surroundings struct {
 	MaxToasts int
 	OnStep    func(conn.Input, conn.Status) // nil: nobody asked for the debug log
 	OnEvent   func(store.Received)
+	Badge     func(n int)                           // shows how many errors nobody has seen; nil: nowhere
+	Format    event.Format                          // of money and dates in toasts
+	Scale     func() float64                        // of the time that toasts stay, as toast.Queue.SetScale takes it; nil: 1
+	Welcome   func(context.Context, wasmclient.API) // somebody is signed in, and the broker has said so; nil: nothing
+	Forget    func()                                // what the page keeps of a user beside the storage; nil: nothing
 }
 
 // Live is safe for concurrent use.
@@ -50,6 +56,11 @@ type Live struct {
 	planned   bool // a batch is on its way
 	gathered  int  // changes in it
 	flood     bool // the last one had very many
+
+	trends      trends
+	preferences notify.Preferences
+	unseen      int       // errors, while no tab was looked at
+	seenAt      time.Time // some tab was
 }
 
 // Phase is how far the app is with knowing its user.
@@ -73,6 +84,7 @@ type State struct {
 	Tab      string
 	View     wasmclient.View
 	Entities []*projection.Entity
+	Trends   map[string]Trend
 }
 
 // batch is how long changes are gathered before components hear of them; in a
@@ -92,6 +104,14 @@ func New(t wasmclient.Transport, in Surroundings) *Live {
 	l := &Live{api: wasmclient.API{Transport: t}, in: in, listeners: map[int]func(){}}
 	if in.Page != nil {
 		l.tabs = in.Page.Channel(sessionChannel, l.told)
+		if in.Badge != nil {
+			in.Page.Watch(func(e wasmclient.PageEvent) {
+				if e == wasmclient.Appeared {
+					go l.tell(errorsSeen)
+					go l.seen()
+				}
+			})
+		}
 	}
 	return l
 }
@@ -148,6 +168,10 @@ func (l *Live) State() State {
 	}
 	if l.client != nil {
 		s.View, s.Entities = l.client.View(), l.client.Entities()
+		if s.View.Connected && s.View.AsOf.IsZero() && s.View.Figures != nil {
+			l.noteTrendsLocked(s.View.Figures, time.Now())
+		}
+		s.Trends = l.trends.copyOf()
 	}
 	return s
 }
@@ -165,8 +189,14 @@ func (l *Live) connectLocked() {
 	grant := l.session.Grant
 	c := wasmclient.New(wasmclient.Options{
 		Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax, Toasts: true, MaxToasts: l.in.MaxToasts,
-		Page: l.in.Page, Storage: l.in.Storage, Grace: l.in.Grace, OnChange: l.changed, OnEvent: l.in.OnEvent,
+		Page: l.in.Page, Storage: l.in.Storage, Grace: l.in.Grace, OnChange: l.changed, OnEvent: l.onEvent,
 		OnStep: func(in conn.Input, s conn.Status) { l.onStep(ctx, grant, in, s) },
+	})
+	c.WithToasts(func(q *toast.Queue, _ time.Time) {
+		q.SetFormat(l.in.Format)
+		if l.in.Scale != nil {
+			q.SetScale(l.in.Scale())
+		}
 	})
 	done := make(chan struct{})
 	l.client, l.running = c, ctx
@@ -178,6 +208,8 @@ func (l *Live) connectLocked() {
 		defer close(done)
 		c.Run(ctx)
 	}()
+	go l.loadTrends(grant)
+	go l.learnPreferences(ctx)
 }
 
 // onStep hears every step of the connection. A sign-out in another tab of the

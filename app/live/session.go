@@ -107,6 +107,8 @@ func (l *Live) keep(s wasmclient.Session) {
 	if s.User == nil {
 		_ = l.in.Storage.Delete(ctx, sessionKey)
 		_ = l.in.Storage.Delete(ctx, wasmclient.StateKey)
+		_ = l.in.Storage.Delete(ctx, trendsKey)
+		_ = l.in.Storage.Delete(ctx, preferencesKey)
 		return
 	}
 	if raw, err := json.Marshal(s); err == nil {
@@ -165,6 +167,7 @@ const (
 	sessionChannel = "yardline/session/1"
 	signedIn       = "signed in"
 	signedOut      = "signed out"
+	errorsSeen     = "errors seen"
 )
 
 // tell says to the other tabs what has become of the session. Those that are
@@ -178,6 +181,8 @@ func (l *Live) told(message []byte) {
 		go l.forget(context.Background(), true)
 	case signedIn:
 		go l.Start(context.Background())
+	case errorsSeen:
+		go l.seen()
 	}
 }
 
@@ -216,6 +221,11 @@ func (l *Live) drop(purge bool) {
 	ctx, done := context.WithTimeout(context.Background(), storageTime)
 	defer done()
 	err := l.in.Storage.Delete(ctx, prefix)
+	_ = l.in.Storage.Delete(ctx, trendsKey)
+	_ = l.in.Storage.Delete(ctx, preferencesKey)
+	if purge && l.in.Forget != nil {
+		l.in.Forget()
+	}
 	l.set(func() {
 		l.phase, l.session.User = Loading, nil
 		if err != nil && purge {

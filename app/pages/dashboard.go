@@ -7,50 +7,108 @@ import (
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
+	"github.com/snd-rental/yardline/app/device"
+	"github.com/snd-rental/yardline/app/live"
+	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/notify"
 	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
 // feedRows is how many events the dashboard shows; the rest is history.
 const feedRows = 40
 
+// feedPage lets the feed stand while its reader is somewhere down in it.
+type feedPage struct {
+	held []store.Received // what is shown then; nil: it moves
+	head string           // cursor of its newest
+}
+
+// heldBelow is how far down the page is scrolled when the feed stands, in
+// pixels.
+const heldBelow = 240
+
+func (f *feedPage) refresh(r *Root) {
+	scrolled := r.path == "/" && device.Scrolled() > heldBelow
+	switch {
+	case !scrolled:
+		f.held = nil
+	case f.held == nil && len(r.state.View.Events) > 0:
+		f.held, f.head = r.state.View.Events, r.state.View.Events[0].Cursor
+	}
+}
+
+// news is how many events came since the feed stands.
+func (f *feedPage) news(events []store.Received) int {
+	if f.held == nil {
+		return 0
+	}
+	at := slices.IndexFunc(events, func(e store.Received) bool { return e.Cursor == f.head })
+	if at < 0 {
+		return len(events)
+	}
+	return at
+}
+
 // dashboard is the page /.
 func (r *Root) dashboard() app.UI {
 	v := r.state.View
-	asOf := v.AsOf
-	if !v.Connected && asOf.IsZero() {
-		asOf = v.Status.Since
+	events, news := v.Events, r.feed.news(v.Events)
+	if r.feed.held != nil {
+		events = r.feed.held
 	}
-	attention := attention(r.state.Entities)
-	unknown := v.Figures == nil
-	return app.Div().Class("page").Body(
-		app.H1().Text("Dashboard"),
-		app.If(v.Figures == nil, Waiting).Else(func() app.UI { return ui.Figures(v.Figures, v.Currency, asOf) }),
+	matters := attention(r.state.Entities)
+	feed := ui.Feed{Events: events, Grant: r.state.User.Grant(), Now: r.now, Max: feedRows, Open: r.showEvent}
+	return r.page(text.Of("page.dashboard"),
+		app.If(r.unknown(), Waiting).Else(func() app.UI {
+			return ui.Figures(v.Figures, v.Currency, courses(r.state.Trends), r.asOf(), r.now)
+		}),
 		app.Div().Class("columns").Body(
 			app.Section().Class("card", "feed-card").Aria("labelledby", "feed-title").Body(
-				app.H2().ID("feed-title").Text("Live feed"), app.If(unknown, nothingKnown).Else(func() app.UI { return ui.Feed(v.Events, r.state.User.Grant(), feedRows) })),
+				app.Div().Class("card-head").Body(app.H2().ID("feed-title").Text(text.Of("feed")),
+					app.A().Class("quiet-link").Href("/events").Text(text.Of("feed.all"))),
+				app.Div().Class("feed-news").Body(app.If(news > 0, func() app.UI {
+					return app.Button().Type("button").Class("button", "button-small", "button-primary").Text(text.Of("feed.news", text.Number(news))).
+						OnClick(func(app.Context, app.Event) { r.feed.held = nil; app.Window().Call("scrollTo", 0, 0) })
+				})),
+				app.If(r.unknown(), nothingKnown).Else(feed.Collapsed)),
 			app.Section().Class("card", "attention-card").Aria("labelledby", "attention-title").Body(
-				app.H2().ID("attention-title").Text("Needs attention"),
-				app.If(unknown, nothingKnown).ElseIf(len(attention) == 0, func() app.UI {
-					return ui.Empty("All clear", "What is overdue, broken or waits for a decision appears here.")
-				}).Else(func() app.UI { return attentionList(attention) }),
+				app.H2().ID("attention-title").Text(text.Of("attention")),
+				app.If(r.unknown(), nothingKnown).ElseIf(len(matters) == 0, func() app.UI {
+					return ui.Empty(text.Of("attention.empty"), text.Of("attention.empty.text"))
+				}).Else(func() app.UI { return attentionList(matters, r.now) }),
 			),
 		),
 	)
 }
 
-// nothingKnown stands where the broker has not answered yet, and nothing is kept
-// of an earlier visit.
-func nothingKnown() app.UI {
-	return ui.Empty("Nothing known yet", "It appears here as soon as the broker can be reached.")
+// courses are the figures' courses as numbers.
+func courses(all map[string]live.Trend) map[string]ui.Trend {
+	out := map[string]ui.Trend{}
+	for key, t := range all {
+		var values []float64
+		for _, p := range t.Points {
+			n, ok := ui.Magnitude(p.Value)
+			if !ok {
+				values = nil
+				break
+			}
+			values = append(values, n)
+		}
+		if len(values) > 0 {
+			out[key] = ui.Trend{Since: t.Points[0].At, Values: values}
+		}
+	}
+	return out
 }
 
 // A matter is one thing that somebody should look at.
 type matter struct {
-	title, detail string
-	rank          int // most urgent first
-	since         time.Time
+	title, detail, page string
+	rank                int // most urgent first
+	since               time.Time
 }
 
 // maxMatters is how many the dashboard shows.
@@ -64,7 +122,7 @@ func attention(entities []*projection.Entity) []matter {
 			continue
 		}
 		if m, found := matterOf(e); found {
-			m.since = e.Time
+			m.since, m.page = e.Time, notify.Page(eventOf(e))
 			all = append(all, m)
 		}
 	}
@@ -74,31 +132,41 @@ func attention(entities []*projection.Entity) []matter {
 	return all[:min(len(all), maxMatters)]
 }
 
+// eventOf is an event as an entity's last one might have been.
+func eventOf(e *projection.Entity) event.Event {
+	return event.Event{Type: e.Type, Data: e.Fields, Time: e.Time}.Stamp("", e.Time)
+}
+
 func matterOf(e *projection.Entity) (matter, bool) {
 	o, status := e.Fields, event.ValueOrDefault(e.Type, e.Fields, "status")
-	text, _ := event.ToastText(event.Event{Type: e.Type, Data: o}, false)
+	line := ui.Describe(eventOf(e), false)
 	switch {
 	case e.Type == event.TypeRentalOverdue:
-		return matter{title: text, detail: "was due " + o.Text("expected_end_date")}, true
+		m := matter{title: line}
+		if o.Has("expected_end_date") {
+			m.detail = text.Of("attention.due", text.Date(o.Text("expected_end_date")))
+		}
+		return m, true
 	case e.Type == event.TypeMaintenanceRequired:
 		m := matter{title: o.Text("equipment_name"), detail: o.Text("issue"), rank: 3}
 		if o.Bool("blocks_rental") {
-			m.rank, m.detail = 1, m.detail+" · cannot be rented"
+			m.rank, m.detail = 1, text.Of("attention.blocked", m.detail)
 		}
 		return m, true
 	case e.Type == event.TypeTimesheetUpdated && status == "submitted", e.Type == event.TypeLeaveRequestUpdated && status == "pending":
-		return matter{title: text, detail: "waits for a decision", rank: 2}, true
+		return matter{title: line, detail: text.Of("attention.decision"), rank: 2}, true
 	}
 	return matter{}, false
 }
 
-func attentionList(all []matter) app.UI {
+func attentionList(all []matter, now time.Time) app.UI {
 	return app.Ul().Class("attention").Body(app.Range(all).Slice(func(i int) app.UI {
 		m := all[i]
 		class := "attention-normal"
 		if m.rank < 2 {
 			class = "attention-urgent"
 		}
-		return app.Li().Class(class).Body(app.P().Class("row-text").Text(m.title), app.P().Class("row-meta").Text(m.detail))
+		return app.Li().Class(class).Body(app.P().Class("row-text").Body(app.A().Href(m.page).Text(m.title)),
+			app.P().Class("row-meta").Body(app.Span().Text(m.detail), app.Span().Text(text.Relative(m.since, now))))
 	}))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
 	"github.com/snd-rental/yardline/app/live"
+	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
-	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/toast"
 )
@@ -21,8 +21,11 @@ type Root struct {
 	app.Compo
 	Live *live.Live
 
+	ctx    app.Context // for what is done by a button of a list
 	state  live.State
+	now    time.Time // of the last refresh
 	path   string
+	query  string
 	update bool // a new version waits
 	leave  func()
 	unkey  func()
@@ -30,45 +33,65 @@ type Root struct {
 	urgent toast.Announcer
 	says   [2]string     // polite, urgent
 	stop   chan struct{} // ends the clock
-	test   testPage
+	dialog *dialog       // nil: none
+	more   bool          // the rest of the navigation is shown
+	chord  time.Time     // g was pressed
+
+	feed     feedPage
+	past     historyPage
+	subject  subjectPage
+	boards   boardsPage
+	test     testPage
+	watching adminPage
+	wishes   notifyPage
+	device   settingsPage
 
 	reported bool      // the report was copied
 	before   app.Value // what had the focus before the toasts
 }
 
-// page is one entry of the navigation.
-type page struct {
-	path, label, title string
-	icon               string
-	render             func(*Root) app.UI
-}
-
-var sitemap = []page{
-	{"/", "Dashboard", "Dashboard", "dashboard", (*Root).dashboard},
-	{"/sse-test", "Event test", "Event test", "test", (*Root).sseTest},
-}
-
 // OnMount implements app.Mounter.
 func (r *Root) OnMount(ctx app.Context) {
+	r.ctx = ctx
 	r.leave = r.Live.Subscribe(func() { ctx.Dispatch(r.refresh) })
-	r.unkey = onKey(r.keys)
+	r.unkey = onKey(func(e app.Value) { r.keys(ctx, e) })
 	r.stop = make(chan struct{})
+	r.hearWorker(ctx)
 	go r.tick(ctx, r.stop)
 	go r.Live.Start(context.Background())
 	r.refresh(ctx)
 }
 
-// tick moves the countdowns, while there are any.
+// hearWorker goes where a notification leads that was clicked.
+func (r *Root) hearWorker(ctx app.Context) {
+	worker := app.Window().Get("navigator").Get("serviceWorker")
+	if !worker.Truthy() {
+		return
+	}
+	// For the life of the page: the root is never replaced.
+	worker.Call("addEventListener", "message", app.FuncOf(func(_ app.Value, args []app.Value) any {
+		data := args[0].Get("data")
+		if data.Truthy() && data.Get("type").Truthy() && data.Get("type").String() == "app:navigate" {
+			path := data.Get("url").String()
+			ctx.Dispatch(func(ctx app.Context) { ctx.Navigate(path) })
+		}
+		return nil
+	}))
+}
+
+// tick moves the countdowns, while there are any, and what says how long ago
+// something was.
 func (r *Root) tick(ctx app.Context, stop chan struct{}) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-second.C:
+			slow := n%30 == 0
 			ctx.Dispatch(func(ctx app.Context) {
 				said := r.says
 				r.refresh(ctx) // something may wait to be said
-				if r.says == said && r.state.View.Status.RetryAt.IsZero() {
+				if r.says == said && r.state.View.Status.RetryAt.IsZero() && !slow {
 					ctx.PreventUpdate()
 				}
 			})
@@ -87,16 +110,45 @@ func (r *Root) OnDismount() {
 
 // OnNav implements app.Navigator.
 func (r *Root) OnNav(ctx app.Context) {
-	moved := r.path != "" && r.path != ctx.Page().URL().Path
-	r.path = ctx.Page().URL().Path
-	title := "Not found"
-	if p := r.find(); p != nil {
-		title = p.title
-	}
-	ctx.Page().SetTitle("%s · Yardline", title)
+	url := ctx.Page().URL()
+	moved := r.path != "" && (r.path != url.EscapedPath())
+	r.path, r.query = url.EscapedPath(), url.RawQuery
+	r.more = false
+	r.title(ctx)
 	if moved { // go-app moves neither focus nor scroll
+		r.close()
 		ctx.Defer(focusMain)
 	}
+	r.arrive(ctx)
+}
+
+// arrive starts what the page of the path asks the broker for.
+func (r *Root) arrive(ctx app.Context) {
+	if r.state.Phase != live.SignedIn {
+		return
+	}
+	switch p := r.find(); {
+	case p == nil:
+	case p.key == "events":
+		r.past.arrive(r)
+	case p.key == "rental" || p.key == "unit":
+		r.subject.arrive(r)
+	case p.key == "admin":
+		r.watching.arrive(r)
+	case p.key == "notifications":
+		r.wishes.arrive(r)
+	}
+}
+
+func (r *Root) title(ctx app.Context) {
+	name := text.Of("not_found.title")
+	if p := r.find(); p != nil {
+		name = text.Of("page." + p.key)
+		if id, _ := match(p.pattern, r.path); id != "" {
+			name = text.Of("page."+p.key+".of", id)
+		}
+	}
+	ctx.Page().SetTitle(name + " · Yardline")
 }
 
 // focusMain brings keyboard and screen to the start of the page.
@@ -108,148 +160,33 @@ func focusMain(app.Context) {
 // OnAppUpdate implements app.AppUpdater.
 func (r *Root) OnAppUpdate(app.Context) { r.update = true }
 
+// OnAppInstallChange implements app.AppInstaller.
+func (r *Root) OnAppInstallChange(app.Context) {}
+
 // refresh takes what there is to show.
-func (r *Root) refresh(app.Context) {
+func (r *Root) refresh(ctx app.Context) {
+	before, user := r.state.Phase, r.state.User.ID
 	r.state = r.Live.State()
-	now := time.Now()
-	r.says = [2]string{r.polite.Say(now, r.announcement()+r.spoken(false)), r.urgent.Say(now, r.spoken(true))}
-}
-
-func (r *Root) find() *page {
-	for i := range sitemap {
-		if sitemap[i].path == r.path {
-			return &sitemap[i]
-		}
-	}
-	return nil
-}
-
-// announcement is what screen readers hear of the connection: its state, when
-// it changes.
-func (r *Root) announcement() string {
-	if r.state.Phase != live.SignedIn {
-		return ""
-	}
-	return ui.Words(r.state.View.Status)
-}
-
-// Render implements app.Composer. The places of header, main and the live
-// regions are fixed: go-app tells children apart by their position.
-func (r *Root) Render() app.UI {
-	return app.Div().ID("root").Body(
-		app.A().Class("skip").Href("#main").Text("Skip to content").OnClick(func(ctx app.Context, e app.Event) {
-			e.PreventDefault() // go-app's router would take it
-			ctx.Defer(focusMain)
-		}),
-		r.header(),
-		app.Div().Class("frame").Body(
-			r.navigation(),
-			app.Main().ID("main").TabIndex(-1).DataSet("page", r.pattern()).Body(r.banners(), r.body()),
-		),
-		ui.Toasts(r.state.View.Toasts, r.state.View.More, r.dismiss, r.holdToasts),
-		app.Div().Class("hidden").Role("status").Aria("live", "polite").Text(r.says[0]),
-		app.Div().Class("hidden").Role("alert").Aria("live", "assertive").Text(r.says[1]),
-	)
-}
-
-// spoken is the newest toast, of errors or of the rest.
-func (r *Root) spoken(errors bool) string {
-	for i := len(r.state.View.Toasts) - 1; i >= 0; i-- {
-		if t := r.state.View.Toasts[i]; (t.Severity == event.Error) == errors {
-			return " " + t.Text
-		}
-	}
-	return ""
-}
-
-// pattern names the page, by its path pattern; the sign-in stands before all.
-func (r *Root) pattern() string {
-	switch {
-	case r.path == "" || r.state.Phase == live.Loading:
-		return "loading"
-	case r.state.Phase == live.SignedOut:
-		return "sign-in"
-	case r.find() == nil:
-		return "not-found"
-	}
-	return r.path
-}
-
-func (r *Root) header() app.UI {
-	signedIn := r.state.Phase == live.SignedIn
-	return app.Header().Class("header").Body(
-		app.A().Class("brand").Href("/").Body(app.Span().Class("brand-mark").Aria("hidden", "true"), app.Span().Text("Yardline")),
-		app.Div().Class("header-end").Body(
-			app.If(signedIn, func() app.UI { return r.status().Compact() }),
-			app.If(signedIn, func() app.UI {
-				return app.Div().Class("user").Body(
-					app.Span().Class("user-name").Text(ui.Label(r.state.User.Name)),
-					app.Button().Type("button").Class("button", "button-small", "button-quiet").ID("sign-out").Text("Sign out").
-						OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }),
-				)
-			}),
-		),
-	)
-}
-
-func (r *Root) navigation() app.UI {
-	return app.Nav().Class("nav").Aria("label", "Pages").Body(app.If(r.state.Phase == live.SignedIn, func() app.UI {
-		return app.Ul().Body(app.Range(sitemap).Slice(func(i int) app.UI {
-			p := sitemap[i]
-			link := app.A().Href(p.path).Class("nav-link").Body(app.Span().Class("nav-icon", "nav-icon-"+p.icon).Aria("hidden", "true"), app.Span().Text(p.label))
-			if p.path == r.path {
-				link = link.Aria("current", "page")
-			}
-			return app.Li().Body(link)
-		}))
-	}))
-}
-
-func (r *Root) banners() app.UI {
-	return app.Div().Class("banners").Body(
-		app.If(r.update, func() app.UI {
-			return app.Div().Class("banner").Body(app.Span().Class("banner-text").Text("Update ready."),
-				app.Button().Type("button").Class("button", "button-small").Text("Reload").OnClick(func(app.Context, app.Event) { app.Window().Call("goappApplyUpdate") }))
-		}),
-		app.If(r.state.Phase == live.SignedIn && r.path != "/sse-test", func() app.UI { return r.status().Banner(r.actions()) }),
-		app.If(r.state.View.Unsaved, func() app.UI {
-			return app.Div().Class("banner", "banner-limited").Body(app.Span().Class("banner-text").Text("This browser’s storage is full or blocked. Nothing is kept for offline use, and what is not sent yet is lost when this tab closes. (storage)"))
-		}),
-		app.If(r.state.View.Rejected() > 0 && r.path != "/sse-test", func() app.UI {
-			return app.Div().Class("banner", "banner-denied").Body(app.Span().Class("banner-text").Text("The broker refused something that you wrote."),
-				app.A().Class("button", "button-small").Href("/sse-test").Text("Decide"))
-		}),
-		app.If(r.state.Failure != "" && r.state.Phase == live.SignedIn, func() app.UI {
-			return app.Div().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure)
-		}),
-	)
-}
-
-func (r *Root) body() app.UI {
-	switch p := r.find(); {
-	case r.path == "" || r.state.Phase == live.Loading:
-		return Waiting()
-	case r.state.Phase == live.Failed:
-		return app.Div().Class("page").Body(app.H1().Text("The broker cannot be reached"),
-			app.P().Text("Yardline is trying again every few seconds. Nothing is lost: what happens meanwhile comes as soon as it is back."))
-	case r.state.Phase == live.SignedOut:
-		return r.signIn()
-	case p == nil:
-		return app.Div().Class("page").Body(app.H1().Text("There is nothing here"),
-			app.P().Body(app.Text("The address may be mistyped, or the page has moved. "), app.A().Href("/").Text("Go to the dashboard")))
-	default:
-		return p.render(r)
+	r.now = time.Now()
+	r.says = [2]string{r.polite.Say(r.now, r.announcement()+r.spoken(false)), r.urgent.Say(r.now, r.spoken(true))}
+	r.feed.refresh(r)
+	if r.state.Phase != before || r.state.User.ID != user {
+		r.forget()
+		r.title(ctx)
+		r.arrive(ctx)
 	}
 }
 
-// Waiting is the page before anything is known. It is also the shell's, so
-// that loading looks like the app from the first paint.
-func Waiting() app.UI {
-	return app.Div().Class("page", "waiting").Aria("busy", "true").Body(
-		app.Div().Class("figures").Body(app.Range(make([]struct{}, 4)).Slice(func(int) app.UI { return app.Div().Class("card", "figure", "skeleton") })))
+// forget drops what pages have of another user.
+func (r *Root) forget() {
+	r.feed, r.past, r.subject, r.boards, r.test, r.wishes, r.device = feedPage{}, historyPage{}, subjectPage{}, boardsPage{}, testPage{}, notifyPage{}, settingsPage{}
+	r.watching.forget()
+	if r.dialog != nil {
+		r.close()
+	}
 }
 
-func (r *Root) status() ui.Status { return ui.Status{View: r.state.View, Now: time.Now()} }
+func (r *Root) status() ui.Status { return ui.Status{View: r.state.View, Now: r.now} }
 
 // actions act on the connection without waiting for it.
 func (r *Root) actions() ui.Actions {
@@ -263,19 +200,24 @@ func (r *Root) actions() ui.Actions {
 
 // copied puts a text into the clipboard, or selects it where the page may not:
 // browsers keep the clipboard from plain addresses.
-func (r *Root) copied(text string) {
+func (r *Root) copied(report string) {
 	r.reported = true
-	if clipboard := app.Window().Get("navigator").Get("clipboard"); clipboard.Truthy() {
-		clipboard.Call("writeText", text)
-		return
-	}
-	area := app.Window().GetElementByID(reportID)
-	area.Set("value", text)
-	area.Call("select")
-	app.Window().Get("document").Call("execCommand", "copy")
+	copyText(report)
 }
 
-const reportID = "report"
+func copyText(words string) {
+	if clipboard := app.Window().Get("navigator").Get("clipboard"); clipboard.Truthy() {
+		clipboard.Call("writeText", words)
+		return
+	}
+	document := app.Window().Get("document")
+	area := document.Call("createElement", "textarea")
+	area.Set("value", words)
+	document.Get("body").Call("append", area)
+	area.Call("select")
+	document.Call("execCommand", "copy")
+	area.Call("remove")
+}
 
 func (r *Root) dismiss(t toast.Toast) {
 	r.Live.Toasts(func(q *toast.Queue, now time.Time) { q.Dismiss(now, t.Key) })
@@ -291,55 +233,16 @@ func (r *Root) holdToasts(on bool) {
 	})
 }
 
-// onKey listens to the keys of the whole page, wherever the focus is.
-func onKey(pressed func(app.Value)) (stop func()) {
-	f := app.FuncOf(func(_ app.Value, args []app.Value) any {
-		pressed(args[0])
-		return nil
-	})
-	app.Window().Call("addEventListener", "keydown", f)
-	return func() {
-		app.Window().Call("removeEventListener", "keydown", f)
-		f.Release()
-	}
+// do runs what waits for the broker beside the page; done is told how it went,
+// on the UI goroutine.
+func (r *Root) do(work func(ctx context.Context) error, done func(err error)) {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), askTime)
+		defer cancel()
+		err := work(ctx)
+		r.ctx.Dispatch(func(app.Context) { done(err) })
+	}()
 }
 
-// keys are the app's shortcuts: Alt+T brings the keyboard to the toasts, Escape
-// dismisses the one that has it, else the newest.
-func (r *Root) keys(e app.Value) {
-	switch {
-	case e.Get("altKey").Bool() && e.Get("code").String() == "KeyT":
-		buttons := app.Window().Get("document").Call("querySelectorAll", ".toast-close")
-		if n := buttons.Length(); n > 0 {
-			e.Call("preventDefault")
-			r.before = active()
-			buttons.Index(n - 1).Call("focus") // the newest
-		}
-	case e.Get("key").String() == "Escape" && len(r.state.View.Toasts) > 0:
-		r.escape()
-	}
-}
-
-// active is what has the focus.
-func active() app.Value { return app.Window().Get("document").Get("activeElement") }
-
-// escape dismisses the toast that has the focus and gives that back, or the
-// newest toast, unless somebody types.
-func (r *Root) escape() {
-	shown := r.state.View.Toasts
-	key := active().Call("getAttribute", "data-key")
-	if !key.Truthy() {
-		if tag := active().Get("tagName").String(); tag != "TEXTAREA" && tag != "INPUT" {
-			r.dismiss(shown[len(shown)-1])
-		}
-		return
-	}
-	for _, t := range shown {
-		if t.Key == key.String() {
-			r.dismiss(t)
-		}
-	}
-	if r.before != nil && r.before.Truthy() {
-		r.before.Call("focus")
-	}
-}
+// askTime bounds how long a page waits for an answer.
+const askTime = 20 * time.Second

@@ -5,18 +5,8 @@ import (
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
-	"github.com/snd-rental/yardline/app/ui"
+	"github.com/snd-rental/yardline/app/text"
 )
-
-// who says what each demo user is there to show.
-var who = map[string]string{
-	"dispatcher": "Rentals, deliveries and where every machine is",
-	"yard":       "Returns and maintenance, without prices and customers",
-	"hr":         "Time sheets, leave and payroll",
-	"manager":    "Everything that runs, and today’s revenue",
-	"admin":      "The system: syncs and notices, no customers, no money",
-	"employee":   "Only what is about Sam Field in person",
-}
 
 // signIn is the page for who is not signed in.
 func (r *Root) signIn() app.UI {
@@ -25,14 +15,14 @@ func (r *Root) signIn() app.UI {
 	failure := app.Div().Body(app.If(r.state.Failure != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure) }))
 	switch r.state.SignIn {
 	case "password":
-		return app.Div().Class("page", "sign-in", "sign-in-narrow").Body(app.H1().Text("Sign in to Yardline"), failure, r.passwordForm())
+		return app.Div().Class("page", "sign-in", "sign-in-narrow").Body(app.H1().Text(text.Of("sign_in.title")), failure, r.passwordForm())
 	case "provider":
-		return app.Div().Class("page", "sign-in", "sign-in-narrow").Body(app.H1().Text("Sign in to Yardline"), failure,
-			app.P().Class("lead").Text("You sign in with your company’s identity provider. Open Yardline from there, or ask your administrator for the address."))
+		return app.Div().Class("page", "sign-in", "sign-in-narrow").Body(app.H1().Text(text.Of("sign_in.title")), failure,
+			app.P().Class("lead").Text(text.Of("sign_in.provider")))
 	}
 	return app.Div().Class("page", "sign-in").Body(
-		app.H1().Text("Sign in to Yardline"),
-		app.P().Class("lead").Text("This installation is for trying things out: choose whose eyes to look through. Open two windows to see the same event in both."),
+		app.H1().Text(text.Of("sign_in.title")),
+		app.P().Class("lead").Text(text.Of("sign_in.demo")),
 		failure, r.demoUsers())
 }
 
@@ -41,7 +31,7 @@ func (r *Root) demoUsers() app.UI {
 	return app.Ul().Class("users").Body(app.Range(users).Slice(func(i int) app.UI {
 		name := users[i]
 		return app.Li().Body(app.Button().Type("button").Class("card", "user-card").DataSet("user", name).Body(
-			app.Strong().Text(ui.Label(name)), app.Span().Text(who[name])).
+			app.Strong().Text(text.Label(name)), app.Span().Text(text.Of("who."+name))).
 			OnClick(func(app.Context, app.Event) { go r.Live.SignIn(context.Background(), name, "") }, app.EventScope(name)))
 	}))
 }
@@ -59,9 +49,9 @@ func (r *Root) passwordForm() app.UI {
 		value := func(id string) string { return app.Window().GetElementByID(id).Get("value").String() }
 		go r.Live.SignIn(context.Background(), value(userID), value(passwordID))
 	}).Body(
-		app.Label().For(userID).Text("Name"),
+		app.Label().For(userID).Text(text.Of("sign_in.name")),
 		app.Input().ID(userID).Type("text").Name("username").Attr("autocomplete", "username").Attr("autocapitalize", "none").Required(true).AutoFocus(true),
-		app.Label().For(passwordID).Text("Password"),
+		app.Label().For(passwordID).Text(text.Of("sign_in.password")),
 		app.Input().ID(passwordID).Type("password").Name("password").Attr("autocomplete", "current-password").Required(true),
-		app.Button().Type("submit").Class("button", "button-primary").Text("Sign in"))
+		app.Button().Type("submit").Class("button", "button-primary").Text(text.Of("sign_in")))
 }

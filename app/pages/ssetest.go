@@ -1,36 +1,41 @@
 package pages
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
+	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/outbox"
 )
 
 // testPage is what the page keeps between two renders.
 type testPage struct {
-	typ     event.Type // of the payload in the editor
-	problem string     // of that payload
+	typ     event.Type // of the form, and of the payload beside it
+	amiss   *event.Problem
+	problem string // of the payload
 }
 
 const payloadID = "payload"
 
+// burst is how many events one press of Burst sends.
+const burst = 20
+
 // sseTest is the page /sse-test: send any of the ten types, and watch.
 func (r *Root) sseTest() app.UI {
 	v, g := r.state.View, r.state.User.Grant()
-	return app.Div().Class("page").Body(
-		app.H1().Text("Event test"),
-		app.P().Class("lead").Text("Send an event from here and watch it come back, in this tab and in every other one that may see it."),
+	feed := ui.Feed{Events: v.Events, Grant: g, Now: r.now, Open: r.showEvent}
+	return r.page(text.Of("page.test"),
+		app.P().Class("lead").Text(text.Of("test.lead")),
 		app.Div().Class("columns").Body(
 			app.Div().Class("stack").Body(
 				app.Section().Class("card").Aria("labelledby", "presets-title").Body(
-					app.H2().ID("presets-title").Text("Send a preset"),
+					app.H2().ID("presets-title").Text(text.Of("test.presets")),
 					app.Ul().Class("presets").Body(app.Range(event.Types).Slice(func(i int) app.UI { return r.preset(event.Types[i], g, v.Counts) })),
 				),
 				r.editor(g),
@@ -38,69 +43,121 @@ func (r *Root) sseTest() app.UI {
 			app.Div().Class("stack").Body(
 				r.panel(),
 				app.Section().Class("card").Aria("labelledby", "sent-title").Body(
-					app.H2().ID("sent-title").Text("Sent from here"), app.P().Class("row-meta").Text("Tab "+r.state.Tab), r.outbox()),
+					app.H2().ID("sent-title").Text(text.Of("test.sent")),
+					app.P().Class("row-meta").Body(app.Span().Text(text.Of("test.tab", r.state.Tab)), app.Span().ID("round-trip").Text(roundTrips(v.Outbox))), r.outbox()),
 			),
 		),
 		app.Section().Class("card", "feed-card").Aria("labelledby", "history-title").Body(
 			app.Div().Class("card-head").Body(
-				app.H2().ID("history-title").Text(fmt.Sprintf("Received (%d, the last %d shown)", max(v.Total, len(v.Events)), len(v.Events))),
-				app.Button().Type("button").Class("button", "button-small").Text("Clear").OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).Clear) }),
+				app.H2().ID("history-title").Text(text.Of("test.received", text.Number(max(v.Total, len(v.Events))), text.Number(len(v.Events)))),
+				app.Button().Type("button").Class("button", "button-small").Text(text.Of("clear")).OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).Clear) }),
 			),
-			ui.Feed(v.Events, g, 0),
+			feed.All(),
 		),
 	)
 }
 
+// roundTrips sums up how long the broker took to store what was sent from here.
+func roundTrips(items []outbox.Item) string {
+	var all []float64
+	for _, i := range items {
+		if i.State == outbox.Sent {
+			all = append(all, float64(i.Done.Sub(i.Written).Microseconds())/1000)
+		}
+	}
+	if len(all) == 0 {
+		return text.Of("test.no_trips")
+	}
+	least, most, total := all[0], all[0], 0.0
+	for _, ms := range all {
+		least, most, total = min(least, ms), max(most, ms), total+ms
+	}
+	return text.Of("test.trips", text.Decimal(least), text.Decimal(total/float64(len(all))), text.Decimal(most))
+}
+
 func (r *Root) preset(t event.Type, g access.Grant, counts map[event.Type]int) app.UI {
 	allowed := access.MayPublish(g, t)
-	note := fmt.Sprintf("%d received", counts[t])
+	note := text.Count("test.count", counts[t])
 	if !allowed {
-		note += " · your role may not send it"
+		note = text.Of("test.not_yours", note)
 	}
+	label := text.Label(string(t))
 	return app.Li().Class("preset").Body(
-		app.Div().Class("row-main").Body(app.P().Class("row-text").Text(ui.Label(string(t))), app.P().Class("row-meta").Text(note)),
-		app.Button().Type("button").Class("button", "button-small", "button-quiet").Text("Edit").Aria("label", "Edit "+ui.Label(string(t))).
+		app.Div().Class("row-main").Body(app.P().Class("row-text").Text(label), app.P().Class("row-meta").Text(note)),
+		app.Button().Type("button").Class("button", "button-small", "button-quiet").Text(text.Of("edit")).Aria("label", text.Of("edit.of", label)).
 			OnClick(func(app.Context, app.Event) { r.edit(t) }, app.EventScope("edit", string(t))),
+		app.Button().Type("button").Class("button", "button-small", "button-quiet").Disabled(!allowed).Text(text.Of("test.burst", text.Number(burst))).Aria("label", text.Of("test.burst.of", text.Number(burst), label)).
+			OnClick(func(app.Context, app.Event) { r.burst(t) }, app.EventScope("burst", string(t))),
 		app.Button().Type("button").Class("button", "button-small", "button-primary").DataSet("send", string(t)).Disabled(!allowed).
-			Text("Send").Aria("label", "Send "+ui.Label(string(t))).
+			Text(text.Of("send")).Aria("label", text.Of("send.of", label)).
 			OnClick(func(app.Context, app.Event) { r.send(event.Example(t)) }, app.EventScope("send", string(t))),
 	)
 }
 
-func (r *Root) send(e event.Event) { go r.Live.Publish(context.Background(), e) }
+func (r *Root) burst(t event.Type) {
+	for range burst {
+		r.send(event.Example(t))
+	}
+}
 
-// edit puts a preset into the editor.
+// edit puts a preset into the form, and into the payload beside it.
 func (r *Root) edit(t event.Type) {
 	r.test = testPage{typ: t}
-	pretty, err := json.MarshalIndent(event.Example(t).Data, "", "  ")
+	example := event.Example(t)
+	pretty, err := json.MarshalIndent(example.Data, "", "  ")
 	if err != nil {
 		panic(err) // our own examples
 	}
-	area := app.Window().GetElementByID(payloadID)
-	area.Set("value", string(pretty))
-	area.Call("focus")
+	app.Window().GetElementByID(payloadID).Set("value", string(pretty))
+	r.ctx.Defer(func(app.Context) {
+		r.form().Fill(example.Data)
+		if form := app.Window().GetElementByID(formID); form.Truthy() {
+			form.Call("scrollIntoView", map[string]any{"block": "nearest"})
+			form.Call("querySelector", "input, select").Call("focus")
+		}
+	})
+}
+
+const formID = "event-form"
+
+// form is the form of the chosen type.
+func (r *Root) form() ui.Form {
+	f := ui.Form{ID: formID, Type: r.test.typ, Problem: r.test.amiss, Action: text.Of("test.send_form")}
+	f.Send = func() {
+		e, err := f.Read(nil)
+		if r.test.amiss = nil; err != nil {
+			errors.As(err, &r.test.amiss)
+			return
+		}
+		r.send(e)
+	}
+	return f
 }
 
 func (r *Root) editor(g access.Grant) app.UI {
-	title := "Edit a payload"
+	title := text.Of("test.editor")
 	if r.test.typ != "" {
-		title = "Edit: " + ui.Label(string(r.test.typ))
+		title = text.Of("edit.of", text.Label(string(r.test.typ)))
 	}
 	return app.Section().Class("card").Aria("labelledby", "editor-title").Body(
 		app.H2().ID("editor-title").Text(title),
-		app.Label().For(payloadID).Class("hidden").Text("Payload as JSON"),
-		app.Textarea().ID(payloadID).Class("payload").Rows(9).Spellcheck(false).Placeholder("Choose Edit at a preset above."),
-		app.If(r.test.problem != "", func() app.UI { return app.P().Class("problem").Role("alert").Text(r.test.problem) }),
-		app.Button().Type("button").Class("button", "button-primary").ID("send-payload").Disabled(r.test.typ == "" || !access.MayPublish(g, r.test.typ)).Text("Send payload").
-			OnClick(func(app.Context, app.Event) { r.sendPayload() }),
+		app.Div().Body(app.If(r.test.typ == "", func() app.UI { return ui.Empty(text.Of("test.choose"), text.Of("test.choose.text")) }).Else(func() app.UI {
+			return app.Elem("y-form-" + tag(r.test.typ)).Body(r.form().Render())
+		})),
+		app.Details().Class("fields-more").Body(app.Summary().Text(text.Of("test.json")),
+			app.Label().For(payloadID).Class("hidden").Text(text.Of("test.json")),
+			app.Textarea().ID(payloadID).Class("payload").Rows(9).Spellcheck(false).Placeholder(text.Of("test.choose.text")),
+			app.Div().Body(app.If(r.test.problem != "", func() app.UI { return app.P().Class("problem").Role("alert").Text(r.test.problem) })),
+			app.Button().Type("button").Class("button").ID("send-payload").Disabled(r.test.typ == "" || !access.MayPublish(g, r.test.typ)).Text(text.Of("test.send_json")).
+				OnClick(func(app.Context, app.Event) { r.sendPayload() })),
 	)
 }
 
 // sendPayload checks what is in the editor by the rules of the broker, and
 // sends it.
 func (r *Root) sendPayload() {
-	text := app.Window().GetElementByID(payloadID).Get("value").String()
-	e, err := event.New(r.test.typ, json.RawMessage(text))
+	payload := app.Window().GetElementByID(payloadID).Get("value").String()
+	e, err := event.New(r.test.typ, json.RawMessage(payload))
 	r.test.problem = ""
 	if err != nil {
 		r.test.problem = err.Error()
@@ -113,12 +170,5 @@ func (r *Root) sendPayload() {
 func (r *Root) panel() app.UI {
 	s := r.status()
 	s.Transitions, s.Copied = r.Live.Transitions(), r.reported
-	return app.Div().Body(s.Panel(r.actions()), app.Textarea().ID(reportID).Class("hidden").Aria("hidden", "true").TabIndex(-1).ReadOnly(true))
-}
-
-// outbox is what was sent from this browser.
-func (r *Root) outbox() app.UI {
-	return ui.Outbox(r.state.View.Outbox, r.state.Tab,
-		func(id string) { r.Live.With(func(c *wasmclient.Client) { c.RetryItem(id) }) },
-		func(id string) { r.Live.With(func(c *wasmclient.Client) { c.DiscardItem(id) }) })
+	return s.Panel(r.actions())
 }

@@ -2,10 +2,11 @@ package ui
 
 import (
 	"slices"
-	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
+	"github.com/snd-rental/yardline/app/text"
+	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/outbox"
 )
@@ -13,33 +14,33 @@ import (
 // Outbox lists what was written here, newest first. self names this tab.
 func Outbox(items []outbox.Item, self string, retry, discard func(id string)) app.UI {
 	if len(items) == 0 {
-		return Empty("Nothing sent yet", "What you send appears here: waiting, stored, or refused with the reason.")
+		return Empty(text.Of("outbox.empty"), text.Of("outbox.empty.text"))
 	}
 	items = slices.Clone(items)
 	slices.Reverse(items)
 	return app.Ol().Class("sent").Body(app.Range(items).Slice(func(i int) app.UI {
 		item := items[i]
-		from := Clock(item.Written)
+		from := text.Clock(item.Written)
 		if item.Tab != self {
-			from += ", from another tab or visit"
+			from = text.Of("outbox.elsewhere", from)
 		}
 		row := app.Li().DataSet("outbox", string(item.State)).DataSet("item", item.ID)
-		head := []app.UI{app.Span().Text(Label(string(item.Type))), app.Span().Class("row-meta").Text(from)}
+		head := []app.UI{app.Span().Class("sent-what").Text(Describe(event.Event{Type: item.Type, Data: item.Data, Subject: item.Subject}, false)), app.Span().Class("row-meta").Text(text.Label(string(item.Type))), app.Span().Class("row-meta").Text(from)}
 		switch item.State {
 		case outbox.Sent:
-			return row.Body(append(head, app.Code().Text(item.Cursor.String()), app.Span().Class("row-meta").Text("took "+item.Done.Sub(item.Written).Round(time.Millisecond).String()))...)
+			return row.Body(append(head, app.Code().Text(item.Cursor.String()), app.Span().Class("row-meta").Text(text.Of("outbox.took", text.Number(item.Done.Sub(item.Written).Milliseconds()))))...)
 		case outbox.Rejected:
-			again := "Retry"
+			again := text.Of("retry")
 			if item.Code == wasmclient.EntityMoved {
-				again = "Send anyway"
+				again = text.Of("outbox.anyway")
 			}
 			return row.Class("problem").Body(append(head, app.Span().Text(item.Problem), app.Span().Class("buttons").Body(
-				itemButton(again, item.ID, retry), itemButton("Discard", item.ID, discard)))...)
+				itemButton(again, item.ID, retry), itemButton(text.Of("discard"), item.ID, discard)))...)
 		}
-		return row.Body(append(head, app.Span().Class("chip", "chip-warning").Text("Waiting to be sent"), itemButton("Discard", item.ID, discard))...)
+		return row.Body(append(head, app.Span().Class("chip", "chip-warning").Text(text.Of("outbox.waiting")), itemButton(text.Of("discard"), item.ID, discard))...)
 	}))
 }
 
-func itemButton(text, id string, do func(id string)) app.UI {
-	return app.Button().Type("button").Class("button", "button-small").Text(text).OnClick(on(func() { do(id) }), app.EventScope(text, id))
+func itemButton(label, id string, do func(id string)) app.UI {
+	return app.Button().Type("button").Class("button", "button-small").Text(label).OnClick(on(func() { do(id) }), app.EventScope(label, id))
 }

@@ -2,11 +2,11 @@ package ui
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
+	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/tabs"
@@ -29,16 +29,9 @@ func (s Status) tab() string { return string(cmp.Or(s.View.Role, tabs.Alone)) }
 func (s Status) part() string {
 	role := tabs.Role(s.tab())
 	if role == tabs.Alone && !s.View.Connected {
-		return "on its own"
+		return text.Of("tab.own")
 	}
-	return tabWords[role]
-}
-
-// tabWords say what a role means.
-var tabWords = map[tabs.Role]string{
-	tabs.Alone:    "has a connection for itself",
-	tabs.Leader:   "holds the connection for all tabs",
-	tabs.Follower: "follows another tab's connection",
+	return text.Of("tab." + string(role))
 }
 
 func (s Status) attributes(e app.HTMLDiv) app.HTMLDiv {
@@ -46,7 +39,7 @@ func (s Status) attributes(e app.HTMLDiv) app.HTMLDiv {
 }
 
 func glyph(s conn.State) app.UI {
-	return app.Span().Class("glyph").Aria("hidden", "true").Text(stateWords[s].glyph)
+	return app.Span().Class("glyph").Aria("hidden", "true").Text(glyphs[s])
 }
 
 // Compact is the indicator of the header. Screen readers hear it from the
@@ -58,7 +51,7 @@ func (s Status) Compact() app.UI {
 		app.Span().Class("status-words").Text(shortWords(st)),
 		app.Span().Class("status-count").Aria("hidden", "true").Text(Countdown(st, s.Now)),
 		app.If(s.View.Unsent() > 0, func() app.UI {
-			return app.Span().Class("chip", "chip-warning").Text(fmt.Sprintf("%d to send", s.View.Unsent()))
+			return app.Span().Class("chip", "chip-warning").Text(text.Of("status.unsent", text.Number(s.View.Unsent())))
 		}),
 	)
 }
@@ -66,14 +59,8 @@ func (s Status) Compact() app.UI {
 // shortWords fit the header at 360 px.
 func shortWords(s conn.Status) string {
 	switch s.State {
-	case conn.Stale:
-		return "Checking…"
-	case conn.Offline:
-		return "Offline"
-	case conn.Denied:
-		return "Signed out"
-	case conn.Limited:
-		return "Busy"
+	case conn.Stale, conn.Offline, conn.Denied, conn.Limited:
+		return text.Of("state." + string(s.State) + ".short")
 	}
 	return Words(s)
 }
@@ -88,25 +75,25 @@ type Actions struct {
 // where all is well.
 func (s Status) Banner(a Actions) app.UI {
 	st := s.View.Status
-	text, action, do := "", "", func() {}
+	words, action, do := "", "", func() {}
 	switch st.State {
 	case conn.Reconnecting, conn.Limited:
-		text, action, do = Words(st)+" "+Countdown(st, s.Now)+". What you see may be out of date.", "Retry now", a.Connect
+		words, action, do = text.Of("banner.retrying", Words(st), Countdown(st, s.Now)), text.Of("retry_now"), a.Connect
 	case conn.Offline:
-		text = Words(st) + ". Showing data from " + s.asOf() + "."
+		words = text.Of("banner.offline", Words(st), s.asOf())
 	case conn.Denied:
-		text, action, do = Words(st)+".", "Sign in", a.SignIn
+		words, action, do = Words(st)+".", text.Of("sign_in"), a.SignIn
 	case conn.Disconnected:
-		text, action, do = "Disconnected. Nothing new comes in.", "Connect", a.Connect
+		words, action, do = text.Of("banner.disconnected"), text.Of("connect"), a.Connect
 	case conn.Paused:
-		text, action, do = "Paused. Nothing new comes in.", "Resume", a.Resume
+		words, action, do = text.Of("banner.paused"), text.Of("resume"), a.Resume
 	}
-	if n := s.View.Unsent(); n > 0 && text != "" {
-		text += " " + count(n, "change") + " will be sent later."
+	if n := s.View.Unsent(); n > 0 && words != "" {
+		words += " " + text.Count("banner.unsent", n)
 	}
-	return app.Div().Class("banner-place").Body(app.If(text != "", func() app.UI {
+	return app.Div().Class("banner-place").Body(app.If(words != "", func() app.UI {
 		return app.Div().Class("banner", "banner-"+string(st.State)).Body(
-			glyph(st.State), app.Span().Class("banner-text").Text(text),
+			glyph(st.State), app.Span().Class("banner-text").Text(words),
 			app.If(action != "", func() app.UI {
 				return app.Button().Type("button").Class("button", "button-small").Text(action).OnClick(on(do), app.EventScope(action))
 			}),
@@ -120,51 +107,43 @@ func (s Status) asOf() string {
 	if at.IsZero() {
 		at = s.View.Status.Since
 	}
-	return at.Local().Format("15:04")
-}
-
-// count is a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return text.When(at, s.Now)
 }
 
 // Panel is the indicator with all its details, and the controls.
 func (s Status) Panel(a Actions) app.UI {
 	v := s.View
-	last := "none yet"
+	last := text.Of("panel.none")
 	if v.LastEvent != nil {
-		last = Label(string(v.LastEvent.Type)) + " at " + Clock(v.LastEvent.Received)
+		last = text.Of("panel.event", text.Label(string(v.LastEvent.Type)), text.Clock(v.LastEvent.Received))
 	}
-	rows := [][2]string{{"Transport", s.transport()}, {"This tab", s.part()}, {"Since", Clock(v.Status.Since)}, {"Last event", last},
-		{"Place in the log", v.Cursor.String()}, {"Events", fmt.Sprint(v.Total)}}
+	rows := [][2]string{{text.Of("panel.transport"), text.Label(s.transport())}, {text.Of("panel.tab"), s.part()}, {text.Of("panel.since"), text.Clock(v.Status.Since)}, {text.Of("panel.last"), last},
+		{text.Of("panel.place"), v.Cursor.String()}, {text.Of("panel.events"), text.Number(v.Total)}}
 	if v.Status.Attempt > 0 {
-		rows = append(rows, [2]string{"Failed attempts", fmt.Sprint(v.Status.Attempt)})
+		rows = append(rows, [2]string{text.Of("panel.attempts"), text.Number(v.Status.Attempt)})
 	}
 	if v.Status.Code != "" {
-		rows = append(rows, [2]string{"Code", v.Status.Code})
+		rows = append(rows, [2]string{text.Of("panel.code"), v.Status.Code})
 	}
-	return app.Section().Class("card", "status-panel").Aria("label", "Connection").Body(
+	return app.Section().Class("card", "status-panel").Aria("label", text.Of("panel")).Body(
 		s.attributes(app.Div().Class("status", "status-full")).Body(
 			glyph(v.Status.State), app.Strong().Text(Words(v.Status)), app.Span().Class("status-count").Aria("hidden", "true").Text(Countdown(v.Status, s.Now))),
 		app.Dl().Class("facts").Body(app.Range(rows).Slice(func(i int) app.UI {
 			return app.Div().Body(app.Dt().Text(rows[i][0]), app.Dd().Text(rows[i][1]))
 		})),
 		app.Div().Class("buttons").Body(
-			button("Connect", v.Connected, a.Connect),
-			button("Disconnect", v.Status.State == conn.Disconnected, a.Disconnect),
-			button("Pause", v.Status.State == conn.Paused || v.Status.State == conn.Disconnected, a.Pause),
-			button("Resume", v.Status.State != conn.Paused, a.Resume),
+			button(text.Of("connect"), v.Connected, a.Connect),
+			button(text.Of("disconnect"), v.Status.State == conn.Disconnected, a.Disconnect),
+			button(text.Of("pause"), v.Status.State == conn.Paused || v.Status.State == conn.Disconnected, a.Pause),
+			button(text.Of("resume"), v.Status.State != conn.Paused, a.Resume),
 		),
-		app.Details().Body(app.Summary().Text("Past states"),
-			app.Button().Type("button").Class("button", "button-small").Text(copyWords[s.Copied]).OnClick(on(a.Copy)),
+		app.Details().Body(app.Summary().Text(text.Of("panel.past")),
+			app.Button().Type("button").Class("button", "button-small").Text(text.Of(copyWords[s.Copied])).OnClick(on(a.Copy)),
 			transitions(s.Transitions)),
 	)
 }
 
-var copyWords = map[bool]string{false: "Copy for a report", true: "Copied"}
+var copyWords = map[bool]string{false: "panel.copy", true: "panel.copied"}
 
 // maxPast is how many past states the panel shows; the report has all.
 const maxPast = 50
@@ -172,18 +151,18 @@ const maxPast = 50
 func transitions(all []wasmclient.Transition) app.UI {
 	return app.Ol().Class("transitions").Body(app.Range(all[max(0, len(all)-maxPast):]).Slice(func(i int) app.UI {
 		t := all[len(all)-1-i]
-		text := string(t.Status.State)
+		line := string(t.Status.State)
 		for _, more := range []string{t.Status.Code, string(t.Status.Transport)} {
 			if more != "" {
-				text += " · " + more
+				line += " · " + more
 			}
 		}
-		return app.Li().Body(app.Time().Text(Clock(t.At)), app.Text(" "+text))
+		return app.Li().Body(app.Time().Text(text.Clock(t.At)), app.Text(" "+line))
 	}))
 }
 
-func button(text string, disabled bool, do func()) app.UI {
-	return app.Button().Type("button").Class("button").Disabled(disabled).Text(text).OnClick(on(do), app.EventScope(text))
+func button(label string, disabled bool, do func()) app.UI {
+	return app.Button().Type("button").Class("button").Disabled(disabled).Text(label).OnClick(on(do), app.EventScope(label))
 }
 
 // on makes an event handler of an action. Actions return at once.

@@ -1,12 +1,14 @@
 package ui
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 	"github.com/stretchr/testify/require"
 
+	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/projection"
@@ -32,7 +34,7 @@ func TestStatusNamesEveryState(t *testing.T) {
 		for _, html := range []string{app.HTMLString(s.Compact()), app.HTMLString(s.Panel(Actions{}))} {
 			require.Contains(t, html, `data-status="`+string(state)+`"`)
 			require.Contains(t, html, `data-tab="alone"`)
-			require.Contains(t, html, stateWords[state].glyph)
+			require.Contains(t, html, glyphs[state])
 		}
 		require.NotEmpty(t, Words(s.View.Status))
 	}
@@ -57,15 +59,15 @@ func received(e event.Event) store.Received {
 func TestFeed(t *testing.T) {
 	e, err := event.RentalStatusUpdated(7, "active", "<script>")
 	require.NoError(t, err)
-	html := app.HTMLString(Feed([]store.Received{received(e)}, access.Grant{}, 0))
+	html := app.HTMLString(Feed{Events: []store.Received{received(e)}, Now: now}.All())
 	for _, part := range []string{`data-event="id-1"`, `data-type="rental_status_updated"`, `data-cursor="k-1"`, "Rental #7: active", "rental/7"} {
 		require.Contains(t, html, part)
 	}
 	require.NotContains(t, html, "<script>")
-	require.Contains(t, app.HTMLString(Feed(nil, access.Grant{}, 0)), "Nothing has happened yet")
+	require.Contains(t, app.HTMLString(Feed{}.All()), "Nothing has happened yet")
 	slip, err := event.PayslipReady("2026-11", 456, "2100")
 	require.NoError(t, err)
-	html = app.HTMLString(Feed([]store.Received{received(slip)}, access.Grant{User: "7", Employee: 456}, 0))
+	html = app.HTMLString(Feed{Events: []store.Received{received(slip)}, Grant: access.Grant{User: "7", Employee: 456}, Now: now}.All())
 	require.Contains(t, html, "Your payslip for 2026-11 is ready")
 	require.NotContains(t, html, "2100")
 }
@@ -73,19 +75,112 @@ func TestFeed(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	e, err := event.New(event.TypeEquipmentLocationUpdated, map[string]any{"equipment_id": 3, "location_name": "Yard", "movement": "parked"})
 	require.NoError(t, err)
-	require.Equal(t, "Equipment #3 · Parked · Yard", Describe(e, false))
+	require.Equal(t, "Machine #3 · Parked · Yard", Describe(e, false))
 }
 
 func TestFigures(t *testing.T) {
-	html := app.HTMLString(Figures(map[string]projection.Value{"active_rentals": {Count: 3}, "revenue_today": {Money: map[string]event.Money{"EUR": 123456700}}}, "EUR", time.Time{}))
-	require.Contains(t, html, `data-figure="active_rentals"`)
-	require.Contains(t, html, `data-value="3"`)
-	require.Contains(t, html, `data-value="EUR 1234567"`)
-	require.Contains(t, html, "EUR\u00a01\u202f234\u202f567")
-	require.NotContains(t, html, "Overdue", "a figure that the role may not see has no card")
-	require.Contains(t, app.HTMLString(Figures(map[string]projection.Value{"active_rentals": {}}, "EUR", now)), "as of ")
-	require.Equal(t, "EUR\u00a00", figureText(projection.Value{Money: map[string]event.Money{}}, "EUR"))
-	require.Equal(t, "EUR\u00a0-1\u202f500.50, USD\u00a07", groupThousands("EUR -1500.50, USD 7"))
+	figures := map[string]projection.Value{"active_rentals": {Count: 3}, "revenue_today": {Money: map[string]event.Money{"EUR": 123456700}}, "utilisation_pct": {Count: 42},
+		"payroll_run_state": {State: "processing", Done: 3, Total: 40}, "sync_state": {State: "none"}}
+	trends := map[string]Trend{"active_rentals": {now.Add(-time.Hour), []float64{1, 2, 3}}}
+	html := app.HTMLString(Figures(figures, "EUR", trends, time.Time{}, now))
+	for _, part := range []string{`data-figure="active_rentals"`, `data-value="3"`, `data-value="EUR 1234567"`, "EUR\u00a01234567", "42%", "3 of 40", `data-value="processing 3/40"`, "▲ 2 since", "polyline", "nothing runs"} {
+		require.Contains(t, html, part)
+	}
+	require.NotContains(t, html, "overdue_rentals", "a figure that the role may not see has no card")
+	require.Contains(t, app.HTMLString(Figures(map[string]projection.Value{"active_rentals": {}}, "EUR", nil, now, now)), "as of ")
+	require.Equal(t, "EUR\u00a00", figureText("revenue_today", projection.Value{Money: map[string]event.Money{}}, "EUR"))
+}
+
+func TestEveryFigureIsShown(t *testing.T) {
+	shown := map[string]bool{}
+	for _, f := range figureKeys {
+		shown[f.key] = true
+		require.NotContains(t, text.Of("figure."+f.key)+text.Of("figure."+f.key+".hint"), "⟨")
+	}
+	for key := range access.Figures {
+		require.True(t, shown[key], key)
+	}
+}
+
+// TestCollapse: one row a machine and a sync, with how many it stands for.
+func TestCollapse(t *testing.T) {
+	var events []store.Received
+	for i := range 500 {
+		e, err := event.New(event.TypeEquipmentLocationUpdated, map[string]any{"equipment_id": 1 + i%3, "location_name": "L"})
+		require.NoError(t, err)
+		events = append(events, received(e))
+	}
+	rows := Collapse(append(events, received(event.Example(event.TypeRentalOverdue)), received(event.Example(event.TypeRentalOverdue))))
+	require.Len(t, rows, 5)
+	require.Equal(t, 167, rows[0].Times)
+	require.Contains(t, app.HTMLString(Feed{Events: events, Now: now}.Collapsed()), "×167")
+}
+
+func TestDrawer(t *testing.T) {
+	html := app.HTMLString(Drawer(received(event.Example(event.TypePaymentReceived)).Event, false, now))
+	for _, part := range []string{"Payment received: EUR", "INV-2026-881", `href="/rentals/123"`, "As JSON", "Credit card"} {
+		require.Contains(t, html, part)
+	}
+}
+
+// TestForm: a control for each field of each type, with a label, and the problem
+// where it belongs.
+func TestForm(t *testing.T) {
+	for _, typ := range event.Types {
+		_, err := event.New(typ, map[string]any{})
+		var problem *event.Problem
+		require.ErrorAs(t, err, &problem, typ)
+		html := app.HTMLString(Form{ID: "f", Type: typ, Problem: problem, Action: "Go", Send: func() {}}.Render())
+		for _, f := range event.Fields(typ) {
+			require.Contains(t, html, `id="f-`+f.Name+`"`)
+			require.Contains(t, html, `for="f-`+f.Name+`"`)
+		}
+		require.Contains(t, html, `role="alert"`, typ)
+	}
+	html := app.HTMLString(Form{ID: "f", Type: event.TypeMaintenanceRequired, Fixed: []string{"equipment_name"}, Send: func() {}, Cancel: func() {}}.Render())
+	require.NotContains(t, html, "f-equipment_name")
+	require.Contains(t, html, "Cancel")
+}
+
+func TestEncode(t *testing.T) {
+	spec := func(typ event.Type, name string) event.FieldSpec { s, _ := event.Spec(typ, name); return s }
+	for _, c := range []struct {
+		spec        event.FieldSpec
+		value, want string
+	}{
+		{spec(event.TypePaymentReceived, "amount"), "12,50", "12.50"}, {spec(event.TypePaymentReceived, "amount"), "1.5x", `"1.5x"`},
+		{spec(event.TypeRentalStatusUpdated, "equipment_ids"), "7, 9", "[7, 9]"}, {spec(event.TypeSystemNotification, "audience"), "yard, hr", `["yard","hr"]`},
+		{spec(event.TypePaymentReceived, "payment_id"), "77", "77"}, {spec(event.TypePaymentReceived, "payment_id"), "P-7", `"P-7"`},
+		{spec(event.TypeRentalStatusUpdated, "customer"), "Ann", `"Ann"`},
+	} {
+		require.Equal(t, c.want, string(encode(c.spec, c.value)))
+	}
+}
+
+func TestCharts(t *testing.T) {
+	require.NotContains(t, app.HTMLString(Sparkline([]float64{1})), "polyline")
+	require.Contains(t, app.HTMLString(Columns([]int{1, 5, 2}, "3 minutes")), `aria-label="3 minutes"`)
+	html := app.HTMLString(Shares([]Share{{"a", 1, "1"}, {"b", 4, "4"}}))
+	require.Less(t, strings.Index(html, ">b<"), strings.Index(html, ">a<"))
+	require.Contains(t, app.HTMLString(Shares(nil)), "Nothing in the last hour")
+}
+
+// TestPlan: machines at one place are one mark, what is down is told by more
+// than its colour, and all of it stays on the sheet.
+func TestPlan(t *testing.T) {
+	places := []Place{{ID: "1", Name: "A", Latitude: 52.5, Longitude: 13.4, Site: "Yard"}, {ID: "2", Name: "B", Latitude: 52.5, Longitude: 13.4, Site: "Yard"},
+		{ID: "3", Name: "C", Latitude: 52.6, Longitude: 13.5, Site: "Mitte", Down: true}}
+	html := app.HTMLString(Plan(places))
+	require.Contains(t, html, "Plan of 3 machines at 2 sites")
+	require.Equal(t, 2, strings.Count(html, "plan-mark"))
+	require.Contains(t, html, "plan-down")
+	v := fit(places)
+	for _, p := range places {
+		x, y := v.at(p)
+		require.True(t, x > 0 && x < planWidth && y > 0 && y < planHeight)
+	}
+	require.Contains(t, app.HTMLString(Plan(nil)), "No positions")
+	require.Contains(t, app.HTMLString(Plan(places[:1])), "plan-mark")
 }
 
 func TestToasts(t *testing.T) {
@@ -93,10 +188,4 @@ func TestToasts(t *testing.T) {
 	for _, part := range []string{`data-toast="a"`, `data-severity="error"`, "Dismiss: Late", "+4 more"} {
 		require.Contains(t, html, part)
 	}
-}
-
-func TestLabel(t *testing.T) {
-	require.Equal(t, "Payment received", Label("payment_received"))
-	require.Equal(t, "HR", Label("hr"))
-	require.Equal(t, "", Label(""))
 }

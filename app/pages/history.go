@@ -1,0 +1,321 @@
+package pages
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"github.com/snd-rental/yardline/app/device"
+	"github.com/snd-rental/yardline/app/live"
+	"github.com/snd-rental/yardline/app/text"
+	"github.com/snd-rental/yardline/app/ui"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient/store"
+)
+
+// historyPage is what /events has loaded, newest first.
+type historyPage struct {
+	query   string // of the address: what is asked for
+	wanted  wanted
+	events  []store.Received
+	before  wire.Cursor // where older ones are; zero: there are none
+	busy    bool
+	local   bool // the broker could not be asked: these are the last that the browser has
+	problem string
+	asked   int // tells answers that are out of date
+}
+
+// A wanted is what the filters ask for. The days are the reader's own.
+type wanted struct {
+	filter.Filter
+	from, to time.Time // zero: open; to is exclusive
+}
+
+const (
+	historyRows = 100    // of a page
+	exportMost  = 10_000 // events of a file
+	scanMost    = 20     // pages that are read for one, where days are asked for
+)
+
+func wantedOf(query string) (w wanted, err error) {
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		return w, err
+	}
+	if w.Filter, err = filter.Parse(q); err != nil {
+		return w, err
+	}
+	if at, err := time.ParseInLocation(time.DateOnly, q.Get("from"), time.Local); err == nil {
+		w.from = at
+	}
+	if at, err := time.ParseInLocation(time.DateOnly, q.Get("to"), time.Local); err == nil {
+		w.to = at.AddDate(0, 0, 1)
+	}
+	return w, nil
+}
+
+func (w wanted) match(e event.Event) bool {
+	return w.Match(e) && (w.from.IsZero() || !e.Time.Before(w.from)) && (w.to.IsZero() || e.Time.Before(w.to))
+}
+
+// arrive loads what the address asks for.
+func (h *historyPage) arrive(r *Root) {
+	w, err := wantedOf(r.query)
+	*h = historyPage{query: r.query, wanted: w, asked: h.asked + 1}
+	if err != nil {
+		h.problem = text.Of("events.bad")
+		return
+	}
+	h.load(r)
+	r.ctx.Defer(func(app.Context) { setFilters(r.query) })
+}
+
+// setFilters lets the controls show what the address asks for: browsers keep in
+// them what was chosen last.
+func setFilters(query string) {
+	q, _ := url.ParseQuery(query)
+	for _, name := range []string{"types", "modules", "severity", "subjects", "from", "to"} {
+		if control := app.Window().GetElementByID(filterID(name)); control.Truthy() {
+			control.Set("value", q.Get(name))
+		}
+	}
+}
+
+// load asks for the next older page.
+func (h *historyPage) load(r *Root) {
+	h.busy, h.problem = true, ""
+	w, before, asked := h.wanted, h.before, h.asked
+	var found []store.Received
+	var rest wire.Cursor
+	r.do(func(ctx context.Context) (err error) {
+		found, rest, err = read(ctx, r.Live, w, before, historyRows)
+		return err
+	}, func(err error) {
+		if asked != h.asked {
+			return
+		}
+		h.busy = false
+		if err != nil && len(h.events) == 0 { // offline there are the last hundred
+			h.local = true
+			return
+		}
+		if err != nil {
+			h.problem = live.Explain(err)
+			return
+		}
+		h.events, h.before = append(h.events, found...), rest
+	})
+}
+
+// read reads older events until there are most that match, or no more.
+func read(ctx context.Context, l *live.Live, w wanted, before wire.Cursor, most int) (found []store.Received, rest wire.Cursor, err error) {
+	for range scanMost {
+		page, err := l.API().History(ctx, w.Filter, before, min(most, 1000))
+		if err != nil {
+			return nil, wire.Cursor{}, err
+		}
+		for _, e := range slices.Backward(page.Events) {
+			if w.match(e) {
+				found = append(found, store.Received{Event: e, Received: e.Time, Replayed: true})
+			}
+		}
+		before = page.Previous
+		past := len(page.Events) > 0 && !w.from.IsZero() && page.Events[0].Time.Before(w.from.Add(-24*time.Hour)) // events may be a little out of order
+		if len(page.Events) == 0 || past || page.Gap != nil && page.Gap.To.Seq >= before.Seq {
+			return found, wire.Cursor{}, nil
+		}
+		if len(found) >= most {
+			break
+		}
+	}
+	return found, before, nil
+}
+
+// rows are the events to show: those loaded, and before them what has come
+// since.
+func (h *historyPage) rows(r *Root) (rows []store.Received) {
+	have := map[string]bool{}
+	for _, e := range h.events {
+		have[e.Cursor] = true
+	}
+	for _, e := range r.state.View.Events {
+		if h.wanted.match(e.Event) && !have[e.Cursor] && (h.local || len(h.events) == 0 && !h.busy || len(h.events) > 0 && newer(e.Cursor, h.events[0].Cursor)) {
+			rows = append(rows, e)
+		}
+	}
+	return append(rows, h.events...)
+}
+
+func newer(a, b string) bool {
+	x, errX := wire.ParseCursor(a)
+	y, errY := wire.ParseCursor(b)
+	return errX == nil && errY == nil && x.Epoch == y.Epoch && x.Seq > y.Seq
+}
+
+func filterID(name string) string { return "filter-" + name }
+
+// history is the page /events.
+func (r *Root) history() app.UI {
+	h := &r.past
+	rows := h.rows(r)
+	feed := ui.Feed{Events: rows, Grant: r.state.User.Grant(), Now: r.now, Open: r.showEvent,
+		Empty: func() app.UI { return ui.Empty(text.Of("events.empty"), text.Of("events.empty.text")) }}
+	return r.page(text.Of("page.events"),
+		r.filters(),
+		app.Div().Body(app.If(h.local, func() app.UI {
+			return app.Div().Class("banner").Body(app.Span().Class("banner-text").Text(text.Of("events.local")),
+				app.Button().Type("button").Class("button", "button-small").Text(text.Of("retry")).OnClick(func(app.Context, app.Event) { h.arrive(r) }))
+		})),
+		app.Div().Body(app.If(h.problem != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(h.problem) })),
+		app.Section().Class("card", "feed-card").Aria("labelledby", "history-title").Aria("busy", h.busy).Body(
+			app.Div().Class("card-head").Body(app.H2().ID("history-title").Text(text.Count("events.found", len(rows))),
+				app.Div().Class("buttons").Body(
+					app.Button().Type("button").Class("button", "button-small").ID("export-json").Disabled(len(rows) == 0).Text(text.Of("events.json")).OnClick(func(app.Context, app.Event) { r.export("json") }),
+					app.Button().Type("button").Class("button", "button-small").ID("export-csv").Disabled(len(rows) == 0).Text(text.Of("events.csv")).OnClick(func(app.Context, app.Event) { r.export("csv") }))),
+			app.If(h.busy && len(rows) == 0, waitingRows).Else(feed.All),
+			app.Div().Class("more-rows").Body(app.If(h.before != (wire.Cursor{}), func() app.UI {
+				return app.Button().Type("button").Class("button").ID("older").Disabled(h.busy).Text(text.Of("events.older")).OnClick(func(app.Context, app.Event) { h.load(r) })
+			})),
+		))
+}
+
+func waitingRows() app.UI {
+	return app.Div().Class("skeleton-rows").Aria("hidden", "true").Body(app.Range(make([]struct{}, 6)).Slice(func(int) app.UI { return app.Div().Class("skeleton") }))
+}
+
+// filters change the address, which is what is shown: it can be kept and sent
+// to others.
+func (r *Root) filters() app.UI {
+	q, _ := url.ParseQuery(r.query)
+	choice := func(name string, values []string) app.UI {
+		options := append([]string{""}, values...)
+		return app.Div().Class("field").Body(app.Label().For(filterID(name)).Text(text.Of("filter."+name)),
+			app.Select().ID(filterID(name)).OnChange(r.filtered(name), app.EventScope(name, r.query)).Body(app.Range(options).Slice(func(i int) app.UI {
+				label := text.Label(options[i])
+				if options[i] == "" {
+					label = text.Of("filter.any")
+				}
+				return app.Option().Attr("value", options[i]).Selected(q.Get(name) == options[i]).Text(label)
+			})))
+	}
+	input := func(name, kind, hint string) app.UI {
+		return app.Div().Class("field").Body(app.Label().For(filterID(name)).Text(text.Of("filter."+name)),
+			app.Input().ID(filterID(name)).Type(kind).Placeholder(hint).Attr("autocomplete", "off").Attr("value", q.Get(name)).OnChange(r.filtered(name), app.EventScope(name, r.query)))
+	}
+	return app.Form().Class("card", "filters").Aria("label", text.Of("filter")).OnSubmit(func(_ app.Context, e app.Event) { e.PreventDefault() }).Body(
+		choice("types", names(event.Types)), choice("modules", names(event.Modules)), choice("severity", names(event.Severities[1:])),
+		input("subjects", "text", "rental/123"), input("from", "date", ""), input("to", "date", ""),
+		app.Div().Class("field").Body(app.A().Class("button", "button-small").Href("/events").Text(text.Of("filter.clear"))))
+}
+
+func names[T ~string](all []T) (out []string) {
+	for _, n := range all {
+		out = append(out, string(n))
+	}
+	return out
+}
+
+// filtered goes to the address with another value of one filter.
+func (r *Root) filtered(name string) app.EventHandler {
+	return func(ctx app.Context, e app.Event) {
+		q, _ := url.ParseQuery(r.query)
+		if value := strings.TrimSpace(e.Get("target").Get("value").String()); value != "" {
+			q.Set(name, value)
+		} else {
+			q.Del(name)
+		}
+		ctx.Navigate("/events?" + q.Encode())
+	}
+}
+
+// export saves all events that match, as far back as a file may go; offline
+// those that are shown.
+func (r *Root) export(kind string) {
+	h := &r.past
+	shown, w := h.rows(r), h.wanted
+	all := shown
+	r.do(func(ctx context.Context) error {
+		found := []store.Received{}
+		for before := (wire.Cursor{}); len(found) < exportMost; {
+			some, rest, err := read(ctx, r.Live, w, before, 1000)
+			if err != nil {
+				return err
+			}
+			found = append(found, some...)
+			if before = rest; rest == (wire.Cursor{}) {
+				break
+			}
+		}
+		all = found
+		return nil
+	}, func(err error) {
+		name := "yardline-" + r.now.Format("2006-01-02-1504")
+		if kind == "json" {
+			device.Save(name+".json", "application/json", asJSON(all))
+			return
+		}
+		device.Save(name+".csv", "text/csv", asCSV(all))
+	})
+}
+
+func asJSON(all []store.Received) string {
+	out := []event.Event{}
+	for _, e := range all {
+		out = append(out, e.Event)
+	}
+	raw, err := json.MarshalIndent(out, "", " ")
+	if err != nil {
+		panic(err) // our own types
+	}
+	return string(raw)
+}
+
+// asCSV is a table by RFC 4180: the envelope, then every field that some event
+// has.
+func asCSV(all []store.Received) string {
+	columns := []string{}
+	for _, e := range all {
+		for _, f := range e.Data {
+			if !slices.Contains(columns, f.Name) {
+				columns = append(columns, f.Name)
+			}
+		}
+	}
+	slices.Sort(columns)
+	var out bytes.Buffer
+	table := csv.NewWriter(&out)
+	table.UseCRLF = true
+	_ = table.Write(append([]string{"time", "type", "severity", "subject", "id", "cursor", "actor"}, columns...)) // a buffer takes all
+	for _, e := range all {
+		row := []string{e.Time.UTC().Format(time.RFC3339), string(e.Type), string(e.Severity), e.Subject, e.ID, e.Cursor, e.Actor}
+		for _, name := range columns {
+			row = append(row, e.Data.Text(name))
+		}
+		for i := range row {
+			row[i] = cell(row[i])
+		}
+		_ = table.Write(row)
+	}
+	table.Flush()
+	return out.String()
+}
+
+// cell keeps a spreadsheet from taking a text for a formula. Numbers stay.
+func cell(value string) string {
+	if value == "" || !strings.ContainsRune("=+-@\t\r", rune(value[0])) {
+		return value
+	}
+	if strings.Trim(value[1:], "0123456789.") == "" {
+		return value
+	}
+	return "'" + value
+}

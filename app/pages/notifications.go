@@ -1,0 +1,291 @@
+package pages
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"github.com/snd-rental/yardline/app/device"
+	"github.com/snd-rental/yardline/app/live"
+	"github.com/snd-rental/yardline/app/text"
+	"github.com/snd-rental/yardline/app/ui"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/notify"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/toast"
+)
+
+// notifyPage is what /notifications knows of pushes.
+type notifyPage struct {
+	push    device.PushState
+	devices []wasmclient.Device
+	busy    bool
+	problem string // what went wrong
+	note    string // what went well
+}
+
+// pushDevice is the setting that names this device as the broker does.
+const pushDevice = "push-device"
+
+// arrive looks at what is, and asks the user for nothing.
+func (n *notifyPage) arrive(r *Root) {
+	var state device.PushState
+	var all []wasmclient.Device
+	r.do(func(ctx context.Context) (err error) {
+		state = device.Push(ctx)
+		all, err = r.Live.API().Devices(ctx)
+		return err
+	}, func(err error) {
+		n.push, n.devices = state, all
+		if err != nil {
+			n.problem = live.Explain(err)
+		}
+	})
+}
+
+// run does something with pushes, and looks again.
+func (n *notifyPage) run(r *Root, note string, work func(ctx context.Context) error) {
+	n.busy, n.problem, n.note = true, "", ""
+	r.do(work, func(err error) {
+		n.busy = false
+		switch {
+		case errors.Is(err, device.ErrRefused):
+			n.problem = text.Of("push.refused")
+		case err != nil:
+			n.problem = explain(err)
+		default:
+			n.note = note
+		}
+		n.arrive(r)
+	})
+}
+
+// explain says what an error means; one of the browser's own is quoted.
+func explain(err error) string {
+	var refused *wasmclient.Error
+	if errors.As(err, &refused) {
+		return refused.Sentence()
+	}
+	return text.Of("push.browser", err.Error())
+}
+
+func (n *notifyPage) turnOn(r *Root) {
+	n.run(r, text.Of("push.on.note"), func(ctx context.Context) error {
+		key, err := r.Live.API().PushKey(ctx)
+		if err != nil {
+			return err
+		}
+		subscription, err := device.Subscribe(ctx, key)
+		if err != nil {
+			return err
+		}
+		d, err := r.Live.API().AddDevice(ctx, subscription, device.Name())
+		if err == nil {
+			device.Set(pushDevice, d.ID)
+		}
+		return err
+	})
+}
+
+func (n *notifyPage) turnOff(r *Root, id string) {
+	n.run(r, text.Of("push.off.note"), func(ctx context.Context) error {
+		if id == device.Setting(pushDevice) {
+			device.Set(pushDevice, "")
+			if err := device.Unsubscribe(ctx); err != nil {
+				return err
+			}
+		}
+		return r.Live.API().RemoveDevice(ctx, id)
+	})
+}
+
+// RenewPush tells the broker that the user of this device is still signed in,
+// if it is pushed to.
+func RenewPush(ctx context.Context, api wasmclient.API) {
+	subscription, err := device.Subscribed(ctx)
+	if err != nil || subscription == nil || device.Setting(pushDevice) == "" {
+		return
+	}
+	_, _ = api.AddDevice(ctx, subscription, device.Name()) // what fails now is done the next time
+}
+
+// Forget ends the pushes to this device, after a sign-out.
+func Forget() {
+	if device.Setting(pushDevice) == "" {
+		return
+	}
+	device.Set(pushDevice, "")
+	go func() {
+		ctx, done := context.WithTimeout(context.Background(), askTime)
+		defer done()
+		_ = device.Unsubscribe(ctx) // the broker has forgotten it already
+	}()
+}
+
+// notifications is the page /notifications.
+func (r *Root) notifications() app.UI {
+	n := &r.wishes
+	p := r.Live.Preferences()
+	return r.page(text.Of("page.notifications"),
+		app.Div().Body(app.If(n.problem != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(n.problem) })),
+		app.Div().Body(app.If(n.note != "", func() app.UI { return app.P().Class("banner").Role("status").Text(n.note) })),
+		app.Div().Class("columns").Body(
+			app.Section().Class("card").Aria("labelledby", "types-title").Body(
+				app.H2().ID("types-title").Text(text.Of("notify.types")),
+				app.P().Class("row-meta").Text(text.Of("notify.types.text")),
+				app.Table().Class("wishes").Body(
+					app.THead().Body(app.Tr().Body(app.Th().Scope("col").Text(text.Of("drawer.type")), app.Th().Scope("col").Text(text.Of("notify.toast")), app.Th().Scope("col").Text(text.Of("notify.push")))),
+					app.TBody().Body(app.Range(event.Types).Slice(func(i int) app.UI { return r.wish(p, event.Types[i]) })))),
+			app.Div().Class("stack").Body(r.pushCard(n), r.quietCard(p), r.toastTime())))
+}
+
+// wish is a row of the table: a type, and how its user is told.
+func (r *Root) wish(p notify.Preferences, t event.Type) app.UI {
+	change := func(list []event.Type, on bool) []event.Type {
+		out := slices.DeleteFunc(slices.Clone(list), func(other event.Type) bool { return other == t })
+		if on {
+			out = append(out, t)
+		}
+		return out
+	}
+	label := text.Label(string(t))
+	muted, pushed := slices.Contains(p.Muted, t), slices.Contains(p.Push, t)
+	return app.Tr().Body(app.Th().Scope("row").Text(label),
+		app.Td().Body(check("toast-"+string(t), text.Of("notify.toast.of", label), !muted, func() {
+			p.Muted = change(p.Muted, !muted)
+			r.prefer(p)
+		})),
+		app.Td().Body(check("push-"+string(t), text.Of("notify.push.of", label), pushed, func() {
+			p.Push = change(p.Push, !pushed)
+			r.prefer(p)
+		})))
+}
+
+func check(id, label string, on bool, toggle func()) app.UI {
+	return app.Label().Class("check").Body(
+		app.Input().Type("checkbox").ID(id).Checked(on).OnChange(func(app.Context, app.Event) { toggle() }, app.EventScope(id, on)),
+		app.Span().Class("hidden").Text(label))
+}
+
+func (r *Root) prefer(p notify.Preferences) {
+	n := &r.wishes
+	n.problem, n.note = "", ""
+	if p.Muted == nil {
+		p.Muted = []event.Type{}
+	}
+	if p.Push == nil {
+		p.Push = []event.Type{}
+	}
+	r.do(func(ctx context.Context) error { return r.Live.Prefer(ctx, p) }, func(err error) {
+		if err != nil {
+			n.problem = live.Explain(err)
+		}
+	})
+}
+
+// pushCard turns pushes to this device on and off.
+func (r *Root) pushCard(n *notifyPage) app.UI {
+	this := device.Setting(pushDevice)
+	on := n.push == device.PushOn && slices.ContainsFunc(n.devices, func(d wasmclient.Device) bool { return d.ID == this })
+	words := map[device.PushState]string{device.PushUnknown: "push.unknown", device.PushUnsupported: "push.unsupported", device.PushBlocked: "push.blocked", device.PushOff: "push.off", device.PushOn: "push.off"}[n.push]
+	if on {
+		words = "push.on"
+	}
+	able := n.push == device.PushOff || n.push == device.PushOn
+	return app.Section().Class("card").Aria("labelledby", "push-title").Body(
+		app.H2().ID("push-title").Text(text.Of("push")),
+		app.P().Class("row-meta").Text(text.Of(words)),
+		app.Div().Class("buttons", "card-buttons").Body(
+			app.If(!on, func() app.UI {
+				return app.Button().Type("button").Class("button", "button-primary").ID("push-on").Disabled(n.busy || !able).Text(text.Of("push.turn_on")).OnClick(func(app.Context, app.Event) { n.turnOn(r) })
+			}).Else(func() app.UI {
+				return app.Button().Type("button").Class("button").ID("push-test").Disabled(n.busy).Text(text.Of("push.test")).OnClick(func(app.Context, app.Event) {
+					n.run(r, text.Of("push.test.note"), func(ctx context.Context) error { return r.Live.API().TestDevice(ctx, this) })
+				})
+			})),
+		app.Ul().Class("devices").Body(app.Range(n.devices).Slice(func(i int) app.UI {
+			d := n.devices[i]
+			name := d.Name
+			if name == "" {
+				name = text.Of("push.device")
+			}
+			if d.ID == this {
+				name = text.Of("push.this", name)
+			}
+			return app.Li().Class("device").Body(app.Div().Class("row-main").Body(app.P().Class("row-text").Text(name), app.P().Class("row-meta").Text(text.Of("push.since", text.Day(d.Created)))),
+				app.Button().Type("button").Class("button", "button-small").Disabled(n.busy).Text(text.Of("push.turn_off")).Aria("label", text.Of("push.turn_off.of", name)).
+					OnClick(func(app.Context, app.Event) { n.turnOff(r, d.ID) }, app.EventScope(d.ID)))
+		})))
+}
+
+// quietCard keeps the hours in which nothing is pushed.
+func (r *Root) quietCard(p notify.Preferences) app.UI {
+	q := notify.Quiet{From: "22:00", To: "06:00"}
+	if p.Quiet != nil {
+		q = *p.Quiet
+	}
+	save := func(change func(q *notify.Quiet)) {
+		next := q
+		change(&next)
+		next.Zone = device.Zone()
+		p.Quiet = &next
+		r.prefer(p)
+	}
+	hour := func(id, label, value string, set func(q *notify.Quiet, value string)) app.UI {
+		return app.Div().Class("field").Body(app.Label().For(id).Text(label), app.Input().ID(id).Type("time").Required(true).Disabled(p.Quiet == nil).Attr("value", value).
+			OnChange(func(_ app.Context, e app.Event) {
+				if at := e.Get("target").Get("value").String(); at != "" {
+					save(func(q *notify.Quiet) { set(q, at) })
+				}
+			}, app.EventScope(id, p.Quiet != nil, q.From, q.To)))
+	}
+	return app.Section().Class("card").Aria("labelledby", "quiet-title").Body(
+		app.H2().ID("quiet-title").Text(text.Of("quiet")),
+		app.P().Class("row-meta").Text(text.Of("quiet.text")),
+		app.Div().Class("field", "field-check").Body(app.Label().For("quiet-on").Text(text.Of("quiet.on")),
+			app.Input().Type("checkbox").ID("quiet-on").Checked(p.Quiet != nil).OnChange(func(app.Context, app.Event) {
+				if p.Quiet != nil {
+					p.Quiet = nil
+					r.prefer(p)
+					return
+				}
+				save(func(*notify.Quiet) {})
+			}, app.EventScope(p.Quiet != nil))),
+		app.Div().Class("pair").Body(
+			hour("quiet-from", text.Of("quiet.from"), q.From, func(q *notify.Quiet, v string) { q.From = v }),
+			hour("quiet-to", text.Of("quiet.to"), q.To, func(q *notify.Quiet, v string) { q.To = v })))
+}
+
+// ToastScale is how much longer toasts stay, as the user has set it on this
+// device.
+func ToastScale() float64 {
+	switch device.Setting(device.ToastTime) {
+	case "2":
+		return 2
+	case "never":
+		return toast.Never
+	}
+	return 1
+}
+
+func (r *Root) toastTime() app.UI {
+	return app.Section().Class("card").Body(r.choice("toast-time", text.Of("toast_time"), device.ToastTime, []string{"", "2", "never"}, func(string) {
+		r.Live.Toasts(func(q *toast.Queue, _ time.Time) { q.SetScale(ToastScale()) })
+	}))
+}
+
+// outboxPage is the page /outbox.
+func (r *Root) outboxPage() app.UI {
+	return r.page(text.Of("page.outbox"), app.P().Class("lead").Text(text.Of("outbox.lead")),
+		app.Section().Class("card").Aria("label", text.Of("page.outbox")).Body(r.outbox()))
+}
+
+// outbox is what was sent from this browser.
+func (r *Root) outbox() app.UI {
+	return ui.Outbox(r.state.View.Outbox, r.state.Tab,
+		func(id string) { r.Live.With(func(c *wasmclient.Client) { c.RetryItem(id) }) },
+		func(id string) { r.Live.With(func(c *wasmclient.Client) { c.DiscardItem(id) }) })
+}

@@ -1,0 +1,134 @@
+package pages
+
+import (
+	"context"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"github.com/snd-rental/yardline/app/live"
+	"github.com/snd-rental/yardline/app/text"
+	"github.com/snd-rental/yardline/app/ui"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient/store"
+)
+
+// subjectPage is the timeline of one subject, newest first.
+type subjectPage struct {
+	of      string
+	events  []store.Received
+	before  wire.Cursor
+	busy    bool
+	failed  string
+	arrived bool // the broker has answered
+}
+
+// arrive loads the subject of the address.
+func (s *subjectPage) arrive(r *Root) {
+	kind := map[string]string{"rental": "rental/", "unit": "equipment/"}[r.find().key]
+	if of := kind + r.id(); of != s.of {
+		*s = subjectPage{of: of}
+	}
+	s.load(r)
+}
+
+func (s *subjectPage) load(r *Root) {
+	of, before := s.of, s.before
+	s.busy, s.failed = true, ""
+	var found []store.Received
+	var rest wire.Cursor
+	r.do(func(ctx context.Context) (err error) {
+		found, rest, err = read(ctx, r.Live, wanted{Filter: filter.Filter{Subjects: []string{of}}}, before, historyRows)
+		return err
+	}, func(err error) {
+		if of != s.of {
+			return
+		}
+		if s.busy = false; err != nil {
+			s.failed = live.Explain(err)
+			return
+		}
+		if before == (wire.Cursor{}) {
+			s.events = nil
+		}
+		s.events, s.before, s.arrived = append(s.events, found...), rest, true
+	})
+}
+
+// rows are the events of the subject: those loaded, and what has come since.
+func (s *subjectPage) rows(r *Root) (rows []store.Received) {
+	for _, e := range r.state.View.Events {
+		if e.Subject == s.of && (len(s.events) == 0 || newer(e.Cursor, s.events[0].Cursor)) {
+			rows = append(rows, e)
+		}
+	}
+	return append(rows, s.events...)
+}
+
+// missing tells that the page is of a subject that is not there, or not for
+// this user.
+func (r *Root) missing() bool {
+	p := r.find()
+	if p == nil || p.menu || r.state.Phase != live.SignedIn {
+		return false
+	}
+	return r.subject.arrived && len(r.subject.rows(r)) == 0 && len(r.entitiesOf(r.subject.of)) == 0
+}
+
+// entitiesOf are the last states of a subject's things.
+func (r *Root) entitiesOf(subject string) (all []*projection.Entity) {
+	for _, e := range r.state.Entities {
+		if eventOf(e).Subject == subject {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// timeline is a subject's page: what it is now, what may be done, and all that
+// has happened.
+func (r *Root) timeline(title string, facts [][2]string, actions ...app.UI) app.UI {
+	s := &r.subject
+	rows := s.rows(r)
+	feed := ui.Feed{Events: rows, Grant: r.state.User.Grant(), Now: r.now, Open: r.showEvent}
+	return r.page(title,
+		app.Div().Class("columns").Body(
+			app.Section().Class("card", "feed-card").Aria("labelledby", "timeline-title").Aria("busy", s.busy).Body(
+				app.H2().ID("timeline-title").Text(text.Of("timeline")),
+				app.Div().Body(app.If(s.failed != "", func() app.UI {
+					return app.Div().Class("banner").Body(app.Span().Class("banner-text").Text(text.Of("timeline.local", s.failed)),
+						app.Button().Type("button").Class("button", "button-small").Text(text.Of("retry")).OnClick(func(app.Context, app.Event) { s.load(r) }))
+				})),
+				app.If(s.busy && len(rows) == 0, waitingRows).Else(feed.All),
+				app.Div().Class("more-rows").Body(app.If(s.before != (wire.Cursor{}), func() app.UI {
+					return app.Button().Type("button").Class("button").Disabled(s.busy).Text(text.Of("events.older")).OnClick(func(app.Context, app.Event) { s.load(r) })
+				}))),
+			app.Section().Class("card", "attention-card").Aria("labelledby", "now-title").Body(
+				app.H2().ID("now-title").Text(text.Of("timeline.now")),
+				app.Dl().Class("facts").Body(app.Range(facts).Slice(func(i int) app.UI { return app.Div().Body(app.Dt().Text(facts[i][0]), app.Dd().Text(facts[i][1])) })),
+				app.Div().Class("buttons").Body(actions...)),
+		))
+}
+
+// facts are the fields of a last state that are there, by their names.
+func facts(e *projection.Entity, names ...string) (rows [][2]string) {
+	for _, name := range names {
+		if e != nil && e.Fields.Has(name) {
+			rows = append(rows, [2]string{text.Label(name), ui.FieldText(e.Type, e.Fields, name)})
+		}
+	}
+	return rows
+}
+
+// byType are the last states of a type, and only those that are open where
+// wanted.
+func (r *Root) byType(t event.Type, open bool) (all []*projection.Entity) {
+	for _, e := range r.state.Entities {
+		if e.Type == t && (!open || e.Closed.IsZero()) {
+			all = append(all, e)
+		}
+	}
+	return all
+}

@@ -1,0 +1,131 @@
+package text
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// A Style is how the user wants dates and money, beside what the browser's
+// locale says.
+type Style struct {
+	ISODates  bool `json:"iso_dates"`  // 2026-11-24 14:02
+	MoneyCode bool `json:"money_code"` // EUR 1,500.00 in place of €1,500.00
+}
+
+// SetStyle changes it for all that is written from then on.
+func SetStyle(s Style) {
+	mu.Lock()
+	defer mu.Unlock()
+	style = s
+	formatters, written = map[string]app.Value{}, map[string]string{}
+}
+
+// The browser's formatters are dear to make and cheap to call, and the same few
+// values are written over and over.
+var (
+	mu         sync.Mutex // guards all below
+	style      Style
+	formatters = map[string]app.Value{}
+	written    = map[string]string{}
+)
+
+const maxWritten = 4000
+
+// intl writes a value by one of the browser's formatters; ok is false outside a
+// browser.
+func intl(kind, name string, value func(formatter app.Value) any, key string, options map[string]any) (s string, ok bool) {
+	if !app.IsClient {
+		return "", false
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	id := kind + " " + name
+	if s, ok := written[id+" "+key]; ok {
+		return s, true
+	}
+	f := formatters[id]
+	if f == nil {
+		f = app.Window().Get("Intl").Get(kind).New(app.Undefined(), options) // the browser’s locale
+		formatters[id] = f
+	}
+	s = value(f).(app.Value).String()
+	if len(written) >= maxWritten {
+		written = map[string]string{}
+	}
+	written[id+" "+key] = s
+	return s, true
+}
+
+func number(key, plain string, options map[string]any) string {
+	s, ok := intl("NumberFormat", key, func(f app.Value) any { return f.Call("format", plain) }, plain, options)
+	if !ok {
+		return plain
+	}
+	return s
+}
+
+// Number writes an integer.
+func Number[T int | int64 | uint64](n T) string {
+	return number("", strconv.FormatInt(int64(n), 10), map[string]any{})
+}
+
+// Decimal writes a number with at most two digits after the point.
+func Decimal(f float64) string {
+	return number("2", strconv.FormatFloat(f, 'f', 2, 64), map[string]any{"maximumFractionDigits": 2})
+}
+
+// Percent writes whole per cent.
+func Percent(n int) string {
+	if !app.IsClient {
+		return strconv.Itoa(n) + "%"
+	}
+	return number("%", strconv.FormatFloat(float64(n)/100, 'f', 2, 64), map[string]any{"style": "percent"})
+}
+
+// Money writes an amount, exactly; whole amounts without digits after the
+// point.
+func Money(m event.Money, currency string) string {
+	plain := m.String()
+	if currency == "" {
+		return number("money", plain, map[string]any{"minimumFractionDigits": digits(plain)})
+	}
+	mu.Lock()
+	display := "narrowSymbol"
+	if style.MoneyCode {
+		display = "code"
+	}
+	mu.Unlock()
+	n := digits(plain)
+	if s, ok := intl("NumberFormat", currency+strconv.Itoa(n), func(f app.Value) any { return f.Call("format", plain) }, plain,
+		map[string]any{"style": "currency", "currency": currency, "currencyDisplay": display, "minimumFractionDigits": n, "maximumFractionDigits": n}); ok {
+		return s
+	}
+	return currency + "\u00a0" + plain
+}
+
+// digits is how many an amount has after the point: none or two.
+func digits(plain string) int {
+	if strings.Contains(plain, ".") {
+		return 2
+	}
+	return 0
+}
+
+// Format is how events write money and dates for this reader.
+var Format = event.Format{Money: Money, Date: Date}
+
+// Bytes writes an amount of memory.
+func Bytes(n int64) string {
+	switch {
+	case n >= 1<<20:
+		return Of("unit.mib", Decimal(float64(n)/(1<<20)))
+	case n >= 1<<10:
+		return Of("unit.kib", Decimal(float64(n)/(1<<10)))
+	}
+	return Of("unit.bytes", Number(n))
+}

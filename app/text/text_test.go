@@ -1,0 +1,79 @@
+package text
+
+import (
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+var uses = regexp.MustCompile(`text\.(Of|Count)\("([^"]*)"`)
+
+// TestEveryTextIsThere: whatever the app asks for by a constant key exists, with
+// both forms where it is counted.
+func TestEveryTextIsThere(t *testing.T) {
+	used := 0
+	require.NoError(t, fs.WalkDir(os.DirFS(".."), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile("../" + path)
+		for _, m := range uses.FindAllStringSubmatch(string(source), -1) {
+			used++
+			key := m[2]
+			if strings.HasSuffix(key, ".") || strings.HasSuffix(key, "+") {
+				continue // the rest is computed: held by the pages' own tests
+			}
+			if m[1] == "Count" {
+				require.Contains(t, english, key+".one", path)
+				require.Contains(t, english, key+".other", path)
+				continue
+			}
+			require.Contains(t, english, key, path)
+		}
+		return err
+	}))
+	require.Greater(t, used, 200)
+}
+
+func TestOf(t *testing.T) {
+	require.Equal(t, "Send it", Of("send.of", "it"))
+	require.Equal(t, "⟨nothing⟩", Of("nothing"))
+	require.Equal(t, "1 event", Count("events.found", 1))
+	require.Equal(t, "2 events", Count("events.found", 2))
+}
+
+func TestLabel(t *testing.T) {
+	require.Equal(t, "Payment received", Label("payment_received"))
+	require.Equal(t, "HR", Label("hr"))
+	require.Equal(t, "", Label(""))
+	for _, typ := range event.Types {
+		for _, f := range event.Fields(typ) {
+			require.NotContains(t, Label(f.Name), "_")
+		}
+	}
+}
+
+// Outside a browser everything is written plainly; in one the browser test of
+// the locales holds.
+func TestPlain(t *testing.T) {
+	now := time.Date(2026, 11, 24, 14, 2, 3, 0, time.Local)
+	require.Equal(t, "14:02", Time(now))
+	require.Equal(t, "14:02:03", Clock(now))
+	require.Equal(t, "2026-11-24", Date("2026-11-24"))
+	require.Equal(t, "soon", Date("soon"))
+	require.Equal(t, "14:02", When(now, now.Add(time.Hour)))
+	require.Equal(t, "2026-11-24 14:02", When(now, now.AddDate(0, 0, 1)))
+	require.Equal(t, "5 minutes ago", Relative(now.Add(-5*time.Minute), now))
+	require.Equal(t, "in 1 day", Relative(now.Add(25*time.Hour), now))
+	require.Equal(t, "EUR\u00a01500", Money(150000, "EUR"))
+	require.Equal(t, "EUR\u00a01500.50", Money(150050, "EUR"))
+	require.Equal(t, "45%", Percent(45))
+	require.Equal(t, "2.00 MiB", Bytes(2<<20))
+}

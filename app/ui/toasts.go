@@ -1,0 +1,30 @@
+package ui
+
+import (
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+
+	"github.com/snd-rental/yardline/app/text"
+	"github.com/snd-rental/yardline/wasmclient/toast"
+)
+
+// Toasts are the brief messages. They never take the focus. Their clock stands
+// while hold is on.
+func Toasts(toasts []toast.Toast, more int, dismiss func(toast.Toast), hold func(on bool)) app.UI {
+	held := func(on bool) app.EventHandler { return func(app.Context, app.Event) { hold(on) } }
+	return app.Aside().ID("toasts").Class("toasts").Aria("label", text.Of("toasts")).
+		OnMouseEnter(held(true)).OnMouseLeave(held(false)).On("focusin", held(true)).On("focusout", held(false)).Body(
+		app.Range(toasts).Slice(func(i int) app.UI {
+			t := toasts[i]
+			return app.Div().Class("toast", "severity-"+string(t.Severity)).DataSet("toast", t.ID).DataSet("severity", string(t.Severity)).Body(
+				app.P().Class("toast-text").Text(t.Text),
+				app.Div().Class("toast-actions").Body(
+					app.If(t.URL != "", func() app.UI { return app.A().Class("button", "button-small").Href(t.URL).Text(t.Action) }),
+					app.Button().Type("button").Class("toast-close").DataSet("key", t.Key).Aria("label", text.Of("toasts.dismiss", t.Text)).Text("✕").
+						OnClick(on(func() { dismiss(t) }), app.EventScope(t.Key))),
+			)
+		}),
+		app.If(more > 0, func() app.UI {
+			return app.A().Class("toast-more").Href("/events").Text(text.Of("toasts.more", text.Number(more)))
+		}),
+	)
+}
