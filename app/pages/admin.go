@@ -80,36 +80,34 @@ func (a *adminPage) ask(r *Root) {
 func (r *Root) admin() app.UI {
 	a := &r.watching
 	if a.at.IsZero() {
-		return r.page(text.Of("page.admin"), app.Div().Body(app.If(a.problem != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(a.problem) })), Waiting())
+		return r.page(text.Of("page.admin"), ui.When(a.problem != "", func() app.UI { return ui.Line("p", "banner banner-denied", a.problem).Role("alert") }), Waiting())
 	}
 	s := a.stats
 	return r.page(text.Of("page.admin"),
-		app.Div().Body(app.If(a.problem != "", func() app.UI {
-			return app.P().Class("banner").Role("alert").Text(text.Of("admin.old", a.problem, text.Clock(a.at)))
-		})),
-		app.Ul().Class("figures").Body(
-			tile("connections", text.Number(s.Connections), transports(s.ByTransport)),
+		ui.When(a.problem != "", func() app.UI {
+			return ui.Line("p", "banner", text.Of("admin.old", a.problem, text.Clock(a.at))).Role("alert")
+		}),
+		ui.El("ul", "figures", tile("connections", text.Number(s.Connections), transports(s.ByTransport)),
 			tile("rate", text.Decimal(a.rate), text.Of("admin.total", text.Number(s.Events))),
 			tile("latency", text.Of("unit.ms", text.Decimal(s.Delivery.P50)), text.Of("admin.latency", text.Decimal(s.Delivery.P95), text.Decimal(s.Delivery.P99))),
 			tile("failures", text.Number(s.Gaps+s.Slow+s.Published["unavailable"]), text.Of("admin.failures", text.Number(s.Slow), text.Number(s.Gaps))),
 			tile("memory", text.Bytes(s.Memory), text.Of("admin.memory", text.Bytes(s.PerReader))),
 			tile("log", text.Of(map[bool]string{true: "admin.log.fine", false: "admin.log.ill"}[s.Healthy]), text.Of("admin.log", text.Number(s.Newest-min(s.Newest+1, s.Oldest)+1)))),
-		app.Div().Class("columns", "columns-even").Body(
-			section("minutes", ui.Columns(s.PerMinute, text.Of("admin.minutes.words", text.Number(sum(s.PerMinute))))),
+		ui.El("div", "columns columns-even", section("minutes", ui.Columns(s.PerMinute, text.Of("admin.minutes.words", text.Number(sum(s.PerMinute))))),
 			section("types", ui.Shares(typeShares(s.ByType))),
 			section("delivery", ui.Shares([]ui.Share{latency("p50", s.Delivery.P50), latency("p95", s.Delivery.P95), latency("p99", s.Delivery.P99)})),
 			section("results", ui.Shares(append(shares(s.Published), pushShares(s.Pushes)...)))),
-		app.Section().Class("card", "feed-card").Aria("labelledby", "open-title").Body(app.H2().ID("open-title").Text(text.Of("admin.open")), r.connections(s.Open)),
+		ui.Card("feed-card", "open", text.Of("admin.open"), r.connections(s.Open)),
 		r.tokens(a))
 }
 
 func section(key string, body app.UI) app.UI {
-	return app.Section().Class("card").Aria("labelledby", key+"-title").Body(app.H2().ID(key+"-title").Text(text.Of("admin."+key)), body)
+	return ui.El("section", "card", ui.Line("h2", "", text.Of("admin."+key)).ID(key+"-title"), body).Aria("labelledby", key+"-title")
 }
 
 func tile(key, value, hint string) app.UI {
-	return app.Li().Class("card", "figure").DataSet("tile", key).Body(app.P().Class("figure-label").Text(text.Of("admin.tile."+key)),
-		app.P().Class("figure-value").Text(value), app.P().Class("figure-hint").Text(hint))
+	return ui.El("li", "card figure", ui.Line("p", "figure-label", text.Of("admin.tile."+key)),
+		ui.Line("p", "figure-value", value), ui.Line("p", "figure-hint", hint)).DataSet("tile", key)
 }
 
 func transports(by map[string]int) string {
@@ -167,24 +165,21 @@ func (r *Root) connections(open []wasmclient.Connection) app.UI {
 	if len(open) == 0 {
 		return ui.Empty(text.Of("admin.nobody"), text.Of("admin.nobody.text"))
 	}
-	return app.Div().Class("scroll").TabIndex(0).Role("region").Aria("labelledby", "open-title").Body(app.Table().Class("table").Body(
-		app.THead().Body(app.Tr().Body(app.Range([]string{"who", "roles", "transport", "since", "lag", "do"}).Slice(func(i int) app.UI {
-			return app.Th().Scope("col").Text(text.Of("admin.col." + []string{"who", "roles", "transport", "since", "lag", "do"}[i]))
-		}))),
-		app.TBody().Body(app.Range(open).Slice(func(i int) app.UI {
+	return ui.El("div", "scroll", ui.El("table", "table", ui.El("thead", "", ui.El("tr", "", app.Range([]string{"who", "roles", "transport", "since", "lag", "do"}).Slice(func(i int) app.UI {
+		return ui.Line("th", "", text.Of("admin.col."+[]string{"who", "roles", "transport", "since", "lag", "do"}[i])).Attr("scope", "col")
+	}))),
+		ui.El("tbody", "", app.Range(open).Slice(func(i int) app.UI {
 			c := open[i]
-			return app.Tr().DataSet("connection", c.ID).Body(
-				app.Td().Text(c.Actor), app.Td().Text(c.Roles), app.Td().Text(text.Label(c.Transport)), app.Td().Text(text.Relative(c.Since, r.now)), app.Td().Text(text.Bytes(c.Lag)),
-				app.Td().Body(app.Button().Type("button").Class("button", "button-small").Text(text.Of("admin.kick")).Aria("label", text.Of("admin.kick.of", c.Actor)).
-					OnClick(func(app.Context, app.Event) {
-						r.do(func(ctx context.Context) error { return r.Live.API().Kick(ctx, c.ID) }, func(err error) {
-							if r.watching.failed = ""; err != nil {
-								r.watching.failed = live.Explain(err)
-							}
-							r.watching.ask(r)
-						})
-					}, app.EventScope(c.ID))))
-		}))))
+			return ui.El("tr", "", ui.Line("td", "", c.Actor), ui.Line("td", "", c.Roles), ui.Line("td", "", text.Label(c.Transport)), ui.Line("td", "", text.Relative(c.Since, r.now)), ui.Line("td", "", text.Bytes(c.Lag)),
+				ui.El("td", "", ui.Button("button button-small", text.Of("admin.kick")).Aria("label", text.Of("admin.kick.of", c.Actor)).OnClick(func(app.Context, app.Event) {
+					r.do(func(ctx context.Context) error { return r.Live.API().Kick(ctx, c.ID) }, func(err error) {
+						if r.watching.failed = ""; err != nil {
+							r.watching.failed = live.Explain(err)
+						}
+						r.watching.ask(r)
+					})
+				}, app.EventScope(c.ID)))).DataSet("connection", c.ID)
+		})))).TabIndex(0).Role("region").Aria("labelledby", "open-title")
 }
 
 const (
@@ -194,11 +189,11 @@ const (
 
 // tokens signs tokens for back ends.
 func (r *Root) tokens(a *adminPage) app.UI {
-	return app.Section().Class("card").Aria("labelledby", "tokens-title").Body(
-		app.H2().ID("tokens-title").Text(text.Of("admin.tokens")),
-		app.P().Class("row-meta").Text(text.Of("admin.tokens.text")),
-		app.Div().Body(app.If(a.failed != "", func() app.UI { return app.P().Class("problem").Role("alert").Text(a.failed) })),
-		app.Form().Class("token-form").OnSubmit(func(_ app.Context, e app.Event) {
+	return ui.Card("", "tokens", text.Of("admin.tokens"), ui.Line("p", "row-meta", text.Of("admin.tokens.text")),
+		ui.When(a.failed != "", func() app.UI { return ui.Line("p", "problem", a.failed).Role("alert") }),
+		ui.El("form", "token-form", ui.El("div", "field", ui.Line("label", "", text.Of("admin.token.user")).Attr("for", tokenUser), app.Input().ID(tokenUser).Type("text").Required(true).MaxLength(64).Attr("autocomplete", "off").Placeholder("erp")),
+			ui.El("div", "field", ui.Line("label", "", text.Of("admin.token.ttl")).Attr("for", tokenHours), ui.El("select", "", ui.Line("option", "", text.Count("days", 1)).Attr("value", "1"), ui.Line("option", "", text.Count("days", 30)).Attr("value", "30"), ui.Line("option", "", text.Count("days", 365)).Attr("value", "365")).ID(tokenHours)),
+			ui.Line("button", "button button-primary", text.Of("admin.token.sign")).Attr("type", "submit").ID("mint")).OnSubmit(func(_ app.Context, e app.Event) {
 			e.PreventDefault()
 			value := func(id string) string { return app.Window().GetElementByID(id).Get("value").String() }
 			user, days := strings.TrimSpace(value(tokenUser)), value(tokenHours)
@@ -212,14 +207,10 @@ func (r *Root) tokens(a *adminPage) app.UI {
 					a.failed = live.Explain(err)
 				}
 			})
-		}).Body(
-			app.Div().Class("field").Body(app.Label().For(tokenUser).Text(text.Of("admin.token.user")), app.Input().ID(tokenUser).Type("text").Required(true).MaxLength(64).Attr("autocomplete", "off").Placeholder("erp")),
-			app.Div().Class("field").Body(app.Label().For(tokenHours).Text(text.Of("admin.token.ttl")), app.Select().ID(tokenHours).Body(
-				app.Option().Attr("value", "1").Text(text.Count("days", 1)), app.Option().Attr("value", "30").Text(text.Count("days", 30)), app.Option().Attr("value", "365").Text(text.Count("days", 365)))),
-			app.Button().Type("submit").Class("button", "button-primary").ID("mint").Text(text.Of("admin.token.sign"))),
-		app.Div().Body(app.If(a.token.Token != "", func() app.UI {
-			return app.Div().Class("token").Body(app.P().Text(text.Of("admin.token.once", a.token.User, text.DateTime(a.token.Expires))),
-				app.Pre().Class("raw").ID("token").TabIndex(0).Aria("label", text.Of("admin.token")).Text(a.token.Token),
-				app.Button().Type("button").Class("button", "button-small").Text(text.Of("copy")).OnClick(func(app.Context, app.Event) { copyText(a.token.Token) }))
-		})))
+		}),
+		ui.When(a.token.Token != "", func() app.UI {
+			return ui.El("div", "token", ui.Line("p", "", text.Of("admin.token.once", a.token.User, text.DateTime(a.token.Expires))),
+				ui.Line("pre", "raw", a.token.Token).ID("token").TabIndex(0).Aria("label", text.Of("admin.token")),
+				ui.Button("button button-small", text.Of("copy")).OnClick(func(app.Context, app.Event) { copyText(a.token.Token) }))
+		}))
 }

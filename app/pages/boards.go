@@ -27,21 +27,18 @@ func (r *Root) board(name string, parts []part) app.UI {
 			shown = p
 		}
 	}
-	return app.Div().Class("board").Body(
-		app.Div().Class("parts").Role("group").Aria("label", text.Of("board.parts")).Body(app.Range(parts).Slice(func(i int) app.UI {
-			p := parts[i]
-			return app.Button().Type("button").Class("part").Aria("pressed", p.key == shown.key).DataSet("part", p.key).
-				Body(app.Span().Text(text.Of(name+"."+p.key)), app.Span().Class("part-count").Text(text.Number(len(p.cards)))).
-				OnClick(func(app.Context, app.Event) {
-					if r.boards.part == nil {
-						r.boards.part = map[string]string{}
-					}
-					r.boards.part[name] = p.key
-				}, app.EventScope(name, p.key))
-		})),
+	return ui.El("div", "board", ui.El("div", "parts", app.Range(parts).Slice(func(i int) app.UI {
+		p := parts[i]
+		return ui.El("button", "part", ui.Line("span", "", text.Of(name+"."+p.key)), ui.Line("span", "part-count", text.Number(len(p.cards)))).Attr("type", "button").Aria("pressed", p.key == shown.key).DataSet("part", p.key).OnClick(func(app.Context, app.Event) {
+			if r.boards.part == nil {
+				r.boards.part = map[string]string{}
+			}
+			r.boards.part[name] = p.key
+		}, app.EventScope(name, p.key))
+	})).Role("group").Aria("label", text.Of("board.parts")),
 		app.If(r.unknown(), nothingKnown).ElseIf(len(shown.cards) == 0, func() app.UI {
 			return ui.Empty(text.Of(name+"."+shown.key+".empty"), text.Of(name+".empty.text"))
-		}).Else(func() app.UI { return app.Ul().Class("cards").Body(shown.cards...) }))
+		}).Else(func() app.UI { return ui.El("ul", "cards").Body(shown.cards...) }))
 }
 
 // A line is a small fact of a board's card.
@@ -56,22 +53,21 @@ type item struct {
 }
 
 func (i item) card() app.UI {
-	title := app.UI(app.Span().Text(i.title))
+	title := app.UI(ui.Line("span", "", i.title))
 	if i.href != "" {
-		title = app.A().Href(i.href).Text(i.title)
+		title = ui.Link("", i.href, i.title)
 	}
-	return app.Li().Class("card", "item").DataSet("item", i.id).Body(
-		app.Div().Class("item-head").Body(app.H2().Class("item-title").Body(title), app.Span().Class("chip", "chip-"+i.tone).Text(i.chip)),
-		app.Dl().Class("item-lines").Body(app.Range(i.lines).Slice(func(n int) app.UI {
-			return app.Div().Body(app.Dt().Text(i.lines[n].name), app.Dd().Text(i.lines[n].value))
+	return ui.El("li", "card item", ui.El("div", "item-head", ui.El("h2", "item-title", title), ui.Line("span", "", i.chip).Class("chip", "chip-"+i.tone)),
+		ui.El("dl", "item-lines", app.Range(i.lines).Slice(func(n int) app.UI {
+			return ui.El("div", "", ui.Line("dt", "", i.lines[n].name), ui.Line("dd", "", i.lines[n].value))
 		})),
-		app.Div().Class("buttons").Body(i.actions...))
+		ui.El("div", "buttons").Body(i.actions...)).DataSet("item", i.id)
 }
 
 // action is a button of a card. It is not there for who may not publish.
 func (r *Root) action(t event.Type, scope, label string, do func()) app.UI {
 	if !access.MayPublish(r.state.User.Grant(), t) {
-		return app.Span()
+		return ui.El("span", "")
 	}
-	return app.Button().Type("button").Class("button", "button-small").DataSet("act", scope).Text(label).OnClick(func(app.Context, app.Event) { do() }, app.EventScope(scope, label))
+	return ui.Button("button button-small", label).DataSet("act", scope).OnClick(func(app.Context, app.Event) { do() }, app.EventScope(scope, label))
 }

@@ -41,11 +41,11 @@ func (r *Root) customers() app.UI {
 		parts = parts[2:]
 	}
 	return r.page(text.Of("page.customers"),
-		app.Div().Class("buttons").Body(r.action(event.TypeSyncProgress, "sync", text.Of("sync.start"), func() { r.startSync("customers") })),
+		ui.El("div", "buttons", r.action(event.TypeSyncProgress, "sync", text.Of("sync.start"), func() { r.startSync("customers") })),
 		r.board("customers", parts))
 }
 
-func (r *Root) renting() (all []customer) {
+func (r *Root) renting() (all []*customer) {
 	of := map[string]*customer{}
 	get := func(name string) *customer {
 		if of[name] == nil {
@@ -73,13 +73,13 @@ func (r *Root) renting() (all []customer) {
 		}
 	}
 	for _, c := range of {
-		all = append(all, *c)
+		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b customer) int { return cmp.Or(cmp.Compare(b.late, a.late), cmp.Compare(a.name, b.name)) })
+	slices.SortFunc(all, func(a, b *customer) int { return cmp.Or(cmp.Compare(b.late, a.late), cmp.Compare(a.name, b.name)) })
 	return all
 }
 
-func (r *Root) customerItem(c customer) item {
+func (r *Root) customerItem(c *customer) item {
 	i := item{id: c.name, title: c.name, chip: text.Count("customers.out", c.out)}
 	if c.late > 0 {
 		i.chip, i.tone = text.Count("customers.overdue", c.late), "error"

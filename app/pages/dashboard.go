@@ -65,20 +65,15 @@ func (r *Root) dashboard() app.UI {
 		app.If(r.unknown(), Waiting).Else(func() app.UI {
 			return ui.Figures(v.Figures, v.Currency, courses(r.state.Trends), r.asOf(), r.now)
 		}),
-		app.Div().Class("columns").Body(
-			app.Section().Class("card", "feed-card").Aria("labelledby", "feed-title").Body(
-				app.Div().Class("card-head").Body(app.H2().ID("feed-title").Text(text.Of("feed")),
-					app.A().Class("quiet-link").Href("/events").Text(text.Of("feed.all"))),
-				app.Div().Class("feed-news").Body(app.If(news > 0, func() app.UI {
-					return app.Button().Type("button").Class("button", "button-small", "button-primary").Text(text.Of("feed.news", text.Number(news))).
-						OnClick(func(app.Context, app.Event) { r.feed.held = nil; app.Window().Call("scrollTo", 0, 0) })
-				})),
-				app.If(r.unknown(), nothingKnown).Else(feed.Collapsed)),
-			app.Section().Class("card", "attention-card").Aria("labelledby", "attention-title").Body(
-				app.H2().ID("attention-title").Text(text.Of("attention")),
-				app.If(r.unknown(), nothingKnown).ElseIf(len(matters) == 0, func() app.UI {
-					return ui.Empty(text.Of("attention.empty"), text.Of("attention.empty.text"))
-				}).Else(func() app.UI { return attentionList(matters, r.now) }),
+		ui.El("div", "columns", ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Of("feed")).ID("feed-title"),
+			ui.Link("quiet-link", "/events", text.Of("feed.all"))),
+			ui.El("div", "feed-news", app.If(news > 0, func() app.UI {
+				return ui.Button("button button-small button-primary", text.Of("feed.news", text.Number(news))).OnClick(func(app.Context, app.Event) { r.feed.held = nil; app.Window().Call("scrollTo", 0, 0) })
+			})),
+			app.If(r.unknown(), nothingKnown).Else(feed.Collapsed)).Aria("labelledby", "feed-title"),
+			ui.Card("attention-card", "attention", text.Of("attention"), app.If(r.unknown(), nothingKnown).ElseIf(len(matters) == 0, func() app.UI {
+				return ui.Empty(text.Of("attention.empty"), text.Of("attention.empty.text"))
+			}).Else(func() app.UI { return attentionList(matters, r.now) }),
 			),
 		),
 	)
@@ -115,18 +110,18 @@ type matter struct {
 const maxMatters = 8
 
 // attention picks, from what the reader may see, what waits for somebody.
-func attention(entities []*projection.Entity) []matter {
-	var all []matter
+func attention(entities []*projection.Entity) []*matter {
+	var all []*matter
 	for _, e := range entities {
 		if !e.Closed.IsZero() {
 			continue
 		}
 		if m, found := matterOf(e); found {
 			m.since, m.page = e.Time, notify.Page(eventOf(e))
-			all = append(all, m)
+			all = append(all, &m)
 		}
 	}
-	slices.SortFunc(all, func(a, b matter) int {
+	slices.SortFunc(all, func(a, b *matter) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), b.since.Compare(a.since), cmp.Compare(a.title, b.title))
 	})
 	return all[:min(len(all), maxMatters)]
@@ -159,14 +154,14 @@ func matterOf(e *projection.Entity) (matter, bool) {
 	return matter{}, false
 }
 
-func attentionList(all []matter, now time.Time) app.UI {
-	return app.Ul().Class("attention").Body(app.Range(all).Slice(func(i int) app.UI {
+func attentionList(all []*matter, now time.Time) app.UI {
+	return ui.El("ul", "attention", app.Range(all).Slice(func(i int) app.UI {
 		m := all[i]
 		class := "attention-normal"
 		if m.rank < 2 {
 			class = "attention-urgent"
 		}
-		return app.Li().Class(class).Body(app.P().Class("row-text").Body(app.A().Href(m.page).Text(m.title)),
-			app.P().Class("row-meta").Body(app.Span().Text(m.detail), app.Span().Text(text.Relative(m.since, now))))
+		return ui.El("li", "", ui.El("p", "row-text", ui.Link("", m.page, m.title)),
+			ui.El("p", "row-meta", ui.Line("span", "", m.detail), ui.Line("span", "", text.Relative(m.since, now)))).Class(class)
 	}))
 }

@@ -27,13 +27,13 @@ const dialogID = "dialog"
 // dialogHost is where dialogs are shown.
 func (r *Root) dialogHost() app.UI {
 	d := r.dialog
-	host := app.Dialog().ID(dialogID).On("close", func(app.Context, app.Event) { r.dialog = nil }).Aria("labelledby", "dialog-title")
+	host := ui.El("dialog", "").ID(dialogID).On("close", func(app.Context, app.Event) { r.dialog = nil }).Aria("labelledby", "dialog-title")
 	if d == nil {
 		return host
 	}
 	return host.Class("dialog", d.class).Body(
-		app.Div().Class("dialog-head").Body(app.H2().ID("dialog-title").Text(d.title),
-			app.Button().Type("button").Class("toast-close").Aria("label", text.Of("close")).Text("✕").OnClick(func(app.Context, app.Event) { r.close() })),
+		ui.El("div", "dialog-head", ui.Line("h2", "", d.title).ID("dialog-title"),
+			ui.Button("toast-close", "✕").Aria("label", text.Of("close")).OnClick(func(app.Context, app.Event) { r.close() })),
 		d.body())
 }
 

@@ -25,14 +25,14 @@ type machine struct {
 }
 
 // down tells whether a case keeps it from being rented.
-func (m machine) down() bool {
+func (m *machine) down() bool {
 	return slices.ContainsFunc(m.cases, func(c *projection.Entity) bool { return c.Fields.Bool("blocks_rental") })
 }
 
 // staleAfter is how old a fix may be, as the figure has it.
 const staleAfter = 24 * time.Hour
 
-func (m machine) stale(now time.Time) bool {
+func (m *machine) stale(now time.Time) bool {
 	return m.fix != nil && now.Sub(fixTime(m.fix)) > staleAfter
 }
 
@@ -42,7 +42,7 @@ func fixTime(fix *projection.Entity) time.Time {
 }
 
 // machines are all units that some event has told about, by their names.
-func (r *Root) machines() []machine {
+func (r *Root) machines() []*machine {
 	of := map[string]*machine{}
 	get := func(o event.Object) *machine {
 		key := cmp.Or(o.Text("equipment_id"), o.Text("equipment_name"))
@@ -60,16 +60,16 @@ func (r *Root) machines() []machine {
 		m := get(e.Fields)
 		m.cases = append(m.cases, e)
 	}
-	var all []machine
+	var all []*machine
 	for _, m := range of {
 		slices.SortFunc(m.cases, func(a, b *projection.Entity) int { return cmp.Compare(a.Key, b.Key) })
-		all = append(all, *m)
+		all = append(all, m)
 	}
-	slices.SortFunc(all, func(a, b machine) int { return cmp.Or(cmp.Compare(a.title(), b.title()), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(all, func(a, b *machine) int { return cmp.Or(cmp.Compare(a.title(), b.title()), cmp.Compare(a.id, b.id)) })
 	return all
 }
 
-func (m machine) title() string { return cmp.Or(m.name, text.Of("unit.title", "#"+m.id)) }
+func (m *machine) title() string { return cmp.Or(m.name, text.Of("unit.title", "#"+m.id)) }
 
 // equipment is the page /equipment.
 func (r *Root) equipment() app.UI {
@@ -89,23 +89,22 @@ func (r *Root) equipment() app.UI {
 		}
 	}
 	return r.page(text.Of("page.equipment"),
-		app.Div().Body(app.If(len(places) > 0, func() app.UI {
-			return app.Section().Class("card", "plan-card").Aria("labelledby", "plan-title").Body(
-				app.Div().Class("card-head").Body(app.H2().ID("plan-title").Text(text.Of("plan")),
-					app.Ul().Class("legend").Body(legend("", "plan.fine"), legend("plan-down", "plan.down"), legend("plan-stale", "plan.stale"))),
-				ui.Plan(places))
-		})),
-		app.Div().Class("buttons").Body(r.action(event.TypeMaintenanceRequired, "fault", text.Of("unit.report.new"), func() {
+		ui.When(len(places) > 0, func() app.UI {
+			return ui.El("section", "card plan-card", ui.El("div", "card-head", ui.Line("h2", "", text.Of("plan")).ID("plan-title"),
+				ui.El("ul", "legend", legend("", "plan.fine"), legend("plan-down", "plan.down"), legend("plan-stale", "plan.stale"))),
+				ui.Plan(places)).Aria("labelledby", "plan-title")
+		}),
+		ui.El("div", "buttons", r.action(event.TypeMaintenanceRequired, "fault", text.Of("unit.report.new"), func() {
 			r.ask(text.Of("unit.report"), text.Of("unit.report.send"), event.TypeMaintenanceRequired, nil)
 		})),
 		r.board("equipment", parts))
 }
 
 func legend(class, key string) app.UI {
-	return app.Li().Body(app.Span().Class("legend-mark", class).Aria("hidden", "true"), app.Text(text.Of(key)))
+	return ui.El("li", "", ui.El("span", "").Class("legend-mark", class).Aria("hidden", "true"), app.Text(text.Of(key)))
 }
 
-func (r *Root) machineItem(m machine) item {
+func (r *Root) machineItem(m *machine) item {
 	i := item{id: cmp.Or(m.id, m.name), title: m.title(), href: "/equipment/" + url.PathEscape(cmp.Or(m.id, m.name)), chip: text.Of("unit.fine"), tone: "success"}
 	if m.fix != nil {
 		o := m.fix.Fields
@@ -135,7 +134,7 @@ func (r *Root) machineItem(m machine) item {
 }
 
 // machineActions report faults, and move open cases on.
-func (r *Root) machineActions(m machine) (actions []app.UI) {
+func (r *Root) machineActions(m *machine) (actions []app.UI) {
 	for _, c := range m.cases {
 		move := func(status, label string) app.UI {
 			return r.action(c.Type, c.Key+status, text.Of(label, c.Fields.Text("issue")), func() {
@@ -167,7 +166,7 @@ func (r *Root) machineActions(m machine) (actions []app.UI) {
 // unit is the page /equipment/{id}.
 func (r *Root) unit() app.UI {
 	id := r.id()
-	m := machine{id: id, name: id}
+	m := &machine{id: id, name: id}
 	if _, err := strconv.ParseInt(id, 10, 64); err == nil {
 		m.name = ""
 	}

@@ -171,25 +171,23 @@ func (r *Root) history() app.UI {
 		Empty: func() app.UI { return ui.Empty(text.Of("events.empty"), text.Of("events.empty.text")) }}
 	return r.page(text.Of("page.events"),
 		r.filters(),
-		app.Div().Body(app.If(h.local, func() app.UI {
-			return app.Div().Class("banner").Body(app.Span().Class("banner-text").Text(text.Of("events.local")),
-				app.Button().Type("button").Class("button", "button-small").Text(text.Of("retry")).OnClick(func(app.Context, app.Event) { h.arrive(r) }))
-		})),
-		app.Div().Body(app.If(h.problem != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(h.problem) })),
-		app.Section().Class("card", "feed-card").Aria("labelledby", "history-title").Aria("busy", h.busy).Body(
-			app.Div().Class("card-head").Body(app.H2().ID("history-title").Text(text.Count("events.found", len(rows))),
-				app.Div().Class("buttons").Body(
-					app.Button().Type("button").Class("button", "button-small").ID("export-json").Disabled(len(rows) == 0).Text(text.Of("events.json")).OnClick(func(app.Context, app.Event) { r.export("json") }),
-					app.Button().Type("button").Class("button", "button-small").ID("export-csv").Disabled(len(rows) == 0).Text(text.Of("events.csv")).OnClick(func(app.Context, app.Event) { r.export("csv") }))),
+		ui.When(h.local, func() app.UI {
+			return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("events.local")),
+				ui.Button("button button-small", text.Of("retry")).OnClick(func(app.Context, app.Event) { h.arrive(r) }))
+		}),
+		ui.When(h.problem != "", func() app.UI { return ui.Line("p", "banner banner-denied", h.problem).Role("alert") }),
+		ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Count("events.found", len(rows))).ID("history-title"),
+			ui.El("div", "buttons", ui.Button("button button-small", text.Of("events.json")).Attr("disabled", len(rows) == 0).ID("export-json").OnClick(func(app.Context, app.Event) { r.export("json") }),
+				ui.Button("button button-small", text.Of("events.csv")).Attr("disabled", len(rows) == 0).ID("export-csv").OnClick(func(app.Context, app.Event) { r.export("csv") }))),
 			app.If(h.busy && len(rows) == 0, waitingRows).Else(feed.All),
-			app.Div().Class("more-rows").Body(app.If(h.before != (wire.Cursor{}), func() app.UI {
-				return app.Button().Type("button").Class("button").ID("older").Disabled(h.busy).Text(text.Of("events.older")).OnClick(func(app.Context, app.Event) { h.load(r) })
+			ui.El("div", "more-rows", app.If(h.before != (wire.Cursor{}), func() app.UI {
+				return ui.Button("button", text.Of("events.older")).Attr("disabled", h.busy).ID("older").OnClick(func(app.Context, app.Event) { h.load(r) })
 			})),
-		))
+		).Aria("labelledby", "history-title").Aria("busy", h.busy))
 }
 
 func waitingRows() app.UI {
-	return app.Div().Class("skeleton-rows").Aria("hidden", "true").Body(app.Range(make([]struct{}, 6)).Slice(func(int) app.UI { return app.Div().Class("skeleton") }))
+	return ui.El("div", "skeleton-rows", app.Range(make([]struct{}, 6)).Slice(func(int) app.UI { return ui.El("div", "skeleton") })).Aria("hidden", "true")
 }
 
 // filters change the address, which is what is shown: it can be kept and sent
@@ -198,23 +196,22 @@ func (r *Root) filters() app.UI {
 	q, _ := url.ParseQuery(r.query)
 	choice := func(name string, values []string) app.UI {
 		options := append([]string{""}, values...)
-		return app.Div().Class("field").Body(app.Label().For(filterID(name)).Text(text.Of("filter."+name)),
-			app.Select().ID(filterID(name)).OnChange(r.filtered(name), app.EventScope(name, r.query)).Body(app.Range(options).Slice(func(i int) app.UI {
+		return ui.El("div", "field", ui.Line("label", "", text.Of("filter."+name)).Attr("for", filterID(name)),
+			ui.El("select", "", app.Range(options).Slice(func(i int) app.UI {
 				label := text.Label(options[i])
 				if options[i] == "" {
 					label = text.Of("filter.any")
 				}
-				return app.Option().Attr("value", options[i]).Selected(q.Get(name) == options[i]).Text(label)
-			})))
+				return ui.Line("option", "", label).Attr("selected", q.Get(name) == options[i]).Attr("value", options[i])
+			})).ID(filterID(name)).OnChange(r.filtered(name), app.EventScope(name, r.query)))
 	}
 	input := func(name, kind, hint string) app.UI {
-		return app.Div().Class("field").Body(app.Label().For(filterID(name)).Text(text.Of("filter."+name)),
+		return ui.El("div", "field", ui.Line("label", "", text.Of("filter."+name)).Attr("for", filterID(name)),
 			app.Input().ID(filterID(name)).Type(kind).Placeholder(hint).Attr("autocomplete", "off").Attr("value", q.Get(name)).OnChange(r.filtered(name), app.EventScope(name, r.query)))
 	}
-	return app.Form().Class("card", "filters").Aria("label", text.Of("filter")).OnSubmit(func(_ app.Context, e app.Event) { e.PreventDefault() }).Body(
-		choice("types", names(event.Types)), choice("modules", names(event.Modules)), choice("severity", names(event.Severities[1:])),
+	return ui.El("form", "card filters", choice("types", names(event.Types)), choice("modules", names(event.Modules)), choice("severity", names(event.Severities[1:])),
 		input("subjects", "text", "rental/123"), input("from", "date", ""), input("to", "date", ""),
-		app.Div().Class("field").Body(app.A().Class("button", "button-small").Href("/events").Text(text.Of("filter.clear"))))
+		ui.El("div", "field", ui.Link("button button-small", "/events", text.Of("filter.clear")))).Aria("label", text.Of("filter")).OnSubmit(func(_ app.Context, e app.Event) { e.PreventDefault() })
 }
 
 func names[T ~string](all []T) (out []string) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/snd-rental/yardline/app/device"
 	"github.com/snd-rental/yardline/app/text"
+	"github.com/snd-rental/yardline/app/ui"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 )
@@ -81,9 +82,9 @@ func keyHelp() app.UI {
 	rows := [][2]string{{"g d", text.Of("page.dashboard")}, {"g e", text.Of("page.events")}, {"g r", text.Of("page.rentals")}, {"g m", text.Of("page.equipment")},
 		{"g p", text.Of("page.employees")}, {"g c", text.Of("page.customers")}, {"g n", text.Of("page.notifications")}, {"g o", text.Of("page.outbox")},
 		{"/", text.Of("keys.filter")}, {"p", text.Of("keys.pause")}, {"Alt T", text.Of("keys.toasts")}, {"Esc", text.Of("keys.dismiss")}, {"?", text.Of("keys")}}
-	return app.Div().Body(app.Dl().Class("facts").Body(app.Range(rows).Slice(func(i int) app.UI {
-		return app.Div().Body(app.Dt().Body(app.Kbd().Text(rows[i][0])), app.Dd().Text(rows[i][1]))
-	})), app.P().Class("row-meta").Text(text.Of("keys.off")))
+	return ui.El("div", "", ui.El("dl", "facts", app.Range(rows).Slice(func(i int) app.UI {
+		return ui.El("div", "", ui.El("dt", "", ui.Line("kbd", "", rows[i][0])), ui.Line("dd", "", rows[i][1]))
+	})), ui.Line("p", "row-meta", text.Of("keys.off")))
 }
 
 // active is what has the focus.

@@ -130,16 +130,12 @@ func (r *Root) notifications() app.UI {
 	n := &r.wishes
 	p := r.Live.Preferences()
 	return r.page(text.Of("page.notifications"),
-		app.Div().Body(app.If(n.problem != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(n.problem) })),
-		app.Div().Body(app.If(n.note != "", func() app.UI { return app.P().Class("banner").Role("status").Text(n.note) })),
-		app.Div().Class("columns").Body(
-			app.Section().Class("card").Aria("labelledby", "types-title").Body(
-				app.H2().ID("types-title").Text(text.Of("notify.types")),
-				app.P().Class("row-meta").Text(text.Of("notify.types.text")),
-				app.Table().Class("wishes").Body(
-					app.THead().Body(app.Tr().Body(app.Th().Scope("col").Text(text.Of("drawer.type")), app.Th().Scope("col").Text(text.Of("notify.toast")), app.Th().Scope("col").Text(text.Of("notify.push")))),
-					app.TBody().Body(app.Range(event.Types).Slice(func(i int) app.UI { return r.wish(p, event.Types[i]) })))),
-			app.Div().Class("stack").Body(r.pushCard(n), r.quietCard(p), r.toastTime())))
+		ui.When(n.problem != "", func() app.UI { return ui.Line("p", "banner banner-denied", n.problem).Role("alert") }),
+		ui.When(n.note != "", func() app.UI { return ui.Line("p", "banner", n.note).Role("status") }),
+		ui.El("div", "columns", ui.Card("", "types", text.Of("notify.types"), ui.Line("p", "row-meta", text.Of("notify.types.text")),
+			ui.El("table", "wishes", ui.El("thead", "", ui.El("tr", "", ui.Line("th", "", text.Of("drawer.type")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.toast")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.push")).Attr("scope", "col"))),
+				ui.El("tbody", "", app.Range(event.Types).Slice(func(i int) app.UI { return r.wish(p, event.Types[i]) })))),
+			ui.El("div", "stack", r.pushCard(n), r.quietCard(p), r.toastTime())))
 }
 
 // wish is a row of the table: a type, and how its user is told.
@@ -153,21 +149,20 @@ func (r *Root) wish(p notify.Preferences, t event.Type) app.UI {
 	}
 	label := text.Label(string(t))
 	muted, pushed := slices.Contains(p.Muted, t), slices.Contains(p.Push, t)
-	return app.Tr().Body(app.Th().Scope("row").Text(label),
-		app.Td().Body(check("toast-"+string(t), text.Of("notify.toast.of", label), !muted, func() {
+	return ui.El("tr", "", ui.Line("th", "", label).Attr("scope", "row"),
+		ui.El("td", "", check("toast-"+string(t), text.Of("notify.toast.of", label), !muted, func() {
 			p.Muted = change(p.Muted, !muted)
 			r.prefer(p)
 		})),
-		app.Td().Body(check("push-"+string(t), text.Of("notify.push.of", label), pushed, func() {
+		ui.El("td", "", check("push-"+string(t), text.Of("notify.push.of", label), pushed, func() {
 			p.Push = change(p.Push, !pushed)
 			r.prefer(p)
 		})))
 }
 
 func check(id, label string, on bool, toggle func()) app.UI {
-	return app.Label().Class("check").Body(
-		app.Input().Type("checkbox").ID(id).Checked(on).OnChange(func(app.Context, app.Event) { toggle() }, app.EventScope(id, on)),
-		app.Span().Class("hidden").Text(label))
+	return ui.El("label", "check", app.Input().Type("checkbox").ID(id).Checked(on).OnChange(func(app.Context, app.Event) { toggle() }, app.EventScope(id, on)),
+		ui.Line("span", "hidden", label))
 }
 
 func (r *Root) prefer(p notify.Preferences) {
@@ -195,18 +190,15 @@ func (r *Root) pushCard(n *notifyPage) app.UI {
 		words = "push.on"
 	}
 	able := n.push == device.PushOff || n.push == device.PushOn
-	return app.Section().Class("card").Aria("labelledby", "push-title").Body(
-		app.H2().ID("push-title").Text(text.Of("push")),
-		app.P().Class("row-meta").Text(text.Of(words)),
-		app.Div().Class("buttons", "card-buttons").Body(
-			app.If(!on, func() app.UI {
-				return app.Button().Type("button").Class("button", "button-primary").ID("push-on").Disabled(n.busy || !able).Text(text.Of("push.turn_on")).OnClick(func(app.Context, app.Event) { n.turnOn(r) })
-			}).Else(func() app.UI {
-				return app.Button().Type("button").Class("button").ID("push-test").Disabled(n.busy).Text(text.Of("push.test")).OnClick(func(app.Context, app.Event) {
-					n.run(r, text.Of("push.test.note"), func(ctx context.Context) error { return r.Live.API().TestDevice(ctx, this) })
-				})
-			})),
-		app.Ul().Class("devices").Body(app.Range(n.devices).Slice(func(i int) app.UI {
+	return ui.Card("", "push", text.Of("push"), ui.Line("p", "row-meta", text.Of(words)),
+		ui.El("div", "buttons card-buttons", app.If(!on, func() app.UI {
+			return ui.Button("button button-primary", text.Of("push.turn_on")).Attr("disabled", n.busy || !able).ID("push-on").OnClick(func(app.Context, app.Event) { n.turnOn(r) })
+		}).Else(func() app.UI {
+			return ui.Button("button", text.Of("push.test")).Attr("disabled", n.busy).ID("push-test").OnClick(func(app.Context, app.Event) {
+				n.run(r, text.Of("push.test.note"), func(ctx context.Context) error { return r.Live.API().TestDevice(ctx, this) })
+			})
+		})),
+		ui.El("ul", "devices", app.Range(n.devices).Slice(func(i int) app.UI {
 			d := n.devices[i]
 			name := d.Name
 			if name == "" {
@@ -215,9 +207,8 @@ func (r *Root) pushCard(n *notifyPage) app.UI {
 			if d.ID == this {
 				name = text.Of("push.this", name)
 			}
-			return app.Li().Class("device").Body(app.Div().Class("row-main").Body(app.P().Class("row-text").Text(name), app.P().Class("row-meta").Text(text.Of("push.since", text.Day(d.Created)))),
-				app.Button().Type("button").Class("button", "button-small").Disabled(n.busy).Text(text.Of("push.turn_off")).Aria("label", text.Of("push.turn_off.of", name)).
-					OnClick(func(app.Context, app.Event) { n.turnOff(r, d.ID) }, app.EventScope(d.ID)))
+			return ui.El("li", "device", ui.El("div", "row-main", ui.Line("p", "row-text", name), ui.Line("p", "row-meta", text.Of("push.since", text.Day(d.Created)))),
+				ui.Button("button button-small", text.Of("push.turn_off")).Attr("disabled", n.busy).Aria("label", text.Of("push.turn_off.of", name)).OnClick(func(app.Context, app.Event) { n.turnOff(r, d.ID) }, app.EventScope(d.ID)))
 		})))
 }
 
@@ -235,17 +226,15 @@ func (r *Root) quietCard(p notify.Preferences) app.UI {
 		r.prefer(p)
 	}
 	hour := func(id, label, value string, set func(q *notify.Quiet, value string)) app.UI {
-		return app.Div().Class("field").Body(app.Label().For(id).Text(label), app.Input().ID(id).Type("time").Required(true).Disabled(p.Quiet == nil).Attr("value", value).
+		return ui.El("div", "field", ui.Line("label", "", label).Attr("for", id), app.Input().ID(id).Type("time").Required(true).Disabled(p.Quiet == nil).Attr("value", value).
 			OnChange(func(_ app.Context, e app.Event) {
 				if at := e.Get("target").Get("value").String(); at != "" {
 					save(func(q *notify.Quiet) { set(q, at) })
 				}
 			}, app.EventScope(id, p.Quiet != nil, q.From, q.To)))
 	}
-	return app.Section().Class("card").Aria("labelledby", "quiet-title").Body(
-		app.H2().ID("quiet-title").Text(text.Of("quiet")),
-		app.P().Class("row-meta").Text(text.Of("quiet.text")),
-		app.Div().Class("field", "field-check").Body(app.Label().For("quiet-on").Text(text.Of("quiet.on")),
+	return ui.Card("", "quiet", text.Of("quiet"), ui.Line("p", "row-meta", text.Of("quiet.text")),
+		ui.El("div", "field field-check", ui.Line("label", "", text.Of("quiet.on")).Attr("for", "quiet-on"),
 			app.Input().Type("checkbox").ID("quiet-on").Checked(p.Quiet != nil).OnChange(func(app.Context, app.Event) {
 				if p.Quiet != nil {
 					p.Quiet = nil
@@ -254,8 +243,7 @@ func (r *Root) quietCard(p notify.Preferences) app.UI {
 				}
 				save(func(*notify.Quiet) {})
 			}, app.EventScope(p.Quiet != nil))),
-		app.Div().Class("pair").Body(
-			hour("quiet-from", text.Of("quiet.from"), q.From, func(q *notify.Quiet, v string) { q.From = v }),
+		ui.El("div", "pair", hour("quiet-from", text.Of("quiet.from"), q.From, func(q *notify.Quiet, v string) { q.From = v }),
 			hour("quiet-to", text.Of("quiet.to"), q.To, func(q *notify.Quiet, v string) { q.To = v })))
 }
 
@@ -272,15 +260,15 @@ func ToastScale() float64 {
 }
 
 func (r *Root) toastTime() app.UI {
-	return app.Section().Class("card").Body(r.choice("toast-time", text.Of("toast_time"), device.ToastTime, []string{"", "2", "never"}, func(string) {
+	return ui.El("section", "card", r.choice("toast-time", text.Of("toast_time"), device.ToastTime, []string{"", "2", "never"}, func(string) {
 		r.Live.Toasts(func(q *toast.Queue, _ time.Time) { q.SetScale(ToastScale()) })
 	}))
 }
 
 // outboxPage is the page /outbox.
 func (r *Root) outboxPage() app.UI {
-	return r.page(text.Of("page.outbox"), app.P().Class("lead").Text(text.Of("outbox.lead")),
-		app.Section().Class("card").Aria("label", text.Of("page.outbox")).Body(r.outbox()))
+	return r.page(text.Of("page.outbox"), ui.Line("p", "lead", text.Of("outbox.lead")),
+		ui.El("section", "card", r.outbox()).Aria("label", text.Of("page.outbox")))
 }
 
 // outbox is what was sent from this browser.

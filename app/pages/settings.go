@@ -8,6 +8,7 @@ import (
 
 	"github.com/snd-rental/yardline/app/device"
 	"github.com/snd-rental/yardline/app/text"
+	"github.com/snd-rental/yardline/app/ui"
 )
 
 // settingsPage is what /settings keeps between two renders.
@@ -16,14 +17,14 @@ type settingsPage struct{ reload bool } // a setting takes effect with the next 
 // choice is a setting of this device out of a few.
 func (r *Root) choice(id, label, name string, values []string, changed func(value string)) app.UI {
 	now := device.Setting(name)
-	return app.Div().Class("field").Body(app.Label().For(id).Text(label),
-		app.Select().ID(id).OnChange(func(_ app.Context, e app.Event) {
+	return ui.El("div", "field", ui.Line("label", "", label).Attr("for", id),
+		ui.El("select", "", app.Range(values).Slice(func(i int) app.UI {
+			return ui.Line("option", "", text.Of(id+"."+values[i])).Attr("selected", now == values[i]).Attr("value", values[i])
+		})).ID(id).OnChange(func(_ app.Context, e app.Event) {
 			value := e.Get("target").Get("value").String()
 			device.Set(name, value)
 			changed(value)
-		}, app.EventScope(id)).Body(app.Range(values).Slice(func(i int) app.UI {
-			return app.Option().Attr("value", values[i]).Selected(now == values[i]).Text(text.Of(id + "." + values[i]))
-		})))
+		}, app.EventScope(id)))
 }
 
 // StyleOf is how the user wants dates and money on this device.
@@ -45,37 +46,26 @@ func setStyle(s text.Style) {
 func (r *Root) settings() app.UI {
 	style := StyleOf()
 	toggle := func(id, label string, on bool, change func(on bool)) app.UI {
-		return app.Div().Class("field", "field-check").Body(app.Label().For(id).Text(label),
+		return ui.El("div", "field field-check", ui.Line("label", "", label).Attr("for", id),
 			app.Input().Type("checkbox").ID(id).Checked(on).OnChange(func(app.Context, app.Event) { change(!on) }, app.EventScope(id, on)))
 	}
 	return r.page(text.Of("page.settings"),
-		app.Div().Class("columns").Body(
-			app.Div().Class("stack").Body(
-				app.Section().Class("card").Aria("labelledby", "look-title").Body(
-					app.H2().ID("look-title").Text(text.Of("settings.look")),
-					r.choice("theme", text.Of("settings.theme"), device.Theme, []string{"", "light", "dark"}, device.ApplyTheme),
-					toggle("iso-dates", text.Of("settings.iso"), style.ISODates, func(on bool) { style.ISODates = on; setStyle(style) }),
-					toggle("money-code", text.Of("settings.money"), style.MoneyCode, func(on bool) { style.MoneyCode = on; setStyle(style) }),
-					app.P().Class("row-meta").Text(text.Of("settings.sample", text.DateTime(r.now), text.Money(123456, "EUR")))),
-				app.Section().Class("card").Aria("labelledby", "keys-title").Body(
-					app.H2().ID("keys-title").Text(text.Of("keys")),
-					toggle("shortcuts", text.Of("settings.keys"), device.Setting(device.Shortcuts) != "off", func(on bool) {
-						device.Set(device.Shortcuts, map[bool]string{true: "", false: "off"}[on])
-					}), keyHelp()),
-				r.installCard()),
-			app.Div().Class("stack").Body(
-				app.Section().Class("card").Aria("labelledby", "account-title").Body(
-					app.H2().ID("account-title").Text(text.Of("settings.account")),
-					app.P().Text(text.Of("settings.who", text.Label(r.state.User.Name))),
-					app.P().Class("row-meta").Text(text.Of("settings.purge")),
-					app.Div().Class("buttons", "card-buttons").Body(app.Button().Type("button").Class("button").Text(text.Of("sign_out")).OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }))),
-				app.Section().Class("card").Aria("labelledby", "debug-title").Body(
-					app.H2().ID("debug-title").Text(text.Of("settings.debug")),
-					toggle("debug", text.Of("settings.debug.on"), device.Setting(device.Debug) == "true", func(on bool) {
-						device.Set(device.Debug, map[bool]string{true: "true", false: ""}[on])
-						r.device.reload = true
-					}),
-					app.P().Class("row-meta").Text(text.Of(map[bool]string{false: "settings.debug.text", true: "settings.reload"}[r.device.reload]))),
+		ui.El("div", "columns", ui.El("div", "stack", ui.Card("", "look", text.Of("settings.look"), r.choice("theme", text.Of("settings.theme"), device.Theme, []string{"", "light", "dark"}, device.ApplyTheme),
+			toggle("iso-dates", text.Of("settings.iso"), style.ISODates, func(on bool) { style.ISODates = on; setStyle(style) }),
+			toggle("money-code", text.Of("settings.money"), style.MoneyCode, func(on bool) { style.MoneyCode = on; setStyle(style) }),
+			ui.Line("p", "row-meta", text.Of("settings.sample", text.DateTime(r.now), text.Money(123456, "EUR")))),
+			ui.Card("", "keys", text.Of("keys"), toggle("shortcuts", text.Of("settings.keys"), device.Setting(device.Shortcuts) != "off", func(on bool) {
+				device.Set(device.Shortcuts, map[bool]string{true: "", false: "off"}[on])
+			}), keyHelp()),
+			r.installCard()),
+			ui.El("div", "stack", ui.Card("", "account", text.Of("settings.account"), ui.Line("p", "", text.Of("settings.who", text.Label(r.state.User.Name))),
+				ui.Line("p", "row-meta", text.Of("settings.purge")),
+				ui.El("div", "buttons card-buttons", ui.Button("button", text.Of("sign_out")).OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }))),
+				ui.Card("", "debug", text.Of("settings.debug"), toggle("debug", text.Of("settings.debug.on"), device.Setting(device.Debug) == "true", func(on bool) {
+					device.Set(device.Debug, map[bool]string{true: "true", false: ""}[on])
+					r.device.reload = true
+				}),
+					ui.Line("p", "row-meta", text.Of(map[bool]string{false: "settings.debug.text", true: "settings.reload"}[r.device.reload]))),
 				r.panel())))
 }
 
@@ -90,10 +80,8 @@ func (r *Root) installCard() app.UI {
 			words, can = "install.text", true
 		}
 	}
-	return app.Section().Class("card").Aria("labelledby", "install-title").Body(
-		app.H2().ID("install-title").Text(text.Of("install")),
-		app.P().Class("row-meta").Text(text.Of(words)),
-		app.Div().Class("card-buttons").Body(app.If(can, func() app.UI {
-			return app.Button().Type("button").Class("button", "button-primary").ID("install").Text(text.Of("install.do")).OnClick(func(ctx app.Context, _ app.Event) { ctx.ShowAppInstallPrompt() })
+	return ui.Card("", "install", text.Of("install"), ui.Line("p", "row-meta", text.Of(words)),
+		ui.El("div", "card-buttons", app.If(can, func() app.UI {
+			return ui.Button("button button-primary", text.Of("install.do")).ID("install").OnClick(func(ctx app.Context, _ app.Event) { ctx.ShowAppInstallPrompt() })
 		})))
 }

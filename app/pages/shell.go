@@ -15,21 +15,19 @@ import (
 // Render implements app.Composer. The places of header, main and the live
 // regions are fixed: go-app tells children apart by their position.
 func (r *Root) Render() app.UI {
-	return app.Div().ID("root").Body(
-		app.A().Class("skip").Href("#main").Text(text.Of("skip")).OnClick(func(ctx app.Context, e app.Event) {
-			e.PreventDefault() // go-app's router would take it
-			ctx.Defer(focusMain)
-		}),
+	return ui.El("div", "", ui.Link("skip", "#main", text.Of("skip")).OnClick(func(ctx app.Context, e app.Event) {
+		e.PreventDefault() // go-app's router would take it
+		ctx.Defer(focusMain)
+	}),
 		r.header(),
-		app.Div().Class("frame").Body(
-			r.navigation(),
-			app.Main().ID("main").TabIndex(-1).DataSet("page", r.pattern()).Body(r.banners(), r.body()),
+		ui.El("div", "frame", r.navigation(),
+			ui.El("main", "", r.banners(), r.body()).ID("main").TabIndex(-1).DataSet("page", r.pattern()),
 		),
 		r.dialogHost(),
 		ui.Toasts(r.state.View.Toasts, r.state.View.More, r.dismiss, r.holdToasts),
-		app.Div().Class("hidden").Role("status").Aria("live", "polite").Text(r.says[0]),
-		app.Div().Class("hidden").Role("alert").Aria("live", "assertive").Text(r.says[1]),
-	)
+		ui.Line("div", "hidden", r.says[0]).Role("status").Aria("live", "polite"),
+		ui.Line("div", "hidden", r.says[1]).Role("alert").Aria("live", "assertive"),
+	).ID("root")
 }
 
 // announcement is what screen readers hear of the connection: its state, when
@@ -67,15 +65,11 @@ func (r *Root) pattern() string {
 
 func (r *Root) header() app.UI {
 	signedIn := r.state.Phase == live.SignedIn
-	return app.Header().Class("header").Body(
-		app.A().Class("brand").Href("/").Body(app.Span().Class("brand-mark").Aria("hidden", "true"), app.Span().Text("Yardline")),
-		app.Div().Class("header-end").Body(
-			app.If(signedIn, func() app.UI { return r.status().Compact() }),
+	return ui.El("header", "header", ui.El("a", "brand", ui.El("span", "brand-mark").Aria("hidden", "true"), ui.Line("span", "", "Yardline")).Attr("href", "/"),
+		ui.El("div", "header-end", app.If(signedIn, func() app.UI { return r.status().Compact() }),
 			app.If(signedIn, func() app.UI {
-				return app.Div().Class("user").Body(
-					app.Span().Class("user-name").Text(text.Label(r.state.User.Name)),
-					app.Button().Type("button").Class("button", "button-small", "button-quiet").ID("sign-out").Text(text.Of("sign_out")).
-						OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }),
+				return ui.El("div", "user", ui.Line("span", "user-name", text.Label(r.state.User.Name)),
+					ui.Button("button button-small button-quiet", text.Of("sign_out")).ID("sign-out").OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }),
 				)
 			}),
 		),
@@ -105,48 +99,44 @@ func (r *Root) navigation() app.UI {
 	for _, p := range rest {
 		current = current || p == r.find()
 	}
-	return app.Nav().Class("nav").Aria("label", text.Of("nav")).Body(app.If(r.state.Phase == live.SignedIn, func() app.UI {
-		return app.Div().Body(
-			app.Ul().Class("nav-first").Body(r.links(first),
-				app.Li().Class("nav-more").Body(app.Button().Type("button").Class("nav-link").ID("more").Aria("expanded", r.more).Aria("controls", "nav-rest").DataSet("current", current).
-					Body(app.Span().Class("nav-icon", "nav-icon-more").Aria("hidden", "true"), app.Span().Text(text.Of("nav.more"))).
-					OnClick(func(app.Context, app.Event) { r.more = !r.more }))),
-			app.Ul().ID("nav-rest").Class(class).Body(r.links(rest)))
-	}))
+	return ui.El("nav", "nav", app.If(r.state.Phase == live.SignedIn, func() app.UI {
+		return ui.El("div", "", ui.El("ul", "nav-first", r.links(first),
+			ui.El("li", "nav-more", ui.El("button", "nav-link", ui.El("span", "nav-icon nav-icon-more").Aria("hidden", "true"), ui.Line("span", "", text.Of("nav.more"))).Attr("type", "button").ID("more").Aria("expanded", r.more).Aria("controls", "nav-rest").DataSet("current", current).OnClick(func(app.Context, app.Event) { r.more = !r.more }))),
+			ui.El("ul", "", r.links(rest)).ID("nav-rest").Class(class))
+	})).Aria("label", text.Of("nav"))
 }
 
 func (r *Root) links(pages []*page) app.UI {
 	unsent := r.state.View.Unsent() + r.state.View.Rejected()
 	return app.Range(pages).Slice(func(i int) app.UI {
 		p := pages[i]
-		link := app.A().Href(p.pattern).Class("nav-link").Body(app.Span().Class("nav-icon", "nav-icon-"+p.key).Aria("hidden", "true"),
-			app.Span().Text(text.Of("page."+p.key)),
-			app.If(p.key == "outbox" && unsent > 0, func() app.UI { return app.Span().Class("chip", "chip-warning").Text(text.Number(unsent)) }))
+		link := ui.El("a", "nav-link", ui.El("span", "").Class("nav-icon", "nav-icon-"+p.key).Aria("hidden", "true"),
+			ui.Line("span", "", text.Of("page."+p.key)),
+			app.If(p.key == "outbox" && unsent > 0, func() app.UI { return ui.Line("span", "chip chip-warning", text.Number(unsent)) })).Attr("href", p.pattern)
 		if at := r.find(); at != nil && (at == p || !at.menu && len(p.pattern) > 1 && len(r.path) > len(p.pattern) && r.path[:len(p.pattern)+1] == p.pattern+"/") {
 			link = link.Aria("current", "page")
 		}
-		return app.Li().Body(link)
+		return ui.El("li", "", link)
 	})
 }
 
 func (r *Root) banners() app.UI {
 	signedIn := r.state.Phase == live.SignedIn
-	return app.Div().Class("banners").Body(
-		app.Div().Body(app.If(r.update, func() app.UI {
-			return app.Div().Class("banner").Body(app.Span().Class("banner-text").Text(text.Of("update")),
-				app.Button().Type("button").Class("button", "button-small").Text(text.Of("reload")).OnClick(func(app.Context, app.Event) { app.Window().Call("goappApplyUpdate") }))
-		})),
-		app.Div().Body(app.If(signedIn && r.path != "/sse-test", func() app.UI { return r.status().Banner(r.actions()) })),
-		app.Div().Body(app.If(r.state.View.Unsaved, func() app.UI {
-			return app.Div().Class("banner", "banner-limited").Body(app.Span().Class("banner-text").Text(text.Of("banner.storage")))
-		})),
-		app.Div().Body(app.If(r.state.View.Rejected() > 0 && r.path != "/outbox" && r.path != "/sse-test", func() app.UI {
-			return app.Div().Class("banner", "banner-denied").Body(app.Span().Class("banner-text").Text(text.Of("banner.rejected")),
-				app.A().Class("button", "button-small").Href("/outbox").Text(text.Of("decide")))
-		})),
-		app.Div().Body(app.If(r.state.Failure != "" && signedIn, func() app.UI {
-			return app.Div().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure)
-		})),
+	return ui.El("div", "banners", ui.When(r.update, func() app.UI {
+		return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("update")),
+			ui.Button("button button-small", text.Of("reload")).OnClick(func(app.Context, app.Event) { app.Window().Call("goappApplyUpdate") }))
+	}),
+		ui.When(signedIn && r.path != "/sse-test", func() app.UI { return r.status().Banner(r.actions()) }),
+		ui.When(r.state.View.Unsaved, func() app.UI {
+			return ui.El("div", "banner banner-limited", ui.Line("span", "banner-text", text.Of("banner.storage")))
+		}),
+		ui.When(r.state.View.Rejected() > 0 && r.path != "/outbox" && r.path != "/sse-test", func() app.UI {
+			return ui.El("div", "banner banner-denied", ui.Line("span", "banner-text", text.Of("banner.rejected")),
+				ui.Link("button button-small", "/outbox", text.Of("decide")))
+		}),
+		ui.When(r.state.Failure != "" && signedIn, func() app.UI {
+			return ui.Line("div", "banner banner-denied", r.state.Failure).Role("alert")
+		}),
 	)
 }
 
@@ -155,12 +145,12 @@ func (r *Root) body() app.UI {
 	case r.path == "" || r.state.Phase == live.Loading:
 		return Waiting()
 	case r.state.Phase == live.Failed:
-		return app.Div().Class("page").Body(app.H1().Text(text.Of("failed")), app.P().Text(text.Of("failed.text")))
+		return ui.El("div", "page", ui.Line("h1", "", text.Of("failed")), ui.Line("p", "", text.Of("failed.text")))
 	case r.state.Phase == live.SignedOut:
 		return r.signIn()
 	case p == nil || r.missing():
-		return app.Div().Class("page").Body(app.H1().Text(text.Of("not_found")),
-			app.P().Body(app.Text(text.Of("not_found.text")+" "), app.A().Href("/").Text(text.Of("not_found.go"))))
+		return ui.El("div", "page", ui.Line("h1", "", text.Of("not_found")),
+			ui.El("p", "", app.Text(text.Of("not_found.text")+" "), ui.Link("", "/", text.Of("not_found.go"))))
 	default:
 		return app.Elem("y-" + p.key).Class("page-of").Body(p.render(r)) // by its tag, so that no page is given another's controls
 	}
@@ -172,11 +162,11 @@ func (r *Root) page(title string, children ...app.UI) app.UI {
 	if !asOf.IsZero() {
 		class += " page-past"
 	}
-	head := app.Div().Class("page-head").Body(app.H1().Text(title),
+	head := ui.El("div", "page-head", ui.Line("h1", "", title),
 		app.If(!asOf.IsZero(), func() app.UI {
-			return app.P().Class("as-of").Text(text.Of("as_of", text.When(asOf, r.now)))
+			return ui.Line("p", "as-of", text.Of("as_of", text.When(asOf, r.now)))
 		}))
-	return app.Div().Class(class).Body(append([]app.UI{head}, children...)...)
+	return ui.El("div", "").Class(class).Body(append([]app.UI{head}, children...)...)
 }
 
 // asOf is when what is shown was true, zero where it is live.
@@ -197,9 +187,8 @@ func (r *Root) unknown() bool { return r.state.View.Figures == nil }
 // Waiting is the page before anything is known. It is also the shell's, so
 // that loading looks like the app from the first paint.
 func Waiting() app.UI {
-	return app.Div().Class("page", "waiting").Aria("busy", "true").Body(
-		app.Div().Class("figures").Body(app.Range(make([]struct{}, 4)).Slice(func(int) app.UI { return app.Div().Class("card", "figure", "skeleton") })),
-		app.Div().Class("card", "skeleton", "skeleton-tall"))
+	return ui.El("div", "page waiting", ui.El("div", "figures", app.Range(make([]struct{}, 4)).Slice(func(int) app.UI { return ui.El("div", "card figure skeleton") })),
+		ui.El("div", "card skeleton skeleton-tall")).Aria("busy", "true")
 }
 
 // nothingKnown stands where the broker has not answered yet, and nothing is kept

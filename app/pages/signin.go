@@ -6,33 +6,31 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
 	"github.com/snd-rental/yardline/app/text"
+	"github.com/snd-rental/yardline/app/ui"
 )
 
 // signIn is the page for who is not signed in.
 func (r *Root) signIn() app.UI {
 	// In a place of its own: what comes after it keeps its position, and so
 	// what was typed.
-	failure := app.Div().Body(app.If(r.state.Failure != "", func() app.UI { return app.P().Class("banner", "banner-denied").Role("alert").Text(r.state.Failure) }))
+	failure := ui.When(r.state.Failure != "", func() app.UI { return ui.Line("p", "banner banner-denied", r.state.Failure).Role("alert") })
 	switch r.state.SignIn {
 	case "password":
-		return app.Div().Class("page", "sign-in", "sign-in-narrow").Body(app.H1().Text(text.Of("sign_in.title")), failure, r.passwordForm())
+		return ui.El("div", "page sign-in sign-in-narrow", ui.Line("h1", "", text.Of("sign_in.title")), failure, r.passwordForm())
 	case "provider":
-		return app.Div().Class("page", "sign-in", "sign-in-narrow").Body(app.H1().Text(text.Of("sign_in.title")), failure,
-			app.P().Class("lead").Text(text.Of("sign_in.provider")))
+		return ui.El("div", "page sign-in sign-in-narrow", ui.Line("h1", "", text.Of("sign_in.title")), failure,
+			ui.Line("p", "lead", text.Of("sign_in.provider")))
 	}
-	return app.Div().Class("page", "sign-in").Body(
-		app.H1().Text(text.Of("sign_in.title")),
-		app.P().Class("lead").Text(text.Of("sign_in.demo")),
+	return ui.El("div", "page sign-in", ui.Line("h1", "", text.Of("sign_in.title")),
+		ui.Line("p", "lead", text.Of("sign_in.demo")),
 		failure, r.demoUsers())
 }
 
 func (r *Root) demoUsers() app.UI {
 	users := r.state.Users
-	return app.Ul().Class("users").Body(app.Range(users).Slice(func(i int) app.UI {
+	return ui.El("ul", "users", app.Range(users).Slice(func(i int) app.UI {
 		name := users[i]
-		return app.Li().Body(app.Button().Type("button").Class("card", "user-card").DataSet("user", name).Body(
-			app.Strong().Text(text.Label(name)), app.Span().Text(text.Of("who."+name))).
-			OnClick(func(app.Context, app.Event) { go r.Live.SignIn(context.Background(), name, "") }, app.EventScope(name)))
+		return ui.El("li", "", ui.El("button", "card user-card", ui.Line("strong", "", text.Label(name)), ui.Line("span", "", text.Of("who."+name))).Attr("type", "button").DataSet("user", name).OnClick(func(app.Context, app.Event) { go r.Live.SignIn(context.Background(), name, "") }, app.EventScope(name)))
 	}))
 }
 
@@ -44,14 +42,13 @@ const (
 )
 
 func (r *Root) passwordForm() app.UI {
-	return app.Form().Class("card", "form").OnSubmit(func(_ app.Context, e app.Event) {
+	return ui.El("form", "card form", ui.Line("label", "", text.Of("sign_in.name")).Attr("for", userID),
+		app.Input().ID(userID).Type("text").Name("username").Attr("autocomplete", "username").Attr("autocapitalize", "none").Required(true).AutoFocus(true),
+		ui.Line("label", "", text.Of("sign_in.password")).Attr("for", passwordID),
+		app.Input().ID(passwordID).Type("password").Name("password").Attr("autocomplete", "current-password").Required(true),
+		ui.Line("button", "button button-primary", text.Of("sign_in")).Attr("type", "submit")).OnSubmit(func(_ app.Context, e app.Event) {
 		e.PreventDefault()
 		value := func(id string) string { return app.Window().GetElementByID(id).Get("value").String() }
 		go r.Live.SignIn(context.Background(), value(userID), value(passwordID))
-	}).Body(
-		app.Label().For(userID).Text(text.Of("sign_in.name")),
-		app.Input().ID(userID).Type("text").Name("username").Attr("autocomplete", "username").Attr("autocapitalize", "none").Required(true).AutoFocus(true),
-		app.Label().For(passwordID).Text(text.Of("sign_in.password")),
-		app.Input().ID(passwordID).Type("password").Name("password").Attr("autocomplete", "current-password").Required(true),
-		app.Button().Type("submit").Class("button", "button-primary").Text(text.Of("sign_in")))
+	})
 }

@@ -31,29 +31,19 @@ func (r *Root) sseTest() app.UI {
 	v, g := r.state.View, r.state.User.Grant()
 	feed := ui.Feed{Events: v.Events, Grant: g, Now: r.now, Open: r.showEvent}
 	return r.page(text.Of("page.test"),
-		app.P().Class("lead").Text(text.Of("test.lead")),
-		app.Div().Class("columns").Body(
-			app.Div().Class("stack").Body(
-				app.Section().Class("card").Aria("labelledby", "presets-title").Body(
-					app.H2().ID("presets-title").Text(text.Of("test.presets")),
-					app.Ul().Class("presets").Body(app.Range(event.Types).Slice(func(i int) app.UI { return r.preset(event.Types[i], g, v.Counts) })),
-				),
-				r.editor(g),
-			),
-			app.Div().Class("stack").Body(
-				r.panel(),
-				app.Section().Class("card").Aria("labelledby", "sent-title").Body(
-					app.H2().ID("sent-title").Text(text.Of("test.sent")),
-					app.P().Class("row-meta").Body(app.Span().Text(text.Of("test.tab", r.state.Tab)), app.Span().ID("round-trip").Text(roundTrips(v.Outbox))), r.outbox()),
+		ui.Line("p", "lead", text.Of("test.lead")),
+		ui.El("div", "columns", ui.El("div", "stack", ui.Card("", "presets", text.Of("test.presets"), ui.El("ul", "presets", app.Range(event.Types).Slice(func(i int) app.UI { return r.preset(event.Types[i], g, v.Counts) }))),
+			r.editor(g),
+		),
+			ui.El("div", "stack", r.panel(),
+				ui.Card("", "sent", text.Of("test.sent"), ui.El("p", "row-meta", ui.Line("span", "", text.Of("test.tab", r.state.Tab)), ui.Line("span", "", roundTrips(v.Outbox)).ID("round-trip")), r.outbox()),
 			),
 		),
-		app.Section().Class("card", "feed-card").Aria("labelledby", "history-title").Body(
-			app.Div().Class("card-head").Body(
-				app.H2().ID("history-title").Text(text.Of("test.received", text.Number(max(v.Total, len(v.Events))), text.Number(len(v.Events)))),
-				app.Button().Type("button").Class("button", "button-small").Text(text.Of("clear")).OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).Clear) }),
-			),
+		ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Of("test.received", text.Number(max(v.Total, len(v.Events))), text.Number(len(v.Events)))).ID("history-title"),
+			ui.Button("button button-small", text.Of("clear")).OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).Clear) }),
+		),
 			feed.All(),
-		),
+		).Aria("labelledby", "history-title"),
 	)
 }
 
@@ -82,15 +72,10 @@ func (r *Root) preset(t event.Type, g access.Grant, counts map[event.Type]int) a
 		note = text.Of("test.not_yours", note)
 	}
 	label := text.Label(string(t))
-	return app.Li().Class("preset").Body(
-		app.Div().Class("row-main").Body(app.P().Class("row-text").Text(label), app.P().Class("row-meta").Text(note)),
-		app.Button().Type("button").Class("button", "button-small", "button-quiet").Text(text.Of("edit")).Aria("label", text.Of("edit.of", label)).
-			OnClick(func(app.Context, app.Event) { r.edit(t) }, app.EventScope("edit", string(t))),
-		app.Button().Type("button").Class("button", "button-small", "button-quiet").Disabled(!allowed).Text(text.Of("test.burst", text.Number(burst))).Aria("label", text.Of("test.burst.of", text.Number(burst), label)).
-			OnClick(func(app.Context, app.Event) { r.burst(t) }, app.EventScope("burst", string(t))),
-		app.Button().Type("button").Class("button", "button-small", "button-primary").DataSet("send", string(t)).Disabled(!allowed).
-			Text(text.Of("send")).Aria("label", text.Of("send.of", label)).
-			OnClick(func(app.Context, app.Event) { r.send(event.Example(t)) }, app.EventScope("send", string(t))),
+	return ui.El("li", "preset", ui.El("div", "row-main", ui.Line("p", "row-text", label), ui.Line("p", "row-meta", note)),
+		ui.Button("button button-small button-quiet", text.Of("edit")).Aria("label", text.Of("edit.of", label)).OnClick(func(app.Context, app.Event) { r.edit(t) }, app.EventScope("edit", string(t))),
+		ui.Button("button button-small button-quiet", text.Of("test.burst", text.Number(burst))).Attr("disabled", !allowed).Aria("label", text.Of("test.burst.of", text.Number(burst), label)).OnClick(func(app.Context, app.Event) { r.burst(t) }, app.EventScope("burst", string(t))),
+		ui.Button("button button-small button-primary", text.Of("send")).Attr("disabled", !allowed).DataSet("send", string(t)).Aria("label", text.Of("send.of", label)).OnClick(func(app.Context, app.Event) { r.send(event.Example(t)) }, app.EventScope("send", string(t))),
 	)
 }
 
@@ -139,17 +124,14 @@ func (r *Root) editor(g access.Grant) app.UI {
 	if r.test.typ != "" {
 		title = text.Of("edit.of", text.Label(string(r.test.typ)))
 	}
-	return app.Section().Class("card").Aria("labelledby", "editor-title").Body(
-		app.H2().ID("editor-title").Text(title),
-		app.Div().Body(app.If(r.test.typ == "", func() app.UI { return ui.Empty(text.Of("test.choose"), text.Of("test.choose.text")) }).Else(func() app.UI {
-			return app.Elem("y-form-" + tag(r.test.typ)).Body(r.form().Render())
-		})),
-		app.Details().Class("fields-more").Body(app.Summary().Text(text.Of("test.json")),
-			app.Label().For(payloadID).Class("hidden").Text(text.Of("test.json")),
+	return ui.Card("", "editor", title, ui.El("div", "", app.If(r.test.typ == "", func() app.UI { return ui.Empty(text.Of("test.choose"), text.Of("test.choose.text")) }).Else(func() app.UI {
+		return app.Elem("y-form-" + tag(r.test.typ)).Body(r.form().Render())
+	})),
+		ui.El("details", "fields-more", ui.Line("summary", "", text.Of("test.json")),
+			ui.Line("label", "hidden", text.Of("test.json")).Attr("for", payloadID),
 			app.Textarea().ID(payloadID).Class("payload").Rows(9).Spellcheck(false).Placeholder(text.Of("test.choose.text")),
-			app.Div().Body(app.If(r.test.problem != "", func() app.UI { return app.P().Class("problem").Role("alert").Text(r.test.problem) })),
-			app.Button().Type("button").Class("button").ID("send-payload").Disabled(r.test.typ == "" || !access.MayPublish(g, r.test.typ)).Text(text.Of("test.send_json")).
-				OnClick(func(app.Context, app.Event) { r.sendPayload() })),
+			ui.When(r.test.problem != "", func() app.UI { return ui.Line("p", "problem", r.test.problem).Role("alert") }),
+			ui.Button("button", text.Of("test.send_json")).Attr("disabled", r.test.typ == "" || !access.MayPublish(g, r.test.typ)).ID("send-payload").OnClick(func(app.Context, app.Event) { r.sendPayload() })),
 	)
 }
 

@@ -94,21 +94,18 @@ func (r *Root) timeline(title string, facts [][2]string, actions ...app.UI) app.
 	rows := s.rows(r)
 	feed := ui.Feed{Events: rows, Grant: r.state.User.Grant(), Now: r.now, Open: r.showEvent}
 	return r.page(title,
-		app.Div().Class("columns").Body(
-			app.Section().Class("card", "feed-card").Aria("labelledby", "timeline-title").Aria("busy", s.busy).Body(
-				app.H2().ID("timeline-title").Text(text.Of("timeline")),
-				app.Div().Body(app.If(s.failed != "", func() app.UI {
-					return app.Div().Class("banner").Body(app.Span().Class("banner-text").Text(text.Of("timeline.local", s.failed)),
-						app.Button().Type("button").Class("button", "button-small").Text(text.Of("retry")).OnClick(func(app.Context, app.Event) { s.load(r) }))
-				})),
-				app.If(s.busy && len(rows) == 0, waitingRows).Else(feed.All),
-				app.Div().Class("more-rows").Body(app.If(s.before != (wire.Cursor{}), func() app.UI {
-					return app.Button().Type("button").Class("button").Disabled(s.busy).Text(text.Of("events.older")).OnClick(func(app.Context, app.Event) { s.load(r) })
-				}))),
-			app.Section().Class("card", "attention-card").Aria("labelledby", "now-title").Body(
-				app.H2().ID("now-title").Text(text.Of("timeline.now")),
-				app.Dl().Class("facts").Body(app.Range(facts).Slice(func(i int) app.UI { return app.Div().Body(app.Dt().Text(facts[i][0]), app.Dd().Text(facts[i][1])) })),
-				app.Div().Class("buttons").Body(actions...)),
+		ui.El("div", "columns", ui.Card("feed-card", "timeline", text.Of("timeline"), ui.When(s.failed != "", func() app.UI {
+			return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("timeline.local", s.failed)),
+				ui.Button("button button-small", text.Of("retry")).OnClick(func(app.Context, app.Event) { s.load(r) }))
+		}),
+			app.If(s.busy && len(rows) == 0, waitingRows).Else(feed.All),
+			ui.El("div", "more-rows", app.If(s.before != (wire.Cursor{}), func() app.UI {
+				return ui.Button("button", text.Of("events.older")).Attr("disabled", s.busy).OnClick(func(app.Context, app.Event) { s.load(r) })
+			}))).Aria("busy", s.busy),
+			ui.Card("attention-card", "now", text.Of("timeline.now"), ui.El("dl", "facts", app.Range(facts).Slice(func(i int) app.UI {
+				return ui.El("div", "", ui.Line("dt", "", facts[i][0]), ui.Line("dd", "", facts[i][1]))
+			})),
+				ui.El("div", "buttons").Body(actions...)),
 		))
 }
 

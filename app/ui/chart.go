@@ -40,12 +40,11 @@ func Columns(values []int, words string) app.UI {
 		most = max(most, slices.Max(values))
 	}
 	step := float64(width) / float64(max(1, len(values)))
-	return app.Figure().Class("chart").Body(
-		picture("columns-chart", words, width, height).Attr("preserveAspectRatio", "none").Body(app.Range(values).Slice(func(i int) app.UI {
-			tall := max(1, float64(values[i])/float64(most)*height)
-			return svg("rect", "x", coordinate(float64(i)*step), "y", coordinate(height-tall), "width", coordinate(max(1, step-2)), "height", coordinate(tall), "class", "column")
-		})),
-		app.FigCaption().Class("row-meta").Text(words))
+	return El("figure", "chart", picture("columns-chart", words, width, height).Attr("preserveAspectRatio", "none").Body(app.Range(values).Slice(func(i int) app.UI {
+		tall := max(1, float64(values[i])/float64(most)*height)
+		return svg("rect", "x", coordinate(float64(i)*step), "y", coordinate(height-tall), "width", coordinate(max(1, step-2)), "height", coordinate(tall), "class", "column")
+	})),
+		Line("figcaption", "row-meta", words))
 }
 
 // A Share is one bar of Shares.
@@ -62,12 +61,11 @@ func Shares(all []Share) app.UI {
 	}
 	slices.SortStableFunc(all, func(a, b Share) int { return cmp.Compare(b.Value, a.Value) })
 	most := max(all[0].Value, 1e-9)
-	return app.Dl().Class("shares").Body(app.Range(all).Slice(func(i int) app.UI {
+	return El("dl", "shares", app.Range(all).Slice(func(i int) app.UI {
 		s := all[i]
-		return app.Div().Body(app.Dt().Text(s.Name), app.Dd().Body(
-			picture("share", "", 100, 8).Attr("preserveAspectRatio", "none").Body(
-				svg("rect", "width", "100", "height", "8", "rx", "2", "class", "share-all"),
-				svg("rect", "width", coordinate(max(1, 100*s.Value/most)), "height", "8", "rx", "2", "class", "share-part")),
-			app.Span().Class("share-value").Text(s.Text)))
+		return El("div", "", Line("dt", "", s.Name), El("dd", "", picture("share", "", 100, 8).Attr("preserveAspectRatio", "none").Body(
+			svg("rect", "width", "100", "height", "8", "rx", "2", "class", "share-all"),
+			svg("rect", "width", coordinate(max(1, 100*s.Value/most)), "height", "8", "rx", "2", "class", "share-part")),
+			Line("span", "share-value", s.Text)))
 	}))
 }

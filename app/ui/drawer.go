@@ -24,13 +24,12 @@ func Drawer(e event.Event, self bool, now time.Time) app.UI {
 	}
 	var raw bytes.Buffer
 	_ = json.Indent(&raw, e.AppendJSON(nil), "", "  ") // our own JSON
-	return app.Div().Class("drawer-body").Body(
-		app.P().Class("drawer-text").Text(Describe(e, self)),
-		app.Dl().Class("facts").Body(app.Range(rows).Slice(func(i int) app.UI {
-			return app.Div().Body(app.Dt().Text(rows[i][0]), app.Dd().Text(rows[i][1]))
+	return El("div", "drawer-body", Line("p", "drawer-text", Describe(e, self)),
+		El("dl", "facts", app.Range(rows).Slice(func(i int) app.UI {
+			return El("div", "", Line("dt", "", rows[i][0]), Line("dd", "", rows[i][1]))
 		})),
-		app.P().Body(app.A().Class("button", "button-small").Href(notify.Page(e)).Text(text.Of("drawer.subject", e.Subject))),
-		app.Details().Body(app.Summary().Text(text.Of("drawer.raw")), app.Pre().Class("raw").TabIndex(0).Aria("label", text.Of("drawer.raw")).Text(raw.String())))
+		El("p", "", Link("button button-small", notify.Page(e), text.Of("drawer.subject", e.Subject))),
+		El("details", "", Line("summary", "", text.Of("drawer.raw")), Line("pre", "raw", raw.String()).TabIndex(0).Aria("label", text.Of("drawer.raw"))))
 }
 
 // FieldText writes a field of a payload as the reader writes such values.

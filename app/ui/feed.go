@@ -74,30 +74,26 @@ func (f Feed) list(rows []Row) app.UI {
 		}
 		return Empty(text.Of("feed.empty"), text.Of("feed.empty.text"))
 	}
-	return app.Ol().Class("feed").Body(app.Range(rows).Slice(func(i int) app.UI { return f.row(rows[i]) }))
+	return El("ol", "feed", app.Range(rows).Slice(func(i int) app.UI { return f.row(rows[i]) }))
 }
 
 func (f Feed) row(r Row) app.UI {
 	_, self := access.PersonView(f.Grant, r.Event)
-	line := app.UI(app.P().Class("row-text").Text(Describe(r.Event, self)))
+	line := app.UI(Line("p", "row-text", Describe(r.Event, self)))
 	if f.Open != nil {
-		line = app.Button().Type("button").Class("row-text", "row-open").Text(Describe(r.Event, self)).OnClick(on(func() { f.Open(r.Event) }), app.EventScope(r.Cursor))
+		line = Button("row-text row-open", Describe(r.Event, self)).OnClick(on(func() { f.Open(r.Event) }), app.EventScope(r.Cursor))
 	}
-	return app.Li().Class("row", "severity-"+string(r.Severity)).
-		DataSet("event", r.ID).DataSet("type", string(r.Type)).DataSet("cursor", r.Cursor).Body(
-		app.Span().Class("row-icon", "icon-"+string(r.Module())).Aria("hidden", "true"),
-		app.Div().Class("row-main").Body(
-			line,
-			app.P().Class("row-meta").Body(
-				app.Span().Text(text.Label(string(r.Type))), app.Span().Class("row-subject").Text(r.Subject),
+	return El("li", "", El("span", "").Class("row-icon", "icon-"+string(r.Module())).Aria("hidden", "true"),
+		El("div", "row-main", line,
+			El("p", "row-meta", Line("span", "", text.Label(string(r.Type))), Line("span", "row-subject", r.Subject),
 				app.If(r.Severity == event.Warning || r.Severity == event.Error, func() app.UI {
-					return app.Span().Class("chip", "chip-"+string(r.Severity)).Text(text.Label(string(r.Severity)))
+					return Line("span", "", text.Label(string(r.Severity))).Class("chip", "chip-"+string(r.Severity))
 				}),
-				app.If(r.Times > 1, func() app.UI { return app.Span().Class("chip").Text(text.Of("feed.times", text.Number(r.Times))) }),
+				app.If(r.Times > 1, func() app.UI { return Line("span", "chip", text.Of("feed.times", text.Number(r.Times))) }),
 			),
 		),
-		app.Time().Class("row-time").DateTime(r.Time.UTC().Format(time.RFC3339)).Text(rowTime(r.Time, f.Now)),
-	)
+		Line("time", "row-time", rowTime(r.Time, f.Now)).Attr("datetime", r.Time.UTC().Format(time.RFC3339)),
+	).Class("row", "severity-"+string(r.Severity)).DataSet("event", r.ID).DataSet("type", string(r.Type)).DataSet("cursor", r.Cursor)
 }
 
 // rowTime is the clock of today's events, and the day of older ones.
@@ -110,5 +106,5 @@ func rowTime(t, now time.Time) string {
 
 // Empty says that there is nothing, and what would be here.
 func Empty(title, words string) app.UI {
-	return app.Div().Class("empty").Body(app.P().Class("empty-title").Text(title), app.P().Text(words))
+	return El("div", "empty", Line("p", "empty-title", title), Line("p", "", words))
 }

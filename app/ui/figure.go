@@ -50,11 +50,11 @@ func Figures(figures map[string]projection.Value, currency string, trends map[st
 		return !found
 	})
 	if len(shown) == 0 {
-		return app.Div()
+		return El("div", "")
 	}
-	return app.Ul().Class("figures").Body(app.Range(shown).Slice(func(i int) app.UI {
+	return El("ul", "figures", app.Range(shown).Slice(func(i int) app.UI {
 		f, value := shown[i], figures[shown[i].key]
-		card := app.Li().Class("card", "figure").DataSet("figure", f.key).DataSet("value", value.String())
+		card := El("li", "card figure").DataSet("figure", f.key).DataSet("value", value.String())
 		if f.alert && magnitude(value) > 0 {
 			card = card.Class("figure-alert")
 		}
@@ -63,10 +63,9 @@ func Figures(figures map[string]projection.Value, currency string, trends map[st
 		}
 		trend := trends[f.key]
 		return card.Body(
-			app.P().Class("figure-label").Body(app.A().Href(f.page).Text(text.Of("figure."+f.key))),
-			app.P().Class("figure-value").Text(figureText(f.key, value, currency)),
-			app.Div().Class("figure-foot").Body(
-				app.P().Class("figure-hint").Text(figureHint(f.key, value, trend, currency, asOf, now)),
+			El("p", "figure-label", Link("", f.page, text.Of("figure."+f.key))),
+			Line("p", "figure-value", figureText(f.key, value, currency)),
+			El("div", "figure-foot", Line("p", "figure-hint", figureHint(f.key, value, trend, currency, asOf, now)),
 				Sparkline(trend.Values)))
 	}))
 }

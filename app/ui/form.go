@@ -55,19 +55,17 @@ func (f Form) Render() app.UI {
 		amiss = amiss || f.problem(s.Name) != ""
 	}
 	other := f.problem("")
-	return app.Form().ID(f.ID).Class("form").Attr("novalidate", true).OnSubmit(func(_ app.Context, e app.Event) {
+	return El("form", "form", When(other != "", func() app.UI { return Line("p", "problem", other).Role("alert") }),
+		El("div", "fields", app.Range(must).Slice(func(i int) app.UI { return f.field(must[i]) })),
+		El("details", "fields-more", Line("summary", "", text.Count("form.more", len(may))),
+			El("div", "fields", app.Range(may).Slice(func(i int) app.UI { return f.field(may[i]) }))).Attr("open", amiss),
+		El("div", "buttons", Line("button", "button button-primary", f.Action).Attr("type", "submit"),
+			app.If(f.Cancel != nil, func() app.UI {
+				return Button("button", text.Of("cancel")).OnClick(on(f.Cancel), app.EventScope(f.ID))
+			}))).ID(f.ID).Attr("novalidate", true).OnSubmit(func(_ app.Context, e app.Event) {
 		e.PreventDefault()
 		f.Send()
-	}, app.EventScope(f.ID, string(f.Type))).Body(
-		app.Div().Body(app.If(other != "", func() app.UI { return app.P().Class("problem").Role("alert").Text(other) })),
-		app.Div().Class("fields").Body(app.Range(must).Slice(func(i int) app.UI { return f.field(must[i]) })),
-		app.Details().Class("fields-more").Open(amiss).Body(app.Summary().Text(text.Count("form.more", len(may))),
-			app.Div().Class("fields").Body(app.Range(may).Slice(func(i int) app.UI { return f.field(may[i]) }))),
-		app.Div().Class("buttons").Body(
-			app.Button().Type("submit").Class("button", "button-primary").Text(f.Action),
-			app.If(f.Cancel != nil, func() app.UI {
-				return app.Button().Type("button").Class("button").Text(text.Of("cancel")).OnClick(on(f.Cancel), app.EventScope(f.ID))
-			})))
+	}, app.EventScope(f.ID, string(f.Type)))
 }
 
 // problem is what is wrong with a field, "" for nothing. Without a name it is
@@ -96,11 +94,10 @@ func (f Form) field(s event.FieldSpec) app.UI {
 	if s.Kind == event.KindBool {
 		class += " field-check"
 	}
-	return app.Div().Class(class).Body(
-		app.Label().For(id).Text(label),
+	return El("div", "", Line("label", "", label).Attr("for", id),
 		f.input(s, id, problem),
-		app.P().ID(id+"-hint").Class("field-hint").Text(s.Limits()),
-		app.Div().Body(app.If(problem != "", func() app.UI { return app.P().ID(id + "-problem").Class("problem").Role("alert").Text(problem) })))
+		Line("p", "", s.Limits()).ID(id+"-hint").Class("field-hint"),
+		When(problem != "", func() app.UI { return Line("p", "", problem).ID(id + "-problem").Class("problem").Role("alert") })).Class(class)
 }
 
 // input is a native control, which every browser makes accessible.
@@ -111,9 +108,9 @@ func (f Form) input(s event.FieldSpec, id, problem string) app.UI {
 	}
 	if s.Enum != nil && s.Kind == event.KindString {
 		options := append([]string{""}, s.Enum...)
-		return app.Select().ID(id).Name(s.Name).Required(s.Required).Aria("describedby", described).Aria("invalid", problem != "").Body(app.Range(options).Slice(func(i int) app.UI {
-			return app.Option().Attr("value", options[i]).Text(text.Label(options[i]))
-		}))
+		return El("select", "", app.Range(options).Slice(func(i int) app.UI {
+			return Line("option", "", text.Label(options[i])).Attr("value", options[i])
+		})).Attr("name", s.Name).Attr("required", s.Required).ID(id).Aria("describedby", described).Aria("invalid", problem != "")
 	}
 	input := app.Input().ID(id).Name(s.Name).Required(s.Required).Attr("autocomplete", "off").Aria("describedby", described).Aria("invalid", problem != "")
 	switch {

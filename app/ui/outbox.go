@@ -18,29 +18,28 @@ func Outbox(items []outbox.Item, self string, retry, discard func(id string)) ap
 	}
 	items = slices.Clone(items)
 	slices.Reverse(items)
-	return app.Ol().Class("sent").Body(app.Range(items).Slice(func(i int) app.UI {
+	return El("ol", "sent", app.Range(items).Slice(func(i int) app.UI {
 		item := items[i]
 		from := text.Clock(item.Written)
 		if item.Tab != self {
 			from = text.Of("outbox.elsewhere", from)
 		}
-		row := app.Li().DataSet("outbox", string(item.State)).DataSet("item", item.ID)
-		head := []app.UI{app.Span().Class("sent-what").Text(Describe(event.Event{Type: item.Type, Data: item.Data, Subject: item.Subject}, false)), app.Span().Class("row-meta").Text(text.Label(string(item.Type))), app.Span().Class("row-meta").Text(from)}
+		row := El("li", "").DataSet("outbox", string(item.State)).DataSet("item", item.ID)
+		head := []app.UI{Line("span", "sent-what", Describe(event.Event{Type: item.Type, Data: item.Data, Subject: item.Subject}, false)), Line("span", "row-meta", text.Label(string(item.Type))), Line("span", "row-meta", from)}
 		switch item.State {
 		case outbox.Sent:
-			return row.Body(append(head, app.Code().Text(item.Cursor.String()), app.Span().Class("row-meta").Text(text.Of("outbox.took", text.Number(item.Done.Sub(item.Written).Milliseconds()))))...)
+			return row.Body(append(head, Line("code", "", item.Cursor.String()), Line("span", "row-meta", text.Of("outbox.took", text.Number(item.Done.Sub(item.Written).Milliseconds()))))...)
 		case outbox.Rejected:
 			again := text.Of("retry")
 			if item.Code == wasmclient.EntityMoved {
 				again = text.Of("outbox.anyway")
 			}
-			return row.Class("problem").Body(append(head, app.Span().Text(item.Problem), app.Span().Class("buttons").Body(
-				itemButton(again, item.ID, retry), itemButton(text.Of("discard"), item.ID, discard)))...)
+			return row.Class("problem").Body(append(head, Line("span", "", item.Problem), El("span", "buttons", itemButton(again, item.ID, retry), itemButton(text.Of("discard"), item.ID, discard)))...)
 		}
-		return row.Body(append(head, app.Span().Class("chip", "chip-warning").Text(text.Of("outbox.waiting")), itemButton(text.Of("discard"), item.ID, discard))...)
+		return row.Body(append(head, Line("span", "chip chip-warning", text.Of("outbox.waiting")), itemButton(text.Of("discard"), item.ID, discard))...)
 	}))
 }
 
 func itemButton(label, id string, do func(id string)) app.UI {
-	return app.Button().Type("button").Class("button", "button-small").Text(label).OnClick(on(func() { do(id) }), app.EventScope(label, id))
+	return Button("button button-small", label).OnClick(on(func() { do(id) }), app.EventScope(label, id))
 }

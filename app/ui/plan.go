@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -106,7 +105,6 @@ type mark struct {
 const closeBy = 22.0 // units of the sheet
 
 func gather(places []Place, v view) (marks []mark) {
-	places = slices.SortedFunc(slices.Values(places), func(a, b Place) int { return cmp.Compare(a.ID, b.ID) })
 next:
 	for _, p := range places {
 		x, y := v.at(p)

@@ -34,24 +34,24 @@ func (s Status) part() string {
 	return text.Of("tab." + string(role))
 }
 
-func (s Status) attributes(e app.HTMLDiv) app.HTMLDiv {
+func (s Status) attributes(e app.HTMLElem) app.HTMLElem {
 	return e.DataSet("status", string(s.View.Status.State)).DataSet("transport", s.transport()).DataSet("tab", s.tab())
 }
 
 func glyph(s conn.State) app.UI {
-	return app.Span().Class("glyph").Aria("hidden", "true").Text(glyphs[s])
+	return Line("span", "glyph", glyphs[s]).Aria("hidden", "true")
 }
 
 // Compact is the indicator of the header. Screen readers hear it from the
 // live region of the shell; the countdown is for the eye alone.
 func (s Status) Compact() app.UI {
 	st := s.View.Status
-	return s.attributes(app.Div().Class("status", "status-compact")).Body(
+	return s.attributes(El("div", "status status-compact")).Body(
 		glyph(st.State),
-		app.Span().Class("status-words").Text(shortWords(st)),
-		app.Span().Class("status-count").Aria("hidden", "true").Text(Countdown(st, s.Now)),
+		Line("span", "status-words", shortWords(st)),
+		Line("span", "status-count", Countdown(st, s.Now)).Aria("hidden", "true"),
 		app.If(s.View.Unsent() > 0, func() app.UI {
-			return app.Span().Class("chip", "chip-warning").Text(text.Of("status.unsent", text.Number(s.View.Unsent())))
+			return Line("span", "chip chip-warning", text.Of("status.unsent", text.Number(s.View.Unsent())))
 		}),
 	)
 }
@@ -91,13 +91,12 @@ func (s Status) Banner(a Actions) app.UI {
 	if n := s.View.Unsent(); n > 0 && words != "" {
 		words += " " + text.Count("banner.unsent", n)
 	}
-	return app.Div().Class("banner-place").Body(app.If(words != "", func() app.UI {
-		return app.Div().Class("banner", "banner-"+string(st.State)).Body(
-			glyph(st.State), app.Span().Class("banner-text").Text(words),
+	return El("div", "banner-place", app.If(words != "", func() app.UI {
+		return El("div", "", glyph(st.State), Line("span", "banner-text", words),
 			app.If(action != "", func() app.UI {
-				return app.Button().Type("button").Class("button", "button-small").Text(action).OnClick(on(do), app.EventScope(action))
+				return Button("button button-small", action).OnClick(on(do), app.EventScope(action))
 			}),
-		)
+		).Class("banner", "banner-"+string(st.State))
 	}))
 }
 
@@ -125,22 +124,20 @@ func (s Status) Panel(a Actions) app.UI {
 	if v.Status.Code != "" {
 		rows = append(rows, [2]string{text.Of("panel.code"), v.Status.Code})
 	}
-	return app.Section().Class("card", "status-panel").Aria("label", text.Of("panel")).Body(
-		s.attributes(app.Div().Class("status", "status-full")).Body(
-			glyph(v.Status.State), app.Strong().Text(Words(v.Status)), app.Span().Class("status-count").Aria("hidden", "true").Text(Countdown(v.Status, s.Now))),
-		app.Dl().Class("facts").Body(app.Range(rows).Slice(func(i int) app.UI {
-			return app.Div().Body(app.Dt().Text(rows[i][0]), app.Dd().Text(rows[i][1]))
+	return El("section", "card status-panel", s.attributes(El("div", "status status-full")).Body(
+		glyph(v.Status.State), Line("strong", "", Words(v.Status)), Line("span", "status-count", Countdown(v.Status, s.Now)).Aria("hidden", "true")),
+		El("dl", "facts", app.Range(rows).Slice(func(i int) app.UI {
+			return El("div", "", Line("dt", "", rows[i][0]), Line("dd", "", rows[i][1]))
 		})),
-		app.Div().Class("buttons").Body(
-			button(text.Of("connect"), v.Connected, a.Connect),
+		El("div", "buttons", button(text.Of("connect"), v.Connected, a.Connect),
 			button(text.Of("disconnect"), v.Status.State == conn.Disconnected, a.Disconnect),
 			button(text.Of("pause"), v.Status.State == conn.Paused || v.Status.State == conn.Disconnected, a.Pause),
 			button(text.Of("resume"), v.Status.State != conn.Paused, a.Resume),
 		),
-		app.Details().Body(app.Summary().Text(text.Of("panel.past")),
-			app.Button().Type("button").Class("button", "button-small").Text(text.Of(copyWords[s.Copied])).OnClick(on(a.Copy)),
+		El("details", "", Line("summary", "", text.Of("panel.past")),
+			Button("button button-small", text.Of(copyWords[s.Copied])).OnClick(on(a.Copy)),
 			transitions(s.Transitions)),
-	)
+	).Aria("label", text.Of("panel"))
 }
 
 var copyWords = map[bool]string{false: "panel.copy", true: "panel.copied"}
@@ -149,7 +146,7 @@ var copyWords = map[bool]string{false: "panel.copy", true: "panel.copied"}
 const maxPast = 50
 
 func transitions(all []wasmclient.Transition) app.UI {
-	return app.Ol().Class("transitions").Body(app.Range(all[max(0, len(all)-maxPast):]).Slice(func(i int) app.UI {
+	return El("ol", "transitions", app.Range(all[max(0, len(all)-maxPast):]).Slice(func(i int) app.UI {
 		t := all[len(all)-1-i]
 		line := string(t.Status.State)
 		for _, more := range []string{t.Status.Code, string(t.Status.Transport)} {
@@ -157,12 +154,12 @@ func transitions(all []wasmclient.Transition) app.UI {
 				line += " · " + more
 			}
 		}
-		return app.Li().Body(app.Time().Text(text.Clock(t.At)), app.Text(" "+line))
+		return El("li", "", Line("time", "", text.Clock(t.At)), app.Text(" "+line))
 	}))
 }
 
 func button(label string, disabled bool, do func()) app.UI {
-	return app.Button().Type("button").Class("button").Disabled(disabled).Text(label).OnClick(on(do), app.EventScope(label))
+	return Button("button", label).Attr("disabled", disabled).OnClick(on(do), app.EventScope(label))
 }
 
 // on makes an event handler of an action. Actions return at once.

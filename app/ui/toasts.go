@@ -11,20 +11,15 @@ import (
 // while hold is on.
 func Toasts(toasts []toast.Toast, more int, dismiss func(toast.Toast), hold func(on bool)) app.UI {
 	held := func(on bool) app.EventHandler { return func(app.Context, app.Event) { hold(on) } }
-	return app.Aside().ID("toasts").Class("toasts").Aria("label", text.Of("toasts")).
-		OnMouseEnter(held(true)).OnMouseLeave(held(false)).On("focusin", held(true)).On("focusout", held(false)).Body(
-		app.Range(toasts).Slice(func(i int) app.UI {
-			t := toasts[i]
-			return app.Div().Class("toast", "severity-"+string(t.Severity)).DataSet("toast", t.ID).DataSet("severity", string(t.Severity)).Body(
-				app.P().Class("toast-text").Text(t.Text),
-				app.Div().Class("toast-actions").Body(
-					app.If(t.URL != "", func() app.UI { return app.A().Class("button", "button-small").Href(t.URL).Text(t.Action) }),
-					app.Button().Type("button").Class("toast-close").DataSet("key", t.Key).Aria("label", text.Of("toasts.dismiss", t.Text)).Text("✕").
-						OnClick(on(func() { dismiss(t) }), app.EventScope(t.Key))),
-			)
-		}),
+	return El("aside", "", app.Range(toasts).Slice(func(i int) app.UI {
+		t := toasts[i]
+		return El("div", "", Line("p", "toast-text", t.Text),
+			El("div", "toast-actions", app.If(t.URL != "", func() app.UI { return Link("button button-small", t.URL, t.Action) }),
+				Button("toast-close", "✕").DataSet("key", t.Key).Aria("label", text.Of("toasts.dismiss", t.Text)).OnClick(on(func() { dismiss(t) }), app.EventScope(t.Key))),
+		).Class("toast", "severity-"+string(t.Severity)).DataSet("toast", t.ID).DataSet("severity", string(t.Severity))
+	}),
 		app.If(more > 0, func() app.UI {
-			return app.A().Class("toast-more").Href("/events").Text(text.Of("toasts.more", text.Number(more)))
+			return Link("toast-more", "/events", text.Of("toasts.more", text.Number(more)))
 		}),
-	)
+	).ID("toasts").Class("toasts").Aria("label", text.Of("toasts")).OnMouseEnter(held(true)).OnMouseLeave(held(false)).On("focusin", held(true)).On("focusout", held(false))
 }

@@ -5,10 +5,10 @@ package notify
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/snd-rental/yardline/shared/event"
@@ -59,11 +59,11 @@ func (p Preferences) Check() error {
 
 // minutes is a time of day, HH:MM, since midnight; -1 where it is none.
 func minutes(clock string) int {
-	var h, m int
-	if n, err := fmt.Sscanf(clock, "%02d:%02d", &h, &m); n != 2 || err != nil || len(clock) != 5 || h < 0 || h > 23 || m < 0 || m > 59 {
+	at, err := time.Parse("15:04", clock)
+	if err != nil || len(clock) != 5 {
 		return -1
 	}
-	return 60*h + m
+	return 60*at.Hour() + at.Minute()
 }
 
 // Covers tells whether a time of day, in the quiet hours' zone, is within.

@@ -46,6 +46,13 @@ function goappTryUpdate() {`},
 	{"    go.run(wasm.instance);\n    loader.remove();\n", "    const exit = go.run(wasm.instance);\n    loader.remove();\n    exit.then(goappExited, goappExited);\n"},
 }
 
+// themeFirst shows the user's theme from the first paint.
+const themeFirst = `try {
+  const theme = localStorage.getItem("theme");
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+} catch {}
+`
+
 const loaderAddition = `
 function goappExited() {
   const note = document.createElement("div");
@@ -69,7 +76,7 @@ func mendLoader(b []byte) ([]byte, error) {
 		}
 		s = strings.Replace(s, m.old, m.new, 1)
 	}
-	return []byte(s + loaderAddition), nil
+	return []byte(themeFirst + s + loaderAddition), nil
 }
 
 // mendManifest adds what go-app leaves out: an id, so that the installed app

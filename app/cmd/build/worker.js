@@ -70,3 +70,42 @@ self.addEventListener("message", (event) => {
   if (!msg) return;
   if (msg.type === "app:skip-waiting") event.waitUntil(self.skipWaiting());
 });
+
+// A push is shown unless somebody looks at the app, where its message is. A later
+// one of the same subject takes the place of the earlier.
+self.addEventListener("push", (event) => {
+  event.waitUntil((async () => {
+    let m;
+    try { m = event.data.json(); } catch { return; }
+    const open = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+    if (open.some((c) => c.visibilityState === "visible" && c.focused)) return;
+    await self.registration.showNotification(String(m.title), {
+      body: String(m.body), tag: String(m.tag), icon: "/web/icon-192.png", badge: "/web/icon-192.png", data: { url: String(m.url) },
+    });
+  })());
+});
+
+// A click goes to the tab that is open, and opens one where there is none.
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const url = new URL((event.notification.data && event.notification.data.url) || "/", self.location.origin);
+  if (url.origin !== self.location.origin) return;
+  event.waitUntil((async () => {
+    const open = await self.clients.matchAll({ type: "window" });
+    const client = open.find((c) => c.focused) || open.find((c) => c.visibilityState === "visible") || open[0];
+    if (!client) return void (await self.clients.openWindow(url.href));
+    await client.focus();
+    client.postMessage({ type: "app:navigate", url: url.pathname + url.search });
+  })());
+});
+
+// The browser has changed its subscription: the broker gets the new one.
+self.addEventListener("pushsubscriptionchange", (event) => {
+  event.waitUntil((async () => {
+    const options = event.oldSubscription && event.oldSubscription.options;
+    const fresh = event.newSubscription || (options && (await self.registration.pushManager.subscribe(options)));
+    if (!fresh) return;
+    const { endpoint, keys } = fresh.toJSON();
+    await fetch("/api/push/subscriptions", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ endpoint, keys }) });
+  })());
+});
