@@ -163,7 +163,7 @@ func TestPagesAreQuiet(t *testing.T) {
 				if path == "/sse-test" {
 					require.Len(t, tab.Attrs("[data-send]", "data-send"), 10)
 				}
-				tab.Screenshot(360, "dark")
+				tab.Size(360, "dark")
 				tab.Eventually(soon, `document.documentElement.scrollWidth <= innerWidth`)
 			}
 			tab.Click("#sign-out")
@@ -278,7 +278,7 @@ func TestOpensWithoutTheBroker(t *testing.T) {
 	shows(tab, "before")
 	s.Kill()
 	tab.Eventually(soon, `document.querySelector(".header [data-status=reconnecting]")`)
-	tab.Screenshot(360, "light")
+	tab.Size(360, "light")
 	tab.Eventually(soon, `document.documentElement.scrollWidth <= innerWidth`)
 	tab.Open(s.URL + "/?x=1")
 	shows(tab, "before")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/snd-rental/yardline/e2e/browser"
 	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/shared/event"
 )
 
 // TestScreenshots makes the gallery: every page, wide and narrow, light and
@@ -23,13 +24,16 @@ func TestScreenshots(t *testing.T) {
 	require.NoError(t, os.RemoveAll(dir))
 	require.NoError(t, os.MkdirAll(dir, 0o755))
 	s := stack.Start(t, "--demo", "--demo-rate", "25", "--time-zone", "Europe/Berlin")
+	for _, typ := range event.Types {
+		s.Publish(fmt.Sprintf(`{"type":%q,"data":%s}`, typ, event.Example(typ).Data.AppendJSON(nil)))
+	}
 	shoot := func(tab *browser.Tab, name string) {
 		for _, width := range []int64{1280, 360} {
 			for _, scheme := range []string{"light", "dark"} {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), tab.Screenshot(width, scheme), 0o644))
 			}
 		}
-		tab.Screenshot(1280, "light")
+		tab.Size(1280, "light")
 	}
 	first := browser.NewUser(t).NewTab()
 	first.Open(s.URL)

@@ -93,10 +93,12 @@ func (r *Root) admin() app.UI {
 			tile("failures", text.Number(s.Gaps+s.Slow+s.Published["unavailable"]), text.Of("admin.failures", text.Number(s.Slow), text.Number(s.Gaps))),
 			tile("memory", text.Bytes(s.Memory), text.Of("admin.memory", text.Bytes(s.PerReader))),
 			tile("log", text.Of(map[bool]string{true: "admin.log.fine", false: "admin.log.ill"}[s.Healthy]), text.Of("admin.log", text.Number(s.Newest-min(s.Newest+1, s.Oldest)+1)))),
-		ui.El("div", "columns columns-even", section("minutes", ui.Columns(s.PerMinute, text.Of("admin.minutes.words", text.Number(sum(s.PerMinute))))),
-			section("types", ui.Shares(typeShares(s.ByType))),
-			section("delivery", ui.Shares([]ui.Share{latency("p50", s.Delivery.P50), latency("p95", s.Delivery.P95), latency("p99", s.Delivery.P99)})),
-			section("results", ui.Shares(append(shares(s.Published), pushShares(s.Pushes)...)))),
+		ui.El("div", "columns columns-even",
+			ui.El("div", "stack",
+				section("minutes", ui.Columns(s.PerMinute, text.Of("admin.minutes.words", text.Number(sum(s.PerMinute))))),
+				section("delivery", ui.Shares([]ui.Share{latency("p50", s.Delivery.P50), latency("p95", s.Delivery.P95), latency("p99", s.Delivery.P99)})),
+				section("results", ui.Shares(append(shares(s.Published), pushShares(s.Pushes)...)))),
+			section("types", ui.Shares(typeShares(s.ByType)))),
 		ui.Card("feed-card", "open", text.Of("admin.open"), r.connections(s.Open)),
 		r.tokens(a))
 }
@@ -183,20 +185,20 @@ func (r *Root) connections(open []wasmclient.Connection) app.UI {
 }
 
 const (
-	tokenUser  = "token-user"
-	tokenHours = "token-hours"
+	tokenUser = "token-user"
+	tokenDays = "token-days"
 )
 
 // tokens signs tokens for back ends.
 func (r *Root) tokens(a *adminPage) app.UI {
 	return ui.Card("", "tokens", text.Of("admin.tokens"), ui.Line("p", "row-meta", text.Of("admin.tokens.text")),
 		ui.When(a.failed != "", func() app.UI { return ui.Line("p", "problem", a.failed).Role("alert") }),
-		ui.El("form", "token-form", ui.El("div", "field", ui.Line("label", "", text.Of("admin.token.user")).Attr("for", tokenUser), app.Input().ID(tokenUser).Type("text").Required(true).MaxLength(64).Attr("autocomplete", "off").Placeholder("erp")),
-			ui.El("div", "field", ui.Line("label", "", text.Of("admin.token.ttl")).Attr("for", tokenHours), ui.El("select", "", ui.Line("option", "", text.Count("days", 1)).Attr("value", "1"), ui.Line("option", "", text.Count("days", 30)).Attr("value", "30"), ui.Line("option", "", text.Count("days", 365)).Attr("value", "365")).ID(tokenHours)),
+		ui.El("form", "token-form", ui.Field(tokenUser, text.Of("admin.token.user"), app.Input().ID(tokenUser).Type("text").Required(true).MaxLength(64).Attr("autocomplete", "off").Placeholder("erp")),
+			ui.Choice(tokenDays, text.Of("admin.token.ttl"), []ui.Option{{Value: "1", Label: text.Count("days", 1)}, {Value: "30", Label: text.Count("days", 30)}, {Value: "365", Label: text.Count("days", 365)}}, "30", nil),
 			ui.Line("button", "button button-primary", text.Of("admin.token.sign")).Attr("type", "submit").ID("mint")).OnSubmit(func(_ app.Context, e app.Event) {
 			e.PreventDefault()
 			value := func(id string) string { return app.Window().GetElementByID(id).Get("value").String() }
-			user, days := strings.TrimSpace(value(tokenUser)), value(tokenHours)
+			user, days := strings.TrimSpace(value(tokenUser)), value(tokenDays)
 			hours := map[string]int{"1": 24, "30": 30 * 24, "365": 365 * 24}[days]
 			var token wasmclient.Token
 			r.do(func(ctx context.Context) (err error) {

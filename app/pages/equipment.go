@@ -137,7 +137,11 @@ func (r *Root) machineItem(m *machine) item {
 func (r *Root) machineActions(m *machine) (actions []app.UI) {
 	for _, c := range m.cases {
 		move := func(status, label string) app.UI {
-			return r.action(c.Type, c.Key+status, text.Of(label, c.Fields.Text("issue")), func() {
+			name := text.Of(label)
+			if len(m.cases) > 1 {
+				name = text.Of("unit.of", name, c.Fields.Text("issue"))
+			}
+			return r.action(c.Type, c.Key+status, name, func() {
 				data := map[string]any{"equipment_name": c.Fields.Text("equipment_name"), "issue": c.Fields.Text("issue"), "status": status}
 				for _, name := range []string{"maintenance_id", "equipment_id"} {
 					if c.Fields.Has(name) {

@@ -85,7 +85,11 @@ func setFilters(query string) {
 	q, _ := url.ParseQuery(query)
 	for _, name := range []string{"types", "modules", "severity", "subjects", "from", "to"} {
 		if control := app.Window().GetElementByID(filterID(name)); control.Truthy() {
-			control.Set("value", q.Get(name))
+			value := q.Get(name)
+			if control.Get("tagName").String() == "SELECT" {
+				value = ui.SelectValue(value)
+			}
+			control.Set("value", value)
 		}
 	}
 }
@@ -195,19 +199,17 @@ func waitingRows() app.UI {
 func (r *Root) filters() app.UI {
 	q, _ := url.ParseQuery(r.query)
 	choice := func(name string, values []string) app.UI {
-		options := append([]string{""}, values...)
-		return ui.El("div", "field", ui.Line("label", "", text.Of("filter."+name)).Attr("for", filterID(name)),
-			ui.El("select", "", app.Range(options).Slice(func(i int) app.UI {
-				label := text.Label(options[i])
-				if options[i] == "" {
-					label = text.Of("filter.any")
-				}
-				return ui.Line("option", "", label).Attr("selected", q.Get(name) == options[i]).Attr("value", options[i])
-			})).ID(filterID(name)).OnChange(r.filtered(name), app.EventScope(name, r.query)))
+		options := []ui.Option{{Value: "", Label: text.Of("filter.any")}}
+		for _, v := range values {
+			options = append(options, ui.Option{Value: v, Label: text.Label(v)})
+		}
+		return ui.Choice(filterID(name), text.Of("filter."+name), options, q.Get(name), func(ctx app.Context, value string) { r.filtered(ctx, name, value) }, r.query)
 	}
 	input := func(name, kind, hint string) app.UI {
-		return ui.El("div", "field", ui.Line("label", "", text.Of("filter."+name)).Attr("for", filterID(name)),
-			app.Input().ID(filterID(name)).Type(kind).Placeholder(hint).Attr("autocomplete", "off").Attr("value", q.Get(name)).OnChange(r.filtered(name), app.EventScope(name, r.query)))
+		return ui.Field(filterID(name), text.Of("filter."+name), app.Input().ID(filterID(name)).Type(kind).Placeholder(hint).Attr("autocomplete", "off").Attr("value", q.Get(name)).
+			OnChange(func(ctx app.Context, e app.Event) {
+				r.filtered(ctx, name, strings.TrimSpace(e.Get("target").Get("value").String()))
+			}, app.EventScope(name, r.query)))
 	}
 	return ui.El("form", "card filters", choice("types", names(event.Types)), choice("modules", names(event.Modules)), choice("severity", names(event.Severities[1:])),
 		input("subjects", "text", "rental/123"), input("from", "date", ""), input("to", "date", ""),
@@ -222,16 +224,12 @@ func names[T ~string](all []T) (out []string) {
 }
 
 // filtered goes to the address with another value of one filter.
-func (r *Root) filtered(name string) app.EventHandler {
-	return func(ctx app.Context, e app.Event) {
-		q, _ := url.ParseQuery(r.query)
-		if value := strings.TrimSpace(e.Get("target").Get("value").String()); value != "" {
-			q.Set(name, value)
-		} else {
-			q.Del(name)
-		}
-		ctx.Navigate("/events?" + q.Encode())
+func (r *Root) filtered(ctx app.Context, name, value string) {
+	q, _ := url.ParseQuery(r.query)
+	if q.Set(name, value); value == "" {
+		q.Del(name)
 	}
+	ctx.Navigate("/events?" + q.Encode())
 }
 
 // export saves all events that match, as far back as a file may go; offline

@@ -16,15 +16,14 @@ type settingsPage struct{ reload bool } // a setting takes effect with the next 
 
 // choice is a setting of this device out of a few.
 func (r *Root) choice(id, label, name string, values []string, changed func(value string)) app.UI {
-	now := device.Setting(name)
-	return ui.El("div", "field", ui.Line("label", "", label).Attr("for", id),
-		ui.El("select", "", app.Range(values).Slice(func(i int) app.UI {
-			return ui.Line("option", "", text.Of(id+"."+values[i])).Attr("selected", now == values[i]).Attr("value", values[i])
-		})).ID(id).OnChange(func(_ app.Context, e app.Event) {
-			value := e.Get("target").Get("value").String()
-			device.Set(name, value)
-			changed(value)
-		}, app.EventScope(id)))
+	var options []ui.Option
+	for _, v := range values {
+		options = append(options, ui.Option{Value: v, Label: text.Of(id + "." + v)})
+	}
+	return ui.Choice(id, label, options, device.Setting(name), func(_ app.Context, value string) {
+		device.Set(name, value)
+		changed(value)
+	})
 }
 
 // StyleOf is how the user wants dates and money on this device.

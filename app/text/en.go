@@ -71,7 +71,7 @@ var english = map[string]string{
 	"equipment.all": "All", "equipment.faults": "With faults", "equipment.moving": "Moving", "equipment.stale": "Not seen", "equipment.all.empty": "No machine is known", "equipment.faults.empty": "No fault is open",
 	"equipment.moving.empty": "Nothing is moving", "equipment.stale.empty": "All were seen today", "equipment.empty.text": "Machines appear here with their next position or fault.",
 	"unit.title": "Machine %s", "unit.seen": "Last seen", "unit.battery": "Battery", "unit.fine": "Fine", "unit.stale": "Not seen", "unit.fault": "Fault", "unit.down": "Down",
-	"unit.start": "Start: %s", "unit.resolve": "Resolve: %s", "unit.report": "Report a fault", "unit.report.new": "Report a fault of another machine", "unit.report.of": "Report a fault of %s", "unit.report.send": "Report",
+	"unit.start": "Start work", "unit.resolve": "Resolve", "unit.of": "%s: %s", "unit.report": "Report a fault", "unit.report.new": "Report a fault of another machine", "unit.report.of": "Report a fault of %s", "unit.report.send": "Report",
 	"plan": "Where machines are", "plan.empty": "No positions", "plan.empty.text": "Machines appear here with their next fix.", "plan.km": "%s km", "plan.north": "N", "plan.words": "Plan of %s at %s",
 	"plan.fine": "fine", "plan.down": "down", "plan.stale": "not seen for a day", "machines.one": "%s machine", "machines.other": "%s machines", "sites.one": "%s site", "sites.other": "%s sites",
 	"employees.waiting": "To decide", "employees.sheets": "Time sheets", "employees.leave": "Leave", "employees.payroll": "Payroll", "employees.waiting.empty": "Nothing waits for a decision",
@@ -95,7 +95,7 @@ var english = map[string]string{
 	"test.trips": "Round trip: %s ms at least, %s on average, %s at most", "test.no_trips": "No round trip yet",
 
 	// Notifications
-	"notify.types": "What you are told of", "notify.types.text": "Messages appear while you look; notifications reach this device when Yardline is closed.", "notify.toast": "Message", "notify.push": "Notification",
+	"notify.types": "What you are told of", "notify.types.text": "Here: a message while you look at Yardline. Push: a notification on your devices while it is closed.", "notify.toast": "Here", "notify.push": "Push",
 	"notify.toast.of": "Message for %s", "notify.push.of": "Notification for %s",
 	"push": "Notifications on your devices", "push.unknown": "Looking …", "push.unsupported": "This browser cannot be notified here. Over HTTPS, and with the app installed, most can.",
 	"push.blocked": "You have blocked notifications for this site. Allow them in the browser’s settings of this site.", "push.off": "This device is not notified.", "push.on": "This device is notified.",

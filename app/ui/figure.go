@@ -3,6 +3,7 @@ package ui
 import (
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
@@ -54,6 +55,7 @@ func Figures(figures map[string]projection.Value, currency string, trends map[st
 	}
 	return El("ul", "figures", app.Range(shown).Slice(func(i int) app.UI {
 		f, value := shown[i], figures[shown[i].key]
+		words := figureText(f.key, value, currency)
 		card := El("li", "card figure").DataSet("figure", f.key).DataSet("value", value.String())
 		if f.alert && magnitude(value) > 0 {
 			card = card.Class("figure-alert")
@@ -64,10 +66,21 @@ func Figures(figures map[string]projection.Value, currency string, trends map[st
 		trend := trends[f.key]
 		return card.Body(
 			El("p", "figure-label", Link("", f.page, text.Of("figure."+f.key))),
-			Line("p", "figure-value", figureText(f.key, value, currency)),
+			Line("p", valueClass(words), words),
 			El("div", "figure-foot", Line("p", "figure-hint", figureHint(f.key, value, trend, currency, asOf, now)),
 				Sparkline(trend.Values)))
 	}))
+}
+
+// longValue is from where a value is written smaller, in characters: it does not
+// break over lines.
+const longValue = 8
+
+func valueClass(words string) string {
+	if utf8.RuneCountInString(words) > longValue {
+		return "figure-value figure-long"
+	}
+	return "figure-value"
 }
 
 // magnitude is a figure as one number, for its course.

@@ -96,8 +96,16 @@ func (f Form) field(s event.FieldSpec) app.UI {
 	}
 	return El("div", "", Line("label", "", label).Attr("for", id),
 		f.input(s, id, problem),
-		Line("p", "", s.Limits()).ID(id+"-hint").Class("field-hint"),
+		Line("p", "field-hint", hintOf(s)).ID(id+"-hint"),
 		When(problem != "", func() app.UI { return Line("p", "", problem).ID(id + "-problem").Class("problem").Role("alert") })).Class(class)
+}
+
+// hintOf says what a control takes, where that does not show.
+func hintOf(s event.FieldSpec) string {
+	if s.Enum != nil && s.Kind == event.KindString || s.Kind == event.KindBool || s.Kind == event.KindTime || s.Kind == event.KindString && s.Format == "" || s.Format == "date" {
+		return ""
+	}
+	return s.Limits()
 }
 
 // input is a native control, which every browser makes accessible.

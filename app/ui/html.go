@@ -40,3 +40,42 @@ func Card(class, id, title string, children ...app.UI) app.HTMLElem {
 // When is a permanent place for what is not always there: what comes after it
 // keeps its position, by which go-app tells elements apart.
 func When(there bool, show func() app.UI) app.UI { return El("div", "", app.If(there, show)) }
+
+// none stands for an empty value in a select: go-app leaves out an attribute
+// that is empty, and the browser takes the option's text then.
+const none = "-"
+
+// An Option is one value of a Choice.
+type Option struct{ Value, Label string }
+
+// Choice is a labelled select. changed may be nil. scope tells changed apart
+// from that of an earlier render.
+func Choice(id, label string, options []Option, now string, changed func(ctx app.Context, value string), scope ...any) app.UI {
+	choice := El("select", "", app.Range(options).Slice(func(i int) app.UI {
+		o := options[i]
+		return Line("option", "", o.Label).Attr("value", SelectValue(o.Value)).Attr("selected", now == o.Value)
+	})).ID(id)
+	if changed != nil {
+		choice = choice.OnChange(func(ctx app.Context, e app.Event) {
+			value := e.Get("target").Get("value").String()
+			if value == none {
+				value = ""
+			}
+			changed(ctx, value)
+		}, app.EventScope(append([]any{id}, scope...)...))
+	}
+	return Field(id, label, choice)
+}
+
+// SelectValue is a value as the options of a Choice have it.
+func SelectValue(value string) string {
+	if value == "" {
+		return none
+	}
+	return value
+}
+
+// Field is a control with its label.
+func Field(id, label string, control app.UI) app.UI {
+	return El("div", "field", Line("label", "", label).Attr("for", id), control)
+}

@@ -102,7 +102,12 @@ type mark struct {
 	down, stale bool
 }
 
-const closeBy = 22.0 // units of the sheet
+// In units of the sheet: from where machines stand as one mark, and how far from
+// it its name is.
+const (
+	closeBy = 30.0
+	beside  = 18.0
+)
 
 func gather(places []Place, v view) (marks []mark) {
 next:
@@ -133,9 +138,9 @@ func (m mark) draw() app.UI {
 		radius, label = 11, m.places[0].Site
 		number = svg("text", "x", coordinate(m.x), "y", coordinate(m.y+4), "class", "plan-number").Body(app.Text(text.Number(n)))
 	}
-	anchor, at := "start", m.x+radius+5
+	anchor, at := "start", m.x+beside
 	if m.x > planWidth*.7 {
-		anchor, at = "end", m.x-radius-5
+		anchor, at = "end", m.x-beside
 	}
 	return svg("g", "class", class).Body(svg("circle", "cx", coordinate(m.x), "cy", coordinate(m.y), "r", coordinate(radius)), number,
 		svg("text", "x", coordinate(at), "y", coordinate(m.y+4), "text-anchor", anchor, "class", "plan-label").Body(app.Text(label)))

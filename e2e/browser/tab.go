@@ -182,9 +182,22 @@ func quote(s string) string {
 	return string(b)
 }
 
-// Screenshot is the whole page as PNG at a width, in the "light" or "dark"
-// scheme. The tab must be visible.
+// Screenshot is the window as PNG at a width, in the "light" or "dark" scheme.
+// The tab must be visible.
 func (b *Tab) Screenshot(width int64, scheme string) []byte {
+	b.t.Helper()
+	b.Size(width, scheme)
+	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.t.Fatalf("screenshot: %v", err)
+	}
+	return png
+}
+
+// Size gives the window a width, and the page a scheme and no motion.
+func (b *Tab) Size(width int64, scheme string) {
 	b.t.Helper()
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
@@ -193,11 +206,4 @@ func (b *Tab) Screenshot(width int64, scheme string) []byte {
 		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	}
 	b.do(chromedp.EmulateViewport(width, 860, options...))
-	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
-	defer cancel()
-	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-	if err != nil {
-		b.t.Fatalf("screenshot: %v", err)
-	}
-	return png
 }
