@@ -5,6 +5,7 @@ MODULES := shared broker wasmclient app e2e
 DIST    := broker/webui/dist
 # The wasm in brotli, in bytes.
 WASM_LIMIT := 1930000
+AXE     := e2e/node_modules/axe-core/axe.min.js
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: run build test check unit wasm-test isolated browser-test e2e-full screenshots deps clean fuzz bench
@@ -55,12 +56,17 @@ wasm-test:
 isolated:
 	@for m in $(MODULES); do echo "build $$m alone"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./...) || exit 1; done
 
+# What the tests look for barriers with.
+$(AXE): e2e/package-lock.json
+	cd e2e && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 # A real broker and a real Chromium.
-browser-test: build
+browser-test: build $(AXE)
 	$(GO) test -count=1 -timeout 12m ./e2e/...
 
 # The same with the long matrices whole: more tabs, longer outages, 100,000 events.
-e2e-full: build
+e2e-full: build $(AXE)
 	E2E_FULL=1 $(GO) test -count=1 -timeout 40m -v ./e2e/...
 
 # A gallery of every page, wide and narrow, light and dark, in bin/screenshots.

@@ -20,10 +20,10 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// TestChurn connects and aborts ten thousand times, on every path out, while
+// TestCheck9Churn connects and aborts ten thousand times, on every path out, while
 // events come: goroutines and descriptors are back afterwards, and the memory
 // too.
-func TestChurn(t *testing.T) {
+func TestCheck9Churn(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), Demo: true, DemoRate: 50,
 		Limits: httpapi.Limits{PerCredential: 10_000}})

@@ -84,8 +84,8 @@ func role(tab *browser.Tab) string {
 	return tab.Attrs(".header [data-status]", "data-tab")[0]
 }
 
-// TestEightTabs hold one stream, and each has an event within a second.
-func TestEightTabs(t *testing.T) {
+// TestCheck2EightTabs hold one stream, and each has an event within a second.
+func TestCheck2EightTabs(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	signIn(s, u, "dispatcher")
 	var tabs []*browser.Tab

@@ -57,6 +57,7 @@ type Live struct {
 	gathered  int  // changes in it
 	flood     bool // the last one had very many
 
+	gap         time.Time // events were lost for good then, and the user has not read it
 	trends      trends
 	preferences notify.Preferences
 	unseen      int       // errors, while no tab was looked at
@@ -85,6 +86,7 @@ type State struct {
 	View     wasmclient.View
 	Entities []*projection.Entity
 	Trends   map[string]Trend
+	Gap      time.Time // when the browser was told that events can no longer be had; zero: it was not, or the user has read it
 }
 
 // batch is how long changes are gathered before components hear of them; in a
@@ -171,7 +173,7 @@ func (l *Live) State() State {
 		if s.View.Connected && s.View.AsOf.IsZero() && s.View.Figures != nil {
 			l.noteTrendsLocked(s.View.Figures, time.Now())
 		}
-		s.Trends = l.trends.copyOf()
+		s.Trends, s.Gap = l.trends.copyOf(), l.gap
 	}
 	return s
 }
@@ -190,6 +192,7 @@ func (l *Live) connectLocked() {
 	c := wasmclient.New(wasmclient.Options{
 		Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax, Toasts: true, MaxToasts: l.in.MaxToasts,
 		Page: l.in.Page, Storage: l.in.Storage, Grace: l.in.Grace, OnChange: l.changed, OnEvent: l.onEvent,
+		OnGap:  func(wire.Gap) { l.set(func() { l.gap = time.Now() }) },
 		OnStep: func(in conn.Input, s conn.Status) { l.onStep(ctx, grant, in, s) },
 	})
 	c.WithToasts(func(q *toast.Queue, _ time.Time) {
@@ -232,6 +235,9 @@ func (l *Live) Client() *wasmclient.Client {
 	defer l.mu.Unlock()
 	return l.client
 }
+
+// GapRead notes that the user has read of the gap.
+func (l *Live) GapRead() { l.set(func() { l.gap = time.Time{} }) }
 
 // With does something with the client, if there is one.
 func (l *Live) With(do func(c *wasmclient.Client)) {

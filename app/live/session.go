@@ -227,7 +227,7 @@ func (l *Live) drop(purge bool) {
 		l.in.Forget()
 	}
 	l.set(func() {
-		l.phase, l.session.User = Loading, nil
+		l.phase, l.session.User, l.gap = Loading, nil, time.Time{}
 		if err != nil && purge {
 			l.failure = "This browser could not clear its storage. Clear the site’s data in its settings. (storage)"
 		}

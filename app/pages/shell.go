@@ -127,6 +127,10 @@ func (r *Root) banners() app.UI {
 			ui.Button("button button-small", text.Of("reload")).OnClick(func(app.Context, app.Event) { app.Window().Call("goappApplyUpdate") }))
 	}),
 		ui.When(signedIn && r.path != "/sse-test", func() app.UI { return r.status().Banner(r.actions()) }),
+		ui.When(signedIn && !r.state.Gap.IsZero(), func() app.UI {
+			return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("banner.gap", text.When(r.state.Gap, r.now))),
+				ui.Button("button button-small", text.Of("dismiss")).OnClick(func(app.Context, app.Event) { r.Live.GapRead() })).DataSet("gap", "shown")
+		}),
 		ui.When(r.state.View.Unsaved, func() app.UI {
 			return ui.El("div", "banner banner-limited", ui.Line("span", "banner-text", text.Of("banner.storage")))
 		}),

@@ -27,6 +27,8 @@ var english = map[string]string{
 	"banner.retrying": "%s %s. What you see may be out of date.", "banner.offline": "%s. Showing data from %s.", "banner.disconnected": "Disconnected. Nothing new comes in.",
 	"banner.paused": "Paused. Nothing new comes in.", "banner.unsent.one": "%s change will be sent later.", "banner.unsent.other": "%s changes will be sent later.",
 	"banner.storage":  "This browser’s storage is full or blocked. Nothing is kept for offline use, and what is not sent yet is lost when this tab closes. (storage)",
+	"banner.gap":      "At %s the broker said that some events are no longer kept. The figures are right; the list of events has a gap. (gap)",
+	"dismiss":         "Dismiss",
 	"banner.rejected": "The broker refused something that you wrote.",
 	"retry_now":       "Retry now", "connect": "Connect", "disconnect": "Disconnect", "pause": "Pause", "resume": "Resume",
 	"panel": "Connection", "panel.transport": "Transport", "panel.tab": "This tab", "panel.since": "Since", "panel.last": "Last event", "panel.none": "none yet", "panel.event": "%s at %s",
