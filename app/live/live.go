@@ -212,7 +212,7 @@ func (l *Live) connectLocked() {
 		c.Run(ctx)
 	}()
 	go l.loadTrends(grant)
-	go l.learnPreferences(ctx)
+	go l.learnPreferences(ctx, grant)
 }
 
 // onStep hears every step of the connection. A sign-out in another tab of the

@@ -37,9 +37,17 @@ func (l *Live) Prefer(ctx context.Context, p notify.Preferences) error {
 
 // takePreferences holds toasts to them, and keeps them.
 func (l *Live) takePreferences(p notify.Preferences) {
+	l.turn.Lock() // no sign-out in between: nothing is kept of who has left
+	defer l.turn.Unlock()
+	l.mu.Lock()
+	grant, present := l.session.Grant, l.client != nil
+	l.mu.Unlock()
+	if !present {
+		return
+	}
 	l.set(func() { l.preferences = p })
 	l.Toasts(func(q *toast.Queue, _ time.Time) { q.Mute(p.Muted) })
-	raw, err := json.Marshal(p)
+	raw, err := json.Marshal(keptPreferences{grant, p})
 	if err != nil {
 		panic(err) // our own type
 	}
@@ -48,14 +56,23 @@ func (l *Live) takePreferences(p notify.Preferences) {
 	_ = l.in.Storage.Save(ctx, preferencesKey, raw)
 }
 
+// keptPreferences are one grant's.
+type keptPreferences struct {
+	Grant string `json:"grant"`
+	notify.Preferences
+}
+
 // learnPreferences takes those of the last visit, then the broker's.
-func (l *Live) learnPreferences(ctx context.Context) {
-	p := notify.Default()
+func (l *Live) learnPreferences(ctx context.Context, grant string) {
+	p, kept := notify.Default(), keptPreferences{}
 	within, done := context.WithTimeout(ctx, storageTime)
 	values, err := l.in.Storage.Load(within, preferencesKey)
 	done()
-	if err == nil && len(values[preferencesKey]) > 0 {
-		_ = json.Unmarshal(values[preferencesKey], &p) // what is damaged the broker has whole
+	if err == nil && json.Unmarshal(values[preferencesKey], &kept) == nil && kept.Grant == grant {
+		p = kept.Preferences // what is damaged the broker has whole
+	}
+	if ctx.Err() != nil {
+		return
 	}
 	l.set(func() { l.preferences = p })
 	l.Toasts(func(q *toast.Queue, _ time.Time) { q.Mute(p.Muted) })

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/snd-rental/yardline/shared/notify"
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
@@ -228,6 +229,7 @@ func (l *Live) drop(purge bool) {
 	}
 	l.set(func() {
 		l.phase, l.session.User, l.gap = Loading, nil, time.Time{}
+		l.trends, l.preferences = trends{}, notify.Default()
 		if err != nil && purge {
 			l.failure = "This browser could not clear its storage. Clear the site’s data in its settings. (storage)"
 		}

@@ -48,7 +48,7 @@ func (t *trends) note(figures map[string]projection.Value, now time.Time) {
 		switch {
 		case n > 0 && points[n-1].Value.String() == value.String():
 			continue
-		case n > 1 && points[n-1].At.Sub(points[n-2].At) < trendStep:
+		case n > 1 && now.Sub(points[n-1].At) < trendStep:
 			points = append(append([]Point{}, points[:n-1]...), Point{points[n-1].At, value})
 		default:
 			points = append(append([]Point{}, points[max(0, n-trendMax+1):]...), Point{now, value})

@@ -65,9 +65,12 @@ func (i item) card() app.UI {
 }
 
 // action is a button of a card. It is not there for who may not publish.
-func (r *Root) action(t event.Type, scope, label string, do func()) app.UI {
+//
+// version tells what the card showed when it was drawn: go-app keeps the handler
+// of an earlier render where the scope is the same.
+func (r *Root) action(t event.Type, scope string, version uint64, label string, do func()) app.UI {
 	if !access.MayPublish(r.state.User.Grant(), t) {
 		return ui.El("span", "")
 	}
-	return ui.Button("button button-small", label).DataSet("act", scope).OnClick(func(app.Context, app.Event) { do() }, app.EventScope(scope, label))
+	return ui.Button("button button-small", label).DataSet("act", scope).OnClick(func(app.Context, app.Event) { do() }, app.EventScope(scope, label, version))
 }

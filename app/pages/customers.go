@@ -2,6 +2,7 @@ package pages
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -41,7 +42,7 @@ func (r *Root) customers() app.UI {
 		parts = parts[2:]
 	}
 	return r.page(text.Of("page.customers"),
-		ui.El("div", "buttons", r.action(event.TypeSyncProgress, "sync", text.Of("sync.start"), func() { r.startSync("customers") })),
+		ui.El("div", "buttons", r.action(event.TypeSyncProgress, "sync", 0, text.Of("sync.start"), func() { r.startSync("customers") })),
 		r.board("customers", parts))
 }
 
@@ -60,7 +61,9 @@ func (r *Root) renting() (all []*customer) {
 			}
 		}
 	}
-	for id, e := range r.overdue() {
+	late := r.overdue()
+	for _, id := range slices.Sorted(maps.Keys(late)) {
+		e := late[id]
 		name := e.Fields.Text("customer")
 		if name == "" {
 			continue
@@ -88,8 +91,8 @@ func (r *Root) customerItem(c *customer) item {
 	if c.phone != "" {
 		i.lines = append(i.lines, line{text.Label("customer_phone"), c.phone})
 	}
-	for currency, owed := range c.owes {
-		i.lines = append(i.lines, line{text.Label("amount_outstanding"), text.Money(owed, currency)})
+	for _, currency := range slices.Sorted(maps.Keys(c.owes)) {
+		i.lines = append(i.lines, line{text.Label("amount_outstanding"), text.Money(c.owes[currency], currency)})
 	}
 	return i
 }

@@ -95,7 +95,7 @@ func (r *Root) leaveItem(e *projection.Entity, today string) item {
 // decisions approve or reject what waits; the event says again what it is about.
 func (r *Root) decisions(e *projection.Entity, about ...string) (actions []app.UI) {
 	for _, status := range []string{"approved", "rejected"} {
-		actions = append(actions, r.action(e.Type, e.Key+status, text.Of("employees.do."+status), func() {
+		actions = append(actions, r.action(e.Type, e.Key+status, e.Seq, text.Of("employees.do."+status), func() {
 			data := map[string]any{"status": status}
 			for _, name := range about {
 				if e.Fields.Has(name) {

@@ -304,12 +304,13 @@ func asCSV(all []store.Received) string {
 	return out.String()
 }
 
-// cell keeps a spreadsheet from taking a text for a formula. Numbers stay.
+// cell keeps a spreadsheet from taking a text for a formula, or a phone number
+// for a sum. Negative numbers stay.
 func cell(value string) string {
 	if value == "" || !strings.ContainsRune("=+-@\t\r", rune(value[0])) {
 		return value
 	}
-	if strings.Trim(value[1:], "0123456789.") == "" {
+	if value[0] == '-' && strings.Trim(value[1:], "0123456789.") == "" {
 		return value
 	}
 	return "'" + value

@@ -36,10 +36,13 @@ var chords = map[string]string{"d": "/", "e": "/events", "r": "/rentals", "m": "
 // dismisses the one that has it, else the newest. Single letters can be switched
 // off (WCAG 2.2, 2.1.4), and are never taken from who types.
 func (r *Root) keys(ctx app.Context, e app.Value) {
+	if !e.Get("key").Truthy() {
+		return // of a password manager that fills in: an event without a key
+	}
 	key := e.Get("key").String()
 	switch {
-	case e.Get("altKey").Bool() && e.Get("code").String() == "KeyT":
-		buttons := app.Window().Get("document").Call("querySelectorAll", ".toast-close")
+	case e.Get("altKey").Truthy() && e.Get("code").String() == "KeyT":
+		buttons := app.Window().Get("document").Call("querySelectorAll", "#toasts .toast-close")
 		if n := buttons.Length(); n > 0 {
 			e.Call("preventDefault")
 			r.before = active()
@@ -47,7 +50,7 @@ func (r *Root) keys(ctx app.Context, e app.Value) {
 		}
 	case key == "Escape" && len(r.state.View.Toasts) > 0 && r.dialog == nil:
 		r.escape()
-	case e.Get("altKey").Bool() || e.Get("ctrlKey").Bool() || e.Get("metaKey").Bool() || typing() || r.dialog != nil || device.Setting(device.Shortcuts) == "off":
+	case e.Get("altKey").Truthy() || e.Get("ctrlKey").Truthy() || e.Get("metaKey").Truthy() || typing() || r.dialog != nil || device.Setting(device.Shortcuts) == "off":
 	case time.Since(r.chord) < chordTime:
 		r.chord = time.Time{}
 		if path, known := chords[key]; known {
@@ -107,6 +110,9 @@ func typing() bool {
 // newest toast, unless somebody types.
 func (r *Root) escape() {
 	shown := r.state.View.Toasts
+	if !active().Truthy() {
+		return
+	}
 	key := active().Call("getAttribute", "data-key")
 	if !key.Truthy() {
 		if !typing() {

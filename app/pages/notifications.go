@@ -109,7 +109,13 @@ func RenewPush(ctx context.Context, api wasmclient.API) {
 	if err != nil || subscription == nil || device.Setting(pushDevice) == "" {
 		return
 	}
-	_, _ = api.AddDevice(ctx, subscription, device.Name()) // what fails now is done the next time
+	all, err := api.Devices(ctx) // of another user's sign-in on this device it is not among them
+	if err != nil || !slices.ContainsFunc(all, func(d wasmclient.Device) bool { return d.ID == device.Setting(pushDevice) }) {
+		return
+	}
+	if d, err := api.AddDevice(ctx, subscription, device.Name()); err == nil { // what fails now is done the next time
+		device.Set(pushDevice, d.ID)
+	}
 }
 
 // Forget ends the pushes to this device, after a sign-out.
@@ -151,11 +157,13 @@ func (r *Root) wish(p notify.Preferences, t event.Type) app.UI {
 	muted, pushed := slices.Contains(p.Muted, t), slices.Contains(p.Push, t)
 	return ui.El("tr", "", ui.Line("th", "", label).Attr("scope", "row"),
 		ui.El("td", "", check("toast-"+string(t), text.Of("notify.toast.of", label), !muted, func() {
-			p.Muted = change(p.Muted, !muted)
+			p := r.Live.Preferences() // not those of an earlier render
+			p.Muted = change(p.Muted, !slices.Contains(p.Muted, t))
 			r.prefer(p)
 		})),
 		ui.El("td", "", check("push-"+string(t), text.Of("notify.push.of", label), pushed, func() {
-			p.Push = change(p.Push, !pushed)
+			p := r.Live.Preferences()
+			p.Push = change(p.Push, !slices.Contains(p.Push, t))
 			r.prefer(p)
 		})))
 }
@@ -219,7 +227,10 @@ func (r *Root) quietCard(p notify.Preferences) app.UI {
 		q = *p.Quiet
 	}
 	save := func(change func(q *notify.Quiet)) {
-		next := q
+		p, next := r.Live.Preferences(), q
+		if p.Quiet != nil {
+			next = *p.Quiet
+		}
 		change(&next)
 		next.Zone = device.Zone()
 		p.Quiet = &next
@@ -236,7 +247,7 @@ func (r *Root) quietCard(p notify.Preferences) app.UI {
 	return ui.Card("", "quiet", text.Of("quiet"), ui.Line("p", "row-meta", text.Of("quiet.text")),
 		ui.El("div", "field field-check", ui.Line("label", "", text.Of("quiet.on")).Attr("for", "quiet-on"),
 			app.Input().Type("checkbox").ID("quiet-on").Checked(p.Quiet != nil).OnChange(func(app.Context, app.Event) {
-				if p.Quiet != nil {
+				if p := r.Live.Preferences(); p.Quiet != nil {
 					p.Quiet = nil
 					r.prefer(p)
 					return

@@ -3,6 +3,7 @@ package pages
 import (
 	"cmp"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -58,9 +59,9 @@ func (r *Root) rentals() app.UI {
 			put("due", card)
 		}
 	}
-	for id, e := range late { // of rentals that were never told about
+	for _, id := range slices.Sorted(maps.Keys(late)) { // of rentals that were never told about
 		if !known[id] {
-			put("late", r.rentalItem(nil, e).card())
+			put("late", r.rentalItem(nil, late[id]).card())
 		}
 	}
 	return r.page(text.Of("page.rentals"), r.board("rentals", parts))
@@ -127,12 +128,16 @@ func (r *Root) rentalActions(id string, e *projection.Entity) (actions []app.UI)
 	about := event.Object{{Name: "rental_id", Raw: json.RawMessage(id)}}
 	if e != nil {
 		for _, next := range following[e.Fields.Text("status")] {
-			actions = append(actions, r.action(event.TypeRentalStatusUpdated, "rental-"+id+"-"+next, text.Of("rental.do."+next), func() {
+			actions = append(actions, r.action(event.TypeRentalStatusUpdated, "rental-"+id+"-"+next, e.Seq, text.Of("rental.do."+next), func() {
 				r.act(event.TypeRentalStatusUpdated, map[string]any{"rental_id": number, "status": next, "previous_status": e.Fields.Text("status")})
 			}))
 		}
 	}
-	return append(actions, r.action(event.TypePaymentReceived, "pay-"+id, text.Of("rental.pay"), func() {
+	version := uint64(0)
+	if e != nil {
+		version = e.Seq
+	}
+	return append(actions, r.action(event.TypePaymentReceived, "pay-"+id, version, text.Of("rental.pay"), func() {
 		fixed := about.With("payment_method", json.RawMessage(`"bank_transfer"`)).With("status", json.RawMessage(`"completed"`))
 		if e != nil && e.Fields.Has("currency") {
 			fixed = fixed.With("currency", e.Fields.Get("currency"))

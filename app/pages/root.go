@@ -37,6 +37,8 @@ type Root struct {
 	more   bool          // the rest of the navigation is shown
 	chord  time.Time     // g was pressed
 
+	asked int // whose answers are waited for: another number with another user
+
 	feed     feedPage
 	past     historyPage
 	subject  subjectPage
@@ -165,12 +167,12 @@ func (r *Root) OnAppInstallChange(app.Context) {}
 
 // refresh takes what there is to show.
 func (r *Root) refresh(ctx app.Context) {
-	before, user := r.state.Phase, r.state.User.ID
+	before, grant := r.state.Phase, r.state.User.Grant().ID()
 	r.state = r.Live.State()
 	r.now = time.Now()
 	r.says = [2]string{r.polite.Say(r.now, r.announcement()+r.spoken(false)), r.urgent.Say(r.now, r.spoken(true))}
 	r.feed.refresh(r)
-	if r.state.Phase != before || r.state.User.ID != user {
+	if r.state.Phase != before || r.state.User.Grant().ID() != grant {
 		r.forget()
 		r.title(ctx)
 		r.arrive(ctx)
@@ -179,6 +181,7 @@ func (r *Root) refresh(ctx app.Context) {
 
 // forget drops what pages have of another user.
 func (r *Root) forget() {
+	r.asked++
 	r.feed, r.past, r.subject, r.boards, r.test, r.wishes, r.device = feedPage{}, historyPage{}, subjectPage{}, boardsPage{}, testPage{}, notifyPage{}, settingsPage{}
 	r.watching.forget()
 	if r.dialog != nil {
@@ -236,11 +239,16 @@ func (r *Root) holdToasts(on bool) {
 // do runs what waits for the broker beside the page; done is told how it went,
 // on the UI goroutine.
 func (r *Root) do(work func(ctx context.Context) error, done func(err error)) {
+	asked := r.asked
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), askTime)
 		defer cancel()
 		err := work(ctx)
-		r.ctx.Dispatch(func(app.Context) { done(err) })
+		r.ctx.Dispatch(func(app.Context) {
+			if asked == r.asked { // by the same user, of the same rights
+				done(err)
+			}
+		})
 	}()
 }
 

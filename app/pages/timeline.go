@@ -28,9 +28,7 @@ type subjectPage struct {
 // arrive loads the subject of the address.
 func (s *subjectPage) arrive(r *Root) {
 	kind := map[string]string{"rental": "rental/", "unit": "equipment/"}[r.find().key]
-	if of := kind + r.id(); of != s.of {
-		*s = subjectPage{of: of}
-	}
+	*s = subjectPage{of: kind + r.id()}
 	s.load(r)
 }
 

@@ -92,7 +92,8 @@ func Percent(n int) string {
 func Money(m event.Money, currency string) string {
 	plain := m.String()
 	if currency == "" {
-		return number("money", plain, map[string]any{"minimumFractionDigits": digits(plain)})
+		n := digits(plain)
+		return number("money"+strconv.Itoa(n), plain, map[string]any{"minimumFractionDigits": n, "maximumFractionDigits": n})
 	}
 	mu.Lock()
 	display := "narrowSymbol"

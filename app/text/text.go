@@ -3,6 +3,8 @@ package text
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Of is the text of a key, with its arguments in place of %s and %d. A key that
@@ -36,5 +38,6 @@ func Label(name string) string {
 	if words == "" {
 		return ""
 	}
-	return strings.ToUpper(words[:1]) + words[1:]
+	first, size := utf8.DecodeRuneInString(words)
+	return string(unicode.ToUpper(first)) + words[size:]
 }

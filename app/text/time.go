@@ -38,14 +38,18 @@ func Day(t time.Time) string {
 	return moment(t, "day", time.DateOnly, map[string]any{"dateStyle": "medium"})
 }
 
-// Date writes a calendar day, YYYY-MM-DD, which is of no zone. What is none is
-// left as it is.
+// Date writes a calendar day, YYYY-MM-DD, which is of no zone: by UTC, since Go's
+// local zone in a browser knows no summer time. What is none is left as it is.
 func Date(day string) string {
-	t, err := time.ParseInLocation(time.DateOnly, day, time.Local)
-	if err != nil {
+	t, err := time.Parse(time.DateOnly, day)
+	mu.Lock()
+	plain := style.ISODates
+	mu.Unlock()
+	if err != nil || plain || !app.IsClient {
 		return day
 	}
-	return Day(t)
+	s, _ := intl("DateTimeFormat", "date", func(f app.Value) any { return f.Call("format", float64(t.UnixMilli())) }, day, map[string]any{"dateStyle": "medium", "timeZone": "UTC"})
+	return s
 }
 
 // When is the time of an instant today, and day and time of any other.
