@@ -107,9 +107,9 @@ func TestBrokerKilled(t *testing.T) {
 	tabs[0].Eventually(soon, fmt.Sprintf(`document.querySelector('[data-figure=revenue_today]').dataset.value === "EUR %d"`, 10*n))
 }
 
-// TestYardSeesNoPayroll looks for a trace of payroll in everything that a
+// TestCheck4YardSeesNoPayroll looks for a trace of payroll in everything that a
 // yard user gets.
-func TestYardSeesNoPayroll(t *testing.T) {
+func TestCheck4YardSeesNoPayroll(t *testing.T) {
 	s := stack.Start(t)
 	secret := func(i int) {
 		s.Publish(fmt.Sprintf(`{"type":"payroll_processed","data":{"payroll_run_id":"run-%d","period":"2026-11","total_net":98765,"employee_count":3}}`, i))
@@ -152,14 +152,13 @@ func TestPagesAreQuiet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			u := browser.NewUser(t)
 			tab := open(s, u, name, "/")
-			for _, path := range []string{"/", "/sse-test", "/no/such/page"} {
+			for _, path := range append([]string{"/no/such/page"}, appPages...) {
 				tab.Open(s.URL + path)
 				tab.Eventually(soon, isLive)
-				want := path
 				if path == "/no/such/page" {
-					want = "not-found"
+					tab.Eventually(soon, `document.querySelector("main").dataset.page === "not-found"`)
 				}
-				tab.Eventually(soon, fmt.Sprintf(`document.querySelector("main").dataset.page === %q`, want))
+				tab.Eventually(soon, `document.querySelector("main h1") && document.querySelector("main").dataset.page !== "loading"`)
 				if path == "/sse-test" {
 					require.Len(t, tab.Attrs("[data-send]", "data-send"), 10)
 				}
@@ -190,6 +189,7 @@ func TestAdminSendsEveryType(t *testing.T) {
 	}
 	require.Len(t, got, 7)
 
+	unfold(tab)
 	tab.Click(`[aria-label="Edit System notification"]`)
 	tab.Eventually(soon, `document.getElementById("payload").value !== "" && !document.getElementById("send-payload").disabled`)
 	edit := func(text string) {
@@ -201,6 +201,11 @@ func TestAdminSendsEveryType(t *testing.T) {
 	edit(`{"message":"Hello <b>yard</b>"}`)
 	tab.Eventually(soon, `[...document.querySelectorAll("[data-event] .row-text")].some(e => e.innerText === "Hello <b>yard</b>")`)
 	require.Empty(t, tab.Problems())
+}
+
+// unfold shows the payload beside the form.
+func unfold(tab *browser.Tab) {
+	browser.Eval[bool](tab, `document.querySelector("details:has(#payload)").open = true`)
 }
 
 func mustJSON(v any) string {

@@ -20,6 +20,9 @@ import (
 
 	"github.com/snd-rental/yardline/e2e/browser"
 	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/wire"
 )
 
 // The checks that a picky user would run, by their numbers in the handbook. The
@@ -96,11 +99,18 @@ func stopBroker(t *testing.T, clone string) {
 }
 
 // TestCheck3BrokerDown for a minute, with events published on its return: the
-// countdown is shown, no toast of what was missed, the order kept; and where the
-// log is another one, the gap is declared.
+// countdown is shown, no toast of what was missed, the order kept; and what can no
+// longer be had is declared.
 func TestCheck3BrokerDown(t *testing.T) {
-	s := stack.Start(t)
-	tab := open(s, browser.NewUser(t), "manager", "/")
+	const retention = 2 * time.Second
+	s := stack.Start(t, "--retention", retention.String())
+	var h hostile
+	base := h.between(t, s)
+	tab := browser.NewUser(t).NewTab()
+	tab.Open(base + "/")
+	tab.Eventually(soon, `document.querySelector("[data-user=manager]")`)
+	tab.Click("[data-user=manager]")
+	tab.Eventually(soon, isLive)
 	overdue := func(id string) {
 		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":%d,"days_overdue":1}}`, id, len(id)))
 	}
@@ -126,14 +136,29 @@ func TestCheck3BrokerDown(t *testing.T) {
 	require.LessOrEqual(t, len(tab.Attrs("[data-toast]", "data-toast")), 3)
 	require.Empty(t, tab.Attrs("[data-gap]", "data-gap"))
 
-	s.Kill()
-	s.Empty()
+	// What the log has forgotten meanwhile is said to be missing.
+	h.badGateway.Store(true)
+	h.cut()
+	tab.Eventually(soon, `document.querySelector(".header [data-status=reconnecting]")`)
+	for i := range 5 {
+		overdue(fmt.Sprintf("forgotten-%d", i))
+	}
+	written := time.Now()
+	eventually(t, soon, "they are old", func() bool { return time.Since(written) > retention })
+	s.Stop()
 	s.Up()
-	overdue("another log")
-	tab.Eventually(soon, `document.querySelector("[data-user]")`) // and its sessions are other ones
-	tab.Click("[data-user=manager]")
-	shows(tab, "another log")
-	require.NotContains(t, tab.Attrs("[data-event]", "data-event"), "before")
+	api := s.As("4", 0, access.Manager)
+	eventually(t, soon, "they are forgotten", func() bool {
+		p, err := api.History(t.Context(), filter.Filter{}, wire.Cursor{}, 100)
+		return err == nil && len(p.Events) == 0
+	})
+	h.badGateway.Store(false)
+	tab.Eventually(2*time.Minute, `document.querySelector("[data-gap]")?.innerText.includes("(gap)")`) // it waits longer after each try
+	tab.Eventually(soon, isLive)
+	overdue("after")
+	shows(tab, "after")
+	tab.Click("[data-gap] button")
+	tab.Eventually(soon, `!document.querySelector("[data-gap]")`)
 }
 
 // TestCheck5OfflineDeepLink: with the broker down /events?x=1 loads from the

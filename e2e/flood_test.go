@@ -54,6 +54,7 @@ func TestFlood(t *testing.T) {
 		}
 		t.Logf("%d events/s", int(float64(n)/time.Since(start).Seconds()))
 	}
+	unfold(tab)
 	tab.Click("#payload")
 	total := whole(20_000, 100_000)
 	through(total / 4)

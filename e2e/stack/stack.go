@@ -125,14 +125,6 @@ func (s *Stack) Run(in string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Empty removes all data of an installation that is not up.
-func (s *Stack) Empty() {
-	s.t.Helper()
-	if err := os.RemoveAll(s.dir); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // Kill ends the process as a power cut would.
 func (s *Stack) Kill() {
 	s.t.Helper()

@@ -1,0 +1,41 @@
+package browser
+
+import (
+	"context"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/serviceworker"
+	"github.com/chromedp/chromedp"
+)
+
+// AllowNotifications lets pages of an origin show notifications to the user, as
+// if they had agreed.
+func (u *User) AllowNotifications(origin string) {
+	u.t.Helper()
+	if _, err := chromedp.CallBrowser(root, browser.SetPermission, browser.SetPermissionParams{Permission: &browser.PermissionDescriptor{Name: "notifications"},
+		Setting: browser.PermissionSettingGranted, Origin: origin, BrowserContextID: u.id}); err != nil {
+		u.t.Fatalf("allow notifications: %v", err)
+	}
+}
+
+// Push delivers a message to the service worker of the tab's origin, as the
+// browser does what a push service has sent it.
+func (b *Tab) Push(origin, body string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+	defer cancel()
+	updates := chromedp.Events(ctx, serviceworker.WorkerRegistrationUpdated)
+	call(b, serviceworker.Enable, cdp.Empty{})
+	for e, err := range updates {
+		if err != nil {
+			b.t.Fatalf("push: %v", err)
+		}
+		for _, r := range e.Registrations {
+			if r.ScopeURL == origin+"/" && !r.IsDeleted {
+				call(b, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: origin + "/", RegistrationID: r.RegistrationID, Data: body})
+				return
+			}
+		}
+	}
+}
