@@ -191,7 +191,7 @@ func (r *Root) unknown() bool { return r.state.View.Figures == nil }
 // Waiting is the page before anything is known. It is also the shell's, so
 // that loading looks like the app from the first paint.
 func Waiting() app.UI {
-	return ui.El("div", "page waiting", ui.El("div", "figures", app.Range(make([]struct{}, 4)).Slice(func(int) app.UI { return ui.El("div", "card figure skeleton") })),
+	return ui.El("div", "page waiting", ui.El("div", "figures", app.Range(make([]struct{}, 10)).Slice(func(int) app.UI { return ui.El("div", "card figure skeleton") })),
 		ui.El("div", "card skeleton skeleton-tall")).Aria("busy", "true")
 }
 
