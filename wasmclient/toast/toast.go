@@ -57,8 +57,8 @@ type Queue struct {
 	held     time.Time // the clock stands since then; zero: it runs
 	muted    []event.Type
 	format   event.Format
-	max      int       // visible at once; 0: maxVisible
-	scale    float64   // of lifetimes; 0: 1
+	max      int     // visible at once; 0: maxVisible
+	scale    float64 // of lifetimes; 0: 1
 }
 
 // Never as a scale lets toasts stay until they are dismissed.
