@@ -19,7 +19,7 @@ func TestCORS(t *testing.T) {
 	require.Equal(t, "https://rental.example", r.Header.Get("Access-Control-Allow-Origin"))
 	require.Equal(t, "true", r.Header.Get("Access-Control-Allow-Credentials"))
 	require.Equal(t, "authorization, content-type, ce-id, idempotency-key", r.Header.Get("Access-Control-Allow-Headers"))
-	require.Equal(t, "GET, POST, DELETE", r.Header.Get("Access-Control-Allow-Methods"))
+	require.Equal(t, "GET, POST, PUT, DELETE", r.Header.Get("Access-Control-Allow-Methods"))
 	r, _ = s.send("OPTIONS", "/api/sse", "", append(preflight, foreign)...)
 	require.Equal(t, 405, r.StatusCode)
 	require.Empty(t, r.Header.Get("Access-Control-Allow-Origin"))

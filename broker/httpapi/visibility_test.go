@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -246,6 +247,9 @@ func pageOf(s *surface, path, bearer string) (string, []event.Event) {
 func silent(s *surface, r route, bearer string, all []specimen) string {
 	path := strings.NewReplacer("{id}", "c-nobody", "{type}", string(event.Types[0])).Replace(r.path)
 	var said strings.Builder
+	if r.path == "/embed/v1/status.events" { // it does not end
+		return firstFrame(s, path, bearer)
+	}
 	say := func(method, path, body string, headers ...string) {
 		_, text := s.send(method, path, body, append(headers, bearer)...)
 		said.WriteString(text)
@@ -269,6 +273,23 @@ func silent(s *surface, r route, bearer string, all []specimen) string {
 		}
 	}
 	return said.String()
+}
+
+// firstFrame is how a stream begins.
+func firstFrame(s *surface, path, bearer string) string {
+	ctx, cancel := context.WithCancel(s.Context())
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, "GET", s.url+path, nil)
+	require.NoError(s, err)
+	name, value, _ := strings.Cut(bearer, ": ")
+	request.Header.Set(name, value)
+	answer, err := s.client.Do(request)
+	require.NoError(s, err)
+	defer answer.Body.Close()
+	frame := make([]byte, 4096)
+	n, err := answer.Body.Read(frame)
+	require.NoError(s, err)
+	return string(frame[:n])
 }
 
 // onlyKeys are the fields without which nothing is valid, and those that name
