@@ -181,7 +181,7 @@ func (r *Root) connections(open []wasmclient.Connection) app.UI {
 						r.watching.ask(r)
 					})
 				}, app.EventScope(c.ID)))).DataSet("connection", c.ID)
-		})))).TabIndex(0).Role("region").Aria("labelledby", "open-title")
+		})))).TabIndex(0).Role("group").Aria("labelledby", "open-title")
 }
 
 const (
