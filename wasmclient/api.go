@@ -31,11 +31,12 @@ type User struct {
 	Name     string        `json:"name"`
 	Roles    []access.Role `json:"roles"`
 	Employee int64         `json:"employee"`
+	Tenant   string        `json:"tenant"`
 }
 
 // Grant is what the user may, to hide what they may not; the broker decides.
 func (u User) Grant() access.Grant {
-	return access.Grant{User: u.ID, Name: u.Name, Roles: u.Roles, Employee: u.Employee}
+	return access.Grant{User: u.ID, Name: u.Name, Roles: u.Roles, Employee: u.Employee, Tenant: u.Tenant}
 }
 
 // Receipt says where a published event is.

@@ -18,8 +18,7 @@ import (
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/broker/loopback"
-	"github.com/snd-rental/yardline/broker/push"
-	"github.com/snd-rental/yardline/broker/telemetry"
+	"github.com/snd-rental/yardline/broker/telemetry/report"
 )
 
 // Config is what the surface stands on. Every field of the first part is
@@ -28,16 +27,27 @@ type Config struct {
 	Hub       *hub.Hub
 	Log       eventlog.Log
 	Authority *identity.Authority
-	Push      *push.Service
+	Push      Push         // nil: nothing is pushed
 	UI        http.Handler // serves everything that is not the API
-	Metrics   *telemetry.Metrics
+	Metrics   Metrics      // nil: nothing is measured
 	Logger    *slog.Logger
 	Draining  func() bool // the broker is about to stop
+
+	// How streams and WebSockets reach their readers where it is not over the
+	// connection of the request. Nil: over that.
+	Stream func(http.ResponseWriter, *http.Request, identity.Principal)
+	Socket http.HandlerFunc
 
 	Loopback bool           // answer only to names of this machine
 	Origins  []string       // whose pages may use the API beside our own; see CheckOrigin
 	Proxies  []netip.Prefix // of the proxies in front, whose X-Forwarded-For is believed
 	Limits   Limits
+}
+
+// Metrics are what operators and admins are told.
+type Metrics interface {
+	Handler(log *slog.Logger) http.Handler
+	Report(ctx context.Context, log eventlog.Log, connections int) report.Report
 }
 
 // An API is the handler of the whole surface. It is safe for concurrent use.
@@ -69,10 +79,16 @@ func New(c Config) *API {
 	a.Limits = c.Limits.withDefaults()
 	a.gate = &gate{limits: a.Limits, of: map[string]int{}}
 	a.cut, a.cutAll = context.WithCancel(context.Background())
+	if c.Stream == nil {
+		c.Stream = a.stream
+	}
+	if c.Socket == nil {
+		c.Socket = a.socket
+	}
 	a.routes = []route{
-		{"GET", "/api/sse", a.signedIn(a.stream)},
+		{"GET", "/api/sse", a.signedIn(c.Stream)},
 		{"POST", "/api/sse", a.signedIn(a.publish)},
-		{"GET", "/api/ws", a.socket},
+		{"GET", "/api/ws", c.Socket},
 		{"GET", "/api/events", a.signedIn(a.events)},
 		{"GET", "/api/snapshot", a.signedIn(a.snapshot)},
 		{"GET", "/api/stats", a.admin(a.stats)},
@@ -81,24 +97,22 @@ func New(c Config) *API {
 		{"GET", "/api/session", a.whoAmI},
 		{"POST", "/api/session", a.signIn},
 		{"DELETE", "/api/session", a.signOut},
-		{"GET", "/api/push/key", a.signedIn(a.pushKey)},
-		{"GET", "/api/push/subscriptions", a.signedIn(a.devices)},
-		{"POST", "/api/push/subscriptions", a.signedIn(a.addDevice)},
-		{"DELETE", "/api/push/subscriptions/{id}", a.signedIn(a.removeDevice)},
-		{"POST", "/api/push/subscriptions/{id}/test", a.signedIn(a.testPush)},
-		{"GET", "/api/push/preferences", a.signedIn(a.preferences)},
-		{"PUT", "/api/push/preferences", a.signedIn(a.prefer)},
 		{"GET", "/api/schema/{type}", a.typeSchema},
 		{"GET", "/api/openapi.json", describes("application/json", openAPI)},
 		{"GET", "/api/asyncapi.json", describes("application/json", asyncAPI)},
 		{"GET", "/api/types.d.ts", describes("application/typescript", typeScript)},
-		{"GET", "/metrics", a.admin(c.Metrics.Handler(c.Logger).ServeHTTP)},
 		{"GET", "/embed/v1/status.js", public(a.widget)},
 		{"GET", "/embed/v1/status.json", public(a.statusJSON)},
 		{"GET", "/embed/v1/status.svg", public(a.statusSVG)},
 		{"GET", "/embed/v1/status.events", public(a.statusEvents)},
 		{"GET", "/healthz", a.healthy},
 		{"GET", "/readyz", a.readyz},
+	}
+	if c.Push != nil {
+		a.routes = append(a.routes, a.pushRoutes()...)
+	}
+	if c.Metrics != nil {
+		a.routes = append(a.routes, route{"GET", "/metrics", a.admin(c.Metrics.Handler(c.Logger).ServeHTTP)})
 	}
 	mux, methods := http.NewServeMux(), map[string]string{}
 	for _, r := range a.routes {

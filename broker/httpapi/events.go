@@ -30,7 +30,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 	request.Grant = p.Grant
 	ctx := r.Context()
 	if request.Wait > 0 {
-		place, err := a.admit(r, &p)
+		place, err := a.admit(a.address(r), &p)
 		if err != nil {
 			a.refuse(w, r, err)
 			return

@@ -60,15 +60,16 @@ func newAPI(t testing.TB, log eventlog.Log, change func(dir string, c *Config)) 
 	if change != nil {
 		change(dir, &c)
 	}
-	c.Push, err = push.New(t.Context(), push.Config{Log: log, Contact: "test@example.com", Location: time.UTC, Logger: quiet, Observer: metrics, Still: c.Authority.Still, Test: true})
+	pushes, err := push.New(t.Context(), push.Config{Log: log, Contact: "test@example.com", Location: time.UTC, Logger: quiet, Observer: metrics, Still: c.Authority.Still, Test: true})
 	require.NoError(t, err)
+	c.Push = pushes
 	api = New(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- h.Run(ctx) }()
 	var running sync.WaitGroup
 	running.Go(func() { api.Run(ctx) })
-	running.Go(func() { c.Push.Run(ctx) })
+	running.Go(func() { pushes.Run(ctx) })
 	<-h.Ready()
 	t.Cleanup(func() {
 		h.Drain()

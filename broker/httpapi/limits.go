@@ -69,10 +69,9 @@ func (g *gate) enter(address string) (*ticket, error) {
 	return t, nil
 }
 
-// admit takes a place for a request; p is nil for who is still to say who they
-// are. leave must be called.
-func (a *API) admit(r *http.Request, p *identity.Principal) (*ticket, error) {
-	address := a.address(r)
+// admit takes a place for somebody at an address; p is nil for who is still to
+// say who they are. leave must be called.
+func (a *API) admit(address string, p *identity.Principal) (*ticket, error) {
 	t, err := a.gate.enter(address)
 	if err != nil {
 		return nil, err

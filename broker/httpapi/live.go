@@ -28,12 +28,10 @@ type watched struct {
 // is an error, as authentication has it.
 func (w *watch) over(p identity.Principal, again func() (identity.Principal, error), end func(wire.Reason)) (stop func(), err error) {
 	one := &watched{p, again, end}
-	expiry := time.AfterFunc(time.Until(p.Expires), func() { end(wire.ByeExpired) })
 	w.mu.Lock()
 	w.open[one] = struct{}{}
 	w.mu.Unlock()
 	stop = func() {
-		expiry.Stop()
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		delete(w.open, one)
@@ -66,6 +64,23 @@ func (w *watch) all() (all []*watched) {
 	}
 	return all
 }
+
+// expire ends what is open by a credential that has expired, and returns when
+// the next one does, zero where nothing is open.
+func (w *watch) expire(now time.Time) (next time.Time) {
+	for _, one := range w.all() {
+		if !now.Before(one.Expires) {
+			one.end(wire.ByeExpired)
+		} else if next.IsZero() || one.Expires.Before(next) {
+			next = one.Expires
+		}
+	}
+	return next
+}
+
+// Expire is called by who does not call Run: it ends what is open by
+// credentials that have expired, and says when the next one does.
+func (a *API) Expire(now time.Time) (next time.Time) { return a.open.expire(now) }
 
 // recheck takes every grant afresh. It is false where the store did not say
 // what became of one: look again.
@@ -105,6 +120,7 @@ func (a *API) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		a.open.expire(time.Now())
 		changed, err := a.Authority.Refresh()
 		if err != nil && err.Error() != said {
 			a.Logger.Error("users or keys could not be read again; the old ones stay", "error", err)

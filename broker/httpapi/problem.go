@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -31,9 +32,11 @@ type Problem struct {
 
 func (p *Problem) Error() string { return p.Code + ": " + p.Title }
 
-// refuse answers with what an error means to the caller.
+// Refuse answers with what an error means to the caller.
+func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) { a.refuse(w, r, err) }
+
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	p := a.problem(r, err)
+	p := a.problem(requestLog(r).With("method", r.Method, "path", r.URL.Path), err)
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
@@ -49,12 +52,12 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // problem says what an error means to the caller. The operator gets the cause
 // where the fault is ours.
-func (a *API) problem(r *http.Request, err error) Problem {
+func (a *API) problem(log *slog.Logger, err error) Problem {
 	p := problemOf(err)
 	p.Type = "urn:yardline:problem:" + p.Code
 	expected := p.Code == "starting" || p.Code == "draining" || p.Code == "full" || p.Code == "log_full"
-	if p.Status >= 500 && !expected && r.Context().Err() == nil {
-		requestLog(r).Error("request failed", "method", r.Method, "path", r.URL.Path, "code", p.Code, "error", err)
+	if p.Status >= 500 && !expected && !errors.Is(err, context.Canceled) { // who has gone is no failure
+		log.Error("request failed", "code", p.Code, "error", err)
 	}
 	return p
 }

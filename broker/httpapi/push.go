@@ -1,15 +1,43 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/broker/push"
+	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/notify"
 )
+
+// Push is what the surface asks of push.Service. Both say which errors.
+type Push interface {
+	Key() string
+	Devices(g access.Grant) []push.Device
+	Subscribe(ctx context.Context, p identity.Principal, s push.Subscription, name string) (push.Device, error)
+	Unsubscribe(ctx context.Context, g access.Grant, id string) error
+	Test(ctx context.Context, g access.Grant, id string) error
+	Preferences(g access.Grant) notify.Preferences
+	Prefer(ctx context.Context, g access.Grant, p notify.Preferences) error
+	SignedOut(ctx context.Context, credential string) error
+}
+
+var _ Push = (*push.Service)(nil)
+
+func (a *API) pushRoutes() []route {
+	return []route{
+		{"GET", "/api/push/key", a.signedIn(a.pushKey)},
+		{"GET", "/api/push/subscriptions", a.signedIn(a.devices)},
+		{"POST", "/api/push/subscriptions", a.signedIn(a.addDevice)},
+		{"DELETE", "/api/push/subscriptions/{id}", a.signedIn(a.removeDevice)},
+		{"POST", "/api/push/subscriptions/{id}/test", a.signedIn(a.testPush)},
+		{"GET", "/api/push/preferences", a.signedIn(a.preferences)},
+		{"PUT", "/api/push/preferences", a.signedIn(a.prefer)},
+	}
+}
 
 // pushKey is GET /api/push/key: what a browser subscribes with.
 func (a *API) pushKey(w http.ResponseWriter, _ *http.Request, _ identity.Principal) {

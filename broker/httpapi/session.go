@@ -23,6 +23,7 @@ type user struct {
 	Name     string        `json:"name"`
 	Roles    []access.Role `json:"roles"`
 	Employee int64         `json:"employee,omitempty"`
+	Tenant   string        `json:"tenant,omitempty"`
 }
 
 func (a *API) sessionOf(g *access.Grant) session {
@@ -36,7 +37,7 @@ func (a *API) sessionOf(g *access.Grant) session {
 		s.SignIn = "name"
 	}
 	if g != nil {
-		s.User = &user{g.User, g.Name, append([]access.Role{}, g.Roles...), g.Employee}
+		s.User = &user{g.User, g.Name, append([]access.Role{}, g.Roles...), g.Employee, g.Tenant}
 		s.Grant = g.ID()
 	}
 	return s
@@ -100,6 +101,9 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
 // signedOut ends what a sign-in has opened, and the pushes to its devices.
 func (a *API) signedOut(r *http.Request, credential string) {
 	a.open.signedOut(credential)
+	if a.Push == nil {
+		return
+	}
 	if err := a.Push.SignedOut(r.Context(), credential); err != nil {
 		requestLog(r).Error("a device may still be pushed to after a sign-out", "error", err)
 	}

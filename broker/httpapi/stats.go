@@ -6,7 +6,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
-	"github.com/snd-rental/yardline/broker/telemetry"
+	"github.com/snd-rental/yardline/broker/telemetry/report"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/wire"
@@ -27,10 +27,12 @@ func (a *API) admin(next http.HandlerFunc) http.HandlerFunc {
 func (a *API) stats(w http.ResponseWriter, r *http.Request) {
 	var all struct {
 		hub.Stats
-		telemetry.Report
+		report.Report
 	}
 	all.Stats = a.Hub.Stats()
-	all.Report = a.Metrics.Report(r.Context(), a.Log, all.Connections)
+	if a.Metrics != nil {
+		all.Report = a.Metrics.Report(r.Context(), a.Log, all.Connections)
+	}
 	writeJSON(w, http.StatusOK, all)
 }
 

@@ -116,7 +116,7 @@ func (a *API) statusJSON(w http.ResponseWriter, r *http.Request) {
 // statusEvents is GET /embed/v1/status.events: the same, now and whenever it
 // changes. It ends after a while, and EventSource comes back.
 func (a *API) statusEvents(w http.ResponseWriter, r *http.Request) {
-	place, err := a.admit(r, nil)
+	place, err := a.admit(a.address(r), nil)
 	if err != nil {
 		a.refuse(w, r, err)
 		return

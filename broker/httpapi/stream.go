@@ -2,12 +2,8 @@ package httpapi
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -36,76 +32,29 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 		a.refuse(w, r, err)
 		return
 	}
-	place, err := a.admit(r, &p)
-	if err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	defer place.leave()
 	out := http.NewResponseController(w)
-	sub, leave, err := a.subscribe(r.Context(), p, a.again(r),
-		hub.Request{Filter: f, After: after, Format: wire.SSE,
-			Abort: func() { _ = out.SetWriteDeadline(time.Now()) }}) // fails only when the connection is gone
+	reader, err := a.Open(r, p, hub.Request{Filter: f, After: after, Format: wire.SSE,
+		Abort: func() { _ = out.SetWriteDeadline(time.Now()) }}) // fails only when the connection is gone
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	defer leave()
-
+	defer reader.Leave()
 	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx holds streams back without it
+	StreamHeaders(h)
 	if r.ProtoMajor == 1 {
 		// The body ends with the connection: no chunk headers around frames.
 		h.Set("Transfer-Encoding", "identity")
 	}
 	w.WriteHeader(http.StatusOK)
-	log := requestLog(r).With("connection", sub.ID, "actor", p.Grant.Actor())
-	log.Debug("stream opened")
-	err = pump(r.Context(), sub, func(frames []byte) error { return a.write(w, out, frames) })
-	closedLog(log, "stream closed", err)
+	reader.Pump(r.Context(), func(frames []byte) error { return a.write(w, out, frames) })
 }
 
-// closedLog notes how a stream ended; that a reader was too slow is worth more
-// than a detail.
-func closedLog(log *slog.Logger, what string, reason error) {
-	level := slog.LevelDebug
-	var closed *hub.Closed
-	if errors.As(reason, &closed) && closed.Bye.Reason == wire.ByeSlow || stalled(reason) {
-		level = slog.LevelInfo
-	}
-	log.Log(context.Background(), level, what, "reason", reason)
-}
-
-// subscribe opens a subscription that ends with the grant. leave must be
-// called.
-func (a *API) subscribe(ctx context.Context, p identity.Principal, again func() (identity.Principal, error), r hub.Request) (sub *hub.Subscriber, leave func(), err error) {
-	r.Grant = p.Grant
-	sub, err = a.Hub.Subscribe(ctx, r)
-	if err != nil {
-		return nil, nil, err
-	}
-	stop, err := a.open.over(p, again, func(reason wire.Reason) {
-		sub.Close(wire.Bye{Reason: reason})
-		// Who does not read is not waited for: the grant is over.
-		time.AfterFunc(goodbyeTime, sub.Abort)
-	})
-	if err != nil {
-		sub.Leave()
-		return nil, nil, err
-	}
-	return sub, func() { stop(); sub.Leave() }, nil
-}
-
-// stalled tells whether a write took too long, to a stream or a WebSocket.
-func stalled(err error) bool {
-	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
-}
-
-// again authenticates a request afresh.
-func (a *API) again(r *http.Request) func() (identity.Principal, error) {
-	return func() (identity.Principal, error) { return a.Authority.Authenticate(r) }
+// StreamHeaders are those of every stream of events.
+func StreamHeaders(h http.Header) {
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx holds streams back without it
 }
 
 // writeAll writes frames in pieces of at most maxPiece bytes, unless a line is
@@ -124,35 +73,6 @@ func writeAll(write func([]byte) error, frames []byte) error {
 		frames = frames[n:]
 	}
 	return nil
-}
-
-// pump writes what the subscriber has until either side ends, the goodbye
-// included.
-func pump(ctx context.Context, sub *hub.Subscriber, write func([]byte) error) error {
-	for {
-		frames, err := sub.Next(ctx)
-		var closed *hub.Closed
-		if errors.As(err, &closed) {
-			// Everything before it was written whole, so this is a frame
-			// boundary. It is best effort: an end without it means retry.
-			if closed.Bye.Reason == wire.ByeSlow {
-				return closed // it does not take even what it has been sent
-			}
-			frames = sub.Format().Append(nil, &closed.Bye)
-		} else if err != nil {
-			return err
-		}
-		if err := writeAll(write, frames); err != nil {
-			if stalled(err) {
-				sub.Stalled()
-			}
-			return err
-		}
-		if closed != nil {
-			return closed
-		}
-		sub.Written()
-	}
 }
 
 func (a *API) write(w http.ResponseWriter, out *http.ResponseController, frames []byte) error {

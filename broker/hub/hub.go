@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,18 @@ type Config struct {
 	Fleet      int            // rentable units of the installation; 0: unknown
 	Strict     bool           // refuse what strict mode refuses, whatever a publisher asks for
 	Observer   Observer       // nil: none
+	Groups     Groups         // who writes to the readers of a view; nil: each reader pulls
+}
+
+// Groups write to readers by view, where a write is dear and a goroutine for
+// each is too: the hub hands every frame of a view over once. All methods are
+// called under the hub's lock, so a reader that joins gets exactly the frames
+// that follow. They must not block, nor call the hub.
+type Groups interface {
+	Join(view, reader string)
+	Leave(view, reader string)
+	Write(view string, frames []byte)  // to all who have joined
+	Send(reader string, frames []byte) // to one alone
 }
 
 // A Hub serves streams from a log. All methods may be called concurrently;
@@ -100,16 +113,29 @@ func (h *Hub) Run(ctx context.Context) error {
 	if err := h.load(ctx); err != nil {
 		return err
 	}
-	bounds, err := h.c.Log.Bounds(ctx)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	var side sync.WaitGroup
 	side.Go(func() { h.beat(ctx) })
 	side.Go(func() { h.keep(ctx) })
 	defer side.Wait()
 	defer cancel()
+	return h.follow(ctx)
+}
+
+// Follow is Run without a clock, for who calls Heartbeat and Save by an alarm.
+func (h *Hub) Follow(ctx context.Context) error {
+	if err := h.load(ctx); err != nil {
+		return err
+	}
+	return h.follow(ctx)
+}
+
+// follow takes what the log has and gets, until ctx ends.
+func (h *Hub) follow(ctx context.Context) error {
+	bounds, err := h.c.Log.Bounds(ctx)
+	if err != nil {
+		return err
+	}
 	if h.head().Seq >= bounds.Last {
 		h.setReady()
 	}
@@ -192,9 +218,10 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (wo
 		}
 		if frame != nil {
 			v.stored.Store(stored.UnixNano())
-			v.append(frame)
+			if h.appendLocked(v, frame) {
+				woken = append(woken, v)
+			}
 			h.delivered.Add(int64(v.members))
-			woken = append(woken, v)
 		}
 	}
 	for _, person := range access.Persons(e) {
@@ -203,13 +230,28 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (wo
 				continue // the view's form stands
 			}
 			if seen, ok := access.PersonView(s.grant, e); ok {
-				s.splice(s.format.Append(nil, &wire.Event{Cursor: at, Event: seen}))
 				h.delivered.Add(1)
-				woken = append(woken, s.view)
+				if frame := s.format.Append(nil, &wire.Event{Cursor: at, Event: seen}); h.c.Groups != nil {
+					h.c.Groups.Send(s.ID, frame)
+				} else {
+					s.splice(frame)
+					woken = append(woken, s.view)
+				}
 			}
 		}
 	}
 	return woken
+}
+
+// appendLocked adds frames to a view, and tells whether its readers are to be
+// woken for them.
+func (h *Hub) appendLocked(v *view, frames []byte) (wake bool) {
+	if h.c.Groups != nil {
+		h.c.Groups.Write(v.key, frames)
+		return false
+	}
+	v.append(frames)
+	return true
 }
 
 // beat writes heartbeats to the views and closes who lags.
@@ -225,20 +267,21 @@ func (h *Hub) beat(ctx context.Context) {
 		case <-sweeps.C:
 			h.CloseWhere(wire.ByeSlow, (*Subscriber).lags)
 		case <-beats.C:
-			h.heartbeat()
+			h.Heartbeat(wire.SSE, wire.JSON)
 		}
 	}
 }
 
-// heartbeat tells every view how far it is delivered.
-func (h *Hub) heartbeat() {
+// Heartbeat tells every view of the formats how far it is delivered.
+func (h *Hub) Heartbeat(formats ...wire.Format) {
 	h.mu.Lock()
 	beat := &wire.Heartbeat{Cursor: h.state.Cursor}
 	frames := map[wire.Format][]byte{wire.SSE: wire.AppendSSE(nil, beat), wire.JSON: wire.AppendJSON(nil, beat)}
 	woken := make([]*view, 0, len(h.views))
 	for _, v := range h.views {
-		v.append(frames[v.format])
-		woken = append(woken, v)
+		if slices.Contains(formats, v.format) && h.appendLocked(v, frames[v.format]) {
+			woken = append(woken, v)
+		}
 	}
 	h.mu.Unlock()
 	for _, v := range woken {
@@ -274,6 +317,11 @@ const readyWithin = 3 * time.Second
 
 // awaitReady waits until the hub has caught up, for a while.
 func (h *Hub) awaitReady(ctx context.Context) error {
+	select {
+	case <-h.ready: // without a timer, in all but the first moments
+		return nil
+	default:
+	}
 	timer := time.NewTimer(readyWithin)
 	defer timer.Stop()
 	select {

@@ -31,6 +31,9 @@ func (h *Hub) joinLocked(s *Subscriber) {
 		}
 		h.persons[person][s] = struct{}{}
 	}
+	if h.c.Groups != nil {
+		h.c.Groups.Join(v.key, s.ID)
+	}
 	h.c.Observer.Replayed(s.replayed)
 	s.replayed = 0
 }
@@ -42,6 +45,9 @@ func (h *Hub) partLocked(s *Subscriber) {
 		if delete(h.persons[person], s); len(h.persons[person]) == 0 {
 			delete(h.persons, person)
 		}
+	}
+	if h.c.Groups != nil {
+		h.c.Groups.Leave(s.view.key, s.ID)
 	}
 	if s.view.members--; s.view.members == 0 {
 		delete(h.views, s.view.key)

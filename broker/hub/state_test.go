@@ -152,7 +152,7 @@ func TestSnapshotContinues(t *testing.T) {
 		r := subscribe(t, h, Request{Grant: g, After: &snapshot.Cursor})
 		want, err := h.Snapshot(t.Context(), g)
 		require.NoError(t, err)
-		h.heartbeat()
+		h.Heartbeat(wire.SSE, wire.JSON)
 		for state.Cursor.Seq < want.Cursor.Seq {
 			switch f := r.next().(type) {
 			case *wire.Event:
@@ -161,7 +161,7 @@ func TestSnapshotContinues(t *testing.T) {
 				state.Cursor = f.Cursor
 			}
 			if state.Cursor.Seq < want.Cursor.Seq {
-				h.heartbeat()
+				h.Heartbeat(wire.SSE, wire.JSON)
 			}
 		}
 		r.Leave()

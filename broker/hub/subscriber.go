@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -20,9 +21,11 @@ import (
 type Request struct {
 	Grant  access.Grant
 	Filter filter.Filter
-	After  *wire.Cursor // nil: live events only; the zero Cursor: from the oldest kept
-	Format wire.Format  // of the frames
-	Abort  func()       // breaks off a write that hangs; may be nil; called at most once
+	After  *wire.Cursor  // nil: live events only; the zero Cursor: from the oldest kept
+	Format wire.Format   // of the frames
+	ID     string        // of the connection; "": a new one
+	Beat   time.Duration // what the stream says of its heartbeat; 0: the hub's
+	Abort  func()        // breaks off a write that hangs; may be nil; called at most once
 }
 
 // A Subscriber is one reader's way through the log. Next is called by one
@@ -71,6 +74,9 @@ type Closed struct{ Bye wire.Bye }
 
 func (c *Closed) Error() string { return "hub: closed: " + string(c.Bye.Reason) }
 
+// NewID names a connection.
+func NewID() string { return "c-" + strings.ToLower(rand.Text()[:10]) }
+
 // Subscribe opens a subscription. It fails where the log does, or with a
 // Closed error while the hub drains.
 func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
@@ -79,7 +85,7 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 		return nil, err
 	}
 	s := &Subscriber{
-		ID:  "c-" + strings.ToLower(rand.Text()[:10]),
+		ID:  cmp.Or(r.ID, NewID()),
 		hub: h, since: time.Now().UTC(), grant: r.Grant, filter: r.Filter, format: r.Format, abort: r.Abort,
 		refilters: make(chan refilter), done: make(chan struct{}),
 	}
@@ -87,7 +93,7 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	head, oldest := wire.Cursor{Epoch: epoch, Seq: bounds.Last}, wire.Cursor{Epoch: epoch, Seq: bounds.First}
 	start, gap := startOf(r.After, bounds, epoch)
 	s.cursor = start
-	s.first = s.format.Append(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: h.c.Heartbeat,
+	s.first = s.format.Append(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: cmp.Or(r.Beat, h.c.Heartbeat),
 		Retry: h.c.Retry, Connection: s.ID, Grant: r.Grant.ID()})
 	if gap != nil {
 		h.c.Observer.Gap()
@@ -168,6 +174,9 @@ func (s *Subscriber) wakes() <-chan struct{} {
 func (s *Subscriber) advance(ctx context.Context) (frames []byte, idle bool, err error) {
 	if s.view == nil {
 		return s.catchUp(ctx)
+	}
+	if s.hub.c.Groups != nil {
+		return nil, true, nil // others write what comes
 	}
 	// The end comes first: a splice is there before any byte behind it, so
 	// none that belongs before this end can be missed. What is stored later

@@ -40,7 +40,7 @@ type view struct {
 }
 
 func newView(key, form string, roles []access.Role, format wire.Format, f filter.Filter) *view {
-	v := &view{key: key, roles: roles, form: form, format: format, filter: f, tail: &segment{buf: make([]byte, segmentBytes)}}
+	v := &view{key: key, roles: roles, form: form, format: format, filter: f, tail: &segment{}}
 	v.wake.init()
 	return v
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -47,16 +48,21 @@ type Directory interface {
 // An Authority knows who somebody is. It is safe for concurrent use.
 type Authority struct {
 	Tokens    *Tokens
-	Sessions  *Sessions
+	Sessions  Sessions  // nil without a Directory
 	Shared    bool      // other brokers keep their sessions in the same store
 	Directory Directory // nil where nobody signs in here
 	Issuer    *Issuer   // whose tokens are taken beside our own; may be nil
+	Vouched   bool      // a gate in front says who it is; see Vouch
+	Tenants   bool      // credentials name a tenant: the edge alone has several
 }
 
 // Authenticate reads who sent a request: a bearer token if there is one, else
 // the cookie of the issuer's token or of the session. The error is one of
 // ErrNone, ErrExpired and ErrInvalid, or that of the store.
 func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
+	if a.Vouched {
+		return vouched(r.Header)
+	}
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, token, _ := strings.Cut(header, " ")
 		if !strings.EqualFold(scheme, "Bearer") {
@@ -66,7 +72,7 @@ func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
 	}
 	if a.Issuer != nil {
 		if token := a.Issuer.cookie(r); token != "" {
-			return a.Issuer.Verify(token)
+			return a.Verify(token)
 		}
 	}
 	if a.Directory == nil {
@@ -95,10 +101,15 @@ func (a *Authority) Still(g access.Grant, stamp string) (now access.Grant, ok bo
 
 // Verify reads a bearer token, our own or the issuer's.
 func (a *Authority) Verify(token string) (Principal, error) {
+	verify := a.Tokens.Verify
 	if a.Issuer != nil && !ours(token) {
-		return a.Issuer.Verify(token)
+		verify = a.Issuer.Verify
 	}
-	return a.Tokens.Verify(token)
+	p, err := verify(token)
+	if err == nil && (p.Grant.Tenant != "") != a.Tenants {
+		return Principal{}, fmt.Errorf("%w: a token of a tenant is for the edge, and only such a token", ErrInvalid)
+	}
+	return p, err
 }
 
 // SignIn starts a session for who knows the password, in place of the one that
@@ -127,6 +138,9 @@ func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended strin
 			return tokenName(token), nil
 		}
 	}
+	if a.Sessions == nil {
+		return "", nil
+	}
 	return a.Sessions.end(w, r)
 }
 
@@ -143,7 +157,7 @@ func (a *Authority) Names() []string {
 func (a *Authority) Refresh() (changed bool, err error) {
 	changed, err = a.Tokens.Refresh()
 	if a.Shared {
-		sessions, sessionsErr := a.Sessions.Refresh()
+		sessions, sessionsErr := a.Sessions.refresh()
 		changed, err = changed || sessions, errors.Join(err, sessionsErr)
 	}
 	if a.Directory != nil {

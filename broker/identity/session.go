@@ -16,9 +16,32 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// Sessions are kept with the log, so they survive a restart; the store sees
-// only the hash of what the cookie holds. It is safe for concurrent use.
-type Sessions struct {
+// Sessions are what a sign-in starts. Their methods may be called
+// concurrently.
+type Sessions interface {
+	// start signs a user in: a fresh session, its cookie on the response. A
+	// session that the request had is ended. It returns the name of that one.
+	start(w http.ResponseWriter, r *http.Request, user, stamp string) (ended string, err error)
+	// end signs out: the session is forgotten and its cookie removed. It
+	// returns the session's name, "" where there was none.
+	end(w http.ResponseWriter, r *http.Request) (ended string, err error)
+	// find returns the session of a request. The error is ErrNone where there
+	// is none, or that of the store.
+	find(r *http.Request) (foundSession, error)
+	// refresh tells whether a session has ended, here or at another broker on
+	// the same log, since it was asked last.
+	refresh() (changed bool, err error)
+}
+
+// A foundSession is one that has not ended.
+type foundSession struct {
+	user, stamp, name string
+	expires           time.Time
+}
+
+// StoredSessions are kept with the log, so they survive a restart; the store sees
+// only the hash of what the cookie holds.
+type StoredSessions struct {
 	manager *scs.SessionManager
 	store   eventlog.Store
 	secure  func(*http.Request) bool
@@ -26,6 +49,8 @@ type Sessions struct {
 	mu   sync.Mutex // guards seen
 	seen string     // the last word of any broker on sessions that ended
 }
+
+var _ Sessions = (*StoredSessions)(nil)
 
 const (
 	cookieName      = "yardline_session"
@@ -41,17 +66,15 @@ const (
 
 // NewSessions keeps sessions in a store. secure tells whether the cookie of a
 // request is marked for HTTPS only.
-func NewSessions(store eventlog.Store, secure func(*http.Request) bool) *Sessions {
+func NewSessions(store eventlog.Store, secure func(*http.Request) bool) *StoredSessions {
 	// Not by scs.New, which starts a goroutine for a store of its own.
-	return &Sessions{store: store, secure: secure, manager: &scs.SessionManager{
+	return &StoredSessions{store: store, secure: secure, manager: &scs.SessionManager{
 		Lifetime: sessionLifetime, Store: sessionStore{store}, Codec: scs.GobCodec{}, HashTokenInStore: true,
 		Cookie: scs.SessionCookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Persist: true},
 	}}
 }
 
-// Refresh tells whether a session has ended, here or at another broker on the
-// same log, since it was asked last.
-func (s *Sessions) Refresh() (changed bool, err error) {
+func (s *StoredSessions) refresh() (changed bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	word, err := s.store.Get(ctx, endedKey)
@@ -68,9 +91,7 @@ func (s *Sessions) Refresh() (changed bool, err error) {
 	return changed, nil
 }
 
-// start signs a user in: a fresh session, its cookie on the response. A
-// session that the request had is ended. It returns the name of that one.
-func (s *Sessions) start(w http.ResponseWriter, r *http.Request, user, stamp string) (ended string, err error) {
+func (s *StoredSessions) start(w http.ResponseWriter, r *http.Request, user, stamp string) (ended string, err error) {
 	ended, err = s.end(w, r)
 	if err != nil {
 		return "", err
@@ -89,15 +110,13 @@ func (s *Sessions) start(w http.ResponseWriter, r *http.Request, user, stamp str
 	return ended, nil
 }
 
-func (s *Sessions) setCookie(ctx context.Context, w http.ResponseWriter, r *http.Request, token string, expires time.Time) {
+func (s *StoredSessions) setCookie(ctx context.Context, w http.ResponseWriter, r *http.Request, token string, expires time.Time) {
 	m := *s.manager
 	m.Cookie.Secure = s.secure(r)
 	m.WriteSessionCookie(ctx, w, token, expires)
 }
 
-// end signs out: the session is forgotten and its cookie removed. It returns
-// the session's name, "" where there was none.
-func (s *Sessions) end(w http.ResponseWriter, r *http.Request) (ended string, err error) {
+func (s *StoredSessions) end(w http.ResponseWriter, r *http.Request) (ended string, err error) {
 	cookie, err := r.Cookie(cookieName)
 	if err != nil {
 		return "", nil
@@ -116,13 +135,7 @@ func (s *Sessions) end(w http.ResponseWriter, r *http.Request) (ended string, er
 	return sessionName(cookie.Value), nil
 }
 
-// A found session.
-type foundSession struct {
-	user, stamp, name string
-	expires           time.Time
-}
-
-func (s *Sessions) find(r *http.Request) (foundSession, error) {
+func (s *StoredSessions) find(r *http.Request) (foundSession, error) {
 	cookie, err := r.Cookie(cookieName)
 	if err != nil {
 		return foundSession{}, ErrNone

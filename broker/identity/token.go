@@ -21,7 +21,7 @@ import (
 // signed with HMAC-SHA-256 under a key that never leaves the data directory.
 // It is safe for concurrent use.
 type Tokens struct {
-	path string
+	path string // "": the key is not in a file
 
 	mu   sync.Mutex // guards all below
 	key  []byte
@@ -60,12 +60,25 @@ func LoadTokens(dir string) (*Tokens, error) {
 	return t, nil
 }
 
+// TokensOf uses a key that is kept elsewhere than in a file: 32 bytes in
+// hexadecimal.
+func TokensOf(key string) (*Tokens, error) {
+	raw, err := hex.DecodeString(strings.TrimSpace(key))
+	if err != nil || len(raw) != keyBytes {
+		return nil, fmt.Errorf("the token key is damaged: it should be %d bytes in hexadecimal", keyBytes)
+	}
+	return &Tokens{key: raw}, nil
+}
+
 // Refresh reads the key again where its file has changed: what was signed
 // under the old one is worth nothing then. A file that cannot be used leaves
 // the key as it was.
 func (t *Tokens) Refresh() (changed bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.path == "" {
+		return false, nil
+	}
 	info, err := os.Stat(t.path)
 	if err == nil && t.read != nil && sameFile(t.read, info) {
 		return false, nil
@@ -128,31 +141,45 @@ type claims struct {
 	Name     string        `json:"name,omitempty"`
 	Roles    []access.Role `json:"roles"`
 	Employee int64         `json:"employee,omitempty"`
+	Tenant   string        `json:"tenant,omitempty"`
+	Stamp    string        `json:"stamp,omitempty"` // of a session
 }
 
 // Mint signs a token for a grant.
 func (t *Tokens) Mint(g access.Grant, ttl time.Duration) (string, error) {
-	now := time.Now()
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		RegisteredClaims: jwt.RegisteredClaims{Issuer: issuer, Subject: g.User, IssuedAt: jwt.NewNumericDate(now),
-			ExpiresAt: jwt.NewNumericDate(now.Add(ttl)), ID: rand.Text()},
-		Name: g.Name, Roles: g.Roles, Employee: g.Employee,
-	}).SignedString(t.current())
+	return t.sign(issuer, claims{Name: g.Name, Roles: g.Roles, Employee: g.Employee, Tenant: g.Tenant}, g.User, time.Now().Add(ttl))
+}
+
+func (t *Tokens) sign(issuer string, c claims, subject string, expires time.Time) (string, error) {
+	c.RegisteredClaims = jwt.RegisteredClaims{Issuer: issuer, Subject: subject, IssuedAt: jwt.NewNumericDate(time.Now()),
+		ExpiresAt: jwt.NewNumericDate(expires), ID: rand.Text()}
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(t.current())
 }
 
 // Verify reads a token. The error is ErrExpired or ErrInvalid, wrapped.
 func (t *Tokens) Verify(token string) (Principal, error) {
-	var c claims
-	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.current(), nil },
-		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithExpirationRequired())
+	c, err := t.parse(issuer, token)
 	if err != nil {
-		return Principal{}, refused(err)
+		return Principal{}, err
 	}
 	g, err := access.NewGrant(c.Subject, c.Name, c.Roles, c.Employee)
+	if err == nil && c.Tenant != "" {
+		g, err = g.Of(c.Tenant)
+	}
 	if err != nil {
 		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return Principal{Grant: g, Credential: tokenName(token), Expires: c.ExpiresAt.Time}, nil
+}
+
+// parse reads what an issuer of ours has signed.
+func (t *Tokens) parse(issuer, token string) (c claims, err error) {
+	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.current(), nil },
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithExpirationRequired())
+	if err != nil {
+		return c, refused(err)
+	}
+	return c, nil
 }
 
 // refused is why a token was not taken, as Authenticate has it.

@@ -212,7 +212,7 @@ func EditUsers(path string, edit func([]User) ([]User, error)) error {
 		return err
 	}
 	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+	if err := lockFile(lock); err != nil {
 		return err
 	}
 	users, err := ReadUsers(path)

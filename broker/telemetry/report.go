@@ -7,35 +7,9 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/telemetry/report"
 	"github.com/snd-rental/yardline/shared/event"
 )
-
-// A Report is what an admin looks at, without a monitoring system: the last
-// hour of this broker.
-type Report struct {
-	Started   time.Time          `json:"started"`
-	PerMinute []int              `json:"events_per_minute"` // of the last hour, the running minute last
-	ByType    map[event.Type]int `json:"events_by_type"`    // of the last hour
-	Delivery  Latency            `json:"delivery_ms"`
-	Published map[string]int64   `json:"published"` // since the start, by result
-	Pushes    map[string]int64   `json:"pushes"`    // since the start, by result
-	Gaps      int64              `json:"gaps"`      // since the start: readers who were told of one
-	Slow      int64              `json:"slow"`      // since the start: streams closed because their reader was too slow
-	Memory    int64              `json:"memory_bytes"`
-	PerReader int64              `json:"connection_memory_bytes"`
-	Healthy   bool               `json:"log_healthy"`
-	Oldest    uint64             `json:"log_oldest"` // sequence of the oldest kept event
-	Newest    uint64             `json:"log_newest"`
-}
-
-// Latency is from when the log had an event to when a socket had taken it, of
-// the last writes, in milliseconds.
-type Latency struct {
-	P50    float64 `json:"p50"`
-	P95    float64 `json:"p95"`
-	P99    float64 `json:"p99"`
-	Writes int     `json:"writes"` // that this is of, at most 2,048
-}
 
 const (
 	minutes = 60
@@ -97,7 +71,7 @@ func (r *recent) delivered(after time.Duration) {
 }
 
 // fill adds to a report what was gathered.
-func (r *recent) fill(out *Report, now time.Time) {
+func (r *recent) fill(out *report.Report, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.turnLocked(now)
@@ -123,12 +97,12 @@ func (r *recent) fill(out *Report, now time.Time) {
 		}
 		return float64(sorted[int(share*float64(len(sorted)-1))].Microseconds()) / 1000
 	}
-	out.Delivery = Latency{at(.5), at(.95), at(.99), len(sorted)}
+	out.Delivery = report.Latency{at(.5), at(.95), at(.99), len(sorted)}
 }
 
 // Report says how the broker does now.
-func (m *Metrics) Report(ctx context.Context, log eventlog.Log, connections int) Report {
-	out := Report{Started: m.started.UTC(), PerMinute: make([]int, 0, minutes), ByType: map[event.Type]int{}, Published: map[string]int64{}, Pushes: map[string]int64{}, Memory: int64(memoryInUse())}
+func (m *Metrics) Report(ctx context.Context, log eventlog.Log, connections int) report.Report {
+	out := report.Report{Started: m.started.UTC(), PerMinute: make([]int, 0, minutes), ByType: map[event.Type]int{}, Published: map[string]int64{}, Pushes: map[string]int64{}, Memory: int64(memoryInUse())}
 	m.recent.fill(&out, time.Now())
 	if connections > 0 {
 		out.PerReader = max(out.Memory-int64(m.idle), 0) / int64(connections)

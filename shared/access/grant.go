@@ -32,6 +32,7 @@ type Grant struct {
 	Name     string // for people
 	Roles    []Role // sorted, each once; may be empty
 	Employee int64  // employee id, 0 for none
+	Tenant   string // the company, where several share an installation (the edge); else ""
 }
 
 // NewGrant normalises and checks a grant. The error names the unknown role.
@@ -52,6 +53,19 @@ func NewGrant(user, name string, roles []Role, employee int64) (Grant, error) {
 	return Grant{User: user, Name: name, Roles: slices.Compact(sorted), Employee: employee}, nil
 }
 
+// Of returns the grant as one of a tenant's. The name of a tenant has 1 to 64
+// letters, digits, - and _.
+func (g Grant) Of(tenant string) (Grant, error) {
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	}
+	if tenant == "" || len(tenant) > 64 || strings.ContainsFunc(tenant, odd) {
+		return Grant{}, fmt.Errorf("a tenant's name has 1 to 64 letters, digits, - and _, not %q", tenant)
+	}
+	g.Tenant = tenant
+	return g, nil
+}
+
 // Has tells whether the grant includes a role.
 func (g Grant) Has(r Role) bool { return slices.Contains(g.Roles, r) }
 
@@ -66,7 +80,11 @@ func (g Grant) Actor() string {
 // ID changes with everything that sight depends on. A client that finds
 // another one than its store was filled under must empty the store.
 func (g Grant) ID() string {
-	sum := sha256.Sum256([]byte(g.Actor() + "\n" + strconv.FormatInt(g.Employee, 10) + "\n" + join(g.Roles)))
+	of := g.Actor() + "\n" + strconv.FormatInt(g.Employee, 10) + "\n" + join(g.Roles)
+	if g.Tenant != "" {
+		of += "\n" + g.Tenant
+	}
+	sum := sha256.Sum256([]byte(of))
 	return hex.EncodeToString(sum[:8])
 }
 

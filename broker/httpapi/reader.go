@@ -1,0 +1,198 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/snd-rental/yardline/broker/hub"
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// A Reader is a stream or a WebSocket, whatever carries its bytes: what was
+// granted, what is subscribed to, and a place behind the gate. One goroutine
+// calls Pump, another one may call Answer. Leave must be called.
+type Reader struct {
+	*hub.Subscriber
+
+	api   *API
+	peer  Peer
+	calls *rate.Limiter
+	leave func()
+}
+
+// A Peer is who reads.
+type Peer struct {
+	Principal identity.Principal
+	Address   string                             // where they are; counts for limits
+	Again     func() (identity.Principal, error) // authenticates afresh
+	Log       *slog.Logger
+}
+
+// Open lets somebody read who has asked by a request. The error is for Refuse.
+func (a *API) Open(r *http.Request, p identity.Principal, q hub.Request) (*Reader, error) {
+	return a.Adopt(r.Context(), Peer{p, a.address(r), a.again(r), requestLog(r)}, q)
+}
+
+// Adopt lets somebody read whose request is not there any more.
+func (a *API) Adopt(ctx context.Context, peer Peer, q hub.Request) (*Reader, error) {
+	place, err := a.admit(peer.Address, &peer.Principal)
+	if err != nil {
+		return nil, err
+	}
+	reader, err := a.read(ctx, peer, q, place.leave)
+	if err != nil {
+		place.leave()
+	}
+	return reader, err
+}
+
+// read opens a subscription that ends with the grant. leave is called with
+// Leave; with an error it is not.
+func (a *API) read(ctx context.Context, peer Peer, q hub.Request, leave func()) (*Reader, error) {
+	q.Grant = peer.Principal.Grant
+	sub, err := a.Hub.Subscribe(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	stop, err := a.open.over(peer.Principal, peer.Again, func(reason wire.Reason) {
+		sub.Close(wire.Bye{Reason: reason})
+		// Who does not read is not waited for: the grant is over.
+		time.AfterFunc(goodbyeTime, sub.Abort)
+	})
+	if err != nil {
+		sub.Leave()
+		return nil, err
+	}
+	peer.Log = peer.Log.With("connection", sub.ID, "actor", peer.Principal.Grant.Actor())
+	peer.Log.Debug("reader came", "format", q.Format)
+	return &Reader{Subscriber: sub, api: a, peer: peer, calls: rate.NewLimiter(callsPerSec, burstOfCalls),
+		leave: func() { stop(); sub.Leave(); leave() }}, nil
+}
+
+// Leave ends the subscription and gives the place back. It is called once.
+func (r *Reader) Leave() { r.leave() }
+
+// again authenticates a request afresh.
+func (a *API) again(r *http.Request) func() (identity.Principal, error) {
+	return func() (identity.Principal, error) { return a.Authority.Authenticate(r) }
+}
+
+// Pump writes what there is until either side ends, the goodbye included, and
+// returns why it ended.
+func (r *Reader) Pump(ctx context.Context, write func([]byte) error) error {
+	err := r.pump(ctx, write)
+	// That a reader was too slow is worth more than a detail.
+	level := slog.LevelDebug
+	var closed *hub.Closed
+	if errors.As(err, &closed) && closed.Bye.Reason == wire.ByeSlow || stalled(err) {
+		level = slog.LevelInfo
+	}
+	r.peer.Log.Log(context.Background(), level, "reader left", "reason", err)
+	return err
+}
+
+func (r *Reader) pump(ctx context.Context, write func([]byte) error) error {
+	for {
+		frames, err := r.Next(ctx)
+		var closed *hub.Closed
+		if errors.As(err, &closed) {
+			// Everything before it was written whole, so this is a frame
+			// boundary. It is best effort: an end without it means retry.
+			if closed.Bye.Reason == wire.ByeSlow {
+				return closed // it does not take even what it has been sent
+			}
+			frames = r.Format().Append(nil, &closed.Bye)
+		} else if err != nil {
+			return err
+		}
+		if err := writeAll(write, frames); err != nil {
+			if stalled(err) {
+				r.Stalled()
+			}
+			return err
+		}
+		if closed != nil {
+			return closed
+		}
+		r.Written()
+	}
+}
+
+// stalled tells whether a write took too long, to a stream or a WebSocket.
+func stalled(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// Limits of the calls of one WebSocket.
+const (
+	maxCall      = event.MaxEventBytes + 4<<10 // bytes of a message in: an event and what is around it
+	callsPerSec  = 50                          // beside the publish rate
+	burstOfCalls = 100
+)
+
+// Answer does what a message of a WebSocket asks for, and returns the frames
+// of the answer, nil where there is none here: a change of the filter is
+// answered in the stream, at its seam. parsed is the error of wire.ParseCall.
+func (r *Reader) Answer(ctx context.Context, call wire.Call, parsed error) []byte {
+	var answer *wire.Reply
+	err := parsed
+	if !r.calls.Allow() {
+		err = slowedDown(time.Second, "too_many_calls", "You call too fast", "Send fewer messages a second.")
+	}
+	if err == nil {
+		answer, err = r.answer(ctx, call)
+	}
+	if err != nil {
+		answer = wire.Refused(call.Ref, r.api.problem(r.peer.Log, err))
+	}
+	if answer == nil || ctx.Err() != nil {
+		return nil
+	}
+	return wire.AppendJSON(nil, answer)
+}
+
+func (r *Reader) answer(ctx context.Context, call wire.Call) (*wire.Reply, error) {
+	switch call.Call {
+	case wire.CallPing:
+		return wire.Pong(call.Ref), nil
+	case wire.CallFilter:
+		f, err := filterOf(call.Filter)
+		if err != nil {
+			return nil, err
+		}
+		return nil, r.Refilter(ctx, f, call.Ref)
+	case wire.CallPublish:
+		return r.publish(ctx, call)
+	}
+	return nil, &Problem{Status: http.StatusConflict, Code: "signed_in_already", Title: "This WebSocket knows who you are",
+		Detail: "Send auth as the first message alone, where nothing else said who you are."}
+}
+
+func (r *Reader) publish(ctx context.Context, call wire.Call) (*wire.Reply, error) {
+	if len(call.Event) == 0 {
+		return nil, event.Refuse("/event", "required", "an event")
+	}
+	if err := r.api.mayPublish(r.peer.Principal, r.peer.Address, 1); err != nil {
+		return nil, err
+	}
+	if r.Closed() {
+		return nil, identity.ErrNone // the grant is over, even if the goodbye has not been taken yet
+	}
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
+	defer cancel()
+	defer context.AfterFunc(r.api.cut, cancel)()
+	receipt, err := r.api.Hub.Publish(within, r.peer.Principal.Grant, json.RawMessage(call.Event), hub.PublishOptions{Strict: call.Strict})
+	if err != nil {
+		return nil, err
+	}
+	return wire.Published(call.Ref, receipt), nil
+}
