@@ -33,10 +33,7 @@ type Config struct {
 	Logger    *slog.Logger
 	Draining  func() bool // the broker is about to stop
 
-	// How streams and WebSockets reach their readers where it is not over the
-	// connection of the request. Nil: over that.
-	Stream func(http.ResponseWriter, *http.Request, identity.Principal)
-	Socket http.HandlerFunc
+	Socket http.HandlerFunc // GET /api/ws where a handler cannot take the connection over; nil: it can
 
 	Loopback bool           // answer only to names of this machine
 	Origins  []string       // whose pages may use the API beside our own; see CheckOrigin
@@ -75,18 +72,12 @@ type route struct {
 
 // New makes the surface.
 func New(c Config) *API {
-	a := &API{Config: c, open: &watch{open: map[*watched]struct{}{}}, rates: &rates{of: map[string]*rate.Limiter{}}, patience: usualPatience, status: newStatus()}
-	a.Limits = c.Limits.withDefaults()
-	a.gate = &gate{limits: a.Limits, of: map[string]int{}}
-	a.cut, a.cutAll = context.WithCancel(context.Background())
-	if c.Stream == nil {
-		c.Stream = a.stream
-	}
+	a := base(c)
 	if c.Socket == nil {
 		c.Socket = a.socket
 	}
 	a.routes = []route{
-		{"GET", "/api/sse", a.signedIn(c.Stream)},
+		{"GET", "/api/sse", a.signedIn(a.stream)},
 		{"POST", "/api/sse", a.signedIn(a.publish)},
 		{"GET", "/api/ws", c.Socket},
 		{"GET", "/api/events", a.signedIn(a.events)},
@@ -97,10 +88,6 @@ func New(c Config) *API {
 		{"GET", "/api/session", a.whoAmI},
 		{"POST", "/api/session", a.signIn},
 		{"DELETE", "/api/session", a.signOut},
-		{"GET", "/api/schema/{type}", a.typeSchema},
-		{"GET", "/api/openapi.json", describes("application/json", openAPI)},
-		{"GET", "/api/asyncapi.json", describes("application/json", asyncAPI)},
-		{"GET", "/api/types.d.ts", describes("application/typescript", typeScript)},
 		{"GET", "/embed/v1/status.js", public(a.widget)},
 		{"GET", "/embed/v1/status.json", public(a.statusJSON)},
 		{"GET", "/embed/v1/status.svg", public(a.statusSVG)},
@@ -108,12 +95,27 @@ func New(c Config) *API {
 		{"GET", "/healthz", a.healthy},
 		{"GET", "/readyz", a.readyz},
 	}
+	a.routes = append(a.routes, a.described()...)
 	if c.Push != nil {
 		a.routes = append(a.routes, a.pushRoutes()...)
 	}
 	if c.Metrics != nil {
 		a.routes = append(a.routes, route{"GET", "/metrics", a.admin(c.Metrics.Handler(c.Logger).ServeHTTP)})
 	}
+	a.mount()
+	return a
+}
+
+func base(c Config) *API {
+	a := &API{Config: c, open: &watch{open: map[*watched]struct{}{}}, rates: &rates{of: map[string]*rate.Limiter{}}, patience: usualPatience, status: newStatus()}
+	a.Limits = c.Limits.withDefaults()
+	a.gate = &gate{limits: a.Limits, of: map[string]int{}}
+	a.cut, a.cutAll = context.WithCancel(context.Background())
+	return a
+}
+
+// mount makes the handler of the routes.
+func (a *API) mount() {
 	mux, methods := http.NewServeMux(), map[string]string{}
 	for _, r := range a.routes {
 		mux.HandleFunc(r.method+" "+r.path, r.handler)
@@ -124,16 +126,25 @@ func New(c Config) *API {
 	}
 	mux.HandleFunc("/api", a.unknown)
 	mux.HandleFunc("/api/", a.unknown)
-	mux.Handle("/", c.UI)
+	mux.Handle("/", a.UI)
 	sameOrigin := http.NewCrossOriginProtection()
-	for _, origin := range c.Origins {
+	for _, origin := range a.Origins {
 		if err := sameOrigin.AddTrustedOrigin(origin); err != nil {
 			panic(err) // CheckOrigin was not asked
 		}
 	}
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.refuse(w, r, crossOrigin) }))
-	a.handler = a.logged(a.guard(cors(c.Origins, sameOrigin.Handler(mux))))
-	return a
+	a.handler = a.logged(a.guard(cors(a.Origins, sameOrigin.Handler(mux))))
+}
+
+// described are the routes that say what the API is.
+func (a *API) described() []route {
+	return []route{
+		{"GET", "/api/schema/{type}", a.typeSchema},
+		{"GET", "/api/openapi.json", describes("application/json", openAPI)},
+		{"GET", "/api/asyncapi.json", describes("application/json", asyncAPI)},
+		{"GET", "/api/types.d.ts", describes("application/typescript", typeScript)},
+	}
 }
 
 // ServeHTTP implements http.Handler.

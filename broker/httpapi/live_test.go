@@ -362,7 +362,7 @@ func TestLogs(t *testing.T) {
 	socket := s.socket("/api/ws", "Authorization: Bearer "+token)
 	hello := frame[*wire.Hello](socket)
 	socket.hangUp()
-	require.Eventually(t, func() bool { return strings.Contains(lines.String(), "socket closed") }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(lines.String(), "reader left") }, 20*time.Second, time.Millisecond)
 	require.Contains(t, lines.String(), fmt.Sprintf(`"connection":%q`, hello.Connection))
 	for line := range strings.Lines(lines.String()) {
 		require.True(t, json.Valid([]byte(line)))

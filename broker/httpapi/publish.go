@@ -32,38 +32,18 @@ const (
 	mediaBatch = "application/cloudevents-batch+json"
 )
 
+// A publication is what a request to publish asks for.
+type publication struct {
+	events  []json.RawMessage
+	batch   bool
+	options hub.PublishOptions
+}
+
 // publish is POST /api/sse: one event or a batch. 201 with where it is; 200
 // where all of it was there before.
 func (a *API) publish(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	if err := onlyParameters(r.URL.Query(), "strict"); err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	strict, err := strictOf(r)
-	if want := r.Header.Get(ifGrant); err == nil && want != "" && want != p.Grant.ID() {
-		err = regranted // the session is another user's by now, or has other rights
-	}
+	what, err := a.publication(w, r, p)
 	if err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != mediaJSON && media != mediaEvent && media != mediaBatch {
-		a.refuse(w, r, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Title: "Events are sent as JSON",
-			Detail: "Send Content-Type: " + mediaJSON + ", " + mediaEvent + " or " + mediaBatch + "."})
-		return
-	}
-	limit := int64(event.MaxEventBytes)
-	if media == mediaBatch {
-		limit = maxBatchBytes
-	}
-	body, err := readBody(w, r, limit)
-	if err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	options := hub.PublishOptions{Strict: strict}
-	if options.EntityAt, err = entityCursor(r); err != nil {
 		a.refuse(w, r, err)
 		return
 	}
@@ -71,47 +51,16 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 	// the answer; to net/http that looks as if it had gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), publishTimeout)
 	defer cancel()
-	if media == mediaBatch {
-		a.publishBatch(ctx, w, r, p, body, strict)
-		return
-	}
-	if body, err = single(r.Header, media, body); err == nil {
-		err = a.mayPublish(p, a.address(r), 1)
-	}
-	if err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	receipt, err := a.Hub.Publish(ctx, p.Grant, body, options)
-	if err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	writeJSON(w, created(!receipt.Duplicate), receipt)
-}
-
-func (a *API) publishBatch(ctx context.Context, w http.ResponseWriter, r *http.Request, p identity.Principal, body []byte, strict bool) {
-	var raws []json.RawMessage
-	if err := json.Unmarshal(body, &raws); err != nil {
-		a.refuse(w, r, event.Refuse("", "json", "a JSON array of events"))
-		return
-	}
-	if len(raws) == 0 || len(raws) > maxBatchEvents {
-		a.refuse(w, r, event.Refuse("", "size", fmt.Sprintf("1 to %d events", maxBatchEvents)))
-		return
-	}
-	for _, header := range []string{idempotencyKey, ifEntityCursor} {
-		if r.Header.Get(header) != "" {
-			a.refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A header is for single events", Detail: "Send a batch without " + header + ". Each of its events may have an id.",
-				Errors: event.Refuse("/"+header, "rule", "none with a batch").Fields})
+	if !what.batch {
+		receipt, err := a.Hub.Publish(ctx, p.Grant, what.events[0], what.options)
+		if err != nil {
+			a.refuse(w, r, err)
 			return
 		}
-	}
-	if err := a.mayPublish(p, a.address(r), len(raws)); err != nil {
-		a.refuse(w, r, err)
+		writeJSON(w, created(!receipt.Duplicate), receipt)
 		return
 	}
-	receipts, err := a.Hub.PublishBatch(ctx, p.Grant, raws, strict)
+	receipts, err := a.Hub.PublishBatch(ctx, p.Grant, what.events, what.options.Strict)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
@@ -121,6 +70,63 @@ func (a *API) publishBatch(ctx context.Context, w http.ResponseWriter, r *http.R
 		fresh = fresh || !receipt.Duplicate
 	}
 	writeJSON(w, created(fresh), map[string][]hub.Receipt{"events": receipts})
+}
+
+// publication reads a request to publish, and takes its events from what the
+// publisher may send.
+func (a *API) publication(w http.ResponseWriter, r *http.Request, p identity.Principal) (what publication, err error) {
+	if err := onlyParameters(r.URL.Query(), "strict"); err != nil {
+		return what, err
+	}
+	if what.options.Strict, err = strictOf(r); err != nil {
+		return what, err
+	}
+	if want := r.Header.Get(ifGrant); want != "" && want != p.Grant.ID() {
+		return what, regranted // the session is another user's by now, or has other rights
+	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != mediaJSON && media != mediaEvent && media != mediaBatch {
+		return what, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Title: "Events are sent as JSON",
+			Detail: "Send Content-Type: " + mediaJSON + ", " + mediaEvent + " or " + mediaBatch + "."}
+	}
+	what.batch = media == mediaBatch
+	limit := int64(event.MaxEventBytes)
+	if what.batch {
+		limit = maxBatchBytes
+	}
+	body, err := readBody(w, r, limit)
+	if err != nil {
+		return what, err
+	}
+	if what.options.EntityAt, err = entityCursor(r); err != nil {
+		return what, err
+	}
+	if what.batch {
+		what.events, err = batch(r.Header, body)
+	} else if body, err = single(r.Header, media, body); err == nil {
+		what.events = []json.RawMessage{body}
+	}
+	if err == nil {
+		err = a.mayPublish(p, a.address(r), len(what.events))
+	}
+	return what, err
+}
+
+// batch reads the events of a batch; none is looked at yet.
+func batch(h http.Header, body []byte) (events []json.RawMessage, err error) {
+	if err := json.Unmarshal(body, &events); err != nil {
+		return nil, event.Refuse("", "json", "a JSON array of events")
+	}
+	if len(events) == 0 || len(events) > maxBatchEvents {
+		return nil, event.Refuse("", "size", fmt.Sprintf("1 to %d events", maxBatchEvents))
+	}
+	for _, header := range []string{idempotencyKey, ifEntityCursor} {
+		if h.Get(header) != "" {
+			return nil, &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A header is for single events", Detail: "Send a batch without " + header + ". Each of its events may have an id.",
+				Errors: event.Refuse("/"+header, "rule", "none with a batch").Fields}
+		}
+	}
+	return events, nil
 }
 
 func created(fresh bool) int {

@@ -39,7 +39,15 @@ type Peer struct {
 
 // Open lets somebody read who has asked by a request. The error is for Refuse.
 func (a *API) Open(r *http.Request, p identity.Principal, q hub.Request) (*Reader, error) {
+	q.ID, _ = r.Context().Value(connectionKey{}).(string)
 	return a.Adopt(r.Context(), Peer{p, a.address(r), a.again(r), requestLog(r)}, q)
+}
+
+type connectionKey struct{}
+
+// WithConnection names the connection of a request beforehand, for hub.Groups.
+func WithConnection(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, connectionKey{}, id)
 }
 
 // Adopt lets somebody read whose request is not there any more.

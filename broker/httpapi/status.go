@@ -65,7 +65,7 @@ func (a *API) watchStatus(ctx context.Context) {
 	tick := time.NewTicker(refreshEvery)
 	defer tick.Stop()
 	for {
-		a.status.become(stateOf(a.ready(ctx)))
+		a.Look(ctx)
 		select {
 		case <-tick.C:
 		case <-a.Hub.Draining():
@@ -76,6 +76,10 @@ func (a *API) watchStatus(ctx context.Context) {
 		}
 	}
 }
+
+// Look is what Run does once a second, for who does not call it: it finds out
+// the public status.
+func (a *API) Look(ctx context.Context) { a.status.become(stateOf(a.ready(ctx))) }
 
 // stateOf is the name of what readiness says.
 func stateOf(err error) string {

@@ -56,6 +56,15 @@ func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, o Publish
 	if err := h.awaitReady(ctx); err != nil {
 		return Receipt{}, err // whom a thing belongs to is not known yet
 	}
+	p, err := h.prepareOne(g, raw, o)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return h.store(ctx, p)
+}
+
+// prepareOne validates and authorises a single event.
+func (h *Hub) prepareOne(g access.Grant, raw []byte, o PublishOptions) (publication, error) {
 	p, err := prepare(g, raw, o.Strict || h.c.Strict)
 	p.entityAt = o.EntityAt
 	if err == nil && p.entityAt != nil && event.ThingKey(p.event) == "" {
@@ -63,9 +72,9 @@ func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, o Publish
 	}
 	if err != nil {
 		h.c.Observer.Published(p.event.Type, resultOf(Receipt{}, err))
-		return Receipt{}, err
+		return publication{}, err
 	}
-	return h.store(ctx, p)
+	return p, nil
 }
 
 // resultOf is how a publication went, for the Observer.
@@ -109,6 +118,26 @@ func (h *Hub) PublishBatch(ctx context.Context, g access.Grant, raws []json.RawM
 	if err := h.awaitReady(ctx); err != nil {
 		return nil, err
 	}
+	prepared, err := h.prepareBatch(g, raws, strict)
+	if err != nil {
+		return nil, err
+	}
+	receipts := make([]Receipt, 0, len(prepared))
+	for i, p := range prepared {
+		r, err := h.store(ctx, p)
+		if err != nil && i > 0 {
+			return receipts, &Partial{receipts, err}
+		}
+		if err != nil {
+			return nil, err
+		}
+		receipts = append(receipts, r)
+	}
+	return receipts, nil
+}
+
+// prepareBatch validates and authorises all events of a batch.
+func (h *Hub) prepareBatch(g access.Grant, raws []json.RawMessage, strict bool) ([]publication, error) {
 	strict = strict || h.c.Strict
 	prepared := make([]publication, len(raws))
 	var refused event.Problem
@@ -140,18 +169,18 @@ func (h *Hub) PublishBatch(ctx context.Context, g access.Grant, raws []json.RawM
 	if len(refused.Fields) > 0 {
 		return nil, &refused
 	}
-	receipts := make([]Receipt, 0, len(prepared))
-	for i, p := range prepared {
-		r, err := h.store(ctx, p)
-		if err != nil && i > 0 {
-			return receipts, &Partial{receipts, err}
-		}
-		if err != nil {
-			return nil, err
-		}
-		receipts = append(receipts, r)
+	return prepared, nil
+}
+
+// Check refuses what Publish and PublishBatch would refuse of every hub: what
+// is not valid, or not for the grant. It needs no log.
+func (h *Hub) Check(g access.Grant, raws []json.RawMessage, batch bool, o PublishOptions) error {
+	if batch {
+		_, err := h.prepareBatch(g, raws, o.Strict)
+		return err
 	}
-	return receipts, nil
+	_, err := h.prepareOne(g, raws[0], o)
+	return err
 }
 
 // A publication is an event that may be stored.

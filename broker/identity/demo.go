@@ -7,7 +7,9 @@ import (
 )
 
 // Demo is the directory of dev sign-in: everybody is who they say they are.
-type Demo struct{}
+type Demo struct {
+	Tenant string // whose demo it is, at the edge; else ""
+}
 
 var _ Directory = Demo{}
 
@@ -18,12 +20,14 @@ func (d Demo) SignIn(user, _ string) (access.Grant, error) {
 }
 
 // User implements Directory.
-func (Demo) User(name string) (access.Grant, string, error) {
+func (d Demo) User(name string) (access.Grant, string, error) {
 	i := slices.IndexFunc(demoUsers, func(g access.Grant) bool { return g.Name == name })
 	if i < 0 {
 		return access.Grant{}, "", ErrUnknown
 	}
-	return demoUsers[i], "", nil
+	g := demoUsers[i]
+	g.Tenant = d.Tenant
+	return g, "", nil
 }
 
 // Names implements Directory.

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/MicahParks/jwkset"
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/time/rate"
@@ -35,6 +36,7 @@ type IssuerConfig struct {
 	Cookie        string        // a cookie that holds a token; "": bearer only
 	RolesClaim    string        // a path such as realm_access.roles; roles
 	EmployeeClaim string        // employee_id
+	TenantClaim   string        // at the edge, which company a token is of; "": none
 	Logger        *slog.Logger
 }
 
@@ -78,11 +80,40 @@ func OpenIssuer(c IssuerConfig) (*Issuer, error) {
 		transport.CloseIdleConnections()
 		return nil, fmt.Errorf("cannot fetch the issuer's keys: %w", err)
 	}
-	i := &Issuer{c: c, keys: keys, stop: func() { stop(); transport.CloseIdleConnections() }, parser: jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithIssuer(c.Issuer),
-		jwt.WithAudience(c.Audience), jwt.WithLeeway(c.Skew), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
-		jwt.WithJSONNumber())} // an id must not go through a float
+	i := newIssuer(c, keys)
+	i.stop = func() { stop(); transport.CloseIdleConnections() }
 	i.refresh()
 	return i, nil
+}
+
+// NewIssuer knows no keys before SetKeys: for who fetches them by other means.
+// It needs no Close.
+func NewIssuer(c IssuerConfig) (*Issuer, error) {
+	keys, err := keyfunc.New(keyfunc.Options{Storage: jwkset.NewMemoryStorage()})
+	if err != nil {
+		return nil, fmt.Errorf("identity: keys: %w", err)
+	}
+	return newIssuer(c, keys), nil
+}
+
+// SetKeys replaces the keys by those of a JWKS. With an error the old ones
+// stay.
+func (i *Issuer) SetKeys(raw []byte) error {
+	var marshalled jwkset.JWKSMarshal
+	if err := json.Unmarshal(raw, &marshalled); err != nil {
+		return fmt.Errorf("the issuer's keys are no JWKS: %w", err)
+	}
+	keys, err := marshalled.JWKSlice()
+	if err != nil {
+		return fmt.Errorf("the issuer's keys cannot be read: %w", err)
+	}
+	return i.keys.Storage().KeyReplaceAll(context.Background(), keys)
+}
+
+func newIssuer(c IssuerConfig, keys keyfunc.Keyfunc) *Issuer {
+	return &Issuer{c: c, keys: keys, parser: jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithIssuer(c.Issuer),
+		jwt.WithAudience(c.Audience), jwt.WithLeeway(c.Skew), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithJSONNumber())} // an id must not go through a float
 }
 
 // WithDefaults fills in what was left out.
@@ -155,6 +186,10 @@ func (i *Issuer) Verify(token string) (Principal, error) {
 	}
 	name, _ := c["name"].(string)
 	g, err := access.NewGrant(subject, name, rolesOf(c, i.c.RolesClaim), employeeOf(c[i.c.EmployeeClaim]))
+	if err == nil && i.c.TenantClaim != "" {
+		tenant, _ := c[i.c.TenantClaim].(string)
+		g, err = g.Of(tenant)
+	}
 	if err != nil {
 		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}

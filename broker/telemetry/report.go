@@ -97,7 +97,7 @@ func (r *recent) fill(out *report.Report, now time.Time) {
 		}
 		return float64(sorted[int(share*float64(len(sorted)-1))].Microseconds()) / 1000
 	}
-	out.Delivery = report.Latency{at(.5), at(.95), at(.99), len(sorted)}
+	out.Delivery = report.Latency{P50: at(.5), P95: at(.95), P99: at(.99), Writes: len(sorted)}
 }
 
 // Report says how the broker does now.
