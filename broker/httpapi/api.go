@@ -100,7 +100,8 @@ func New(c Config) *API {
 		a.routes = append(a.routes, a.pushRoutes()...)
 	}
 	if c.Metrics != nil {
-		a.routes = append(a.routes, route{"GET", "/metrics", a.admin(c.Metrics.Handler(c.Logger).ServeHTTP)})
+		metrics := c.Metrics.Handler(c.Logger)
+		a.routes = append(a.routes, route{"GET", "/metrics", a.admin(func(w http.ResponseWriter, r *http.Request, _ identity.Principal) { metrics.ServeHTTP(w, r) })})
 	}
 	a.mount()
 	return a

@@ -16,8 +16,8 @@ type Pass func(w http.ResponseWriter, r *http.Request, p *identity.Principal)
 func NewFront(c Config, pass Pass) *API {
 	a := base(c)
 	public := func(w http.ResponseWriter, r *http.Request) { pass(w, r, nil) }
-	through := a.signedIn(func(w http.ResponseWriter, r *http.Request, p identity.Principal) { pass(w, r, &p) })
-	admin := a.admin(through)
+	known := func(w http.ResponseWriter, r *http.Request, p identity.Principal) { pass(w, r, &p) }
+	through, admin := a.signedIn(known), a.admin(known)
 	a.routes = append(a.described(),
 		route{"GET", "/api/sse", through},
 		route{"POST", "/api/sse", a.signedIn(a.checked(pass))},

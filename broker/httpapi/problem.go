@@ -50,6 +50,15 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Write(append(body, '\n'))
 }
 
+// Document is the problem document of an error, for who answers before a
+// handler does.
+func Document(err error) []byte {
+	p := problemOf(err)
+	p.Type = "urn:yardline:problem:" + p.Code
+	body, _ := json.Marshal(p) // strings and integers always marshal
+	return append(body, '\n')
+}
+
 // problem says what an error means to the caller. The operator gets the cause
 // where the fault is ours.
 func (a *API) problem(log *slog.Logger, err error) Problem {

@@ -142,7 +142,7 @@ func stalled(err error) bool {
 
 // Limits of the calls of one WebSocket.
 const (
-	maxCall      = event.MaxEventBytes + 4<<10 // bytes of a message in: an event and what is around it
+	MaxCall      = event.MaxEventBytes + 4<<10 // bytes of a message in: an event and what is around it
 	callsPerSec  = 50                          // beside the publish rate
 	burstOfCalls = 100
 )

@@ -66,7 +66,7 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(a.cut, func() { cancel(); _ = conn.CloseNow() })() // a goodbye that waits is broken off
-	conn.SetReadLimit(maxCall)
+	conn.SetReadLimit(MaxCall)
 	s := &socket{a, conn, peer}
 	if anonymous {
 		if err = s.introduce(ctx); err == nil {

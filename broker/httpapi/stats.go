@@ -13,18 +13,18 @@ import (
 )
 
 // admin passes on the requests of admins alone.
-func (a *API) admin(next http.HandlerFunc) http.HandlerFunc {
+func (a *API) admin(next func(http.ResponseWriter, *http.Request, identity.Principal)) http.HandlerFunc {
 	return a.signedIn(func(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 		if !p.Grant.Has(access.Admin) {
 			a.refuse(w, r, &Problem{Status: http.StatusForbidden, Code: "forbidden", Title: "This is for admins", Detail: "Ask your administrator."})
 			return
 		}
-		next(w, r)
+		next(w, r, p)
 	})
 }
 
 // stats is GET /api/stats.
-func (a *API) stats(w http.ResponseWriter, r *http.Request) {
+func (a *API) stats(w http.ResponseWriter, r *http.Request, _ identity.Principal) {
 	var all struct {
 		hub.Stats
 		report.Report
@@ -45,7 +45,7 @@ const (
 // mint is POST /api/tokens: a token for a back end, which may publish and read
 // nothing. Others are signed on the broker's machine: an admin must not get to
 // see by a token what an admin may not see.
-func (a *API) mint(w http.ResponseWriter, r *http.Request) {
+func (a *API) mint(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	var body struct {
 		User  string `json:"user"`
 		Hours int    `json:"hours"`
@@ -63,6 +63,7 @@ func (a *API) mint(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, inBody(event.Refuse("/user", "format", "a name of 1 to 64 characters without blanks")))
 		return
 	}
+	g.Tenant = p.Grant.Tenant
 	ttl := time.Duration(body.Hours) * time.Hour
 	token, err := a.Authority.Tokens.Mint(g, ttl)
 	if err != nil {
@@ -75,7 +76,7 @@ func (a *API) mint(w http.ResponseWriter, r *http.Request) {
 
 // kick is POST /api/connections/{id}/close: the stream ends, and its client
 // does not come back by itself.
-func (a *API) kick(w http.ResponseWriter, r *http.Request) {
+func (a *API) kick(w http.ResponseWriter, r *http.Request, _ identity.Principal) {
 	found := false
 	a.Hub.CloseWhere(wire.ByeStop, func(s *hub.Subscriber) bool {
 		match := s.ID == r.PathValue("id")

@@ -104,10 +104,13 @@ func (h *Hub) trySave(ctx context.Context) {
 	}
 }
 
+// Unsaved tells whether there is something for Save to do.
+func (h *Hub) Unsaved() bool { return h.head().Seq != h.saved.Load() }
+
 // Save stores the state as it is now, unless it, or a later one of another
 // broker on the same log, is stored already.
 func (h *Hub) Save(ctx context.Context) error {
-	if h.head().Seq == h.saved.Load() {
+	if !h.Unsaved() {
 		return nil
 	}
 	now := time.Now()

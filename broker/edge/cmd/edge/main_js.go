@@ -1,0 +1,16 @@
+// Command edge is the program that worker.mjs runs, in both its places.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/snd-rental/yardline/broker/edge"
+)
+
+func main() {
+	if err := edge.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "yardline cannot start:", err)
+		os.Exit(1)
+	}
+}

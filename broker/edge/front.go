@@ -1,0 +1,41 @@
+package edge
+
+import (
+	"net/http"
+
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/broker/httpapi"
+	"github.com/snd-rental/yardline/broker/hub"
+	"github.com/snd-rental/yardline/broker/identity"
+)
+
+// What the front answers for a request that it lets through; worker.mjs reads
+// it, and no client sees it.
+const (
+	passHeader   = "Yardline-Pass"   // who it is, for identity.VouchHeader; "-" for what everybody may have
+	tenantHeader = "Yardline-Tenant" // whose object it is for
+)
+
+// Front is the handler of the stateless part. It answers what it refuses.
+func Front(c Config) http.Handler {
+	authority := &identity.Authority{Tokens: c.Tokens, Issuer: c.Issuer, Tenants: c.Origin == ""}
+	if c.Dev {
+		authority.Directory = identity.Demo{Tenant: c.Tenant}
+		authority.Sessions = identity.SignedSessions{Tokens: c.Tokens, Secure: httpapi.SecureCookie}
+	}
+	checks := c.hub()
+	checks.Log = memlog.New("front", 0) // nothing is stored here
+	pass := func(w http.ResponseWriter, _ *http.Request, p *identity.Principal) {
+		w.Header().Set(tenantHeader, c.Tenant)
+		w.Header().Set(passHeader, "-")
+		if p != nil {
+			w.Header().Set(passHeader, identity.Vouch(*p))
+		}
+		if p != nil && p.Grant.Tenant != "" {
+			w.Header().Set(tenantHeader, p.Grant.Tenant)
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return httpapi.NewFront(httpapi.Config{Hub: hub.New(checks), Authority: authority, UI: http.NotFoundHandler(), Logger: c.Logger,
+		Draining: func() bool { return false }, Loopback: c.Dev, Origins: c.Origins}, pass)
+}

@@ -1,0 +1,93 @@
+package edge
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"syscall/js"
+
+	"github.com/syumai/workers"
+	"github.com/syumai/workers/cloudflare"
+
+	"github.com/snd-rental/yardline/broker/httpapi"
+	"github.com/snd-rental/yardline/broker/hub"
+)
+
+// Run is the whole program: an object where worker.mjs gives it one, else a
+// front. It returns only where it cannot start.
+func Run() error {
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	c, err := ReadConfig(cloudflare.Getenv, log)
+	if err != nil {
+		return err
+	}
+	context := js.Global().Get("context")
+	if object := context.Get("object"); object.Truthy() {
+		if err := runObject(c, newHost(object)); err != nil {
+			return err
+		}
+	} else {
+		runFront(c)
+	}
+	workers.Ready()
+	select {}
+}
+
+var errUnreachable = &httpapi.Problem{Status: http.StatusBadGateway, Code: "origin_unreachable", Title: "The broker cannot be reached",
+	Detail: "Try again in a moment: nothing was lost that was acknowledged."}
+
+func runFront(c Config) {
+	workers.ServeNonBlock(received(Front(c), nil))
+	js.Global().Get("context").Get("binding").Set("unreachable", string(httpapi.Document(errUnreachable)))
+	if c.Issuer == nil {
+		return
+	}
+	export("keys", func(args []js.Value) any {
+		if err := c.Issuer.SetKeys([]byte(args[0].String())); err != nil {
+			c.Logger.Error("the issuer's keys could not be read; the old ones stay", "error", err)
+		}
+		return nil
+	})
+}
+
+// export makes a function callable for worker.mjs. It must not wait for
+// anything that JavaScript does.
+func export(name string, do func([]js.Value) any) {
+	js.Global().Get("context").Get("binding").Set(name, js.FuncOf(func(_ js.Value, args []js.Value) any { return do(args) }))
+}
+
+// received mends what arrives: a request as net/http's server has it, and an
+// answer that is given whole, or is a stream of the host where there is one.
+func received(next http.Handler, h *host) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, values := range r.Header {
+			r.Header[name] = []string{strings.Join(values, ",")} // it was split at commas
+		}
+		if r.Body == nil {
+			r.Body = http.NoBody
+		}
+		r.Proto, r.ProtoMajor, r.ProtoMinor, r.Host = "HTTP/1.1", 1, 1, r.URL.Host
+		if r.URL.Scheme == "https" {
+			r.TLS = &tls.ConnectionState{}
+		}
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		out := &writer{to: w, cancel: cancel, host: h}
+		if h != nil {
+			out.id = hub.NewID()
+			ctx = httpapi.WithConnection(ctx, out.id)
+		}
+		defer out.end()
+		next.ServeHTTP(out, r.WithContext(ctx))
+	})
+}
+
+// bytesOf copies bytes to JavaScript.
+func bytesOf(b []byte) js.Value {
+	array := js.Global().Get("Uint8Array").New(len(b))
+	js.CopyBytesToJS(array, b)
+	return array
+}
