@@ -181,7 +181,7 @@ export default {
     const inner = new Request(request);
     inner.headers.delete("Yardline-Principal");
     if (pass !== "-") inner.headers.set("Yardline-Principal", pass);
-    const response = await env.TENANT.getByName(answer.headers.get("Yardline-Tenant")).fetch(inner);
+    const response = await env.HUB.getByName(answer.headers.get("Yardline-Tenant")).fetch(inner);
     const cookies = answer.headers.getSetCookie();
     if (cookies.length === 0) return response;
     const outer = new Response(response.body, response);

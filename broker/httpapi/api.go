@@ -138,16 +138,6 @@ func (a *API) mount() {
 	a.handler = a.logged(a.guard(cors(a.Origins, sameOrigin.Handler(mux))))
 }
 
-// described are the routes that say what the API is.
-func (a *API) described() []route {
-	return []route{
-		{"GET", "/api/schema/{type}", a.typeSchema},
-		{"GET", "/api/openapi.json", describes("application/json", openAPI)},
-		{"GET", "/api/asyncapi.json", describes("application/json", asyncAPI)},
-		{"GET", "/api/types.d.ts", describes("application/typescript", typeScript)},
-	}
-}
-
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 

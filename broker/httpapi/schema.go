@@ -1,3 +1,5 @@
+//go:build !js
+
 package httpapi
 
 import (
@@ -7,6 +9,16 @@ import (
 	"github.com/snd-rental/yardline/broker/schema"
 	"github.com/snd-rental/yardline/shared/event"
 )
+
+// described are the routes that say what the API is.
+func (a *API) described() []route {
+	return []route{
+		{"GET", "/api/schema/{type}", a.typeSchema},
+		{"GET", "/api/openapi.json", describes("application/json", openAPI)},
+		{"GET", "/api/asyncapi.json", describes("application/json", asyncAPI)},
+		{"GET", "/api/types.d.ts", describes("application/typescript", typeScript)},
+	}
+}
 
 // The descriptions are the same for everybody, and hold nothing of anybody.
 var (

@@ -19,10 +19,20 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// contentSecurityPolicy allows what the app is made of and nothing else.
+// ContentSecurityPolicy allows what the app is made of and nothing else.
 // WebAssembly needs its own word; no inline script or style is allowed.
-const contentSecurityPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; " +
+const ContentSecurityPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; " +
 	"connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// Dist are the files of the app, each in its compressed forms alone, where it
+// has any.
+func Dist() fs.FS {
+	files, err := fs.Sub(dist, "dist")
+	if err != nil {
+		panic(err) // a constant argument
+	}
+	return files
+}
 
 // Built tells whether the app is in this binary.
 func Built() bool {
@@ -50,7 +60,7 @@ func Handler() http.Handler {
 			r = r.Clone(r.Context())
 			r.URL.Path = "/"
 		}
-		w.Header().Set("Content-Security-Policy", contentSecurityPolicy)
+		w.Header().Set("Content-Security-Policy", ContentSecurityPolicy)
 		// Names carry no version: a browser asks each time, and is answered
 		// 304 by the ETag.
 		w.Header().Set("Cache-Control", "no-cache")
