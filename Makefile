@@ -10,7 +10,7 @@ EDGE_LIMIT := 2500000
 AXE     := e2e/node_modules/axe-core/axe.min.js
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: run build edge test check unit wasm-test isolated browser-test e2e-full screenshots deps clean fuzz bench
+.PHONY: run build edge edge-programs test check unit wasm-test isolated browser-test e2e-full screenshots deps clean fuzz bench
 
 # Builds everything and serves a demo company on http://localhost:8080.
 run: build
@@ -45,6 +45,16 @@ bin/edge/worker.mjs: bin/edge.wasm broker/edge/worker.mjs $(DIST)/index.html.br
 	cd broker && $(GO) run github.com/syumai/workers/cmd/workers-assets-gen -mode go -o ../bin/edge
 	$(GO) run ./broker/edge/cmd/build -wasm bin/edge.wasm -worker broker/edge/worker.mjs -out bin/edge -limit $(EDGE_LIMIT)
 
+# Programs for tests that run at the edge: one that breaks when it is told to,
+# and the tests of the log, which run in an object.
+bin/edge-faults.wasm: $(GO_FILES)
+	GOOS=js GOARCH=wasm $(GO) build -tags faults -o $@ ./broker/edge/cmd/edge
+
+bin/edge-log.test.wasm: $(GO_FILES) $(wildcard broker/edge/*_test.go broker/eventlog/logtest/*.go)
+	GOOS=js GOARCH=wasm $(GO) test -c -o $@ ./broker/edge
+
+edge-programs: bin/edge-faults.wasm bin/edge-log.test.wasm
+
 # Everything that CI runs. Nothing is skipped: what cannot run fails and says so.
 test: deps check build unit wasm-test isolated browser-test
 	@echo "all passed"
@@ -71,17 +81,17 @@ wasm-test:
 isolated:
 	@for m in $(MODULES); do echo "build $$m alone"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./...) || exit 1; done
 
-# What the tests look for barriers with.
+# What the tests look for barriers with, and the edge runs in.
 $(AXE): e2e/package-lock.json
 	cd e2e && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-# A real broker and a real Chromium.
-browser-test: build $(AXE)
+# A real broker, a real Chromium and a real workerd.
+browser-test: build edge edge-programs $(AXE)
 	$(GO) test -count=1 -timeout 12m ./e2e/...
 
 # The same with the long matrices whole: more tabs, longer outages, 100,000 events.
-e2e-full: build $(AXE)
+e2e-full: build edge edge-programs $(AXE)
 	E2E_FULL=1 $(GO) test -count=1 -timeout 40m -v ./e2e/...
 
 # A gallery of every page, wide and narrow, light and dark, in bin/screenshots.

@@ -191,13 +191,12 @@ func mixed(n int) []json.RawMessage {
 
 // publishAll sends batches and returns the last cursor.
 func publishAll(t *testing.T, s *stack.Stack, events []json.RawMessage) (last wire.Cursor) {
-	token := s.Run("", "token", "--user", "erp", "--roles", "service")
 	for batch := range slices.Chunk(events, 100) {
 		body, err := json.Marshal(batch)
 		require.NoError(t, err)
 		r, err := http.NewRequestWithContext(ctx(t), "POST", s.URL+"/api/sse", bytes.NewReader(body))
 		require.NoError(t, err)
-		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Authorization", "Bearer "+s.Token)
 		r.Header.Set("Content-Type", "application/cloudevents-batch+json")
 		answer, err := http.DefaultClient.Do(r)
 		require.NoError(t, err)
@@ -218,8 +217,13 @@ func publishAll(t *testing.T, s *stack.Stack, events []json.RawMessage) (last wi
 // live while they are published, are the same for one reader on all of them,
 // and another set for each reader.
 func TestPathsAgree(t *testing.T) {
+	for _, kind := range stack.Kinds {
+		t.Run(kind, func(t *testing.T) { pathsAgree(t, stack.StartOn(t, kind)) })
+	}
+}
+
+func pathsAgree(t *testing.T, s *stack.Stack) {
 	const events = 1000
-	s := stack.Start(t)
 	first := s.Publish(`{"type":"system_notification","data":{"message":"first"}}`).Cursor
 	through := wire.Cursor{Epoch: first.Epoch, Seq: first.Seq + events}
 	type result struct {
@@ -229,7 +233,7 @@ func TestPathsAgree(t *testing.T) {
 	results := make(chan result, len(readers)*len(paths))
 	opened := make(chan struct{}, cap(results))
 	for reader, who := range readers {
-		token := s.Run("", "token", "--user", who.user, "--roles", joined(who.roles), "--employee", fmt.Sprint(who.employee))
+		token := s.TokenFor(who.user, who.employee, who.roles...)
 		for name, read := range paths {
 			go func() {
 				results <- result{reader, name, read(t, s.URL, token, first.String(), through, func() { opened <- struct{}{} })}

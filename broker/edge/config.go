@@ -11,6 +11,7 @@ import (
 	"github.com/snd-rental/yardline/broker/httpapi"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/broker/zone"
 	"github.com/snd-rental/yardline/shared/event"
 )
 
@@ -40,22 +41,19 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 	r := reader{env: env}
 	c := Config{Origin: strings.TrimSuffix(env("ORIGIN"), "/"), Tenant: cmp.Or(env("TENANT"), "main"), Logger: log,
 		Heartbeat: r.duration("HEARTBEAT", 15*time.Second), DedupWindow: r.duration("DEDUP_WINDOW", time.Hour), Retention: r.duration("RETENTION", 30*24*time.Hour),
-		Location: time.UTC, Currency: cmp.Or(env("CURRENCY"), "EUR"), Fleet: r.count("FLEET"), Strict: r.yes("STRICT"), Dev: env("AUTH") == "dev"}
+		Currency: cmp.Or(env("CURRENCY"), "EUR"), Fleet: r.count("FLEET"), Strict: r.yes("STRICT"), Dev: env("AUTH") == "dev"}
 	for origin := range strings.FieldsSeq(strings.ReplaceAll(env("ALLOW_ORIGIN"), ",", " ")) {
 		r.keep("ALLOW_ORIGIN", httpapi.CheckOrigin(origin))
 		c.Origins = append(c.Origins, origin)
 	}
-	if zone := env("TIME_ZONE"); zone != "" {
-		location, err := time.LoadLocation(zone)
-		r.keep("TIME_ZONE", err)
-		c.Location = location
-	}
+	var err error
+	c.Location, err = zone.Load(env("TIME_ZONE"))
+	r.keep("TIME_ZONE", err)
 	if !event.IsCurrency(c.Currency) {
 		r.keep("CURRENCY", fmt.Errorf("%q is no code of ISO 4217", c.Currency))
 	}
-	tokens, err := identity.TokensOf(env("TOKEN_KEY"))
+	c.Tokens, err = identity.TokensOf(env("TOKEN_KEY"))
 	r.keep("TOKEN_KEY", err)
-	c.Tokens = tokens
 	switch env("AUTH") {
 	case "", "token", "dev":
 	case "jwt":

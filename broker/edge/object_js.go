@@ -16,6 +16,7 @@ import (
 	"github.com/snd-rental/yardline/broker/httpapi"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/broker/push"
 	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
 )
@@ -42,10 +43,14 @@ func runObject(c Config, h *host) error {
 	}
 	o := &object{c: c, log: log, host: h, sockets: map[string]*socket{}, done: map[string]time.Time{},
 		authority: &identity.Authority{Vouched: true, Tokens: c.Tokens}}
+	wishes, err := push.OpenWishes(context.Background(), log)
+	if err != nil {
+		return err
+	}
 	config := c.hub()
 	config.Log, config.Groups = log, h
 	o.hub = hub.New(config)
-	o.api = httpapi.New(httpapi.Config{Hub: o.hub, Log: log, Authority: o.authority, UI: http.NotFoundHandler(), Logger: c.Logger,
+	o.api = httpapi.New(httpapi.Config{Hub: o.hub, Log: log, Authority: o.authority, Wishes: wishes, UI: http.NotFoundHandler(), Logger: c.Logger,
 		Draining: func() bool { return false }, Socket: o.socket, Loopback: c.Dev, Origins: c.Origins})
 	failed := make(chan error, 1)
 	go func() { failed <- o.hub.Follow(context.Background()) }()
@@ -63,15 +68,25 @@ func runObject(c Config, h *host) error {
 	export("gone", func(args []js.Value) any { o.gone(args[0].String()); return nil })
 	export("message", func(args []js.Value) any { o.message(args[0].String(), args[1]); return nil })
 	export("alarm", func([]js.Value) any { o.alarm(time.Now()); return nil })
-	return nil
+	bounds, err := log.Bounds(context.Background())
+	if err == nil {
+		c.Logger.Info("object ready", "log", log.Epoch(), "events", bounds.Last, "connections", len(o.sockets))
+	}
+	return err
 }
 
 // goodbye is what readers are told when the program has ended by a fault.
 var goodbye = &wire.Bye{Reason: wire.ByeRetry, Delay: 500 * time.Millisecond}
 
+// fault breaks the program on request, in a build for tests alone.
+var fault func(*http.Request)
+
 // serve answers a request, and sees to it that there will be an alarm for
 // what it brings.
 func (o *object) serve(w http.ResponseWriter, r *http.Request) {
+	if fault != nil {
+		fault(r)
+	}
 	now := time.Now()
 	o.host.wake(now.Add(o.c.Heartbeat))
 	if p, err := o.authority.Authenticate(r); err == nil {

@@ -3,11 +3,9 @@ import { DurableObject } from "cloudflare:workers";
 import "./wasm_exec.js";
 import program from "./edge.wasm";
 
-// maxLag is how many bytes may wait for a stream's reader. One that lags more
-// is closed, and resumes by its cursor.
-const maxLag = 4 << 20;
+const maxLag = 4 << 20; // bytes that may wait for a stream's reader; one that lags more is closed, and resumes by its cursor
 
-// start runs a program. It is ready when this returns, or has ended.
+// start runs a program, and returns when it is ready or has ended.
 async function start(context) {
   const go = new Go(), binding = {};
   let ready;
@@ -17,8 +15,9 @@ async function start(context) {
   return (await Promise.race([started, ended])) ? { ended } : { binding, ended };
 }
 
-const problem = (status, body) => new Response(body, { status, headers: { "Content-Type": "application/problem+json", "Cache-Control": "no-store", "Retry-After": "1" } });
-const unavailable = (body) => problem(503, body ?? '{"type":"urn:yardline:problem:log_unavailable","status":503,"code":"log_unavailable","title":"The event log is not available"}\n');
+// problem is an answer in place of a program's.
+const problem = (status, body) => new Response(body, { status, headers: { "Content-Type": "application/problem+json", "Retry-After": "1" } });
+const ask = ({ binding, ended }, request, sorry) => binding ? Promise.race([binding.handleRequest(request), ended.then(() => problem(503, sorry))]) : problem(503, sorry);
 
 // A Tenant is the object of one company. Its connections have names.
 export class Tenant extends DurableObject {
@@ -26,10 +25,7 @@ export class Tenant extends DurableObject {
   views = new Map(); // by view: the names that have joined
   clients = new Map(); // by name: the other end of a WebSocket, until it is handed over
 
-  program() {
-    return (this.running ??= this.boot());
-  }
-
+  program() { return (this.running ??= this.boot()); }
   async boot() {
     for (const socket of this.ctx.getWebSockets()) this.readers.set(this.ctx.getTags(socket)[0], socket);
     const running = await start({ env: this.env, ctx: this.ctx, object: this });
@@ -37,7 +33,7 @@ export class Tenant extends DurableObject {
     return running;
   }
 
-  // end is for when the program has: whoever reads is told to come back.
+  // end is for when the program has: who reads is told to come back.
   end() {
     this.running = undefined;
     for (const [name, reader] of this.readers) {
@@ -48,9 +44,7 @@ export class Tenant extends DurableObject {
   }
 
   async fetch(request) {
-    const { binding, ended } = await this.program();
-    if (!binding) return unavailable();
-    const answer = await Promise.race([binding.handleRequest(request), ended.then(() => unavailable(this.bye?.answer))]);
+    const answer = await ask(await this.program(), request, this.bye?.answer);
     const name = answer.headers.get("Yardline-Socket");
     if (!name) return answer;
     const client = this.clients.get(name);
@@ -63,20 +57,13 @@ export class Tenant extends DurableObject {
   async webSocketClose(socket) { await this.lost(this.ctx.getTags(socket)[0]); }
   async webSocketError(socket) { await this.lost(this.ctx.getTags(socket)[0]); }
 
-  async lost(name) {
-    this.close(name, 1000, "");
-    if (this.running) (await this.running).binding?.gone(name);
-  }
+  async lost(name) { this.close(name, 1000, ""), (await this.running)?.binding?.gone(name); }
 
   // What follows is called by the program.
-
   prepare(stream, socket, answer) { this.bye = { stream, socket, answer }; }
-
   open(name) {
-    return new ReadableStream(
-      { start: (controller) => { this.readers.set(name, controller); }, cancel: () => this.lost(name) },
-      { highWaterMark: 0, size: (chunk) => chunk.byteLength },
-    );
+    const source = { start: (controller) => { this.readers.set(name, controller); }, cancel: () => this.lost(name) };
+    return new ReadableStream(source, { highWaterMark: 0, size: (chunk) => chunk.byteLength });
   }
 
   accept(name, attachment) {
@@ -86,39 +73,23 @@ export class Tenant extends DurableObject {
     this.clients.set(name, client);
     this.attach(name, attachment);
   }
-
   attach(name, attachment) { this.readers.get(name)?.serializeAttachment(attachment); }
   sockets() { return this.ctx.getWebSockets().map((socket) => [this.ctx.getTags(socket)[0], socket.deserializeAttachment()]); }
+  join(view, name) { (this.views.get(view) ?? this.views.set(view, new Set()).get(view)).add(name); }
+  leave(view, name) { if (this.views.get(view)?.delete(name) && !this.views.get(view).size) this.views.delete(view); }
 
-  join(view, name) {
-    if (!this.views.has(view)) this.views.set(view, new Set());
-    this.views.get(view).add(name);
-  }
-
-  leave(view, name) {
-    const names = this.views.get(view);
-    if (names?.delete(name) && names.size === 0) this.views.delete(view);
-  }
-
-  // write gives one view's frames to all who have joined it. They are all
-  // streams or all WebSockets, whose messages are text.
+  // write gives one view's frames to all who have joined it: streams, or WebSockets, whose messages are text.
   write(view, frames) {
     let text;
-    for (const name of this.views.get(view) ?? []) {
-      const socket = this.readers.get(name) instanceof WebSocket;
-      this.send(name, socket ? (text ??= new TextDecoder().decode(frames)) : frames);
-    }
+    for (const name of this.views.get(view) ?? []) this.send(name, this.readers.get(name) instanceof WebSocket ? (text ??= new TextDecoder().decode(frames)) : frames);
   }
 
   send(name, frames) {
     const reader = this.readers.get(name);
     try {
-      if (reader instanceof WebSocket) {
-        reader.send(typeof frames === "string" ? frames : new TextDecoder().decode(frames));
-        return true;
-      }
+      if (reader instanceof WebSocket) return reader.send(typeof frames === "string" ? frames : new TextDecoder().decode(frames)), true;
       reader?.enqueue(frames);
-      if (reader && reader.desiredSize >= -maxLag) return true;
+      if (reader?.desiredSize >= -maxLag) return true;
     } catch {} // it has gone
     if (reader) this.lost(name);
     return false;
@@ -127,65 +98,53 @@ export class Tenant extends DurableObject {
   close(name, code, reason) {
     const reader = this.readers.get(name);
     this.readers.delete(name);
-    try {
-      reader instanceof WebSocket ? reader.close(code, reason) : reader?.close();
-    } catch {} // it has gone
+    try { reader instanceof WebSocket ? reader.close(code, reason) : reader?.close(); } catch {} // it has gone
   }
 }
 
 let front, keysAt = 0;
+const known = new Map(); // an origin's public answers, by path
 
-// ahead asks the program in front what is to become of a request.
-async function ahead(request, env) {
-  const { binding, ended } = await (front ??= start({ env }).then((running) => { running.ended.then(() => { front = undefined; }); return running; }));
-  if (!binding) return { answer: unavailable() };
-  if (env.JWT_JWKS && Date.now() - keysAt > 60_000) {
-    keysAt = Date.now();
-    try { binding.keys(await (await fetch(env.JWT_JWKS)).text()); } catch { keysAt -= 55_000; } // the old ones stay
-  }
-  return { binding, answer: await Promise.race([binding.handleRequest(request.clone()), ended.then(() => unavailable())]) };
-}
-
-// known are public answers of an origin, by path, for a few seconds.
-const known = new Map();
-
-async function toOrigin(request, env, binding, everybody) {
-  const { pathname, search, origin } = new URL(request.url);
-  const seen = everybody && known.get(pathname);
+// origin passes a request on to the broker that this is a gate of. What everybody may have it asks for by itself, and
+// keeps for some seconds: nobody unknown reaches the origin, nor holds a stream there.
+async function origin(request, env, unreachable, everybody) {
+  const url = new URL(request.url), seen = everybody && known.get(url.pathname);
   if (seen && Date.now() - seen.at < 5_000) return seen.answer.clone();
-  if (everybody && pathname.endsWith(".events")) return new Response(null, { status: 204 }); // nobody unknown holds a stream there
+  if (everybody && url.pathname.endsWith(".events")) return new Response(null, { status: 204 });
   const headers = new Headers(everybody ? {} : request.headers);
-  if (headers.get("Origin") === origin) headers.delete("Origin"); // the front has looked at it
+  if (headers.get("Origin") === url.origin) headers.delete("Origin"); // the front has judged it
   headers.set("X-Forwarded-For", request.headers.get("CF-Connecting-IP") ?? "");
-  let answer;
   try {
-    answer = await fetch(env.ORIGIN.replace(/\/$/, "") + pathname + search, { method: request.method, headers, body: request.body, redirect: "manual", signal: request.signal });
-    if (everybody && answer.ok) {
-      answer = new Response(await answer.arrayBuffer(), answer);
-      known.set(pathname, { at: Date.now(), answer: answer.clone() });
-    }
+    const answer = await fetch(env.ORIGIN.replace(/\/$/, "") + url.pathname + url.search, { method: request.method, headers, body: request.body, redirect: "manual", signal: request.signal });
+    if (!everybody || !answer.ok) return answer;
+    const whole = new Response(await answer.arrayBuffer(), answer);
+    known.set(url.pathname, { at: Date.now(), answer: whole.clone() });
+    return whole;
   } catch {
-    answer = problem(502, binding.unreachable);
+    return problem(502, unreachable);
   }
-  return answer;
 }
 
 export default {
   async fetch(request, env) {
     const { pathname } = new URL(request.url);
     if (!/^\/(api|embed|healthz|readyz|metrics)(\/|$)/.test(pathname) || pathname === "/embed/v1/status.js") return env.ASSETS.fetch(request);
-    const { binding, answer } = await ahead(request, env);
-    const pass = answer.headers.get("Yardline-Pass");
+    const running = await (front ??= start({ env }));
+    running.ended.then(() => { front = undefined; });
+    if (env.JWT_JWKS && Date.now() - keysAt > 60_000) {
+      keysAt = Date.now();
+      await fetch(env.JWT_JWKS).then((answer) => answer.text()).then((keys) => running.binding?.keys(keys)).catch(() => { keysAt -= 55_000; }); // the old ones stay
+    }
+    const answer = await ask(running, request.clone()), pass = answer.headers.get("Yardline-Pass");
     if (!pass) return answer;
-    if (env.ORIGIN) return toOrigin(request, env, binding, pass === "-");
+    if (env.ORIGIN) return origin(request, env, running.binding.unreachable, pass === "-");
     const inner = new Request(request);
     inner.headers.delete("Yardline-Principal");
     if (pass !== "-") inner.headers.set("Yardline-Principal", pass);
     const response = await env.HUB.getByName(answer.headers.get("Yardline-Tenant")).fetch(inner);
-    const cookies = answer.headers.getSetCookie();
-    if (cookies.length === 0) return response;
+    if (!answer.headers.has("Set-Cookie")) return response;
     const outer = new Response(response.body, response);
-    for (const cookie of cookies) outer.headers.append("Set-Cookie", cookie);
+    for (const cookie of answer.headers.getSetCookie()) outer.headers.append("Set-Cookie", cookie);
     return outer;
   },
 };

@@ -28,6 +28,7 @@ type Config struct {
 	Log       eventlog.Log
 	Authority *identity.Authority
 	Push      Push         // nil: nothing is pushed
+	Wishes    Wishes       // what people want to be told of; required
 	UI        http.Handler // serves everything that is not the API
 	Metrics   Metrics      // nil: nothing is measured
 	Logger    *slog.Logger
@@ -96,6 +97,7 @@ func New(c Config) *API {
 		{"GET", "/readyz", a.readyz},
 	}
 	a.routes = append(a.routes, a.described()...)
+	a.routes = append(a.routes, a.wishRoutes()...)
 	if c.Push != nil {
 		a.routes = append(a.routes, a.pushRoutes()...)
 	}

@@ -62,7 +62,7 @@ func newAPI(t testing.TB, log eventlog.Log, change func(dir string, c *Config)) 
 	}
 	pushes, err := push.New(t.Context(), push.Config{Log: log, Contact: "test@example.com", Location: time.UTC, Logger: quiet, Observer: metrics, Still: c.Authority.Still, Test: true})
 	require.NoError(t, err)
-	c.Push = pushes
+	c.Push, c.Wishes = pushes, pushes
 	api = New(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

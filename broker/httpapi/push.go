@@ -20,12 +20,26 @@ type Push interface {
 	Subscribe(ctx context.Context, p identity.Principal, s push.Subscription, name string) (push.Device, error)
 	Unsubscribe(ctx context.Context, g access.Grant, id string) error
 	Test(ctx context.Context, g access.Grant, id string) error
-	Preferences(g access.Grant) notify.Preferences
-	Prefer(ctx context.Context, g access.Grant, p notify.Preferences) error
 	SignedOut(ctx context.Context, credential string) error
 }
 
-var _ Push = (*push.Service)(nil)
+// Wishes is what the surface asks of push.Wishes.
+type Wishes interface {
+	Preferences(g access.Grant) notify.Preferences
+	Prefer(ctx context.Context, g access.Grant, p notify.Preferences) error
+}
+
+var (
+	_ Push   = (*push.Service)(nil)
+	_ Wishes = (*push.Wishes)(nil)
+)
+
+func (a *API) wishRoutes() []route {
+	return []route{
+		{"GET", "/api/push/preferences", a.signedIn(a.preferences)},
+		{"PUT", "/api/push/preferences", a.signedIn(a.prefer)},
+	}
+}
 
 func (a *API) pushRoutes() []route {
 	return []route{
@@ -34,8 +48,6 @@ func (a *API) pushRoutes() []route {
 		{"POST", "/api/push/subscriptions", a.signedIn(a.addDevice)},
 		{"DELETE", "/api/push/subscriptions/{id}", a.signedIn(a.removeDevice)},
 		{"POST", "/api/push/subscriptions/{id}/test", a.signedIn(a.testPush)},
-		{"GET", "/api/push/preferences", a.signedIn(a.preferences)},
-		{"PUT", "/api/push/preferences", a.signedIn(a.prefer)},
 	}
 }
 
@@ -93,7 +105,7 @@ func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Princi
 
 // preferences is GET /api/push/preferences.
 func (a *API) preferences(w http.ResponseWriter, _ *http.Request, p identity.Principal) {
-	writeJSON(w, http.StatusOK, a.Push.Preferences(p.Grant))
+	writeJSON(w, http.StatusOK, a.Wishes.Preferences(p.Grant))
 }
 
 // prefer is PUT /api/push/preferences.
@@ -101,13 +113,13 @@ func (a *API) prefer(w http.ResponseWriter, r *http.Request, p identity.Principa
 	var wish notify.Preferences
 	err := readJSON(w, r, &wish)
 	if err == nil {
-		err = a.Push.Prefer(r.Context(), p.Grant, wish)
+		err = a.Wishes.Prefer(r.Context(), p.Grant, wish)
 	}
 	if err != nil {
 		a.refuse(w, r, inBody(err))
 		return
 	}
-	writeJSON(w, http.StatusOK, a.Push.Preferences(p.Grant))
+	writeJSON(w, http.StatusOK, a.Wishes.Preferences(p.Grant))
 }
 
 // maxJSON bounds the body of a request that is no event, in bytes.

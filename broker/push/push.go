@@ -51,6 +51,7 @@ var Results = []string{ResultSent, ResultGone, ResultFailed, ResultDropped}
 
 // A Service pushes. Its methods may be called concurrently; Run is called once.
 type Service struct {
+	*Wishes
 	c      Config
 	keys   keys
 	client *http.Client
@@ -60,8 +61,7 @@ type Service struct {
 
 	mu      sync.Mutex // guards all below
 	devices map[string]*device
-	wishes  map[string]notify.Preferences // by the hash of the actor
-	taken   wire.Cursor                   // through where events were looked at
+	taken   wire.Cursor // through where events were looked at
 }
 
 const (
@@ -83,7 +83,7 @@ type job struct {
 // New reads keys and subscriptions from the log's store.
 func New(ctx context.Context, c Config) (*Service, error) {
 	c.Contact = strings.TrimPrefix(c.Contact, "mailto:") // the library adds it
-	s := &Service{c: c, client: client(c.Test), queue: make(chan job, maxQueue)}
+	s := &Service{Wishes: &Wishes{store: c.Log}, c: c, client: client(c.Test), queue: make(chan job, maxQueue)}
 	var err error
 	if s.keys, err = loadKeys(ctx, c.Log); err != nil {
 		return nil, err
@@ -220,7 +220,7 @@ func (s *Service) wantsLocked(d *device, e event.Event, now time.Time) (access.G
 	if !still || e.Actor == g.Actor() {
 		return g, false
 	}
-	p := s.preferencesLocked(g)
+	p := s.Preferences(g)
 	if !slices.Contains(p.Push, e.Type) || p.Quiet != nil && s.quiet(*p.Quiet, now) {
 		return g, false
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	webpush "github.com/SherClockHolmes/webpush-go"
@@ -17,7 +16,6 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
-	"github.com/snd-rental/yardline/shared/notify"
 )
 
 // Where the store has what.
@@ -25,7 +23,6 @@ const (
 	keysKey       = "push-keys"
 	cursorKey     = "push-cursor"
 	subscriptions = "push-subscriptions."
-	preferences   = "push-preferences."
 	claims        = "push-claims."
 )
 
@@ -106,11 +103,11 @@ type keys struct {
 func (s *Service) load(ctx context.Context) error {
 	s.write.Lock()
 	defer s.write.Unlock()
-	devices, wishes := map[string]*device{}, map[string]notify.Preferences{}
+	devices := map[string]*device{}
 	names, err := s.c.Log.Keys(ctx, subscriptions)
 	for _, name := range names {
 		d := &device{pace: newPace()}
-		if err := s.read(ctx, name, d); err != nil {
+		if err := read(ctx, s.c.Log, name, d); err != nil {
 			return err
 		}
 		devices[d.ID] = d
@@ -118,15 +115,7 @@ func (s *Service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	names, err = s.c.Log.Keys(ctx, preferences)
-	for _, name := range names {
-		var p notify.Preferences
-		if err := s.read(ctx, name, &p); err != nil {
-			return err
-		}
-		wishes[strings.TrimPrefix(name, preferences)] = p
-	}
-	if err != nil {
+	if err := s.Wishes.load(ctx); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -137,13 +126,13 @@ func (s *Service) load(ctx context.Context) error {
 		}
 	}
 	delete(devices, "") // gone between the list and the reading
-	s.devices, s.wishes = devices, wishes
+	s.devices = devices
 	return nil
 }
 
 // read takes a value of the store; one that is gone by now is left empty.
-func (s *Service) read(ctx context.Context, key string, into any) error {
-	raw, err := s.c.Log.Get(ctx, key)
+func read(ctx context.Context, store eventlog.Store, key string, into any) error {
+	raw, err := store.Get(ctx, key)
 	if errors.Is(err, eventlog.ErrNotFound) {
 		return nil
 	}
@@ -271,43 +260,4 @@ func (s *Service) forget(ctx context.Context, d *device) error {
 		return nil
 	}
 	return s.c.Log.Delete(ctx, subscriptions+d.ID)
-}
-
-// Preferences are a user's, or the default.
-func (s *Service) Preferences(g access.Grant) notify.Preferences {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.preferencesLocked(g)
-}
-
-func (s *Service) preferencesLocked(g access.Grant) notify.Preferences {
-	if p, said := s.wishes[hash(g.Actor())]; said {
-		return p
-	}
-	return notify.Default()
-}
-
-// Prefer keeps what a user wants. The error may be an *event.Problem.
-func (s *Service) Prefer(ctx context.Context, g access.Grant, p notify.Preferences) error {
-	if err := p.Check(); err != nil {
-		return err
-	}
-	if p.Quiet != nil {
-		if _, err := time.LoadLocation(p.Quiet.Zone); err != nil {
-			return event.Refuse("/quiet/zone", "format", "a time zone such as Europe/Berlin")
-		}
-	}
-	raw, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	s.write.Lock()
-	defer s.write.Unlock()
-	if err := s.c.Log.Put(ctx, preferences+hash(g.Actor()), raw, 0); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.wishes[hash(g.Actor())] = p
-	return nil
 }

@@ -40,6 +40,8 @@ type Stack struct {
 	cmd    *exec.Cmd
 	exited chan error
 	stderr *output.Buffer
+
+	edge *edge // nil for a broker
 }
 
 // Start runs a broker until the test ends.
@@ -75,6 +77,10 @@ const startTimeout = 30 * time.Second
 // Up starts the process, on the address that it had before.
 func (s *Stack) Up() {
 	s.t.Helper()
+	if s.edge != nil {
+		s.upEdge()
+		return
+	}
 	args := append([]string{"serve", "--json", "--data", s.dir, "--listen", "127.0.0.1:" + s.Port}, s.flags...)
 	s.cmd, s.stderr = exec.Command(s.binary, args...), &output.Buffer{}
 	s.cmd.Stderr = s.stderr
@@ -167,24 +173,40 @@ func (s *Stack) LimitFiles(bytes uint64) {
 // As returns the API for somebody with a bearer token.
 func (s *Stack) As(user string, employee int64, roles ...access.Role) wasmclient.API {
 	s.t.Helper()
-	tokens, err := identity.LoadTokens(s.dir)
-	if err != nil {
-		s.t.Fatal(err)
+	return s.With(s.TokenFor(user, employee, roles...))
+}
+
+// TokenFor signs a token for somebody.
+func (s *Stack) TokenFor(user string, employee int64, roles ...access.Role) string {
+	s.t.Helper()
+	if s.edge != nil {
+		return s.MintFor(s.edge.tenant, user, employee, roles...)
 	}
-	g, err := access.NewGrant(user, "", roles, employee)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	token, err := tokens.Mint(g, time.Hour)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	return s.MintFor("", user, employee, roles...)
+}
+
+// With returns the API for who has a token.
+func (s *Stack) With(token string) wasmclient.API {
+	s.t.Helper()
 	t, err := native.New(s.URL, token)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(t.Close)
 	return wasmclient.API{Transport: t}
+}
+
+// tokens signs for the installation.
+func (s *Stack) tokens() *identity.Tokens {
+	s.t.Helper()
+	if s.edge != nil {
+		return s.edge.tokens
+	}
+	tokens, err := identity.LoadTokens(s.dir)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return tokens
 }
 
 // Publish sends an event as a back end, or fails the test.

@@ -1,0 +1,243 @@
+package stack
+
+import (
+	"bufio"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/access"
+)
+
+// Kinds of installations that the same tests run on.
+const (
+	Broker = "broker"
+	Edge   = "edge"
+)
+
+// Kinds are all of them.
+var Kinds = []string{Broker, Edge}
+
+// StartOn runs an installation of a kind until the test ends.
+func StartOn(t testing.TB, kind string) *Stack {
+	t.Helper()
+	if kind == Broker {
+		return Start(t)
+	}
+	return StartEdge(t)
+}
+
+// edgeTenant is the company of an installation at the edge, unless a test says
+// otherwise.
+const edgeTenant = "main"
+
+// An edge is what a Stack at the edge has beside the others: the workerd that
+// it runs in, and the configuration of that.
+type edge struct {
+	vars    map[string]string
+	folder  string // of the built worker
+	program string // its wasm, in place of the folder's
+	direct  bool   // every request goes to one object, and no front is asked
+	assets  string // host and port
+	tokens  *identity.Tokens
+	tenant  string // of tokens; a gate has none
+}
+
+// An EdgeOption changes an installation at the edge.
+type EdgeOption func(*edge)
+
+// Var sets a variable of the worker.
+func Var(name, value string) EdgeOption { return func(e *edge) { e.vars[name] = value } }
+
+// Program runs another wasm in place of the built one. With direct every
+// request goes to one object.
+func Program(path string, direct bool) EdgeOption {
+	return func(e *edge) { e.program, e.direct = path, direct }
+}
+
+// tokenKey is the secret of the installations at the edge.
+var tokenKey = hex.EncodeToString([]byte("a key of 32 bytes for the tests."))
+
+// StartEdge runs the worker in workerd until the test ends.
+func StartEdge(t testing.TB, options ...EdgeOption) *Stack {
+	t.Helper()
+	folder, err := filepath.Abs("../bin/edge")
+	if err == nil {
+		_, err = os.Stat(filepath.Join(folder, "worker.mjs"))
+	}
+	if err != nil {
+		t.Fatalf("the tests of the edge run what was built: run make edge first (%v)", err)
+	}
+	tokens, err := identity.TokensOf(tokenKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &edge{vars: map[string]string{"TOKEN_KEY": tokenKey, "AUTH": "dev"}, folder: folder, program: filepath.Join(folder, "edge.wasm"),
+		assets: serveAssets(t, filepath.Join(folder, "assets")), tokens: tokens, tenant: edgeTenant}
+	for _, option := range options {
+		option(e)
+	}
+	s := &Stack{t: t, dir: t.TempDir(), Port: "0", edge: e}
+	t.Cleanup(func() {
+		if s.cmd != nil {
+			s.Kill()
+		}
+	})
+	s.Up()
+	return s
+}
+
+// StartGate runs the worker as a gate in front of a broker.
+func StartGate(t testing.TB, origin *Stack) *Stack {
+	t.Helper()
+	key, err := os.ReadFile(filepath.Join(origin.dir, "token.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := identity.TokensOf(string(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return StartEdge(t, Var("ORIGIN", origin.URL), Var("TOKEN_KEY", strings.TrimSpace(string(key))), Var("AUTH", "token"),
+		func(e *edge) { e.tokens, e.tenant = tokens, "" })
+}
+
+// workerd is the runtime, as npm has installed it; its package for this system
+// holds the binary.
+func workerd(t testing.TB) string {
+	t.Helper()
+	found, err := filepath.Glob("node_modules/@cloudflare/workerd-*/bin/workerd")
+	if err != nil || len(found) != 1 {
+		t.Fatalf("the tests of the edge need workerd: run npm ci --ignore-scripts in e2e (%v)", err)
+	}
+	path, err := filepath.Abs(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// upEdge starts workerd, on the port and the storage that it had before.
+func (s *Stack) upEdge() {
+	s.t.Helper()
+	config := filepath.Join(s.dir, "config.capnp")
+	if err := os.WriteFile(config, []byte(s.edge.config(s.t, s.dir, s.Port)), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer log.Close()
+	said, say, err := os.Pipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer said.Close()
+	s.cmd = exec.Command(workerd(s.t), "serve", "--control-fd=3", "--experimental", config)
+	s.cmd.Stdout, s.cmd.Stderr, s.cmd.ExtraFiles = log, log, []*os.File{say} // files: a pipe would outlive it
+	err = s.cmd.Start()
+	say.Close()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.exited = make(chan error, 1)
+	cmd, exited := s.cmd, s.exited
+	go func() { exited <- cmd.Wait() }()
+	var where struct{ Port int }
+	if err := said.SetReadDeadline(time.Now().Add(startTimeout)); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := json.NewDecoder(bufio.NewReader(said)).Decode(&where); err != nil {
+		_ = s.cmd.Process.Kill() // it may have gone by itself
+		s.t.Fatalf("workerd did not start: %v\n%s", err, s.EdgeLog())
+	}
+	s.Port = fmt.Sprint(where.Port)
+	s.URL = "http://localhost:" + s.Port
+	s.Token = s.MintFor(s.edge.tenant, "erp", 0, access.Service, access.Manager)
+}
+
+// EdgeLog is what the worker has said.
+func (s *Stack) EdgeLog() string {
+	log, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(log)
+}
+
+// MintFor signs a token of a tenant's.
+func (s *Stack) MintFor(tenant, user string, employee int64, roles ...access.Role) string {
+	s.t.Helper()
+	g, err := access.NewGrant(user, "", roles, employee)
+	if err == nil && tenant != "" {
+		g, err = g.Of(tenant)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	token, err := s.tokens().Mint(g, time.Hour)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return token
+}
+
+// config is workerd's own, in the text form of Cap'n Proto.
+func (e *edge) config(t testing.TB, dir, port string) string {
+	store := filepath.Join(dir, "store")
+	if err := os.MkdirAll(store, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	modules := []string{module(t, dir, "worker.mjs", "esModule", filepath.Join(e.folder, "worker.mjs")),
+		module(t, dir, "wasm_exec.js", "esModule", filepath.Join(e.folder, "wasm_exec.js")), module(t, dir, "edge.wasm", "wasm", e.program)}
+	if e.direct {
+		path := filepath.Join(dir, "direct.mjs")
+		if err := os.WriteFile(path, []byte(direct), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		modules = slices.Insert(modules, 0, module(t, dir, "direct.mjs", "esModule", path))
+	}
+	bindings := []string{`(name = "HUB", durableObjectNamespace = "Tenant")`, `(name = "ASSETS", service = "assets")`}
+	for name, value := range e.vars {
+		bindings = append(bindings, fmt.Sprintf(`(name = %q, text = %q)`, name, value))
+	}
+	return fmt.Sprintf(`using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [ (name = "main", worker = .worker), (name = "assets", external = (address = %q, http = ())),
+    (name = "store", disk = (path = %q, writable = true)), (name = "internet", network = (allow = ["private", "local"])) ],
+  sockets = [ (name = "http", address = %q, http = (), service = "main") ]
+);
+const worker :Workerd.Worker = (
+  modules = [ %s ],
+  compatibilityDate = "2026-04-01", compatibilityFlags = ["enable_request_signal"],
+  bindings = [ %s ],
+  durableObjectNamespaces = [ (className = "Tenant", uniqueKey = "tenant", enableSql = true) ],
+  durableObjectStorage = (localDisk = "store")
+);
+`, e.assets, store, net.JoinHostPort("127.0.0.1", port), strings.Join(modules, ", "), strings.Join(bindings, ", "))
+}
+
+// direct is a worker without a front, for what is tested in an object.
+const direct = `export * from "worker.mjs";
+export default { fetch(request, env) { return env.HUB.getByName("test").fetch(request); } };
+`
+
+// module is one of the worker's. Files are embedded by a path beside the
+// configuration's.
+func module(t testing.TB, dir, name, kind, path string) string {
+	relative, err := filepath.Rel(dir, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`(name = %q, %s = embed %q)`, name, kind, relative)
+}
