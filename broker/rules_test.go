@@ -22,6 +22,14 @@ func TestImports(t *testing.T) {
 		deptest.Rule{Packages: "./hub", Never: core},
 		deptest.Rule{Packages: "./hub", Env: []string{"GOOS=js", "GOARCH=wasm"}, Never: core},
 	)
+	deptest.Check(t, deptest.Rule{Packages: "./edge/cmd/edge", Env: []string{"GOOS=js", "GOARCH=wasm"}, Never: map[string]string{
+		"github.com/nats-io/...":                       "the log at the edge is the object's storage",
+		"github.com/prometheus/...":                    "every byte is loaded before a first request is answered",
+		"nhooyr.io/websocket":                          "the runtime speaks WebSocket at the edge",
+		"github.com/alexedwards/...":                   "there are no passwords and no stored sessions at the edge",
+		"time/tzdata":                                  "the engine knows the zones",
+		"github.com/snd-rental/yardline/broker/schema": "the documents are those of yardline schema",
+	}})
 	// One import a side: moving to the library's successor is one line.
 	sockets := map[string]string{"nhooyr.io/websocket": "only httpapi speaks WebSocket"}
 	for _, name := range []string{"./doctor", "./hub", "./schema", "./telemetry", "./identity", "./push"} {

@@ -103,13 +103,13 @@ export class Tenant extends DurableObject {
 }
 
 let front, keysAt = 0;
-const known = new Map(); // an origin's public answers, by path
+const known = new Map(); // an origin's public answers, by path: what a Response is made of, which is of one request alone
 
 // origin passes a request on to the broker that this is a gate of. What everybody may have it asks for by itself, and
 // keeps for some seconds: nobody unknown reaches the origin, nor holds a stream there.
 async function origin(request, env, unreachable, everybody) {
   const url = new URL(request.url), seen = everybody && known.get(url.pathname);
-  if (seen && Date.now() - seen.at < 5_000) return seen.answer.clone();
+  if (seen && Date.now() - seen.at < 5_000) return new Response(...seen.answer);
   if (everybody && url.pathname.endsWith(".events")) return new Response(null, { status: 204 });
   const headers = new Headers(everybody ? {} : request.headers);
   if (headers.get("Origin") === url.origin) headers.delete("Origin"); // the front has judged it
@@ -117,9 +117,8 @@ async function origin(request, env, unreachable, everybody) {
   try {
     const answer = await fetch(env.ORIGIN.replace(/\/$/, "") + url.pathname + url.search, { method: request.method, headers, body: request.body, redirect: "manual", signal: request.signal });
     if (!everybody || !answer.ok) return answer;
-    const whole = new Response(await answer.arrayBuffer(), answer);
-    known.set(url.pathname, { at: Date.now(), answer: whole.clone() });
-    return whole;
+    known.set(url.pathname, { at: Date.now(), answer: [await answer.arrayBuffer(), { headers: [...answer.headers] }] });
+    return new Response(...known.get(url.pathname).answer);
   } catch {
     return problem(502, unreachable);
   }

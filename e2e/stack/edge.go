@@ -97,7 +97,7 @@ func StartEdge(t testing.TB, options ...EdgeOption) *Stack {
 }
 
 // StartGate runs the worker as a gate in front of a broker.
-func StartGate(t testing.TB, origin *Stack) *Stack {
+func StartGate(t testing.TB, origin *Stack, options ...EdgeOption) *Stack {
 	t.Helper()
 	key, err := os.ReadFile(filepath.Join(origin.dir, "token.key"))
 	if err != nil {
@@ -107,8 +107,9 @@ func StartGate(t testing.TB, origin *Stack) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return StartEdge(t, Var("ORIGIN", origin.URL), Var("TOKEN_KEY", strings.TrimSpace(string(key))), Var("AUTH", "token"),
-		func(e *edge) { e.tokens, e.tenant = tokens, "" })
+	gate := []EdgeOption{Var("ORIGIN", origin.URL), Var("TOKEN_KEY", strings.TrimSpace(string(key))), Var("AUTH", "token"),
+		func(e *edge) { e.tokens, e.tenant = tokens, "" }}
+	return StartEdge(t, append(gate, options...)...)
 }
 
 // workerd is the runtime, as npm has installed it; its package for this system

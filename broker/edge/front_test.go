@@ -1,0 +1,168 @@
+package edge
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/access"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+const key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+func config(t *testing.T, vars map[string]string) Config {
+	t.Helper()
+	c, err := ReadConfig(func(name string) string {
+		if name == "TOKEN_KEY" && vars[name] == "" {
+			return key
+		}
+		return vars[name]
+	}, quiet)
+	require.NoError(t, err)
+	return c
+}
+
+// TestConfigNamesWhatIsWrong: a worker that cannot run says which variable it
+// is.
+func TestConfigNamesWhatIsWrong(t *testing.T) {
+	for name, value := range map[string]string{"TOKEN_KEY": "short", "AUTH": "nobody", "HEARTBEAT": "-1s", "RETENTION": "long", "FLEET": "-2", "STRICT": "yes",
+		"CURRENCY": "EURO", "TIME_ZONE": "Nowhere/Land", "ALLOW_ORIGIN": "rental.example/path", "DEDUP_WINDOW": "0s"} {
+		_, err := ReadConfig(func(asked string) string {
+			return map[string]string{"TOKEN_KEY": key, name: value}[asked]
+		}, quiet)
+		require.ErrorContains(t, err, name)
+	}
+	_, err := ReadConfig(func(name string) string { return map[string]string{"TOKEN_KEY": key, "AUTH": "jwt"}[name] }, quiet)
+	require.ErrorContains(t, err, "JWT_ISSUER")
+}
+
+// ask sends a request to a front, and returns whom it lets through, to which
+// tenant; "" where it answers by itself.
+func ask(t *testing.T, front http.Handler, r *http.Request) (who identity.Principal, tenant string, answer *httptest.ResponseRecorder) {
+	t.Helper()
+	answer = httptest.NewRecorder()
+	front.ServeHTTP(answer, r)
+	if pass := answer.Header().Get(passHeader); pass != "" && pass != "-" {
+		require.NoError(t, json.Unmarshal([]byte(pass), &who))
+	}
+	return who, answer.Header().Get(tenantHeader), answer
+}
+
+// TestFrontByTokens: the tenant comes from the token alone, and a gate, which
+// has no tenants, takes no token of one.
+func TestFrontByTokens(t *testing.T) {
+	edge, gate := config(t, nil), config(t, map[string]string{"ORIGIN": "https://broker.example/"})
+	require.Equal(t, "https://broker.example", gate.Origin)
+	g, err := access.NewGrant("4", "Ann", []access.Role{access.Manager}, 0)
+	require.NoError(t, err)
+	acme, err := g.Of("acme")
+	require.NoError(t, err)
+	for _, c := range []struct {
+		c      Config
+		g      access.Grant
+		tenant string // "": refused
+	}{{edge, acme, "acme"}, {edge, g, ""}, {gate, g, "main"}, {gate, acme, ""}} {
+		token, err := c.c.Tokens.Mint(c.g, time.Hour)
+		require.NoError(t, err)
+		r := httptest.NewRequest("GET", "/api/snapshot?tenant=other", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set(tenantHeader, "other")
+		who, tenant, answer := ask(t, Front(c.c), r)
+		require.Equal(t, c.tenant, tenant)
+		if c.tenant == "" {
+			require.Equal(t, http.StatusUnauthorized, answer.Code)
+			continue
+		}
+		require.Equal(t, c.g.ID(), who.Grant.ID())
+		require.NotContains(t, answer.Header().Get(passHeader), token)
+	}
+}
+
+// TestFrontByIssuer: an identity provider's tokens are taken once its keys are
+// known, with the tenant that they name.
+func TestFrontByIssuer(t *testing.T) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	jwk, err := jwkset.NewJWKFromKey(private.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "k1", USE: jwkset.UseSig}})
+	require.NoError(t, err)
+	keys, err := json.Marshal(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk.Marshal()}})
+	require.NoError(t, err)
+	c := config(t, map[string]string{"AUTH": "jwt", "JWT_ISSUER": "https://id.example", "JWT_AUDIENCE": "yardline", "JWT_JWKS": "https://id.example/keys", "JWT_COOKIE": "id"})
+	front := Front(c)
+	request := func(claims jwt.MapClaims) *http.Request {
+		token := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+		token.Header["kid"] = "k1"
+		signed, err := token.SignedString(private)
+		require.NoError(t, err)
+		r := httptest.NewRequest("GET", "/api/sse", nil)
+		r.AddCookie(&http.Cookie{Name: "id", Value: signed})
+		return r
+	}
+	claims := jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "7", "exp": time.Now().Add(time.Hour).Unix(), "roles": []string{"yard"}, "tenant": "acme"}
+	_, _, answer := ask(t, front, request(claims))
+	require.Equal(t, http.StatusUnauthorized, answer.Code, "no keys yet")
+	require.Error(t, c.Issuer.SetKeys([]byte("no keys")))
+	require.NoError(t, c.Issuer.SetKeys(keys))
+	who, tenant, _ := ask(t, front, request(claims))
+	require.Equal(t, "acme", tenant)
+	require.Equal(t, []access.Role{access.Yard}, who.Grant.Roles)
+	for name, value := range map[string]any{"tenant": "../other", "aud": "else", "exp": time.Now().Add(-time.Hour).Unix()} {
+		other := jwt.MapClaims{}
+		for k, v := range claims {
+			other[k] = v
+		}
+		other[name] = value
+		_, tenant, answer := ask(t, front, request(other))
+		require.Empty(t, tenant, name)
+		require.Equal(t, http.StatusUnauthorized, answer.Code, name)
+	}
+	delete(claims, "tenant")
+	_, tenant, _ = ask(t, front, request(claims))
+	require.Empty(t, tenant, "a token without a tenant")
+}
+
+// TestFrontForTheDemo: anybody signs in, on this machine alone, by a cookie
+// that is no bearer token, and signs out.
+func TestFrontForTheDemo(t *testing.T) {
+	front := Front(config(t, map[string]string{"AUTH": "dev"}))
+	signIn := func(host string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("POST", "/api/session", strings.NewReader(`{"user":"yard"}`))
+		r.Host = host
+		_, _, answer := ask(t, front, r)
+		return answer
+	}
+	require.Equal(t, http.StatusMisdirectedRequest, signIn("yardline.example").Code)
+	answer := signIn("localhost:8080")
+	require.Equal(t, http.StatusOK, answer.Code)
+	require.Contains(t, answer.Body.String(), `"tenant":"main"`)
+	cookie := answer.Result().Cookies()[0]
+	require.True(t, cookie.HttpOnly)
+	r := httptest.NewRequest("GET", "http://localhost:8080/api/events", nil)
+	r.AddCookie(cookie)
+	who, tenant, _ := ask(t, front, r)
+	require.Equal(t, "main", tenant)
+	require.Equal(t, "yard", who.Grant.Name)
+	r = httptest.NewRequest("GET", "http://localhost:8080/api/events", nil)
+	r.Header.Set("Authorization", "Bearer "+cookie.Value)
+	_, tenant, _ = ask(t, front, r)
+	require.Empty(t, tenant)
+	r = httptest.NewRequest("DELETE", "http://localhost:8080/api/session", nil)
+	r.AddCookie(cookie)
+	who, _, answer = ask(t, front, r)
+	require.NotEmpty(t, who.Credential, "what stands behind ends what is open")
+	require.Negative(t, answer.Result().Cookies()[0].MaxAge)
+}

@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/store"
+)
+
+// A witness stands between a gate and its broker, and sees what comes.
+type witness struct {
+	url     string
+	asked   atomic.Int64
+	open    atomic.Int64 // answers under way
+	unknown atomic.Int64 // requests without a token, but for the public status
+}
+
+func witnessed(t *testing.T, s *stack.Stack) *witness {
+	t.Helper()
+	target, err := url.Parse(s.URL)
+	require.NoError(t, err)
+	w := &witness{}
+	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, FlushInterval: -1}
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		w.asked.Add(1)
+		w.open.Add(1)
+		defer w.open.Add(-1)
+		if r.Header.Get("Authorization") == "" && !strings.HasPrefix(r.URL.Path, "/embed/") {
+			w.unknown.Add(1)
+		}
+		pass.ServeHTTP(out, r)
+	}))
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	w.url = server.URL
+	return w
+}
+
+// TestGate: who has no valid token never reaches the broker, nor what the
+// broker would refuse; everybody else has streams and WebSockets through it,
+// and who leaves is gone at the broker too.
+func TestGate(t *testing.T) {
+	broker := stack.Start(t)
+	w := witnessed(t, broker)
+	gate := stack.StartGate(t, broker, stack.Var("ORIGIN", w.url))
+	manager := "Authorization: Bearer " + gate.TokenFor("4", 0, access.Manager)
+	for _, c := range [][]string{
+		{"GET", "/api/sse", ""}, {"GET", "/api/events", ""}, {"POST", "/api/sse", "{}"}, {"GET", "/api/session", ""}, {"DELETE", "/api/session", ""},
+		{"POST", "/api/session", `{"user":"manager"}`}, {"GET", "/api/nothing", ""}, {"GET", "/", ""}, {"GET", "/healthz", ""},
+		{"GET", "/api/snapshot", "", "Authorization: Bearer " + gate.MintFor("acme", "4", 0, access.Manager)},
+		{"POST", "/api/sse", `{"type":"rental_overdue","data":{}}`, manager, "Content-Type: application/json"},
+		{"POST", "/api/sse", `{"type":"payroll_processed","data":{"period":"2026-11"}}`, manager, "Content-Type: application/json"},
+		{"GET", "/api/stats", "", manager}, {"GET", "/embed/v1/status.events", ""},
+	} {
+		send(t, gate.URL, c[0], c[1], c[2], c[3:]...)
+	}
+	require.Zero(t, w.asked.Load(), "the broker was asked")
+
+	require.Eventually(t, func() bool { // it looks at itself once a second
+		_, answer := send(t, broker.URL, "GET", "/embed/v1/status.json", "")
+		return strings.Contains(answer, `"live"`)
+	}, soon, 20*time.Millisecond)
+	for range 5 {
+		status, answer := send(t, gate.URL, "GET", "/embed/v1/status.json", "")
+		require.Equal(t, 200, status)
+		require.Contains(t, answer, `"state":"live"`)
+	}
+	require.EqualValues(t, 1, w.asked.Load(), "the public status is kept for a while")
+
+	publishNumbered(gate, 0, 3)
+	require.Equal(t, numbered(0, 3), idsOf(readPage(t, broker.URL, broker.Token, "after=oldest")))
+	answer := request(t, http.DefaultClient, gate.URL+"/api/sse?after=oldest", gate.Token)
+	socket := dialSocket(t, gate, gate.Token)
+	require.Equal(t, numbered(0, 3), events(t, answer.Body, 3))
+	require.EqualValues(t, 2, w.open.Load())
+	answer.Body.Close()
+	require.NoError(t, socket.CloseNow())
+	require.Eventually(t, func() bool { return w.open.Load() == 0 }, soon, 10*time.Millisecond, "the broker still streams to who has left")
+	require.Zero(t, w.unknown.Load())
+}
+
+func idsOf(p page) (ids []string) {
+	for _, e := range p.Events {
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+// TestGateOutlivesItsBroker: while the broker is away the gate says so, and a
+// client has everything when it is back.
+func TestGateOutlivesItsBroker(t *testing.T) {
+	broker := stack.Start(t)
+	gate := stack.StartGate(t, broker)
+	var mu sync.Mutex // guards got
+	var got []string
+	client := wasmclient.New(wasmclient.Options{Transport: gate.As("4", 0, access.Manager).Transport, Ladder: []conn.Transport{conn.SSE}, Oldest: true,
+		OnEvent: func(r store.Received) { mu.Lock(); got = append(got, r.ID); mu.Unlock() }})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { client.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	has := func(want []string) {
+		t.Helper()
+		require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == len(want) }, 2*soon, 5*time.Millisecond)
+		require.Equal(t, want, got)
+	}
+	publishNumbered(gate, 0, 5)
+	has(numbered(0, 5))
+	broker.Kill()
+	status, answer := send(t, gate.URL, "GET", "/api/snapshot", "", "Authorization: Bearer "+gate.Token)
+	require.Equal(t, http.StatusBadGateway, status)
+	require.Contains(t, answer, `"code":"origin_unreachable"`)
+	require.Eventually(t, func() bool { return client.View().Status.Code == "origin_unreachable" }, soon, 5*time.Millisecond)
+	broker.Up()
+	publishNumbered(broker, 5, 10)
+	has(numbered(0, 10))
+}
