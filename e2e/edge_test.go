@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"nhooyr.io/websocket"
 
+	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/wire"
@@ -132,6 +133,10 @@ func TestEdgeKilled(t *testing.T) {
 // worth nothing at another.
 func TestEdgeTenants(t *testing.T) {
 	s := stack.StartEdge(t)
+	// What everybody may have is there without anybody having asked for more.
+	status, answer := send(t, s.URL, "GET", "/embed/v1/status.json", "", "Yardline-Tenant: acme")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, answer, `"state":"live"`)
 	acme, other := s.With(s.MintFor("acme", "erp", 0, access.Service, access.Manager)), s.With(s.MintFor("other", "erp", 0, access.Service, access.Manager))
 	body := json.RawMessage(`{"type":"rental_overdue","id":"mine","data":{"rental_id":1,"days_overdue":1}}`)
 	for _, api := range []wasmclient.API{acme, other} { // the same id, and no duplicate
@@ -150,7 +155,8 @@ func TestEdgeTenants(t *testing.T) {
 		require.Contains(t, answer, "invalid_token")
 	}
 	// What only the front may say is no way in.
-	status, answer := send(t, s.URL, "GET", "/api/events", "", `Yardline-Principal: {"Grant":{"User":"1","Roles":["admin"],"Tenant":"acme"}}`)
+	forged := identity.Vouch(identity.Principal{Grant: access.Grant{User: "1", Roles: []access.Role{access.Manager}, Tenant: "acme"}, Expires: time.Now().Add(time.Hour)})
+	status, answer = send(t, s.URL, "GET", "/api/events", "", identity.VouchHeader+": "+forged)
 	require.Equal(t, http.StatusUnauthorized, status)
 	require.Contains(t, answer, "sign_in_required")
 }

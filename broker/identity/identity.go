@@ -61,7 +61,7 @@ type Authority struct {
 // ErrNone, ErrExpired and ErrInvalid, or that of the store.
 func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
 	if a.Vouched {
-		return vouched(r.Header)
+		return Vouched(r.Header)
 	}
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, token, _ := strings.Cut(header, " ")
@@ -133,7 +133,7 @@ func (a *Authority) SignIn(w http.ResponseWriter, r *http.Request, user, passwor
 // was nothing.
 func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended string, err error) {
 	if a.Vouched { // who is in front takes the cookie back
-		p, err := vouched(r.Header)
+		p, err := Vouched(r.Header)
 		if errors.Is(err, ErrNone) {
 			return "", nil
 		}

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -14,16 +15,20 @@ const VouchHeader = "Yardline-Principal"
 // Vouch says who sent a request.
 func Vouch(p Principal) string {
 	raw, _ := json.Marshal(p) // strings, numbers and a time always marshal
-	return string(raw)
+	return base64.RawURLEncoding.EncodeToString(raw) // names are of all scripts, headers are not
 }
 
-// vouched reads what Vouch has written. The error is ErrNone or ErrInvalid.
-func vouched(h http.Header) (p Principal, err error) {
+// Vouched reads what Vouch has written. The error is ErrNone or ErrInvalid.
+func Vouched(h http.Header) (p Principal, err error) {
 	text := h.Get(VouchHeader)
 	if text == "" {
 		return p, ErrNone
 	}
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(raw, &p)
+	}
+	if err != nil {
 		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	return p, nil

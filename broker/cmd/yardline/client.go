@@ -218,6 +218,7 @@ func token(env environment) *ffcli.Command {
 	user := fs.String("user", "", "the user's `id`, or the name of a service; required")
 	name := fs.String("name", "", "the user's `name`, for people")
 	employee := fs.Int64("employee", 0, "the user's employee `id`")
+	tenant := fs.String("tenant", "", "the `company` that it is for, at the edge alone; see docs/edge.md")
 	ttl := fs.Duration("ttl", time.Hour, "how long it is valid")
 	newKey := fs.Bool("new-key", false, "make the broker another key first: all tokens so far are worth nothing then")
 	asJSON := fs.Bool("json", false, "print it as JSON, with when it expires")
@@ -233,6 +234,9 @@ func token(env environment) *ffcli.Command {
 				return &broker.Misuse{Reason: "a token without --roles and --employee may do nothing; see yardline token --help"}
 			}
 			g, err := access.NewGrant(*user, *name, names, *employee)
+			if err == nil && *tenant != "" {
+				g, err = g.Of(*tenant)
+			}
 			if err != nil {
 				return &broker.Misuse{Reason: err.Error()}
 			}
