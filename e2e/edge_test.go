@@ -3,25 +3,26 @@
 package e2e
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"nhooyr.io/websocket"
 
-	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/wire"
-	"github.com/snd-rental/yardline/wasmclient"
 )
 
 // program is a wasm that make has built for these tests.
@@ -35,6 +36,7 @@ func program(t *testing.T, name string) string {
 
 // TestEdgeLog runs the conformance suite of the log in a Durable Object.
 func TestEdgeLog(t *testing.T) {
+	t.Parallel()
 	s := stack.StartEdge(t, stack.Program(program(t, "edge-log.test.wasm"), true))
 	answer, err := http.Get(s.URL)
 	require.NoError(t, err)
@@ -75,6 +77,7 @@ func publishNumbered(s *stack.Stack, from, to int) {
 // TestEdgeLosesNothing: 200 streams of four roles have each of 20 events, in
 // order, and leave nothing open.
 func TestEdgeLosesNothing(t *testing.T) {
+	t.Parallel()
 	const streams, each = 200, 20
 	s := stack.StartEdge(t)
 	var all sync.WaitGroup
@@ -113,6 +116,7 @@ func TestEdgeLosesNothing(t *testing.T) {
 // TestEdgeKilled: what was acknowledged is there after workerd was killed and
 // started again on the same storage, and sending it again changes nothing.
 func TestEdgeKilled(t *testing.T) {
+	t.Parallel()
 	s := stack.StartEdge(t)
 	publishNumbered(s, 0, 20)
 	head := s.Publish(`{"type":"rental_overdue","id":"n20","data":{"rental_id":21,"days_overdue":1}}`).Cursor
@@ -129,110 +133,81 @@ func TestEdgeKilled(t *testing.T) {
 	require.Equal(t, numbered(0, 25), events(t, answer.Body, 25))
 }
 
-// TestEdgeTenants: each company has a log of its own, and a token of one is
-// worth nothing at another.
-func TestEdgeTenants(t *testing.T) {
+// TestEdgeForgets: an alarm forgets events that are older than the retention;
+// who resumes before them is told of the gap, and the state stays.
+func TestEdgeForgets(t *testing.T) {
+	t.Parallel()
+	s := stack.StartEdge(t, stack.Var("RETENTION", "2s"), stack.Var("HEARTBEAT", "1s"))
+	publishNumbered(s, 0, 5)
+	first := readPage(t, s.URL, s.Token, "after=oldest")
+	require.Len(t, first.Events, 5)
+	require.Eventually(t, func() bool { return len(readPage(t, s.URL, s.Token, "after=oldest").Events) == 0 }, soon, 50*time.Millisecond)
+	answer := request(t, http.DefaultClient, s.URL+"/api/sse?after="+first.Events[1].Cursor, s.Token)
+	defer answer.Body.Close()
+	readFrames(t, answer.Body, func(f wire.Frame) bool {
+		gap, is := f.(*wire.Gap)
+		if is {
+			require.EqualValues(t, 5, gap.To.Seq)
+		}
+		return is
+	})
+	_, state := send(t, s.URL, "GET", "/api/snapshot", "", "Authorization: Bearer "+s.Token)
+	require.Contains(t, state, `"overdue_rentals":5`)
+}
+
+// TestEdgeDropsTheDeaf: a stream whose reader reads nothing is closed when too
+// much waits for it, and holds up nobody.
+func TestEdgeDropsTheDeaf(t *testing.T) {
+	t.Parallel()
 	s := stack.StartEdge(t)
-	// What everybody may have is there without anybody having asked for more.
-	status, answer := send(t, s.URL, "GET", "/embed/v1/status.json", "", "Yardline-Tenant: acme")
-	require.Equal(t, http.StatusOK, status)
-	require.Contains(t, answer, `"state":"live"`)
-	acme, other := s.With(s.MintFor("acme", "erp", 0, access.Service, access.Manager)), s.With(s.MintFor("other", "erp", 0, access.Service, access.Manager))
-	body := json.RawMessage(`{"type":"rental_overdue","id":"mine","data":{"rental_id":1,"days_overdue":1}}`)
-	for _, api := range []wasmclient.API{acme, other} { // the same id, and no duplicate
-		receipt, err := api.PublishJSON(t.Context(), body)
-		require.NoError(t, err)
-		require.False(t, receipt.Duplicate)
-		require.EqualValues(t, 1, receipt.Cursor.Seq)
+	silent := deaf(t, s)
+	defer silent.Close()
+	require.NoError(t, silent.(*net.TCPConn).SetReadBuffer(4<<10)) // so that what waits, waits at the other side
+	var ids []string
+	for i := range 100 {
+		ids = append(ids, fmt.Sprint(1_000_000_000_000_000_000+i))
 	}
-	mine := readPage(t, s.URL, s.MintFor("acme", "4", 0, access.Manager), "after=oldest")
-	theirs := readPage(t, s.URL, s.MintFor("other", "4", 0, access.Manager), "after=oldest")
-	require.Len(t, mine.Events, 1)
-	require.NotEqual(t, mine.Head.Epoch, theirs.Head.Epoch)
-	for _, token := range []string{s.MintFor("", "4", 0, access.Manager), "no.token.here"} {
-		status, answer := send(t, s.URL, "GET", "/api/events", "", "Authorization: Bearer "+token, "Yardline-Principal: {}")
-		require.Equal(t, http.StatusUnauthorized, status)
-		require.Contains(t, answer, "invalid_token")
+	var batch []json.RawMessage
+	for i := range 300 { // 0.8 MB
+		batch = append(batch, fmt.Appendf(nil, `{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","notes":%q,"equipment_ids":[%s]}}`, i+1, strings.Repeat("x", 500), strings.Join(ids, ",")))
 	}
-	// What only the front may say is no way in.
-	forged := identity.Vouch(identity.Principal{Grant: access.Grant{User: "1", Roles: []access.Role{access.Manager}, Tenant: "acme"}, Expires: time.Now().Add(time.Hour)})
-	status, answer = send(t, s.URL, "GET", "/api/events", "", identity.VouchHeader+": "+forged)
-	require.Equal(t, http.StatusUnauthorized, status)
-	require.Contains(t, answer, "sign_in_required")
-}
-
-// send sends a request, and returns the answer.
-func send(t *testing.T, base, method, path, body string, headers ...string) (status int, answer string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(ctx(t), method, base+path, strings.NewReader(body))
-	require.NoError(t, err)
-	for _, header := range headers {
-		name, value, _ := strings.Cut(header, ": ")
-		r.Header.Set(name, value)
-	}
-	got, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer got.Body.Close()
-	raw, err := io.ReadAll(got.Body)
-	require.NoError(t, err)
-	return got.StatusCode, string(raw)
-}
-
-// TestEdgeRefuses: broker, edge and gate refuse the same requests by the same
-// documents, byte for byte.
-func TestEdgeRefuses(t *testing.T) {
-	broker, edge := stack.Start(t), stack.StartEdge(t)
-	gate := stack.StartGate(t, broker)
-	const asJSON = "Content-Type: application/json"
-	for name, c := range map[string]struct {
-		method, path, body string
-		headers            []string
-		roles              []access.Role // nil: nobody
-		status             int
-	}{
-		"nobody reads":       {"GET", "/api/sse", "", nil, nil, 401},
-		"nobody publishes":   {"POST", "/api/sse", "{", []string{asJSON}, nil, 401},
-		"a broken token":     {"GET", "/api/snapshot", "", []string{"Authorization: Bearer x.y.z"}, nil, 401},
-		"another scheme":     {"GET", "/api/snapshot", "", []string{"Authorization: Basic x"}, nil, 401},
-		"not for this role":  {"POST", "/api/sse", `{"type":"payroll_processed","data":{"period":"2026-11"}}`, []string{asJSON}, []access.Role{access.Yard}, 403},
-		"another site":       {"POST", "/api/sse", "{}", []string{asJSON, "Origin: https://evil.example"}, []access.Role{access.Manager}, 403},
-		"for admins":         {"GET", "/api/stats", "", nil, []access.Role{access.Manager}, 403},
-		"no event":           {"POST", "/api/sse", `{"type":"rental_overdue","data":{"rental_id":0}}`, []string{asJSON}, []access.Role{access.Manager}, 422},
-		"no type":            {"POST", "/api/sse", `{"type":"nothing","data":{}}`, []string{asJSON}, []access.Role{access.Manager}, 422},
-		"no JSON":            {"POST", "/api/sse", `{"type":`, []string{asJSON}, []access.Role{access.Manager}, 422},
-		"unknown and strict": {"POST", "/api/sse?strict=true", `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"x":1}}`, []string{asJSON}, []access.Role{access.Manager}, 422},
-		"a batch":            {"POST", "/api/sse", `[{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}},{"type":"rental_overdue","data":{}}]`, []string{"Content-Type: application/cloudevents-batch+json"}, []access.Role{access.Manager}, 422},
-		"a binary one":       {"POST", "/api/sse", `{"rental_id":1}`, []string{asJSON, "ce-specversion: 1.0", "ce-type: rental_overdue", "ce-id: a, b", "ce-source: /x"}, []access.Role{access.Manager}, 422},
-		"no media type":      {"POST", "/api/sse", `x`, []string{"Content-Type: text/plain"}, []access.Role{access.Manager}, 415},
-		"too large":          {"POST", "/api/sse", strings.Repeat(" ", 30<<10), []string{asJSON}, []access.Role{access.Manager}, 413},
-		"no such filter":     {"GET", "/api/events?types=nothing", "", nil, []access.Role{access.Manager}, 400},
-		"no such parameter":  {"GET", "/api/sse?type=x", "", nil, []access.Role{access.Manager}, 400},
-		"no such cursor":     {"GET", "/api/sse", "", []string{"Last-Event-ID: x"}, []access.Role{access.Manager}, 400},
-		"no WebSocket":       {"GET", "/api/ws", "", nil, []access.Role{access.Manager}, 426},
-		"nothing there":      {"GET", "/api/nothing", "", nil, []access.Role{access.Manager}, 404},
-		"another method":     {"DELETE", "/api/sse", "", nil, []access.Role{access.Manager}, 405},
-		"another grant":      {"POST", "/api/sse", `{}`, []string{asJSON, "If-Grant: x"}, []access.Role{access.Manager}, 409},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ask := func(s *stack.Stack) string {
-				headers := c.headers
-				if c.roles != nil {
-					headers = append(slices.Clone(headers), "Authorization: Bearer "+s.TokenFor("9", 0, c.roles...))
-				}
-				status, answer := send(t, s.URL, c.method, c.path, c.body, headers...)
-				require.Equal(t, c.status, status, answer)
-				return answer
+	answer := request(t, http.DefaultClient, s.URL+"/api/sse", s.Token)
+	var had atomic.Int64 // events of a reader that reads
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		lines := bufio.NewScanner(answer.Body)
+		for lines.Scan() { // until the body is closed
+			if lines.Text() == "event: rental_status_updated" {
+				had.Add(1)
 			}
-			want := ask(broker)
-			require.Equal(t, want, ask(edge), "edge")
-			require.Equal(t, want, ask(gate), "gate")
-		})
+		}
+	})
+	defer reading.Wait()
+	defer answer.Body.Close()
+	admin := s.TokenFor("5", 0, access.Admin)
+	connections := func() int {
+		answer := request(t, http.DefaultClient, s.URL+"/api/stats", admin)
+		defer answer.Body.Close()
+		var stats struct{ Connections int }
+		require.NoError(t, json.NewDecoder(answer.Body).Decode(&stats))
+		return stats.Connections
 	}
+	require.Equal(t, 2, connections())
+	sent := 0
+	for range 40 { // beyond what sockets take by themselves
+		publishAll(t, s, batch)
+		if sent += len(batch); connections() == 1 {
+			break
+		}
+	}
+	require.Equal(t, 1, connections(), "it is still there")
+	require.Eventually(t, func() bool { return int(had.Load()) == sent }, soon, 10*time.Millisecond)
 }
 
 // TestEdgePanics: when the program ends by a fault its readers are told to come
 // back, the next event is taken, and nothing that was acknowledged is lost.
 func TestEdgePanics(t *testing.T) {
+	t.Parallel()
 	s := stack.StartEdge(t, stack.Program(program(t, "edge-faults.wasm"), false))
 	publishNumbered(s, 0, 5)
 	answer := request(t, http.DefaultClient, s.URL+"/api/sse?after=oldest", s.Token)
@@ -297,6 +272,7 @@ func closeCode(t *testing.T, c *websocket.Conn) int {
 // was put to sleep still answers, has what is published, and publishes, each
 // once.
 func TestEdgeSocketSleeps(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	s := stack.StartEdge(t)
 	c := dialSocket(t, s, s.Token)
 	say := func(text string) { require.NoError(t, c.Write(ctx(t), websocket.MessageText, []byte(text))) }

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the module is given
+
 package e2e
 
 import (
@@ -53,6 +55,7 @@ func witnessed(t *testing.T, s *stack.Stack) *witness {
 // broker would refuse; everybody else has streams and WebSockets through it,
 // and who leaves is gone at the broker too.
 func TestGate(t *testing.T) {
+	t.Parallel()
 	broker := stack.Start(t)
 	w := witnessed(t, broker)
 	gate := stack.StartGate(t, broker, stack.Var("ORIGIN", w.url))
@@ -88,7 +91,12 @@ func TestGate(t *testing.T) {
 	require.EqualValues(t, 2, w.open.Load())
 	answer.Body.Close()
 	require.NoError(t, socket.CloseNow())
-	require.Eventually(t, func() bool { return w.open.Load() == 0 }, soon, 10*time.Millisecond, "the broker still streams to who has left")
+	n := 3
+	require.Eventually(t, func() bool { // noticed when there is something to write, and at the next heartbeat
+		publishNumbered(broker, n, n+1)
+		n++
+		return w.open.Load() == 0
+	}, soon, 50*time.Millisecond, "the broker still streams to who has left")
 	require.Zero(t, w.unknown.Load())
 }
 
@@ -102,6 +110,7 @@ func idsOf(p page) (ids []string) {
 // TestGateOutlivesItsBroker: while the broker is away the gate says so, and a
 // client has everything when it is back.
 func TestGateOutlivesItsBroker(t *testing.T) {
+	t.Parallel()
 	broker := stack.Start(t)
 	gate := stack.StartGate(t, broker)
 	var mu sync.Mutex // guards got

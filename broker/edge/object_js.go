@@ -118,7 +118,7 @@ func (o *object) alarm(now time.Time) {
 	o.again(now, "save", o.hub.Unsaved(), saveEvery, func() { o.report("the state could not be stored", o.hub.Save(ctx)) })
 	bounds, err := o.log.Bounds(ctx)
 	o.report("the log's bounds are not known", err)
-	o.again(now, "purge", bounds.First <= bounds.Last, purgeEvery, func() {
+	o.again(now, "purge", bounds.First <= bounds.Last, min(purgeEvery, o.c.Retention), func() {
 		o.report("old events could not be purged", o.hub.Purge(ctx, now.Add(-o.c.Retention)))
 	})
 }

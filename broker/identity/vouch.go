@@ -14,7 +14,7 @@ const VouchHeader = "Yardline-Principal"
 
 // Vouch says who sent a request.
 func Vouch(p Principal) string {
-	raw, _ := json.Marshal(p) // strings, numbers and a time always marshal
+	raw, _ := json.Marshal(p)                        // strings, numbers and a time always marshal
 	return base64.RawURLEncoding.EncodeToString(raw) // names are of all scripts, headers are not
 }
 
