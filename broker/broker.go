@@ -150,7 +150,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 		return nil, err
 	}
 	b.api = httpapi.New(httpapi.Config{
-		Hub: b.hub, Log: log, Authority: authority, Push: b.push, Wishes: b.push, UI: webui.Handler(), Metrics: metrics, Logger: c.Logger,
+		Hub: b.hub, Log: log, Authority: authority, Push: b.push, Wishes: b.push, UI: webui.Handler(), Report: metrics, Metrics: metrics.Handler(c.Logger), Logger: c.Logger,
 		Draining: b.draining.Load, Loopback: c.Auth == AuthDev, Origins: c.Origins, Proxies: c.Proxies, Limits: c.Limits,
 	})
 	if c.DebugListen != "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/broker/push"
+	"github.com/snd-rental/yardline/broker/telemetry/report"
 	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
 )
@@ -47,10 +48,11 @@ func runObject(c Config, h *host) error {
 	if err != nil {
 		return err
 	}
+	measured := report.New()
 	config := c.hub()
-	config.Log, config.Groups = log, h
+	config.Log, config.Groups, config.Observer = log, h, measured
 	o.hub = hub.New(config)
-	o.api = httpapi.New(httpapi.Config{Hub: o.hub, Log: log, Authority: o.authority, Wishes: wishes, UI: http.NotFoundHandler(), Logger: c.Logger,
+	o.api = httpapi.New(httpapi.Config{Hub: o.hub, Log: log, Authority: o.authority, Wishes: wishes, Report: measured, UI: http.NotFoundHandler(), Logger: c.Logger,
 		Draining: func() bool { return false }, Socket: o.socket, Loopback: c.Dev, Origins: c.Origins})
 	failed := make(chan error, 1)
 	go func() { failed <- o.hub.Follow(context.Background()) }()

@@ -30,7 +30,8 @@ type Config struct {
 	Push      Push         // nil: nothing is pushed
 	Wishes    Wishes       // what people want to be told of; required
 	UI        http.Handler // serves everything that is not the API
-	Metrics   Metrics      // nil: nothing is measured
+	Report    Reporter     // what admins are told; required
+	Metrics   http.Handler // for operators; nil: none
 	Logger    *slog.Logger
 	Draining  func() bool // the broker is about to stop
 
@@ -42,9 +43,8 @@ type Config struct {
 	Limits   Limits
 }
 
-// Metrics are what operators and admins are told.
-type Metrics interface {
-	Handler(log *slog.Logger) http.Handler
+// A Reporter says how the broker does.
+type Reporter interface {
 	Report(ctx context.Context, log eventlog.Log, connections int) report.Report
 }
 
@@ -102,8 +102,7 @@ func New(c Config) *API {
 		a.routes = append(a.routes, a.pushRoutes()...)
 	}
 	if c.Metrics != nil {
-		metrics := c.Metrics.Handler(c.Logger)
-		a.routes = append(a.routes, route{"GET", "/metrics", a.admin(func(w http.ResponseWriter, r *http.Request, _ identity.Principal) { metrics.ServeHTTP(w, r) })})
+		a.routes = append(a.routes, route{"GET", "/metrics", a.admin(func(w http.ResponseWriter, r *http.Request, _ identity.Principal) { c.Metrics.ServeHTTP(w, r) })})
 	}
 	a.mount()
 	return a

@@ -55,7 +55,7 @@ func newAPI(t testing.TB, log eventlog.Log, change func(dir string, c *Config)) 
 	require.NoError(t, err)
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
 	quiet := slog.New(slog.DiscardHandler)
-	c := Config{Hub: h, Log: log, UI: page, Loopback: true, Origins: []string{"https://rental.example"}, Logger: quiet, Metrics: metrics, Draining: func() bool { return false },
+	c := Config{Hub: h, Log: log, UI: page, Loopback: true, Origins: []string{"https://rental.example"}, Logger: quiet, Report: metrics, Metrics: metrics.Handler(quiet), Draining: func() bool { return false },
 		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, SecureCookie), Directory: identity.Demo{}}}
 	if change != nil {
 		change(dir, &c)

@@ -34,8 +34,10 @@ var (
 	_ Wishes = (*push.Wishes)(nil)
 )
 
+// wishRoutes are there also where nothing is pushed.
 func (a *API) wishRoutes() []route {
 	return []route{
+		{"GET", "/api/push/subscriptions", a.signedIn(a.devices)},
 		{"GET", "/api/push/preferences", a.signedIn(a.preferences)},
 		{"PUT", "/api/push/preferences", a.signedIn(a.prefer)},
 	}
@@ -44,7 +46,6 @@ func (a *API) wishRoutes() []route {
 func (a *API) pushRoutes() []route {
 	return []route{
 		{"GET", "/api/push/key", a.signedIn(a.pushKey)},
-		{"GET", "/api/push/subscriptions", a.signedIn(a.devices)},
 		{"POST", "/api/push/subscriptions", a.signedIn(a.addDevice)},
 		{"DELETE", "/api/push/subscriptions/{id}", a.signedIn(a.removeDevice)},
 		{"POST", "/api/push/subscriptions/{id}/test", a.signedIn(a.testPush)},
@@ -56,9 +57,17 @@ func (a *API) pushKey(w http.ResponseWriter, _ *http.Request, _ identity.Princip
 	writeJSON(w, http.StatusOK, map[string]string{"key": a.Push.Key()})
 }
 
-// devices is GET /api/push/subscriptions: the caller's own.
+// devices is GET /api/push/subscriptions: the caller's own, and whether there
+// can be any.
 func (a *API) devices(w http.ResponseWriter, _ *http.Request, p identity.Principal) {
-	writeJSON(w, http.StatusOK, map[string][]push.Device{"devices": a.Push.Devices(p.Grant)})
+	answer := struct {
+		Devices []push.Device `json:"devices"`
+		None    bool          `json:"unavailable,omitempty"`
+	}{[]push.Device{}, a.Push == nil}
+	if a.Push != nil {
+		answer.Devices = a.Push.Devices(p.Grant)
+	}
+	writeJSON(w, http.StatusOK, answer)
 }
 
 // addDevice is POST /api/push/subscriptions: a PushSubscription, and what its

@@ -30,9 +30,7 @@ func (a *API) stats(w http.ResponseWriter, r *http.Request, _ identity.Principal
 		report.Report
 	}
 	all.Stats = a.Hub.Stats()
-	if a.Metrics != nil {
-		all.Report = a.Metrics.Report(r.Context(), a.Log, all.Connections)
-	}
+	all.Report = a.Report.Report(r.Context(), a.Log, all.Connections)
 	writeJSON(w, http.StatusOK, all)
 }
 

@@ -220,6 +220,8 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (wo
 			v.stored.Store(stored.UnixNano())
 			if h.appendLocked(v, frame) {
 				woken = append(woken, v)
+			} else {
+				h.c.Observer.Delivered(time.Since(stored))
 			}
 			h.delivered.Add(int64(v.members))
 		}

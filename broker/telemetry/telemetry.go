@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"runtime/metrics"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,16 +14,15 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/push"
+	"github.com/snd-rental/yardline/broker/telemetry/report"
 	"github.com/snd-rental/yardline/shared/event"
 )
 
 // Metrics measures one broker. It is safe for concurrent use. No label holds
 // what a publisher or reader has chosen: their number is bounded.
 type Metrics struct {
+	*report.Recorder
 	registry *prometheus.Registry
-	recent   *recent
-	started  time.Time
-	idle     float64 // bytes in use before the first connection
 
 	published *prometheus.CounterVec
 	latency   prometheus.Histogram
@@ -42,7 +40,7 @@ var (
 // New makes the metrics of a broker; Watch adds what is asked of its parts.
 func New() *Metrics {
 	m := &Metrics{
-		registry: prometheus.NewRegistry(), recent: newRecent(), started: time.Now(), idle: memoryInUse(),
+		Recorder: report.New(), registry: prometheus.NewRegistry(),
 		published: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "yardline_published_total",
 			Help: "Events that publishers sent, by type (unknown: none of the vocabulary) and result."}, []string{"type", "result"}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "yardline_delivery_seconds",
@@ -74,16 +72,13 @@ func (m *Metrics) Published(t event.Type, result string) {
 		t = "unknown"
 	}
 	m.published.WithLabelValues(string(t), result).Inc()
-	m.recent.do(func() { m.recent.published[result]++ })
+	m.Recorder.Published(t, result)
 }
-
-// Taken implements hub.Observer.
-func (m *Metrics) Taken(t event.Type) { m.recent.taken(t, time.Now()) }
 
 // Delivered implements hub.Observer.
 func (m *Metrics) Delivered(after time.Duration) {
 	m.latency.Observe(max(after, 0).Seconds())
-	m.recent.delivered(max(after, 0))
+	m.Recorder.Delivered(after)
 }
 
 // Replayed implements hub.Observer.
@@ -92,19 +87,19 @@ func (m *Metrics) Replayed(events int) { m.replays.Observe(float64(events)) }
 // Gap implements hub.Observer.
 func (m *Metrics) Gap() {
 	m.gaps.Inc()
-	m.recent.do(func() { m.recent.gaps++ })
+	m.Recorder.Gap()
 }
 
 // Slow implements hub.Observer.
 func (m *Metrics) Slow(cause string) {
 	m.slow.WithLabelValues(cause).Inc()
-	m.recent.do(func() { m.recent.slow++ })
+	m.Recorder.Slow(cause)
 }
 
 // Pushed implements push.Observer.
 func (m *Metrics) Pushed(result string) {
 	m.pushes.WithLabelValues(result).Inc()
-	m.recent.do(func() { m.recent.pushes[result]++ })
+	m.Recorder.Pushed(result)
 }
 
 // Handler serves the metrics in Prometheus's formats.
@@ -115,7 +110,7 @@ func (m *Metrics) Handler(logger *slog.Logger) http.Handler {
 
 // Watch adds what the hub and the log say when they are asked.
 func (m *Metrics) Watch(h *hub.Hub, log eventlog.Log) {
-	m.registry.MustRegister(&watcher{h, log, m.idle})
+	m.registry.MustRegister(&watcher{h, log, m.Idle()})
 }
 
 // watcher asks at every scrape.
@@ -171,7 +166,7 @@ func (w *watcher) Collect(ch chan<- prometheus.Metric) {
 	gauge(lagMax, float64(most))
 	each := 0.0
 	if s.Connections > 0 {
-		each = max(memoryInUse()-w.idle, 0) / float64(s.Connections)
+		each = max(report.MemoryInUse()-w.idle, 0) / float64(s.Connections)
 	}
 	gauge(perReader, each)
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
@@ -191,10 +186,3 @@ func (w *watcher) Collect(ch chan<- prometheus.Metric) {
 
 // askTimeout bounds how long a scrape waits for the log.
 const askTimeout = 2 * time.Second
-
-// memoryInUse are the bytes of objects and stacks.
-func memoryInUse() float64 {
-	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
-	metrics.Read(samples)
-	return float64(samples[0].Value.Uint64() + samples[1].Value.Uint64())
-}
