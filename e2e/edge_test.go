@@ -44,6 +44,7 @@ func TestEdgeLog(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(s.EdgeLog(), "\nPASS\n") || strings.Contains(s.EdgeLog(), "FAIL") }, soon, 20*time.Millisecond)
 	log := s.EdgeLog()
 	require.NotContains(t, log, "FAIL")
+	require.Contains(t, log, "--- PASS: TestManySubjects")
 	for _, part := range []string{"everything_survives", "purge", "read_selects", "store", "appends_from_many_sides"} {
 		require.Contains(t, log, "--- PASS: TestLog/"+part)
 	}
