@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -132,6 +134,18 @@ func TestEdgeKilled(t *testing.T) {
 	answer := request(t, http.DefaultClient, s.URL+"/api/sse?after=oldest", s.Token)
 	defer answer.Body.Close()
 	require.Equal(t, numbered(0, 25), events(t, answer.Body, 25))
+}
+
+// TestEdgeAnswersTheDoctor: what looks at a deployment from outside finds
+// nothing to change.
+func TestEdgeAnswersTheDoctor(t *testing.T) {
+	t.Parallel()
+	s := stack.StartEdge(t)
+	look := exec.Command("../bin/yardline", "doctor", s.URL)
+	look.Env = append(os.Environ(), "YARDLINE_TOKEN="+s.Token)
+	out, err := look.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.NotContains(t, string(out), "failed")
 }
 
 // TestEdgeForgets: an alarm forgets events that are older than the retention;

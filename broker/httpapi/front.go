@@ -42,6 +42,7 @@ func NewFront(c Config, pass Pass) *API {
 		route{"GET", "/embed/v1/status.svg", public},
 		route{"GET", "/embed/v1/status.events", public},
 		route{"GET", "/healthz", a.healthy},
+		route{"GET", "/readyz", public},
 	)
 	a.mount()
 	return a
