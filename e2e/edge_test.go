@@ -319,3 +319,15 @@ func TestEdgeSocketSleeps(t *testing.T) {
 	hears(`"n1"`) // the event, then the answer
 	hears(`"event":"published"`)
 }
+
+// TestEdgeExpiresAsleep: a grant that ends while its object sleeps ends the
+// WebSocket in time.
+func TestEdgeExpiresAsleep(t *testing.T) {
+	t.Parallel()
+	s := stack.StartEdge(t)
+	const life = 13 * time.Second
+	start := time.Now()
+	c := dialSocket(t, s, s.MintBrief(life, "main", "4", 0, access.Manager))
+	require.Equal(t, wire.ByeExpired.CloseCode(), closeCode(t, c))
+	require.InDelta(t, life.Seconds(), time.Since(start).Seconds(), 4, "an expiry is a full second, and the bye within two")
+}

@@ -24,7 +24,11 @@ type host struct {
 var _ hub.Groups = (*host)(nil)
 
 func newHost(object js.Value) *host {
-	return &host{object: object, streams: map[string]context.CancelFunc{}}
+	h := &host{object: object, streams: map[string]context.CancelFunc{}}
+	if due := object.Get("due"); due.Type() == js.TypeNumber { // an earlier program has asked for it
+		h.alarm = time.UnixMilli(int64(due.Float()))
+	}
+	return h
 }
 
 // open starts a stream, which is the body of an answer. gone is called when

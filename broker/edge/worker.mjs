@@ -28,7 +28,7 @@ export class Tenant extends DurableObject {
   program() { return (this.running ??= this.boot()); }
   async boot() {
     for (const socket of this.ctx.getWebSockets()) this.readers.set(this.ctx.getTags(socket)[0], socket);
-    const running = await start({ env: this.env, ctx: this.ctx, object: this });
+    const running = await start({ env: this.env, ctx: this.ctx, object: Object.assign(this, { due: await this.ctx.storage.getAlarm() }) });
     running.ended.then(() => this.end());
     return running;
   }

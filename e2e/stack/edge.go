@@ -179,6 +179,12 @@ func (s *Stack) EdgeLog() string {
 // MintFor signs a token of a tenant's.
 func (s *Stack) MintFor(tenant, user string, employee int64, roles ...access.Role) string {
 	s.t.Helper()
+	return s.MintBrief(time.Hour, tenant, user, employee, roles...)
+}
+
+// MintBrief signs one that is over after a time.
+func (s *Stack) MintBrief(ttl time.Duration, tenant, user string, employee int64, roles ...access.Role) string {
+	s.t.Helper()
 	g, err := access.NewGrant(user, "", roles, employee)
 	if err == nil && tenant != "" {
 		g, err = g.Of(tenant)
@@ -186,7 +192,7 @@ func (s *Stack) MintFor(tenant, user string, employee int64, roles ...access.Rol
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	token, err := s.tokens().Mint(g, time.Hour)
+	token, err := s.tokens().Mint(g, ttl)
 	if err != nil {
 		s.t.Fatal(err)
 	}
