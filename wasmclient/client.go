@@ -29,6 +29,8 @@ type Client struct {
 	inputs chan any // unbuffered: a stream is read as fast as it is taken
 	box    *mailbox // what must not wait
 
+	storage Storage // Options.Storage, or memory
+
 	mu          sync.Mutex // guards all below
 	machine     *conn.Machine
 	member      *tabs.Member
@@ -36,8 +38,8 @@ type Client struct {
 	asOf        time.Time
 	toasts      toast.Queue
 	outbox      outbox.Machine
-	storage     Storage // Options.Storage until that fails
-	unsaved     bool
+	unsaved     bool         // the storage failed, and has not yet taken what it missed
+	failures    int          // of the storage
 	transitions []Transition // the last of them, oldest first
 	subscribers []*subscription
 	ended       bool // Run has

@@ -98,8 +98,8 @@ func (d *driver) silence() {
 	}
 }
 
-// lookAtClock notices that the machine slept, and keeps the state from time to
-// time.
+// lookAtClock notices that the machine slept, and keeps from time to time the
+// state, and what a storage that failed did not take.
 func (d *driver) lookAtClock() {
 	now := time.Now()
 	if jumped(d.looked, now) {
@@ -107,6 +107,7 @@ func (d *driver) lookAtClock() {
 	}
 	d.looked = now
 	d.keeper.saveState(now, false)
+	d.keeper.rewrite()
 	d.clock.at(now.Add(clockEvery))
 }
 

@@ -112,6 +112,9 @@ func (m *Machine) Items() []Item {
 	return slices.DeleteFunc(slices.Clone(m.items), func(i Item) bool { return i.State == Gone })
 }
 
+// All is that with what was discarded.
+func (m *Machine) All() []Item { return slices.Clone(m.items) }
+
 // Step takes one input and returns its effects. The slice is valid until the
 // next call.
 func (m *Machine) Step(now time.Time, in any) []any {
