@@ -59,7 +59,7 @@ func (c *climber) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Resp
 			return wasmclient.Response{}, ctx.Err()
 		}
 	}
-	return wasmclient.Response{Status: 200, Body: []byte(`{"events":[],"previous":"k-1","next":"k-0","head":"k-0"}`)}, nil
+	return wasmclient.Response{Status: 200, Body: []byte(`{"events":[],"previous":"k-1","next":"k-0","head":"k-0","grant":"` + manager.ID() + `"}`)}, nil
 }
 
 // TestClimbLeavesNothingBehind: after several trials that failed a better

@@ -304,6 +304,10 @@ func (d *driver) fetch(ctx context.Context, attempt int) any {
 
 func (d *driver) deliver(e conn.Deliver, now time.Time) {
 	switch f := e.Frame.(type) {
+	case *wire.Hello:
+		d.mu.Lock()
+		d.store.For(f.Grant)
+		d.mu.Unlock()
 	case *wire.Gap:
 		if d.o.OnGap != nil {
 			d.o.OnGap(*f)

@@ -52,7 +52,8 @@ func (m *Machine) ended(now time.Time, f Failure) {
 		return
 	case 409:
 		if f.Code == "regranted" {
-			m.regranted(now, 0)
+			m.status.Attempt++ // whoever says so may say it again
+			m.regranted(now, delay(m.status.Attempt, m.least, m.c.Random()))
 			return
 		}
 	case 400:

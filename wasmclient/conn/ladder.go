@@ -105,7 +105,7 @@ func (m *Machine) dropTrial() {
 // delivers again is passed over, so that there is no break and no repetition.
 func (m *Machine) tried(now time.Time, f wire.Frame) {
 	hello, ok := f.(*wire.Hello)
-	if !ok || m.c.Snapshot && hello.Grant != m.grant || hello.Start.Epoch != m.cursor.Epoch {
+	if !ok || hello.Grant != m.grant || hello.Start.Epoch != m.cursor.Epoch {
 		m.emit(Abort{m.trial})
 		m.slipped(now)
 		return
