@@ -220,8 +220,13 @@ func items(values map[string][]byte) (all []outbox.Item) {
 }
 
 // saveState keeps the state, in the tab that leads, at most every saveEvery
-// unless it is the last chance.
+// unless it is the last chance. A page that is frozen, or is about to be, writes
+// nothing: a write that is under way holds up other tabs and costs the page its
+// place in the back/forward cache, and by now they may have purged everything.
 func (k *keeper) saveState(now time.Time, last bool) {
+	if k.d.group != nil && k.d.group.still {
+		return
+	}
 	if !k.dirty || !last && now.Sub(k.savedAt) < saveEvery {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
 )
 
@@ -119,5 +120,49 @@ func TestStorageAnswersLate(t *testing.T) {
 		state, err := disk.Load(t.Context(), wasmclient.StateKey)
 		require.NoError(t, err)
 		require.Contains(t, string(state[wasmclient.StateKey]), `"user":"`+manager.User+`"`)
+	})
+}
+
+// TestFreezeSavesNothing: neither when the page is frozen nor later, though the
+// state has changed.
+func TestFreezeSavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, disk := fake.New(manager), &fake.Browser{}, &counting{}
+		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Storage: disk})
+		time.Sleep(25 * time.Second) // it was saved at the start
+		publish(t, b, 1)
+		synctest.Wait()
+		uses := len(disk.uses)
+		w.Happen(wasmclient.Frozen)
+		time.Sleep(10 * time.Minute)
+		require.Empty(t, disk.uses[uses:])
+		w.Happen(wasmclient.Thawed)
+		time.Sleep(time.Minute)
+		require.Contains(t, disk.uses[uses:], "save state", "what came before is kept once the broker knows the user")
+	})
+}
+
+// TestThawedAfterSignOut: a tab that was frozen while another one signed out and
+// deleted everything brings nothing of it back, however late it is told.
+func TestThawedAfterSignOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, disk := fake.New(manager), &fake.Browser{}, &wasmclient.Memory{}
+		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Storage: disk})
+		time.Sleep(15 * time.Second)
+		publish(t, b, 1)
+		synctest.Wait()
+		w.Happen(wasmclient.Frozen)
+		synctest.Wait()
+		require.NoError(t, disk.Delete(t.Context(), ""))
+		time.Sleep(time.Minute)
+		b.SetDown(true)
+		w.Happen(wasmclient.Thawed)
+		time.Sleep(time.Minute)
+		require.Empty(t, keys(t, disk, ""))
+		b.SetDown(false)
+		b.Refuse(&wasmclient.Response{Status: 401})
+		time.Sleep(time.Minute)
+		require.Equal(t, conn.Denied, w.View().Status.State)
+		require.Empty(t, keys(t, disk, ""))
 	})
 }

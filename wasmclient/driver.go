@@ -180,9 +180,10 @@ func (d *driver) step(in conn.Input) {
 	}
 	switch {
 	case status.Connected() && !before.Connected():
+		d.keeper.dirty = true
 		d.keeper.lead()
 	case before.Connected() && !status.Connected():
-		d.keeper.saveState(now, d.group.runs())
+		d.keeper.saveState(now, true)
 	}
 	if status.State == conn.Denied && before.State != conn.Denied {
 		d.denied()

@@ -66,7 +66,8 @@ func (g *group) sayFocus() {
 	}
 }
 
-// close leaves the group for good. Run's context has not ended yet.
+// close leaves the group for good. What others are told goes out at once: Run's
+// context has ended, and nothing that is started waits for anything.
 func (g *group) close() {
 	g.still = true
 	g.d.step(conn.Stop{})
@@ -159,9 +160,6 @@ func (g *group) happened(e PageEvent) {
 	}
 }
 
-// runs tells whether the page is not about to be frozen.
-func (g *group) runs() bool { return g != nil && !g.still }
-
 // freeze lets go of everything before the page stands still: it would keep
 // stream and lock from the others.
 func (g *group) freeze() {
@@ -169,6 +167,7 @@ func (g *group) freeze() {
 		return
 	}
 	g.still = true
+	g.d.keeper.dirty = false // who thaws may have signed out meanwhile: the broker tells
 	g.post(tabs.Message{Kind: tabs.Blur})
 	g.d.step(conn.Pause{Code: frozen})
 	g.member(tabs.Leave{})

@@ -22,7 +22,7 @@ type keeper struct {
 	d       *driver
 	jobs    *mailbox // of func(): what the storage is to do
 	timer   alarm    // of the outbox
-	dirty   bool     // the state has changed since it was saved
+	dirty   bool     // the state has changed since it was saved, and is known to be its reader's
 	savedAt time.Time
 	kept    wire.Cursor // where the restored history ends; zero: none was
 }
@@ -63,9 +63,7 @@ func (k *keeper) takes(in any) bool {
 	case outbox.Learn, outbox.Answered, outbox.Retry, outbox.Discard, outbox.Tick:
 		k.step(in)
 	case PageEvent:
-		// Not when it is about to be frozen: a write that is under way holds up
-		// other tabs, and costs the page its place in the back/forward cache.
-		if in == Vanished && k.d.group.runs() {
+		if in == Vanished {
 			k.saveState(time.Now(), true)
 		}
 		return false
