@@ -293,3 +293,24 @@ func TestFreezeStartsNothing(t *testing.T) {
 		require.Len(t, b.log, sent)
 	})
 }
+
+// TestPauseWhileHidden: it is the user's pause from then on, and ends with
+// Resume alone.
+func TestPauseWhileHidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		w := openTab(t, b, in, wasmclient.Options{})
+		w.Happen(wasmclient.Vanished)
+		time.Sleep(time.Hour)
+		w.Pause()
+		synctest.Wait()
+		require.Equal(t, conn.Paused, w.View().Status.State)
+		require.Empty(t, w.View().Status.Code)
+		w.Happen(wasmclient.Appeared)
+		time.Sleep(time.Minute)
+		require.Zero(t, b.Streams())
+		w.Resume()
+		synctest.Wait()
+		require.Equal(t, conn.Live, w.View().Status.State)
+	})
+}

@@ -88,7 +88,8 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	case Stop:
 		m.halt(now, Disconnected, "")
 	case Pause:
-		if m.wants() || m.status.State == Offline {
+		// The user's word replaces another reason: what ends that one is nothing to it.
+		if m.wants() || m.status.State == Offline || m.status.State == Paused && in.Code == "" {
 			m.halt(now, Paused, in.Code)
 		}
 	case Resume:
