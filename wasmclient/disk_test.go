@@ -135,9 +135,11 @@ func TestFreezeSavesNothing(t *testing.T) {
 		uses := len(disk.uses)
 		w.Happen(wasmclient.Frozen)
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		require.Empty(t, disk.uses[uses:])
 		w.Happen(wasmclient.Thawed)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Contains(t, disk.uses[uses:], "save state", "what came before is kept once the broker knows the user")
 	})
 }

@@ -236,7 +236,7 @@ func (d *driver) carryOut(e conn.Effect, now time.Time) {
 		}
 		asked := d.upstream()
 		d.attempt(e.Attempt, func(ctx context.Context) any {
-			return conn.Ended{Attempt: e.Attempt, Failure: failureOf(d.open(ctx, e, asked))}
+			return conn.Ended{Attempt: e.Attempt, Failure: d.failure(d.open(ctx, e, asked))}
 		})
 	case conn.Abort:
 		if abort := d.aborts[e.Attempt]; abort != nil {
@@ -298,7 +298,7 @@ func (d *driver) attempt(n int, run func(context.Context) any) {
 func (d *driver) fetch(ctx context.Context, attempt int) any {
 	s, err := d.API.Snapshot(ctx)
 	if err != nil {
-		return conn.Ended{Attempt: attempt, Failure: failureOf(err)}
+		return conn.Ended{Attempt: attempt, Failure: d.failure(err)}
 	}
 	return loaded{conn.Snapshot{Attempt: attempt, Cursor: s.Cursor, Grant: s.Grant}, s}
 }

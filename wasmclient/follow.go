@@ -64,7 +64,7 @@ func (d *driver) catchUp(ctx context.Context, attempt int, grant string, from, t
 		}
 		p, err := d.page(ctx, path("/api/events", d.own(), url.Values{"limit": {strconv.Itoa(catchUpLimit)}, "after": {after}}))
 		if err != nil {
-			return conn.Ended{Attempt: attempt, Failure: failureOf(err)}
+			return conn.Ended{Attempt: attempt, Failure: d.failure(err)}
 		}
 		if p.Grant != grant {
 			return conn.Ended{Attempt: attempt, Failure: failureOf(errRegranted)}

@@ -182,6 +182,16 @@ func streamEnd(r Response) error {
 	return ErrorOf(r)
 }
 
+// failure is an error as the machine takes it. Where there was no answer the
+// page may know why.
+func (d *driver) failure(err error) conn.Failure {
+	f := failureOf(err)
+	if (f.Code == "network" || f.Code == "no_upgrade") && d.o.Page != nil && !d.o.Page.Online() {
+		f.Code = conn.NoNetwork
+	}
+	return f
+}
+
 // failureOf is an error as the machine takes it.
 func failureOf(err error) conn.Failure {
 	var refused *Error

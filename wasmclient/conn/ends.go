@@ -79,6 +79,9 @@ func (m *Machine) ended(now time.Time, f Failure) {
 	m.status.Attempt++
 	pause := delay(m.status.Attempt, m.least, m.c.Random())
 	state := Reconnecting
+	if f.Code == NoNetwork {
+		state = Offline
+	}
 	if f.RetryAfter > 0 {
 		pause = f.RetryAfter + time.Duration(m.c.Random()*float64(minDelay))
 		if f.Status == 429 || f.Status == 503 {
@@ -101,10 +104,17 @@ func (m *Machine) refused(now time.Time, s State, code string) {
 	m.become(now, s, code)
 }
 
+// wait plans the next attempt. Without a network nobody expects anything of it,
+// so that it is not announced; but what browsers say of networks is not always
+// so.
 func (m *Machine) wait(now time.Time, s State, code string, pause time.Duration) {
 	m.dropTrial()
 	m.phase = waiting
 	at := now.Add(pause)
-	m.becomeUntil(now, s, code, at)
+	if s == Offline {
+		m.become(now, s, code)
+	} else {
+		m.becomeUntil(now, s, code, at)
+	}
 	m.alarm(at)
 }

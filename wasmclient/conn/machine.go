@@ -99,10 +99,10 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		}
 	case GoneOffline:
 		if m.wants() && !m.following {
-			m.halt(now, Offline, "offline")
+			m.halt(now, Offline, NoNetwork)
 		}
 	case Online:
-		if m.status.State == Offline && m.phase == idle || m.following && m.phase == waiting {
+		if m.status.State == Offline && (m.phase == idle || m.phase == waiting) || m.following && m.phase == waiting {
 			m.status.Attempt = 0
 			m.become(now, Reconnecting, "")
 			m.connect(now)
@@ -245,7 +245,9 @@ func (m *Machine) tick(now time.Time) {
 	}
 	switch m.phase {
 	case waiting:
-		m.become(now, Reconnecting, m.status.Code)
+		if m.status.State != Offline {
+			m.become(now, Reconnecting, m.status.Code)
+		}
 		m.connect(now)
 	case fetching:
 		m.emit(Abort{m.attempt})
