@@ -50,9 +50,12 @@ func New(o Options) *Client {
 	if o.Ladder == nil {
 		o.Ladder = conn.Ladder
 	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
 	o.Grace = cmp.Or(o.Grace, DefaultGrace)
 	c := &Client{API: API{o.Transport}, o: o, inputs: make(chan any), box: newMailbox(), store: store.New(o.MaxEvents), storage: o.Storage}
-	c.machine = conn.New(conn.Config{Snapshot: o.Snapshot, Backfill: o.Backfill, After: o.After, Ladder: o.Ladder, Random: rand.Float64})
+	c.machine = conn.New(conn.Config{Snapshot: o.Snapshot, Backfill: o.Backfill, After: o.After, Ladder: o.Ladder, Random: o.Random})
 	c.toasts.SetMax(time.Now(), o.MaxToasts)
 	c.member = tabs.NewMember(false, true, o.Grace)
 	// Tabs belong together that are of one user: without a name for it they are

@@ -40,6 +40,8 @@ type Options struct {
 	OnGap    func(wire.Gap)                // events were lost for good
 	OnChange func()                        // anything that View shows is another
 	OnStep   func(conn.Input, conn.Status) // for debugging: every input of the machine
+
+	Random func() float64 // in [0,1), for jitter; nil is as good as any. Only Run's goroutine calls it
 }
 
 // DefaultGrace is how long all tabs are hidden before the stream is closed.

@@ -66,6 +66,8 @@ func (m *Machine) ended(now time.Time, f Failure) {
 	}
 	if m.phase == open && now.Sub(m.liveSince) >= steadyAfter {
 		m.status.Attempt, m.cuts = 0, 0
+	} else if m.phase == open {
+		m.cuts++
 	}
 	if m.following && f.Code == LeaderChanged {
 		m.become(now, Connecting, f.Code)
@@ -73,9 +75,13 @@ func (m *Machine) ended(now time.Time, f Failure) {
 		return
 	}
 	if !m.following && m.fall(f) {
+		if m.status.Connected() { // cut early, again and again
+			m.become(now, Reconnecting, f.Code)
+		}
 		m.connect(now)
 		return
 	}
+	m.goBack(f)
 	m.status.Attempt++
 	pause := delay(m.status.Attempt, m.least, m.c.Random())
 	state := Reconnecting

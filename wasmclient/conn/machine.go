@@ -187,10 +187,11 @@ func (m *Machine) abort() {
 func (m *Machine) quit() {
 	m.abort()
 	m.dropTrial()
-	if m.phase != idle {
+	planned := m.phase != idle
+	m.phase = idle
+	if planned {
 		m.alarm(time.Time{})
 	}
-	m.phase = idle
 }
 
 // halt ends what is under way and plans nothing.
@@ -230,14 +231,14 @@ func (m *Machine) place() wire.Cursor {
 // alarm sets the deadline of the phase, zero for none.
 func (m *Machine) alarm(at time.Time) {
 	m.deadline = at
-	if at.IsZero() || !m.climbAt.IsZero() && m.climbAt.Before(at) {
+	if m.climbs() && (at.IsZero() || m.climbAt.Before(at)) {
 		at = m.climbAt
 	}
 	m.emit(Alarm{at})
 }
 
 func (m *Machine) tick(now time.Time) {
-	if !m.climbAt.IsZero() && !now.Before(m.climbAt) {
+	if m.climbs() && !now.Before(m.climbAt) {
 		m.climb(now)
 		if m.deadline.IsZero() || now.Before(m.deadline) {
 			return
@@ -311,6 +312,7 @@ func (m *Machine) becomeLive(now time.Time, f *wire.Hello) {
 	m.phase = open
 	m.heartbeat, m.liveSince = f.Heartbeat, now
 	m.least = max(minDelay, min(f.Retry, maxDelay))
+	m.proven = m.rung + 1
 	m.planClimb(now)
 	if m.c.Ladder[m.rung] == Poll {
 		m.become(now, Polling, "")
