@@ -103,14 +103,15 @@ func (c *Client) Transitions() []Transition {
 }
 
 // Connect connects, or tries at once where the client waits. Where another tab
-// holds the connection it is that one's that is tried.
+// holds the connection it is that one's that is tried. One that is there stays.
 func (c *Client) Connect() { c.box.put(conn.Start{}) }
 
-// Reconnect drops the connection and makes another.
-func (c *Client) Reconnect() {
-	c.box.put(conn.Stop{})
-	c.box.put(conn.Start{})
-}
+// Reconnect drops the connection and makes another, by the best transport. Where
+// another tab holds the connection it is that one's.
+func (c *Client) Reconnect() { c.box.put(reconnect{}) }
+
+// reconnect is the user's wish for another connection.
+type reconnect struct{}
 
 // Disconnect ends the connection until Connect. Other tabs keep theirs.
 func (c *Client) Disconnect() { c.box.put(conn.Stop{}) }

@@ -122,10 +122,16 @@ func (d *driver) take(in any) {
 		return
 	}
 	d.cause = in
+	if in == any(conn.Start{}) && d.machine.Status().Connected() {
+		return
+	}
 	if d.keeper.takes(in) || d.look(in) {
 		return
 	}
 	if d.group == nil {
+		if in == any(reconnect{}) {
+			in = conn.Start{}
+		}
 		if in, ok := in.(conn.Input); ok {
 			d.step(in)
 		}

@@ -107,6 +107,12 @@ func (g *group) take(in any) {
 		g.d.step(in)
 	case conn.Start:
 		g.start()
+	case reconnect:
+		if g.reader != nil {
+			g.post(tabs.Message{Kind: tabs.Reconnect})
+		} else {
+			g.start()
+		}
 	case conn.Stop, conn.Pause:
 		g.d.step(in)
 		g.wanted = false
@@ -331,6 +337,8 @@ func (g *group) hear(m tabs.Message) {
 		if !g.d.machine.Status().Connected() {
 			g.d.step(conn.Start{})
 		}
+	case m.Kind == tabs.Reconnect:
+		g.d.step(conn.Start{})
 	}
 	if g.reader != nil {
 		g.carry(g.reader.Take(m))

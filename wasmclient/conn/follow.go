@@ -15,8 +15,22 @@ func (m *Machine) turn(now time.Time, follow bool) {
 	}
 	m.abort()
 	m.status.Attempt = 0
+	if limit := m.limited; !follow && now.Before(limit.RetryAt) { // the broker has asked all of them
+		m.limited = Status{}
+		m.wait(now, Limited, limit.Code, limit.RetryAt.Sub(now))
+		return
+	}
 	m.become(now, Connecting, LeaderChanged)
 	m.connect(now)
+}
+
+// limitedBy keeps what the broker asked of the tab that leads: its heir is asked
+// the same.
+func (m *Machine) limitedBy(s Status) {
+	m.limited = Status{}
+	if s.State == Limited {
+		m.limited = s
+	}
 }
 
 // attached takes the hello of a tab that leads. That tab has the deadlines; its

@@ -27,6 +27,7 @@ type Machine struct {
 
 	ladder
 	following bool
+	limited   Status // of who was followed, while the broker made it wait; else zero
 
 	cursor    wire.Cursor // delivered through
 	known     bool        // cursor means something
@@ -82,7 +83,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	switch in := in.(type) {
 	case Start:
 		m.quit()
-		m.status.Attempt, m.ladder = 0, ladder{}
+		m.status.Attempt, m.ladder, m.limited = 0, ladder{}, Status{}
 		m.become(now, Connecting, "")
 		m.connect(now)
 	case Stop:
@@ -127,6 +128,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		heard := m.phase == open || m.phase == opening && !in.Status.Connected()
 		if m.following && in.Attempt == m.attempt && heard && in.Status != m.status {
 			m.status = in.Status
+			m.limitedBy(in.Status)
 			m.emit(Changed{in.Status})
 		}
 	case Reopen:

@@ -292,7 +292,7 @@ func (m *Member) heard(now time.Time, message Message) {
 	case !m.in || !m.locks:
 	case m.role == Leader && message.Kind == Ping:
 		m.emit(Post{Pong})
-	case m.role == Leader && (message.Kind == Shown || message.Kind == Retry):
+	case m.role == Leader && (message.Kind == Shown || message.Kind == Retry || message.Kind == Reconnect):
 		m.endUnseen()
 		m.wake()
 		m.watchUnseen() // behind the one that is visible now
