@@ -22,7 +22,7 @@ type driver struct {
 	timer    alarm                      // of the connection
 	clock    alarm                      // to look at the clock
 	looked   time.Time                  // when it was
-	aborts   map[int]context.CancelFunc // of the attempts under way; step drops those that have ended
+	aborts   map[int]context.CancelFunc // of the attempts under way
 	attempts sync.WaitGroup
 	group    *group // nil without a page
 	keeper   keeper
@@ -159,11 +159,11 @@ func (d *driver) step(in conn.Input) {
 	case pieceEnd:
 		return
 	case loaded:
-		delete(d.aborts, in.Attempt)
+		d.abort(in.Attempt)
 	case caughtUp:
-		delete(d.aborts, in.attempt)
+		d.abort(in.attempt)
 	case conn.Ended:
-		delete(d.aborts, in.Attempt)
+		d.abort(in.Attempt)
 	}
 	d.mu.Lock()
 	l, isLoaded := in.(loaded)
@@ -245,9 +245,7 @@ func (d *driver) carryOut(e conn.Effect, now time.Time) {
 			return conn.Ended{Attempt: e.Attempt, Failure: d.failure(d.open(ctx, e, asked))}
 		})
 	case conn.Abort:
-		if abort := d.aborts[e.Attempt]; abort != nil {
-			abort()
-		}
+		d.abort(e.Attempt)
 		d.group.detach(e.Attempt)
 	case conn.Alarm:
 		d.timer.at(e.At)
@@ -286,6 +284,15 @@ func (d *driver) upstream() filter.Filter {
 		return filter.Filter{Types: d.group.relay.Types()}
 	}
 	return d.own()
+}
+
+// abort ends what runs for an attempt, if that has not ended by itself: a history
+// that is read for a tab that no longer leads, too.
+func (d *driver) abort(attempt int) {
+	if abort := d.aborts[attempt]; abort != nil {
+		abort()
+	}
+	delete(d.aborts, attempt)
 }
 
 // attempt runs one attempt beside the loop and feeds its end back.
@@ -339,7 +346,7 @@ func (d *driver) deliver(e conn.Deliver, now time.Time) {
 			d.o.OnEvent(r)
 		}
 		for _, s := range subscribers {
-			if s.wants(r.Event) {
+			if !s.left.Load() && s.wants(r.Event) {
 				s.take(r)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -312,5 +313,47 @@ func TestPauseWhileHidden(t *testing.T) {
 		w.Resume()
 		synctest.Wait()
 		require.Equal(t, conn.Live, w.View().Status.State)
+	})
+}
+
+// waiting is a transport whose history does not answer. It counts who asks.
+type waiting struct {
+	*fake.Broker
+	n atomic.Int32
+}
+
+func (w *waiting) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	if !strings.HasPrefix(r.Path, "/api/events") {
+		return w.Broker.Do(ctx, r)
+	}
+	w.n.Add(1)
+	defer w.n.Add(-1)
+	<-ctx.Done()
+	return wasmclient.Response{}, ctx.Err()
+}
+
+// TestCatchUpEndsWithItsLeader: what is read for a tab that leads no more is read
+// for nobody.
+func TestCatchUpEndsWithItsLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := &waiting{Broker: fake.New(manager)}, &fake.Browser{}
+		leader := openOver(t, b, in.NewTab(), wasmclient.Options{})
+		w := openOver(t, b, in.NewTab(), wasmclient.Options{})
+		publish(t, b.Broker, 1)
+		synctest.Wait()
+		w.Pause()
+		synctest.Wait()
+		for i := range 1500 { // more than the leader keeps
+			publish(t, b.Broker, int64(i+2))
+		}
+		synctest.Wait()
+		w.Resume()
+		synctest.Wait()
+		require.EqualValues(t, 1, b.n.Load())
+		leader.close()
+		synctest.Wait()
+		require.Zero(t, b.n.Load())
+		time.Sleep(time.Minute)
+		same(t, numbers(0, 1501), w.got)
 	})
 }
