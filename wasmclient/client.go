@@ -88,6 +88,13 @@ func (c *Client) View() View {
 	return v
 }
 
+// connected tells whether events come.
+func (c *Client) connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine.Status().Connected()
+}
+
 // Entities are the last states of things, nil before the first snapshot.
 func (c *Client) Entities() []*projection.Entity {
 	c.mu.Lock()

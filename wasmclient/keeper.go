@@ -156,6 +156,7 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 		a.Cursor = receipt.Cursor
 	case errors.As(err, &refused):
 		a.Status, a.Code, a.Problem, a.RetryAfter = refused.Status, refused.Code, refused.Sentence(), refused.RetryAfter
+		a.Reachable = d.connected()
 		if refused.Code == EntityMoved {
 			a.Problem = "It has changed since you wrote this. Look at it, then send yours all the same, or discard it. (" + EntityMoved + ")"
 		}
