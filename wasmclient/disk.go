@@ -248,7 +248,7 @@ func (k *keeper) state(now time.Time) *record {
 	d := k.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.o.Storage == nil || d.member.Role() == tabs.Follower {
+	if d.o.Storage == nil || d.member.Role() == tabs.Follower || d.member.Led() {
 		return nil
 	}
 	saved, ok := d.store.Saved(now)

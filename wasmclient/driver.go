@@ -212,12 +212,13 @@ func (d *driver) denied() {
 }
 
 // sends tells whether this tab sends what waits in the outbox: the leader does,
-// and a tab that is on its own, as long as they have a session.
+// and a tab that is on its own and has heard of none, as long as they have a
+// session.
 func (d *driver) sends() bool {
 	if d.machine.Status().State == conn.Denied {
 		return false
 	}
-	return d.group == nil || !d.group.still && d.member.Role() != tabs.Follower
+	return d.group == nil || !d.group.still && d.member.Role() != tabs.Follower && !d.member.Led()
 }
 
 // load takes a snapshot into the store. A history that does not reach to where

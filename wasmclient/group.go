@@ -56,6 +56,7 @@ func (g *group) open() {
 			g.d.box.put(m)
 		}
 	})
+	g.post(tabs.Message{Kind: tabs.Ping}) // also one that does not join wants to know whether another tab leads
 	g.sayFocus()
 }
 
@@ -241,6 +242,8 @@ func (g *group) carryOut(e any) {
 		})
 	case tabs.EndUnseen:
 		end(g.unseen, e.Ask)
+	case tabs.Led:
+		g.d.keeper.lead()
 	case tabs.Become:
 		g.become(e.Role)
 	case tabs.Post:

@@ -308,3 +308,37 @@ func TestPortalRefusesAll(t *testing.T) {
 		require.Len(t, b.Events(), 2)
 	})
 }
+
+// TestOneSender: a tab that is paused leaves to another that leads what it
+// writes, as long as one does.
+func TestOneSender(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := &posts{Broker: fake.New(manager)}, &fake.Browser{}, &wasmclient.Memory{}
+		w := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		other := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		wrote := 0
+		sent := func() {
+			t.Helper()
+			write(t, w, 1)
+			wrote++
+			synctest.Wait()
+			require.Len(t, b.Events(), wrote)
+			require.EqualValues(t, wrote, b.n.Load(), "one of them sends it")
+		}
+		w.Pause() // it led
+		synctest.Wait()
+		sent()
+		late := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st, Disabled: true})
+		late.Pause()
+		synctest.Wait()
+		w, late = late, w // one that never took part
+		sent()
+		w, late = late, w
+		other.Crash()
+		other.close()
+		write(t, w, 2)
+		time.Sleep(time.Minute)
+		require.Len(t, b.Events(), wrote+1, "nobody leads any more")
+		require.Zero(t, w.View().Unsent())
+	})
+}
