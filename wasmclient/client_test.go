@@ -245,7 +245,8 @@ func TestAnswerLost(t *testing.T) {
 				}
 				c, stop := run()
 				b.lose.Store(true)
-				_, err := c.Publish(t.Context(), event.Example(event.TypeSystemNotification))
+				e := event.Example(event.TypeSystemNotification)
+				_, err := c.Publish(t.Context(), event.Event{Type: e.Type, Data: e.Data})
 				require.NoError(t, err)
 				synctest.Wait()
 				require.Equal(t, 1, c.View().Unsent())

@@ -167,7 +167,10 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 // find looks for an item in the history of its subject; the zero cursor says
 // that it is not there.
 func (d *driver) find(ctx context.Context, item outbox.Item) (wire.Cursor, error) {
-	f := filter.Filter{Types: []event.Type{item.Type}, Subjects: []string{item.Subject}}
+	f := filter.Filter{Types: []event.Type{item.Type}}
+	if item.Subject != "" {
+		f.Subjects = []string{item.Subject}
+	}
 	next := "oldest"
 	if item.After != (wire.Cursor{}) {
 		next = item.After.String()
