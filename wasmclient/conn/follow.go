@@ -25,11 +25,13 @@ func (m *Machine) turn(now time.Time, follow bool) {
 }
 
 // limitedBy keeps what the broker asked of the tab that leads: its heir is asked
-// the same.
+// the same. That one says too that it stops, before it leaves.
 func (m *Machine) limitedBy(s Status) {
-	m.limited = Status{}
-	if s.State == Limited {
+	switch s.State {
+	case Limited:
 		m.limited = s
+	case Connecting, Reconnecting, Live, Polling:
+		m.limited = Status{}
 	}
 }
 
