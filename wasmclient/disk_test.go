@@ -104,7 +104,7 @@ func TestStorageWorksAgain(t *testing.T) {
 func TestStorageAnswersLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, disk := fake.New(manager), &stuckDisk{}
-		require.NoError(t, disk.Save(t.Context(), "outbox/"+manager.User+"/1", []byte(`{"id":"1","type":"system_notification","state":"queued","data":{"title":"Mine"},"written":"2000-01-01T00:00:00Z"}`)))
+		require.NoError(t, disk.Save(t.Context(), "outbox/"+manager.User+"/1", []byte(`{"id":"1","type":"system_notification","state":"queued","data":{"title":"Mine","message":"My own","level":"info"},"written":"2000-01-01T00:00:00Z"}`)))
 		require.NoError(t, disk.Save(t.Context(), "outbox/77/2", []byte(`{"id":"2","state":"queued"}`)))
 		require.NoError(t, disk.Save(t.Context(), wasmclient.StateKey, []byte(`{"user":"77"}`)))
 		disk.stuck.Store(true)
