@@ -268,12 +268,12 @@ func TestThawedTabDoublesNothing(t *testing.T) {
 func TestProxyRefusesOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &wrap{Broker: fake.New(manager)}
-		b.do = func(r wasmclient.Request) *wasmclient.Response {
+		b.answer(func(r wasmclient.Request) *wasmclient.Response {
 			if r.Method == "POST" && strings.Contains(string(r.Body), "payment_received") {
 				return &wasmclient.Response{Status: 413, Body: []byte("<html>nginx")}
 			}
 			return nil
-		}
+		})
 		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
 		large, err := w.Publish(t.Context(), event.Example(event.TypePaymentReceived))
 		require.NoError(t, err)
@@ -283,9 +283,10 @@ func TestProxyRefusesOne(t *testing.T) {
 		require.Len(t, b.Events(), 1)
 		require.Equal(t, outbox.Queued, w.View().Outbox[0].State)
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		require.Equal(t, 1, w.View().Rejected())
 		require.Equal(t, "http_413", w.View().Outbox[0].Code)
-		b.do = nil
+		b.answer(nil)
 		w.RetryItem(large.ID)
 		synctest.Wait()
 		require.Len(t, b.Events(), 2)

@@ -66,7 +66,7 @@ func TestCatchUpByOtherRights(t *testing.T) {
 			publish(t, b.Broker, int64(i+2))
 		}
 		synctest.Wait()
-		b.do = func(r wasmclient.Request) *wasmclient.Response {
+		b.answer(func(r wasmclient.Request) *wasmclient.Response {
 			if !strings.HasPrefix(r.Path, "/api/events") {
 				return nil
 			}
@@ -78,12 +78,13 @@ func TestCatchUpByOtherRights(t *testing.T) {
 			a.Body, err = json.Marshal(page)
 			require.NoError(t, err)
 			return &a
-		}
+		})
 		w.Resume()
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		require.Equal(t, []string{"0"}, w.got)
 		require.Equal(t, "regrant", w.View().Status.Code)
-		b.do = nil
+		b.answer(nil)
 		time.Sleep(time.Minute)
 		same(t, numbers(0, 1501), w.got)
 	})

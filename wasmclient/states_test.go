@@ -29,6 +29,13 @@ type wrap struct {
 	log []string
 }
 
+// answer lets a test answer requests from now on; nil leaves all to the broker.
+func (w *wrap) answer(do func(r wasmclient.Request) *wasmclient.Response) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.do = do
+}
+
 func (w *wrap) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
 	w.mu.Lock()
 	w.log = append(w.log, r.Method+" "+r.Path)
@@ -124,15 +131,15 @@ func TestFollowerIsRefused(t *testing.T) {
 					publish(t, b.Broker, int64(i+2))
 				}
 				synctest.Wait()
-				b.do = func(r wasmclient.Request) *wasmclient.Response {
+				b.answer(func(r wasmclient.Request) *wasmclient.Response {
 					if strings.HasPrefix(r.Path, "/api/events") {
 						return &wasmclient.Response{Status: status, RetryAfter: "3600"}
 					}
 					return nil
-				}
+				})
 				w.Resume()
 				synctest.Wait()
-				b.do = nil
+				b.answer(nil)
 				w.Connect() // the user: Retry now
 				time.Sleep(time.Minute)
 				require.Equal(t, conn.Live, lead.View().Status.State)
