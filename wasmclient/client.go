@@ -150,9 +150,6 @@ func (c *Client) Publish(ctx context.Context, e event.Event) (outbox.Item, error
 	}
 	now := time.Now()
 	item := outbox.Item{ID: id.String(), Type: e.Type, Data: e.Data, Written: now, Subject: e.Subject, Key: event.ThingKey(e), State: outbox.Queued}
-	if made, err := event.New(e.Type, e.Data); err == nil { // one that was not made by it may lack its subject
-		item.Subject = made.Subject
-	}
 	if c.o.Page != nil {
 		item.Tab = c.o.Page.Tab()
 	}

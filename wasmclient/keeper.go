@@ -168,7 +168,7 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 // that it is not there.
 func (d *driver) find(ctx context.Context, item outbox.Item) (wire.Cursor, error) {
 	f := filter.Filter{Types: []event.Type{item.Type}}
-	if item.Subject != "" {
+	if item.Subject != "" { // an event that no constructor made may lack it
 		f.Subjects = []string{item.Subject}
 	}
 	next := "oldest"
