@@ -95,7 +95,7 @@ func TestBrokerKilled(t *testing.T) {
 		s.Up()
 		publish(4) // while the tabs wait to try again
 		for _, tab := range tabs {
-			tab.Eventually(soon, isLive)
+			tab.Eventually(patience, isLive)
 		}
 		publish(1)
 		for _, tab := range tabs {
