@@ -63,7 +63,7 @@ type View struct {
 	Toasts    []toast.Toast // oldest first
 	More      int           // toasts that wait, or were left to the history
 	Outbox    []outbox.Item // oldest first
-	Unsaved   bool          // the storage is full or blocked: what is not sent is lost with this tab
+	Unsaved   bool          // the storage failed: what is not sent is lost with this tab, unless it takes that after all
 }
 
 // RetryIn is how long it is until the next attempt, 0 where none is planned.
