@@ -107,7 +107,11 @@ func (k *keeper) rewrite() {
 		if !unsaved { // an earlier one of these did it
 			return
 		}
-		if d.probe() != nil || d.writeAll(items, k.state(time.Now())) != nil {
+		var state *record
+		if d.connected() { // else its reader may have signed out
+			state = k.state(time.Now())
+		}
+		if d.probe() != nil || d.writeAll(items, state) != nil {
 			return
 		}
 		d.mu.Lock()
