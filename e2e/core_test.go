@@ -77,7 +77,7 @@ func coreResume(t *testing.T, s *stack.Stack) {
 		s.Up()
 		publish(4) // while the tabs wait to try again
 		for _, tab := range tabs {
-			tab.Eventually(2*soon, isLive) // the pause between two tries may be as long as soon
+			tab.Eventually(patience, isLive)
 		}
 		publish(1)
 		for _, tab := range tabs {

@@ -44,7 +44,7 @@ func TestNativeClient(t *testing.T) {
 			running.Go(func() { client.Run(ctx) })
 			has := func(want []string) {
 				t.Helper()
-				require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return slices.Equal(want, got) }, soon, 5*time.Millisecond)
+				require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return slices.Equal(want, got) }, patience, 5*time.Millisecond)
 			}
 			has(publish(10, 20))
 			require.Equal(t, transport, client.View().Status.Transport)

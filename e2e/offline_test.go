@@ -105,23 +105,56 @@ func TestMovedMeanwhile(t *testing.T) {
 	require.Len(t, stored(t, s), 3)
 }
 
-// TestProxyCutsAgainAndAgain, and answers 502 in between: the right states, and
-// all events once.
-func TestProxyCutsAgainAndAgain(t *testing.T) {
-	s, u := stack.Start(t), browser.NewUser(t)
-	var h hostile
+// throughProxy opens the app through a hostile proxy, in a tab that records.
+func throughProxy(t *testing.T, s *stack.Stack, h *hostile) *browser.Tab {
+	t.Helper()
 	base := h.between(t, s)
-	tab := u.NewTab()
+	tab := browser.NewUser(t).NewTab()
 	tab.OnNewDocument("if (location.protocol !== 'about:') {" + record + "}")
 	tab.Open(base + "/")
 	tab.Eventually(soon, `document.querySelector("[data-user=manager]")`)
 	tab.Click("[data-user=manager]")
 	tab.Eventually(soon, isLive)
+	return tab
+}
+
+// hasAll waits until the tab is connected, by streams or, where so many were cut
+// that it fell to it, by the poll; and holds that it has all events once and in
+// order.
+func hasAll(t *testing.T, tab *browser.Tab, ids []string) {
+	t.Helper()
+	tab.Eventually(patience, `document.querySelector(".header [data-status=live]:not([data-transport=poll]), .header [data-status=polling][data-transport=poll]")`)
+	tab.Eventually(patience, fmt.Sprintf(`ids[ids.length - 1] === %q`, ids[len(ids)-1]))
+	require.Equal(t, ids, browser.Eval[[]string](tab, `ids`))
+}
+
+// TestProxyCutsAgainAndAgain: all events come once, whichever transport the
+// client takes to.
+func TestProxyCutsAgainAndAgain(t *testing.T) {
+	s := stack.Start(t)
+	var h hostile
+	tab := throughProxy(t, s, &h)
 	h.lifetime.Store(int64(whole(3*time.Second, 10*time.Second)))
 	h.cut()
 	stop := load(t, s, 20)
 	cuts := h.cuts.Load()
 	eventually(t, 3*time.Minute, "several cuts", func() bool { return h.cuts.Load() >= cuts+whole[int64](4, 6) })
+	h.lifetime.Store(0)
+	h.cut()
+	hasAll(t, tab, stop())
+	if whole(false, true) {
+		tab.Eventually(3*time.Minute, `document.querySelector(".header [data-status=live]")`)
+	}
+}
+
+// TestBadGateway: while a proxy answers 502 the tab says that it tries again, and
+// then it has all events once.
+func TestBadGateway(t *testing.T) {
+	s := stack.Start(t)
+	var h hostile
+	tab := throughProxy(t, s, &h)
+	stop := load(t, s, 20)
+	tab.Eventually(soon, `ids.length > 0`)
 	h.badGateway.Store(true)
 	h.cut()
 	tab.Eventually(soon, `document.querySelector(".header [data-status=reconnecting]")`)
@@ -129,16 +162,8 @@ func TestProxyCutsAgainAndAgain(t *testing.T) {
 	eventually(t, time.Minute, "5 s of 502", func() bool { return time.Since(down) > 5*time.Second })
 	require.Contains(t, tab.Attrs(".header [data-status]", "data-status"), "reconnecting")
 	h.badGateway.Store(false)
-	h.lifetime.Store(0)
-	h.cut()
-	// By streams, or delayed where so many were cut that it fell to the poll.
-	tab.Eventually(soon, `document.querySelector(".header [data-status=live]:not([data-transport=poll]), .header [data-status=polling][data-transport=poll]")`)
-	ids := stop()
-	tab.Eventually(soon, fmt.Sprintf(`ids[ids.length - 1] === %q`, ids[len(ids)-1]))
-	require.Equal(t, ids, browser.Eval[[]string](tab, `ids`))
-	if whole(false, true) {
-		tab.Eventually(3*time.Minute, `document.querySelector(".header [data-status=live]")`)
-	}
+	hasAll(t, tab, stop())
+	tab.Eventually(soon, `document.querySelector(".header [data-status=live][data-transport=sse]")`) // a broker that is away is no reason to fall
 }
 
 // TestUsersNeverMix: two users of two browsers, and two of one browser after

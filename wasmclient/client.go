@@ -29,6 +29,8 @@ type Client struct {
 	inputs chan any // unbuffered: a stream is read as fast as it is taken
 	box    *mailbox // what must not wait
 
+	storage Storage // Options.Storage, or memory
+
 	mu          sync.Mutex // guards all below
 	machine     *conn.Machine
 	member      *tabs.Member
@@ -36,8 +38,8 @@ type Client struct {
 	asOf        time.Time
 	toasts      toast.Queue
 	outbox      outbox.Machine
-	storage     Storage // Options.Storage until that fails
-	unsaved     bool
+	unsaved     bool         // the storage failed, and has not yet taken what it missed
+	failures    int          // of the storage
 	transitions []Transition // the last of them, oldest first
 	subscribers []*subscription
 	ended       bool // Run has
@@ -48,9 +50,12 @@ func New(o Options) *Client {
 	if o.Ladder == nil {
 		o.Ladder = conn.Ladder
 	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
 	o.Grace = cmp.Or(o.Grace, DefaultGrace)
 	c := &Client{API: API{o.Transport}, o: o, inputs: make(chan any), box: newMailbox(), store: store.New(o.MaxEvents), storage: o.Storage}
-	c.machine = conn.New(conn.Config{Snapshot: o.Snapshot, Backfill: o.Backfill, After: o.After, Ladder: o.Ladder, Random: rand.Float64})
+	c.machine = conn.New(conn.Config{Snapshot: o.Snapshot, Backfill: o.Backfill, After: o.After, Ladder: o.Ladder, Random: o.Random})
 	c.toasts.SetMax(time.Now(), o.MaxToasts)
 	c.member = tabs.NewMember(false, true, o.Grace)
 	// Tabs belong together that are of one user: without a name for it they are
@@ -83,6 +88,13 @@ func (c *Client) View() View {
 	return v
 }
 
+// connected tells whether events come.
+func (c *Client) connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.machine.Status().Connected()
+}
+
 // Entities are the last states of things, nil before the first snapshot.
 func (c *Client) Entities() []*projection.Entity {
 	c.mu.Lock()
@@ -98,14 +110,15 @@ func (c *Client) Transitions() []Transition {
 }
 
 // Connect connects, or tries at once where the client waits. Where another tab
-// holds the connection it is that one's that is tried.
+// holds the connection it is that one's that is tried. One that is there stays.
 func (c *Client) Connect() { c.box.put(conn.Start{}) }
 
-// Reconnect drops the connection and makes another.
-func (c *Client) Reconnect() {
-	c.box.put(conn.Stop{})
-	c.box.put(conn.Start{})
-}
+// Reconnect drops the connection and makes another, by the best transport. Where
+// another tab holds the connection it is that one's.
+func (c *Client) Reconnect() { c.box.put(reconnect{}) }
+
+// reconnect is the user's wish for another connection.
+type reconnect struct{}
 
 // Disconnect ends the connection until Connect. Other tabs keep theirs.
 func (c *Client) Disconnect() { c.box.put(conn.Stop{}) }
@@ -136,7 +149,7 @@ func (c *Client) Publish(ctx context.Context, e event.Event) (outbox.Item, error
 		return outbox.Item{}, err
 	}
 	now := time.Now()
-	item := outbox.Item{ID: id.String(), Type: e.Type, Data: e.Data, Written: now, Subject: e.Stamp("", now).Subject, Key: event.ThingKey(e), State: outbox.Queued}
+	item := outbox.Item{ID: id.String(), Type: e.Type, Data: e.Data, Written: now, Subject: e.Subject, Key: event.ThingKey(e), State: outbox.Queued}
 	if c.o.Page != nil {
 		item.Tab = c.o.Page.Tab()
 	}

@@ -22,7 +22,7 @@ type driver struct {
 	timer    alarm                      // of the connection
 	clock    alarm                      // to look at the clock
 	looked   time.Time                  // when it was
-	aborts   map[int]context.CancelFunc // of the attempts under way; step drops those that have ended
+	aborts   map[int]context.CancelFunc // of the attempts under way
 	attempts sync.WaitGroup
 	group    *group // nil without a page
 	keeper   keeper
@@ -98,8 +98,8 @@ func (d *driver) silence() {
 	}
 }
 
-// lookAtClock notices that the machine slept, and keeps the state from time to
-// time.
+// lookAtClock notices that the machine slept, and keeps from time to time the
+// state, and what a storage that failed did not take.
 func (d *driver) lookAtClock() {
 	now := time.Now()
 	if jumped(d.looked, now) {
@@ -107,6 +107,7 @@ func (d *driver) lookAtClock() {
 	}
 	d.looked = now
 	d.keeper.saveState(now, false)
+	d.keeper.rewrite()
 	d.clock.at(now.Add(clockEvery))
 }
 
@@ -121,10 +122,16 @@ func (d *driver) take(in any) {
 		return
 	}
 	d.cause = in
+	if in == any(conn.Start{}) && d.machine.Status().Connected() {
+		return
+	}
 	if d.keeper.takes(in) || d.look(in) {
 		return
 	}
 	if d.group == nil {
+		if in == any(reconnect{}) {
+			in = conn.Start{}
+		}
 		if in, ok := in.(conn.Input); ok {
 			d.step(in)
 		}
@@ -152,11 +159,11 @@ func (d *driver) step(in conn.Input) {
 	case pieceEnd:
 		return
 	case loaded:
-		delete(d.aborts, in.Attempt)
+		d.abort(in.Attempt)
 	case caughtUp:
-		delete(d.aborts, in.attempt)
+		d.abort(in.attempt)
 	case conn.Ended:
-		delete(d.aborts, in.Attempt)
+		d.abort(in.Attempt)
 	}
 	d.mu.Lock()
 	l, isLoaded := in.(loaded)
@@ -179,9 +186,10 @@ func (d *driver) step(in conn.Input) {
 	}
 	switch {
 	case status.Connected() && !before.Connected():
+		d.keeper.dirty = true
 		d.keeper.lead()
 	case before.Connected() && !status.Connected():
-		d.keeper.saveState(now, d.group.runs())
+		d.keeper.saveState(now, true)
 	}
 	if status.State == conn.Denied && before.State != conn.Denied {
 		d.denied()
@@ -204,12 +212,13 @@ func (d *driver) denied() {
 }
 
 // sends tells whether this tab sends what waits in the outbox: the leader does,
-// and a tab that is on its own, as long as they have a session.
+// and a tab that is on its own and has heard of none, as long as they have a
+// session.
 func (d *driver) sends() bool {
 	if d.machine.Status().State == conn.Denied {
 		return false
 	}
-	return d.group == nil || !d.group.still && d.member.Role() != tabs.Follower
+	return d.group == nil || !d.group.still && d.member.Role() != tabs.Follower && !d.member.Led()
 }
 
 // load takes a snapshot into the store. A history that does not reach to where
@@ -234,12 +243,10 @@ func (d *driver) carryOut(e conn.Effect, now time.Time) {
 		}
 		asked := d.upstream()
 		d.attempt(e.Attempt, func(ctx context.Context) any {
-			return conn.Ended{Attempt: e.Attempt, Failure: failureOf(d.open(ctx, e, asked))}
+			return conn.Ended{Attempt: e.Attempt, Failure: d.failure(d.open(ctx, e, asked))}
 		})
 	case conn.Abort:
-		if abort := d.aborts[e.Attempt]; abort != nil {
-			abort()
-		}
+		d.abort(e.Attempt)
 		d.group.detach(e.Attempt)
 	case conn.Alarm:
 		d.timer.at(e.At)
@@ -280,6 +287,15 @@ func (d *driver) upstream() filter.Filter {
 	return d.own()
 }
 
+// abort ends what runs for an attempt, if that has not ended by itself: a history
+// that is read for a tab that no longer leads, too.
+func (d *driver) abort(attempt int) {
+	if abort := d.aborts[attempt]; abort != nil {
+		abort()
+	}
+	delete(d.aborts, attempt)
+}
+
 // attempt runs one attempt beside the loop and feeds its end back.
 // A nil end says that it was aborted.
 func (d *driver) attempt(n int, run func(context.Context) any) {
@@ -296,13 +312,17 @@ func (d *driver) attempt(n int, run func(context.Context) any) {
 func (d *driver) fetch(ctx context.Context, attempt int) any {
 	s, err := d.API.Snapshot(ctx)
 	if err != nil {
-		return conn.Ended{Attempt: attempt, Failure: failureOf(err)}
+		return conn.Ended{Attempt: attempt, Failure: d.failure(err)}
 	}
 	return loaded{conn.Snapshot{Attempt: attempt, Cursor: s.Cursor, Grant: s.Grant}, s}
 }
 
 func (d *driver) deliver(e conn.Deliver, now time.Time) {
 	switch f := e.Frame.(type) {
+	case *wire.Hello:
+		d.mu.Lock()
+		d.store.For(f.Grant)
+		d.mu.Unlock()
 	case *wire.Gap:
 		if d.o.OnGap != nil {
 			d.o.OnGap(*f)
@@ -327,7 +347,7 @@ func (d *driver) deliver(e conn.Deliver, now time.Time) {
 			d.o.OnEvent(r)
 		}
 		for _, s := range subscribers {
-			if s.wants(r.Event) {
+			if !s.left.Load() && s.wants(r.Event) {
 				s.take(r)
 			}
 		}

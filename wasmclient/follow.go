@@ -40,7 +40,8 @@ func (g *group) carry(wants []any) {
 			g.d.step(conn.Upstream{Attempt: g.attempt, Status: w.Status})
 		case tabs.CatchUp:
 			attempt := g.attempt
-			g.d.attempt(attempt, func(ctx context.Context) any { return g.d.catchUp(ctx, attempt, w.From, w.To) })
+			_, grant, _ := g.d.machine.Place()
+			g.d.attempt(attempt, func(ctx context.Context) any { return g.d.catchUp(ctx, attempt, grant, w.From, w.To) })
 		case tabs.Lost:
 			g.reader = nil
 			g.d.step(conn.Ended{Attempt: g.attempt, Failure: conn.Failure{Code: conn.LeaderChanged}})
@@ -53,8 +54,9 @@ type caughtUp struct{ attempt int }
 
 const catchUpLimit = 1000 // events a page
 
-// catchUp reads from the broker's history what the leading tab no longer has.
-func (d *driver) catchUp(ctx context.Context, attempt int, from, to wire.Cursor) any {
+// catchUp reads from the broker's history what the leading tab no longer has, by
+// the rights that tab has.
+func (d *driver) catchUp(ctx context.Context, attempt int, grant string, from, to wire.Cursor) any {
 	for from.Epoch == to.Epoch && from.Seq < to.Seq {
 		after := from.String()
 		if from.Seq == 0 {
@@ -62,7 +64,10 @@ func (d *driver) catchUp(ctx context.Context, attempt int, from, to wire.Cursor)
 		}
 		p, err := d.page(ctx, path("/api/events", d.own(), url.Values{"limit": {strconv.Itoa(catchUpLimit)}, "after": {after}}))
 		if err != nil {
-			return conn.Ended{Attempt: attempt, Failure: failureOf(err)}
+			return conn.Ended{Attempt: attempt, Failure: d.failure(err)}
+		}
+		if p.Grant != grant {
+			return conn.Ended{Attempt: attempt, Failure: failureOf(errRegranted)}
 		}
 		for _, f := range p.frames() {
 			if d.input(ctx, conn.Frame{Attempt: attempt, Frame: f}) != nil {

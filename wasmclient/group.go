@@ -56,6 +56,7 @@ func (g *group) open() {
 			g.d.box.put(m)
 		}
 	})
+	g.post(tabs.Message{Kind: tabs.Ping}) // also one that does not join wants to know whether another tab leads
 	g.sayFocus()
 }
 
@@ -66,7 +67,8 @@ func (g *group) sayFocus() {
 	}
 }
 
-// close leaves the group for good. Run's context has not ended yet.
+// close leaves the group for good. What others are told goes out at once: Run's
+// context has ended, and nothing that is started waits for anything.
 func (g *group) close() {
 	g.still = true
 	g.d.step(conn.Stop{})
@@ -106,6 +108,12 @@ func (g *group) take(in any) {
 		g.d.step(in)
 	case conn.Start:
 		g.start()
+	case reconnect:
+		if g.reader != nil {
+			g.post(tabs.Message{Kind: tabs.Reconnect})
+		} else {
+			g.start()
+		}
 	case conn.Stop, conn.Pause:
 		g.d.step(in)
 		g.wanted = false
@@ -159,9 +167,6 @@ func (g *group) happened(e PageEvent) {
 	}
 }
 
-// runs tells whether the page is not about to be frozen.
-func (g *group) runs() bool { return g != nil && !g.still }
-
 // freeze lets go of everything before the page stands still: it would keep
 // stream and lock from the others.
 func (g *group) freeze() {
@@ -169,6 +174,7 @@ func (g *group) freeze() {
 		return
 	}
 	g.still = true
+	g.d.keeper.dirty = false // who thaws may have signed out meanwhile: the broker tells
 	g.post(tabs.Message{Kind: tabs.Blur})
 	g.d.step(conn.Pause{Code: frozen})
 	g.member(tabs.Leave{})
@@ -236,6 +242,8 @@ func (g *group) carryOut(e any) {
 		})
 	case tabs.EndUnseen:
 		end(g.unseen, e.Ask)
+	case tabs.Led:
+		g.d.keeper.lead()
 	case tabs.Become:
 		g.become(e.Role)
 	case tabs.Post:
@@ -332,6 +340,8 @@ func (g *group) hear(m tabs.Message) {
 		if !g.d.machine.Status().Connected() {
 			g.d.step(conn.Start{})
 		}
+	case m.Kind == tabs.Reconnect:
+		g.d.step(conn.Start{})
 	}
 	if g.reader != nil {
 		g.carry(g.reader.Take(m))

@@ -116,7 +116,7 @@ const (
 // poll asks again and again for what follows, and makes the frames of a stream
 // of it.
 func (d *driver) poll(ctx context.Context, o conn.Open, asked filter.Filter, feed func(...wire.Frame) error) error {
-	next, begun := o.After, false
+	next, begun, grant := o.After, false, ""
 	for {
 		query := url.Values{"limit": {strconv.Itoa(pollLimit)}}
 		if begun {
@@ -128,6 +128,9 @@ func (d *driver) poll(ctx context.Context, o conn.Open, asked filter.Filter, fee
 		p, err := d.page(ctx, path("/api/events", asked, d.starting(query, next)))
 		if err != nil {
 			return err
+		}
+		if begun && p.Grant != grant {
+			return errRegranted
 		}
 		frames := p.frames()
 		if !begun {
@@ -153,9 +156,13 @@ func (d *driver) poll(ctx context.Context, o conn.Open, asked filter.Filter, fee
 				return ctx.Err()
 			}
 		}
-		next, begun = p.Next, true
+		next, begun, grant = p.Next, true, p.Grant
 	}
 }
+
+// errRegranted is what the broker says too where an answer would be for other
+// rights than the last one.
+var errRegranted = &Error{Status: 409, Code: "regranted", Title: "Your rights have changed"}
 
 func (d *driver) page(ctx context.Context, path string) (p HistoryPage, err error) {
 	err = d.API.call(ctx, "GET", path, nil, &p)
@@ -173,6 +180,16 @@ func streamEnd(r Response) error {
 		return nil
 	}
 	return ErrorOf(r)
+}
+
+// failure is an error as the machine takes it. Where there was no answer the
+// page may know why.
+func (d *driver) failure(err error) conn.Failure {
+	f := failureOf(err)
+	if (f.Code == "network" || f.Code == "no_upgrade") && d.o.Page != nil && !d.o.Page.Online() {
+		f.Code = conn.NoNetwork
+	}
+	return f
 }
 
 // failureOf is an error as the machine takes it.

@@ -40,6 +40,8 @@ type Options struct {
 	OnGap    func(wire.Gap)                // events were lost for good
 	OnChange func()                        // anything that View shows is another
 	OnStep   func(conn.Input, conn.Status) // for debugging: every input of the machine
+
+	Random func() float64 // in [0,1), for jitter; nil is as good as any. Only Run's goroutine calls it
 }
 
 // DefaultGrace is how long all tabs are hidden before the stream is closed.
@@ -61,7 +63,7 @@ type View struct {
 	Toasts    []toast.Toast // oldest first
 	More      int           // toasts that wait, or were left to the history
 	Outbox    []outbox.Item // oldest first
-	Unsaved   bool          // the storage is full or blocked: what is not sent is lost with this tab
+	Unsaved   bool          // the storage failed: what is not sent is lost with this tab, unless it takes that after all
 }
 
 // RetryIn is how long it is until the next attempt, 0 where none is planned.

@@ -262,3 +262,84 @@ func TestThawedTabDoublesNothing(t *testing.T) {
 		require.Len(t, b.Events(), 2, "two were written")
 	})
 }
+
+// TestProxyRefusesOne: what a proxy takes for too large holds up nothing else,
+// and the user is told.
+func TestProxyRefusesOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &wrap{Broker: fake.New(manager)}
+		b.answer(func(r wasmclient.Request) *wasmclient.Response {
+			if r.Method == "POST" && strings.Contains(string(r.Body), "payment_received") {
+				return &wasmclient.Response{Status: 413, Body: []byte("<html>nginx")}
+			}
+			return nil
+		})
+		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
+		large, err := w.Publish(t.Context(), event.Example(event.TypePaymentReceived))
+		require.NoError(t, err)
+		synctest.Wait()
+		write(t, w, 77)
+		synctest.Wait()
+		require.Len(t, b.Events(), 1)
+		require.Equal(t, outbox.Queued, w.View().Outbox[0].State)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		require.Equal(t, 1, w.View().Rejected())
+		require.Equal(t, "http_413", w.View().Outbox[0].Code)
+		b.answer(nil)
+		w.RetryItem(large.ID)
+		synctest.Wait()
+		require.Len(t, b.Events(), 2)
+	})
+}
+
+// TestPortalRefusesAll: a hotel that wants a sign-in is no reason to give
+// anything up, however long it takes.
+func TestPortalRefusesAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := fake.New(manager)
+		b.Refuse(&wasmclient.Response{Status: 404, ContentType: "text/html", Body: []byte("<html>sign in to this hotel")})
+		w := openTab(t, b, &fake.Browser{}, wasmclient.Options{})
+		write(t, w, 1)
+		write(t, w, 2)
+		time.Sleep(24 * time.Hour)
+		require.Equal(t, 2, w.View().Unsent())
+		b.Refuse(nil)
+		time.Sleep(time.Minute)
+		require.Len(t, b.Events(), 2)
+	})
+}
+
+// TestOneSender: a tab that is paused leaves to another that leads what it
+// writes, as long as one does.
+func TestOneSender(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := &posts{Broker: fake.New(manager)}, &fake.Browser{}, &wasmclient.Memory{}
+		w := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		other := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		wrote := 0
+		sent := func() {
+			t.Helper()
+			write(t, w, 1)
+			wrote++
+			synctest.Wait()
+			require.Len(t, b.Events(), wrote)
+			require.EqualValues(t, wrote, b.n.Load(), "one of them sends it")
+		}
+		w.Pause() // it led
+		synctest.Wait()
+		sent()
+		late := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st, Disabled: true})
+		late.Pause()
+		synctest.Wait()
+		w, late = late, w // one that never took part
+		sent()
+		w, late = late, w
+		other.Crash()
+		other.close()
+		write(t, w, 2)
+		time.Sleep(time.Minute)
+		require.Len(t, b.Events(), wrote+1, "nobody leads any more")
+		require.Zero(t, w.View().Unsent())
+	})
+}

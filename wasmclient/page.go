@@ -7,13 +7,16 @@ import (
 
 // A Page is the browser's page that a client runs in: what happens to it, and
 // the ways to the other tabs of the same browser. Package browser has the real
-// one; fake.Browser makes pages for tests, and both pass pagetest.
+// one; fake.Browser makes pages for tests, and both pass porttest.
 type Page interface {
 	// Tab names the page. No two have the same name.
 	Tab() string
 	// Visible and Focused tell what the page is now.
 	Visible() bool
 	Focused() bool
+	// Online tells whether the browser believes to have a network. It may be
+	// wrong, so that it explains a failure and never prevents an attempt.
+	Online() bool
 	// Watch calls took with what happens to the page, until stop is called.
 	// took must not block.
 	Watch(took func(PageEvent)) (stop func())
@@ -67,7 +70,7 @@ const (
 )
 
 // Storage keeps small values over reloads. Package browser has one over
-// IndexedDB; Memory forgets. Both pass storagetest. It is safe for concurrent
+// IndexedDB; Memory forgets. Both pass porttest. It is safe for concurrent
 // use.
 type Storage interface {
 	// Load returns all values whose keys begin with a prefix.

@@ -77,7 +77,8 @@ func TestTabsAtRandom(t *testing.T) {
 			reopen := func() { // those that were closed or crashed
 				for i, w := range open {
 					if w == nil || w.Watchers() == 0 {
-						open[i] = openTab(t, b, in, wasmclient.Options{Snapshot: r.Intn(2) == 0, Toasts: true, Storage: disk})
+						open[i] = openTab(t, b, in, wasmclient.Options{Snapshot: r.Intn(2) == 0, Toasts: true, Storage: disk,
+							Random: rand.New(rand.NewSource(r.Int63())).Float64})
 					}
 				}
 			}

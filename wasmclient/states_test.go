@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,13 @@ type wrap struct {
 	mu  sync.Mutex
 	do  func(r wasmclient.Request) *wasmclient.Response
 	log []string
+}
+
+// answer lets a test answer requests from now on; nil leaves all to the broker.
+func (w *wrap) answer(do func(r wasmclient.Request) *wasmclient.Response) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.do = do
 }
 
 func (w *wrap) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
@@ -123,15 +131,15 @@ func TestFollowerIsRefused(t *testing.T) {
 					publish(t, b.Broker, int64(i+2))
 				}
 				synctest.Wait()
-				b.do = func(r wasmclient.Request) *wasmclient.Response {
+				b.answer(func(r wasmclient.Request) *wasmclient.Response {
 					if strings.HasPrefix(r.Path, "/api/events") {
 						return &wasmclient.Response{Status: status, RetryAfter: "3600"}
 					}
 					return nil
-				}
+				})
 				w.Resume()
 				synctest.Wait()
-				b.do = nil
+				b.answer(nil)
 				w.Connect() // the user: Retry now
 				time.Sleep(time.Minute)
 				require.Equal(t, conn.Live, lead.View().Status.State)
@@ -291,5 +299,68 @@ func TestFreezeStartsNothing(t *testing.T) {
 		synctest.Wait()
 		require.Len(t, st.uses, loaded)
 		require.Len(t, b.log, sent)
+	})
+}
+
+// TestPauseWhileHidden: it is the user's pause from then on, and ends with
+// Resume alone.
+func TestPauseWhileHidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		w := openTab(t, b, in, wasmclient.Options{})
+		w.Happen(wasmclient.Vanished)
+		time.Sleep(time.Hour)
+		w.Pause()
+		synctest.Wait()
+		require.Equal(t, conn.Paused, w.View().Status.State)
+		require.Empty(t, w.View().Status.Code)
+		w.Happen(wasmclient.Appeared)
+		time.Sleep(time.Minute)
+		require.Zero(t, b.Streams())
+		w.Resume()
+		synctest.Wait()
+		require.Equal(t, conn.Live, w.View().Status.State)
+	})
+}
+
+// waiting is a transport whose history does not answer. It counts who asks.
+type waiting struct {
+	*fake.Broker
+	n atomic.Int32
+}
+
+func (w *waiting) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	if !strings.HasPrefix(r.Path, "/api/events") {
+		return w.Broker.Do(ctx, r)
+	}
+	w.n.Add(1)
+	defer w.n.Add(-1)
+	<-ctx.Done()
+	return wasmclient.Response{}, ctx.Err()
+}
+
+// TestCatchUpEndsWithItsLeader: what is read for a tab that leads no more is read
+// for nobody.
+func TestCatchUpEndsWithItsLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := &waiting{Broker: fake.New(manager)}, &fake.Browser{}
+		leader := openOver(t, b, in.NewTab(), wasmclient.Options{})
+		w := openOver(t, b, in.NewTab(), wasmclient.Options{})
+		publish(t, b.Broker, 1)
+		synctest.Wait()
+		w.Pause()
+		synctest.Wait()
+		for i := range 1500 { // more than the leader keeps
+			publish(t, b.Broker, int64(i+2))
+		}
+		synctest.Wait()
+		w.Resume()
+		synctest.Wait()
+		require.EqualValues(t, 1, b.n.Load())
+		leader.close()
+		synctest.Wait()
+		require.Zero(t, b.n.Load())
+		time.Sleep(time.Minute)
+		same(t, numbers(0, 1501), w.got)
 	})
 }

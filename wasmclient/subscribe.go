@@ -3,6 +3,7 @@ package wasmclient
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/wasmclient/store"
@@ -11,20 +12,23 @@ import (
 type subscription struct {
 	wants func(event.Event) bool
 	take  func(store.Received)
+	left  atomic.Bool // also while an event is on its round
 }
 
 // Subscribe calls take for every event of the types, all where none is
-// named, until the returned function is called.
+// named, until the returned function is called: within a callback too, it is the
+// end of that subscription.
 func (c *Client) Subscribe(take func(store.Received), types ...event.Type) (leave func()) {
 	return c.subscribe(take, func(e event.Event) bool { return len(types) == 0 || slices.Contains(types, e.Type) })
 }
 
 func (c *Client) subscribe(take func(store.Received), wants func(event.Event) bool) (leave func()) {
-	s := &subscription{wants, take}
+	s := &subscription{wants: wants, take: take}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.subscribers = append(c.subscribers, s)
 	return func() {
+		s.left.Store(true)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.subscribers = slices.DeleteFunc(slices.Clone(c.subscribers), func(other *subscription) bool { return other == s })

@@ -101,14 +101,24 @@ func ErrorOf(r Response) error {
 	} else {
 		e.Code, e.Title = "http_"+strconv.Itoa(r.Status), "The answer did not come from the broker"
 	}
-	if seconds, err := strconv.Atoi(r.RetryAfter); err == nil && seconds > 0 {
-		e.RetryAfter = time.Duration(min(seconds, maxRetryAfter)) * time.Second
-	}
+	e.RetryAfter = retryAfter(r.RetryAfter, time.Now())
 	return e
 }
 
-// maxRetryAfter bounds, in seconds, what a broken proxy may ask for.
-const maxRetryAfter = 3600
+// retryAfter reads the header of that name, a number of seconds or a date; 0
+// where it says nothing.
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(header); err == nil {
+		return time.Duration(max(0, min(seconds, int(maxRetryAfter/time.Second)))) * time.Second
+	}
+	if at, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", header); err == nil {
+		return max(0, min(at.Sub(now), maxRetryAfter))
+	}
+	return 0
+}
+
+// maxRetryAfter bounds what a broken proxy may ask for, or a clock that is wrong.
+const maxRetryAfter = time.Hour
 
 // ErrNotBroker means that something else answered, such as a captive portal.
 var ErrNotBroker = errors.New("wasmclient: the answer did not come from a broker")

@@ -31,6 +31,11 @@ func (p *Page) Visible() bool {
 // Focused implements wasmclient.Page.
 func (p *Page) Focused() bool { return js.Global().Get("document").Call("hasFocus").Bool() }
 
+// Online implements wasmclient.Page.
+func (p *Page) Online() bool {
+	return !js.Global().Get("navigator").Get("onLine").Equal(js.ValueOf(false))
+}
+
 // HasLocks implements wasmclient.Page: browsers have locks only on secure
 // origins, which a plain address in a company's network is not.
 func (p *Page) HasLocks() bool {

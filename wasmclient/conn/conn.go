@@ -170,6 +170,9 @@ const (
 // what it said was not heard.
 const LeaderChanged = "leader_changed"
 
+// NoNetwork is why an attempt fails where the browser has no network.
+const NoNetwork = "offline"
+
 // delay is how long to wait before attempt n after a failure (n counts from
 // 1): jitter over the whole range between the least delay and a bound that
 // doubles.

@@ -52,7 +52,8 @@ func (m *Machine) ended(now time.Time, f Failure) {
 		return
 	case 409:
 		if f.Code == "regranted" {
-			m.regranted(now, 0)
+			m.status.Attempt++ // whoever says so may say it again
+			m.regranted(now, delay(m.status.Attempt, m.least, m.c.Random()))
 			return
 		}
 	case 400:
@@ -65,6 +66,8 @@ func (m *Machine) ended(now time.Time, f Failure) {
 	}
 	if m.phase == open && now.Sub(m.liveSince) >= steadyAfter {
 		m.status.Attempt, m.cuts = 0, 0
+	} else if m.phase == open {
+		m.cuts++
 	}
 	if m.following && f.Code == LeaderChanged {
 		m.become(now, Connecting, f.Code)
@@ -72,12 +75,19 @@ func (m *Machine) ended(now time.Time, f Failure) {
 		return
 	}
 	if !m.following && m.fall(f) {
+		if m.status.Connected() { // cut early, again and again
+			m.become(now, Reconnecting, f.Code)
+		}
 		m.connect(now)
 		return
 	}
+	m.goBack(f)
 	m.status.Attempt++
 	pause := delay(m.status.Attempt, m.least, m.c.Random())
 	state := Reconnecting
+	if f.Code == NoNetwork {
+		state = Offline
+	}
 	if f.RetryAfter > 0 {
 		pause = f.RetryAfter + time.Duration(m.c.Random()*float64(minDelay))
 		if f.Status == 429 || f.Status == 503 {
@@ -100,10 +110,17 @@ func (m *Machine) refused(now time.Time, s State, code string) {
 	m.become(now, s, code)
 }
 
+// wait plans the next attempt. Without a network nobody expects anything of it,
+// so that it is not announced; but what browsers say of networks is not always
+// so.
 func (m *Machine) wait(now time.Time, s State, code string, pause time.Duration) {
 	m.dropTrial()
 	m.phase = waiting
 	at := now.Add(pause)
-	m.becomeUntil(now, s, code, at)
+	if s == Offline {
+		m.become(now, s, code)
+	} else {
+		m.becomeUntil(now, s, code, at)
+	}
 	m.alarm(at)
 }

@@ -15,8 +15,24 @@ func (m *Machine) turn(now time.Time, follow bool) {
 	}
 	m.abort()
 	m.status.Attempt = 0
+	if limit := m.limited; !follow && now.Before(limit.RetryAt) { // the broker has asked all of them
+		m.limited = Status{}
+		m.wait(now, Limited, limit.Code, limit.RetryAt.Sub(now))
+		return
+	}
 	m.become(now, Connecting, LeaderChanged)
 	m.connect(now)
+}
+
+// limitedBy keeps what the broker asked of the tab that leads: its heir is asked
+// the same. That one says too that it stops, before it leaves.
+func (m *Machine) limitedBy(s Status) {
+	switch s.State {
+	case Limited:
+		m.limited = s
+	case Connecting, Reconnecting, Live, Polling:
+		m.limited = Status{}
+	}
 }
 
 // attached takes the hello of a tab that leads. That tab has the deadlines; its

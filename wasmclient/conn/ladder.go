@@ -13,7 +13,8 @@ import (
 type ladder struct {
 	rung    int           // of Config.Ladder
 	cuts    int           // streams in a row that were cut early
-	climbAt time.Time     // a better transport is tried, or its trial is given up; zero: neither
+	proven  int           // the rung that last had a hello, counted from 1; 0: none
+	climbAt time.Time     // a better transport is due to be tried, or its trial to be given up; zero: neither
 	pause   time.Duration // until the next trial
 	trial   int           // the attempt that tries a better one, 0: none
 	aim     int           // its rung
@@ -22,9 +23,6 @@ type ladder struct {
 // fall takes the next transport where the end of an attempt says that this one
 // does not work here. Below the last it is the first again, after a pause.
 func (m *Machine) fall(f Failure) bool {
-	if m.phase == open {
-		m.cuts++
-	}
 	if m.phase == fetching || !unfit(f) && m.cuts < earlyCuts {
 		return false
 	}
@@ -52,25 +50,34 @@ func unfit(f Failure) bool {
 	return false
 }
 
-// planClimb sets when a better transport is tried.
+// goBack returns to the transport that worked last, where the attempt that ended
+// says that the broker or the network is away: then that it fell says nothing. A
+// browser tells a broker that is down from one that refuses upgrades by no word.
+func (m *Machine) goBack(f Failure) {
+	if m.phase == opening && m.proven > 0 && (f.Status == 0 || f.Status >= 500) && !unfit(f) {
+		m.rung = min(m.rung, m.proven-1)
+	}
+}
+
+// planClimb sets when a better transport is tried. A time that is set stays,
+// however often the present one is cut meanwhile.
 func (m *Machine) planClimb(now time.Time) {
-	m.climbAt = time.Time{}
-	if m.rung > 0 {
+	if m.rung == 0 {
+		m.climbAt = time.Time{}
+	} else if m.climbAt.IsZero() {
 		m.pause = max(m.pause, climbAfter)
 		m.climbAt = now.Add(m.pause)
 	}
 }
+
+// climbs tells whether a trial is planned, or under way.
+func (m *Machine) climbs() bool { return m.phase == open && !m.following && !m.climbAt.IsZero() }
 
 // climb starts a trial, or gives one up that had no hello in time.
 func (m *Machine) climb(now time.Time) {
 	if m.trial > 0 {
 		m.emit(Abort{m.trial})
 		m.slipped(now)
-		return
-	}
-	if m.phase != open {
-		m.climbAt = time.Time{}
-		m.alarm(m.deadline)
 		return
 	}
 	if m.aim >= m.rung {
@@ -85,7 +92,7 @@ func (m *Machine) climb(now time.Time) {
 
 // slipped ends a trial that failed: another transport, and later.
 func (m *Machine) slipped(now time.Time) {
-	m.trial = 0
+	m.trial, m.climbAt = 0, time.Time{}
 	if m.aim++; m.aim >= m.rung {
 		m.aim, m.pause = 0, min(2*m.pause, maxClimb)
 	}
@@ -93,26 +100,27 @@ func (m *Machine) slipped(now time.Time) {
 	m.alarm(m.deadline)
 }
 
-// dropTrial ends a trial because what it was to replace is over.
+// dropTrial ends a trial because what it was to replace is over. Another is due
+// when that one would have been given up.
 func (m *Machine) dropTrial() {
 	if m.trial > 0 {
 		m.emit(Abort{m.trial})
 	}
-	m.trial, m.climbAt = 0, time.Time{}
+	m.trial = 0
 }
 
 // tried takes a frame of a trial: with its hello it takes over. What it
 // delivers again is passed over, so that there is no break and no repetition.
 func (m *Machine) tried(now time.Time, f wire.Frame) {
 	hello, ok := f.(*wire.Hello)
-	if !ok || m.c.Snapshot && hello.Grant != m.grant || hello.Start.Epoch != m.cursor.Epoch {
+	if !ok || hello.Grant != m.grant || hello.Start.Epoch != m.cursor.Epoch {
 		m.emit(Abort{m.trial})
 		m.slipped(now)
 		return
 	}
 	m.emit(Abort{m.attempt})
 	m.attempt, m.rung = m.trial, m.aim
-	m.trial, m.cuts, m.pause = 0, 0, 0
+	m.trial, m.cuts, m.pause, m.climbAt = 0, 0, 0, time.Time{}
 	m.becomeLive(now, hello)
 	m.alarm(now.Add(missedBeats * m.heartbeat))
 }

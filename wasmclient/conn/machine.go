@@ -27,6 +27,7 @@ type Machine struct {
 
 	ladder
 	following bool
+	limited   Status // of who was followed, while the broker made it wait; else zero
 
 	cursor    wire.Cursor // delivered through
 	known     bool        // cursor means something
@@ -82,13 +83,14 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	switch in := in.(type) {
 	case Start:
 		m.quit()
-		m.status.Attempt, m.ladder = 0, ladder{}
+		m.status.Attempt, m.ladder, m.limited = 0, ladder{}, Status{}
 		m.become(now, Connecting, "")
 		m.connect(now)
 	case Stop:
 		m.halt(now, Disconnected, "")
 	case Pause:
-		if m.wants() || m.status.State == Offline {
+		// The user's word replaces another reason: what ends that one is nothing to it.
+		if m.wants() || m.status.State == Offline || m.status.State == Paused && in.Code == "" {
 			m.halt(now, Paused, in.Code)
 		}
 	case Resume:
@@ -98,10 +100,10 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		}
 	case GoneOffline:
 		if m.wants() && !m.following {
-			m.halt(now, Offline, "offline")
+			m.halt(now, Offline, NoNetwork)
 		}
 	case Online:
-		if m.status.State == Offline && m.phase == idle || m.following && m.phase == waiting {
+		if m.status.State == Offline && (m.phase == idle || m.phase == waiting) || m.following && m.phase == waiting {
 			m.status.Attempt = 0
 			m.become(now, Reconnecting, "")
 			m.connect(now)
@@ -126,6 +128,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 		heard := m.phase == open || m.phase == opening && !in.Status.Connected()
 		if m.following && in.Attempt == m.attempt && heard && in.Status != m.status {
 			m.status = in.Status
+			m.limitedBy(in.Status)
 			m.emit(Changed{in.Status})
 		}
 	case Reopen:
@@ -186,10 +189,11 @@ func (m *Machine) abort() {
 func (m *Machine) quit() {
 	m.abort()
 	m.dropTrial()
-	if m.phase != idle {
+	planned := m.phase != idle
+	m.phase = idle
+	if planned {
 		m.alarm(time.Time{})
 	}
-	m.phase = idle
 }
 
 // halt ends what is under way and plans nothing.
@@ -229,14 +233,14 @@ func (m *Machine) place() wire.Cursor {
 // alarm sets the deadline of the phase, zero for none.
 func (m *Machine) alarm(at time.Time) {
 	m.deadline = at
-	if at.IsZero() || !m.climbAt.IsZero() && m.climbAt.Before(at) {
+	if m.climbs() && (at.IsZero() || m.climbAt.Before(at)) {
 		at = m.climbAt
 	}
 	m.emit(Alarm{at})
 }
 
 func (m *Machine) tick(now time.Time) {
-	if !m.climbAt.IsZero() && !now.Before(m.climbAt) {
+	if m.climbs() && !now.Before(m.climbAt) {
 		m.climb(now)
 		if m.deadline.IsZero() || now.Before(m.deadline) {
 			return
@@ -244,7 +248,9 @@ func (m *Machine) tick(now time.Time) {
 	}
 	switch m.phase {
 	case waiting:
-		m.become(now, Reconnecting, m.status.Code)
+		if m.status.State != Offline {
+			m.become(now, Reconnecting, m.status.Code)
+		}
 		m.connect(now)
 	case fetching:
 		m.emit(Abort{m.attempt})
@@ -308,6 +314,7 @@ func (m *Machine) becomeLive(now time.Time, f *wire.Hello) {
 	m.phase = open
 	m.heartbeat, m.liveSince = f.Heartbeat, now
 	m.least = max(minDelay, min(f.Retry, maxDelay))
+	m.proven = m.rung + 1
 	m.planClimb(now)
 	if m.c.Ladder[m.rung] == Poll {
 		m.become(now, Polling, "")

@@ -86,7 +86,11 @@ func (p *player) do(t *testing.T, line string) []Effect {
 	case "lead":
 		return p.m.Step(p.now, Lead{})
 	case "upstream":
-		return p.m.Step(p.now, Upstream{attempt, Status{State: State(words[0]), Transport: Transport(keys["by"])}})
+		s := Status{State: State(words[0]), Transport: Transport(keys["by"])}
+		if keys["retry-in"] != "" {
+			s.RetryAt = p.now.Add(duration(keys["retry-in"]))
+		}
+		return p.m.Step(p.now, Upstream{attempt, s})
 	case "reopen":
 		return p.m.Step(p.now, Reopen{})
 	case "woke":

@@ -88,11 +88,14 @@ func (b *Broker) Refuse(r *wasmclient.Response) {
 	b.refusal = r
 }
 
-// Replace puts another, empty log in the place of the old one.
+// Replace puts another, empty log in the place of the old one. Streams go on with
+// a gap.
 func (b *Broker) Replace(epoch string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.epoch, b.events = epoch, nil
+	close(b.grown)
+	b.grown = make(chan struct{})
 }
 
 // Opened is how many streams were opened.
@@ -128,7 +131,7 @@ func (b *Broker) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Respo
 	case "POST /api/sse":
 		receipt, err := b.storeLocked(r.Body)
 		if err != nil {
-			return wasmclient.Response{Status: 400}, nil
+			return wasmclient.Response{Status: 422, Body: []byte(`{"code":"invalid_event","title":"The event is not valid"}`)}, nil
 		}
 		answer = receipt
 	case "GET /api/snapshot":
@@ -179,8 +182,8 @@ func (b *Broker) sessionLocked() wasmclient.Session {
 
 // storeLocked stores what is published, once for an id.
 func (b *Broker) storeLocked(body []byte) (wasmclient.Receipt, error) {
-	var e event.Event
-	if err := json.Unmarshal(body, &e); err != nil {
+	e, _, err := event.Parse(body, false)
+	if err != nil {
 		return wasmclient.Receipt{}, err
 	}
 	at := slices.IndexFunc(b.events, func(old event.Event) bool { return old.ID == e.ID })
@@ -194,25 +197,39 @@ func (b *Broker) storeLocked(body []byte) (wasmclient.Receipt, error) {
 	return wasmclient.Receipt{ID: e.ID, Cursor: wire.Cursor{Epoch: b.epoch, Seq: uint64(at + 1)}, Duplicate: duplicate}, nil
 }
 
-// pageLocked is a page of history, of what follows a cursor.
+// pageLocked is a page of history: what follows a cursor, or the end of it.
 func (b *Broker) pageLocked(query string) map[string]any {
 	q, err := url.ParseQuery(query)
 	if err != nil {
 		panic(err) // of our own client
 	}
+	asked, err := filter.Parse(q)
+	if err != nil {
+		panic(err)
+	}
 	after, _ := wire.ParseCursor(q.Get("after"))
 	limit, _ := strconv.Atoi(q.Get("limit"))
+	limit = max(limit, 1)
 	at := func(n int) wire.Cursor { return wire.Cursor{Epoch: b.epoch, Seq: uint64(n)} }
+	page := map[string]any{"head": b.headLocked(), "grant": b.grant.ID()}
 	first := min(int(after.Seq), len(b.events))
-	last := min(first+max(limit, 1), len(b.events))
+	switch {
+	case q.Get("after") == "":
+		first = max(0, len(b.events)-limit)
+	case after != wire.Cursor{} && after.Epoch != b.epoch:
+		first = len(b.events)
+		page["gap"] = &wire.Gap{From: after, To: b.headLocked()}
+	}
+	last := min(first+limit, len(b.events))
 	events := []event.Event{}
 	for i, e := range b.events[first:last] {
-		if seen, ok := access.View(b.grant, e); ok {
+		if seen, ok := access.View(b.grant, e); ok && asked.Match(seen) {
 			seen.Cursor = at(first + i + 1).String()
 			events = append(events, seen)
 		}
 	}
-	return map[string]any{"events": events, "previous": at(first), "next": at(last), "head": b.headLocked(), "grant": b.grant.ID()}
+	page["events"], page["previous"], page["next"] = events, at(first+1), at(last)
+	return page
 }
 
 // Events are all that are stored.
@@ -290,10 +307,6 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 	}
 	next := int(at.Seq)
 	frames := wire.AppendSSE(nil, &wire.Hello{Start: at, Head: head, Heartbeat: heartbeat, Retry: time.Second, Grant: b.grant.ID()})
-	if at.Epoch != b.epoch {
-		frames = wire.AppendSSE(frames, &wire.Gap{From: at, To: head})
-		next = len(b.events)
-	}
 	b.mu.Unlock()
 	defer func() {
 		b.mu.Lock()
@@ -302,6 +315,10 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 	}()
 	for {
 		b.mu.Lock()
+		if at.Epoch != b.epoch { // the log was replaced, before or under this stream
+			frames = wire.AppendSSE(frames, &wire.Gap{From: at, To: b.headLocked()})
+			at, next = b.headLocked(), len(b.events)
+		}
 		for ; next < len(b.events); next++ {
 			if seen, ok := access.View(b.grant, b.events[next]); ok && asked.Match(seen) { // of the grant now: the stream is cut when it changes
 				frames = wire.AppendSSE(frames, &wire.Event{Cursor: wire.Cursor{Epoch: b.epoch, Seq: uint64(next + 1)}, Event: seen})
@@ -318,7 +335,11 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 		select {
 		case <-grown:
 		case <-time.After(heartbeat):
-			frames = wire.AppendSSE(nil, &wire.Heartbeat{Cursor: wire.Cursor{Epoch: at.Epoch, Seq: uint64(next)}})
+			b.mu.Lock()
+			if at.Epoch == b.epoch {
+				frames = wire.AppendSSE(nil, &wire.Heartbeat{Cursor: wire.Cursor{Epoch: b.epoch, Seq: uint64(next)}})
+			}
+			b.mu.Unlock()
 		case <-cut:
 			return wasmclient.Response{Status: 200, ContentType: "text/event-stream"}, nil
 		case <-ctx.Done():

@@ -26,6 +26,7 @@ type Tab struct {
 	name     string
 	visible  bool
 	focused  bool
+	offline  bool
 	dead     bool          // crashed: nothing more comes from it
 	stalled  chan struct{} // frozen without having been told: what it says and hears waits until this is closed; nil: it runs
 	held     []func()
@@ -63,6 +64,13 @@ func (t *Tab) Focused() bool {
 	return t.visible && t.focused
 }
 
+// Online implements wasmclient.Page.
+func (t *Tab) Online() bool {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	return !t.offline
+}
+
 // Watch implements wasmclient.Page.
 func (t *Tab) Watch(took func(wasmclient.PageEvent)) (stop func()) {
 	t.b.mu.Lock()
@@ -97,6 +105,8 @@ func (t *Tab) Happen(e wasmclient.PageEvent) {
 		t.focused = true
 	case wasmclient.Blurred:
 		t.focused = false
+	case wasmclient.Offline, wasmclient.Online:
+		t.offline = e == wasmclient.Offline
 	}
 	for _, took := range t.watchers {
 		took(e)

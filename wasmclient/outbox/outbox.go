@@ -63,6 +63,7 @@ type (
 		Code       string        // of the refusal
 		Problem    string        // the same in words
 		RetryAfter time.Duration // what the broker asked for
+		Reachable  bool          // the broker is heard meanwhile: who refused, and is not it, does so for this item
 	}
 	// Retry and Discard are the user's words on a rejected item. A queued one
 	// can be discarded too.
@@ -95,7 +96,14 @@ const (
 	// lookAfter is less than how long brokers remember keys by default (an hour).
 	lookAfter = 50 * time.Minute
 	maxDone   = 50 // items that are over and remembered
+	maxTries  = 12 // of an item that something before the broker refuses: some four minutes
 )
+
+// held is an item that something before the broker refuses.
+type held struct {
+	tries int
+	until time.Time
+}
 
 // A Machine is one tab's part of the outbox. It is not safe for concurrent use.
 type Machine struct {
@@ -104,6 +112,7 @@ type Machine struct {
 	sending  string    // the id of the item that is under way
 	failures int       // in a row
 	wait     time.Time // nothing is sent before
+	held     map[string]held
 	effects  []any
 }
 
@@ -111,6 +120,9 @@ type Machine struct {
 func (m *Machine) Items() []Item {
 	return slices.DeleteFunc(slices.Clone(m.items), func(i Item) bool { return i.State == Gone })
 }
+
+// All is that with what was discarded.
+func (m *Machine) All() []Item { return slices.Clone(m.items) }
 
 // Step takes one input and returns its effects. The slice is valid until the
 // next call.
@@ -124,6 +136,9 @@ func (m *Machine) Step(now time.Time, in any) []any {
 	case Lead:
 		m.lead = in.On
 		m.wait, m.failures = time.Time{}, 0
+		for id, h := range m.held {
+			m.held[id] = held{tries: h.tries}
+		}
 		for _, item := range m.items {
 			if item.State == Queued && !in.On {
 				m.emit(Tell{item}) // whoever leads now may not have it
@@ -133,12 +148,14 @@ func (m *Machine) Step(now time.Time, in any) []any {
 		m.answered(now, in)
 	case Retry:
 		if item := m.find(in.ID); item != nil && item.State == Rejected {
+			delete(m.held, item.ID)
 			item.State, item.Code, item.Problem, item.Based = Queued, "", "", wire.Cursor{}
 			m.changed(item)
 		}
 	case Discard:
 		if item := m.find(in.ID); item != nil && item.State != Sent && item.State != Gone && item.ID != m.sending {
 			item.State = Gone
+			delete(m.held, item.ID)
 			m.changed(item) // it is remembered: another tab may not have heard
 		}
 	case Tick:
@@ -211,22 +228,43 @@ func (m *Machine) changed(item *Item) {
 }
 
 // send sends the oldest item, one at a time: so the order is kept, for every
-// subject and on the whole.
+// subject and, but for what is held, on the whole.
 func (m *Machine) send(now time.Time) {
 	if !m.lead || m.sending != "" {
 		return
 	}
-	i := slices.IndexFunc(m.items, func(i Item) bool { return i.State == Queued })
-	if i < 0 {
-		return
-	}
-	if now.Before(m.wait) {
+	item, next := m.due(now)
+	switch {
+	case item == nil && next.IsZero():
+	case item == nil:
+		m.emit(Alarm{next})
+	case now.Before(m.wait):
 		m.emit(Alarm{m.wait})
-		return
+	default:
+		m.sending = item.ID
+		m.emit(Send{*item, now.Sub(item.Written) > lookAfter})
 	}
-	item := &m.items[i]
-	m.sending = item.ID
-	m.emit(Send{*item, now.Sub(item.Written) > lookAfter})
+}
+
+// due is the oldest item that may be sent, or when the first will be. What is held
+// holds up what was written after it about the same.
+func (m *Machine) due(now time.Time) (oldest *Item, next time.Time) {
+	behind := map[string]bool{}
+	for i := range m.items {
+		item := &m.items[i]
+		if item.State != Queued {
+			continue
+		}
+		until := m.held[item.ID].until
+		if !behind[item.Subject] && !now.Before(until) {
+			return item, time.Time{}
+		}
+		if now.Before(until) && (next.IsZero() || until.Before(next)) {
+			next = until
+		}
+		behind[item.Subject] = true
+	}
+	return nil, next
 }
 
 func (m *Machine) answered(now time.Time, a Answered) {
@@ -234,7 +272,8 @@ func (m *Machine) answered(now time.Time, a Answered) {
 		return
 	}
 	m.sending = ""
-	item := m.find(a.ID)
+	item, before := m.find(a.ID), m.held[a.ID]
+	delete(m.held, a.ID)
 	switch {
 	case item == nil:
 	case a.Cursor != wire.Cursor{}:
@@ -243,14 +282,30 @@ func (m *Machine) answered(now time.Time, a Answered) {
 		m.changed(item)
 		m.rebase(*item)
 		m.trim()
-	case final(a):
+	case final(a), between(a) && before.tries+1 >= maxTries:
 		m.failures, m.wait = 0, time.Time{}
 		item.State, item.Code, item.Problem, item.Done = Rejected, a.Code, a.Problem, now
 		m.changed(item)
+	case between(a):
+		m.failures, m.wait = 0, time.Time{}
+		if m.held == nil {
+			m.held = map[string]held{}
+		}
+		m.held[a.ID] = held{before.tries + 1, now.Add(max(a.RetryAfter, pause(before.tries)))}
 	default:
 		m.failures++
-		m.wait = now.Add(max(a.RetryAfter, min(maxPause, minPause<<min(m.failures-1, 10))))
+		m.wait = now.Add(max(a.RetryAfter, pause(m.failures-1)))
 	}
+}
+
+// pause is how long to wait after one failure and as many before it.
+func pause(before int) time.Duration { return min(maxPause, minPause<<min(before, 10)) }
+
+// between tells whether something before the broker refuses this item, where it
+// lets others through: too large, or not allowed by a firewall. It may be mended,
+// but nothing else is to wait for that.
+func between(a Answered) bool {
+	return a.Reachable && strings.HasPrefix(a.Code, "http_") && a.Status >= 400 && a.Status < 500 && !patient(a.Status)
 }
 
 // final tells whether no other attempt will help. What did not come from the
@@ -260,11 +315,16 @@ func final(a Answered) bool {
 	case a.Status < 400 || a.Status >= 500 || strings.HasPrefix(a.Code, "http_"):
 		return false
 	}
-	switch a.Status {
-	case 401, 408, 425, 429:
-		return false
+	return !patient(a.Status) && a.Code != "regranted"
+}
+
+// patient tells whether a refusal asks for a sign-in, or for time.
+func patient(status int) bool {
+	switch status {
+	case 401, 407, 408, 425, 429:
+		return true
 	}
-	return a.Code != "regranted"
+	return false
 }
 
 // rebase moves what was written after an item, about the same thing, to the

@@ -65,6 +65,42 @@ func TestInOrderAndOneAtATime(t *testing.T) {
 	require.Equal(t, Gone, effects[0].(Tell).Item.State, "and is told")
 }
 
+// TestHeldUpForItself: what something before the broker refuses, where the broker
+// can be reached, holds up what is about the same and nothing else; in the end the
+// user decides.
+func TestHeldUpForItself(t *testing.T) {
+	about := func(id, subject string) Item {
+		i := item(id, "", 0)
+		i.Subject = subject
+		return i
+	}
+	var m Machine
+	m.Step(start, Lead{true})
+	now := start
+	require.Equal(t, []string{"1"}, sends(m.Step(now, Learn{[]Item{about("1", "rental/1")}})))
+	m.Step(now, Learn{[]Item{about("2", "rental/1"), about("3", "rental/2")}})
+	refused := Answered{ID: "1", Status: 413, Code: "http_413", Problem: "The answer did not come from the broker.", Reachable: true}
+	require.Equal(t, []string{"3"}, sends(m.Step(now, refused)))
+	require.Equal(t, []any{Alarm{now.Add(time.Second)}}, m.Step(now, Answered{ID: "3", Cursor: at(1)})[2:])
+	for try := 2; try <= maxTries; try++ {
+		now = now.Add(pause(try - 2))
+		require.Equal(t, []string{"1"}, sends(m.Step(now, Tick{})), "try %d", try)
+		effects := m.Step(now, refused)
+		if try < maxTries {
+			require.Equal(t, []any{Alarm{now.Add(pause(try - 1))}}, effects, "try %d", try)
+		} else {
+			require.Equal(t, []string{"2"}, sends(effects))
+		}
+	}
+	require.Equal(t, Rejected, m.Items()[0].State)
+	require.Equal(t, "http_413", m.Items()[0].Code)
+	require.Greater(t, now.Sub(start), 3*time.Minute)
+	m.Step(now, Answered{ID: "2", Cursor: at(2)})
+	require.Equal(t, []string{"1"}, sends(m.Step(now, Retry{"1"})))
+	require.Equal(t, []any{Alarm{now.Add(time.Second)}}, m.Step(now, refused), "it starts anew")
+	require.Equal(t, []string{"1"}, sends(m.Step(now, Lead{true})), "at once where there is hope")
+}
+
 func TestWhatIsNoLastWordIsTriedAgain(t *testing.T) {
 	for _, a := range []Answered{{}, {Status: 503}, {Status: 507}, {Status: 401}, {Status: 429}, {Status: 404, Code: "http_404"}, {Status: 409, Code: "regranted"}} {
 		var m Machine

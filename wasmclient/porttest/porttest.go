@@ -96,6 +96,7 @@ func Page(t *testing.T, newPage func() wasmclient.Page) {
 	a, b := newPage(), newPage()
 	require.NotEqual(t, a.Tab(), b.Tab())
 	require.True(t, a.HasLocks())
+	require.Equal(t, a.Online(), b.Online(), "the network is the browser's")
 	wanted := func(name string) bool {
 		t.Helper()
 		yes, err := a.Wanted(t.Context(), name)

@@ -30,6 +30,7 @@ type Store struct {
 	events []Received // newest first
 	counts map[event.Type]int
 	total  int
+	grant  string // for whose eyes all this is; "" until that is known
 	state  *projection.State
 	meta   projection.Snapshot // without its entities
 	skew   time.Duration       // of the broker's clock against ours
@@ -43,12 +44,18 @@ func New(max int) *Store {
 	return &Store{max: max, counts: map[event.Type]int{}}
 }
 
-// Load takes a snapshot in place of the state. Another grant than that of the
-// last one empties the history too: it was for other eyes.
-func (s *Store) Load(snapshot projection.Snapshot, now time.Time) {
-	if s.meta.Grant != "" && s.meta.Grant != snapshot.Grant {
+// For says by which grant what follows was read. Another one than the last
+// empties the history: it was for other eyes.
+func (s *Store) For(grant string) {
+	if s.grant != "" && s.grant != grant {
 		s.Clear()
 	}
+	s.grant = grant
+}
+
+// Load takes a snapshot in place of the state, and the history is for its grant.
+func (s *Store) Load(snapshot projection.Snapshot, now time.Time) {
+	s.For(snapshot.Grant)
 	s.state = projection.From(snapshot.Cursor, snapshot.Entities)
 	s.meta, s.meta.Entities = snapshot, nil
 	s.skew = snapshot.Time.Sub(now)

@@ -46,6 +46,8 @@ type (
 	// Confirm asks whether a tab waits for a share of that lock. A message that a
 	// tab is visible may overtake its request.
 	Confirm struct{ Ask int }
+	// Led says to a tab that takes no part whether another one leads.
+	Led struct{ On bool }
 	// Become gives the tab a role.
 	Become struct{ Role Role }
 	// Post sends a message of a kind.
@@ -72,6 +74,7 @@ type Member struct {
 	grace time.Duration // all are hidden for so long before the connection is closed
 
 	in      bool
+	led     bool // it is not in, and another tab leads
 	visible bool
 	role    Role
 	ask     int // the request of the leader's lock that counts
@@ -100,6 +103,9 @@ func (m *Member) Role() Role { return m.role }
 // Asleep tells whether the connection is closed because nobody looks.
 func (m *Member) Asleep() bool { return m.asleep }
 
+// Led tells whether another tab leads, while this one takes no part.
+func (m *Member) Led() bool { return m.led }
+
 // Step takes one input and returns its effects. The slice is valid until the
 // next call.
 func (m *Member) Step(now time.Time, in any) []any {
@@ -108,7 +114,7 @@ func (m *Member) Step(now time.Time, in any) []any {
 	case Join:
 		m.join(now)
 	case Leave:
-		m.leave()
+		m.leave(now)
 	case Granted:
 		if in.Ask == m.ask && m.role == Follower {
 			m.become(Leader)
@@ -165,7 +171,7 @@ func (m *Member) join(now time.Time) {
 	if m.in {
 		return
 	}
-	m.in = true
+	m.in, m.led = true, false
 	if !m.locks {
 		if !m.visible {
 			m.sleep = now.Add(m.grace)
@@ -188,7 +194,7 @@ func (m *Member) queue(now time.Time) {
 	m.deadline, m.pinged = now.Add(silence), false
 }
 
-func (m *Member) leave() {
+func (m *Member) leave(now time.Time) {
 	if !m.in {
 		return
 	}
@@ -200,6 +206,9 @@ func (m *Member) leave() {
 	m.endUnseen()
 	if m.visible {
 		m.emit(ShowVisible{false})
+	}
+	if m.role == Follower {
+		m.led, m.deadline, m.pinged = true, now.Add(silence), false
 	}
 	m.become(Alone) // before the lock is free: the next leader must find nobody in its place
 	m.emit(Release{m.ask})
@@ -289,15 +298,37 @@ func (m *Member) wake() {
 
 func (m *Member) heard(now time.Time, message Message) {
 	switch {
-	case !m.in || !m.locks:
+	case !m.locks:
+	case !m.in:
+		m.overheard(now, message.Kind)
 	case m.role == Leader && message.Kind == Ping:
 		m.emit(Post{Pong})
-	case m.role == Leader && (message.Kind == Shown || message.Kind == Retry):
+	case m.role == Leader && (message.Kind == Shown || message.Kind == Retry || message.Kind == Reconnect):
 		m.endUnseen()
 		m.wake()
 		m.watchUnseen() // behind the one that is visible now
 	case m.role == Follower && fromLeader(message.Kind):
 		m.deadline, m.pinged = now.Add(silence), false
+	}
+}
+
+// overheard takes a message while the tab takes no part. It is asked for where a
+// leader says nothing, as by one that follows.
+func (m *Member) overheard(now time.Time, k Kind) {
+	switch {
+	case fromLeader(k):
+		m.deadline, m.pinged = now.Add(silence), false
+		m.setLed(true)
+	case k == Left:
+		m.deadline = time.Time{}
+		m.setLed(false)
+	}
+}
+
+func (m *Member) setLed(on bool) {
+	if m.led != on {
+		m.led = on
+		m.emit(Led{on})
 	}
 }
 
@@ -325,6 +356,11 @@ func (m *Member) tick(now time.Time) {
 	if !m.pinged || now.Sub(m.deadline) > tooLate {
 		m.pinged, m.deadline = true, now.Add(answerWithin)
 		m.emit(Post{Ping})
+		return
+	}
+	if !m.in {
+		m.deadline = time.Time{}
+		m.setLed(false)
 		return
 	}
 	m.emit(Release{m.ask})

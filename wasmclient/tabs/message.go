@@ -17,20 +17,21 @@ type Kind string
 
 // The kinds.
 const (
-	Lead     Kind = "lead"     // I lead, by Term: attach
-	Left     Kind = "left"     // I lead no more
-	Attach   Kind = "attach"   // give me what comes After, of Types
-	Attached Kind = "attached" // the answer
-	Frames   Kind = "frames"   // what the connection delivered
-	Status   Kind = "status"   // the connection's status
-	Ping     Kind = "ping"     // does the leader live?
-	Pong     Kind = "pong"     // it does
-	Retry    Kind = "retry"    // the user wants the connection tried at once
-	Shown    Kind = "shown"    // I am visible
-	Focus    Kind = "focus"    // I am the tab in use
-	Blur     Kind = "blur"     // no more
-	Seen     Kind = "seen"     // the user has been shown what happened until now
-	Outbox   Kind = "outbox"   // Body is items of the outbox that are new or changed
+	Lead      Kind = "lead"      // I lead, by Term: attach
+	Left      Kind = "left"      // I lead no more
+	Attach    Kind = "attach"    // give me what comes After, of Types
+	Attached  Kind = "attached"  // the answer
+	Frames    Kind = "frames"    // what the connection delivered
+	Status    Kind = "status"    // the connection's status
+	Ping      Kind = "ping"      // does the leader live?
+	Pong      Kind = "pong"      // it does
+	Retry     Kind = "retry"     // the user wants the connection tried at once
+	Reconnect Kind = "reconnect" // the user wants another connection
+	Shown     Kind = "shown"     // I am visible
+	Focus     Kind = "focus"     // I am the tab in use
+	Blur      Kind = "blur"      // no more
+	Seen      Kind = "seen"      // the user has been shown what happened until now
+	Outbox    Kind = "outbox"    // Body is items of the outbox that are new or changed
 )
 
 // A Message goes to all other tabs, and means all unless it says To.

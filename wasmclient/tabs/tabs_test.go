@@ -205,6 +205,8 @@ func (p *player) show(effects []any) (out []string) {
 			line = fmt.Sprintf("end unseen #%d", e.Ask)
 		case Confirm:
 			line = fmt.Sprintf("confirm #%d", e.Ask)
+		case Led:
+			line = fmt.Sprintf("another leads: %v", e.On)
 		case Become:
 			line = "become " + string(e.Role)
 		case Post:

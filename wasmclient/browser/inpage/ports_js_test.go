@@ -75,3 +75,14 @@ func TestWatch(t *testing.T) {
 	fire()
 	require.Len(t, got, len(want))
 }
+
+// TestOnline is what the browser believes.
+func TestOnline(t *testing.T) {
+	p, navigator := browser.NewPage(), js.Global().Get("navigator")
+	require.Equal(t, navigator.Get("onLine").Bool(), p.Online())
+	for _, online := range []bool{false, true} {
+		js.Global().Get("Object").Call("defineProperty", navigator, "onLine", map[string]any{"value": online, "configurable": true})
+		require.Equal(t, online, p.Online())
+	}
+	navigator.Delete("onLine")
+}
