@@ -62,7 +62,7 @@ func (r *Root) dashboard() app.UI {
 	matters := attention(r.state.Entities)
 	feed := ui.Feed{Events: events, Grant: r.state.User.Grant(), Now: r.now, Max: feedRows, Open: r.showEvent}
 	return r.page(text.Of("page.dashboard"),
-		app.If(r.unknown(), Waiting).Else(func() app.UI {
+		app.If(r.unknown(), waitingFigures).Else(func() app.UI {
 			return ui.Figures(v.Figures, v.Currency, courses(r.state.Trends), r.asOf(), r.now)
 		}),
 		ui.El("div", "columns", ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Of("feed")).ID("feed-title"),

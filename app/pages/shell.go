@@ -191,8 +191,13 @@ func (r *Root) unknown() bool { return r.state.View.Figures == nil }
 // Waiting is the page before anything is known. It is also the shell's, so
 // that loading looks like the app from the first paint.
 func Waiting() app.UI {
-	return ui.El("div", "page waiting", ui.El("div", "figures", app.Range(make([]struct{}, 10)).Slice(func(int) app.UI { return ui.El("div", "card figure skeleton") })),
-		ui.El("div", "card skeleton skeleton-tall")).Aria("busy", "true")
+	return ui.El("div", "page waiting", waitingFigures(), ui.El("div", "card skeleton skeleton-tall")).Aria("busy", "true")
+}
+
+// waitingFigures take as much room as most readers' figures will, so that nothing
+// moves when they come.
+func waitingFigures() app.UI {
+	return ui.El("div", "figures", app.Range(make([]struct{}, 11)).Slice(func(int) app.UI { return ui.El("div", "card figure skeleton") })).Aria("busy", "true")
 }
 
 // nothingKnown stands where the broker has not answered yet, and nothing is kept
