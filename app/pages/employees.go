@@ -95,15 +95,27 @@ func (r *Root) leaveItem(e *projection.Entity, today string) item {
 // decisions approve or reject what waits; the event says again what it is about.
 func (r *Root) decisions(e *projection.Entity, about ...string) (actions []app.UI) {
 	for _, status := range []string{"approved", "rejected"} {
-		actions = append(actions, r.action(e.Type, e.Key+status, e.Seq, text.Of("employees.do."+status), func() {
+		do := func(reason string) {
 			data := map[string]any{"status": status}
 			for _, name := range about {
 				if e.Fields.Has(name) {
 					data[name] = e.Fields.Get(name)
 				}
 			}
+			if reason != "" {
+				data["rejection_reason"] = reason
+			}
 			r.act(e.Type, data)
-		}))
+		}
+		label, press := text.Of("employees.do."+status), func() { do("") }
+		if status == "rejected" {
+			field := "" // leave has no field for it
+			if _, declared := event.Spec(e.Type, "rejection_reason"); declared {
+				field = "rejection_reason"
+			}
+			press = func() { r.confirm(label, ui.Describe(eventOf(e), false), field, do) }
+		}
+		actions = append(actions, r.action(e.Type, eventOf(e).Subject, e.Key+status, e.Seq, label, press))
 	}
 	return actions
 }

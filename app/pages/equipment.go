@@ -94,7 +94,7 @@ func (r *Root) equipment() app.UI {
 				ui.El("ul", "legend", legend("", "plan.fine"), legend("plan-down", "plan.down"), legend("plan-stale", "plan.stale"))),
 				ui.Plan(places)).Aria("labelledby", "plan-title")
 		}),
-		ui.El("div", "buttons", r.action(event.TypeMaintenanceRequired, "fault", 0, text.Of("unit.report.new"), func() {
+		ui.El("div", "buttons", r.action(event.TypeMaintenanceRequired, "", "fault", 0, text.Of("unit.report.new"), func() {
 			r.ask(text.Of("unit.report"), text.Of("unit.report.send"), event.TypeMaintenanceRequired, nil)
 		})),
 		r.board("equipment", parts))
@@ -141,7 +141,7 @@ func (r *Root) machineActions(m *machine) (actions []app.UI) {
 			if len(m.cases) > 1 {
 				name = text.Of("unit.of", name, c.Fields.Text("issue"))
 			}
-			return r.action(c.Type, c.Key+status, c.Seq, name, func() {
+			return r.action(c.Type, eventOf(c).Subject, c.Key+status, c.Seq, name, func() {
 				data := map[string]any{"equipment_name": c.Fields.Text("equipment_name"), "issue": c.Fields.Text("issue"), "status": status}
 				for _, name := range []string{"maintenance_id", "equipment_id"} {
 					if c.Fields.Has(name) {
@@ -156,7 +156,7 @@ func (r *Root) machineActions(m *machine) (actions []app.UI) {
 		}
 		actions = append(actions, move("resolved", "unit.resolve"))
 	}
-	return append(actions, r.action(event.TypeMaintenanceRequired, "fault-"+cmp.Or(m.id, m.name)+m.name, 0, text.Of("unit.report"), func() {
+	return append(actions, r.action(event.TypeMaintenanceRequired, "", "fault-"+cmp.Or(m.id, m.name)+m.name, 0, text.Of("unit.report"), func() {
 		fixed, about := event.Object{}, []string{"equipment_name"}
 		quoted, _ := json.Marshal(m.title()) // a string always marshals
 		fixed = fixed.With("equipment_name", quoted)

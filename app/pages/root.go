@@ -43,6 +43,7 @@ type Root struct {
 	past     historyPage
 	subject  subjectPage
 	boards   boardsPage
+	acting   actingPage
 	test     testPage
 	watching adminPage
 	wishes   notifyPage
@@ -93,7 +94,7 @@ func (r *Root) tick(ctx app.Context, stop chan struct{}) {
 			ctx.Dispatch(func(ctx app.Context) {
 				said := r.says
 				r.refresh(ctx) // something may wait to be said
-				if r.says == said && r.state.View.Status.RetryAt.IsZero() && !slow {
+				if r.says == said && r.state.View.Status.RetryAt.IsZero() && !slow && !r.rested() {
 					ctx.PreventUpdate()
 				}
 			})
@@ -172,6 +173,7 @@ func (r *Root) refresh(ctx app.Context) {
 	r.now = time.Now()
 	r.says = [2]string{r.polite.Say(r.now, r.announcement()+r.spoken(false)), r.urgent.Say(r.now, r.spoken(true))}
 	r.feed.refresh(r)
+	r.keepFocus(ctx)
 	if r.state.Phase != before || r.state.User.Grant().ID() != grant {
 		r.forget()
 		r.title(ctx)
@@ -182,7 +184,7 @@ func (r *Root) refresh(ctx app.Context) {
 // forget drops what pages have of another user.
 func (r *Root) forget() {
 	r.asked++
-	r.feed, r.past, r.subject, r.boards, r.test, r.wishes, r.device = feedPage{}, historyPage{}, subjectPage{}, boardsPage{}, testPage{}, notifyPage{}, settingsPage{}
+	r.feed, r.past, r.subject, r.boards, r.acting, r.test, r.wishes, r.device = feedPage{}, historyPage{}, subjectPage{}, boardsPage{}, actingPage{}, testPage{}, notifyPage{}, settingsPage{}
 	r.watching.forget()
 	if r.dialog != nil {
 		r.close()

@@ -103,7 +103,7 @@ func (r *Root) timeline(title string, facts [][2]string, actions ...app.UI) app.
 			ui.Card("attention-card", "now", text.Of("timeline.now"), ui.El("dl", "facts", app.Range(facts).Slice(func(i int) app.UI {
 				return ui.El("div", "", ui.Line("dt", "", facts[i][0]), ui.Line("dd", "", facts[i][1]))
 			})),
-				ui.El("div", "buttons").Body(actions...)),
+				ui.El("div", "buttons").Body(actions...)).DataSet("item", s.of).TabIndex(-1),
 		))
 }
 

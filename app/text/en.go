@@ -5,7 +5,7 @@ package text
 // with name.
 var english = map[string]string{
 	// The shell
-	"skip": "Skip to content", "nav": "Pages", "nav.more": "More", "close": "Close", "cancel": "Cancel", "copy": "Copy", "clear": "Clear", "send": "Send", "send.of": "Send %s",
+	"skip": "Skip to content", "nav": "Pages", "nav.more": "More", "close": "Close", "cancel": "Cancel", "keep": "Keep it as it is", "copy": "Copy", "clear": "Clear", "send": "Send", "send.of": "Send %s",
 	"edit": "Edit", "edit.of": "Edit %s", "retry": "Retry", "discard": "Discard", "decide": "Decide", "reload": "Reload", "update": "Update ready.",
 	"as_of": "as of %s", "bool.true": "Yes", "bool.false": "No",
 	"failed": "The broker cannot be reached", "failed.text": "Yardline is trying again every few seconds. Nothing is lost: what happens meanwhile comes as soon as it is back.",
@@ -68,7 +68,7 @@ var english = map[string]string{
 	"board.parts": "Show", "rentals.out": "Out", "rentals.late": "Overdue", "rentals.due": "Due today", "rentals.planned": "Planned", "rentals.back": "Back",
 	"rentals.out.empty": "Nothing is out", "rentals.late.empty": "Nothing is overdue", "rentals.due.empty": "Nothing is due today", "rentals.planned.empty": "Nothing is planned", "rentals.back.empty": "Nothing came back lately",
 	"rentals.empty.text": "Rentals appear here with their next event.", "rentals.until": "Until", "rentals.amount": "Total", "rentals.days.one": "%s day overdue", "rentals.days.other": "%s days overdue",
-	"rental.title": "Rental %s", "rental.pay": "Record a payment", "rental.pay.send": "Record", "rental.do.reserved": "Reserve", "rental.do.cancelled": "Cancel rental", "rental.do.pending_delivery": "Ready to deliver",
+	"rental.title": "Rental %s", "rental.pay": "Record a payment", "rental.pay.send": "Record", "rental.cancel": "Cancel rental %s? It cannot be taken back from here.", "rental.do.reserved": "Reserve", "rental.do.cancelled": "Cancel rental", "rental.do.pending_delivery": "Ready to deliver",
 	"rental.do.active": "Delivered", "rental.do.off_rent": "Off rent", "rental.do.pending_return": "Pick up", "rental.do.returned": "Returned", "rental.do.completed": "Complete",
 	"equipment.all": "All", "equipment.faults": "With faults", "equipment.moving": "Moving", "equipment.stale": "Not seen", "equipment.all.empty": "No machine is known", "equipment.faults.empty": "No fault is open",
 	"equipment.moving.empty": "Nothing is moving", "equipment.stale.empty": "All were seen today", "equipment.empty.text": "Machines appear here with their next position or fault.",
