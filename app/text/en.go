@@ -9,6 +9,8 @@ var english = map[string]string{
 	"edit": "Edit", "edit.of": "Edit %s", "retry": "Retry", "discard": "Discard", "decide": "Decide", "reload": "Reload", "update": "Update ready.",
 	"as_of": "as of %s", "bool.true": "Yes", "bool.false": "No",
 	"failed": "The broker cannot be reached", "failed.text": "Yardline is trying again every few seconds. Nothing is lost: what happens meanwhile comes as soon as it is back.",
+	"failed.network": "The broker cannot be reached. Check your connection and try again. (network)", "failed.clear": "This browser could not clear its storage. Clear the site’s data in its settings. (storage)",
+	"crashed": "Yardline has stopped in this tab. Nothing is lost.", "description": "Live events for equipment rental", "loading": "Loading {progress}%",
 	"not_found": "There is nothing here", "not_found.title": "Not found", "not_found.text": "The address may be mistyped, or it is not for you.", "not_found.go": "Go to the dashboard",
 	"unknown": "Nothing known yet", "unknown.text": "It appears here as soon as the broker can be reached.",
 
@@ -60,6 +62,7 @@ var english = map[string]string{
 	// History
 	"events.empty": "No event matches", "events.empty.text": "Take a filter away, or look further back.", "events.found.one": "%s event", "events.found.other": "%s events",
 	"events.json": "Export JSON", "events.csv": "Export CSV", "events.older": "Older events", "events.bad": "The address asks for something that there is not. Clear the filters. (invalid_filter)",
+	"events.partial": "The file has the %s events that are shown here, and no others. %s", "events.most": "The file has the newest %s events, and no older ones: ask for fewer days. (too_many)",
 	"events.local": "The broker cannot be asked. These are the last events that this browser has.",
 	"filter":       "Filters", "filter.types": "Type", "filter.modules": "Module", "filter.severity": "At least", "filter.subjects": "Subject", "filter.from": "From", "filter.to": "To", "filter.any": "Any", "filter.clear": "Clear filters",
 	"timeline": "Timeline", "timeline.now": "Now", "timeline.local": "Older events are not here: %s",
@@ -113,7 +116,7 @@ var english = map[string]string{
 	"settings.purge": "Signing out removes everything of yours from this browser: events, figures, and what was not sent yet.", "settings.debug": "For reports", "settings.debug.on": "Log every step to the console",
 	"settings.debug.text": "Takes effect with the next load of the page.", "settings.reload": "Reload the page for it to take effect.",
 	"install": "Install", "install.text": "As an app, Yardline has a window and an icon of its own, and opens offline.", "install.cannot": "This browser offers no installation here, or Yardline is installed already. It opens offline either way.",
-	"install.done": "Yardline runs as an app.", "install.do": "Install Yardline",
+	"install.done": "Yardline runs as an app.", "install.do": "Install Yardline", "install.apple": "In Safari: Share, then Add to Home Screen; on a Mac File, then Add to Dock. Yardline then has a window and an icon of its own.",
 	"keys": "Keyboard shortcuts", "keys.filter": "Filter events", "keys.pause": "Pause or resume", "keys.toasts": "To the messages", "keys.dismiss": "Dismiss a message", "keys.off": "Single letters can be switched off in the settings.",
 
 	// Admin
