@@ -32,6 +32,7 @@ func TestActionOnce(t *testing.T) {
 		tab.Type(keys)
 	}
 	press("rental-200-off_rent", "\r\r")
+	tab.Eventually(soon, `document.querySelector('[data-item="200"] [aria-disabled=true]')`)
 	tab.Eventually(soon, `document.querySelector('[data-act="rental-200-pending_return"]')`)
 	require.Equal(t, "200", browser.Eval[string](tab, focused), "its button is gone: the focus is on the card")
 	tab.Eventually(soon, `document.querySelector('[data-act="rental-200-pending_return"][aria-disabled=true]') === null`)

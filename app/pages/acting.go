@@ -141,7 +141,7 @@ func (r *Root) confirm(label, about, field string, do func(reason string)) {
 		r.open(ctx, label, "dialog-form", func() app.UI {
 			return keyed(label+about, ui.El("form", "form", ui.Line("p", "", about),
 				ui.When(field != "", func() app.UI {
-					return ui.Field(reasonID, text.Label(field), app.Input().ID(reasonID).Type("text").MaxLength(300).Attr("autocomplete", "off"))
+					return ui.Field(reasonID, text.Label(field), ui.Input().ID(reasonID).Attr("type", "text").Attr("maxlength", 300).Attr("autocomplete", "off"))
 				}),
 				ui.El("div", "buttons", ui.Line("button", "button button-primary", label).Attr("type", "submit").ID("confirm"),
 					ui.Button("button", text.Of("keep")).OnClick(func(app.Context, app.Event) { r.close() }))).

@@ -46,6 +46,7 @@ type line struct{ name, value string }
 type item struct {
 	id, title, href string
 	chip, tone      string // its state, and how urgent that is: "", warning, error, success
+	late            string // that it is overdue, beside its state
 	lines           []line
 	actions         []app.UI
 }
@@ -55,7 +56,9 @@ func (i item) card() app.UI {
 	if i.href != "" {
 		title = ui.Link("", i.href, i.title)
 	}
-	return ui.El("li", "card", keyed(i.id, ui.El("div", "item-head", ui.El("h2", "item-title", title), ui.Line("span", "", i.chip).Class("chip", "chip-"+i.tone)),
+	return ui.El("li", "card", keyed(i.id, ui.El("div", "item-head", ui.El("h2", "item-title", title), ui.El("div", "item-chips",
+		app.If(i.chip != "", func() app.UI { return ui.Line("span", "", i.chip).Class("chip", "chip-"+i.tone) }),
+		app.If(i.late != "", func() app.UI { return ui.Line("span", "chip chip-error", i.late) }))),
 		ui.El("dl", "item-lines", app.Range(i.lines).Slice(func(n int) app.UI {
 			return ui.El("div", "", ui.Line("dt", "", i.lines[n].name), ui.Line("dd", "", i.lines[n].value))
 		})),

@@ -26,12 +26,11 @@ type feedPage struct {
 	head string           // cursor of its newest
 }
 
-// heldBelow is how far down the page is scrolled when the feed stands, in
-// pixels.
-const heldBelow = 240
+// feedCard selects the feed.
+const feedCard = ".feed-card"
 
 func (f *feedPage) refresh(r *Root) {
-	scrolled := r.path == "/" && device.Scrolled() > heldBelow
+	scrolled := r.path == "/" && device.Above(feedCard)
 	switch {
 	case !scrolled:
 		f.held = nil
@@ -68,7 +67,7 @@ func (r *Root) dashboard() app.UI {
 		ui.El("div", "columns", ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Of("feed")).ID("feed-title"),
 			ui.Link("quiet-link", "/events", text.Of("feed.all"))),
 			ui.El("div", "feed-news", app.If(news > 0, func() app.UI {
-				return ui.Button("button button-small button-primary", text.Of("feed.news", text.Number(news))).OnClick(func(app.Context, app.Event) { r.feed.held = nil; app.Window().Call("scrollTo", 0, 0) })
+				return ui.Button("button button-small button-primary", text.Of("feed.news", text.Number(news))).OnClick(func(app.Context, app.Event) { r.feed.held = nil; device.ScrollTo(feedCard) })
 			})),
 			app.If(r.unknown(), nothingKnown).Else(feed.Collapsed)).Aria("labelledby", "feed-title"),
 			ui.Card("attention-card", "attention", text.Of("attention"), app.If(r.unknown(), nothingKnown).ElseIf(len(matters) == 0, func() app.UI {

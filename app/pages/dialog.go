@@ -83,6 +83,7 @@ func (r *Root) ask(title, action string, t event.Type, fixed event.Object, names
 		e, err := f.Read(keep)
 		if f.Problem = nil; err != nil {
 			errors.As(err, &f.Problem)
+			r.ctx.Defer(f.FocusProblem)
 			return
 		}
 		r.send(e)

@@ -38,6 +38,9 @@ func (r *Root) employees() app.UI {
 	// A tab that could never hold anything for this reader is not there.
 	g := r.state.User.Grant()
 	parts = slices.DeleteFunc(parts, func(p part) bool {
+		if p.key == "waiting" {
+			return !access.MayPublish(g, event.TypeTimesheetUpdated)
+		}
 		of := map[string]event.Type{"sheets": event.TypeTimesheetUpdated, "leave": event.TypeLeaveRequestUpdated, "payroll": event.TypePayrollProcessed}
 		t, typed := of[p.key]
 		return typed && len(p.cards) == 0 && g.Employee == 0 && !reads(t)(g)
@@ -65,7 +68,7 @@ func (r *Root) sheetItem(e *projection.Entity) item {
 		lines: []line{{text.Of("employees.sheet"), cmp.Or(text.Date(o.Text("date")), o.Text("period"))}}}
 	for _, name := range []string{"hours_worked", "overtime_hours", "rejection_reason"} {
 		if o.Has(name) {
-			i.lines = append(i.lines, line{text.Label(name), o.Text(name)})
+			i.lines = append(i.lines, line{text.Label(name), ui.FieldText(e.Type, o, name)})
 		}
 	}
 	if status == "submitted" {

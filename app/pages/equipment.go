@@ -20,6 +20,7 @@ import (
 // with it.
 type machine struct {
 	id, name string             // one of the two may be ""
+	named    uint64             // where in the log the name is from: the last one counts
 	fix      *projection.Entity // nil where none is known
 	cases    []*projection.Entity
 }
@@ -44,20 +45,24 @@ func fixTime(fix *projection.Entity) time.Time {
 // machines are all units that some event has told about, by their names.
 func (r *Root) machines() []*machine {
 	of := map[string]*machine{}
-	get := func(o event.Object) *machine {
+	get := func(e *projection.Entity) *machine {
+		o := e.Fields
 		key := cmp.Or(o.Text("equipment_id"), o.Text("equipment_name"))
 		if of[key] == nil {
 			of[key] = &machine{}
 		}
 		m := of[key]
-		m.id, m.name = cmp.Or(m.id, o.Text("equipment_id")), cmp.Or(o.Text("equipment_name"), m.name)
+		m.id = cmp.Or(m.id, o.Text("equipment_id"))
+		if name := o.Text("equipment_name"); name != "" && e.Seq >= m.named {
+			m.name, m.named = name, e.Seq
+		}
 		return m
 	}
 	for _, e := range r.byType(event.TypeEquipmentLocationUpdated, false) {
-		get(e.Fields).fix = e
+		get(e).fix = e
 	}
 	for _, e := range r.byType(event.TypeMaintenanceRequired, true) {
-		m := get(e.Fields)
+		m := get(e)
 		m.cases = append(m.cases, e)
 	}
 	var all []*machine

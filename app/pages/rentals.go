@@ -103,7 +103,7 @@ func (r *Root) rentalItem(e, late *projection.Entity) item {
 		i.lines = append(i.lines, line{text.Of("rentals.amount"), ui.FieldText(from.Type, o, "total_amount")})
 	}
 	if late != nil {
-		i.chip, i.tone = text.Count("rentals.days", int(late.Fields.Int("days_overdue"))), "error"
+		i.late = text.Count("rentals.days", int(late.Fields.Int("days_overdue")))
 		if late.Fields.Has("amount_outstanding") {
 			i.lines = append(i.lines, line{text.Label("amount_outstanding"), ui.FieldText(late.Type, late.Fields, "amount_outstanding")})
 		}

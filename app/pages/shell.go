@@ -9,7 +9,6 @@ import (
 	"github.com/snd-rental/yardline/app/live"
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
-	"github.com/snd-rental/yardline/shared/event"
 )
 
 // Render implements app.Composer. The places of header, main and the live
@@ -37,16 +36,6 @@ func (r *Root) announcement() string {
 		return ""
 	}
 	return ui.Words(r.state.View.Status)
-}
-
-// spoken is the newest toast, of errors or of the rest.
-func (r *Root) spoken(errors bool) string {
-	for i := len(r.state.View.Toasts) - 1; i >= 0; i-- {
-		if t := r.state.View.Toasts[i]; (t.Severity == event.Error) == errors {
-			return " " + t.Text
-		}
-	}
-	return ""
 }
 
 // pattern names the page, by its path pattern; the sign-in stands before all.
