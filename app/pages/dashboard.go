@@ -22,8 +22,9 @@ const feedRows = 40
 
 // feedPage lets the feed stand while its reader is somewhere down in it.
 type feedPage struct {
-	held []store.Received // what is shown then; nil: it moves
-	head string           // cursor of its newest
+	held  []store.Received // what is shown then; nil: it moves
+	head  string           // cursor of its newest
+	shown []store.Received // the last time
 }
 
 // feedCard selects the feed.
@@ -34,8 +35,11 @@ func (f *feedPage) refresh(r *Root) {
 	switch {
 	case !scrolled:
 		f.held = nil
-	case f.held == nil && len(r.state.View.Events) > 0:
-		f.held, f.head = r.state.View.Events, r.state.View.Events[0].Cursor
+	case f.held == nil && len(f.shown) > 0:
+		f.held, f.head = f.shown, f.shown[0].Cursor
+	}
+	if f.shown = f.held; f.shown == nil {
+		f.shown = r.state.View.Events
 	}
 }
 
