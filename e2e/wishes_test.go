@@ -35,7 +35,10 @@ func TestPreferences(t *testing.T) {
 	})
 	require.Contains(t, kept().Push, event.TypePaymentReceived)
 	browser.Eval[bool](tab, `(() => { const e = document.getElementById("quiet-from"); e.value = "20:30"; e.dispatchEvent(new Event("change", {bubbles: true})); return true })()`)
-	eventually(t, soon, "the hour is kept", func() bool { p := kept(); return p.Quiet.From == "20:30" && p.Quiet.To == "06:00" && p.Quiet.Zone != "" })
+	eventually(t, soon, "the hour is kept", func() bool {
+		p := kept()
+		return p.Quiet.From == "20:30" && p.Quiet.To == "06:00" && p.Quiet.Zone != ""
+	})
 
 	// A muted type makes no message; another does.
 	s.Publish(`{"type":"rental_overdue","id":"muted","data":{"rental_id":9,"days_overdue":2}}`)
