@@ -23,6 +23,11 @@ func examples(s *stack.Stack) {
 	}
 }
 
+// small are the controls that a finger misses: lower than 44 px, where not all
+// of their row or card is theirs.
+const small = `[...document.querySelectorAll("a[href], button, summary, select, input:not([type=checkbox]), label:has(input)")].filter(e => e.checkVisibility() && !e.closest(".hidden, dialog") && !e.classList.contains("skip"))
+	.filter(e => e.getBoundingClientRect().height < 43.5 && getComputedStyle(e, "::after").content === "none").map(e => e.outerHTML.slice(0, 120) + " " + e.getBoundingClientRect().height)`
+
 // TestNothingScrollsSideways at 360 px, however long the words are that people
 // write. A page that is too wide makes a phone's window wider, so it is the
 // document's width that must stay.
@@ -46,6 +51,7 @@ func TestNothingScrollsSideways(t *testing.T) {
 		tab := open(s, users[name], name, path)
 		tab.Size(360, "light")
 		tab.Eventually(soon, `document.querySelector("main h1") && !document.querySelector("main .skeleton, main [aria-busy=true]")`)
+		require.Empty(t, browser.Eval[[]string](tab, small), path)
 		require.Equal(t, []int{360, 360}, browser.Eval[[]int](tab, `[document.documentElement.clientWidth, document.documentElement.scrollWidth]`), path)
 		tab.Close()
 	}

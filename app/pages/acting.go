@@ -22,7 +22,6 @@ const rest = time.Second
 // actingPage keeps one press from being two.
 type actingPage struct {
 	pressed map[string]time.Time // by subject
-	focus   string               // selects the control of a card that has the focus
 }
 
 // standing tells whether a subject's actions wait: for what was sent about it

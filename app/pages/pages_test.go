@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,14 @@ func TestActionsStand(t *testing.T) {
 		state.View.Outbox = []outbox.Item{c.item}
 		require.Equal(t, c.stands, off(), "%+v", c.item)
 	}
+}
+
+// TestAnswered: a refusal is no outage.
+func TestAnswered(t *testing.T) {
+	for status, want := range map[int]bool{401: true, 403: true, 429: true, 502: false, 503: false} {
+		require.Equal(t, want, answered(&wasmclient.Error{Status: status}), status)
+	}
+	require.False(t, answered(context.DeadlineExceeded))
 }
 
 func TestCSV(t *testing.T) {
