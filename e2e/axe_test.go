@@ -13,7 +13,7 @@ import (
 )
 
 // barriers runs axe in a page, and lists what it finds.
-const barriers = `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html.slice(0, 160) + " " + (n.any[0]?.message ?? n.all[0]?.message ?? ""))))`
+const barriers = `axe.run(document, {resultTypes: ["violations"], rules: {"target-size": {enabled: true}}}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html.slice(0, 160) + " " + (n.any[0]?.message ?? n.all[0]?.message ?? ""))))`
 
 // TestCheck8Accessibility: axe finds no violation on any page, in both themes
 // and at both widths.
@@ -35,15 +35,70 @@ func TestCheck8Accessibility(t *testing.T) {
 		}
 		tab := open(s, users[name], name, path)
 		tab.Eventually(soon, `document.querySelector("main h1") && !document.querySelector("main .skeleton, main [aria-busy=true]")`)
-		browser.Eval[bool](tab, string(axe)+"; true")
-		for _, width := range []int64{1280, 360} {
-			for _, scheme := range []string{"light", "dark"} {
-				tab.Size(width, scheme)
-				for _, found := range browser.Eval[[]string](tab, barriers) {
-					t.Errorf("%s at %d in the %s: %s", path, width, scheme, found)
-				}
-			}
-		}
+		look(t, tab, string(axe), path)
 		tab.Close()
 	}
+}
+
+// look reports the barriers of what a tab shows, in both themes and widths.
+func look(t *testing.T, tab *browser.Tab, axe, what string) {
+	t.Helper()
+	browser.Eval[bool](tab, axe+"; true")
+	for _, width := range []int64{1280, 360} {
+		for _, scheme := range []string{"light", "dark"} {
+			tab.Size(width, scheme)
+			for _, found := range browser.Eval[[]string](tab, barriers) {
+				t.Errorf("%s at %d in the %s: %s", what, width, scheme, found)
+			}
+		}
+	}
+}
+
+// TestCheck8States: nor is there one in what pages show at times: dialogs, errors
+// of forms, messages, the rest of the navigation, a broker that is away.
+func TestCheck8States(t *testing.T) {
+	script, err := os.ReadFile("node_modules/axe-core/axe.min.js")
+	require.NoError(t, err, "make browser-test installs it")
+	axe, s := string(script), stack.Start(t)
+	examples(s)
+	tab := browser.NewUser(t).NewTab()
+	tab.Open(s.URL)
+	tab.Eventually(soon, `document.querySelector("[data-user]")`)
+	look(t, tab, axe, "sign-in")
+	tab.Click("[data-user=manager]")
+	tab.Eventually(soon, isLive)
+	s.Publish(`{"type":"rental_overdue","data":{"rental_id":77,"days_overdue":1}}`)
+	s.Publish(`{"type":"system_notification","data":{"message":"x","title":"Release","level":"error","action_url":"/events","action_label":"Read"}}`)
+	tab.Eventually(soon, `document.querySelectorAll("[data-toast]").length === 2`)
+	look(t, tab, axe, "messages")
+	tab.Open(s.URL + "/events")
+	tab.Eventually(soon, `document.querySelector(".row-open")`)
+	tab.Click(".row-open")
+	tab.Eventually(soon, `document.querySelector("dialog[open]")`)
+	look(t, tab, axe, "drawer")
+	tab.Open(s.URL + "/equipment")
+	tab.Eventually(soon, `document.querySelector('[data-act="fault"]')`)
+	tab.Click(`[data-act="fault"]`)
+	tab.Eventually(soon, `document.querySelector("dialog[open] form")`)
+	look(t, tab, axe, "form")
+	tab.Click(`dialog [type=submit]`)
+	tab.Eventually(soon, `document.querySelector("dialog .problem")`)
+	look(t, tab, axe, "errors of a form")
+	tab.Open(s.URL + "/rentals")
+	tab.Eventually(soon, isLive)
+	tab.Size(360, "light")
+	tab.Click("#more")
+	tab.Eventually(soon, `document.querySelector(".nav-open")`)
+	look(t, tab, axe, "more")
+	tab.Type("?")
+	tab.Eventually(soon, `document.querySelector("dialog[open]")`)
+	look(t, tab, axe, "keys")
+	tab.Open(s.URL + "/nope")
+	tab.Eventually(soon, `document.querySelector("main").dataset.page === "not-found"`)
+	look(t, tab, axe, "not found")
+	tab.Open(s.URL + "/")
+	tab.Eventually(soon, isLive)
+	s.Kill()
+	tab.Eventually(soon, `getComputedStyle(document.querySelector(".banner-reconnecting")).visibility === "visible"`)
+	look(t, tab, axe, "broker away")
 }

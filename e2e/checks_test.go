@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient"
 )
 
 // The checks that a picky user would run, by their numbers in the handbook. The
@@ -45,10 +47,16 @@ func TestCheck1FreshClone(t *testing.T) {
 	require.NoError(t, err)
 	cmd.Stderr = os.Stderr
 	require.NoError(t, cmd.Start())
-	group := cmd.Process
+	t.Cleanup(func() {
+		// make passes the signal on to nobody: its child is found by its address.
+		stopBroker(t, clone)
+		_ = cmd.Process.Kill() // it may still be building
+		_ = cmd.Wait()
+	})
+	stuck := time.AfterFunc(buildTime, func() { _ = cmd.Process.Kill() }) // ends the lines below
 	var address, curl string
 	for lines := bufio.NewScanner(said); address == "" || curl == ""; {
-		require.True(t, lines.Scan(), "make run ended before it said where it is")
+		require.True(t, lines.Scan(), "make run ended, or took too long, before it said where it is")
 		if at := regexp.MustCompile(`^Yardline is at (http://localhost:\d+)`).FindStringSubmatch(lines.Text()); at != nil {
 			address = at[1]
 		}
@@ -56,12 +64,8 @@ func TestCheck1FreshClone(t *testing.T) {
 			curl = strings.TrimSpace(lines.Text())
 		}
 	}
+	stuck.Stop()
 	go io.Copy(io.Discard, said) // until it ends
-	t.Cleanup(func() {
-		// make passes the signal on to nobody: its child is found by its address.
-		stopBroker(t, clone)
-		_, _ = group.Wait()
-	})
 	tab := browser.NewUser(t).NewTab()
 	tab.Open(address)
 	tab.Eventually(soon, `document.querySelector("[data-user=manager]")`)
@@ -73,6 +77,9 @@ func TestCheck1FreshClone(t *testing.T) {
 	require.NoError(t, json.Unmarshal(answer, &stored), string(answer))
 	shows(tab, stored.ID)
 }
+
+// buildTime is how long a fresh clone may take to build and start.
+const buildTime = 5 * time.Minute
 
 // root is the repository's.
 func root(t *testing.T) string {
@@ -117,6 +124,7 @@ func TestCheck3BrokerDown(t *testing.T) {
 	overdue("before")
 	shows(tab, "before")
 	tab.Click(".toast-close")
+	browser.Eval[bool](tab, watchToasts)
 	s.Kill()
 	tab.Eventually(soon, `/in \d+ s/.test(document.querySelector(".header [data-status=reconnecting] .status-count")?.innerText)`)
 	down := time.Now()
@@ -130,10 +138,19 @@ func TestCheck3BrokerDown(t *testing.T) {
 		overdue(id)
 		want = append([]string{id}, want...)
 	}
-	tab.Eventually(soon, isLive)
+	tab.Click(".banner-reconnecting button") // by itself it may wait for half a minute
+	tab.Eventually(2*soon, isLive)
 	shows(tab, want[0])
 	require.Equal(t, want, tab.Attrs("[data-event]", "data-event"))
-	require.LessOrEqual(t, len(tab.Attrs("[data-toast]", "data-toast")), 3)
+	require.Empty(t, browser.Eval[[]string](tab, `toasted`), "what was missed makes no message, nor do drop and return")
+	for i := range 20 {
+		overdue(fmt.Sprintf("flood-%02d", i))
+	}
+	tab.Eventually(soon, `toasted.includes("summary")`)
+	shows(tab, "flood-19")
+	require.LessOrEqual(t, browser.Eval[int](tab, `most`), 3, "at no time")
+	require.Len(t, tab.Attrs("[data-toast]", "data-toast"), 1, "one stands for all")
+	tab.Click("[data-toast=summary] .toast-close")
 	require.Empty(t, tab.Attrs("[data-gap]", "data-gap"))
 
 	// What the log has forgotten meanwhile is said to be missing.
@@ -160,6 +177,10 @@ func TestCheck3BrokerDown(t *testing.T) {
 	tab.Click("[data-gap] button")
 	tab.Eventually(soon, `!document.querySelector("[data-gap]")`)
 }
+
+// watchToasts notes which messages there were, and how many at once.
+const watchToasts = `(() => { window.toasted = []; window.most = 0; new MutationObserver(() => { const now = [...document.querySelectorAll("[data-toast]")].map(e => e.dataset.toast);
+	most = Math.max(most, now.length); for (const id of now) if (!toasted.includes(id)) toasted.push(id) }).observe(document.getElementById("toasts"), {childList: true, subtree: true, attributes: true}); return true })()`
 
 // TestCheck5OfflineDeepLink: with the broker down /events?x=1 loads from the
 // cache; three events are written, and when the broker is up exactly three
@@ -207,22 +228,51 @@ func TestCheck6Locations(t *testing.T) {
 	signIn(s, u, "dispatcher")
 	tab := u.NewTab()
 	tab.OnNewDocument(`window.slow = []; new PerformanceObserver(list => { for (const e of list.getEntries()) slow.push(e.duration) }).observe({type: "event", durationThreshold: 16})`)
-	tab.Open(s.URL + "/")
+	tab.Open(s.URL + "/sse-test") // every event is a row here, which is more to do than on the dashboard
 	tab.Eventually(soon, isLive)
-	stop := load(t, s, 100)
-	keys := 0
-	for start := time.Now(); time.Since(start) < 5*time.Second; keys++ {
+	feed := u.NewTab()
+	feed.Open(s.URL + "/")
+	feed.Eventually(soon, isLive)
+	tab.Show()
+	unfold(tab)
+	tab.Click("#payload")
+	const updates = 500
+	sent := make(chan string)
+	go func() { sent <- inFiveSeconds(t, s, updates) }()
+	keys, last := 0, ""
+	for last == "" {
 		tab.Type("x")
+		keys++
+		select {
+		case last = <-sent:
+		default:
+		}
 	}
-	ids := stop()
-	tab.Eventually(soon, fmt.Sprintf(`document.querySelector('[data-event=%q]')`, ids[len(ids)-1]))
-	require.Greater(t, len(ids), 200, "events were sent")
-	require.Len(t, tab.Attrs("[data-event]", "data-event"), 1, "one row for the one unit")
-	require.Empty(t, tab.Attrs("[data-toast]", "data-toast"))
+	shows(tab, last)
+	require.Len(t, browser.Eval[string](tab, `document.getElementById("payload").value`), keys, "every key is in the field")
+	shows(feed, last)
+	require.Equal(t, 0, browser.Eval[int](feed, `(all => all.length - new Set(all).size)([...document.querySelectorAll("[data-event] .row-subject")].map(e => e.innerText))`), "one row for each unit")
+	require.Empty(t, append(tab.Attrs("[data-toast]", "data-toast"), feed.Attrs("[data-toast]", "data-toast")...))
 	late := browser.Eval[int](tab, `slow.filter(ms => ms > 200).length`)
-	t.Logf("%d updates, %d keys, the slowest answered after %v ms", len(ids), keys, browser.Eval[float64](tab, `Math.max(0, ...slow)`))
+	t.Logf("%d updates, %d keys, the slowest answered after %v ms", updates, keys, browser.Eval[float64](tab, `Math.max(0, ...slow)`))
 	require.Greater(t, keys, 20)
-	require.LessOrEqual(t, late, keys/50, "typing is answered within 200 ms; the machine may be busy for one in fifty")
+	require.LessOrEqual(t, float64(late), max(1, float64(keys)/50), "typing is answered within 200 ms; the machine may be busy for one in fifty")
+}
+
+// inFiveSeconds publishes so many location updates, and returns the last one's id.
+func inFiveSeconds(t *testing.T, s *stack.Stack, updates int) string {
+	api := s.As("erp", 0, access.Service)
+	tick := time.NewTicker(5 * time.Second * batch / time.Duration(updates))
+	defer tick.Stop()
+	for n := 0; n < updates; n += batch {
+		r, err := api.Transport.Do(t.Context(), wasmclient.Request{Method: "POST", Path: "/api/sse",
+			Header: map[string]string{"Content-Type": "application/cloudevents-batch+json"}, Body: flood(n)})
+		if err != nil || r.Status != 201 {
+			t.Errorf("publish: %v %d %s", err, r.Status, r.Body)
+		}
+		<-tick.C
+	}
+	return fmt.Sprint("f-", updates-1)
 }
 
 // TestCheck7Proxy holds streams back and refuses upgrades: "Delayed updates"
@@ -237,6 +287,7 @@ func TestCheck7Proxy(t *testing.T) {
 	tab.Open(base + "/")
 	tab.Eventually(soon, `document.querySelector("[data-user=manager]")`)
 	tab.Click("[data-user=manager]")
+	tab.Eventually(soon, `document.querySelector(".header [data-status]")`) // signed in
 	start := time.Now()
 	tab.Eventually(soon, `document.querySelector(".header [data-status=polling]")?.innerText.includes("Delayed updates")`)
 	t.Logf("delayed updates after %v", time.Since(start))
@@ -267,9 +318,15 @@ func TestCheck10Widget(t *testing.T) {
 	at := strings.Replace(page.URL, "127.0.0.1", "host.example", 1)
 	tab := browser.NewUser(t).NewTab()
 	const state = `document.querySelector("yardline-status")?.shadowRoot?.querySelector("[data-status]")?.dataset.status`
-	tab.Open(at)
-	tab.Eventually(soon, state+` === "live"`)
-	require.Less(t, browser.Eval[float64](tab, `performance.now() - performance.getEntriesByType("navigation")[0].responseEnd`), 2000.0+3000, "on a machine that may be busy")
+	tab.OnNewDocument(`{ const look = setInterval(() => { if (` + state + ` === "live") { window.liveAfter = performance.now() - performance.getEntriesByType("navigation")[0].responseEnd; clearInterval(look) } }, 10) }`)
+	var took []float64
+	for range 3 { // the machine may be busy
+		tab.Open(at)
+		tab.Eventually(soon, `window.liveAfter >= 0`)
+		took = append(took, browser.Eval[float64](tab, `liveAfter`))
+	}
+	t.Logf("the widget is right after %v ms", took)
+	require.Less(t, slices.Min(took), 2000.0)
 	size := browser.Eval[int](tab, `performance.getEntriesByName("`+broker+`/embed/v1/status.js")[0]?.encodedBodySize ?? 0`)
 	t.Logf("the widget has %d bytes as loaded", size)
 	require.True(t, browser.Eval[bool](tab, `document.getElementById("badge").naturalWidth > 50`))

@@ -88,6 +88,32 @@ func Installed() bool {
 	return app.IsClient && app.Window().Call("matchMedia", "(display-mode: standalone)").Get("matches").Bool()
 }
 
+// Apple tells whether the browser installs apps by its own menu alone.
+func Apple() bool { return app.IsClient && app.Window().Call("goappIsAppleBrowser").Bool() }
+
+// Narrow tells whether the page has the layout of a phone. watch, which may be
+// nil, is told for the life of the page when that changes.
+func Narrow(watch func(narrow bool)) bool {
+	if !app.IsClient {
+		return false
+	}
+	query := app.Window().Call("matchMedia", "(max-width: 719px)")
+	if watch != nil {
+		query.Call("addEventListener", "change", app.FuncOf(func(_ app.Value, args []app.Value) any {
+			watch(args[0].Get("matches").Bool())
+			return nil
+		}))
+	}
+	return query.Get("matches").Bool()
+}
+
+// Held tells whether the pointer or the focus is on what a selector finds, or the
+// page is hidden. A finger leaves no pointer behind.
+func Held(selector string) bool {
+	hover := app.IsClient && app.Window().Call("matchMedia", "(hover: hover)").Get("matches").Bool() && find(selector+":hover").Truthy()
+	return hover || find(selector+":focus-within").Truthy() || app.IsClient && app.Window().Get("document").Get("hidden").Bool()
+}
+
 // Zone is the reader's time zone by its name, such as Europe/Berlin.
 func Zone() string {
 	if !app.IsClient {
@@ -96,12 +122,24 @@ func Zone() string {
 	return app.Window().Get("Intl").Call("DateTimeFormat").Call("resolvedOptions").Get("timeZone").String()
 }
 
-// Scrolled is how far the page is scrolled, in pixels.
-func Scrolled() int {
+func find(selector string) app.Value {
 	if !app.IsClient {
-		return 0
+		return app.Undefined()
 	}
-	return app.Window().Get("scrollY").Int()
+	return app.Window().Get("document").Call("querySelector", selector)
+}
+
+// Above tells whether the top of what a selector finds is scrolled out of sight.
+func Above(selector string) bool {
+	e := find(selector)
+	return e.Truthy() && e.Call("getBoundingClientRect").Get("top").Float() < 0
+}
+
+// ScrollTo brings what a selector finds into view.
+func ScrollTo(selector string) {
+	if e := find(selector); e.Truthy() {
+		e.Call("scrollIntoView")
+	}
 }
 
 // await waits for a promise. It must not be called on the UI goroutine.

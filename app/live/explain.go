@@ -3,6 +3,7 @@ package live
 import (
 	"errors"
 
+	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
@@ -13,5 +14,5 @@ func Explain(err error) string {
 	if errors.As(err, &refused) {
 		return refused.Sentence()
 	}
-	return "The broker cannot be reached. Check your connection and try again. (network)"
+	return text.Of("failed.network")
 }

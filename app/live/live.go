@@ -57,11 +57,16 @@ type Live struct {
 	gathered  int  // changes in it
 	flood     bool // the last one had very many
 
+	left        bool      // the broker is still to hear of a sign-out
 	gap         time.Time // events were lost for good then, and the user has not read it
 	trends      trends
 	preferences notify.Preferences
-	unseen      int       // errors, while no tab was looked at
-	seenAt      time.Time // some tab was
+	agreed      notify.Preferences // what the broker has of them
+	learned     bool               // the broker has said so, in this session
+	wishing     bool               // it is being told
+	wishes      int                // of the user, so far
+	unseen      int                // errors, while no tab was looked at
+	seenAt      time.Time          // some tab was
 }
 
 // Phase is how far the app is with knowing its user.
@@ -103,7 +108,7 @@ func New(t wasmclient.Transport, in Surroundings) *Live {
 	if in.Storage == nil {
 		in.Storage = &wasmclient.Memory{}
 	}
-	l := &Live{api: wasmclient.API{Transport: t}, in: in, listeners: map[int]func(){}}
+	l := &Live{api: wasmclient.API{Transport: t}, in: in, listeners: map[int]func(){}, seenAt: time.Now()}
 	if in.Page != nil {
 		l.tabs = in.Page.Channel(sessionChannel, l.told)
 		if in.Badge != nil {
@@ -234,6 +239,18 @@ func (l *Live) Client() *wasmclient.Client {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.client
+}
+
+// Back is called when the broker can be reached again: what failed meanwhile is
+// no longer so, and what was not learnt is.
+func (l *Live) Back() {
+	l.mu.Lock()
+	l.failure = ""
+	ctx, grant, learned := l.running, l.session.Grant, l.learned || l.wishing || l.client == nil
+	l.mu.Unlock()
+	if !learned {
+		go l.learnPreferences(ctx, grant)
+	}
 }
 
 // GapRead notes that the user has read of the gap.

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/snd-rental/yardline/shared/event"
@@ -26,17 +27,67 @@ func (l *Live) Preferences() notify.Preferences {
 	return l.preferences
 }
 
-// Prefer changes them, for all of the user's devices.
-func (l *Live) Prefer(ctx context.Context, p notify.Preferences) error {
-	if err := l.api.Prefer(ctx, p); err != nil {
-		return err
+// Prefer changes them, for all of the user's devices. They hold here at once;
+// the broker is told of one change after the other, of several in a row the last.
+// What it does not take is taken back, and failed says why.
+func (l *Live) Prefer(change func(*notify.Preferences), failed func(error)) {
+	l.mu.Lock()
+	p := l.preferences
+	p.Muted, p.Push = slices.Clone(p.Muted), slices.Clone(p.Push)
+	l.mu.Unlock()
+	change(&p)
+	l.wish(p)
+	l.mu.Lock()
+	l.wishes++
+	defer l.mu.Unlock()
+	if l.wishing || l.client == nil {
+		return // who tells the broker will see it
 	}
-	l.takePreferences(p)
-	return nil
+	l.wishing = true
+	go l.tellWishes(l.running, failed)
 }
 
-// takePreferences holds toasts to them, and keeps them.
-func (l *Live) takePreferences(p notify.Preferences) {
+// wish lets toasts follow them.
+func (l *Live) wish(p notify.Preferences) {
+	l.set(func() { l.preferences = p })
+	l.Toasts(func(q *toast.Queue, _ time.Time) { q.Mute(p.Muted) })
+}
+
+func (l *Live) tellWishes(connection context.Context, failed func(error)) {
+	for {
+		l.mu.Lock()
+		p, told := l.preferences, l.wishes
+		l.mu.Unlock()
+		within, done := context.WithTimeout(connection, wishTime)
+		err := l.api.Prefer(within, p)
+		done()
+		if connection.Err() != nil {
+			return // another user's
+		}
+		if err == nil {
+			l.takePreferences(p, false)
+		}
+		l.mu.Lock()
+		if last := told == l.wishes; err != nil || last {
+			l.wishing = false
+			agreed := l.agreed
+			l.mu.Unlock()
+			if err != nil {
+				l.wish(agreed)
+				failed(err)
+			}
+			return
+		}
+		l.mu.Unlock()
+	}
+}
+
+// wishTime bounds how long the broker may take for them.
+const wishTime = 20 * time.Second
+
+// takePreferences keeps what the broker has agreed to. Toasts are held to them
+// unless the user may have changed them meanwhile.
+func (l *Live) takePreferences(p notify.Preferences, news bool) {
 	l.turn.Lock() // no sign-out in between: nothing is kept of who has left
 	defer l.turn.Unlock()
 	l.mu.Lock()
@@ -45,8 +96,10 @@ func (l *Live) takePreferences(p notify.Preferences) {
 	if !present {
 		return
 	}
-	l.set(func() { l.preferences = p })
-	l.Toasts(func(q *toast.Queue, _ time.Time) { q.Mute(p.Muted) })
+	l.set(func() { l.agreed, l.learned = p, true })
+	if news {
+		l.wish(p)
+	}
 	raw, err := json.Marshal(keptPreferences{grant, p})
 	if err != nil {
 		panic(err) // our own type
@@ -74,10 +127,10 @@ func (l *Live) learnPreferences(ctx context.Context, grant string) {
 	if ctx.Err() != nil {
 		return
 	}
-	l.set(func() { l.preferences = p })
-	l.Toasts(func(q *toast.Queue, _ time.Time) { q.Mute(p.Muted) })
+	l.set(func() { l.agreed = p })
+	l.wish(p)
 	if p, err := l.api.Preferences(ctx); err == nil && ctx.Err() == nil {
-		l.takePreferences(p)
+		l.takePreferences(p, true)
 		if l.in.Welcome != nil {
 			l.in.Welcome(ctx, l.api)
 		}
@@ -93,7 +146,13 @@ func (l *Live) onEvent(r store.Received) {
 	if l.in.OnEvent != nil {
 		l.in.OnEvent(r)
 	}
-	if l.in.Badge == nil || r.Replayed || r.Severity != event.Error {
+	if l.in.Badge == nil || r.Severity != event.Error {
+		return
+	}
+	l.mu.Lock()
+	old := r.Replayed && !r.Time.After(l.seenAt) // what came while the stream was down counts
+	l.mu.Unlock()
+	if old {
 		return
 	}
 	if l.in.Page.Visible() {
@@ -118,8 +177,8 @@ func (l *Live) seen() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seenAt = time.Now()
-	if l.unseen > 0 {
-		l.unseen = 0
-		l.in.Badge(0)
+	l.unseen = 0
+	if l.in.Badge != nil {
+		l.in.Badge(0) // the worker may have set it
 	}
 }

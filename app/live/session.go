@@ -3,8 +3,10 @@ package live
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
+	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/shared/notify"
 	"github.com/snd-rental/yardline/wasmclient"
 )
@@ -16,6 +18,9 @@ const (
 	// sessionKey is where the storage has who was signed in, so that the app
 	// opens without the broker.
 	sessionKey = "session"
+	// leavingKey is where the storage has that the user has left, and the broker
+	// does not know it yet.
+	leavingKey = "leaving"
 	// storageTime is how long a storage may take to answer: one that hangs must
 	// not hold up the app.
 	storageTime = 2 * time.Second
@@ -34,7 +39,7 @@ func (l *Live) Start(ctx context.Context) {
 	l.unask = cancel
 	l.mu.Unlock()
 	for first := true; ctx.Err() == nil; first = false {
-		s, err := l.api.Session(ctx)
+		s, err := l.ask(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -52,6 +57,49 @@ func (l *Live) Start(ctx context.Context) {
 			timer.Stop()
 		}
 	}
+}
+
+// ask asks who is signed in; where the user has left the broker is told so first.
+func (l *Live) ask(ctx context.Context) (s wasmclient.Session, err error) {
+	if l.leaving(ctx) {
+		var refused *wasmclient.Error
+		if err := l.api.SignOut(ctx); err != nil && (!errors.As(err, &refused) || refused.Status >= 500) {
+			return s, err
+		}
+		l.stayed()
+	}
+	return l.api.Session(ctx)
+}
+
+// leaving tells whether the broker is still to hear of a sign-out.
+func (l *Live) leaving(ctx context.Context) bool {
+	l.mu.Lock()
+	left := l.left
+	l.mu.Unlock()
+	within, done := context.WithTimeout(ctx, storageTime)
+	defer done()
+	values, err := l.in.Storage.Load(within, leavingKey)
+	return left || err == nil && values[leavingKey] != nil
+}
+
+// note keeps it, over reloads too where the storage can.
+func (l *Live) note() {
+	l.mu.Lock()
+	l.left = true
+	l.mu.Unlock()
+	ctx, done := context.WithTimeout(context.Background(), storageTime)
+	defer done()
+	_ = l.in.Storage.Save(ctx, leavingKey, []byte("true"))
+}
+
+// stayed ends that.
+func (l *Live) stayed() {
+	l.mu.Lock()
+	l.left = false
+	l.mu.Unlock()
+	ctx, done := context.WithTimeout(context.Background(), storageTime)
+	defer done()
+	_ = l.in.Storage.Delete(ctx, leavingKey)
 }
 
 // answered takes the broker's word on who is signed in.
@@ -135,6 +183,7 @@ func (l *Live) SignIn(ctx context.Context, user, password string) {
 		return
 	}
 	l.stopAsking()
+	l.stayed()
 	l.use(ctx, s)
 	l.tell(signedIn)
 }
@@ -153,14 +202,15 @@ func (l *Live) stopAsking() {
 // the outbox stays, for the same user.
 func (l *Live) SignInAgain(ctx context.Context) { l.forget(ctx, false) }
 
-// SignOut ends the session and forgets everything of it.
+// SignOut forgets everything of the session at once, and ends it at the broker as
+// soon as that can be reached.
 func (l *Live) SignOut(ctx context.Context) {
-	if err := l.api.SignOut(ctx); err != nil {
-		l.set(func() { l.failure = Explain(err) })
-		return
-	}
+	l.turn.Lock()
+	l.drop(true)
+	l.note()
+	l.turn.Unlock()
 	l.tell(signedOut)
-	l.forget(ctx, true)
+	l.Start(ctx)
 }
 
 // What tabs tell each other of the session, which they share.
@@ -221,7 +271,11 @@ func (l *Live) drop(purge bool) {
 	}
 	ctx, done := context.WithTimeout(context.Background(), storageTime)
 	defer done()
+	left := purge && l.leaving(ctx) // another tab's word, which the broker is still to hear
 	err := l.in.Storage.Delete(ctx, prefix)
+	if left {
+		l.note()
+	}
 	_ = l.in.Storage.Delete(ctx, trendsKey)
 	_ = l.in.Storage.Delete(ctx, preferencesKey)
 	if purge && l.in.Forget != nil {
@@ -229,9 +283,9 @@ func (l *Live) drop(purge bool) {
 	}
 	l.set(func() {
 		l.phase, l.session.User, l.gap = Loading, nil, time.Time{}
-		l.trends, l.preferences = trends{}, notify.Default()
+		l.trends, l.preferences, l.agreed, l.learned, l.wishing = trends{}, notify.Default(), notify.Default(), false, false
 		if err != nil && purge {
-			l.failure = "This browser could not clear its storage. Clear the site’s data in its settings. (storage)"
+			l.failure = text.Of("failed.clear")
 		}
 	})
 }

@@ -85,7 +85,13 @@ func (l *Live) noteTrendsLocked(figures map[string]projection.Value, now time.Ti
 	if err != nil {
 		panic(err) // our own types
 	}
+	connection := l.running
 	go func() {
+		l.turn.Lock() // no sign-out in between: nothing is kept of who has left
+		defer l.turn.Unlock()
+		if connection.Err() != nil {
+			return
+		}
 		ctx, done := context.WithTimeout(context.Background(), storageTime)
 		defer done()
 		_ = l.in.Storage.Save(ctx, trendsKey, raw) // an ornament: the client says where nothing can be kept

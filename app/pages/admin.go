@@ -193,7 +193,7 @@ const (
 func (r *Root) tokens(a *adminPage) app.UI {
 	return ui.Card("", "tokens", text.Of("admin.tokens"), ui.Line("p", "row-meta", text.Of("admin.tokens.text")),
 		ui.When(a.failed != "", func() app.UI { return ui.Line("p", "problem", a.failed).Role("alert") }),
-		ui.El("form", "token-form", ui.Field(tokenUser, text.Of("admin.token.user"), app.Input().ID(tokenUser).Type("text").Required(true).MaxLength(64).Attr("autocomplete", "off").Placeholder("erp")),
+		ui.El("form", "token-form", ui.Field(tokenUser, text.Of("admin.token.user"), ui.Input().ID(tokenUser).Attr("type", "text").Attr("required", true).Attr("maxlength", 64).Attr("autocomplete", "off").Attr("placeholder", "erp")),
 			ui.Choice(tokenDays, text.Of("admin.token.ttl"), []ui.Option{{Value: "1", Label: text.Count("days", 1)}, {Value: "30", Label: text.Count("days", 30)}, {Value: "365", Label: text.Count("days", 365)}}, "30", nil),
 			ui.Line("button", "button button-primary", text.Of("admin.token.sign")).Attr("type", "submit").ID("mint")).OnSubmit(func(_ app.Context, e app.Event) {
 			e.PreventDefault()

@@ -5,8 +5,6 @@ import (
 
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
-	"github.com/snd-rental/yardline/shared/access"
-	"github.com/snd-rental/yardline/shared/event"
 )
 
 // boardsPage is what the boards keep between two renders: which part of each is
@@ -48,6 +46,7 @@ type line struct{ name, value string }
 type item struct {
 	id, title, href string
 	chip, tone      string // its state, and how urgent that is: "", warning, error, success
+	late            string // that it is overdue, beside its state
 	lines           []line
 	actions         []app.UI
 }
@@ -57,20 +56,11 @@ func (i item) card() app.UI {
 	if i.href != "" {
 		title = ui.Link("", i.href, i.title)
 	}
-	return ui.El("li", "card item", ui.El("div", "item-head", ui.El("h2", "item-title", title), ui.Line("span", "", i.chip).Class("chip", "chip-"+i.tone)),
+	return ui.El("li", "card", keyed(i.id, ui.El("div", "item-head", ui.El("h2", "item-title", title), ui.El("div", "item-chips",
+		app.If(i.chip != "", func() app.UI { return ui.Line("span", "", i.chip).Class("chip", "chip-"+i.tone) }),
+		app.If(i.late != "", func() app.UI { return ui.Line("span", "chip chip-error", i.late) }))),
 		ui.El("dl", "item-lines", app.Range(i.lines).Slice(func(n int) app.UI {
 			return ui.El("div", "", ui.Line("dt", "", i.lines[n].name), ui.Line("dd", "", i.lines[n].value))
 		})),
-		ui.El("div", "buttons").Body(i.actions...)).DataSet("item", i.id)
-}
-
-// action is a button of a card. It is not there for who may not publish.
-//
-// version tells what the card showed when it was drawn: go-app keeps the handler
-// of an earlier render where the scope is the same.
-func (r *Root) action(t event.Type, scope string, version uint64, label string, do func()) app.UI {
-	if !access.MayPublish(r.state.User.Grant(), t) {
-		return ui.El("span", "")
-	}
-	return ui.Button("button button-small", label).DataSet("act", scope).OnClick(func(app.Context, app.Event) { do() }, app.EventScope(scope, label, version))
+		ui.El("div", "buttons").Body(i.actions...)).Class("item")).DataSet("item", i.id).TabIndex(-1)
 }

@@ -42,7 +42,7 @@ func (r *Root) customers() app.UI {
 		parts = parts[2:]
 	}
 	return r.page(text.Of("page.customers"),
-		ui.El("div", "buttons", r.action(event.TypeSyncProgress, "sync", 0, text.Of("sync.start"), func() { r.startSync("customers") })),
+		ui.El("div", "buttons", r.action(event.TypeSyncProgress, "start", "sync", 0, text.Of("sync.start"), func() { r.startSync("customers") })),
 		r.board("customers", parts))
 }
 
@@ -120,4 +120,5 @@ func (r *Root) startSync(entity string) {
 		data["started_by"] = number
 	}
 	r.act(event.TypeSyncProgress, data)
+	r.acting.pressed["start"] = time.Now() // each has a subject of its own
 }

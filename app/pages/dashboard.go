@@ -22,21 +22,24 @@ const feedRows = 40
 
 // feedPage lets the feed stand while its reader is somewhere down in it.
 type feedPage struct {
-	held []store.Received // what is shown then; nil: it moves
-	head string           // cursor of its newest
+	held  []store.Received // what is shown then; nil: it moves
+	head  string           // cursor of its newest
+	shown []store.Received // the last time
 }
 
-// heldBelow is how far down the page is scrolled when the feed stands, in
-// pixels.
-const heldBelow = 240
+// feedCard selects the feed.
+const feedCard = ".feed-card"
 
 func (f *feedPage) refresh(r *Root) {
-	scrolled := r.path == "/" && device.Scrolled() > heldBelow
+	scrolled := r.path == "/" && device.Above(feedCard)
 	switch {
 	case !scrolled:
 		f.held = nil
-	case f.held == nil && len(r.state.View.Events) > 0:
-		f.held, f.head = r.state.View.Events, r.state.View.Events[0].Cursor
+	case f.held == nil && len(f.shown) > 0:
+		f.held, f.head = f.shown, f.shown[0].Cursor
+	}
+	if f.shown = f.held; f.shown == nil {
+		f.shown = r.state.View.Events
 	}
 }
 
@@ -62,13 +65,13 @@ func (r *Root) dashboard() app.UI {
 	matters := attention(r.state.Entities)
 	feed := ui.Feed{Events: events, Grant: r.state.User.Grant(), Now: r.now, Max: feedRows, Open: r.showEvent}
 	return r.page(text.Of("page.dashboard"),
-		app.If(r.unknown(), Waiting).Else(func() app.UI {
+		app.If(r.unknown(), waitingFigures).Else(func() app.UI {
 			return ui.Figures(v.Figures, v.Currency, courses(r.state.Trends), r.asOf(), r.now)
 		}),
 		ui.El("div", "columns", ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Of("feed")).ID("feed-title"),
 			ui.Link("quiet-link", "/events", text.Of("feed.all"))),
 			ui.El("div", "feed-news", app.If(news > 0, func() app.UI {
-				return ui.Button("button button-small button-primary", text.Of("feed.news", text.Number(news))).OnClick(func(app.Context, app.Event) { r.feed.held = nil; app.Window().Call("scrollTo", 0, 0) })
+				return ui.Button("button button-small button-primary", text.Of("feed.news", text.Number(news))).OnClick(func(app.Context, app.Event) { r.feed.held = nil; device.ScrollTo(feedCard) })
 			})),
 			app.If(r.unknown(), nothingKnown).Else(feed.Collapsed)).Aria("labelledby", "feed-title"),
 			ui.Card("attention-card", "attention", text.Of("attention"), app.If(r.unknown(), nothingKnown).ElseIf(len(matters) == 0, func() app.UI {

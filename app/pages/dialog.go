@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -84,6 +83,7 @@ func (r *Root) ask(title, action string, t event.Type, fixed event.Object, names
 		e, err := f.Read(keep)
 		if f.Problem = nil; err != nil {
 			errors.As(err, &f.Problem)
+			r.ctx.Defer(f.FocusProblem)
 			return
 		}
 		r.send(e)
@@ -105,16 +105,4 @@ func tag(t event.Type) (s string) {
 		s += string(c)
 	}
 	return s
-}
-
-// send puts an event into the outbox, without waiting for it.
-func (r *Root) send(e event.Event) { go r.Live.Publish(context.Background(), e) }
-
-// act sends an event of a type with these fields: one press, no form.
-func (r *Root) act(t event.Type, data map[string]any) {
-	e, err := event.New(t, data)
-	if err != nil {
-		panic(err) // what boards offer is valid
-	}
-	r.send(e)
 }

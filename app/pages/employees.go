@@ -38,6 +38,9 @@ func (r *Root) employees() app.UI {
 	// A tab that could never hold anything for this reader is not there.
 	g := r.state.User.Grant()
 	parts = slices.DeleteFunc(parts, func(p part) bool {
+		if p.key == "waiting" {
+			return !access.MayPublish(g, event.TypeTimesheetUpdated)
+		}
 		of := map[string]event.Type{"sheets": event.TypeTimesheetUpdated, "leave": event.TypeLeaveRequestUpdated, "payroll": event.TypePayrollProcessed}
 		t, typed := of[p.key]
 		return typed && len(p.cards) == 0 && g.Employee == 0 && !reads(t)(g)
@@ -65,7 +68,7 @@ func (r *Root) sheetItem(e *projection.Entity) item {
 		lines: []line{{text.Of("employees.sheet"), cmp.Or(text.Date(o.Text("date")), o.Text("period"))}}}
 	for _, name := range []string{"hours_worked", "overtime_hours", "rejection_reason"} {
 		if o.Has(name) {
-			i.lines = append(i.lines, line{text.Label(name), o.Text(name)})
+			i.lines = append(i.lines, line{text.Label(name), ui.FieldText(e.Type, o, name)})
 		}
 	}
 	if status == "submitted" {
@@ -95,15 +98,27 @@ func (r *Root) leaveItem(e *projection.Entity, today string) item {
 // decisions approve or reject what waits; the event says again what it is about.
 func (r *Root) decisions(e *projection.Entity, about ...string) (actions []app.UI) {
 	for _, status := range []string{"approved", "rejected"} {
-		actions = append(actions, r.action(e.Type, e.Key+status, e.Seq, text.Of("employees.do."+status), func() {
+		do := func(reason string) {
 			data := map[string]any{"status": status}
 			for _, name := range about {
 				if e.Fields.Has(name) {
 					data[name] = e.Fields.Get(name)
 				}
 			}
+			if reason != "" {
+				data["rejection_reason"] = reason
+			}
 			r.act(e.Type, data)
-		}))
+		}
+		label, press := text.Of("employees.do."+status), func() { do("") }
+		if status == "rejected" {
+			field := "" // leave has no field for it
+			if _, declared := event.Spec(e.Type, "rejection_reason"); declared {
+				field = "rejection_reason"
+			}
+			press = func() { r.confirm(label, ui.Describe(eventOf(e), false), field, do) }
+		}
+		actions = append(actions, r.action(e.Type, eventOf(e).Subject, e.Key+status, e.Seq, label, press))
 	}
 	return actions
 }

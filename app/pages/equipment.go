@@ -20,6 +20,7 @@ import (
 // with it.
 type machine struct {
 	id, name string             // one of the two may be ""
+	named    uint64             // where in the log the name is from: the last one counts
 	fix      *projection.Entity // nil where none is known
 	cases    []*projection.Entity
 }
@@ -44,20 +45,24 @@ func fixTime(fix *projection.Entity) time.Time {
 // machines are all units that some event has told about, by their names.
 func (r *Root) machines() []*machine {
 	of := map[string]*machine{}
-	get := func(o event.Object) *machine {
+	get := func(e *projection.Entity) *machine {
+		o := e.Fields
 		key := cmp.Or(o.Text("equipment_id"), o.Text("equipment_name"))
 		if of[key] == nil {
 			of[key] = &machine{}
 		}
 		m := of[key]
-		m.id, m.name = cmp.Or(m.id, o.Text("equipment_id")), cmp.Or(o.Text("equipment_name"), m.name)
+		m.id = cmp.Or(m.id, o.Text("equipment_id"))
+		if name := o.Text("equipment_name"); name != "" && e.Seq >= m.named {
+			m.name, m.named = name, e.Seq
+		}
 		return m
 	}
 	for _, e := range r.byType(event.TypeEquipmentLocationUpdated, false) {
-		get(e.Fields).fix = e
+		get(e).fix = e
 	}
 	for _, e := range r.byType(event.TypeMaintenanceRequired, true) {
-		m := get(e.Fields)
+		m := get(e)
 		m.cases = append(m.cases, e)
 	}
 	var all []*machine
@@ -94,7 +99,7 @@ func (r *Root) equipment() app.UI {
 				ui.El("ul", "legend", legend("", "plan.fine"), legend("plan-down", "plan.down"), legend("plan-stale", "plan.stale"))),
 				ui.Plan(places)).Aria("labelledby", "plan-title")
 		}),
-		ui.El("div", "buttons", r.action(event.TypeMaintenanceRequired, "fault", 0, text.Of("unit.report.new"), func() {
+		ui.El("div", "buttons", r.action(event.TypeMaintenanceRequired, "", "fault", 0, text.Of("unit.report.new"), func() {
 			r.ask(text.Of("unit.report"), text.Of("unit.report.send"), event.TypeMaintenanceRequired, nil)
 		})),
 		r.board("equipment", parts))
@@ -141,7 +146,7 @@ func (r *Root) machineActions(m *machine) (actions []app.UI) {
 			if len(m.cases) > 1 {
 				name = text.Of("unit.of", name, c.Fields.Text("issue"))
 			}
-			return r.action(c.Type, c.Key+status, c.Seq, name, func() {
+			return r.action(c.Type, eventOf(c).Subject, c.Key+status, c.Seq, name, func() {
 				data := map[string]any{"equipment_name": c.Fields.Text("equipment_name"), "issue": c.Fields.Text("issue"), "status": status}
 				for _, name := range []string{"maintenance_id", "equipment_id"} {
 					if c.Fields.Has(name) {
@@ -156,7 +161,7 @@ func (r *Root) machineActions(m *machine) (actions []app.UI) {
 		}
 		actions = append(actions, move("resolved", "unit.resolve"))
 	}
-	return append(actions, r.action(event.TypeMaintenanceRequired, "fault-"+cmp.Or(m.id, m.name)+m.name, 0, text.Of("unit.report"), func() {
+	return append(actions, r.action(event.TypeMaintenanceRequired, "", "fault-"+cmp.Or(m.id, m.name)+m.name, 0, text.Of("unit.report"), func() {
 		fixed, about := event.Object{}, []string{"equipment_name"}
 		quoted, _ := json.Marshal(m.title()) // a string always marshals
 		fixed = fixed.With("equipment_name", quoted)

@@ -1,10 +1,8 @@
 package pages
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
-	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,13 +10,13 @@ import (
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
-	"github.com/snd-rental/yardline/app/device"
 	"github.com/snd-rental/yardline/app/live"
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
@@ -31,7 +29,9 @@ type historyPage struct {
 	busy    bool
 	local   bool // the broker could not be asked: these are the last that the browser has
 	problem string
-	asked   int // tells answers that are out of date
+	note    string // what a file does not have
+	saving  bool   // a file is on its way
+	asked   int    // tells answers that are out of date
 }
 
 // A wanted is what the filters ask for. The days are the reader's own.
@@ -41,9 +41,8 @@ type wanted struct {
 }
 
 const (
-	historyRows = 100    // of a page
-	exportMost  = 10_000 // events of a file
-	scanMost    = 20     // pages that are read for one, where days are asked for
+	historyRows = 100 // of a page
+	scanMost    = 20  // pages that are read for one, where days are asked for
 )
 
 func wantedOf(query string) (w wanted, err error) {
@@ -108,7 +107,7 @@ func (h *historyPage) load(r *Root) {
 			return
 		}
 		h.busy = false
-		if err != nil && len(h.events) == 0 { // offline there are the last hundred
+		if err != nil && len(h.events) == 0 && !answered(err) { // offline there are the last hundred
 			h.local = true
 			return
 		}
@@ -118,6 +117,12 @@ func (h *historyPage) load(r *Root) {
 		}
 		h.events, h.before = append(h.events, found...), rest
 	})
+}
+
+// answered tells whether an error is the broker's word: it was reached, then.
+func answered(err error) bool {
+	var refused *wasmclient.Error
+	return errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500
 }
 
 // read reads older events until there are most that match, or no more.
@@ -179,10 +184,11 @@ func (r *Root) history() app.UI {
 			return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("events.local")),
 				ui.Button("button button-small", text.Of("retry")).OnClick(func(app.Context, app.Event) { h.arrive(r) }))
 		}),
+		ui.When(h.note != "", func() app.UI { return ui.Line("p", "banner", h.note).Role("status") }),
 		ui.When(h.problem != "", func() app.UI { return ui.Line("p", "banner banner-denied", h.problem).Role("alert") }),
 		ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Count("events.found", len(rows))).ID("history-title"),
-			ui.El("div", "buttons", ui.Button("button button-small", text.Of("events.json")).Attr("disabled", len(rows) == 0).ID("export-json").OnClick(func(app.Context, app.Event) { r.export("json") }),
-				ui.Button("button button-small", text.Of("events.csv")).Attr("disabled", len(rows) == 0).ID("export-csv").OnClick(func(app.Context, app.Event) { r.export("csv") }))),
+			ui.El("div", "buttons", ui.Button("button button-small", text.Of("events.json")).Attr("disabled", len(rows) == 0 || h.saving).ID("export-json").OnClick(func(app.Context, app.Event) { r.export("json") }),
+				ui.Button("button button-small", text.Of("events.csv")).Attr("disabled", len(rows) == 0 || h.saving).ID("export-csv").OnClick(func(app.Context, app.Event) { r.export("csv") }))),
 			app.If(h.busy && len(rows) == 0, waitingRows).Else(feed.All),
 			ui.El("div", "more-rows", app.If(h.before != (wire.Cursor{}), func() app.UI {
 				return ui.Button("button", text.Of("events.older")).Attr("disabled", h.busy).ID("older").OnClick(func(app.Context, app.Event) { h.load(r) })
@@ -206,14 +212,18 @@ func (r *Root) filters() app.UI {
 		return ui.Choice(filterID(name), text.Of("filter."+name), options, q.Get(name), func(ctx app.Context, value string) { r.filtered(ctx, name, value) }, r.query)
 	}
 	input := func(name, kind, hint string) app.UI {
-		return ui.Field(filterID(name), text.Of("filter."+name), app.Input().ID(filterID(name)).Type(kind).Placeholder(hint).Attr("autocomplete", "off").Attr("value", q.Get(name)).
+		return ui.Field(filterID(name), text.Of("filter."+name), ui.Input().ID(filterID(name)).Attr("type", kind).Attr("placeholder", hint).Attr("autocomplete", "off").Attr("value", q.Get(name)).
 			OnChange(func(ctx app.Context, e app.Event) {
 				r.filtered(ctx, name, strings.TrimSpace(e.Get("target").Get("value").String()))
 			}, app.EventScope(name, r.query)))
 	}
-	return ui.El("form", "card filters", choice("types", names(event.Types)), choice("modules", names(event.Modules)), choice("severity", names(event.Severities[1:])),
+	types := readable(r.state.User.Grant())
+	modules := slices.DeleteFunc(slices.Clone(event.Modules), func(m event.Module) bool {
+		return !slices.ContainsFunc(types, func(t event.Type) bool { return event.Event{Type: t}.Module() == m })
+	})
+	return ui.El("details", "card filters", ui.Line("summary", "", text.Of("filter")), ui.El("form", "", choice("types", names(types)), choice("modules", names(modules)), choice("severity", names(event.Severities[1:])),
 		input("subjects", "text", "rental/123"), input("from", "date", ""), input("to", "date", ""),
-		ui.El("div", "field", ui.Link("button button-small", "/events", text.Of("filter.clear")))).Aria("label", text.Of("filter")).OnSubmit(func(_ app.Context, e app.Event) { e.PreventDefault() })
+		ui.El("div", "field", ui.Link("button button-small", "/events", text.Of("filter.clear")))).Aria("label", text.Of("filter")).OnSubmit(func(_ app.Context, e app.Event) { e.PreventDefault() })).Attr("open", !r.narrow || r.query != "")
 }
 
 func names[T ~string](all []T) (out []string) {
@@ -230,88 +240,4 @@ func (r *Root) filtered(ctx app.Context, name, value string) {
 		q.Del(name)
 	}
 	ctx.Navigate("/events?" + q.Encode())
-}
-
-// export saves all events that match, as far back as a file may go; offline
-// those that are shown.
-func (r *Root) export(kind string) {
-	h := &r.past
-	shown, w := h.rows(r), h.wanted
-	all := shown
-	r.do(func(ctx context.Context) error {
-		found := []store.Received{}
-		for before := (wire.Cursor{}); len(found) < exportMost; {
-			some, rest, err := read(ctx, r.Live, w, before, 1000)
-			if err != nil {
-				return err
-			}
-			found = append(found, some...)
-			if before = rest; rest == (wire.Cursor{}) {
-				break
-			}
-		}
-		all = found
-		return nil
-	}, func(err error) {
-		name := "yardline-" + r.now.Format("2006-01-02-1504")
-		if kind == "json" {
-			device.Save(name+".json", "application/json", asJSON(all))
-			return
-		}
-		device.Save(name+".csv", "text/csv", asCSV(all))
-	})
-}
-
-func asJSON(all []store.Received) string {
-	out := []event.Event{}
-	for _, e := range all {
-		out = append(out, e.Event)
-	}
-	raw, err := json.MarshalIndent(out, "", " ")
-	if err != nil {
-		panic(err) // our own types
-	}
-	return string(raw)
-}
-
-// asCSV is a table by RFC 4180: the envelope, then every field that some event
-// has.
-func asCSV(all []store.Received) string {
-	columns := []string{}
-	for _, e := range all {
-		for _, f := range e.Data {
-			if !slices.Contains(columns, f.Name) {
-				columns = append(columns, f.Name)
-			}
-		}
-	}
-	slices.Sort(columns)
-	var out bytes.Buffer
-	table := csv.NewWriter(&out)
-	table.UseCRLF = true
-	_ = table.Write(append([]string{"time", "type", "severity", "subject", "id", "cursor", "actor"}, columns...)) // a buffer takes all
-	for _, e := range all {
-		row := []string{e.Time.UTC().Format(time.RFC3339), string(e.Type), string(e.Severity), e.Subject, e.ID, e.Cursor, e.Actor}
-		for _, name := range columns {
-			row = append(row, e.Data.Text(name))
-		}
-		for i := range row {
-			row[i] = cell(row[i])
-		}
-		_ = table.Write(row)
-	}
-	table.Flush()
-	return out.String()
-}
-
-// cell keeps a spreadsheet from taking a text for a formula, or a phone number
-// for a sum. Negative numbers stay.
-func cell(value string) string {
-	if value == "" || !strings.ContainsRune("=+-@\t\r", rune(value[0])) {
-		return value
-	}
-	if value[0] == '-' && strings.Trim(value[1:], "0123456789.") == "" {
-		return value
-	}
-	return "'" + value
 }

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"slices"
 	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
@@ -8,6 +9,7 @@ import (
 	"github.com/snd-rental/yardline/app/device"
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
+	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 )
@@ -53,7 +55,7 @@ func (r *Root) keys(ctx app.Context, e app.Value) {
 	case e.Get("altKey").Truthy() || e.Get("ctrlKey").Truthy() || e.Get("metaKey").Truthy() || typing() || r.dialog != nil || device.Setting(device.Shortcuts) == "off":
 	case time.Since(r.chord) < chordTime:
 		r.chord = time.Time{}
-		if path, known := chords[key]; known {
+		if path := chords[key]; opens(path, r.state.User.Grant()) {
 			e.Call("preventDefault")
 			ctx.Dispatch(func(ctx app.Context) { ctx.Navigate(path) })
 		}
@@ -63,6 +65,7 @@ func (r *Root) keys(ctx app.Context, e app.Value) {
 		e.Call("preventDefault")
 		ctx.Dispatch(func(ctx app.Context) {
 			if search := app.Window().GetElementByID(filterID("types")); search.Truthy() {
+				search.Call("closest", "details").Set("open", true)
 				search.Call("focus")
 				return
 			}
@@ -77,14 +80,25 @@ func (r *Root) keys(ctx app.Context, e app.Value) {
 			}
 		})
 	case key == "?":
-		ctx.Dispatch(func(ctx app.Context) { r.open(ctx, text.Of("keys"), "", keyHelp) })
+		ctx.Dispatch(func(ctx app.Context) { r.open(ctx, text.Of("keys"), "", r.keyHelp) })
 	}
 }
 
-func keyHelp() app.UI {
-	rows := [][2]string{{"g d", text.Of("page.dashboard")}, {"g e", text.Of("page.events")}, {"g r", text.Of("page.rentals")}, {"g m", text.Of("page.equipment")},
-		{"g p", text.Of("page.employees")}, {"g c", text.Of("page.customers")}, {"g n", text.Of("page.notifications")}, {"g o", text.Of("page.outbox")},
-		{"/", text.Of("keys.filter")}, {"p", text.Of("keys.pause")}, {"Alt T", text.Of("keys.toasts")}, {"Esc", text.Of("keys.dismiss")}, {"?", text.Of("keys")}}
+// opens tells whether a path is one of a page that is open to somebody.
+func opens(path string, g access.Grant) bool {
+	return slices.ContainsFunc(sitemap, func(p page) bool { return p.pattern == path && p.open(g) })
+}
+
+func (r *Root) keyHelp() app.UI {
+	var rows [][2]string
+	for _, p := range sitemap {
+		for letter, path := range chords {
+			if path == p.pattern && p.open(r.state.User.Grant()) {
+				rows = append(rows, [2]string{"g " + letter, text.Of("page." + p.key)})
+			}
+		}
+	}
+	rows = append(rows, [][2]string{{"/", text.Of("keys.filter")}, {"p", text.Of("keys.pause")}, {"Alt T", text.Of("keys.toasts")}, {"Esc", text.Of("keys.dismiss")}, {"?", text.Of("keys")}}...)
 	return ui.El("div", "", ui.El("dl", "facts", app.Range(rows).Slice(func(i int) app.UI {
 		return ui.El("div", "", ui.El("dt", "", ui.Line("kbd", "", rows[i][0])), ui.Line("dd", "", rows[i][1]))
 	})), ui.Line("p", "row-meta", text.Of("keys.off")))
@@ -123,9 +137,7 @@ func (r *Root) escape() {
 	for _, t := range shown {
 		if t.Key == key.String() {
 			r.dismiss(t)
+			return
 		}
-	}
-	if r.before != nil && r.before.Truthy() {
-		r.before.Call("focus")
 	}
 }

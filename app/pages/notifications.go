@@ -39,10 +39,11 @@ func (n *notifyPage) arrive(r *Root) {
 		all, err = r.Live.API().Devices(ctx)
 		return err
 	}, func(err error) {
-		n.push, n.devices = state, all
-		if err != nil {
+		if n.push = state; err != nil {
 			n.problem = live.Explain(err)
+			return
 		}
+		n.devices = all
 	})
 }
 
@@ -134,20 +135,20 @@ func Forget() {
 // notifications is the page /notifications.
 func (r *Root) notifications() app.UI {
 	n := &r.wishes
-	p := r.Live.Preferences()
+	p, types := r.Live.Preferences(), readable(r.state.User.Grant())
 	return r.page(text.Of("page.notifications"),
 		ui.When(n.problem != "", func() app.UI { return ui.Line("p", "banner banner-denied", n.problem).Role("alert") }),
 		ui.When(n.note != "", func() app.UI { return ui.Line("p", "banner", n.note).Role("status") }),
 		ui.El("div", "columns", ui.Card("", "types", text.Of("notify.types"), ui.Line("p", "row-meta", text.Of("notify.types.text")),
 			ui.El("table", "wishes", ui.El("thead", "", ui.El("tr", "", ui.Line("th", "", text.Of("drawer.type")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.toast")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.push")).Attr("scope", "col"))),
-				ui.El("tbody", "", app.Range(event.Types).Slice(func(i int) app.UI { return r.wish(p, event.Types[i]) })))),
+				ui.El("tbody", "", app.Range(types).Slice(func(i int) app.UI { return r.wish(p, types[i]) })))),
 			ui.El("div", "stack", r.pushCard(n), r.quietCard(p), r.toastTime())))
 }
 
 // wish is a row of the table: a type, and how its user is told.
 func (r *Root) wish(p notify.Preferences, t event.Type) app.UI {
 	change := func(list []event.Type, on bool) []event.Type {
-		out := slices.DeleteFunc(slices.Clone(list), func(other event.Type) bool { return other == t })
+		out := slices.DeleteFunc(list, func(other event.Type) bool { return other == t })
 		if on {
 			out = append(out, t)
 		}
@@ -156,37 +157,47 @@ func (r *Root) wish(p notify.Preferences, t event.Type) app.UI {
 	label := text.Label(string(t))
 	muted, pushed := slices.Contains(p.Muted, t), slices.Contains(p.Push, t)
 	return ui.El("tr", "", ui.Line("th", "", label).Attr("scope", "row"),
-		ui.El("td", "", check("toast-"+string(t), text.Of("notify.toast.of", label), !muted, func() {
-			p := r.Live.Preferences() // not those of an earlier render
-			p.Muted = change(p.Muted, !slices.Contains(p.Muted, t))
-			r.prefer(p)
+		ui.El("td", "", check("toast-"+string(t), text.Of("notify.toast.of", label), !muted, func(on bool) {
+			r.prefer(func(p *notify.Preferences) { p.Muted = change(p.Muted, !on) })
 		})),
-		ui.El("td", "", check("push-"+string(t), text.Of("notify.push.of", label), pushed, func() {
-			p := r.Live.Preferences()
-			p.Push = change(p.Push, !slices.Contains(p.Push, t))
-			r.prefer(p)
+		ui.El("td", "", check("push-"+string(t), text.Of("notify.push.of", label), pushed, func(on bool) {
+			r.prefer(func(p *notify.Preferences) { p.Push = change(p.Push, on) })
 		})))
 }
 
-func check(id, label string, on bool, toggle func()) app.UI {
-	return ui.El("label", "check", app.Input().Type("checkbox").ID(id).Checked(on).OnChange(func(app.Context, app.Event) { toggle() }, app.EventScope(id, on)),
+func check(id, label string, on bool, set func(on bool)) app.UI {
+	return ui.El("label", "check", ui.Input().Attr("type", "checkbox").ID(id).Attr("checked", on).OnChange(func(_ app.Context, e app.Event) { set(e.Get("target").Get("checked").Bool()) }, app.EventScope(id)),
 		ui.Line("span", "hidden", label))
 }
 
-func (r *Root) prefer(p notify.Preferences) {
-	n := &r.wishes
-	n.problem, n.note = "", ""
-	if p.Muted == nil {
-		p.Muted = []event.Type{}
-	}
-	if p.Push == nil {
-		p.Push = []event.Type{}
-	}
-	r.do(func(ctx context.Context) error { return r.Live.Prefer(ctx, p) }, func(err error) {
-		if err != nil {
-			n.problem = live.Explain(err)
-		}
+// prefer changes what the user wants. Where the broker does not take it, the
+// controls show again what it has.
+func (r *Root) prefer(change func(p *notify.Preferences)) {
+	r.wishes.problem, r.wishes.note = "", ""
+	asked := r.asked
+	r.Live.Prefer(change, func(err error) {
+		r.ctx.Dispatch(func(ctx app.Context) {
+			if asked != r.asked {
+				return
+			}
+			r.wishes.problem = live.Explain(err)
+			ctx.Defer(func(app.Context) { showWishes(r.Live.Preferences()) })
+		})
 	})
+}
+
+// showWishes sets the controls: go-app leaves alone what it thinks they are.
+func showWishes(p notify.Preferences) {
+	set := func(id string, on bool) {
+		if control := app.Window().GetElementByID(id); control.Truthy() {
+			control.Set("checked", on)
+		}
+	}
+	for _, t := range event.Types {
+		set("toast-"+string(t), !slices.Contains(p.Muted, t))
+		set("push-"+string(t), slices.Contains(p.Push, t))
+	}
+	set("quiet-on", p.Quiet != nil)
 }
 
 // pushCard turns pushes to this device on and off.
@@ -227,17 +238,18 @@ func (r *Root) quietCard(p notify.Preferences) app.UI {
 		q = *p.Quiet
 	}
 	save := func(change func(q *notify.Quiet)) {
-		p, next := r.Live.Preferences(), q
-		if p.Quiet != nil {
-			next = *p.Quiet
-		}
-		change(&next)
-		next.Zone = device.Zone()
-		p.Quiet = &next
-		r.prefer(p)
+		r.prefer(func(p *notify.Preferences) {
+			next := q
+			if p.Quiet != nil {
+				next = *p.Quiet
+			}
+			change(&next)
+			next.Zone = device.Zone()
+			p.Quiet = &next
+		})
 	}
 	hour := func(id, label, value string, set func(q *notify.Quiet, value string)) app.UI {
-		return ui.El("div", "field", ui.Line("label", "", label).Attr("for", id), app.Input().ID(id).Type("time").Required(true).Disabled(p.Quiet == nil).Attr("value", value).
+		return ui.El("div", "field", ui.Line("label", "", label).Attr("for", id), ui.Input().ID(id).Attr("type", "time").Attr("required", true).Attr("disabled", p.Quiet == nil).Attr("value", value).
 			OnChange(func(_ app.Context, e app.Event) {
 				if at := e.Get("target").Get("value").String(); at != "" {
 					save(func(q *notify.Quiet) { set(q, at) })
@@ -246,14 +258,13 @@ func (r *Root) quietCard(p notify.Preferences) app.UI {
 	}
 	return ui.Card("", "quiet", text.Of("quiet"), ui.Line("p", "row-meta", text.Of("quiet.text")),
 		ui.El("div", "field field-check", ui.Line("label", "", text.Of("quiet.on")).Attr("for", "quiet-on"),
-			app.Input().Type("checkbox").ID("quiet-on").Checked(p.Quiet != nil).OnChange(func(app.Context, app.Event) {
-				if p := r.Live.Preferences(); p.Quiet != nil {
-					p.Quiet = nil
-					r.prefer(p)
+			ui.Input().Attr("type", "checkbox").ID("quiet-on").Attr("checked", p.Quiet != nil).OnChange(func(_ app.Context, e app.Event) {
+				if e.Get("target").Get("checked").Bool() {
+					save(func(*notify.Quiet) {})
 					return
 				}
-				save(func(*notify.Quiet) {})
-			}, app.EventScope(p.Quiet != nil))),
+				r.prefer(func(p *notify.Preferences) { p.Quiet = nil })
+			})),
 		ui.El("div", "pair", hour("quiet-from", text.Of("quiet.from"), q.From, func(q *notify.Quiet, v string) { q.From = v }),
 			hour("quiet-to", text.Of("quiet.to"), q.To, func(q *notify.Quiet, v string) { q.To = v })))
 }

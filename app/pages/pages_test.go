@@ -1,6 +1,8 @@
 package pages
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/outbox"
+	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
 // render is the app's markup in a state, at a path.
@@ -53,9 +57,96 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// folded is a state after events, in their order.
+func folded(t *testing.T, s live.State, all ...event.Event) live.State {
+	state := projection.New("k")
+	for i, e := range all {
+		state.Apply(e.Stamp("id", at), wire.Cursor{Epoch: "k", Seq: uint64(i + 1)})
+	}
+	s.Entities = state.Entities()
+	return s
+}
+
+var at = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func made(t *testing.T, typ event.Type, data map[string]any) event.Event {
+	e, err := event.New(typ, data)
+	require.NoError(t, err)
+	return e
+}
+
+// TestMachineName is the one of the last event that has told it, whatever its
+// type.
+func TestMachineName(t *testing.T) {
+	state := folded(t, signedIn(access.Manager),
+		made(t, event.TypeMaintenanceRequired, map[string]any{"maintenance_id": "a", "equipment_id": 41, "equipment_name": "Old name", "issue": "x"}),
+		made(t, event.TypeEquipmentLocationUpdated, map[string]any{"equipment_id": 41, "equipment_name": "New name", "location_name": "Yard"}))
+	require.Contains(t, render("/equipment/41", state), "<h1>New name</h1>")
+}
+
+// TestRoles: nobody is offered what they cannot do or will never be told of.
+func TestRoles(t *testing.T) {
+	sheet := made(t, event.TypeTimesheetUpdated, map[string]any{"timesheet_id": 1, "employee_id": 1, "employee_name": "Sam", "status": "submitted", "date": "2026-11-23"})
+	require.Contains(t, render("/employees", folded(t, signedIn(access.HR), sheet)), "To decide")
+	require.NotContains(t, render("/employees", folded(t, signedIn(access.Manager), sheet)), "To decide")
+	for _, path := range []string{"/notifications", "/events"} {
+		yard, hr := render(path, signedIn(access.Yard)), render(path, signedIn(access.HR))
+		require.Contains(t, yard, "Maintenance required", path)
+		require.NotContains(t, yard, "Payroll processed", path)
+		require.Contains(t, hr, "Payroll processed", path)
+		require.NotContains(t, hr, "Maintenance required", path)
+	}
+	require.True(t, opens("/admin", signedIn(access.Admin).User.Grant()))
+	require.False(t, opens("/admin", signedIn(access.Manager).User.Grant()))
+	require.False(t, opens("", signedIn(access.Admin).User.Grant()))
+}
+
+// TestUnknownSubject, of which an offline browser knows nothing, offers nothing.
+func TestUnknownSubject(t *testing.T) {
+	html := render("/rentals/999", signedIn(access.Manager))
+	require.Contains(t, html, "Nothing known yet")
+	require.NotContains(t, html, "Record a payment")
+}
+
+// TestActionsStand while what was sent about their thing is on its way.
+func TestActionsStand(t *testing.T) {
+	state := folded(t, signedIn(access.Manager), made(t, event.TypeRentalStatusUpdated, map[string]any{"rental_id": 4, "status": "active"}))
+	off := func() bool {
+		html := render("/rentals", state)
+		return strings.Count(html, "aria-disabled") > strings.Count(html, `aria-disabled="false"`)
+	}
+	require.False(t, off())
+	state.View.Cursor = wire.Cursor{Epoch: "k", Seq: 1}
+	for _, c := range []struct {
+		item   outbox.Item
+		stands bool
+	}{
+		{outbox.Item{State: outbox.Queued}, true}, {outbox.Item{State: outbox.Sent, Cursor: wire.Cursor{Epoch: "k", Seq: 2}}, true}, {outbox.Item{State: outbox.Sent, Cursor: wire.Cursor{Epoch: "k", Seq: 1}}, false},
+		{outbox.Item{State: outbox.Rejected, Done: time.Now()}, true}, {outbox.Item{State: outbox.Rejected, Done: at}, false},
+	} {
+		c.item.Subject = "rental/4"
+		state.View.Outbox = []outbox.Item{c.item}
+		require.Equal(t, c.stands, off(), "%+v", c.item)
+	}
+}
+
+// TestAnswered: a refusal is no outage.
+func TestAnswered(t *testing.T) {
+	for status, want := range map[int]bool{401: true, 403: true, 429: true, 502: false, 503: false} {
+		require.Equal(t, want, answered(&wasmclient.Error{Status: status}), status)
+	}
+	require.False(t, answered(context.DeadlineExceeded))
+}
+
+func TestCSV(t *testing.T) {
+	e := made(t, event.TypeRentalStatusUpdated, map[string]any{"rental_id": 4, "status": "active", "customer": `=1+1, "Ann"`, "notes": "-5"})
+	e = e.Stamp("id", at)
+	require.Equal(t, "time,type,severity,subject,id,cursor,actor,customer,notes,rental_id,status\r\n2026-11-23T12:00:00Z,rental_status_updated,info,rental/4,id,,,\"'=1+1, \"\"Ann\"\"\",-5,4,active\r\n",
+		asCSV([]store.Received{{Event: e}}))
+}
+
 func TestAttention(t *testing.T) {
 	state := projection.New("k")
-	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	for i, data := range []struct {
 		typ  event.Type
 		data map[string]any

@@ -103,7 +103,7 @@ func (r *Root) rentalItem(e, late *projection.Entity) item {
 		i.lines = append(i.lines, line{text.Of("rentals.amount"), ui.FieldText(from.Type, o, "total_amount")})
 	}
 	if late != nil {
-		i.chip, i.tone = text.Count("rentals.days", int(late.Fields.Int("days_overdue"))), "error"
+		i.late = text.Count("rentals.days", int(late.Fields.Int("days_overdue")))
 		if late.Fields.Has("amount_outstanding") {
 			i.lines = append(i.lines, line{text.Label("amount_outstanding"), ui.FieldText(late.Type, late.Fields, "amount_outstanding")})
 		}
@@ -125,19 +125,24 @@ func (r *Root) rentalActions(id string, e *projection.Entity) (actions []app.UI)
 	if err != nil {
 		return nil
 	}
-	about := event.Object{{Name: "rental_id", Raw: json.RawMessage(id)}}
+	subject, about := "rental/"+id, event.Object{{Name: "rental_id", Raw: json.RawMessage(id)}}
 	if e != nil {
 		for _, next := range following[e.Fields.Text("status")] {
-			actions = append(actions, r.action(event.TypeRentalStatusUpdated, "rental-"+id+"-"+next, e.Seq, text.Of("rental.do."+next), func() {
+			label, do := text.Of("rental.do."+next), func() {
 				r.act(event.TypeRentalStatusUpdated, map[string]any{"rental_id": number, "status": next, "previous_status": e.Fields.Text("status")})
-			}))
+			}
+			press := do
+			if next == "cancelled" {
+				press = func() { r.confirm(label, text.Of("rental.cancel", "#"+id), "", func(string) { do() }) }
+			}
+			actions = append(actions, r.action(event.TypeRentalStatusUpdated, subject, "rental-"+id+"-"+next, e.Seq, label, press))
 		}
 	}
 	version := uint64(0)
 	if e != nil {
 		version = e.Seq
 	}
-	return append(actions, r.action(event.TypePaymentReceived, "pay-"+id, version, text.Of("rental.pay"), func() {
+	return append(actions, r.action(event.TypePaymentReceived, subject, "pay-"+id, version, text.Of("rental.pay"), func() {
 		fixed := about.With("payment_method", json.RawMessage(`"bank_transfer"`)).With("status", json.RawMessage(`"completed"`))
 		if e != nil && e.Fields.Has("currency") {
 			fixed = fixed.With("currency", e.Fields.Get("currency"))

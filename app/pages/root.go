@@ -8,6 +8,7 @@ import (
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
+	"github.com/snd-rental/yardline/app/device"
 	"github.com/snd-rental/yardline/app/live"
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
@@ -29,11 +30,11 @@ type Root struct {
 	update bool // a new version waits
 	leave  func()
 	unkey  func()
-	polite toast.Announcer // of what screen readers hear
-	urgent toast.Announcer
-	says   [2]string     // polite, urgent
+	voice  voice
+	says   [2]string     // what screen readers hear: politely, and at once
 	stop   chan struct{} // ends the clock
 	dialog *dialog       // nil: none
+	narrow bool          // the page has the layout of a phone
 	more   bool          // the rest of the navigation is shown
 	chord  time.Time     // g was pressed
 
@@ -43,6 +44,7 @@ type Root struct {
 	past     historyPage
 	subject  subjectPage
 	boards   boardsPage
+	acting   actingPage
 	test     testPage
 	watching adminPage
 	wishes   notifyPage
@@ -59,6 +61,10 @@ func (r *Root) OnMount(ctx app.Context) {
 	r.unkey = onKey(func(e app.Value) { r.keys(ctx, e) })
 	r.stop = make(chan struct{})
 	r.hearWorker(ctx)
+	r.narrow = device.Narrow(func(narrow bool) {
+		ctx.Dispatch(func(app.Context) { r.narrow = narrow })
+		r.Live.Toasts(func(q *toast.Queue, now time.Time) { q.SetMax(now, MaxToasts(narrow)) })
+	})
 	go r.tick(ctx, r.stop)
 	go r.Live.Start(context.Background())
 	r.refresh(ctx)
@@ -93,7 +99,10 @@ func (r *Root) tick(ctx app.Context, stop chan struct{}) {
 			ctx.Dispatch(func(ctx app.Context) {
 				said := r.says
 				r.refresh(ctx) // something may wait to be said
-				if r.says == said && r.state.View.Status.RetryAt.IsZero() && !slow {
+				if len(r.state.View.Toasts) > 0 {
+					r.holdToasts() // no event tells that what had the focus is gone
+				}
+				if r.says == said && r.state.View.Status.RetryAt.IsZero() && !slow && !r.rested() {
 					ctx.PreventUpdate()
 				}
 			})
@@ -167,11 +176,17 @@ func (r *Root) OnAppInstallChange(app.Context) {}
 
 // refresh takes what there is to show.
 func (r *Root) refresh(ctx app.Context) {
-	before, grant := r.state.Phase, r.state.User.Grant().ID()
+	before, grant, connected := r.state.Phase, r.state.User.Grant().ID(), r.state.View.Connected
 	r.state = r.Live.State()
+	if !connected && r.state.View.Connected {
+		r.Live.Back()
+		r.back()
+	}
 	r.now = time.Now()
-	r.says = [2]string{r.polite.Say(r.now, r.announcement()+r.spoken(false)), r.urgent.Say(r.now, r.spoken(true))}
+	text.SetCurrency(r.state.View.Currency)
+	r.says = r.voice.say(r.now, r.announcement(), r.state.View.Toasts)
 	r.feed.refresh(r)
+	r.keepFocus(ctx)
 	if r.state.Phase != before || r.state.User.Grant().ID() != grant {
 		r.forget()
 		r.title(ctx)
@@ -179,10 +194,21 @@ func (r *Root) refresh(ctx app.Context) {
 	}
 }
 
+// back asks again for what the broker could not be asked for.
+func (r *Root) back() {
+	r.wishes.problem = ""
+	p := r.find()
+	switch {
+	case p == nil || r.state.Phase != live.SignedIn:
+	case p.key == "events" && r.past.local, r.subject.failed != "", p.key == "notifications", p.key == "admin":
+		r.arrive(r.ctx)
+	}
+}
+
 // forget drops what pages have of another user.
 func (r *Root) forget() {
 	r.asked++
-	r.feed, r.past, r.subject, r.boards, r.test, r.wishes, r.device = feedPage{}, historyPage{}, subjectPage{}, boardsPage{}, testPage{}, notifyPage{}, settingsPage{}
+	r.feed, r.past, r.subject, r.boards, r.acting, r.test, r.wishes, r.device = feedPage{}, historyPage{}, subjectPage{}, boardsPage{}, actingPage{}, testPage{}, notifyPage{}, settingsPage{}
 	r.watching.forget()
 	if r.dialog != nil {
 		r.close()
@@ -222,13 +248,27 @@ func copyText(words string) {
 	area.Call("remove")
 }
 
+// dismiss takes a toast away; the focus that was on it goes back to where it was
+// before.
 func (r *Root) dismiss(t toast.Toast) {
+	if key := active().Call("getAttribute", "data-key"); key.Truthy() && r.before != nil && r.before.Truthy() {
+		r.before.Call("focus")
+	}
 	r.Live.Toasts(func(q *toast.Queue, now time.Time) { q.Dismiss(now, t.Key) })
 }
 
-func (r *Root) holdToasts(on bool) {
+// MaxToasts is how many toasts there is room for.
+func MaxToasts(narrow bool) int {
+	if narrow {
+		return 2
+	}
+	return 3
+}
+
+// holdToasts lets their clock stand while the pointer or the focus is on them.
+func (r *Root) holdToasts() {
 	r.Live.Toasts(func(q *toast.Queue, now time.Time) {
-		if on {
+		if device.Held("#toasts") {
 			q.Hold(now)
 		} else {
 			q.Release(now)

@@ -46,7 +46,7 @@ func (r *Root) settings() app.UI {
 	style := StyleOf()
 	toggle := func(id, label string, on bool, change func(on bool)) app.UI {
 		return ui.El("div", "field field-check", ui.Line("label", "", label).Attr("for", id),
-			app.Input().Type("checkbox").ID(id).Checked(on).OnChange(func(app.Context, app.Event) { change(!on) }, app.EventScope(id, on)))
+			ui.Input().Attr("type", "checkbox").ID(id).Attr("checked", on).OnChange(func(app.Context, app.Event) { change(!on) }, app.EventScope(id, on)))
 	}
 	return r.page(text.Of("page.settings"),
 		ui.El("div", "columns", ui.El("div", "stack", ui.Card("", "look", text.Of("settings.look"), r.choice("theme", text.Of("settings.theme"), device.Theme, []string{"", "light", "dark"}, device.ApplyTheme),
@@ -55,7 +55,7 @@ func (r *Root) settings() app.UI {
 			ui.Line("p", "row-meta", text.Of("settings.sample", text.DateTime(r.now), text.Money(123456, "EUR")))),
 			ui.Card("", "keys", text.Of("keys"), toggle("shortcuts", text.Of("settings.keys"), device.Setting(device.Shortcuts) != "off", func(on bool) {
 				device.Set(device.Shortcuts, map[bool]string{true: "", false: "off"}[on])
-			}), keyHelp()),
+			}), r.keyHelp()),
 			r.installCard()),
 			ui.El("div", "stack", ui.Card("", "account", text.Of("settings.account"), ui.Line("p", "", text.Of("settings.who", text.Label(r.state.User.Name))),
 				ui.Line("p", "row-meta", text.Of("settings.purge")),
@@ -77,10 +77,12 @@ func (r *Root) installCard() app.UI {
 			words = "install.done"
 		case r.ctx.IsAppInstallable():
 			words, can = "install.text", true
+		case device.Apple():
+			words = "install.apple"
 		}
 	}
 	return ui.Card("", "install", text.Of("install"), ui.Line("p", "row-meta", text.Of(words)),
 		ui.El("div", "card-buttons", app.If(can, func() app.UI {
-			return ui.Button("button button-primary", text.Of("install.do")).ID("install").OnClick(func(ctx app.Context, _ app.Event) { ctx.ShowAppInstallPrompt() })
+			return ui.Button("button button-primary", text.Of("install.do")).ID("install").OnClick(func(app.Context, app.Event) { app.Window().Call("goappShowInstallPrompt") })
 		})))
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/snd-rental/yardline/app/live"
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
-	"github.com/snd-rental/yardline/shared/event"
 )
 
 // Render implements app.Composer. The places of header, main and the live
@@ -37,16 +36,6 @@ func (r *Root) announcement() string {
 		return ""
 	}
 	return ui.Words(r.state.View.Status)
-}
-
-// spoken is the newest toast, of errors or of the rest.
-func (r *Root) spoken(errors bool) string {
-	for i := len(r.state.View.Toasts) - 1; i >= 0; i-- {
-		if t := r.state.View.Toasts[i]; (t.Severity == event.Error) == errors {
-			return " " + t.Text
-		}
-	}
-	return ""
 }
 
 // pattern names the page, by its path pattern; the sign-in stands before all.
@@ -191,8 +180,13 @@ func (r *Root) unknown() bool { return r.state.View.Figures == nil }
 // Waiting is the page before anything is known. It is also the shell's, so
 // that loading looks like the app from the first paint.
 func Waiting() app.UI {
-	return ui.El("div", "page waiting", ui.El("div", "figures", app.Range(make([]struct{}, 10)).Slice(func(int) app.UI { return ui.El("div", "card figure skeleton") })),
-		ui.El("div", "card skeleton skeleton-tall")).Aria("busy", "true")
+	return ui.El("div", "page waiting", waitingFigures(), ui.El("div", "card skeleton skeleton-tall")).Aria("busy", "true")
+}
+
+// waitingFigures take as much room as most readers' figures will, so that nothing
+// moves when they come.
+func waitingFigures() app.UI {
+	return ui.El("div", "figures", app.Range(make([]struct{}, 11)).Slice(func(int) app.UI { return ui.El("div", "card figure skeleton") })).Aria("busy", "true")
 }
 
 // nothingKnown stands where the broker has not answered yet, and nothing is kept

@@ -43,9 +43,9 @@ const (
 
 func (r *Root) passwordForm() app.UI {
 	return ui.El("form", "card form", ui.Line("label", "", text.Of("sign_in.name")).Attr("for", userID),
-		app.Input().ID(userID).Type("text").Name("username").Attr("autocomplete", "username").Attr("autocapitalize", "none").Required(true).AutoFocus(true),
+		ui.Input().ID(userID).Attr("type", "text").Attr("name", "username").Attr("autocomplete", "username").Attr("autocapitalize", "none").Attr("required", true).Attr("autofocus", true),
 		ui.Line("label", "", text.Of("sign_in.password")).Attr("for", passwordID),
-		app.Input().ID(passwordID).Type("password").Name("password").Attr("autocomplete", "current-password").Required(true),
+		ui.Input().ID(passwordID).Attr("type", "password").Attr("name", "password").Attr("autocomplete", "current-password").Attr("required", true),
 		ui.Line("button", "button button-primary", text.Of("sign_in")).Attr("type", "submit")).OnSubmit(func(_ app.Context, e app.Event) {
 		e.PreventDefault()
 		value := func(id string) string { return app.Window().GetElementByID(id).Get("value").String() }

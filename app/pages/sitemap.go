@@ -31,6 +31,14 @@ func reads(types ...event.Type) func(access.Grant) bool {
 	}
 }
 
+// readable are the types of which a reader may be told something.
+func readable(g access.Grant) []event.Type {
+	return slices.DeleteFunc(slices.Clone(event.Types), func(t event.Type) bool {
+		rule := access.Table[t]
+		return !rule.Audience && !reads(t)(g) && (rule.Self == nil || g.Employee == 0) && (rule.Starter == nil || !access.MayPublish(g, t))
+	})
+}
+
 func readsPeople(g access.Grant) bool {
 	return g.Employee != 0 || reads(event.TypeTimesheetUpdated, event.TypeLeaveRequestUpdated)(g)
 }

@@ -112,6 +112,7 @@ func (r *Root) form() ui.Form {
 		e, err := f.Read(nil)
 		if r.test.amiss = nil; err != nil {
 			errors.As(err, &r.test.amiss)
+			r.ctx.Defer(f.FocusProblem)
 			return
 		}
 		r.send(e)
@@ -129,7 +130,7 @@ func (r *Root) editor(g access.Grant) app.UI {
 	})),
 		ui.El("details", "fields-more", ui.Line("summary", "", text.Of("test.json")),
 			ui.Line("label", "hidden", text.Of("test.json")).Attr("for", payloadID),
-			app.Textarea().ID(payloadID).Class("payload").Rows(9).Spellcheck(false).Placeholder(text.Of("test.choose.text")),
+			ui.El("textarea", "").ID(payloadID).Class("payload").Attr("rows", 9).Attr("spellcheck", "false").Attr("placeholder", text.Of("test.choose.text")),
 			ui.When(r.test.problem != "", func() app.UI { return ui.Line("p", "problem", r.test.problem).Role("alert") }),
 			ui.Button("button", text.Of("test.send_json")).Attr("disabled", r.test.typ == "" || !access.MayPublish(g, r.test.typ)).ID("send-payload").OnClick(func(app.Context, app.Event) { r.sendPayload() })),
 	)

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"context"
+	"strings"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
@@ -87,9 +88,12 @@ func (r *Root) entitiesOf(subject string) (all []*projection.Entity) {
 
 // timeline is a subject's page: what it is now, what may be done, and all that
 // has happened.
-func (r *Root) timeline(title string, facts [][2]string, actions ...app.UI) app.UI {
+func (r *Root) timeline(title string, facts []fact, actions ...app.UI) app.UI {
 	s := &r.subject
 	rows := s.rows(r)
+	if len(rows) == 0 && len(facts) == 0 && !s.busy { // offline, of something that this browser knows nothing of
+		return r.page(title, ui.El("section", "card", nothingKnown()))
+	}
 	feed := ui.Feed{Events: rows, Grant: r.state.User.Grant(), Now: r.now, Open: r.showEvent}
 	return r.page(title,
 		ui.El("div", "columns", ui.Card("feed-card", "timeline", text.Of("timeline"), ui.When(s.failed != "", func() app.UI {
@@ -101,17 +105,28 @@ func (r *Root) timeline(title string, facts [][2]string, actions ...app.UI) app.
 				return ui.Button("button", text.Of("events.older")).Attr("disabled", s.busy).OnClick(func(app.Context, app.Event) { s.load(r) })
 			}))).Aria("busy", s.busy),
 			ui.Card("attention-card", "now", text.Of("timeline.now"), ui.El("dl", "facts", app.Range(facts).Slice(func(i int) app.UI {
-				return ui.El("div", "", ui.Line("dt", "", facts[i][0]), ui.Line("dd", "", facts[i][1]))
+				return ui.El("div", "", ui.Line("dt", "", facts[i].name), ui.El("dd", "", facts[i].value))
 			})),
-				ui.El("div", "buttons").Body(actions...)),
+				ui.El("div", "buttons").Body(actions...)).DataSet("item", s.of).TabIndex(-1),
 		))
 }
 
+// A fact is a field of a last state. What names other things leads to them.
+type fact struct {
+	name  string
+	value app.UI
+}
+
 // facts are the fields of a last state that are there, by their names.
-func facts(e *projection.Entity, names ...string) (rows [][2]string) {
+func facts(e *projection.Entity, names ...string) (rows []fact) {
 	for _, name := range names {
 		if e != nil && e.Fields.Has(name) {
-			rows = append(rows, [2]string{text.Label(name), ui.FieldText(e.Type, e.Fields, name)})
+			value, page := app.Text(ui.FieldText(e.Type, e.Fields, name)), map[string]string{"equipment_ids": "/equipment/", "rental_id": "/rentals/"}[name]
+			if page != "" {
+				ids := strings.Split(strings.Trim(string(e.Fields.Get(name)), "[]"), ",")
+				value = app.Range(ids).Slice(func(i int) app.UI { return ui.Link("fact-link", page+ids[i], "#"+ids[i]) })
+			}
+			rows = append(rows, fact{text.Label(name), value})
 		}
 	}
 	return rows

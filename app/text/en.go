@@ -5,10 +5,12 @@ package text
 // with name.
 var english = map[string]string{
 	// The shell
-	"skip": "Skip to content", "nav": "Pages", "nav.more": "More", "close": "Close", "cancel": "Cancel", "copy": "Copy", "clear": "Clear", "send": "Send", "send.of": "Send %s",
+	"skip": "Skip to content", "nav": "Pages", "nav.more": "More", "close": "Close", "cancel": "Cancel", "keep": "Keep it as it is", "copy": "Copy", "clear": "Clear", "send": "Send", "send.of": "Send %s",
 	"edit": "Edit", "edit.of": "Edit %s", "retry": "Retry", "discard": "Discard", "decide": "Decide", "reload": "Reload", "update": "Update ready.",
 	"as_of": "as of %s", "bool.true": "Yes", "bool.false": "No",
 	"failed": "The broker cannot be reached", "failed.text": "Yardline is trying again every few seconds. Nothing is lost: what happens meanwhile comes as soon as it is back.",
+	"failed.network": "The broker cannot be reached. Check your connection and try again. (network)", "failed.clear": "This browser could not clear its storage. Clear the site’s data in its settings. (storage)",
+	"crashed": "Yardline has stopped in this tab. Nothing is lost.", "description": "Live events for equipment rental", "loading": "Loading {progress}%",
 	"not_found": "There is nothing here", "not_found.title": "Not found", "not_found.text": "The address may be mistyped, or it is not for you.", "not_found.go": "Go to the dashboard",
 	"unknown": "Nothing known yet", "unknown.text": "It appears here as soon as the broker can be reached.",
 
@@ -60,6 +62,7 @@ var english = map[string]string{
 	// History
 	"events.empty": "No event matches", "events.empty.text": "Take a filter away, or look further back.", "events.found.one": "%s event", "events.found.other": "%s events",
 	"events.json": "Export JSON", "events.csv": "Export CSV", "events.older": "Older events", "events.bad": "The address asks for something that there is not. Clear the filters. (invalid_filter)",
+	"events.partial": "The file has the %s events that are shown here, and no others. %s", "events.most": "The file has the newest %s events, and no older ones: ask for fewer days. (too_many)",
 	"events.local": "The broker cannot be asked. These are the last events that this browser has.",
 	"filter":       "Filters", "filter.types": "Type", "filter.modules": "Module", "filter.severity": "At least", "filter.subjects": "Subject", "filter.from": "From", "filter.to": "To", "filter.any": "Any", "filter.clear": "Clear filters",
 	"timeline": "Timeline", "timeline.now": "Now", "timeline.local": "Older events are not here: %s",
@@ -68,7 +71,7 @@ var english = map[string]string{
 	"board.parts": "Show", "rentals.out": "Out", "rentals.late": "Overdue", "rentals.due": "Due today", "rentals.planned": "Planned", "rentals.back": "Back",
 	"rentals.out.empty": "Nothing is out", "rentals.late.empty": "Nothing is overdue", "rentals.due.empty": "Nothing is due today", "rentals.planned.empty": "Nothing is planned", "rentals.back.empty": "Nothing came back lately",
 	"rentals.empty.text": "Rentals appear here with their next event.", "rentals.until": "Until", "rentals.amount": "Total", "rentals.days.one": "%s day overdue", "rentals.days.other": "%s days overdue",
-	"rental.title": "Rental %s", "rental.pay": "Record a payment", "rental.pay.send": "Record", "rental.do.reserved": "Reserve", "rental.do.cancelled": "Cancel rental", "rental.do.pending_delivery": "Ready to deliver",
+	"rental.title": "Rental %s", "rental.pay": "Record a payment", "rental.pay.send": "Record", "rental.cancel": "Cancel rental %s? It cannot be taken back from here.", "rental.do.reserved": "Reserve", "rental.do.cancelled": "Cancel rental", "rental.do.pending_delivery": "Ready to deliver",
 	"rental.do.active": "Delivered", "rental.do.off_rent": "Off rent", "rental.do.pending_return": "Pick up", "rental.do.returned": "Returned", "rental.do.completed": "Complete",
 	"equipment.all": "All", "equipment.faults": "With faults", "equipment.moving": "Moving", "equipment.stale": "Not seen", "equipment.all.empty": "No machine is known", "equipment.faults.empty": "No fault is open",
 	"equipment.moving.empty": "Nothing is moving", "equipment.stale.empty": "All were seen today", "equipment.empty.text": "Machines appear here with their next position or fault.",
@@ -113,7 +116,7 @@ var english = map[string]string{
 	"settings.purge": "Signing out removes everything of yours from this browser: events, figures, and what was not sent yet.", "settings.debug": "For reports", "settings.debug.on": "Log every step to the console",
 	"settings.debug.text": "Takes effect with the next load of the page.", "settings.reload": "Reload the page for it to take effect.",
 	"install": "Install", "install.text": "As an app, Yardline has a window and an icon of its own, and opens offline.", "install.cannot": "This browser offers no installation here, or Yardline is installed already. It opens offline either way.",
-	"install.done": "Yardline runs as an app.", "install.do": "Install Yardline",
+	"install.done": "Yardline runs as an app.", "install.do": "Install Yardline", "install.apple": "In Safari: Share, then Add to Home Screen; on a Mac File, then Add to Dock. Yardline then has a window and an icon of its own.",
 	"keys": "Keyboard shortcuts", "keys.filter": "Filter events", "keys.pause": "Pause or resume", "keys.toasts": "To the messages", "keys.dismiss": "Dismiss a message", "keys.off": "Single letters can be switched off in the settings.",
 
 	// Admin

@@ -30,6 +30,7 @@ func SetStyle(s Style) {
 var (
 	mu         sync.Mutex // guards all below
 	style      Style
+	ours       string // the installation's currency
 	formatters = map[string]app.Value{}
 	written    = map[string]string{}
 )
@@ -87,10 +88,22 @@ func Percent(n int) string {
 	return number("%", strconv.FormatFloat(float64(n)/100, 'f', 2, 64), map[string]any{"style": "percent"})
 }
 
+// SetCurrency says of what amounts are that name no currency.
+func SetCurrency(code string) {
+	mu.Lock()
+	defer mu.Unlock()
+	ours = code
+}
+
 // Money writes an amount, exactly; whole amounts without digits after the
 // point.
 func Money(m event.Money, currency string) string {
 	plain := m.String()
+	if currency == "" {
+		mu.Lock()
+		currency = ours
+		mu.Unlock()
+	}
 	if currency == "" {
 		n := digits(plain)
 		return number("money"+strconv.Itoa(n), plain, map[string]any{"minimumFractionDigits": n, "maximumFractionDigits": n})

@@ -59,10 +59,14 @@ func Shares(all []Share) app.UI {
 	if len(all) == 0 {
 		return Empty(text.Of("admin.quiet"), text.Of("admin.quiet.text"))
 	}
-	slices.SortStableFunc(all, func(a, b Share) int { return cmp.Compare(b.Value, a.Value) })
-	most := max(all[0].Value, 1e-9)
-	return El("dl", "shares", app.Range(all).Slice(func(i int) app.UI {
-		s := all[i]
+	sorted := make([]*Share, len(all)) // the sorting of pointers is in the wasm already
+	for i := range all {
+		sorted[i] = &all[i]
+	}
+	slices.SortFunc(sorted, func(a, b *Share) int { return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Name, b.Name)) })
+	most := max(sorted[0].Value, 1e-9)
+	return El("dl", "shares", app.Range(sorted).Slice(func(i int) app.UI {
+		s := sorted[i]
 		return El("div", "", Line("dt", "", s.Name), El("dd", "", picture("share", "", 100, 8).Attr("preserveAspectRatio", "none").Body(
 			svg("rect", "width", "100", "height", "8", "rx", "2", "class", "share-all"),
 			svg("rect", "width", coordinate(max(1, 100*s.Value/most)), "height", "8", "rx", "2", "class", "share-part")),

@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
@@ -40,6 +41,10 @@ func FieldText(t event.Type, o event.Object, name string) string {
 	case spec.Kind == event.KindMoney:
 		if m, ok := o.Money(name); ok {
 			return text.Money(m, o.Text("currency"))
+		}
+	case spec.Kind == event.KindNumber && spec.Class != event.Location, spec.Kind == event.KindInt && !strings.HasSuffix(name, "_id") && name != "started_by" && name != "decided_by":
+		if o.Has(name) {
+			return text.Decimal(o.Number(name))
 		}
 	case spec.Format == "date":
 		return text.Date(value)

@@ -90,13 +90,16 @@ func (f Form) field(s event.FieldSpec) app.UI {
 	if s.Required {
 		label += " *"
 	}
-	class := "field"
+	class, hint := "field", hintOf(s)
+	if problem != "" {
+		hint = "" // the problem says it
+	}
 	if s.Kind == event.KindBool {
 		class += " field-check"
 	}
 	return El("div", "", Line("label", "", label).Attr("for", id),
 		f.input(s, id, problem),
-		Line("p", "field-hint", hintOf(s)).ID(id+"-hint"),
+		Line("p", "field-hint", hint).ID(id+"-hint"),
 		When(problem != "", func() app.UI { return Line("p", "", problem).ID(id + "-problem").Class("problem").Role("alert") })).Class(class)
 }
 
@@ -120,25 +123,33 @@ func (f Form) input(s event.FieldSpec, id, problem string) app.UI {
 			return Line("option", "", text.Label(options[i])).Attr("value", options[i])
 		})).Attr("name", s.Name).Attr("required", s.Required).ID(id).Aria("describedby", described).Aria("invalid", problem != "")
 	}
-	input := app.Input().ID(id).Name(s.Name).Required(s.Required).Attr("autocomplete", "off").Aria("describedby", described).Aria("invalid", problem != "")
+	input := Input().ID(id).Attr("name", s.Name).Attr("required", s.Required).Attr("autocomplete", "off").Aria("describedby", described).Aria("invalid", problem != "")
 	switch {
 	case s.Kind == event.KindBool:
-		return input.Type("checkbox")
+		return input.Attr("type", "checkbox")
 	case s.Format == "date":
-		return input.Type("date")
+		return input.Attr("type", "date")
 	case s.Kind == event.KindTime:
-		return input.Type("datetime-local").Attr("step", "1")
+		return input.Attr("type", "datetime-local").Attr("step", "1")
 	case s.Kind == event.KindInt:
-		return input.Type("text").Attr("inputmode", "numeric")
+		return input.Attr("type", "text").Attr("inputmode", "numeric")
 	case s.Kind == event.KindNumber, s.Kind == event.KindMoney:
-		return input.Type("text").Attr("inputmode", "decimal")
+		return input.Attr("type", "text").Attr("inputmode", "decimal")
 	case s.Format == "phone":
-		return input.Type("tel")
+		return input.Attr("type", "tel")
 	}
 	if s.MaxLen > 0 {
-		input = input.MaxLength(s.MaxLen)
+		input = input.Attr("maxlength", s.MaxLen)
 	}
-	return input.Type("text")
+	return input.Attr("type", "text")
+}
+
+// FocusProblem brings the keyboard to the first control that is amiss, once the
+// form shows it.
+func (f Form) FocusProblem(app.Context) {
+	if control := app.Window().Get("document").Call("querySelector", "#"+f.ID+" [aria-invalid=true]"); control.Truthy() {
+		control.Call("focus")
+	}
 }
 
 // Fill sets the controls, once the form is on the page; what data has not is

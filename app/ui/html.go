@@ -8,7 +8,10 @@ import (
 
 // El is an element with its classes and children. All elements are of go-app's
 // one type for any tag: each type of its own costs the browser some kilobytes
-// to load.
+// to load. So do the many copies that the compiler would make of these small
+// functions, which is why it is told not to.
+//
+//go:noinline
 func El(tag, class string, children ...app.UI) app.HTMLElem {
 	e := app.Elem(tag)
 	if class != "" {
@@ -21,14 +24,23 @@ func El(tag, class string, children ...app.UI) app.HTMLElem {
 }
 
 // Line is an element with a text.
+//
+//go:noinline
 func Line(tag, class, text string) app.HTMLElem { return El(tag, class, app.Text(text)) }
 
 // Button is a button that submits nothing.
+//
+//go:noinline
 func Button(class, label string) app.HTMLElem {
 	return Line("button", class, label).Attr("type", "button")
 }
 
+// Input is a control without its attributes.
+func Input() app.HTMLElem { return El("input", "") }
+
 // Link leads to a page.
+//
+//go:noinline
 func Link(class, href, label string) app.HTMLElem { return Line("a", class, label).Attr("href", href) }
 
 // Card is a part of a page with a name of its own.
@@ -39,6 +51,8 @@ func Card(class, id, title string, children ...app.UI) app.HTMLElem {
 
 // When is a permanent place for what is not always there: what comes after it
 // keeps its position, by which go-app tells elements apart.
+//
+//go:noinline
 func When(there bool, show func() app.UI) app.UI { return El("div", "", app.If(there, show)) }
 
 // none stands for an empty value in a select: go-app leaves out an attribute
@@ -76,6 +90,8 @@ func SelectValue(value string) string {
 }
 
 // Field is a control with its label.
+//
+//go:noinline
 func Field(id, label string, control app.UI) app.UI {
 	return El("div", "field", Line("label", "", label).Attr("for", id), control)
 }

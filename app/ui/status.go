@@ -88,6 +88,9 @@ func (s Status) Banner(a Actions) app.UI {
 	case conn.Paused:
 		words, action, do = text.Of("banner.paused"), text.Of("resume"), a.Resume
 	}
+	if st.Code != "" && words != "" && st.State != conn.Paused {
+		words += " (" + st.Code + ")"
+	}
 	if n := s.View.Unsent(); n > 0 && words != "" {
 		words += " " + text.Count("banner.unsent", n)
 	}
@@ -124,12 +127,16 @@ func (s Status) Panel(a Actions) app.UI {
 	if v.Status.Code != "" {
 		rows = append(rows, [2]string{text.Of("panel.code"), v.Status.Code})
 	}
+	connect := "connect"
+	if v.Status.State == conn.Reconnecting || v.Status.State == conn.Limited {
+		connect = "retry_now"
+	}
 	return El("section", "card status-panel", s.attributes(El("div", "status status-full")).Body(
 		glyph(v.Status.State), Line("strong", "", Words(v.Status)), Line("span", "status-count", Countdown(v.Status, s.Now)).Aria("hidden", "true")),
 		El("dl", "facts", app.Range(rows).Slice(func(i int) app.UI {
 			return El("div", "", Line("dt", "", rows[i][0]), Line("dd", "", rows[i][1]))
 		})),
-		El("div", "buttons", button(text.Of("connect"), v.Connected, a.Connect),
+		El("div", "buttons", button(text.Of(connect), v.Connected, a.Connect),
 			button(text.Of("disconnect"), v.Status.State == conn.Disconnected, a.Disconnect),
 			button(text.Of("pause"), v.Status.State == conn.Paused || v.Status.State == conn.Disconnected, a.Pause),
 			button(text.Of("resume"), v.Status.State != conn.Paused, a.Resume),
@@ -163,6 +170,8 @@ func button(label string, disabled bool, do func()) app.UI {
 }
 
 // on makes an event handler of an action. Actions return at once.
+//
+//go:noinline
 func on(do func()) app.EventHandler {
 	return func(_ app.Context, e app.Event) { do() }
 }

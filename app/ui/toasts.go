@@ -8,9 +8,9 @@ import (
 )
 
 // Toasts are the brief messages. They never take the focus. Their clock stands
-// while hold is on.
-func Toasts(toasts []toast.Toast, more int, dismiss func(toast.Toast), hold func(on bool)) app.UI {
-	held := func(on bool) app.EventHandler { return func(app.Context, app.Event) { hold(on) } }
+// while the pointer or the focus is on them: hold looks, whenever that may be another.
+func Toasts(toasts []toast.Toast, more int, dismiss func(toast.Toast), hold func()) app.UI {
+	held := func(ctx app.Context, _ app.Event) { ctx.Defer(func(app.Context) { hold() }) } // the focus is between two places
 	return El("aside", "", app.Range(toasts).Slice(func(i int) app.UI {
 		t := toasts[i]
 		return El("div", "", Line("p", "toast-text", t.Text),
@@ -21,5 +21,5 @@ func Toasts(toasts []toast.Toast, more int, dismiss func(toast.Toast), hold func
 		app.If(more > 0, func() app.UI {
 			return Link("toast-more", "/events", text.Of("toasts.more", text.Number(more)))
 		}),
-	).ID("toasts").Class("toasts").Aria("label", text.Of("toasts")).OnMouseEnter(held(true)).OnMouseLeave(held(false)).On("focusin", held(true)).On("focusout", held(false))
+	).ID("toasts").Class("toasts").Aria("label", text.Of("toasts")).OnMouseEnter(held).OnMouseLeave(held).On("focusin", held).On("focusout", held)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/outbox"
 	"github.com/snd-rental/yardline/wasmclient/store"
 	"github.com/snd-rental/yardline/wasmclient/toast"
 )
@@ -24,7 +25,7 @@ func status(s conn.Status) Status {
 	return Status{View: wasmclient.View{Status: s, Connected: s.State == conn.Live}, Transitions: []wasmclient.Transition{{Status: s}}, Now: now}
 }
 
-var states = []conn.State{conn.Connecting, conn.Live, conn.Reconnecting, conn.Offline, conn.Paused, conn.Stale, conn.Denied, conn.Disconnected, conn.Limited}
+var states = []conn.State{conn.Connecting, conn.Live, conn.Reconnecting, conn.Offline, conn.Paused, conn.Stale, conn.Denied, conn.Disconnected, conn.Limited, conn.Polling}
 
 // TestStatusNamesEveryState: the names are a contract, and no state is told
 // by colour alone.
@@ -49,6 +50,9 @@ func TestBanner(t *testing.T) {
 	require.Contains(t, banner(conn.Status{State: conn.Limited, RetryAt: now.Add(20 * time.Second)}), "Server is busy Retrying in 20 s")
 	require.Contains(t, banner(conn.Status{State: conn.Denied, Code: "sign_in_required"}), "Session expired. Sign in again.")
 	require.Contains(t, banner(conn.Status{State: conn.Denied, Code: "forbidden"}), "Ask your administrator")
+	require.Contains(t, banner(conn.Status{State: conn.Denied, Code: "forbidden"}), "(forbidden)")
+	require.NotContains(t, banner(conn.Status{State: conn.Paused, Code: "hidden"}), "(hidden)")
+	require.Contains(t, app.HTMLString(status(conn.Status{State: conn.Reconnecting}).Panel(Actions{})), "Retry now")
 }
 
 func received(e event.Event) store.Received {
@@ -137,6 +141,10 @@ func TestForm(t *testing.T) {
 		}
 		require.Contains(t, html, `role="alert"`, typ)
 	}
+	_, err := event.New(event.TypePaymentReceived, map[string]any{})
+	var problem *event.Problem
+	require.ErrorAs(t, err, &problem)
+	require.NotRegexp(t, `f-amount-hint"[^>]*>[^<]`, app.HTMLString(Form{ID: "f", Type: event.TypePaymentReceived, Problem: problem, Send: func() {}}.Render()), "the problem says it")
 	html := app.HTMLString(Form{ID: "f", Type: event.TypeMaintenanceRequired, Fixed: []string{"equipment_name"}, Send: func() {}, Cancel: func() {}}.Render())
 	require.NotContains(t, html, "f-equipment_name")
 	require.Contains(t, html, "Cancel")
@@ -183,8 +191,44 @@ func TestPlan(t *testing.T) {
 	require.Contains(t, app.HTMLString(Plan(places[:1])), "plan-mark")
 }
 
+func TestOutbox(t *testing.T) {
+	require.Contains(t, app.HTMLString(Outbox(nil, "tab", nil, nil)), "Nothing sent yet")
+	data := event.Example(event.TypeRentalOverdue).Data
+	item := func(id string, state outbox.State) outbox.Item {
+		return outbox.Item{ID: id, Type: event.TypeRentalOverdue, Data: data, Tab: "tab", State: state, Written: now, Done: now.Add(time.Second)}
+	}
+	moved := item("c", outbox.Rejected)
+	moved.Code, moved.Problem, moved.Tab = wasmclient.EntityMoved, "It has changed.", "other"
+	html := app.HTMLString(Outbox([]outbox.Item{item("a", outbox.Sent), item("b", outbox.Queued), moved}, "tab", func(string) {}, func(string) {}))
+	for _, part := range []string{`data-outbox="sent"`, `data-outbox="queued"`, `data-outbox="rejected"`, "took 1000 ms", "Waiting to be sent", "It has changed.", "Send anyway", "Discard", "from another tab"} {
+		require.Contains(t, html, part)
+	}
+	require.Less(t, strings.Index(html, `data-item="c"`), strings.Index(html, `data-item="a"`), "newest first")
+}
+
+func TestChoice(t *testing.T) {
+	html := app.HTMLString(Choice("c", "Theme", []Option{{"", "System"}, {"dark", "Dark"}}, "dark", nil))
+	for _, part := range []string{`for="c"`, "Theme", `value="-"`, "System"} {
+		require.Contains(t, html, part)
+	}
+	require.Equal(t, 1, strings.Count(html, " selected")-strings.Count(html, ` selected="false"`))
+}
+
+// TestFieldText writes values as the reader does, and ids as they are.
+func TestFieldText(t *testing.T) {
+	text.SetCurrency("EUR")
+	defer text.SetCurrency("")
+	e, err := event.New(event.TypeTimesheetUpdated, map[string]any{"timesheet_id": 12345, "employee_id": 1, "status": "draft", "date": "2026-11-23", "hours_worked": 7.5})
+	require.NoError(t, err)
+	require.Equal(t, "7.50", FieldText(e.Type, e.Data, "hours_worked"), "text.Decimal outside a browser")
+	require.Equal(t, "12345", FieldText(e.Type, e.Data, "timesheet_id"))
+	paid, err := event.New(event.TypePaymentReceived, map[string]any{"rental_id": 1, "amount": 5, "payment_method": "cash"})
+	require.NoError(t, err)
+	require.Equal(t, "EUR\u00a05", FieldText(paid.Type, paid.Data, "amount"))
+}
+
 func TestToasts(t *testing.T) {
-	html := app.HTMLString(Toasts([]toast.Toast{{ID: "a", Severity: event.Error, Text: "Late"}}, 4, func(toast.Toast) {}, func(bool) {}))
+	html := app.HTMLString(Toasts([]toast.Toast{{ID: "a", Severity: event.Error, Text: "Late"}}, 4, func(toast.Toast) {}, func() {}))
 	for _, part := range []string{`data-toast="a"`, `data-severity="error"`, "Dismiss: Late", "+4 more"} {
 		require.Contains(t, html, part)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
 	"github.com/snd-rental/yardline/app/pages"
+	"github.com/snd-rental/yardline/app/text"
 )
 
 //go:embed worker.js
@@ -105,8 +106,8 @@ func generate(files map[string][]byte) error {
 	wasm := files["web/app.wasm"]
 	icon := "/web/icon.svg"
 	h := &app.Handler{
-		Name: "Yardline", ShortName: "Yardline", Title: "Yardline", Description: "Live events for equipment rental", Lang: "en",
-		BackgroundColor: "#f4f5f2", ThemeColor: "#1b2126", LoadingLabel: "Loading {progress}%",
+		Name: "Yardline", ShortName: "Yardline", Title: "Yardline", Description: text.Of("description"), Lang: "en",
+		BackgroundColor: "#f4f5f2", ThemeColor: "#1b2126", LoadingLabel: text.Of("loading"),
 		Icon:   app.Icon{Default: "/web/icon-192.png", Large: "/web/icon-512.png", Maskable: "/web/icon-maskable-512.png", SVG: icon},
 		Styles: []string{"/web/main.css"}, CacheableResources: []string{icon},
 		Version: version(files), WasmContentLength: strconv.Itoa(len(wasm)), ServiceWorkerTemplate: workerTemplate,
@@ -168,6 +169,10 @@ func empty(dir string) error {
 	return nil
 }
 
+// maxWindow lets brotli look back over the whole wasm, in bits. With less its size
+// jumps by 0.03 MB when a function moves.
+const maxWindow = 24
+
 // write stores both compressed forms of a file, or what does not shrink as it
 // is, and returns the smaller size.
 func write(path string, content []byte) (int, error) {
@@ -188,7 +193,7 @@ func write(path string, content []byte) (int, error) {
 	if err := zipper.Close(); err != nil {
 		return 0, err
 	}
-	packer := brotli.NewWriterLevel(&br, brotli.BestCompression)
+	packer := brotli.NewWriterOptions(&br, brotli.WriterOptions{Quality: brotli.BestCompression, LGWin: maxWindow})
 	if _, err := packer.Write(content); err != nil {
 		return 0, err
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"github.com/snd-rental/yardline/app/text"
 )
 
 //go:embed mend.go
@@ -40,6 +42,9 @@ var loaderMendings = []mending{
 }
 
 function goappTryUpdate() {`},
+	// What cannot be asked for is not offered, nor asked for twice.
+	{" && (deferredPrompt != null || goappIsAppleBrowser())", " && deferredPrompt != null"},
+	{"  deferredPrompt.prompt();\n  await deferredPrompt.userChoice;\n  deferredPrompt = null;\n", "  const prompt = deferredPrompt;\n  deferredPrompt = null;\n  if (prompt) await prompt.prompt();\n  goappOnAppInstallChange();\n"},
 	// A missing wasm is said to be missing, not to be broken.
 	{"  const response = await fetch(url);\n", "  const response = await fetch(url);\n  if (!response.ok) throw new Error(\"app.wasm: HTTP \" + response.status);\n"},
 	// A program that ends leaves a dead page: say so and offer to reload.
@@ -53,15 +58,15 @@ const themeFirst = `try {
 } catch {}
 `
 
-const loaderAddition = `
+var loaderAddition = `
 function goappExited() {
   const note = document.createElement("div");
   note.className = "crashed";
   note.setAttribute("role", "alert");
-  note.textContent = "Yardline has stopped in this tab. Nothing is lost. ";
+  note.textContent = "` + text.Of("crashed") + ` ";
   const reload = document.createElement("button");
   reload.className = "button";
-  reload.textContent = "Reload";
+  reload.textContent = "` + text.Of("reload") + `";
   reload.addEventListener("click", () => location.reload());
   note.append(reload);
   document.body.append(note);

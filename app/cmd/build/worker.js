@@ -79,6 +79,7 @@ self.addEventListener("push", (event) => {
     try { m = event.data.json(); } catch { return; }
     const open = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
     if (open.some((c) => c.visibilityState === "visible" && c.focused)) return;
+    if (m.severity === "error" && navigator.setAppBadge) navigator.setAppBadge().catch(() => {});
     await self.registration.showNotification(String(m.title), {
       body: String(m.body), tag: String(m.tag), icon: "/web/icon-192.png", badge: "/web/icon-192.png", data: { url: String(m.url) },
     });

@@ -16,7 +16,7 @@ func main() {
 	text.SetStyle(pages.StyleOf())
 	bridge := live.New(browser.Transport{}, live.Surroundings{
 		Page: browser.NewPage(), Storage: &browser.Storage{Name: "yardline"}, Grace: browser.Grace(),
-		MaxToasts: browser.MaxToasts(), OnStep: step, OnEvent: event,
+		MaxToasts: pages.MaxToasts(device.Narrow(nil)), OnStep: step, OnEvent: event,
 		Badge: device.Badge, Format: text.Format, Scale: pages.ToastScale, Welcome: pages.RenewPush, Forget: pages.Forget})
 	app.RouteWithRegexp(`^/.*$`, func() app.Composer { return &pages.Root{Live: bridge} })
 	app.RunWhenOnBrowser()
