@@ -88,7 +88,7 @@ $(AXE): e2e/package-lock.json
 
 # A real broker, a real Chromium and a real workerd.
 browser-test: build edge edge-programs $(AXE)
-	$(GO) test -count=1 -timeout 12m ./e2e/...
+	$(GO) test -count=1 -timeout 20m ./e2e/...
 
 # The same with the long matrices whole: more tabs, longer outages, 100,000 events.
 e2e-full: build edge edge-programs $(AXE)
