@@ -2,6 +2,7 @@ package edge
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -55,7 +56,11 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 	c.Tokens, err = identity.TokensOf(env("TOKEN_KEY"))
 	r.keep("TOKEN_KEY", err)
 	switch env("AUTH") {
-	case "", "token", "dev":
+	case "", "token":
+	case "dev":
+		if c.Origin != "" {
+			r.keep("AUTH", errors.New("a gate signs nobody in: its broker does not know them"))
+		}
 	case "jwt":
 		issuer := identity.IssuerConfig{Issuer: env("JWT_ISSUER"), Audience: env("JWT_AUDIENCE"), JWKS: env("JWT_JWKS"), Cookie: env("JWT_COOKIE"),
 			RolesClaim: env("JWT_ROLES_CLAIM"), EmployeeClaim: env("JWT_EMPLOYEE_CLAIM")}.WithDefaults(log)

@@ -117,7 +117,7 @@ func TestFrontByIssuer(t *testing.T) {
 	}
 	claims := jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "7", "exp": time.Now().Add(time.Hour).Unix(), "roles": []string{"yard"}, "tenant": "acme"}
 	_, _, answer := ask(t, front, request(claims))
-	require.Equal(t, http.StatusUnauthorized, answer.Code, "no keys yet")
+	require.Equal(t, http.StatusServiceUnavailable, answer.Code, "no keys yet")
 	require.Error(t, c.Issuer.SetKeys([]byte("no keys")))
 	require.NoError(t, c.Issuer.SetKeys(keys))
 	who, tenant, _ := ask(t, front, request(claims))

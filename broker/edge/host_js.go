@@ -16,15 +16,21 @@ import (
 type host struct {
 	object js.Value
 
-	mu      sync.Mutex                    // guards all below
-	streams map[string]context.CancelFunc // of the open streams, by connection
-	alarm   time.Time                     // when it wakes us; zero: it does not
+	mu      sync.Mutex         // guards all below
+	streams map[string]*stream // the open ones, by connection
+	alarm   time.Time          // when it wakes us; zero: it does not
+}
+
+// A stream is a connection that answers a request.
+type stream struct {
+	gone    context.CancelFunc // its reader has
+	drained chan struct{}      // holds one where there is room again
 }
 
 var _ hub.Groups = (*host)(nil)
 
 func newHost(object js.Value) *host {
-	h := &host{object: object, streams: map[string]context.CancelFunc{}}
+	h := &host{object: object, streams: map[string]*stream{}}
 	if due := object.Get("due"); due.Type() == js.TypeNumber { // an earlier program has asked for it
 		h.alarm = time.UnixMilli(int64(due.Float()))
 	}
@@ -36,32 +42,52 @@ func newHost(object js.Value) *host {
 func (h *host) open(id string, gone context.CancelFunc) js.Value {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.streams[id] = gone
+	h.streams[id] = &stream{gone, make(chan struct{}, 1)}
 	return h.object.Call("open", id)
+}
+
+func (h *host) stream(id string) *stream {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.streams[id]
 }
 
 // lost is told by the object that a stream's reader has gone. It is false
 // where it is no stream.
 func (h *host) lost(id string) bool {
-	h.mu.Lock()
-	gone := h.streams[id]
-	h.mu.Unlock()
-	if gone != nil {
-		gone()
+	s := h.stream(id)
+	if s != nil {
+		s.gone()
 	}
-	return gone != nil
+	return s != nil
+}
+
+// drained is told by the object that a stream has room again.
+func (h *host) drained(id string) {
+	if s := h.stream(id); s != nil {
+		select {
+		case s.drained <- struct{}{}:
+		default: // it knows
+		}
+	}
 }
 
 // accept makes the WebSocket of a connection. What is attached to it outlives
 // the program.
-func (h *host) accept(id string, a attachment) { h.object.Call("accept", id, h.text(a)) }
+func (h *host) accept(id, attached string) error { return h.try("accept", id, attached) }
 
 // attach replaces what is attached.
-func (h *host) attach(id string, a attachment) { h.object.Call("attach", id, h.text(a)) }
+func (h *host) attach(id, attached string) error { return h.try("attach", id, attached) }
 
-func (*host) text(a attachment) string {
-	raw, _ := json.Marshal(a) // strings, numbers and a time always marshal
-	return string(raw)
+// try turns what the object throws into an error.
+func (h *host) try(method string, args ...any) (err error) {
+	defer func() {
+		if thrown, ok := recover().(js.Error); ok {
+			err = thrown
+		}
+	}()
+	h.object.Call(method, args...)
+	return nil
 }
 
 // sockets are the WebSockets that were open before the program was.
@@ -80,9 +106,32 @@ func (h *host) sockets() map[string]attachment {
 	return all
 }
 
+// What the object answers for frames that it is given.
+const (
+	sentNowhere = 0 // the connection is gone
+	sentEnough  = 2 // wait until it is drained before more of the past is sent
+)
+
 // send writes whole frames to one connection. It is false where that is gone.
-func (h *host) send(id string, frames []byte) bool {
-	return h.object.Call("send", id, bytesOf(frames)).Bool()
+func (h *host) send(id string, frames []byte) bool { return h.give(id, frames) != sentNowhere }
+
+func (h *host) give(id string, frames []byte) int {
+	return h.object.Call("send", id, bytesOf(frames)).Int()
+}
+
+// sendPast is send for a stream that catches up: it waits while the reader has
+// enough.
+func (h *host) sendPast(ctx context.Context, id string, frames []byte) bool {
+	answer := h.give(id, frames)
+	s := h.stream(id)
+	if answer == sentEnough && s != nil {
+		select {
+		case <-s.drained:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return answer != sentNowhere
 }
 
 // close ends a connection; the code is for a WebSocket.

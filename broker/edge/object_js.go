@@ -2,12 +2,15 @@ package edge
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"syscall/js"
 	"time"
+	"unicode"
 
 	"github.com/syumai/workers"
 
@@ -62,14 +65,16 @@ func runObject(c Config, h *host) error {
 	case <-o.hub.Ready():
 	}
 	go func() { panic(fmt.Errorf("the log failed: %w", <-failed)) }() // another program starts afresh
-	h.object.Call("prepare", bytesOf(wire.AppendSSE(nil, goodbye)), string(wire.AppendJSON(nil, goodbye)), string(httpapi.Document(eventlog.ErrUnavailable)))
+	h.object.Call("prepare", bytesOf(wire.AppendSSE(nil, goodbye)), string(wire.AppendJSON(nil, goodbye)))
 	for id, a := range h.sockets() {
 		o.restore(id, a)
 	}
 	workers.ServeNonBlock(received(http.HandlerFunc(o.serve), h))
 	export("gone", func(args []js.Value) any { o.gone(args[0].String()); return nil })
+	export("drained", func(args []js.Value) any { h.drained(args[0].String()); return nil })
 	export("message", func(args []js.Value) any { o.message(args[0].String(), args[1]); return nil })
 	export("alarm", func([]js.Value) any { o.alarm(time.Now()); return nil })
+	h.wake(o.api.Expire(time.Now()))
 	bounds, err := log.Bounds(context.Background())
 	if err == nil {
 		c.Logger.Info("object ready", "log", log.Epoch(), "events", bounds.Last, "connections", len(o.sockets))
@@ -155,6 +160,23 @@ type attachment struct {
 	Principal identity.Principal
 	Address   string
 	Filter    string
+}
+
+// maxAttachment is a little less than what the runtime keeps with a WebSocket,
+// in bytes. Text that is not plain takes two for each.
+const maxAttachment = 15 << 10
+
+// text is what is kept. It fails where the filter is too large for that.
+func (a attachment) text() (string, error) {
+	raw, _ := json.Marshal(a) // strings, numbers and a time always marshal
+	size := len(raw)
+	if strings.ContainsFunc(string(raw), func(r rune) bool { return r > unicode.MaxASCII }) {
+		size *= 2
+	}
+	if size > maxAttachment {
+		return "", &filter.Error{Parameter: "subjects", Expected: "fewer or shorter names, over a WebSocket at the edge"}
+	}
+	return string(raw), nil
 }
 
 // restore takes a WebSocket over from an earlier program. An object sleeps

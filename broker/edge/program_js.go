@@ -36,20 +36,17 @@ func Run() error {
 	select {}
 }
 
-var errUnreachable = &httpapi.Problem{Status: http.StatusBadGateway, Code: "origin_unreachable", Title: "The broker cannot be reached",
-	Detail: "Try again in a moment: nothing was lost that was acknowledged."}
-
 func runFront(c Config) {
 	workers.ServeNonBlock(received(Front(c), nil))
-	js.Global().Get("context").Get("binding").Set("unreachable", string(httpapi.Document(errUnreachable)))
 	if c.Issuer == nil {
 		return
 	}
 	export("keys", func(args []js.Value) any {
-		if err := c.Issuer.SetKeys([]byte(args[0].String())); err != nil {
+		err := c.Issuer.SetKeys([]byte(args[0].String()))
+		if err != nil {
 			c.Logger.Error("the issuer's keys could not be read; the old ones stay", "error", err)
 		}
-		return nil
+		return err == nil
 	})
 }
 
@@ -75,7 +72,7 @@ func received(next http.Handler, h *host) http.Handler {
 		}
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
-		out := &writer{to: w, cancel: cancel, host: h}
+		out := &writer{to: w, ctx: ctx, cancel: cancel, host: h}
 		if h != nil {
 			out.id = hub.NewID()
 			ctx = httpapi.WithConnection(ctx, out.id)

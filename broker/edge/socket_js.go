@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"syscall/js"
 	"time"
 
@@ -27,6 +28,10 @@ const (
 	closeTooLarge    = 1009
 )
 
+// maxPast is how many bytes of the past a WebSocket is sent before it is asked
+// to come back for the rest: the runtime does not say how much waits for one.
+const maxPast = 16 << 20
+
 // A socket is one WebSocket. Its two goroutines end with it.
 type socket struct {
 	*httpapi.Reader
@@ -48,13 +53,23 @@ func (o *object) socket(w http.ResponseWriter, r *http.Request) {
 		o.api.Refuse(w, r, err)
 		return
 	}
+	a := attachment{Principal: p, Address: r.RemoteAddr, Filter: f.Key()}
+	attached, err := a.text()
+	if err != nil {
+		o.api.Refuse(w, r, err)
+		return
+	}
 	reader, err := o.api.Open(r, p, hub.Request{Filter: f, After: after, Format: wire.JSON, Beat: socketBeat})
 	if err != nil {
 		o.api.Refuse(w, r, err)
 		return
 	}
-	a := attachment{Principal: p, Address: r.RemoteAddr, Filter: f.Key()}
-	o.host.accept(reader.ID, a)
+	if err := o.host.accept(reader.ID, attached); err != nil {
+		reader.Leave()
+		o.host.close(reader.ID, wire.ByeRetry.CloseCode(), string(wire.ByeRetry))
+		o.api.Refuse(w, r, err)
+		return
+	}
 	w.Header().Set(socketHeader, reader.ID)
 	w.Header().Set("Sec-WebSocket-Protocol", wire.Subprotocol)
 	o.run(reader, a)
@@ -67,9 +82,9 @@ func (o *object) run(reader *httpapi.Reader, a attachment) {
 	o.mu.Lock()
 	o.sockets[reader.ID] = s
 	o.mu.Unlock()
-	go s.listen(ctx)
+	go s.survive(func() { s.listen(ctx) })
 	go func() {
-		s.pump(ctx)
+		s.survive(func() { s.pump(ctx) })
 		cancel()
 		o.mu.Lock()
 		delete(o.sockets, reader.ID)
@@ -78,19 +93,37 @@ func (o *object) run(reader *httpapi.Reader, a attachment) {
 	}()
 }
 
-func (s *socket) pump(ctx context.Context) {
-	err := s.Pump(ctx, func(frames []byte) error {
-		if !s.host.send(s.ID, frames) {
-			return os.ErrClosed
+// survive ends the WebSocket, and no more, where the code is at fault.
+func (s *socket) survive(do func()) {
+	defer s.cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			s.Log().Error("panic", "value", v, "stack", string(debug.Stack()))
 		}
+	}()
+	do()
+}
+
+func (s *socket) pump(ctx context.Context) {
+	past, last := 0, time.Now()
+	err := s.Pump(ctx, func(frames []byte) error {
+		now := time.Now()
+		if now.Sub(last) > time.Second { // it had caught up
+			past = 0
+		}
+		last = now
+		if past += len(frames); past > maxPast || !s.host.send(s.ID, frames) {
+			return os.ErrClosed // it comes back, and goes on from its cursor
+		}
+		time.Sleep(time.Millisecond) // a turn of the event loop, in which what was sent goes out
 		return nil
 	})
+	bye := wire.ByeRetry
 	var closed *hub.Closed
 	if errors.As(err, &closed) {
-		s.host.close(s.ID, closed.Bye.Reason.CloseCode(), string(closed.Bye.Reason))
-	} else {
-		s.host.close(s.ID, wire.ByeRetry.CloseCode(), string(wire.ByeRetry))
+		bye = closed.Bye.Reason
 	}
+	s.host.close(s.ID, bye.CloseCode(), string(bye))
 }
 
 // listen answers calls, one after the other.
@@ -111,12 +144,19 @@ func (s *socket) take(ctx context.Context, text string) {
 		s.host.close(s.ID, closeNotUTF8, "not valid UTF-8")
 		return
 	}
-	answer := s.Answer(ctx, call, err)
-	if answer != nil {
+	attach := s.attach
+	attached := ""
+	if err == nil && call.Call == wire.CallFilter {
+		attach.Filter = call.Filter
+		attached, err = attach.text()
+	}
+	if answer := s.Answer(ctx, call, err); answer != nil {
 		s.host.send(s.ID, answer)
-	} else if call.Call == wire.CallFilter {
-		s.attach.Filter = call.Filter
-		s.host.attach(s.ID, s.attach)
+	} else if attached != "" {
+		if err := s.host.attach(s.ID, attached); err != nil {
+			panic(err) // it would wake with another filter: the WebSocket ends
+		}
+		s.attach = attach
 	}
 }
 

@@ -3,34 +3,38 @@ import { DurableObject } from "cloudflare:workers";
 import "./wasm_exec.js";
 import program from "./edge.wasm";
 
-const maxLag = 4 << 20; // bytes that may wait for a stream's reader; one that lags more is closed, and resumes by its cursor
+// Bytes that may wait for a stream's reader, before it is closed and resumes by its cursor, and before a program that catches up pauses.
+const maxLag = 4 << 20, enough = 256 << 10;
 
-// start runs a program, and returns when it is ready or has ended.
-async function start(context) {
-  const go = new Go(), binding = {};
-  let ready;
+const problem = (status, code, title) => new Response(JSON.stringify({ type: "urn:yardline:problem:" + code, title, status, code, detail: "Try again in a moment: nothing was lost that was acknowledged.", retry_after: 1 }) + "\n",
+  { status, headers: { "Content-Type": "application/problem+json", "Cache-Control": "no-store", "Retry-After": "1" } });
+const unavailable = () => problem(503, "log_unavailable", "The event log is not available");
+// start runs a program. When it is ready, or has ended, this returns how to ask it; ended is called once.
+async function start(context, ended) {
+  const go = new Go(), binding = {}, waiting = new Set();
+  let ready, running = true;
   const started = new Promise((resolve) => { ready = resolve; });
-  const instance = new WebAssembly.Instance(program, { ...go.importObject, workers: { ready } });
-  const ended = go.run(instance, { ...context, binding }).then(() => true, () => true);
-  return (await Promise.race([started, ended])) ? { ended } : { binding, ended };
+  const end = () => { running = false, ready(), ended(); for (const fail of waiting) fail(); };
+  go.run(new WebAssembly.Instance(program, { ...go.importObject, workers: { ready } }), { ...context, binding }).then(end, end);
+  await started;
+  const ask = (request) => new Promise((resolve, reject) => {
+    const fail = () => resolve(unavailable());
+    if (!running) return fail();
+    waiting.add(fail); // not by Promise.race, which would keep every answer
+    binding.handleRequest(request).then(resolve, reject).finally(() => waiting.delete(fail));
+  });
+  return { ask, binding: running ? binding : undefined };
 }
-
-// problem is an answer in place of a program's.
-const problem = (status, body) => new Response(body, { status, headers: { "Content-Type": "application/problem+json", "Retry-After": "1" } });
-const ask = ({ binding, ended }, request, sorry) => binding ? Promise.race([binding.handleRequest(request), ended.then(() => problem(503, sorry))]) : problem(503, sorry);
 
 // A Tenant is the object of one company. Its connections have names.
 export class Tenant extends DurableObject {
   readers = new Map(); // by name: the controller of a stream, or a WebSocket
   views = new Map(); // by view: the names that have joined
   clients = new Map(); // by name: the other end of a WebSocket, until it is handed over
-
-  program() { return (this.running ??= this.boot()); }
+  program() { return (this.running ??= this.boot().catch((error) => { this.running = undefined; throw error; })); }
   async boot() {
     for (const socket of this.ctx.getWebSockets()) this.readers.set(this.ctx.getTags(socket)[0], socket);
-    const running = await start({ env: this.env, ctx: this.ctx, object: Object.assign(this, { due: await this.ctx.storage.getAlarm() }) });
-    running.ended.then(() => this.end());
-    return running;
+    return start({ env: this.env, ctx: this.ctx, object: Object.assign(this, { due: await this.ctx.storage.getAlarm() }) }, () => this.end());
   }
 
   // end is for when the program has: who reads is told to come back.
@@ -44,55 +48,49 @@ export class Tenant extends DurableObject {
   }
 
   async fetch(request) {
-    const answer = await ask(await this.program(), request, this.bye?.answer);
-    const name = answer.headers.get("Yardline-Socket");
+    const answer = await (await this.program()).ask(request), name = answer.headers.get("Yardline-Socket"), webSocket = this.clients.get(name);
     if (!name) return answer;
-    const client = this.clients.get(name);
     this.clients.delete(name);
-    return new Response(null, { status: 101, webSocket: client, headers: { "Sec-WebSocket-Protocol": answer.headers.get("Sec-WebSocket-Protocol") } });
+    return new Response(null, { status: 101, webSocket, headers: { "Sec-WebSocket-Protocol": answer.headers.get("Sec-WebSocket-Protocol") } });
   }
 
-  async alarm() { (await this.program()).binding?.alarm(); }
+  async alarm() { (await this.program()).binding.alarm(); } // without a program it fails, and comes again
   async webSocketMessage(socket, message) { (await this.program()).binding?.message(this.ctx.getTags(socket)[0], message); }
   async webSocketClose(socket) { await this.lost(this.ctx.getTags(socket)[0]); }
   async webSocketError(socket) { await this.lost(this.ctx.getTags(socket)[0]); }
-
   async lost(name) { this.close(name, 1000, ""), (await this.running)?.binding?.gone(name); }
 
   // What follows is called by the program.
-  prepare(stream, socket, answer) { this.bye = { stream, socket, answer }; }
+  prepare(stream, socket) { this.bye = { stream, socket }; }
   open(name) {
-    const source = { start: (controller) => { this.readers.set(name, controller); }, cancel: () => this.lost(name) };
-    return new ReadableStream(source, { highWaterMark: 0, size: (chunk) => chunk.byteLength });
+    const source = { start: (controller) => { this.readers.set(name, controller); }, pull: () => { this.running?.then(({ binding }) => binding?.drained(name)); }, cancel: () => this.lost(name) };
+    return new ReadableStream(source, { highWaterMark: 1, size: (chunk) => chunk.byteLength });
   }
 
   accept(name, attachment) {
     const [client, server] = Object.values(new WebSocketPair());
     this.ctx.acceptWebSocket(server, [name]);
-    this.readers.set(name, server);
-    this.clients.set(name, client);
-    this.attach(name, attachment);
+    this.readers.set(name, server), this.clients.set(name, client), this.attach(name, attachment);
   }
   attach(name, attachment) { this.readers.get(name)?.serializeAttachment(attachment); }
   sockets() { return this.ctx.getWebSockets().map((socket) => [this.ctx.getTags(socket)[0], socket.deserializeAttachment()]); }
   join(view, name) { (this.views.get(view) ?? this.views.set(view, new Set()).get(view)).add(name); }
   leave(view, name) { if (this.views.get(view)?.delete(name) && !this.views.get(view).size) this.views.delete(view); }
 
-  // write gives one view's frames to all who have joined it: streams, or WebSockets, whose messages are text.
-  write(view, frames) {
+  write(view, frames) { // to all who have joined: streams, or WebSockets, whose messages are text
     let text;
     for (const name of this.views.get(view) ?? []) this.send(name, this.readers.get(name) instanceof WebSocket ? (text ??= new TextDecoder().decode(frames)) : frames);
   }
 
-  send(name, frames) {
+  send(name, frames) { // 0: the reader has gone; 2: it has enough for now; else 1
     const reader = this.readers.get(name);
     try {
-      if (reader instanceof WebSocket) return reader.send(typeof frames === "string" ? frames : new TextDecoder().decode(frames)), true;
+      if (reader instanceof WebSocket) return reader.send(typeof frames === "string" ? frames : new TextDecoder().decode(frames)), 1;
       reader?.enqueue(frames);
-      if (reader?.desiredSize >= -maxLag) return true;
+      if (reader?.desiredSize >= -maxLag) return reader.desiredSize < -enough ? 2 : 1;
     } catch {} // it has gone
     if (reader) this.lost(name);
-    return false;
+    return 0;
   }
 
   close(name, code, reason) {
@@ -102,41 +100,43 @@ export class Tenant extends DurableObject {
   }
 }
 
-let front, keysAt = 0;
+let front;
 const known = new Map(); // an origin's public answers, by path: what a Response is made of, which is of one request alone
 
-// origin passes a request on to the broker that this is a gate of. What everybody may have it asks for by itself, and
-// keeps for some seconds: nobody unknown reaches the origin, nor holds a stream there.
-async function origin(request, env, unreachable, everybody) {
-  const url = new URL(request.url), seen = everybody && known.get(url.pathname);
-  if (seen && Date.now() - seen.at < 5_000) return new Response(...seen.answer);
-  if (everybody && url.pathname.endsWith(".events")) return new Response(null, { status: 204 });
-  const headers = new Headers(everybody ? {} : request.headers);
+// ahead is the program in front, with the issuer's keys where it needs some: fetched once a minute, and waited for where there are none yet.
+async function ahead(env) {
+  const running = await (front ??= start({ env }, () => { front = undefined; }).catch((error) => { front = undefined; throw error; }));
+  if (env.JWT_JWKS && running.binding && !(Date.now() < running.fresh)) {
+    running.fresh = Date.now() + 60_000;
+    running.loading = fetch(env.JWT_JWKS, { signal: AbortSignal.timeout(10_000) }).then(async (answer) => answer.ok && running.binding.keys(await answer.text())).catch(() => false)
+      .then((read) => { running.keyed ||= read; if (!read) running.fresh = Date.now() + 1_000; });
+  }
+  if (!running.keyed) await running.loading;
+  return running;
+}
+
+// publicly asks an origin for what everybody may have, and keeps it for some seconds: nobody unknown reaches the origin, nor holds a stream there.
+async function publicly(path, env) {
+  if (path.endsWith(".events")) return new Response(null, { status: 204 });
+  if (!(Date.now() - known.get(path)?.at < 5_000)) known.set(path, { at: Date.now(), answer: fetch(env.ORIGIN.replace(/\/$/, "") + path).then(async (answer) => [await answer.arrayBuffer(), { status: answer.status, headers: [...answer.headers] }]) });
+  return new Response(...(await known.get(path).answer));
+}
+
+// origin passes a request on to the broker that this is a gate of.
+async function origin(request, env) {
+  const url = new URL(request.url), headers = new Headers(request.headers);
   if (headers.get("Origin") === url.origin) headers.delete("Origin"); // the front has judged it
   headers.set("X-Forwarded-For", request.headers.get("CF-Connecting-IP") ?? "");
-  try {
-    const answer = await fetch(env.ORIGIN.replace(/\/$/, "") + url.pathname + url.search, { method: request.method, headers, body: request.body, redirect: "manual", signal: request.signal });
-    if (!everybody || !answer.ok) return answer;
-    known.set(url.pathname, { at: Date.now(), answer: [await answer.arrayBuffer(), { headers: [...answer.headers] }] });
-    return new Response(...known.get(url.pathname).answer);
-  } catch {
-    return problem(502, unreachable);
-  }
+  return fetch(env.ORIGIN.replace(/\/$/, "") + url.pathname + url.search, { method: request.method, headers, body: request.body, redirect: "manual", signal: request.signal });
 }
 
 export default {
   async fetch(request, env) {
     const { pathname } = new URL(request.url);
     if (!/^\/(api|embed|healthz|readyz|metrics)(\/|$)/.test(pathname) || pathname === "/embed/v1/status.js") return env.ASSETS.fetch(request);
-    const running = await (front ??= start({ env }));
-    running.ended.then(() => { front = undefined; });
-    if (env.JWT_JWKS && Date.now() - keysAt > 60_000) {
-      keysAt = Date.now();
-      await fetch(env.JWT_JWKS).then((answer) => answer.text()).then((keys) => running.binding?.keys(keys)).catch(() => { keysAt -= 55_000; }); // the old ones stay
-    }
-    const answer = await ask(running, request.clone()), pass = answer.headers.get("Yardline-Pass");
+    const answer = await (await ahead(env)).ask(request.clone()), pass = answer.headers.get("Yardline-Pass");
     if (!pass) return answer;
-    if (env.ORIGIN) return origin(request, env, running.binding.unreachable, pass === "-");
+    if (env.ORIGIN) return (pass === "-" ? publicly(pathname, env) : origin(request, env)).catch(() => problem(502, "origin_unreachable", "The broker cannot be reached"));
     const inner = new Request(request);
     inner.headers.delete("Yardline-Principal");
     if (pass !== "-") inner.headers.set("Yardline-Principal", pass);

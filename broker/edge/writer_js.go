@@ -14,6 +14,7 @@ import (
 type writer struct {
 	to     http.ResponseWriter
 	body   bytes.Buffer
+	ctx    context.Context
 	cancel context.CancelFunc
 
 	// Of a stream alone.
@@ -40,7 +41,7 @@ func (w *writer) Write(b []byte) (int, error) {
 	if !w.opened {
 		return w.body.Write(b)
 	}
-	if w.ended || !w.host.send(w.id, b) {
+	if w.ended || !w.host.sendPast(w.ctx, w.id, b) {
 		w.ended = true
 		return 0, os.ErrClosed
 	}

@@ -50,15 +50,6 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Write(append(body, '\n'))
 }
 
-// Document is the problem document of an error, for who answers before a
-// handler does.
-func Document(err error) []byte {
-	p := problemOf(err)
-	p.Type = "urn:yardline:problem:" + p.Code
-	body, _ := json.Marshal(p) // strings and integers always marshal
-	return append(body, '\n')
-}
-
 // problem says what an error means to the caller. The operator gets the cause
 // where the fault is ours.
 func (a *API) problem(log *slog.Logger, err error) Problem {
@@ -101,6 +92,8 @@ func problemOf(err error) Problem {
 		return Problem{Status: http.StatusUnauthorized, Code: "expired", Title: "Your token has expired", Detail: "Get a new one."}
 	case errors.Is(err, identity.ErrInvalid):
 		return Problem{Status: http.StatusUnauthorized, Code: "invalid_token", Title: "The token is not valid here", Detail: "Use a token that this installation or its identity provider has signed, for this audience. The broker's log says why it was refused."}
+	case errors.Is(err, identity.ErrNoKeys):
+		return Problem{Status: http.StatusServiceUnavailable, Code: "starting", Title: "The identity provider's keys are not known yet", Detail: "Try again in a moment.", RetryAfter: 1}
 	case errors.Is(err, identity.ErrUnknown):
 		return Problem{Status: http.StatusUnauthorized, Code: "sign_in_failed", Title: "Signing in failed", Detail: "Check the user's name and the password."}
 	case errors.Is(err, identity.ErrNoSignIn):

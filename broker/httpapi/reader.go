@@ -86,6 +86,9 @@ func (a *API) read(ctx context.Context, peer Peer, q hub.Request, leave func()) 
 		leave: func() { stop(); sub.Leave(); leave() }}, nil
 }
 
+// Log is where what becomes of the reader is noted.
+func (r *Reader) Log() *slog.Logger { return r.peer.Log }
+
 // Leave ends the subscription and gives the place back. It is called once.
 func (r *Reader) Leave() { r.leave() }
 
@@ -194,6 +197,9 @@ func (r *Reader) publish(ctx context.Context, call wire.Call) (*wire.Reply, erro
 	}
 	if r.Closed() {
 		return nil, identity.ErrNone // the grant is over, even if the goodbye has not been taken yet
+	}
+	if !time.Now().Before(r.peer.Principal.Expires) {
+		return nil, identity.ErrExpired
 	}
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()

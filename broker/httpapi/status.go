@@ -120,16 +120,16 @@ func (a *API) statusJSON(w http.ResponseWriter, r *http.Request) {
 // statusEvents is GET /embed/v1/status.events: the same, now and whenever it
 // changes. It ends after a while, and EventSource comes back.
 func (a *API) statusEvents(w http.ResponseWriter, r *http.Request) {
+	if headAlone(w, r) {
+		return
+	}
 	place, err := a.admit(a.address(r), nil)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
 	defer place.leave()
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no")
+	streamHeaders(w.Header())
 	out := http.NewResponseController(w)
 	end, beat := time.NewTimer(statusLife), time.NewTicker(statusBeat)
 	defer end.Stop()

@@ -32,6 +32,9 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 		a.refuse(w, r, err)
 		return
 	}
+	if headAlone(w, r) {
+		return
+	}
 	out := http.NewResponseController(w)
 	reader, err := a.Open(r, p, hub.Request{Filter: f, After: after, Format: wire.SSE,
 		Abort: func() { _ = out.SetWriteDeadline(time.Now()) }}) // fails only when the connection is gone
@@ -41,7 +44,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 	}
 	defer reader.Leave()
 	h := w.Header()
-	StreamHeaders(h)
+	streamHeaders(h)
 	if r.ProtoMajor == 1 {
 		// The body ends with the connection: no chunk headers around frames.
 		h.Set("Transfer-Encoding", "identity")
@@ -50,8 +53,19 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 	reader.Pump(r.Context(), func(frames []byte) error { return a.write(w, out, frames) })
 }
 
-// StreamHeaders are those of every stream of events.
-func StreamHeaders(h http.Header) {
+// headAlone answers HEAD: what a stream would begin with, and no stream, which
+// nobody would read.
+func headAlone(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodHead {
+		return false
+	}
+	streamHeaders(w.Header())
+	w.WriteHeader(http.StatusOK)
+	return true
+}
+
+// streamHeaders are those of every stream of events.
+func streamHeaders(h http.Header) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx holds streams back without it

@@ -51,10 +51,11 @@ type Groups interface {
 // Run is called once.
 type Hub struct {
 	c       Config
-	ready   chan struct{} // closed when the state has caught up with the log
-	wake    signal        // a record was taken
-	drained chan struct{} // closed by Drain
-	reads   chan struct{} // tokens: how many subscribers read the log at once
+	ready   chan struct{}           // closed when the state has caught up with the log
+	wake    signal                  // a record was taken
+	beats   map[wire.Format]*signal // a heartbeat is due for readers without a view, of Groups
+	drained chan struct{}           // closed by Drain
+	reads   chan struct{}           // tokens: how many subscribers read the log at once
 
 	saved atomic.Uint64 // sequence of the stored checkpoint
 	locks stripes       // of entities, while one is checked and stored
@@ -100,10 +101,13 @@ func New(c Config) *Hub {
 	}
 	h := &Hub{
 		c: c, ready: make(chan struct{}), drained: make(chan struct{}), reads: make(chan struct{}, concurrentReads),
-		state: projection.New(c.Log.Epoch()), views: map[string]*view{},
+		state: projection.New(c.Log.Epoch()), views: map[string]*view{}, beats: map[wire.Format]*signal{wire.SSE: {}, wire.JSON: {}},
 		subscribers: map[*Subscriber]struct{}{}, polls: map[string]int{}, persons: map[string]map[*Subscriber]struct{}{},
 	}
 	h.wake.init()
+	for _, beat := range h.beats {
+		beat.init()
+	}
 	return h
 }
 
@@ -288,6 +292,9 @@ func (h *Hub) Heartbeat(formats ...wire.Format) {
 	h.mu.Unlock()
 	for _, v := range woken {
 		v.wake.notify()
+	}
+	for _, format := range formats {
+		h.beats[format].notify()
 	}
 }
 

@@ -191,7 +191,12 @@ func (s *Subscriber) advance(ctx context.Context) (frames []byte, idle bool, err
 // without a view was quiet for long.
 func (s *Subscriber) wait(ctx context.Context, wake <-chan struct{}) ([]byte, error) {
 	var quiet <-chan time.Time
-	if s.view == nil {
+	var beat <-chan struct{}
+	switch {
+	case s.view != nil: // it has the heartbeats of the view
+	case s.hub.c.Groups != nil: // a timer would keep awake what may sleep
+		beat = s.hub.beats[s.format].wait()
+	default:
 		if s.quiet == nil {
 			s.quiet = time.NewTimer(s.hub.c.Heartbeat)
 		}
@@ -202,6 +207,8 @@ func (s *Subscriber) wait(ctx context.Context, wake <-chan struct{}) ([]byte, er
 	case <-s.done:
 	case r := <-s.refilters:
 		return s.refilter(r), nil
+	case <-beat:
+		return s.format.Append(nil, &wire.Heartbeat{Cursor: s.cursor}), nil
 	case <-quiet:
 		return s.format.Append(nil, &wire.Heartbeat{Cursor: s.cursor}), nil
 	case <-ctx.Done():

@@ -29,6 +29,7 @@ var (
 	ErrInvalid  = errors.New("identity: not valid")
 	ErrUnknown  = errors.New("identity: no such user, or another password")
 	ErrNoSignIn = errors.New("identity: nobody signs in here")
+	ErrNoKeys   = errors.New("identity: the issuer's keys are not known yet")
 )
 
 // A Directory knows who may sign in. It is safe for concurrent use.

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -48,6 +49,7 @@ type Issuer struct {
 	keys   keyfunc.Keyfunc
 	parser *jwt.Parser
 	stop   func()
+	keyed  atomic.Bool // some keys are known
 
 	mu   sync.Mutex // guards seen
 	seen []byte     // the keys, when somebody asked last
@@ -81,6 +83,7 @@ func OpenIssuer(c IssuerConfig) (*Issuer, error) {
 		return nil, fmt.Errorf("cannot fetch the issuer's keys: %w", err)
 	}
 	i := newIssuer(c, keys)
+	i.keyed.Store(true) // or will be: the broker fetches by itself
 	i.stop = func() { stop(); transport.CloseIdleConnections() }
 	i.refresh()
 	return i, nil
@@ -107,7 +110,12 @@ func (i *Issuer) SetKeys(raw []byte) error {
 	if err != nil {
 		return fmt.Errorf("the issuer's keys cannot be read: %w", err)
 	}
-	return i.keys.Storage().KeyReplaceAll(context.Background(), keys)
+	if len(keys) == 0 {
+		return errors.New("the issuer has no keys")
+	}
+	err = i.keys.Storage().KeyReplaceAll(context.Background(), keys)
+	i.keyed.Store(err == nil || i.keyed.Load())
+	return err
 }
 
 func newIssuer(c IssuerConfig, keys keyfunc.Keyfunc) *Issuer {
@@ -173,8 +181,12 @@ func (i *Issuer) forget(w http.ResponseWriter) {
 	http.SetCookie(w, &http.Cookie{Name: i.c.Cookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: strings.HasPrefix(i.c.Cookie, "__")})
 }
 
-// Verify reads a token. The error is ErrExpired or ErrInvalid, wrapped.
+// Verify reads a token. The error is ErrExpired or ErrInvalid, wrapped, or
+// ErrNoKeys.
 func (i *Issuer) Verify(token string) (Principal, error) {
+	if !i.keyed.Load() {
+		return Principal{}, ErrNoKeys
+	}
 	c := jwt.MapClaims{}
 	_, err := i.parser.ParseWithClaims(token, c, i.key)
 	if err != nil {
