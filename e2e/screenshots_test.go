@@ -28,6 +28,8 @@ func TestScreenshots(t *testing.T) {
 		s.Publish(fmt.Sprintf(`{"type":%q,"data":%s}`, typ, event.Example(typ).Data.AppendJSON(nil)))
 	}
 	shoot := func(tab *browser.Tab, name string) {
+		// The company is busy, and its messages would lie over every page.
+		browser.Eval[bool](tab, `(() => { document.getElementById("toasts").style.display = "none"; return true })()`)
 		for _, width := range []int64{1280, 360} {
 			for _, scheme := range []string{"light", "dark"} {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), tab.Screenshot(width, scheme), 0o644))

@@ -194,6 +194,7 @@ func (l *Live) set(f func()) {
 func (l *Live) connectLocked() {
 	ctx, cancel := context.WithCancel(context.Background())
 	grant := l.session.Grant
+	l.learned, l.wishing = false, false
 	c := wasmclient.New(wasmclient.Options{
 		Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax, Toasts: true, MaxToasts: l.in.MaxToasts,
 		Page: l.in.Page, Storage: l.in.Storage, Grace: l.in.Grace, OnChange: l.changed, OnEvent: l.onEvent,

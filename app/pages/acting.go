@@ -84,7 +84,7 @@ func keyed(key string, body ...app.UI) app.HTMLElem {
 // keepFocus notes which control of a card has the focus, and gives it back where
 // an update has moved the card; where the control is gone, to its card.
 func (r *Root) keepFocus(ctx app.Context) {
-	if !app.IsClient {
+	if !app.IsClient || !active().Truthy() {
 		return
 	}
 	card := active().Call("closest", "[data-item]")

@@ -167,10 +167,10 @@ func (r *Root) connections(open []wasmclient.Connection) app.UI {
 	if len(open) == 0 {
 		return ui.Empty(text.Of("admin.nobody"), text.Of("admin.nobody.text"))
 	}
-	return ui.El("div", "scroll", ui.El("table", "table", ui.El("thead", "", ui.El("tr", "", app.Range([]string{"who", "roles", "transport", "since", "lag", "do"}).Slice(func(i int) app.UI {
+	return ui.El("div", "scroll", ui.El("table", "table", ui.El("thead", "", ui.El("tr", "", ui.Each(len([]string{"who", "roles", "transport", "since", "lag", "do"}), func(i int) app.UI {
 		return ui.Line("th", "", text.Of("admin.col."+[]string{"who", "roles", "transport", "since", "lag", "do"}[i])).Attr("scope", "col")
 	}))),
-		ui.El("tbody", "", app.Range(open).Slice(func(i int) app.UI {
+		ui.El("tbody", "", ui.Each(len(open), func(i int) app.UI {
 			c := open[i]
 			return ui.El("tr", "", ui.Line("td", "", c.Actor), ui.Line("td", "", c.Roles), ui.Line("td", "", text.Label(c.Transport)), ui.Line("td", "", text.Relative(c.Since, r.now)), ui.Line("td", "", text.Bytes(c.Lag)),
 				ui.El("td", "", ui.Button("button button-small", text.Of("admin.kick")).Aria("label", text.Of("admin.kick.of", c.Actor)).OnClick(func(app.Context, app.Event) {

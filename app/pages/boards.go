@@ -25,7 +25,7 @@ func (r *Root) board(name string, parts []part) app.UI {
 			shown = p
 		}
 	}
-	return ui.El("div", "board", ui.El("div", "parts", app.Range(parts).Slice(func(i int) app.UI {
+	return ui.El("div", "board", ui.El("div", "parts", ui.Each(len(parts), func(i int) app.UI {
 		p := parts[i]
 		return ui.El("button", "part", ui.Line("span", "", text.Of(name+"."+p.key)), ui.Line("span", "part-count", text.Number(len(p.cards)))).Attr("type", "button").Aria("pressed", p.key == shown.key).DataSet("part", p.key).OnClick(func(app.Context, app.Event) {
 			if r.boards.part == nil {
@@ -34,7 +34,7 @@ func (r *Root) board(name string, parts []part) app.UI {
 			r.boards.part[name] = p.key
 		}, app.EventScope(name, p.key))
 	})).Role("group").Aria("label", text.Of("board.parts")),
-		app.If(r.unknown(), nothingKnown).ElseIf(len(shown.cards) == 0, func() app.UI {
+		ui.If(r.unknown(), nothingKnown).ElseIf(len(shown.cards) == 0, func() app.UI {
 			return ui.Empty(text.Of(name+"."+shown.key+".empty"), text.Of(name+".empty.text"))
 		}).Else(func() app.UI { return ui.El("ul", "cards").Body(shown.cards...) }))
 }
@@ -57,9 +57,9 @@ func (i item) card() app.UI {
 		title = ui.Link("", i.href, i.title)
 	}
 	return ui.El("li", "card", keyed(i.id, ui.El("div", "item-head", ui.El("h2", "item-title", title), ui.El("div", "item-chips",
-		app.If(i.chip != "", func() app.UI { return ui.Line("span", "", i.chip).Class("chip", "chip-"+i.tone) }),
-		app.If(i.late != "", func() app.UI { return ui.Line("span", "chip chip-error", i.late) }))),
-		ui.El("dl", "item-lines", app.Range(i.lines).Slice(func(n int) app.UI {
+		ui.If(i.chip != "", func() app.UI { return ui.Line("span", "", i.chip).Class("chip", "chip-"+i.tone) }),
+		ui.If(i.late != "", func() app.UI { return ui.Line("span", "chip chip-error", i.late) }))),
+		ui.El("dl", "item-lines", ui.Each(len(i.lines), func(n int) app.UI {
 			return ui.El("div", "", ui.Line("dt", "", i.lines[n].name), ui.Line("dd", "", i.lines[n].value))
 		})),
 		ui.El("div", "buttons").Body(i.actions...)).Class("item")).DataSet("item", i.id).TabIndex(-1)

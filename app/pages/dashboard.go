@@ -65,16 +65,16 @@ func (r *Root) dashboard() app.UI {
 	matters := attention(r.state.Entities)
 	feed := ui.Feed{Events: events, Grant: r.state.User.Grant(), Now: r.now, Max: feedRows, Open: r.showEvent}
 	return r.page(text.Of("page.dashboard"),
-		app.If(r.unknown(), waitingFigures).Else(func() app.UI {
+		ui.If(r.unknown(), waitingFigures).Else(func() app.UI {
 			return ui.Figures(v.Figures, v.Currency, courses(r.state.Trends), r.asOf(), r.now)
 		}),
 		ui.El("div", "columns", ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Of("feed")).ID("feed-title"),
 			ui.Link("quiet-link", "/events", text.Of("feed.all"))),
-			ui.El("div", "feed-news", app.If(news > 0, func() app.UI {
+			ui.El("div", "feed-news", ui.If(news > 0, func() app.UI {
 				return ui.Button("button button-small button-primary", text.Of("feed.news", text.Number(news))).OnClick(func(app.Context, app.Event) { r.feed.held = nil; device.ScrollTo(feedCard) })
 			})),
-			app.If(r.unknown(), nothingKnown).Else(feed.Collapsed)).Aria("labelledby", "feed-title"),
-			ui.Card("attention-card", "attention", text.Of("attention"), app.If(r.unknown(), nothingKnown).ElseIf(len(matters) == 0, func() app.UI {
+			ui.If(r.unknown(), nothingKnown).Else(feed.Collapsed)).Aria("labelledby", "feed-title"),
+			ui.Card("attention-card", "attention", text.Of("attention"), ui.If(r.unknown(), nothingKnown).ElseIf(len(matters) == 0, func() app.UI {
 				return ui.Empty(text.Of("attention.empty"), text.Of("attention.empty.text"))
 			}).Else(func() app.UI { return attentionList(matters, r.now) }),
 			),
@@ -158,7 +158,7 @@ func matterOf(e *projection.Entity) (matter, bool) {
 }
 
 func attentionList(all []*matter, now time.Time) app.UI {
-	return ui.El("ul", "attention", app.Range(all).Slice(func(i int) app.UI {
+	return ui.El("ul", "attention", ui.Each(len(all), func(i int) app.UI {
 		m := all[i]
 		class := "attention-normal"
 		if m.rank < 2 {

@@ -19,6 +19,7 @@ type dialog struct {
 	body         func() app.UI
 	form         *ui.Form // where it is one
 	fixed        event.Object
+	shown        bool
 }
 
 const dialogID = "dialog"
@@ -26,7 +27,11 @@ const dialogID = "dialog"
 // dialogHost is where dialogs are shown.
 func (r *Root) dialogHost() app.UI {
 	d := r.dialog
-	host := ui.El("dialog", "").ID(dialogID).On("close", func(app.Context, app.Event) { r.dialog = nil }).Aria("labelledby", "dialog-title")
+	host := ui.El("dialog", "").ID(dialogID).On("close", func(_ app.Context, e app.Event) {
+		if r.dialog != nil && r.dialog.shown && !e.Get("target").Get("open").Bool() { // else it is of the one before
+			r.dialog = nil
+		}
+	}).Aria("labelledby", "dialog-title")
 	if d == nil {
 		return host
 	}
@@ -48,8 +53,10 @@ func (r *Root) showDialog(ctx app.Context) {
 		if host.Truthy() && !host.Get("open").Bool() {
 			host.Call("showModal")
 		}
-		if d := r.dialog; d != nil && d.form != nil {
-			d.form.Fill(d.fixed)
+		if d := r.dialog; d != nil {
+			if d.shown = true; d.form != nil {
+				d.form.Fill(d.fixed)
+			}
 		}
 	})
 }

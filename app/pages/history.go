@@ -189,15 +189,15 @@ func (r *Root) history() app.UI {
 		ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Count("events.found", len(rows))).ID("history-title"),
 			ui.El("div", "buttons", ui.Button("button button-small", text.Of("events.json")).Attr("disabled", len(rows) == 0 || h.saving).ID("export-json").OnClick(func(app.Context, app.Event) { r.export("json") }),
 				ui.Button("button button-small", text.Of("events.csv")).Attr("disabled", len(rows) == 0 || h.saving).ID("export-csv").OnClick(func(app.Context, app.Event) { r.export("csv") }))),
-			app.If(h.busy && len(rows) == 0, waitingRows).Else(feed.All),
-			ui.El("div", "more-rows", app.If(h.before != (wire.Cursor{}), func() app.UI {
+			ui.If(h.busy && len(rows) == 0, waitingRows).Else(feed.All),
+			ui.El("div", "more-rows", ui.If(h.before != (wire.Cursor{}), func() app.UI {
 				return ui.Button("button", text.Of("events.older")).Attr("disabled", h.busy).ID("older").OnClick(func(app.Context, app.Event) { h.load(r) })
 			})),
 		).Aria("labelledby", "history-title").Aria("busy", h.busy))
 }
 
 func waitingRows() app.UI {
-	return ui.El("div", "skeleton-rows", app.Range(make([]struct{}, 6)).Slice(func(int) app.UI { return ui.El("div", "skeleton") })).Aria("hidden", "true")
+	return ui.El("div", "skeleton-rows", ui.Each(6, func(int) app.UI { return ui.El("div", "skeleton") })).Aria("hidden", "true")
 }
 
 // filters change the address, which is what is shown: it can be kept and sent

@@ -141,7 +141,7 @@ func (r *Root) notifications() app.UI {
 		ui.When(n.note != "", func() app.UI { return ui.Line("p", "banner", n.note).Role("status") }),
 		ui.El("div", "columns", ui.Card("", "types", text.Of("notify.types"), ui.Line("p", "row-meta", text.Of("notify.types.text")),
 			ui.El("table", "wishes", ui.El("thead", "", ui.El("tr", "", ui.Line("th", "", text.Of("drawer.type")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.toast")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.push")).Attr("scope", "col"))),
-				ui.El("tbody", "", app.Range(types).Slice(func(i int) app.UI { return r.wish(p, types[i]) })))),
+				ui.El("tbody", "", ui.Each(len(types), func(i int) app.UI { return r.wish(p, types[i]) })))),
 			ui.El("div", "stack", r.pushCard(n), r.quietCard(p), r.toastTime())))
 }
 
@@ -210,14 +210,14 @@ func (r *Root) pushCard(n *notifyPage) app.UI {
 	}
 	able := n.push == device.PushOff || n.push == device.PushOn
 	return ui.Card("", "push", text.Of("push"), ui.Line("p", "row-meta", text.Of(words)),
-		ui.El("div", "buttons card-buttons", app.If(!on, func() app.UI {
+		ui.El("div", "buttons card-buttons", ui.If(!on, func() app.UI {
 			return ui.Button("button button-primary", text.Of("push.turn_on")).Attr("disabled", n.busy || !able).ID("push-on").OnClick(func(app.Context, app.Event) { n.turnOn(r) })
 		}).Else(func() app.UI {
 			return ui.Button("button", text.Of("push.test")).Attr("disabled", n.busy).ID("push-test").OnClick(func(app.Context, app.Event) {
 				n.run(r, text.Of("push.test.note"), func(ctx context.Context) error { return r.Live.API().TestDevice(ctx, this) })
 			})
 		})),
-		ui.El("ul", "devices", app.Range(n.devices).Slice(func(i int) app.UI {
+		ui.El("ul", "devices", ui.Each(len(n.devices), func(i int) app.UI {
 			d := n.devices[i]
 			name := d.Name
 			if name == "" {

@@ -251,7 +251,7 @@ func copyText(words string) {
 // dismiss takes a toast away; the focus that was on it goes back to where it was
 // before.
 func (r *Root) dismiss(t toast.Toast) {
-	if key := active().Call("getAttribute", "data-key"); key.Truthy() && r.before != nil && r.before.Truthy() {
+	if at := active(); at.Truthy() && at.Call("getAttribute", "data-key").Truthy() && r.before != nil && r.before.Truthy() {
 		r.before.Call("focus")
 	}
 	r.Live.Toasts(func(q *toast.Queue, now time.Time) { q.Dismiss(now, t.Key) })

@@ -82,7 +82,7 @@ func (r *Root) installCard() app.UI {
 		}
 	}
 	return ui.Card("", "install", text.Of("install"), ui.Line("p", "row-meta", text.Of(words)),
-		ui.El("div", "card-buttons", app.If(can, func() app.UI {
+		ui.El("div", "card-buttons", ui.If(can, func() app.UI {
 			return ui.Button("button button-primary", text.Of("install.do")).ID("install").OnClick(func(app.Context, app.Event) { app.Window().Call("goappShowInstallPrompt") })
 		})))
 }

@@ -55,8 +55,8 @@ func (r *Root) pattern() string {
 func (r *Root) header() app.UI {
 	signedIn := r.state.Phase == live.SignedIn
 	return ui.El("header", "header", ui.El("a", "brand", ui.El("span", "brand-mark").Aria("hidden", "true"), ui.Line("span", "", "Yardline")).Attr("href", "/"),
-		ui.El("div", "header-end", app.If(signedIn, func() app.UI { return r.status().Compact() }),
-			app.If(signedIn, func() app.UI {
+		ui.El("div", "header-end", ui.If(signedIn, func() app.UI { return r.status().Compact() }),
+			ui.If(signedIn, func() app.UI {
 				return ui.El("div", "user", ui.Line("span", "user-name", text.Label(r.state.User.Name)),
 					ui.Button("button button-small button-quiet", text.Of("sign_out")).ID("sign-out").OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }),
 				)
@@ -88,7 +88,7 @@ func (r *Root) navigation() app.UI {
 	for _, p := range rest {
 		current = current || p == r.find()
 	}
-	return ui.El("nav", "nav", app.If(r.state.Phase == live.SignedIn, func() app.UI {
+	return ui.El("nav", "nav", ui.If(r.state.Phase == live.SignedIn, func() app.UI {
 		return ui.El("div", "", ui.El("ul", "nav-first", r.links(first),
 			ui.El("li", "nav-more", ui.El("button", "nav-link", ui.El("span", "nav-icon nav-icon-more").Aria("hidden", "true"), ui.Line("span", "", text.Of("nav.more"))).Attr("type", "button").ID("more").Aria("expanded", r.more).Aria("controls", "nav-rest").DataSet("current", current).OnClick(func(app.Context, app.Event) { r.more = !r.more }))),
 			ui.El("ul", "", r.links(rest)).ID("nav-rest").Class(class))
@@ -97,11 +97,11 @@ func (r *Root) navigation() app.UI {
 
 func (r *Root) links(pages []*page) app.UI {
 	unsent := r.state.View.Unsent() + r.state.View.Rejected()
-	return app.Range(pages).Slice(func(i int) app.UI {
+	return ui.Each(len(pages), func(i int) app.UI {
 		p := pages[i]
 		link := ui.El("a", "nav-link", ui.El("span", "").Class("nav-icon", "nav-icon-"+p.key).Aria("hidden", "true"),
 			ui.Line("span", "", text.Of("page."+p.key)),
-			app.If(p.key == "outbox" && unsent > 0, func() app.UI { return ui.Line("span", "chip chip-warning", text.Number(unsent)) })).Attr("href", p.pattern)
+			ui.If(p.key == "outbox" && unsent > 0, func() app.UI { return ui.Line("span", "chip chip-warning", text.Number(unsent)) })).Attr("href", p.pattern)
 		if at := r.find(); at != nil && (at == p || !at.menu && len(p.pattern) > 1 && len(r.path) > len(p.pattern) && r.path[:len(p.pattern)+1] == p.pattern+"/") {
 			link = link.Aria("current", "page")
 		}
@@ -156,7 +156,7 @@ func (r *Root) page(title string, children ...app.UI) app.UI {
 		class += " page-past"
 	}
 	head := ui.El("div", "page-head", ui.Line("h1", "", title),
-		app.If(!asOf.IsZero(), func() app.UI {
+		ui.If(!asOf.IsZero(), func() app.UI {
 			return ui.Line("p", "as-of", text.Of("as_of", text.When(asOf, r.now)))
 		}))
 	return ui.El("div", "").Class(class).Body(append([]app.UI{head}, children...)...)
@@ -186,7 +186,7 @@ func Waiting() app.UI {
 // waitingFigures take as much room as most readers' figures will, so that nothing
 // moves when they come.
 func waitingFigures() app.UI {
-	return ui.El("div", "figures", app.Range(make([]struct{}, 11)).Slice(func(int) app.UI { return ui.El("div", "card figure skeleton") })).Aria("busy", "true")
+	return ui.El("div", "figures", ui.Each(11, func(int) app.UI { return ui.El("div", "card figure skeleton") })).Aria("busy", "true")
 }
 
 // nothingKnown stands where the broker has not answered yet, and nothing is kept

@@ -28,7 +28,7 @@ func (r *Root) signIn() app.UI {
 
 func (r *Root) demoUsers() app.UI {
 	users := r.state.Users
-	return ui.El("ul", "users", app.Range(users).Slice(func(i int) app.UI {
+	return ui.El("ul", "users", ui.Each(len(users), func(i int) app.UI {
 		name := users[i]
 		return ui.El("li", "", ui.El("button", "card user-card", ui.Line("strong", "", text.Label(name)), ui.Line("span", "", text.Of("who."+name))).Attr("type", "button").DataSet("user", name).OnClick(func(app.Context, app.Event) { go r.Live.SignIn(context.Background(), name, "") }, app.EventScope(name)))
 	}))

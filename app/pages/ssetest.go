@@ -32,7 +32,7 @@ func (r *Root) sseTest() app.UI {
 	feed := ui.Feed{Events: v.Events, Grant: g, Now: r.now, Open: r.showEvent}
 	return r.page(text.Of("page.test"),
 		ui.Line("p", "lead", text.Of("test.lead")),
-		ui.El("div", "columns", ui.El("div", "stack", ui.Card("", "presets", text.Of("test.presets"), ui.El("ul", "presets", app.Range(event.Types).Slice(func(i int) app.UI { return r.preset(event.Types[i], g, v.Counts) }))),
+		ui.El("div", "columns", ui.El("div", "stack", ui.Card("", "presets", text.Of("test.presets"), ui.El("ul", "presets", ui.Each(len(event.Types), func(i int) app.UI { return r.preset(event.Types[i], g, v.Counts) }))),
 			r.editor(g),
 		),
 			ui.El("div", "stack", r.panel(),
@@ -125,7 +125,7 @@ func (r *Root) editor(g access.Grant) app.UI {
 	if r.test.typ != "" {
 		title = text.Of("edit.of", text.Label(string(r.test.typ)))
 	}
-	return ui.Card("", "editor", title, ui.El("div", "", app.If(r.test.typ == "", func() app.UI { return ui.Empty(text.Of("test.choose"), text.Of("test.choose.text")) }).Else(func() app.UI {
+	return ui.Card("", "editor", title, ui.El("div", "", ui.If(r.test.typ == "", func() app.UI { return ui.Empty(text.Of("test.choose"), text.Of("test.choose.text")) }).Else(func() app.UI {
 		return app.Elem("y-form-" + tag(r.test.typ)).Body(r.form().Render())
 	})),
 		ui.El("details", "fields-more", ui.Line("summary", "", text.Of("test.json")),

@@ -100,11 +100,11 @@ func (r *Root) timeline(title string, facts []fact, actions ...app.UI) app.UI {
 			return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("timeline.local", s.failed)),
 				ui.Button("button button-small", text.Of("retry")).OnClick(func(app.Context, app.Event) { s.load(r) }))
 		}),
-			app.If(s.busy && len(rows) == 0, waitingRows).Else(feed.All),
-			ui.El("div", "more-rows", app.If(s.before != (wire.Cursor{}), func() app.UI {
+			ui.If(s.busy && len(rows) == 0, waitingRows).Else(feed.All),
+			ui.El("div", "more-rows", ui.If(s.before != (wire.Cursor{}), func() app.UI {
 				return ui.Button("button", text.Of("events.older")).Attr("disabled", s.busy).OnClick(func(app.Context, app.Event) { s.load(r) })
 			}))).Aria("busy", s.busy),
-			ui.Card("attention-card", "now", text.Of("timeline.now"), ui.El("dl", "facts", app.Range(facts).Slice(func(i int) app.UI {
+			ui.Card("attention-card", "now", text.Of("timeline.now"), ui.El("dl", "facts", ui.Each(len(facts), func(i int) app.UI {
 				return ui.El("div", "", ui.Line("dt", "", facts[i].name), ui.El("dd", "", facts[i].value))
 			})),
 				ui.El("div", "buttons").Body(actions...)).DataSet("item", s.of).TabIndex(-1),
@@ -124,7 +124,7 @@ func facts(e *projection.Entity, names ...string) (rows []fact) {
 			value, page := app.Text(ui.FieldText(e.Type, e.Fields, name)), map[string]string{"equipment_ids": "/equipment/", "rental_id": "/rentals/"}[name]
 			if page != "" {
 				ids := strings.Split(strings.Trim(string(e.Fields.Get(name)), "[]"), ",")
-				value = app.Range(ids).Slice(func(i int) app.UI { return ui.Link("fact-link", page+ids[i], "#"+ids[i]) })
+				value = ui.Each(len(ids), func(i int) app.UI { return ui.Link("fact-link", page+ids[i], "#"+ids[i]) })
 			}
 			rows = append(rows, fact{text.Label(name), value})
 		}

@@ -40,7 +40,7 @@ func Columns(values []int, words string) app.UI {
 		most = max(most, slices.Max(values))
 	}
 	step := float64(width) / float64(max(1, len(values)))
-	return El("figure", "chart", picture("columns-chart", words, width, height).Attr("preserveAspectRatio", "none").Body(app.Range(values).Slice(func(i int) app.UI {
+	return El("figure", "chart", picture("columns-chart", words, width, height).Attr("preserveAspectRatio", "none").Body(Each(len(values), func(i int) app.UI {
 		tall := max(1, float64(values[i])/float64(most)*height)
 		return svg("rect", "x", coordinate(float64(i)*step), "y", coordinate(height-tall), "width", coordinate(max(1, step-2)), "height", coordinate(tall), "class", "column")
 	})),
@@ -65,7 +65,7 @@ func Shares(all []Share) app.UI {
 	}
 	slices.SortFunc(sorted, func(a, b *Share) int { return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(a.Name, b.Name)) })
 	most := max(sorted[0].Value, 1e-9)
-	return El("dl", "shares", app.Range(sorted).Slice(func(i int) app.UI {
+	return El("dl", "shares", Each(len(sorted), func(i int) app.UI {
 		s := sorted[i]
 		return El("div", "", Line("dt", "", s.Name), El("dd", "", picture("share", "", 100, 8).Attr("preserveAspectRatio", "none").Body(
 			svg("rect", "width", "100", "height", "8", "rx", "2", "class", "share-all"),

@@ -26,7 +26,7 @@ func Drawer(e event.Event, self bool, now time.Time) app.UI {
 	var raw bytes.Buffer
 	_ = json.Indent(&raw, e.AppendJSON(nil), "", "  ") // our own JSON
 	return El("div", "drawer-body", Line("p", "drawer-text", Describe(e, self)),
-		El("dl", "facts", app.Range(rows).Slice(func(i int) app.UI {
+		El("dl", "facts", Each(len(rows), func(i int) app.UI {
 			return El("div", "", Line("dt", "", rows[i][0]), Line("dd", "", rows[i][1]))
 		})),
 		El("p", "", Link("button button-small", notify.Page(e), text.Of("drawer.subject", e.Subject))),

@@ -74,7 +74,7 @@ func (f Feed) list(rows []Row) app.UI {
 		}
 		return Empty(text.Of("feed.empty"), text.Of("feed.empty.text"))
 	}
-	return El("ol", "feed", app.Range(rows).Slice(func(i int) app.UI { return f.row(rows[i]) }))
+	return El("ol", "feed", Each(len(rows), func(i int) app.UI { return f.row(rows[i]) }))
 }
 
 func (f Feed) row(r Row) app.UI {
@@ -86,10 +86,10 @@ func (f Feed) row(r Row) app.UI {
 	return El("li", "", El("span", "").Class("row-icon", "icon-"+string(r.Module())).Aria("hidden", "true"),
 		El("div", "row-main", line,
 			El("p", "row-meta", Line("span", "", text.Label(string(r.Type))), Line("span", "row-subject", r.Subject),
-				app.If(r.Severity == event.Warning || r.Severity == event.Error, func() app.UI {
+				If(r.Severity == event.Warning || r.Severity == event.Error, func() app.UI {
 					return Line("span", "", text.Label(string(r.Severity))).Class("chip", "chip-"+string(r.Severity))
 				}),
-				app.If(r.Times > 1, func() app.UI { return Line("span", "chip", text.Of("feed.times", text.Number(r.Times))) }),
+				If(r.Times > 1, func() app.UI { return Line("span", "chip", text.Of("feed.times", text.Number(r.Times))) }),
 			),
 		),
 		Line("time", "row-time", rowTime(r.Time, f.Now)).Attr("datetime", r.Time.UTC().Format(time.RFC3339)),

@@ -53,7 +53,7 @@ func Figures(figures map[string]projection.Value, currency string, trends map[st
 	if len(shown) == 0 {
 		return El("div", "")
 	}
-	return El("ul", "figures", app.Range(shown).Slice(func(i int) app.UI {
+	return El("ul", "figures", Each(len(shown), func(i int) app.UI {
 		f, value := shown[i], figures[shown[i].key]
 		words := figureText(f.key, value, currency)
 		card := El("li", "card figure").DataSet("figure", f.key).DataSet("value", value.String())

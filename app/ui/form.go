@@ -56,11 +56,11 @@ func (f Form) Render() app.UI {
 	}
 	other := f.problem("")
 	return El("form", "form", When(other != "", func() app.UI { return Line("p", "problem", other).Role("alert") }),
-		El("div", "fields", app.Range(must).Slice(func(i int) app.UI { return f.field(must[i]) })),
+		El("div", "fields", Each(len(must), func(i int) app.UI { return f.field(must[i]) })),
 		El("details", "fields-more", Line("summary", "", text.Count("form.more", len(may))),
-			El("div", "fields", app.Range(may).Slice(func(i int) app.UI { return f.field(may[i]) }))).Attr("open", amiss),
+			El("div", "fields", Each(len(may), func(i int) app.UI { return f.field(may[i]) }))).Attr("open", amiss),
 		El("div", "buttons", Line("button", "button button-primary", f.Action).Attr("type", "submit"),
-			app.If(f.Cancel != nil, func() app.UI {
+			If(f.Cancel != nil, func() app.UI {
 				return Button("button", text.Of("cancel")).OnClick(on(f.Cancel), app.EventScope(f.ID))
 			}))).ID(f.ID).Attr("novalidate", true).OnSubmit(func(_ app.Context, e app.Event) {
 		e.PreventDefault()
@@ -119,7 +119,7 @@ func (f Form) input(s event.FieldSpec, id, problem string) app.UI {
 	}
 	if s.Enum != nil && s.Kind == event.KindString {
 		options := append([]string{""}, s.Enum...)
-		return El("select", "", app.Range(options).Slice(func(i int) app.UI {
+		return El("select", "", Each(len(options), func(i int) app.UI {
 			return Line("option", "", text.Label(options[i])).Attr("value", options[i])
 		})).Attr("name", s.Name).Attr("required", s.Required).ID(id).Aria("describedby", described).Aria("invalid", problem != "")
 	}

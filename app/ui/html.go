@@ -49,6 +49,18 @@ func Card(class, id, title string, children ...app.UI) app.HTMLElem {
 	return El("section", strings.TrimSpace("card "+class), append([]app.UI{head}, children...)...).Aria("labelledby", id+"-title")
 }
 
+// Each is as many elements as there are things.
+//
+//go:noinline
+func Each(n int, element func(i int) app.UI) app.UI {
+	return app.Range(make([]struct{}, n)).Slice(element)
+}
+
+// If is what is not always there, and takes no place then.
+//
+//go:noinline
+func If(there bool, show func() app.UI) app.Condition { return app.If(there, show) }
+
 // When is a permanent place for what is not always there: what comes after it
 // keeps its position, by which go-app tells elements apart.
 //
@@ -65,7 +77,7 @@ type Option struct{ Value, Label string }
 // Choice is a labelled select. changed may be nil. scope tells changed apart
 // from that of an earlier render.
 func Choice(id, label string, options []Option, now string, changed func(ctx app.Context, value string), scope ...any) app.UI {
-	choice := El("select", "", app.Range(options).Slice(func(i int) app.UI {
+	choice := El("select", "", Each(len(options), func(i int) app.UI {
 		o := options[i]
 		return Line("option", "", o.Label).Attr("value", SelectValue(o.Value)).Attr("selected", now == o.Value)
 	})).ID(id)

@@ -18,7 +18,7 @@ func Outbox(items []outbox.Item, self string, retry, discard func(id string)) ap
 	}
 	items = slices.Clone(items)
 	slices.Reverse(items)
-	return El("ol", "sent", app.Range(items).Slice(func(i int) app.UI {
+	return El("ol", "sent", Each(len(items), func(i int) app.UI {
 		item := items[i]
 		from := text.Clock(item.Written)
 		if item.Tab != self {

@@ -50,7 +50,7 @@ func (s Status) Compact() app.UI {
 		glyph(st.State),
 		Line("span", "status-words", shortWords(st)),
 		Line("span", "status-count", Countdown(st, s.Now)).Aria("hidden", "true"),
-		app.If(s.View.Unsent() > 0, func() app.UI {
+		If(s.View.Unsent() > 0, func() app.UI {
 			return Line("span", "chip chip-warning", text.Of("status.unsent", text.Number(s.View.Unsent())))
 		}),
 	)
@@ -94,9 +94,9 @@ func (s Status) Banner(a Actions) app.UI {
 	if n := s.View.Unsent(); n > 0 && words != "" {
 		words += " " + text.Count("banner.unsent", n)
 	}
-	return El("div", "banner-place", app.If(words != "", func() app.UI {
+	return El("div", "banner-place", If(words != "", func() app.UI {
 		return El("div", "", glyph(st.State), Line("span", "banner-text", words),
-			app.If(action != "", func() app.UI {
+			If(action != "", func() app.UI {
 				return Button("button button-small", action).OnClick(on(do), app.EventScope(action))
 			}),
 		).Class("banner", "banner-"+string(st.State))
@@ -133,7 +133,7 @@ func (s Status) Panel(a Actions) app.UI {
 	}
 	return El("section", "card status-panel", s.attributes(El("div", "status status-full")).Body(
 		glyph(v.Status.State), Line("strong", "", Words(v.Status)), Line("span", "status-count", Countdown(v.Status, s.Now)).Aria("hidden", "true")),
-		El("dl", "facts", app.Range(rows).Slice(func(i int) app.UI {
+		El("dl", "facts", Each(len(rows), func(i int) app.UI {
 			return El("div", "", Line("dt", "", rows[i][0]), Line("dd", "", rows[i][1]))
 		})),
 		El("div", "buttons", button(text.Of(connect), v.Connected, a.Connect),
