@@ -95,7 +95,7 @@ func TestPagesAreQuiet(t *testing.T) {
 					require.Len(t, tab.Attrs("[data-send]", "data-send"), 10)
 				}
 				tab.Size(360, "dark")
-				tab.Eventually(soon, `document.documentElement.scrollWidth <= innerWidth`)
+				tab.Eventually(soon, `document.documentElement.scrollWidth <= document.documentElement.clientWidth`)
 			}
 			tab.Click("#sign-out")
 			tab.Eventually(soon, `document.querySelector("[data-user]")`)
@@ -216,7 +216,7 @@ func TestOpensWithoutTheBroker(t *testing.T) {
 	s.Kill()
 	tab.Eventually(soon, `document.querySelector(".header [data-status=reconnecting]")`)
 	tab.Size(360, "light")
-	tab.Eventually(soon, `document.documentElement.scrollWidth <= innerWidth`)
+	tab.Eventually(soon, `document.documentElement.scrollWidth <= document.documentElement.clientWidth`)
 	tab.Open(s.URL + "/?x=1")
 	shows(tab, "before")
 	tab.Eventually(soon, `document.querySelector("[data-figure=overdue_rentals]").dataset.value === "1" && document.querySelector(".figure-hint").innerText.includes("as of")`)

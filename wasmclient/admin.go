@@ -41,6 +41,7 @@ type Stats struct {
 type Connection struct {
 	ID        string    `json:"id"`
 	Actor     string    `json:"actor"`
+	Name      string    `json:"name"` // of a person; "" for a program
 	Roles     string    `json:"roles"`
 	Transport string    `json:"transport"`
 	Since     time.Time `json:"since"`
@@ -85,11 +86,14 @@ func (a API) PushKey(ctx context.Context) (string, error) {
 	return answer.Key, err
 }
 
-// Devices are the caller's.
-func (a API) Devices(ctx context.Context) ([]Device, error) {
-	var answer struct{ Devices []Device }
-	err := a.call(ctx, "GET", "/api/push/subscriptions", nil, &answer)
-	return answer.Devices, err
+// Devices are the caller's. pushes is false where nothing is pushed at all.
+func (a API) Devices(ctx context.Context) (all []Device, pushes bool, err error) {
+	var answer struct {
+		Devices     []Device
+		Unavailable bool
+	}
+	err = a.call(ctx, "GET", "/api/push/subscriptions", nil, &answer)
+	return answer.Devices, !answer.Unavailable, err
 }
 
 // AddDevice takes a browser's PushSubscription, as its toJSON has it.

@@ -59,6 +59,7 @@ type View struct {
 	Total     int
 	Figures   map[string]projection.Value // nil before the first snapshot
 	Currency  string
+	Today     string        // the day of the installation, YYYY-MM-DD; "" before the first snapshot
 	AsOf      time.Time     // when what is shown was true, where it is from the last visit; else zero
 	Toasts    []toast.Toast // oldest first
 	More      int           // toasts that wait, or were left to the history

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -172,8 +173,8 @@ func (r *Root) connections(open []wasmclient.Connection) app.UI {
 	}))),
 		ui.El("tbody", "", ui.Each(len(open), func(i int) app.UI {
 			c := open[i]
-			return ui.El("tr", "", ui.Line("td", "", c.Actor), ui.Line("td", "", c.Roles), ui.Line("td", "", text.Label(c.Transport)), ui.Line("td", "", text.Relative(c.Since, r.now)), ui.Line("td", "", text.Bytes(c.Lag)),
-				ui.El("td", "", ui.Button("button button-small", text.Of("admin.kick")).Aria("label", text.Of("admin.kick.of", c.Actor)).OnClick(func(app.Context, app.Event) {
+			return ui.El("tr", "", ui.Line("td", "", cmp.Or(c.Name, c.Actor)), ui.Line("td", "", c.Roles), ui.Line("td", "", text.Label(c.Transport)), ui.Line("td", "", text.Relative(c.Since, r.now)), ui.Line("td", "", text.Bytes(c.Lag)),
+				ui.El("td", "", ui.Button("button button-small", text.Of("admin.kick")).Aria("label", text.Of("admin.kick.of", cmp.Or(c.Name, c.Actor))).OnClick(func(app.Context, app.Event) {
 					r.do(func(ctx context.Context) error { return r.Live.API().Kick(ctx, c.ID) }, func(err error) {
 						if r.watching.failed = ""; err != nil {
 							r.watching.failed = live.Explain(err)

@@ -1,7 +1,9 @@
 package pages
 
 import (
+	"cmp"
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
+	"time"
 
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
@@ -63,4 +65,9 @@ func (i item) card() app.UI {
 			return ui.El("div", "", ui.Line("dt", "", i.lines[n].name), ui.Line("dd", "", i.lines[n].value))
 		})),
 		ui.El("div", "buttons").Body(i.actions...)).Class("item")).DataSet("item", i.id).TabIndex(-1)
+}
+
+// today is the day of the installation, of this browser before it is known.
+func (r *Root) today() string {
+	return cmp.Or(r.state.View.Today, r.now.Format(time.DateOnly))
 }

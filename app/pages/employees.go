@@ -17,7 +17,7 @@ import (
 // how payroll goes, as far as the reader may see it.
 func (r *Root) employees() app.UI {
 	parts := []part{{key: "waiting"}, {key: "sheets"}, {key: "leave"}, {key: "payroll"}}
-	today := r.now.Format("2006-01-02")
+	today := r.today()
 	for _, e := range r.newest(event.TypeTimesheetUpdated) {
 		card := r.sheetItem(e).card()
 		if e.Fields.Text("status") == "submitted" {

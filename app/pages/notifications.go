@@ -22,6 +22,7 @@ import (
 type notifyPage struct {
 	push    device.PushState
 	devices []wasmclient.Device
+	none    bool // nothing is pushed from here
 	busy    bool
 	problem string // what went wrong
 	note    string // what went well
@@ -34,16 +35,17 @@ const pushDevice = "push-device"
 func (n *notifyPage) arrive(r *Root) {
 	var state device.PushState
 	var all []wasmclient.Device
+	var pushes bool
 	r.do(func(ctx context.Context) (err error) {
 		state = device.Push(ctx)
-		all, err = r.Live.API().Devices(ctx)
+		all, pushes, err = r.Live.API().Devices(ctx)
 		return err
 	}, func(err error) {
 		if n.push = state; err != nil {
 			n.problem = live.Explain(err)
 			return
 		}
-		n.devices = all
+		n.devices, n.none = all, !pushes
 	})
 }
 
@@ -110,7 +112,7 @@ func RenewPush(ctx context.Context, api wasmclient.API) {
 	if err != nil || subscription == nil || device.Setting(pushDevice) == "" {
 		return
 	}
-	all, err := api.Devices(ctx) // of another user's sign-in on this device it is not among them
+	all, _, err := api.Devices(ctx) // of another user's sign-in on this device it is not among them
 	if err != nil || !slices.ContainsFunc(all, func(d wasmclient.Device) bool { return d.ID == device.Setting(pushDevice) }) {
 		return
 	}
@@ -142,7 +144,7 @@ func (r *Root) notifications() app.UI {
 		ui.El("div", "columns", ui.Card("", "types", text.Of("notify.types"), ui.Line("p", "row-meta", text.Of("notify.types.text")),
 			ui.El("table", "wishes", ui.El("thead", "", ui.El("tr", "", ui.Line("th", "", text.Of("drawer.type")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.toast")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.push")).Attr("scope", "col"))),
 				ui.El("tbody", "", ui.Each(len(types), func(i int) app.UI { return r.wish(p, types[i]) })))),
-			ui.El("div", "stack", r.pushCard(n), r.quietCard(p), r.toastTime())))
+			ui.El("div", "stack", r.pushCard(n), ui.When(!n.none, func() app.UI { return r.quietCard(p) }), r.toastTime())))
 }
 
 // wish is a row of the table: a type, and how its user is told.
@@ -202,6 +204,9 @@ func showWishes(p notify.Preferences) {
 
 // pushCard turns pushes to this device on and off.
 func (r *Root) pushCard(n *notifyPage) app.UI {
+	if n.none {
+		return ui.Card("", "push", text.Of("push"), ui.Line("p", "row-meta", text.Of("push.none")))
+	}
 	this := device.Setting(pushDevice)
 	on := n.push == device.PushOn && slices.ContainsFunc(n.devices, func(d wasmclient.Device) bool { return d.ID == this })
 	words := map[device.PushState]string{device.PushUnknown: "push.unknown", device.PushUnsupported: "push.unsupported", device.PushBlocked: "push.blocked", device.PushOff: "push.off", device.PushOn: "push.off"}[n.push]

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
@@ -55,7 +54,7 @@ func (r *Root) rentals() app.UI {
 		if late[id] != nil {
 			put("late", card)
 		}
-		if e.Closed.IsZero() && status != "returned" && e.Fields.Text("expected_end_date") == r.now.Format(time.DateOnly) {
+		if e.Closed.IsZero() && status != "returned" && e.Fields.Text("expected_end_date") == r.today() {
 			put("due", card)
 		}
 	}

@@ -102,7 +102,7 @@ var english = map[string]string{
 	// Notifications
 	"notify.types": "What you are told of", "notify.types.text": "Here: a message while you look at Yardline. Push: a notification on your devices while it is closed.", "notify.toast": "Here", "notify.push": "Push",
 	"notify.toast.of": "Message for %s", "notify.push.of": "Notification for %s",
-	"push": "Notifications on your devices", "push.unknown": "Looking …", "push.unsupported": "This browser cannot be notified here. Over HTTPS, and with the app installed, most can.",
+	"push": "Notifications on your devices", "push.unknown": "Looking …", "push.none": "Nothing is pushed from this installation. Messages appear while Yardline is open.", "push.unsupported": "This browser cannot be notified here. Over HTTPS, and with the app installed, most can.",
 	"push.blocked": "You have blocked notifications for this site. Allow them in the browser’s settings of this site.", "push.off": "This device is not notified.", "push.on": "This device is notified.",
 	"push.turn_on": "Turn on for this device", "push.turn_off": "Turn off", "push.turn_off.of": "Turn off %s", "push.test": "Send a test", "push.test.note": "The push service has taken it. It should appear in a moment.",
 	"push.on.note": "This device is notified from now on.", "push.off.note": "It is notified no more.", "push.refused": "The browser was told not to allow notifications. Nothing has changed. (refused)",

@@ -28,6 +28,7 @@ type Stats struct {
 type Connection struct {
 	ID        string    `json:"id"`
 	Actor     string    `json:"actor"`
+	Name      string    `json:"name,omitempty"` // of a person
 	Roles     string    `json:"roles"`
 	Transport string    `json:"transport"`
 	Since     time.Time `json:"since"`
@@ -56,7 +57,7 @@ func (h *Hub) Stats() Stats {
 		s.ByRole[roles] += n
 	}
 	for sub := range h.subscribers {
-		c := Connection{sub.ID, sub.grant.Actor(), roleNames(sub.grant), transports[sub.format], sub.since, sub.lag()}
+		c := Connection{sub.ID, sub.grant.Actor(), sub.grant.Name, roleNames(sub.grant), transports[sub.format], sub.since, sub.lag()}
 		s.Open = append(s.Open, c)
 		count(c.Transport, c.Roles, 1)
 	}

@@ -83,6 +83,8 @@ type Message struct {
 	Body  string `json:"body"`
 	Tag   string `json:"tag"` // a later message of the same subject takes its place
 	URL   string `json:"url"` // a path of the app
+	// Severity lets a badge count what failed while the app was closed.
+	Severity event.Severity `json:"severity,omitempty"`
 }
 
 // maxBody bounds a body, in characters.
@@ -91,7 +93,7 @@ const maxBody = 180
 // MessageOf says what an event is, as the reader may see it, without what a
 // push must not hold.
 func MessageOf(e event.Event) Message {
-	m := Message{Title: titles[e.Type], Tag: Topic(e), URL: Page(e)}
+	m := Message{Title: titles[e.Type], Tag: Topic(e), URL: Page(e), Severity: e.Severity}
 	if e.Module() == event.ModuleEmployee { // all of it is HR's
 		m.Body = "Open Yardline to see it."
 		return m

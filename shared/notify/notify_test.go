@@ -14,6 +14,9 @@ func TestMessagesAreMinimal(t *testing.T) {
 	for _, typ := range event.Types {
 		e := event.Example(typ)
 		m := MessageOf(e)
+		if m.Severity != e.Severity {
+			t.Errorf("%s: a badge would count %q as %q", typ, e.Severity, m.Severity)
+		}
 		if m.Title == "" || m.Tag == "" || len(m.Tag) > 32 || !strings.HasPrefix(m.URL, "/") || utf8.RuneCountInString(m.Body) > maxBody {
 			t.Errorf("%s: %+v", typ, m)
 		}

@@ -92,6 +92,15 @@ func (s *Store) Counts() map[event.Type]int { return maps.Clone(s.counts) }
 // Total is how many events came.
 func (s *Store) Total() int { return s.total }
 
+// Today is the day of the installation, by its zone and the broker's clock, ""
+// before the first snapshot.
+func (s *Store) Today(now time.Time) string {
+	if s.state == nil {
+		return ""
+	}
+	return s.meta.Installation.Zone.Day(now.Add(s.skew))
+}
+
 // Figures are those that the grant may see, nil before the first snapshot.
 func (s *Store) Figures(g access.Grant, now time.Time) map[string]projection.Value {
 	if s.state == nil {

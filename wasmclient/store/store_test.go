@@ -131,3 +131,14 @@ func TestSaved(t *testing.T) {
 	require.Equal(t, s.Figures(manager, now), again.Figures(manager, now))
 	require.Equal(t, place(3), again.Cursor())
 }
+
+// TestToday: the day is that of the installation, wherever the browser is.
+func TestToday(t *testing.T) {
+	s := New(DefaultMax)
+	require.Empty(t, s.Today(now))
+	for offset, day := range map[int]string{0: "2026-11-25", 14 * 3600: "2026-11-25", 16 * 3600: "2026-11-26", -10 * 3600: "2026-11-24"} {
+		snapshot := projection.NewSnapshot(place(1), nil, manager, now, projection.Installation{Currency: "EUR", Zone: projection.Zone{Offset: offset}})
+		s.Load(snapshot, now)
+		require.Equal(t, day, s.Today(now), offset)
+	}
+}

@@ -77,6 +77,11 @@ func (q *Queue) Mute(types []event.Type) { q.muted = types }
 // SetMax bounds how many are visible at once, as the screen allows.
 func (q *Queue) SetMax(now time.Time, max int) {
 	q.max = max
+	if surplus := len(q.visible) - q.most(); surplus > 0 { // the newest wait again
+		at := len(q.visible) - surplus
+		q.waiting = slices.Concat(q.visible[at:], q.waiting)
+		q.visible = slices.Clone(q.visible[:at])
+	}
 	q.fill(now)
 }
 

@@ -166,6 +166,12 @@ func TestScaleAndMax(t *testing.T) {
 	require.Zero(t, q.Visible()[0].Until)
 	q.SetMax(start, 3)
 	require.Len(t, q.Visible(), 2)
+	// Where the screen narrows the newest wait again, and come back in order.
+	before := texts(&q)
+	q.SetMax(start, 1)
+	require.Equal(t, "Rental #3: active +1", texts(&q))
+	q.SetMax(start, 2)
+	require.Equal(t, before, texts(&q))
 }
 
 func TestAnnouncer(t *testing.T) {
