@@ -228,8 +228,16 @@ func (d *driver) load(s projection.Snapshot, now time.Time) {
 		d.store.Clear()
 	}
 	d.asOf, d.keeper.dirty = time.Time{}, true
+	d.forGrant(s.Grant)
 	d.store.Load(s, now)
 	d.looking.loaded(s.Cursor)
+}
+
+// forGrant drops what was for other rights: history, counts and messages.
+func (d *driver) forGrant(grant string) {
+	if d.store.For(grant) {
+		d.toasts.Clear()
+	}
 }
 
 func (d *driver) carryOut(e conn.Effect, now time.Time) {
@@ -321,7 +329,7 @@ func (d *driver) deliver(e conn.Deliver, now time.Time) {
 	switch f := e.Frame.(type) {
 	case *wire.Hello:
 		d.mu.Lock()
-		d.store.For(f.Grant)
+		d.forGrant(f.Grant)
 		d.mu.Unlock()
 	case *wire.Gap:
 		if d.o.OnGap != nil {

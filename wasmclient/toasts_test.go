@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
@@ -151,5 +153,26 @@ func TestSeenInTheOtherTab(t *testing.T) {
 			t.Log(x.Text)
 		}
 		require.Zero(t, toasts(second), "all were shown 20 s ago in the other tab")
+	})
+}
+
+// TestToastsOfOtherRights: a message that stays is gone with the rights that it
+// was for.
+func TestToastsOfOtherRights(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		low, err := access.NewGrant(manager.User, manager.Name, []access.Role{access.Yard}, 0)
+		require.NoError(t, err)
+		b, in := fake.New(manager), &fake.Browser{}
+		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Toasts: true})
+		late, err := event.RentalOverdue(1, 3, "Ann Smith")
+		require.NoError(t, err)
+		b.Publish(late)
+		synctest.Wait()
+		require.Equal(t, 1, toasts(w))
+		require.Zero(t, w.View().Toasts[0].Until, "an error stays")
+		b.Regrant(low)
+		time.Sleep(time.Minute)
+		require.True(t, w.View().Connected)
+		require.Zero(t, toasts(w))
 	})
 }

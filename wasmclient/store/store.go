@@ -46,11 +46,12 @@ func New(max int) *Store {
 
 // For says by which grant what follows was read. Another one than the last
 // empties the history: it was for other eyes.
-func (s *Store) For(grant string) {
-	if s.grant != "" && s.grant != grant {
+func (s *Store) For(grant string) (emptied bool) {
+	if emptied = s.grant != "" && s.grant != grant; emptied {
 		s.Clear()
 	}
 	s.grant = grant
+	return emptied
 }
 
 // Load takes a snapshot in place of the state, and the history is for its grant.

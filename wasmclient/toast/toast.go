@@ -213,6 +213,9 @@ func (q *Queue) Dismiss(now time.Time, key string) {
 	q.fill(now)
 }
 
+// Clear drops all toasts: they were for other rights than the reader has now.
+func (q *Queue) Clear() { q.visible, q.waiting, q.dropped = nil, nil, 0 }
+
 // Advance removes what is over and shows what waited.
 func (q *Queue) Advance(now time.Time) {
 	if !q.held.IsZero() {
