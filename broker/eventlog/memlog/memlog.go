@@ -95,29 +95,13 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 
 // Tail implements eventlog.Log.
 func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)) error {
-	for ctx.Err() == nil {
-		l.mu.Lock()
-		grown := l.grown
-		l.mu.Unlock()
-		page, err := l.Read(ctx, after, 256, eventlog.Selection{})
-		if err != nil && ctx.Err() == nil {
-			return err
-		}
-		for _, r := range page.Records {
-			if ctx.Err() != nil {
-				return nil
-			}
-			take(r)
-			after = r.Seq
-		}
-		if len(page.Records) == 0 {
-			select {
-			case <-grown:
-			case <-ctx.Done():
-			}
-		}
-	}
-	return nil
+	return eventlog.TailByReading(ctx, l, after, l.growth, take)
+}
+
+func (l *Log) growth() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.grown
 }
 
 // Bounds implements eventlog.Log.

@@ -203,34 +203,14 @@ func condition(s eventlog.Selection) (where string, args []any, whole bool) {
 
 // Tail implements eventlog.Log.
 func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)) error {
-	for ctx.Err() == nil {
-		l.mu.Lock()
-		grown, idle := l.grown, after == l.last
-		l.mu.Unlock()
-		if idle {
-			select {
-			case <-grown:
-			case <-ctx.Done():
-				return nil
-			}
-		}
-		page, err := l.Read(ctx, after, tailPage, eventlog.Selection{})
-		if err != nil && ctx.Err() == nil {
-			return err
-		}
-		for _, r := range page.Records {
-			if ctx.Err() != nil {
-				return nil
-			}
-			take(r)
-			after = r.Seq
-		}
-	}
-	return nil
+	return eventlog.TailByReading(ctx, l, after, l.growth, take)
 }
 
-// tailPage is how many records Tail reads at once.
-const tailPage = 256
+func (l *Log) growth() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.grown
+}
 
 // Bounds implements eventlog.Log.
 func (l *Log) Bounds(context.Context) (eventlog.Bounds, error) {
