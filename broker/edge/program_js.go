@@ -63,9 +63,7 @@ func received(next http.Handler, h *host) http.Handler {
 		for name, values := range r.Header {
 			r.Header[name] = []string{strings.Join(values, ",")} // it was split at commas
 		}
-		if r.Body == nil {
-			r.Body = http.NoBody
-		}
+		r.Body = bodyOf(r)
 		r.Proto, r.ProtoMajor, r.ProtoMinor, r.Host = "HTTP/1.1", 1, 1, r.URL.Host
 		if r.URL.Scheme == "https" {
 			r.TLS = &tls.ConnectionState{}
