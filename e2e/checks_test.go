@@ -327,8 +327,6 @@ func TestCheck10Widget(t *testing.T) {
 	}
 	t.Logf("the widget is right after %v ms", took)
 	require.Less(t, slices.Min(took), 2000.0)
-	size := browser.Eval[int](tab, `performance.getEntriesByName("`+broker+`/embed/v1/status.js")[0]?.encodedBodySize ?? 0`)
-	t.Logf("the widget has %d bytes as loaded", size)
 	require.True(t, browser.Eval[bool](tab, `document.getElementById("badge").naturalWidth > 50`))
 	require.Equal(t, "Live", browser.Eval[string](tab, `document.querySelector("yardline-status").shadowRoot.querySelector("[data-status] span").textContent`))
 	require.Empty(t, tab.Problems(), "no violation of the policy, nothing on the console")
