@@ -32,11 +32,7 @@ import (
 func TestEdgeReplaysMuch(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
-	var batch []json.RawMessage
-	for i := range 300 {
-		batch = append(batch, fmt.Appendf(nil, `{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","notes":%q,"equipment_ids":[%s1]}}`,
-			i+1, strings.Repeat("x", 500), strings.Repeat("1000000000000000000,", 99)))
-	}
+	batch := large(300)
 	var last wire.Cursor
 	for range 8 { // 6 MB
 		last = publishAll(t, s, batch)

@@ -170,6 +170,15 @@ func TestEdgeForgets(t *testing.T) {
 	require.Contains(t, state, `"overdue_rentals":5`)
 }
 
+// large are n events of some 2.7 KB, nearly as large as events can be.
+func large(n int) (batch []json.RawMessage) {
+	for i := range n {
+		batch = append(batch, fmt.Appendf(nil, `{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","notes":%q,"equipment_ids":[%s1]}}`,
+			i+1, strings.Repeat("x", 500), strings.Repeat("1000000000000000000,", 99)))
+	}
+	return batch
+}
+
 // TestEdgeDropsTheDeaf: a stream whose reader reads nothing is closed when too
 // much waits for it, and holds up nobody.
 func TestEdgeDropsTheDeaf(t *testing.T) {
@@ -178,14 +187,7 @@ func TestEdgeDropsTheDeaf(t *testing.T) {
 	silent := deaf(t, s)
 	defer silent.Close()
 	require.NoError(t, silent.(*net.TCPConn).SetReadBuffer(4<<10)) // so that what waits, waits at the other side
-	var ids []string
-	for i := range 100 {
-		ids = append(ids, fmt.Sprint(1_000_000_000_000_000_000+i))
-	}
-	var batch []json.RawMessage
-	for i := range 300 { // 0.8 MB
-		batch = append(batch, fmt.Appendf(nil, `{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","notes":%q,"equipment_ids":[%s]}}`, i+1, strings.Repeat("x", 500), strings.Join(ids, ",")))
-	}
+	batch := large(300)
 	answer := request(t, http.DefaultClient, s.URL+"/api/sse", s.Token)
 	var had atomic.Int64 // events of a reader that reads
 	var reading sync.WaitGroup
@@ -263,9 +265,7 @@ func TestEdgePanics(t *testing.T) {
 // dialSocket opens a WebSocket, which has had its hello.
 func dialSocket(t *testing.T, s *stack.Stack, token string) *websocket.Conn {
 	t.Helper()
-	c, _, err := websocket.Dial(ctx(t), "ws"+strings.TrimPrefix(s.URL, "http")+"/api/ws",
-		&websocket.DialOptions{Subprotocols: []string{wire.Subprotocol}, HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
-	require.NoError(t, err)
+	c := openSocket(t, s.URL+"/api/ws", token)
 	t.Cleanup(func() { c.CloseNow() })
 	_, raw, err := c.Read(ctx(t))
 	require.NoError(t, err)

@@ -67,10 +67,17 @@ func readFrames(t *testing.T, body io.Reader, enough func(wire.Frame) bool) {
 	})
 }
 
-func byWebSocket(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
-	c, _, err := websocket.Dial(ctx(t), "ws"+strings.TrimPrefix(base, "http")+"/api/ws?after="+after,
+// openSocket opens a WebSocket with a bearer token. CloseNow must be called.
+func openSocket(t *testing.T, address, token string) *websocket.Conn {
+	t.Helper()
+	c, _, err := websocket.Dial(ctx(t), "ws"+strings.TrimPrefix(address, "http"),
 		&websocket.DialOptions{Subprotocols: []string{wire.Subprotocol}, HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
 	require.NoError(t, err)
+	return c
+}
+
+func byWebSocket(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
+	c := openSocket(t, base+"/api/ws?after="+after, token)
 	defer c.CloseNow()
 	c.SetReadLimit(1 << 20)
 	opened()

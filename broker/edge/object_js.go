@@ -99,7 +99,9 @@ func (o *object) serve(w http.ResponseWriter, r *http.Request) {
 	if p, err := o.authority.Authenticate(r); err == nil {
 		o.host.wake(p.Expires)
 	}
-	o.api.Look(r.Context())
+	if strings.HasPrefix(r.URL.Path, "/embed/") {
+		o.api.Look(r.Context())
+	}
 	o.api.ServeHTTP(w, r)
 }
 

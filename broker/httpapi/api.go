@@ -135,7 +135,7 @@ func (a *API) mount() {
 			panic(err) // CheckOrigin was not asked
 		}
 	}
-	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.refuse(w, r, crossOrigin) }))
+	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.Refuse(w, r, crossOrigin) }))
 	a.handler = a.logged(a.guard(cors(a.Origins, sameOrigin.Handler(mux))))
 }
 
@@ -161,12 +161,12 @@ var crossOrigin = &Problem{Status: http.StatusForbidden, Code: "cross_origin", T
 func (a *API) otherMethod(allowed string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allowed)
-		a.refuse(w, r, &Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Title: "This address does not take " + r.Method, Detail: "It takes " + allowed + "."})
+		a.Refuse(w, r, &Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Title: "This address does not take " + r.Method, Detail: "It takes " + allowed + "."})
 	}
 }
 
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	a.refuse(w, r, &Problem{Status: http.StatusNotFound, Code: "not_found", Title: "There is nothing at this address", Detail: "See docs/protocol.md for the addresses of the API."})
+	a.Refuse(w, r, &Problem{Status: http.StatusNotFound, Code: "not_found", Title: "There is nothing at this address", Detail: "See docs/protocol.md for the addresses of the API."})
 }
 
 // guard sets the headers that every answer has and turns a panic into a 500.
@@ -186,7 +186,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 		defer func() {
 			if v := recover(); v != nil && v != http.ErrAbortHandler {
 				requestLog(r).Error("panic", "path", r.URL.Path, "value", v, "stack", string(debug.Stack()))
-				a.refuse(w, r, &Problem{Status: http.StatusInternalServerError, Code: "internal", Title: "Something went wrong on the server", Detail: "Try again. If it happens again, tell your administrator."})
+				a.Refuse(w, r, &Problem{Status: http.StatusInternalServerError, Code: "internal", Title: "Something went wrong on the server", Detail: "Try again. If it happens again, tell your administrator."})
 			} else if v != nil {
 				panic(v)
 			}
@@ -205,7 +205,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 		// Without this, a page of another site could make its own name point
 		// here, and would be the same origin (DNS rebinding).
 		if a.Loopback && !LoopbackHost(r.Host) {
-			a.refuse(w, r, &Problem{Status: http.StatusMisdirectedRequest, Code: "wrong_host", Title: "This broker answers to names of its own machine only",
+			a.Refuse(w, r, &Problem{Status: http.StatusMisdirectedRequest, Code: "wrong_host", Title: "This broker answers to names of its own machine only",
 				Detail: "Use http://localhost or a loopback address."})
 			return
 		}
@@ -236,7 +236,7 @@ func (a *API) signedIn(next func(http.ResponseWriter, *http.Request, identity.Pr
 			if errors.Is(err, identity.ErrInvalid) {
 				requestLog(r).Info("token refused", "reason", err, "address", a.address(r))
 			}
-			a.refuse(w, r, err)
+			a.Refuse(w, r, err)
 			return
 		}
 		next(w, r, p)
@@ -263,7 +263,7 @@ func (a *API) healthy(w http.ResponseWriter, _ *http.Request) {
 
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
 	if err := a.ready(r.Context()); err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})

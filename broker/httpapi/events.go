@@ -24,7 +24,7 @@ const (
 func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	request, err := historyOf(r)
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	request.Grant = p.Grant
@@ -32,7 +32,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 	if request.Wait > 0 {
 		place, err := a.admit(a.address(r), &p)
 		if err != nil {
-			a.refuse(w, r, err)
+			a.Refuse(w, r, err)
 			return
 		}
 		defer place.leave()
@@ -40,7 +40,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 		defer end()
 		stop, err := a.open.over(p, a.again(r), func(wire.Reason) { end() })
 		if err != nil {
-			a.refuse(w, r, err)
+			a.Refuse(w, r, err)
 			return
 		}
 		defer stop()
@@ -56,7 +56,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 		}
 	}
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, historyPage{page, p.Grant.ID()})

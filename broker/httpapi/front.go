@@ -57,7 +57,7 @@ func (a *API) checked(pass Pass) func(http.ResponseWriter, *http.Request, identi
 			err = a.Hub.Check(p.Grant, what.events, what.batch, what.options)
 		}
 		if err != nil {
-			a.refuse(w, r, err)
+			a.Refuse(w, r, err)
 			return
 		}
 		pass(w, r, &p)
@@ -69,7 +69,7 @@ func (a *API) checked(pass Pass) func(http.ResponseWriter, *http.Request, identi
 func (a *API) checkedSocket(through http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if _, _, err := a.MayUpgrade(w, r); err != nil {
-			a.refuse(w, r, err)
+			a.Refuse(w, r, err)
 			return
 		}
 		through(w, r)
@@ -82,7 +82,7 @@ func (a *API) signOutThrough(pass Pass) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, err := a.Authority.Authenticate(r)
 		if _, failed := a.Authority.SignOut(w, r); failed != nil {
-			a.refuse(w, r, failed)
+			a.Refuse(w, r, failed)
 			return
 		}
 		if err != nil { // who is not signed in is signed out already

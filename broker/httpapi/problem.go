@@ -33,10 +33,8 @@ type Problem struct {
 func (p *Problem) Error() string { return p.Code + ": " + p.Title }
 
 // Refuse answers with what an error means to the caller.
-func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) { a.refuse(w, r, err) }
-
-func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	p := a.problem(requestLog(r).With("method", r.Method, "path", r.URL.Path), err)
+func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	p := a.problem(requestLog(r), err, "method", r.Method, "path", r.URL.Path)
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
@@ -51,13 +49,13 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // problem says what an error means to the caller. The operator gets the cause
-// where the fault is ours.
-func (a *API) problem(log *slog.Logger, err error) Problem {
+// where the fault is ours, with what about says of the occasion.
+func (a *API) problem(log *slog.Logger, err error, about ...any) Problem {
 	p := problemOf(err)
 	p.Type = "urn:yardline:problem:" + p.Code
 	expected := p.Code == "starting" || p.Code == "draining" || p.Code == "full" || p.Code == "log_full"
 	if p.Status >= 500 && !expected && !errors.Is(err, context.Canceled) { // who has gone is no failure
-		log.Error("request failed", "code", p.Code, "error", err)
+		log.Error("request failed", append(about, "code", p.Code, "error", err)...)
 	}
 	return p
 }

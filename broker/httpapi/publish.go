@@ -44,7 +44,7 @@ type publication struct {
 func (a *API) publish(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	what, err := a.publication(w, r, p)
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	// A client that has sent everything may close its side and still wait for
@@ -54,7 +54,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 	if !what.batch {
 		receipt, err := a.Hub.Publish(ctx, p.Grant, what.events[0], what.options)
 		if err != nil {
-			a.refuse(w, r, err)
+			a.Refuse(w, r, err)
 			return
 		}
 		writeJSON(w, created(!receipt.Duplicate), receipt)
@@ -62,7 +62,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 	}
 	receipts, err := a.Hub.PublishBatch(ctx, p.Grant, what.events, what.options.Strict)
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	fresh := false

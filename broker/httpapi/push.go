@@ -78,12 +78,12 @@ func (a *API) addDevice(w http.ResponseWriter, r *http.Request, p identity.Princ
 		Name string `json:"name"`
 	}
 	if err := readJSON(w, r, &body); err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	device, err := a.Push.Subscribe(r.Context(), p, body.Subscription, body.Name)
 	if err != nil {
-		a.refuse(w, r, inBody(err))
+		a.Refuse(w, r, inBody(err))
 		return
 	}
 	writeJSON(w, http.StatusCreated, device)
@@ -92,7 +92,7 @@ func (a *API) addDevice(w http.ResponseWriter, r *http.Request, p identity.Princ
 // removeDevice is DELETE /api/push/subscriptions/{id}.
 func (a *API) removeDevice(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	if err := a.Push.Unsubscribe(r.Context(), p.Grant, r.PathValue("id")); err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -102,11 +102,11 @@ func (a *API) removeDevice(w http.ResponseWriter, r *http.Request, p identity.Pr
 // it comes.
 func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	if err := a.mayTest(p); err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	if err := a.Push.Test(r.Context(), p.Grant, r.PathValue("id")); err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -125,7 +125,7 @@ func (a *API) prefer(w http.ResponseWriter, r *http.Request, p identity.Principa
 		err = a.Wishes.Prefer(r.Context(), p.Grant, wish)
 	}
 	if err != nil {
-		a.refuse(w, r, inBody(err))
+		a.Refuse(w, r, inBody(err))
 		return
 	}
 	writeJSON(w, http.StatusOK, a.Wishes.Preferences(p.Grant))

@@ -47,7 +47,7 @@ func (a *API) typeSchema(w http.ResponseWriter, r *http.Request) {
 		use = schema.Publish
 	case schema.Publish, schema.Read:
 	default:
-		a.refuse(w, r, badParameter("for", "publish or read"))
+		a.Refuse(w, r, badParameter("for", "publish or read"))
 		return
 	}
 	w.Header().Set("Content-Type", "application/schema+json")

@@ -50,7 +50,7 @@ func (a *API) whoAmI(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, identity.ErrNone), errors.Is(err, identity.ErrExpired), errors.Is(err, identity.ErrInvalid):
 		writeJSON(w, http.StatusOK, a.sessionOf(nil))
 	case err != nil:
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 	default:
 		writeJSON(w, http.StatusOK, a.sessionOf(&p.Grant))
 	}
@@ -66,12 +66,12 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		Password string `json:"password"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSignIn)).Decode(&body); err != nil || body.User == "" {
-		a.refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "invalid_sign_in", Title: "The sign-in is not valid", Detail: `Send {"user":"…","password":"…"}; demo users have no password.`,
+		a.Refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "invalid_sign_in", Title: "The sign-in is not valid", Detail: `Send {"user":"…","password":"…"}; demo users have no password.`,
 			Errors: []event.FieldError{{Pointer: "/user", Code: "required", Expected: "the name of a user"}}})
 		return
 	}
 	if err := a.maySignIn(body.User, a.address(r)); err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	g, ended, err := a.Authority.SignIn(w, r, body.User, body.Password)
@@ -79,7 +79,7 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		requestLog(r).Warn("sign-in failed", "address", a.address(r))
 	}
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	a.signedOut(r, ended)
@@ -91,7 +91,7 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
 	ended, err := a.Authority.SignOut(w, r)
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	a.signedOut(r, ended)

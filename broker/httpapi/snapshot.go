@@ -10,7 +10,7 @@ import (
 func (a *API) snapshot(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	s, err := a.Hub.Snapshot(r.Context(), p.Grant)
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, s)

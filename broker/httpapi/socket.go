@@ -34,14 +34,14 @@ type socket struct {
 func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	f, after, err := a.MayUpgrade(w, r)
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	peer := Peer{Address: a.address(r), Again: a.again(r), Log: requestLog(r).With("path", r.URL.Path)}
 	peer.Principal, err = peer.Again()
 	anonymous := errors.Is(err, identity.ErrNone) // it may say so in its first message
 	if err != nil && !anonymous {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	known := &peer.Principal
@@ -50,7 +50,7 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	}
 	place, err := a.admit(peer.Address, known)
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	defer place.leave()

@@ -16,7 +16,7 @@ import (
 func (a *API) admin(next func(http.ResponseWriter, *http.Request, identity.Principal)) http.HandlerFunc {
 	return a.signedIn(func(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 		if !p.Grant.Has(access.Admin) {
-			a.refuse(w, r, &Problem{Status: http.StatusForbidden, Code: "forbidden", Title: "This is for admins", Detail: "Ask your administrator."})
+			a.Refuse(w, r, &Problem{Status: http.StatusForbidden, Code: "forbidden", Title: "This is for admins", Detail: "Ask your administrator."})
 			return
 		}
 		next(w, r, p)
@@ -53,19 +53,19 @@ func (a *API) mint(w http.ResponseWriter, r *http.Request, p identity.Principal)
 		err = inBody(event.Refuse("/hours", "limit", "from 1 to 8760"))
 	}
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	g, err := access.NewGrant(body.User, "", []access.Role{access.Service}, 0)
 	if err != nil {
-		a.refuse(w, r, inBody(event.Refuse("/user", "format", "a name of 1 to 64 characters without blanks")))
+		a.Refuse(w, r, inBody(event.Refuse("/user", "format", "a name of 1 to 64 characters without blanks")))
 		return
 	}
 	g.Tenant = p.Grant.Tenant
 	ttl := time.Duration(body.Hours) * time.Hour
 	token, err := a.Authority.Tokens.Mint(g, ttl)
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	requestLog(r).Info("an admin has signed a token", "for", g.Actor(), "hours", body.Hours)

@@ -125,7 +125,7 @@ func (a *API) statusEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	place, err := a.admit(a.address(r), nil)
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	defer place.leave()

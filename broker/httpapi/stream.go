@@ -29,7 +29,7 @@ const fromOldest = "oldest"
 func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	f, after, err := asked(r)
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	if headAlone(w, r) {
@@ -39,7 +39,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 	reader, err := a.Open(r, p, hub.Request{Filter: f, After: after, Format: wire.SSE,
 		Abort: func() { _ = out.SetWriteDeadline(time.Now()) }}) // fails only when the connection is gone
 	if err != nil {
-		a.refuse(w, r, err)
+		a.Refuse(w, r, err)
 		return
 	}
 	defer reader.Leave()
