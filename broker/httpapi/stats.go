@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -58,7 +59,8 @@ func (a *API) mint(w http.ResponseWriter, r *http.Request, p identity.Principal)
 	}
 	g, err := access.NewGrant(body.User, "", []access.Role{access.Service}, 0)
 	if err != nil {
-		a.Refuse(w, r, inBody(event.Refuse("/user", "format", "a name of 1 to 64 characters without blanks")))
+		a.Refuse(w, r, inBody(event.Refuse("/user", "format",
+			fmt.Sprintf("a name of 1 to %d bytes without control characters", access.MaxUser))))
 		return
 	}
 	g.Tenant = p.Grant.Tenant

@@ -78,7 +78,8 @@ func TestAdminSignsTokensForBackEnds(t *testing.T) {
 	s := newSurface(t)
 	answer, _ := s.send("POST", "/api/tokens", `{"user":"erp","hours":1}`, s.bearer(access.Manager), isJSON)
 	require.Equal(t, 403, answer.StatusCode)
-	for _, bad := range []string{`{"user":"erp","hours":0}`, `{"user":"a b","hours":1}`, `{"user":"erp","hours":1,"roles":["hr"]}`, `{"user":"erp","hours":99999}`} {
+	for _, bad := range []string{`{"user":"erp","hours":0}`, `{"user":"a\nb","hours":1}`,
+		`{"user":"erp","hours":1,"roles":["hr"]}`, `{"user":"erp","hours":99999}`} {
 		answer, _ = s.send("POST", "/api/tokens", bad, s.bearer(access.Admin), isJSON)
 		require.Equal(t, 422, answer.StatusCode, bad)
 	}

@@ -184,9 +184,15 @@ func TestGrants(t *testing.T) {
 		user string
 		role Role
 		emp  int64
-	}{{"", Yard, 0}, {"a b", Yard, 0}, {"a\n", Yard, 0}, {"a", "boss", 0}, {"a", Yard, -1}} {
+	}{{"", Yard, 0}, {"a\n", Yard, 0}, {"a\u0085", Yard, 0}, {"a\xff", Yard, 0}, {strings.Repeat("a", 256), Yard, 0},
+		{"a", "boss", 0}, {"a", Yard, -1}} {
 		if _, err := NewGrant(bad.user, "", []Role{bad.role}, bad.emp); err == nil {
 			t.Errorf("accepted %+v", bad)
+		}
+	}
+	for _, user := range []string{"CN=John Smith,OU=Yard", " ", strings.Repeat("a", 255), "Jöhn"} {
+		if g, err := NewGrant(user, "", nil, 0); err != nil || g.User != user {
+			t.Errorf("%q became %q, %v", user, g.User, err)
 		}
 	}
 }

@@ -3,10 +3,13 @@ package access
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Role is what a principal may be.
@@ -35,10 +38,28 @@ type Grant struct {
 	Tenant   string // the company, where several share an installation (the edge); else ""
 }
 
+// MaxUser is the most bytes of a user id: as many as the subject of an identity
+// provider may have (OpenID Connect Core 1.0, section 2).
+const MaxUser = 255
+
+// CheckUser refuses what is no user id: it has 1 to MaxUser bytes of UTF-8 without
+// control characters. Blanks are allowed, because providers use them.
+func CheckUser(user string) error {
+	switch {
+	case user == "":
+		return errors.New("the user id is empty")
+	case len(user) > MaxUser:
+		return fmt.Errorf("the user id has %d bytes; at most %d are possible", len(user), MaxUser)
+	case !utf8.ValidString(user) || strings.ContainsFunc(user, unicode.IsControl):
+		return errors.New("the user id has control characters, or is not in UTF-8")
+	}
+	return nil
+}
+
 // NewGrant normalises and checks a grant. The error names the unknown role.
 func NewGrant(user, name string, roles []Role, employee int64) (Grant, error) {
-	if user == "" || len(user) > 64 || strings.ContainsFunc(user, func(r rune) bool { return r < 0x21 || r == 0x7f }) {
-		return Grant{}, fmt.Errorf("a user id has 1 to 64 characters and no blanks, not %q", user)
+	if err := CheckUser(user); err != nil {
+		return Grant{}, err
 	}
 	for _, r := range roles {
 		if !slices.Contains(Roles, r) {
