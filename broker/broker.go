@@ -130,7 +130,11 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 		return nil, err
 	}
 	b.log = log
-	authority.Sessions = identity.NewSessions(log, httpapi.SecureCookie)
+	installation, err := identity.Installation(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	authority.Sessions = identity.NewSessions(log, installation, httpapi.SecureCookie)
 	var tlsConfig *tls.Config
 	if c.TLSCert != "" {
 		certificate, err := openCertificate(c.TLSCert, c.TLSKey, c.Logger)
@@ -142,6 +146,9 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	metrics := telemetry.New()
 	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict, Observer: metrics})
 	metrics.Watch(b.hub, log)
+	if b.issuer != nil {
+		metrics.WatchIssuer(b.issuer.Trouble)
+	}
 	pushes := push.Config{Log: log, Contact: c.PushContact, Location: c.Location, Logger: c.Logger, Shared: c.NATS != "", Observer: metrics, Test: c.PushTest}
 	if authority.Directory != nil {
 		pushes.Still = authority.Still
@@ -175,9 +182,7 @@ func (b *Broker) authority() (*identity.Authority, error) {
 			return nil, &Misuse{err.Error()}
 		}
 	case AuthJWT:
-		if b.issuer, err = identity.OpenIssuer(b.c.Issuer); err != nil {
-			return nil, err
-		}
+		b.issuer = identity.OpenIssuer(b.c.Issuer)
 		a.Issuer = b.issuer
 	}
 	return a, nil

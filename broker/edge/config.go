@@ -62,14 +62,14 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 			r.keep("AUTH", errors.New("a gate signs nobody in: its broker does not know them"))
 		}
 	case "jwt":
-		issuer := identity.IssuerConfig{Issuer: env("JWT_ISSUER"), Audience: env("JWT_AUDIENCE"), JWKS: env("JWT_JWKS"), Cookie: env("JWT_COOKIE"),
+		issuer := identity.IssuerConfig{Issuer: env("JWT_ISSUER"), Audience: env("JWT_AUDIENCE"), JWKS: env("JWT_JWKS"),
+			Cookie: env("JWT_COOKIE"), CookieDomain: env("JWT_COOKIE_DOMAIN"),
 			RolesClaim: env("JWT_ROLES_CLAIM"), EmployeeClaim: env("JWT_EMPLOYEE_CLAIM")}.WithDefaults(log)
 		if c.Origin == "" {
 			issuer.TenantClaim = cmp.Or(env("JWT_TENANT_CLAIM"), "tenant")
 		}
-		r.keep("JWT_ISSUER, JWT_AUDIENCE or JWT_JWKS", issuer.Check())
-		c.Issuer, err = identity.NewIssuer(issuer)
-		r.keep("AUTH", err)
+		r.keep("JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS or JWT_COOKIE_DOMAIN", issuer.Check())
+		c.Issuer = identity.NewIssuer(issuer)
 	default:
 		r.keep("AUTH", fmt.Errorf("%q is none of token, dev and jwt", env("AUTH")))
 	}

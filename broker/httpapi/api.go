@@ -233,13 +233,18 @@ func (a *API) signedIn(next func(http.ResponseWriter, *http.Request, identity.Pr
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, err := a.Authority.Authenticate(r)
 		if err != nil {
-			if errors.Is(err, identity.ErrInvalid) {
-				requestLog(r).Info("token refused", "reason", err, "address", a.address(r))
-			}
+			a.logRefusal(r, err)
 			a.Refuse(w, r, err)
 			return
 		}
 		next(w, r, p)
+	}
+}
+
+// logRefusal notes why a token was refused.
+func (a *API) logRefusal(r *http.Request, err error) {
+	if errors.Is(err, identity.ErrInvalid) {
+		requestLog(r).Info("token refused", "reason", err, "address", a.address(r))
 	}
 }
 

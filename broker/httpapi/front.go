@@ -85,6 +85,10 @@ func (a *API) signOutThrough(pass Pass) http.HandlerFunc {
 			a.Refuse(w, r, failed)
 			return
 		}
+		if a.hasBearer(r) {
+			a.Refuse(w, r, tokenSignOut)
+			return
+		}
 		if err != nil { // who is not signed in is signed out already
 			w.WriteHeader(http.StatusNoContent)
 			return

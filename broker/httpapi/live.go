@@ -88,6 +88,8 @@ func (w *watch) recheck() (decided bool) {
 	for _, one := range w.all() {
 		p, err := one.again()
 		switch {
+		case errors.Is(err, identity.ErrNone) && time.Until(one.Expires) < refreshEvery:
+			one.end(wire.ByeExpired) // the store has forgotten it at its end: nobody signed out
 		case errors.Is(err, identity.ErrNone):
 			one.end(wire.ByeSignedOut)
 		case errors.Is(err, identity.ErrExpired):

@@ -68,6 +68,7 @@ func problemOf(err error) Problem {
 		filters *filter.Error
 		closed  *hub.Closed
 		moved   *hub.Moved
+		token   *identity.Refusal
 	)
 	var partial *hub.Partial
 	if errors.As(err, &partial) {
@@ -87,11 +88,18 @@ func problemOf(err error) Problem {
 	case errors.Is(err, identity.ErrNone):
 		return Problem{Status: http.StatusUnauthorized, Code: "sign_in_required", Title: "You are not signed in", Detail: "Sign in, or send a bearer token."}
 	case errors.Is(err, identity.ErrExpired):
-		return Problem{Status: http.StatusUnauthorized, Code: "expired", Title: "Your token has expired", Detail: "Get a new one."}
+		return Problem{Status: http.StatusUnauthorized, Code: "expired", Title: "Your sign-in has expired",
+			Detail: "Sign in again, or get a new token."}
+	case errors.As(err, &token):
+		return Problem{Status: http.StatusUnauthorized, Code: "invalid_token", Title: "The token is not valid here",
+			Detail: token.Advice}
 	case errors.Is(err, identity.ErrInvalid):
-		return Problem{Status: http.StatusUnauthorized, Code: "invalid_token", Title: "The token is not valid here", Detail: "Use a token that this installation or its identity provider has signed, for this audience. The broker's log says why it was refused."}
+		return Problem{Status: http.StatusUnauthorized, Code: "invalid_token", Title: "The token is not valid here",
+			Detail: "The broker's log says why it was refused."}
 	case errors.Is(err, identity.ErrNoKeys):
-		return Problem{Status: http.StatusServiceUnavailable, Code: "starting", Title: "The identity provider's keys are not known yet", Detail: "Try again in a moment.", RetryAfter: 1}
+		return Problem{Status: http.StatusServiceUnavailable, Code: "starting",
+			Title:  "The identity provider's keys are not known yet",
+			Detail: "Try again in a moment. If it goes on, tell your administrator. The broker's log says why.", RetryAfter: 5}
 	case errors.Is(err, identity.ErrUnknown):
 		return Problem{Status: http.StatusUnauthorized, Code: "sign_in_failed", Title: "Signing in failed", Detail: "Check the user's name and the password."}
 	case errors.Is(err, identity.ErrNoSignIn):

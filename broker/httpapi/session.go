@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/access"
@@ -16,6 +18,41 @@ type session struct {
 	Grant  string   `json:"grant,omitempty"`
 	Users  []string `json:"users"`   // who may sign in by name alone
 	SignIn string   `json:"sign_in"` // how: name, password, or provider for elsewhere
+
+	Warning *warning `json:"warning,omitempty"` // of what its user cannot see otherwise
+}
+
+// A warning tells people why they are signed in, or are not, against what they
+// would expect. Its fields are those of a Problem.
+type warning struct {
+	Code   string `json:"code"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+}
+
+func warningOf(err error) *warning {
+	p := problemOf(err)
+	return &warning{p.Code, p.Title, p.Detail}
+}
+
+var stillSignedIn = &Problem{Status: http.StatusConflict, Code: "still_signed_in", Title: "You are still signed in",
+	Detail: "Your browser kept the cookie of your company's identity provider. Sign out there too. " +
+		"Administrators: if the cookie is set for a whole domain, name that by --jwt-cookie-domain."}
+
+var tokenSignOut = &Problem{Status: http.StatusConflict, Code: "still_signed_in", Title: "You are still signed in",
+	Detail: "The request is signed in by a bearer token. A token stays good until it expires: forget it instead."}
+
+var needsTLS = &Problem{Status: http.StatusForbidden, Code: "needs_tls", Title: "Signing in needs HTTPS",
+	Detail: "Your browser drops the session's cookie on an address that begins with http://. " +
+		"Open the address with https://, or ask your administrator to serve Yardline over TLS."}
+
+// isPlainHTTP tells whether a request comes from a page that a browser has loaded
+// over plain HTTP, so that it would drop the session's cookie, which is marked
+// for HTTPS. The page's own address says so, because a proxy in front may have
+// ended TLS without a word.
+func isPlainHTTP(r *http.Request) bool {
+	page, err := url.Parse(cmp.Or(r.Header.Get("Origin"), r.Header.Get("Referer")))
+	return err == nil && page.Scheme == "http" && page.Host == r.Host && r.TLS == nil && SecureCookie(r)
 }
 
 type user struct {
@@ -47,12 +84,27 @@ func (a *API) sessionOf(g *access.Grant) session {
 func (a *API) whoAmI(w http.ResponseWriter, r *http.Request) {
 	p, err := a.Authority.Authenticate(r)
 	switch {
-	case errors.Is(err, identity.ErrNone), errors.Is(err, identity.ErrExpired), errors.Is(err, identity.ErrInvalid):
-		writeJSON(w, http.StatusOK, a.sessionOf(nil))
+	case errors.Is(err, identity.ErrNone):
+		answer := a.sessionOf(nil)
+		if a.Authority.Directory != nil && isPlainHTTP(r) {
+			answer.Warning = warningOf(needsTLS)
+		}
+		writeJSON(w, http.StatusOK, answer)
+	case errors.Is(err, identity.ErrExpired), errors.Is(err, identity.ErrInvalid):
+		a.logRefusal(r, err)
+		answer := a.sessionOf(nil)
+		answer.Warning = warningOf(err)
+		writeJSON(w, http.StatusOK, answer)
 	case err != nil:
 		a.Refuse(w, r, err)
 	default:
-		writeJSON(w, http.StatusOK, a.sessionOf(&p.Grant))
+		answer := a.sessionOf(&p.Grant)
+		if identity.SignOutFailed(w, r, p) {
+			requestLog(r).Warn("a sign-out did not work: the browser kept the cookie; check --jwt-cookie-domain",
+				"actor", p.Grant.Actor())
+			answer.Warning = warningOf(stillSignedIn)
+		}
+		writeJSON(w, http.StatusOK, answer)
 	}
 }
 
@@ -72,6 +124,10 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := a.maySignIn(body.User, a.address(r)); err != nil {
 		a.Refuse(w, r, err)
+		return
+	}
+	if a.Authority.Directory != nil && isPlainHTTP(r) {
+		a.Refuse(w, r, needsTLS)
 		return
 	}
 	g, ended, err := a.Authority.SignIn(w, r, body.User, body.Password)
@@ -95,16 +151,33 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.signedOut(r, ended)
+	if a.hasBearer(r) {
+		a.Refuse(w, r, tokenSignOut)
+		return
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// signedOut ends what a sign-in has opened, and the pushes to its devices.
-func (a *API) signedOut(r *http.Request, credential string) {
-	a.open.signedOut(credential)
-	if a.Push == nil {
-		return
+// hasBearer tells whether a request is signed in by a bearer token, which no
+// sign-out can end.
+func (a *API) hasBearer(r *http.Request) bool {
+	token, err := identity.Bearer(r.Header)
+	if err == nil && token != "" && !a.Authority.Vouched {
+		_, err = a.Authority.Verify(token)
+		return err == nil
 	}
-	if err := a.Push.SignedOut(r.Context(), credential); err != nil {
-		requestLog(r).Error("a device may still be pushed to after a sign-out", "error", err)
+	return false
+}
+
+// signedOut ends what sign-ins have opened, and the pushes to their devices.
+func (a *API) signedOut(r *http.Request, credentials []string) {
+	for _, credential := range credentials {
+		a.open.signedOut(credential)
+		if a.Push == nil {
+			continue
+		}
+		if err := a.Push.SignedOut(r.Context(), credential); err != nil {
+			requestLog(r).Error("a device may still be pushed to after a sign-out", "error", err)
+		}
 	}
 }

@@ -41,6 +41,7 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	peer.Principal, err = peer.Again()
 	anonymous := errors.Is(err, identity.ErrNone) // it may say so in its first message
 	if err != nil && !anonymous {
+		a.logRefusal(r, err)
 		a.Refuse(w, r, err)
 		return
 	}

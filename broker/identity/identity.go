@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -59,22 +58,20 @@ type Authority struct {
 
 // Authenticate reads who sent a request: a bearer token if there is one, else
 // the cookie of the issuer's token or of the session. The error is one of
-// ErrNone, ErrExpired and ErrInvalid, or that of the store.
+// ErrNone, ErrExpired, ErrInvalid and ErrNoKeys, or that of the store.
 func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
 	if a.Vouched {
 		return Vouched(r.Header)
 	}
-	if header := r.Header.Get("Authorization"); header != "" {
-		scheme, token, _ := strings.Cut(header, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return Principal{}, ErrInvalid
-		}
-		return a.Verify(strings.TrimSpace(token))
+	token, err := Bearer(r.Header)
+	if err != nil {
+		return Principal{}, err
 	}
-	if a.Issuer != nil {
-		if token := a.Issuer.cookie(r); token != "" {
-			return a.Verify(token)
-		}
+	if token != "" {
+		return a.Verify(token)
+	}
+	if p, err := a.byIssuerCookie(r); !errors.Is(err, ErrNone) {
+		return p, err
 	}
 	if a.Directory == nil {
 		return Principal{}, ErrNone
@@ -88,6 +85,65 @@ func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
 		return Principal{}, ErrNone // the user is gone, or has another password
 	}
 	return Principal{Grant: g, Credential: s.name, Expires: s.expires, Person: true, Stamp: stamp}, nil
+}
+
+// Bearer returns the bearer token of a request, "" where there is none. Other
+// schemes are for what stands in front, whose credentials a browser sends along
+// to the broker. Two different tokens are refused.
+func Bearer(h http.Header) (token string, err error) {
+	// Proxies may join several fields by commas, which no token has.
+	for field := range strings.SplitSeq(strings.Join(h.Values("Authorization"), ","), ",") {
+		scheme, value, _ := strings.Cut(strings.TrimSpace(field), " ")
+		value = strings.TrimSpace(value)
+		if !strings.EqualFold(scheme, "Bearer") || value == "" || value == token {
+			continue
+		}
+		if token != "" {
+			return "", &Refusal{Advice: "The request has two bearer tokens. Send one.",
+				Cause: errors.New("there are two bearer tokens")}
+		}
+		token = value
+	}
+	return token, nil
+}
+
+// maxCookies bounds how many cookies of one name are looked at.
+const maxCookies = 4
+
+// byIssuerCookie reads the cookie of the issuer's token. A browser may send
+// several of the name, one for the host and one for the domain: the first that is
+// good counts. The error is ErrNone where there is none.
+func (a *Authority) byIssuerCookie(r *http.Request) (p Principal, err error) {
+	err = ErrNone
+	for _, token := range a.issuerCookies(r) {
+		found, refused := a.Verify(token)
+		if refused == nil {
+			return found, nil
+		}
+		// What is not known yet, or was good once, says more than what is wrong.
+		if err == ErrNone || errors.Is(refused, ErrNoKeys) || errors.Is(refused, ErrExpired) && !errors.Is(err,
+			ErrNoKeys) {
+			err = refused
+		}
+	}
+	return Principal{}, err
+}
+
+func (a *Authority) issuerCookies(r *http.Request) []string {
+	if a.Issuer == nil {
+		return nil
+	}
+	return cookies(r, a.Issuer.c.Cookie)
+}
+
+// cookies returns the values of a request's cookies of a name that are not empty.
+func cookies(r *http.Request, name string) (values []string) {
+	for _, c := range r.CookiesNamed(name) {
+		if c.Value != "" && len(values) < maxCookies {
+			values = append(values, c.Value)
+		}
+	}
+	return values
 }
 
 // Still is what somebody may by now who signed in here as g, and where their
@@ -108,48 +164,56 @@ func (a *Authority) Verify(token string) (Principal, error) {
 	}
 	p, err := verify(token)
 	if err == nil && (p.Grant.Tenant != "") != a.Tenants {
-		return Principal{}, fmt.Errorf("%w: a token of a tenant is for the edge, and only such a token", ErrInvalid)
+		advice := "It names no tenant, and this installation has several. Get one that names its tenant."
+		if !a.Tenants {
+			advice = "It is for one tenant of a shared installation, and this installation is no such one."
+		}
+		return Principal{},
+			&Refusal{Advice: advice, Cause: errors.New("a token of a tenant is for the edge, and only such a token")}
 	}
 	return p, err
 }
 
-// SignIn starts a session for who knows the password, in place of the one that
-// the request had: ended names that.
-func (a *Authority) SignIn(w http.ResponseWriter, r *http.Request, user, password string) (g access.Grant, ended string, err error) {
+// SignIn starts a session for who knows the password, in place of those that
+// the request had: ended names them.
+func (a *Authority) SignIn(w http.ResponseWriter, r *http.Request, user, password string) (g access.Grant,
+	ended []string, err error) {
 	if a.Directory == nil {
-		return g, "", ErrNoSignIn
+		return g, nil, ErrNoSignIn
 	}
 	if g, err = a.Directory.SignIn(user, password); err != nil {
-		return g, "", err
+		return g, nil, err
 	}
 	g, stamp, err := a.Directory.User(g.Name)
 	if err != nil {
-		return g, "", err
+		return g, nil, err
 	}
 	ended, err = a.Sessions.start(w, r, g.Name, stamp)
 	return g, ended, err
 }
 
-// SignOut forgets what the request was signed in by, and names it, "" where it
-// was nothing.
-func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended string, err error) {
-	if a.Vouched { // who is in front takes the cookie back
+// SignOut forgets the cookies that the request was signed in by, and names their
+// credentials.
+func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended []string, err error) {
+	if a.Vouched { // the gate in front takes the cookies back
 		p, err := Vouched(r.Header)
 		if errors.Is(err, ErrNone) {
-			return "", nil
+			return nil, nil
 		}
-		return p.Credential, err
+		return []string{p.Credential}, err
 	}
-	if a.Issuer != nil {
-		if token := a.Issuer.cookie(r); token != "" {
-			a.Issuer.forget(w)
-			return tokenName(token), nil
-		}
+	for _, token := range a.issuerCookies(r) {
+		ended = append(ended, tokenName(token))
+	}
+	if len(ended) > 0 {
+		a.Issuer.forget(w)
+		markSignedOut(w, ended[0])
 	}
 	if a.Sessions == nil {
-		return "", nil
+		return ended, nil
 	}
-	return a.Sessions.end(w, r)
+	sessions, err := a.Sessions.end(w, r)
+	return append(ended, sessions...), err
 }
 
 // Names are who may sign in by name alone.

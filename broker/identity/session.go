@@ -10,12 +10,12 @@ import (
 // Sessions are what a sign-in starts. Their methods may be called
 // concurrently.
 type Sessions interface {
-	// start signs a user in: a fresh session, its cookie on the response. A
-	// session that the request had is ended. It returns the name of that one.
-	start(w http.ResponseWriter, r *http.Request, user, stamp string) (ended string, err error)
-	// end signs out: the session is forgotten and its cookie removed. It
-	// returns the session's name, "" where there was none.
-	end(w http.ResponseWriter, r *http.Request) (ended string, err error)
+	// start signs a user in: a fresh session, its cookie on the response.
+	// Sessions that the request had are ended. It returns their names.
+	start(w http.ResponseWriter, r *http.Request, user, stamp string) (ended []string, err error)
+	// end signs out: the request's sessions are forgotten and their cookies
+	// removed. It returns their names.
+	end(w http.ResponseWriter, r *http.Request) (ended []string, err error)
 	// find returns the session of a request. The error is ErrNone where there
 	// is none, or that of the store.
 	find(r *http.Request) (foundSession, error)
@@ -28,12 +28,19 @@ type Sessions interface {
 type foundSession struct {
 	user, stamp, name string
 	expires           time.Time
+	cookie            string // the name of its cookie
 }
 
 const (
-	cookieName      = "yardline_session"
+	// oldCookieName was the name of the cookie at every installation. Sessions
+	// that were started under it go on until they end.
+	oldCookieName   = "yardline_session"
 	sessionLifetime = 12 * time.Hour
 )
+
+// cookieNameOf is the name of the session's cookie at an installation. Cookies
+// know no ports, so installations on one host need names of their own.
+func cookieNameOf(installation string) string { return oldCookieName + "_" + installation }
 
 // sessionName names a session in memory and logs without giving its secret
 // away.

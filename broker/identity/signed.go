@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"time"
 )
@@ -18,44 +20,55 @@ var _ Sessions = SignedSessions{}
 // sessionIssuer signs sessions: a cookie's value is no bearer token.
 const sessionIssuer = "yardline-session"
 
-func (s SignedSessions) start(w http.ResponseWriter, r *http.Request, user, stamp string) (ended string, err error) {
+// cookieName follows from the key, as there is no store to keep an id in.
+func (s SignedSessions) cookieName() string {
+	sum := sha256.Sum256(append([]byte("yardline installation "), s.Tokens.current()...))
+	return cookieNameOf(hex.EncodeToString(sum[:4]))
+}
+
+func (s SignedSessions) start(w http.ResponseWriter, r *http.Request, user, stamp string) (ended []string, err error) {
 	expires := time.Now().Add(sessionLifetime)
 	token, err := s.Tokens.sign(sessionIssuer, claims{Stamp: stamp}, user, expires)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if ended, err = s.end(w, r); err != nil {
-		return "", err
+	for _, f := range s.all(r) {
+		ended = append(ended, f.name)
 	}
-	s.setCookie(w, r, token, int(sessionLifetime.Seconds()))
+	s.setCookie(w, r, s.cookieName(), token, int(sessionLifetime.Seconds()))
 	return ended, nil
 }
 
-func (s SignedSessions) end(w http.ResponseWriter, r *http.Request) (ended string, err error) {
-	cookie, err := r.Cookie(cookieName)
-	if err != nil {
-		return "", nil
+func (s SignedSessions) end(w http.ResponseWriter, r *http.Request) (ended []string, err error) {
+	for _, f := range s.all(r) {
+		ended = append(ended, f.name)
+		s.setCookie(w, r, f.cookie, "", -1)
 	}
-	s.setCookie(w, r, "", -1)
-	return sessionName(cookie.Value), nil
+	return ended, nil
 }
 
-func (s SignedSessions) setCookie(w http.ResponseWriter, r *http.Request, value string, maxAge int) {
-	c := http.Cookie{Name: cookieName, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure(r)}
-	w.Header().Del("Set-Cookie") // of the session before
-	http.SetCookie(w, &c)
+func (s SignedSessions) setCookie(w http.ResponseWriter, r *http.Request, name, value string, maxAge int) {
+	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, Secure: s.Secure(r)})
 }
 
 func (s SignedSessions) find(r *http.Request) (foundSession, error) {
-	cookie, err := r.Cookie(cookieName)
-	if err != nil {
-		return foundSession{}, ErrNone
+	for _, f := range s.all(r) {
+		return f, nil
 	}
-	c, err := s.Tokens.parse(sessionIssuer, cookie.Value)
-	if err != nil {
-		return foundSession{}, ErrNone // it has ended, or was never one
+	return foundSession{}, ErrNone // it has ended, or was never one
+}
+
+// all returns the sessions that a request's cookies hold.
+func (s SignedSessions) all(r *http.Request) (found []foundSession) {
+	for _, name := range []string{s.cookieName(), oldCookieName} {
+		for _, value := range cookies(r, name) {
+			if c, err := s.Tokens.parse(sessionIssuer, value); err == nil {
+				found = append(found, foundSession{c.Subject, c.Stamp, sessionName(value), c.ExpiresAt.Time, name})
+			}
+		}
 	}
-	return foundSession{c.Subject, c.Stamp, sessionName(cookie.Value), c.ExpiresAt.Time}, nil
+	return found
 }
 
 func (SignedSessions) refresh() (bool, error) { return false, nil }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,14 +40,38 @@ const (
 	storeTimeout = 2 * time.Second
 )
 
-// NewSessions keeps sessions in a store. secure tells whether the cookie of a
-// request is marked for HTTPS only.
-func NewSessions(store eventlog.Store, secure func(*http.Request) bool) *StoredSessions {
+// NewSessions keeps sessions in a store. installation is a part of the cookie's
+// name. secure tells whether the cookie of a request is marked for HTTPS only.
+func NewSessions(store eventlog.Store, installation string, secure func(*http.Request) bool) *StoredSessions {
 	// Not by scs.New, which starts a goroutine for a store of its own.
 	return &StoredSessions{store: store, secure: secure, manager: &scs.SessionManager{
 		Lifetime: sessionLifetime, Store: sessionStore{store}, Codec: scs.GobCodec{}, HashTokenInStore: true,
-		Cookie: scs.SessionCookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Persist: true},
+		Cookie: scs.SessionCookie{Name: cookieNameOf(installation), Path: "/", HttpOnly: true,
+			SameSite: http.SameSiteLaxMode, Persist: true},
 	}}
+}
+
+// Where the store has the installation's id, and how many characters it has.
+const (
+	installationKey = "installation"
+	installationLen = 8
+)
+
+// Installation returns the id of the installation whose log this is. The first
+// broker makes it; all brokers of one log have the same.
+func Installation(ctx context.Context, store eventlog.Store) (string, error) {
+	id, err := store.Get(ctx, installationKey)
+	if errors.Is(err, eventlog.ErrNotFound) {
+		id = []byte(strings.ToLower(rand.Text()[:installationLen]))
+		err = store.Create(ctx, installationKey, id, 0)
+		if errors.Is(err, eventlog.ErrExists) { // another broker was first
+			id, err = store.Get(ctx, installationKey)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot read the installation's id: %w", err)
+	}
+	return string(id), nil
 }
 
 func (s *StoredSessions) refresh() (changed bool, err error) {
@@ -66,64 +91,80 @@ func (s *StoredSessions) refresh() (changed bool, err error) {
 	return changed, nil
 }
 
-func (s *StoredSessions) start(w http.ResponseWriter, r *http.Request, user, stamp string) (ended string, err error) {
+func (s *StoredSessions) start(w http.ResponseWriter, r *http.Request, user, stamp string) (ended []string, err error) {
 	ended, err = s.end(w, r)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	ctx, err := s.manager.Load(r.Context(), "")
 	if err != nil {
-		return "", fmt.Errorf("identity: session: %w", err)
+		return nil, fmt.Errorf("identity: session: %w", err)
 	}
 	s.manager.Put(ctx, userKey, user)
 	s.manager.Put(ctx, stampKey, stamp)
 	token, expires, err := s.manager.Commit(ctx)
 	if err != nil {
-		return "", fmt.Errorf("identity: session: %w", err)
+		return nil, fmt.Errorf("identity: session: %w", err)
 	}
-	s.setCookie(ctx, w, r, token, expires)
+	s.setCookie(ctx, w, r, s.manager.Cookie.Name, token, expires)
 	return ended, nil
 }
 
-func (s *StoredSessions) setCookie(ctx context.Context, w http.ResponseWriter, r *http.Request, token string, expires time.Time) {
+func (s *StoredSessions) setCookie(ctx context.Context, w http.ResponseWriter, r *http.Request, name, token string,
+	expires time.Time) {
 	m := *s.manager
-	m.Cookie.Secure = s.secure(r)
+	m.Cookie.Name, m.Cookie.Secure = name, s.secure(r)
 	m.WriteSessionCookie(ctx, w, token, expires)
 }
 
-func (s *StoredSessions) end(w http.ResponseWriter, r *http.Request) (ended string, err error) {
-	cookie, err := r.Cookie(cookieName)
-	if err != nil {
-		return "", nil
+func (s *StoredSessions) end(w http.ResponseWriter, r *http.Request) (ended []string, err error) {
+	// A cookie of the old name may be of another installation: that one stays.
+	err = s.each(r, func(ctx context.Context, found foundSession) (next bool, err error) {
+		if err := s.manager.Destroy(ctx); err != nil {
+			return false, fmt.Errorf("identity: session: %w", err)
+		}
+		s.setCookie(ctx, w, r, found.cookie, "", time.Time{})
+		ended = append(ended, found.name)
+		return true, nil
+	})
+	if err == nil && len(ended) > 0 {
+		err = s.store.Put(r.Context(), endedKey, []byte(rand.Text()), 0)
 	}
-	ctx, err := s.manager.Load(r.Context(), cookie.Value)
-	if err != nil {
-		return "", fmt.Errorf("identity: session: %w", err)
-	}
-	if err := s.manager.Destroy(ctx); err != nil {
-		return "", fmt.Errorf("identity: session: %w", err)
-	}
-	s.setCookie(ctx, w, r, "", time.Time{})
-	if err := s.store.Put(ctx, endedKey, []byte(rand.Text()), 0); err != nil {
-		return "", fmt.Errorf("identity: session: %w", err)
-	}
-	return sessionName(cookie.Value), nil
+	return ended, err
 }
 
-func (s *StoredSessions) find(r *http.Request) (foundSession, error) {
-	cookie, err := r.Cookie(cookieName)
-	if err != nil {
-		return foundSession{}, ErrNone
+func (s *StoredSessions) find(r *http.Request) (found foundSession, err error) {
+	err = s.each(r, func(_ context.Context, one foundSession) (next bool, err error) {
+		found = one
+		return false, nil
+	})
+	if err == nil && found.user == "" {
+		err = ErrNone
 	}
-	ctx, err := s.manager.Load(r.Context(), cookie.Value)
-	if err != nil {
-		return foundSession{}, fmt.Errorf("identity: session: %w", err)
+	return found, err
+}
+
+// each calls do with the sessions of a request's cookies, those of the
+// installation's name first, until it wants no more.
+func (s *StoredSessions) each(r *http.Request, do func(context.Context, foundSession) (next bool, err error)) error {
+	for _, name := range []string{s.manager.Cookie.Name, oldCookieName} {
+		for _, token := range cookies(r, name) {
+			ctx, err := s.manager.Load(r.Context(), token)
+			if err != nil {
+				return fmt.Errorf("identity: session: %w", err)
+			}
+			user := s.manager.GetString(ctx, userKey)
+			if user == "" {
+				continue // it has ended, or is of another installation
+			}
+			next, err := do(ctx, foundSession{user, s.manager.GetString(ctx, stampKey), sessionName(token),
+				s.manager.Deadline(ctx), name})
+			if err != nil || !next {
+				return err
+			}
+		}
 	}
-	user := s.manager.GetString(ctx, userKey)
-	if user == "" {
-		return foundSession{}, ErrNone
-	}
-	return foundSession{user, s.manager.GetString(ctx, stampKey), sessionName(cookie.Value), s.manager.Deadline(ctx)}, nil
+	return nil
 }
 
 // sessionStore is scs's store on the log's.

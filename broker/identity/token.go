@@ -156,7 +156,7 @@ func (t *Tokens) sign(issuer string, c claims, subject string, expires time.Time
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(t.current())
 }
 
-// Verify reads a token. The error is ErrExpired or ErrInvalid, wrapped.
+// Verify reads a token. The error is ErrExpired or a *Refusal.
 func (t *Tokens) Verify(token string) (Principal, error) {
 	c, err := t.parse(issuer, token)
 	if err != nil {
@@ -167,9 +167,9 @@ func (t *Tokens) Verify(token string) (Principal, error) {
 		g, err = g.Of(c.Tenant)
 	}
 	if err != nil {
-		return Principal{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return Principal{}, noUser(err)
 	}
-	return Principal{Grant: g, Credential: tokenName(token), Expires: c.ExpiresAt.Time}, nil
+	return Principal{Grant: g, Credential: tokenName(token), Expires: expiry(c.ExpiresAt.Time)}, nil
 }
 
 // parse reads what an issuer of ours has signed.
@@ -180,14 +180,6 @@ func (t *Tokens) parse(issuer, token string) (c claims, err error) {
 		return c, refused(err)
 	}
 	return c, nil
-}
-
-// refused is why a token was not taken, as Authenticate has it.
-func refused(err error) error {
-	if errors.Is(err, jwt.ErrTokenExpired) {
-		return ErrExpired
-	}
-	return fmt.Errorf("%w: %w", ErrInvalid, err)
 }
 
 // ours tells whether a token claims to be signed by this installation. It

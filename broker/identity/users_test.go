@@ -124,7 +124,8 @@ func TestSessionsSurviveARestart(t *testing.T) {
 		require.NoError(t, err)
 		tokens, err := OpenTokens(filepath.Dir(path))
 		require.NoError(t, err)
-		return &Authority{Tokens: tokens, Directory: users, Sessions: NewSessions(log, func(*http.Request) bool { return true })}
+		return &Authority{Tokens: tokens, Directory: users, Sessions: NewSessions(log, "testtest",
+			func(*http.Request) bool { return true })}
 	}
 	w := httptest.NewRecorder()
 	g, _, err := start().SignIn(w, httptest.NewRequest("POST", "/", nil), "ann", "ann's password")

@@ -29,8 +29,12 @@ func serve(env environment) *ffcli.Command {
 	fs.DurationVar(&c.Issuer.Refresh, "jwt-refresh", time.Minute, "how often the keys are fetched")
 	fs.DurationVar(&c.Issuer.Skew, "jwt-skew", time.Minute, "how far the issuer's clock may be off")
 	fs.StringVar(&c.Issuer.Cookie, "jwt-cookie", "", "the `name` of a cookie that holds a token, beside bearer tokens")
-	fs.StringVar(&c.Issuer.RolesClaim, "jwt-roles", "roles", "the `claim` with the roles, such as realm_access.roles")
-	fs.StringVar(&c.Issuer.EmployeeClaim, "jwt-employee", "employee_id", "the `claim` with the employee id")
+	fs.StringVar(&c.Issuer.CookieDomain, "jwt-cookie-domain", "",
+		"the `domain` that this cookie is set for, such as company.example, so that signing out can remove it")
+	fs.StringVar(&c.Issuer.RolesClaim, "jwt-roles", "roles",
+		"the `claim` with the roles: its name, or a path such as realm_access.roles")
+	fs.StringVar(&c.Issuer.EmployeeClaim, "jwt-employee", "employee_id",
+		"the `claim` with the employee id: its name, or a path")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "the `file` of a TLS certificate, PEM; read again when it changes")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "the `file` of its key, PEM")
 	fs.StringVar(&c.NATS, "nats", "", "the `URL` of a NATS server with JetStream, in place of the embedded log")

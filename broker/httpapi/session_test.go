@@ -1,0 +1,248 @@
+package httpapi
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// withIssuer takes the tokens of an identity provider, also by the cookie id,
+// and returns what signs them.
+func withIssuer(t *testing.T, keyed bool) (change func(dir string, c *Config), sign func(jwt.MapClaims) string) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	jwk, err := jwkset.NewJWKFromKey(private.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "k"}})
+	require.NoError(t, err)
+	keys, err := json.Marshal(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk.Marshal()}})
+	require.NoError(t, err)
+	issuer := identity.NewIssuer(identity.IssuerConfig{Issuer: "https://id.example", Audience: "yardline",
+		JWKS: "https://id.example/keys", Cookie: "id"}.WithDefaults(slog.New(slog.DiscardHandler)))
+	if keyed {
+		require.NoError(t, issuer.SetKeys(keys))
+	}
+	change = func(_ string, c *Config) { c.Authority.Issuer, c.Authority.Directory = issuer, nil }
+	return change, func(more jwt.MapClaims) string {
+		claims := jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "ann", "roles": "manager",
+			"exp": time.Now().Add(time.Hour).Unix()}
+		for name, value := range more {
+			claims[name] = value
+		}
+		token := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+		token.Header["kid"] = "k"
+		signed, err := token.SignedString(private)
+		require.NoError(t, err)
+		return signed
+	}
+}
+
+// session asks who is signed in.
+func (s *surface) session(headers ...string) (answer session) {
+	s.Helper()
+	response, text := s.send("GET", "/api/session", "", headers...)
+	require.Equal(s, 200, response.StatusCode, text)
+	require.NoError(s, json.Unmarshal([]byte(text), &answer))
+	return answer
+}
+
+// TestBasicAuthenticationInFront: the browser sends the credentials of a proxy
+// with everything; the session's cookie counts, for every kind of request.
+func TestBasicAuthenticationInFront(t *testing.T) {
+	s := newSurface(t)
+	const basic = "Authorization: Basic c3RhZmY6Z2F0ZXBhc3M="
+	answer, text := s.send("POST", "/api/session", `{"user":"manager"}`, basic)
+	require.Equal(t, 200, answer.StatusCode, text)
+	require.NotNil(t, s.session(basic).User)
+	for _, path := range []string{"/api/snapshot", "/api/events", "/api/push/preferences"} {
+		answer, text = s.send("GET", path, "", basic)
+		require.Equal(t, 200, answer.StatusCode, text)
+	}
+	hello := frame[*wire.Hello](s.socket("/api/ws", basic))
+	require.Equal(t, s.session().Grant, hello.Grant)
+	answer, _ = s.send("DELETE", "/api/session", "", basic)
+	require.Equal(t, 204, answer.StatusCode)
+	require.Nil(t, s.session(basic).User)
+}
+
+// TestSignInOverPlainHTTP: a browser would drop the cookie, so it is told why
+// before a password is sent, and instead of a session that never is. What
+// stands behind a proxy that ends TLS without a word goes on.
+func TestSignInOverPlainHTTP(t *testing.T) {
+	s := newSurfaceOn(t, memlog.New("k", time.Hour), withUsers(t))
+	ask := func(method, host string, headers ...string) (*http.Response, session) {
+		r := httptest.NewRequest(method, "http://"+host+"/api/session", nil)
+		if method == "POST" {
+			r = httptest.NewRequest(method, "http://"+host+"/api/session",
+				strings.NewReader(`{"user":"ann","password":"`+password+`"}`))
+		}
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		w := httptest.NewRecorder()
+		s.api.ServeHTTP(w, r)
+		var answer session
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer))
+		return w.Result(), answer
+	}
+	const lan = "yard.lan.test:20009"
+	response, _ := ask("POST", lan, "Origin", "http://"+lan)
+	require.Equal(t, 403, response.StatusCode)
+	require.Empty(t, response.Cookies())
+	_, answer := ask("GET", lan, "Referer", "http://"+lan+"/dashboard")
+	require.Equal(t, "needs_tls", answer.Warning.Code)
+	for name, c := range map[string][]string{
+		"a proxy that ends TLS": {lan, "Origin", "https://" + lan}, "no browser": {lan},
+		"an opaque origin": {lan, "Origin", "null"},
+		"this machine":     {"localhost:8080", "Origin", "http://localhost:8080"},
+	} {
+		response, answer := ask("POST", c[0], c[1:]...)
+		if name == "an opaque origin" {
+			require.Equal(t, 403, response.StatusCode, "another site")
+			continue
+		}
+		require.Equal(t, 200, response.StatusCode, name)
+		require.Nil(t, answer.Warning)
+		require.Len(t, response.Cookies(), 1)
+		require.Equal(t, name != "this machine", response.Cookies()[0].Secure, name)
+		_, answer = ask("GET", c[0], c[1:]...)
+		require.Nil(t, answer.Warning, name)
+	}
+	_, answer = ask("GET", lan, "Referer", "https://other.example/")
+	require.Nil(t, answer.Warning)
+}
+
+// TestWhyNobodyIsSignedIn: a provider's cookie that is refused says why.
+func TestWhyNobodyIsSignedIn(t *testing.T) {
+	change, sign := withIssuer(t, true)
+	s := newSurfaceOn(t, memlog.New("k", time.Hour), change)
+	require.Nil(t, s.session().Warning, "who has no cookie needs no reason")
+	for _, c := range []struct {
+		claims       jwt.MapClaims
+		code, detail string
+	}{
+		{jwt.MapClaims{"exp": 1}, "expired", "Sign in again"},
+		{jwt.MapClaims{"aud": "other"}, "invalid_token", "another audience"},
+		{jwt.MapClaims{"sub": strings.Repeat("a", 300)}, "invalid_token", "300 bytes"},
+	} {
+		cookie := "Cookie: id=" + sign(c.claims)
+		answer := s.session(cookie)
+		require.Nil(t, answer.User)
+		require.Equal(t, c.code, answer.Warning.Code)
+		require.Contains(t, answer.Warning.Detail, c.detail)
+		_, text := s.send("GET", "/api/snapshot", "", cookie)
+		require.Contains(t, text, `"code":"`+c.code+`"`)
+		require.Contains(t, text, c.detail)
+	}
+	long := "CN=" + strings.Repeat("John Smith ", 22)
+	require.Equal(t, long, s.session("Cookie: id="+sign(jwt.MapClaims{"sub": long})).User.ID)
+}
+
+// TestBeforeTheKeysAreKnown: a provider's token is neither good nor bad, and
+// nobody is told that they are signed out; the installation's own tokens work.
+func TestBeforeTheKeysAreKnown(t *testing.T) {
+	change, sign := withIssuer(t, false)
+	s := newSurfaceOn(t, memlog.New("k", time.Hour), change)
+	for _, path := range []string{"/api/session", "/api/snapshot", "/api/sse"} {
+		for _, header := range []string{"Cookie: id=", "Authorization: Bearer "} {
+			answer, text := s.send("GET", path, "", header+sign(nil))
+			require.Equal(t, 503, answer.StatusCode, text)
+			require.Contains(t, text, `"code":"starting"`)
+			require.NotEmpty(t, answer.Header.Get("Retry-After"))
+		}
+	}
+	answer, _ := s.send("GET", "/api/snapshot", "", s.bearer(access.Manager))
+	require.Equal(t, 200, answer.StatusCode)
+}
+
+// TestSignOutThatCannotWork says so: where the browser keeps the cookie, and
+// where the request is signed in by a token.
+func TestSignOutThatCannotWork(t *testing.T) {
+	change, sign := withIssuer(t, true)
+	s := newSurfaceOn(t, memlog.New("k", time.Hour), change)
+	cookie := "Cookie: id=" + sign(nil)
+	stream := s.reading(cookie)
+	answer, _ := s.send("DELETE", "/api/session", "", cookie)
+	require.Equal(t, 204, answer.StatusCode)
+	require.Contains(t, <-stream, `"reason":"signed_out"`)
+	mark := ""
+	for _, c := range answer.Cookies() {
+		if c.MaxAge > 0 {
+			mark = "; " + c.Name + "=" + c.Value
+		}
+	}
+	s.client.Jar = nil
+	still := s.session(cookie + mark) // the browser has not dropped it: it is a domain's
+	require.Equal(t, "ann", still.User.ID)
+	require.Equal(t, "still_signed_in", still.Warning.Code)
+	require.Contains(t, still.Warning.Detail, "--jwt-cookie-domain")
+	require.Nil(t, s.session(cookie).Warning, "without a sign-out before it there is nothing to say")
+	require.Nil(t, s.session("Cookie: id="+sign(nil)+mark).Warning, "signed in again, by another token")
+
+	answer, text := s.send("DELETE", "/api/session", "", s.bearer(access.Manager))
+	require.Equal(t, 409, answer.StatusCode)
+	require.Contains(t, text, `"code":"still_signed_in"`)
+	answer, _ = s.send("DELETE", "/api/session", "", "Authorization: Bearer wrong")
+	require.Equal(t, 204, answer.StatusCode, "nobody is signed in by it")
+}
+
+// TestRenewedCookie: a stream whose token has expired ends with expired, and
+// goes on from its cursor by the cookie that came in the meantime.
+func TestRenewedCookie(t *testing.T) {
+	change, sign := withIssuer(t, true)
+	s := newSurfaceOn(t, memlog.New("k", time.Hour), change)
+	old := "Cookie: id=" + sign(nil)
+	stream, socket := s.reading(old), s.socket("/api/ws", old)
+	frame[*wire.Hello](socket)
+	s.api.Expire(time.Now().Add(2 * time.Hour))
+	text := <-stream
+	require.Contains(t, text, `"reason":"expired"`)
+	require.Equal(t, wire.ByeExpired, frame[*wire.Bye](socket).Reason)
+	// What is published in between is not lost.
+	answer,
+		published := s.send("POST", "/api/sse",
+		`{"id":"between","type":"system_notification","data":{"title":"Hi","message":"There"}}`,
+		s.bearer(access.Service), isJSON)
+	require.Equal(t, 201, answer.StatusCode, published)
+	_, page := s.send("GET", "/api/events?after=k-0", "", "Cookie: id="+sign(jwt.MapClaims{"jti": "renewed"}))
+	require.Contains(t, page, `"id":"between"`)
+}
+
+// TestSessionAtItsEnd: the store may forget a session a moment before its time.
+// Nobody has signed out then, and nothing that a browser stores may go.
+func TestSessionAtItsEnd(t *testing.T) {
+	for _, c := range []struct {
+		left   time.Duration
+		reason wire.Reason
+	}{{refreshEvery / 2, wire.ByeExpired}, {time.Hour, wire.ByeSignedOut}} {
+		var got wire.Reason
+		w, gone := &watch{open: map[*watched]struct{}{}}, false
+		p := identity.Principal{Expires: time.Now().Add(c.left)}
+		again := func() (identity.Principal, error) {
+			if gone {
+				return identity.Principal{}, identity.ErrNone
+			}
+			return p, nil
+		}
+		stop, err := w.over(p, again, func(r wire.Reason) { got = r })
+		require.NoError(t, err)
+		defer stop()
+		gone = true
+		require.True(t, w.recheck())
+		require.Equal(t, c.reason, got)
+	}
+}

@@ -1,0 +1,119 @@
+package identity
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/snd-rental/yardline/shared/access"
+)
+
+// claim finds a claim by its name, and else by its path, such as
+// realm_access.roles. The steps of a path may have dots themselves, because
+// names of claims are often addresses: the longest name that is there wins.
+func claim(object map[string]any, path string) (value any, found bool) {
+	if value, found = object[path]; found {
+		return value, true
+	}
+	for dot := strings.LastIndexByte(path, '.'); dot >= 0; dot = strings.LastIndexByte(path[:dot], '.') {
+		inner, isObject := object[path[:dot]].(map[string]any)
+		if !isObject {
+			continue
+		}
+		if value, found = claim(inner, path[dot+1:]); found {
+			return value, true
+		}
+	}
+	return nil, false
+}
+
+// roles reads the roles of a token. The log says where there are none, because
+// their user then sees an app that works and is empty.
+func (i *Issuer) roles(c jwt.MapClaims) []access.Role {
+	value, found := claim(c, i.c.RolesClaim)
+	roles := rolesOf(value)
+	if !found {
+		i.rolesMissing.Do(func() {
+			i.c.Logger.Warn("a token has no claim with roles: its user sees nothing; is --jwt-roles right?", "claim",
+				i.c.RolesClaim, "claims", names(c))
+		})
+	} else if len(roles) == 0 {
+		i.rolesUnknown.Do(func() {
+			i.c.Logger.Warn("a token has no role of Yardline: its user sees nothing", "claim", i.c.RolesClaim, "roles",
+				access.Roles)
+		})
+	}
+	return roles
+}
+
+// employee reads the employee id of a token, 0 where there is none. Not
+// everybody is an employee, so a claim that is not there is no warning.
+func (i *Issuer) employee(c jwt.MapClaims) int64 {
+	value, found := claim(c, i.c.EmployeeClaim)
+	id := employeeOf(value)
+	if !found {
+		i.employeeMissing.Do(func() {
+			i.c.Logger.Info("a token has no claim with an employee id; is --jwt-employee right?", "claim",
+				i.c.EmployeeClaim, "claims", names(c))
+		})
+	} else if id == 0 && value != nil {
+		i.employeeOdd.Do(func() {
+			i.c.Logger.Warn("a token's employee id is no positive integer and is not used", "claim", i.c.EmployeeClaim)
+		})
+	}
+	return id
+}
+
+// maxNames bounds how many names of claims a line of the log has.
+const maxNames = 30
+
+// names lists the claims of a token, without their values.
+func names(c jwt.MapClaims) (all []string) {
+	for name := range c {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all[:min(len(all), maxNames)]
+}
+
+// rolesOf reads a list of roles, or names in one text. A name that is no role of
+// ours is one of another system.
+func rolesOf(value any) (roles []access.Role) {
+	var names []string
+	switch value := value.(type) {
+	case []any:
+		for _, v := range value {
+			name, _ := v.(string)
+			names = append(names, name)
+		}
+	case string:
+		names = strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == ',' })
+	}
+	for _, name := range names {
+		if role := access.Role(name); slices.Contains(access.Roles, role) {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}
+
+// employeeOf reads an employee id, 0 where there is none. Some providers put each
+// attribute of a user into a list.
+func employeeOf(v any) int64 {
+	switch v := v.(type) {
+	case []any:
+		if len(v) == 1 {
+			return employeeOf(v[0])
+		}
+	case json.Number:
+		return employeeOf(v.String())
+	case string:
+		if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 0
+}

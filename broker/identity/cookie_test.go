@@ -1,0 +1,255 @@
+package identity
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/shared/access"
+)
+
+func secure(*http.Request) bool { return true }
+
+// with is a request with cookies, name and value in turn.
+func with(cookies ...string) *http.Request {
+	r := httptest.NewRequest("GET", "/", nil)
+	for i := 0; i < len(cookies); i += 2 {
+		r.AddCookie(&http.Cookie{Name: cookies[i], Value: cookies[i+1]})
+	}
+	return r
+}
+
+// TestAuthorizationOfOthers: other schemes are for what stands in front, and
+// leave the cookie in force; a bearer token decides alone.
+func TestAuthorizationOfOthers(t *testing.T) {
+	p := newProvider(t)
+	p.publish("a")
+	tokens, err := OpenTokens(t.TempDir())
+	require.NoError(t, err)
+	a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{Cookie: "id"})}
+	bearer, err := tokens.Mint(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		headers []string
+		user    string // "": refused
+	}{
+		{[]string{"Basic c3RhZmY6Z2F0ZXBhc3M="}, "auth|7"}, {[]string{"Negotiate abc"}, "auth|7"},
+		{[]string{`Digest username="a, Bearer", realm="b"`}, "auth|7"},
+		{[]string{""}, "auth|7"}, {[]string{"Bearer"}, "auth|7"}, {[]string{"Bearer "}, "auth|7"},
+		{[]string{"bearer  "}, "auth|7"}, {[]string{"BearerX " + bearer}, "auth|7"},
+		{[]string{"Basic x", "Bearer " + bearer}, "erp"}, {[]string{"Bearer " + bearer, "Basic x"}, "erp"},
+		{[]string{"Basic x, Bearer " + bearer}, "erp"},
+		{[]string{"Basic x,bearer   " + bearer + " "}, "erp"},
+		{[]string{"Bearer " + bearer, "Bearer " + bearer}, "erp"}, {[]string{"", "Bearer " + bearer}, "erp"},
+		{[]string{"Bearer " + bearer, "Bearer other"}, ""}, {[]string{"Bearer wrong"}, ""},
+	} {
+		r := with("id", p.usual("a", nil))
+		r.Header["Authorization"] = c.headers
+		principal, err := a.Authenticate(r)
+		require.Equal(t, c.user, principal.Grant.User, c.headers)
+		require.Equal(t, c.user == "", err != nil, c.headers)
+		r.Header.Del("Cookie")
+		_, err = a.Authenticate(r)
+		switch c.user {
+		case "erp":
+			require.NoError(t, err, c.headers)
+		case "":
+			require.ErrorIs(t, err, ErrInvalid, c.headers)
+		default:
+			require.ErrorIs(t, err, ErrNone, c.headers)
+		}
+	}
+}
+
+// TestCookieOfTheIssuerTwice: a browser sends the cookie of the host and that of
+// the domain; the first that is good counts.
+func TestCookieOfTheIssuerTwice(t *testing.T) {
+	p := newProvider(t)
+	p.publish("a")
+	tokens, err := OpenTokens(t.TempDir())
+	require.NoError(t, err)
+	a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{Cookie: "id"})}
+	good, old := p.usual("a", nil), p.usual("a", jwt.MapClaims{"exp": 1})
+	for _, r := range []*http.Request{with("id", good, "id", old), with("id", old, "id", good),
+		with("id", "", "id", "x", "id", good)} {
+		principal, err := a.Authenticate(r)
+		require.NoError(t, err)
+		require.Equal(t, tokenName(good), principal.Credential)
+	}
+	_, err = a.Authenticate(with("id", old, "id", "x"))
+	require.ErrorIs(t, err, ErrExpired)
+	_, err = a.Authenticate(with("id", "x", "id", old))
+	require.ErrorIs(t, err, ErrExpired)
+	_, err = a.Authenticate(with("id", ""))
+	require.ErrorIs(t, err, ErrNone)
+}
+
+// TestSignOutOfADomain: the cookie is taken back for the host and for the domain,
+// and a browser that sends it once more is found out.
+func TestSignOutOfADomain(t *testing.T) {
+	p := newProvider(t)
+	p.publish("a")
+	tokens, err := OpenTokens(t.TempDir())
+	require.NoError(t, err)
+	token := p.usual("a", nil)
+	for _, domain := range []string{"", "company.example"} {
+		a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{Cookie: "id", CookieDomain: domain})}
+		w := httptest.NewRecorder()
+		ended, err := a.SignOut(w, with("id", token))
+		require.NoError(t, err)
+		require.Equal(t, []string{tokenName(token)}, ended)
+		taken, mark := map[string]bool{}, ""
+		for _, c := range w.Result().Cookies() {
+			if c.Name == "id" {
+				require.Negative(t, c.MaxAge)
+				taken[c.Domain] = true
+			} else {
+				require.Equal(t, signedOutCookie, c.Name)
+				mark = c.Value
+			}
+		}
+		require.True(t, taken[""] && taken[domain])
+		require.NotContains(t, token, mark)
+
+		principal := Principal{Credential: tokenName(token)}
+		w = httptest.NewRecorder()
+		require.True(t, SignOutFailed(w, with("id", token, signedOutCookie, mark), principal))
+		require.Contains(t, w.Header().Get("Set-Cookie"), "Max-Age=0", "it is said once")
+		require.False(t, SignOutFailed(w, with("id", token), principal))
+		require.False(t, SignOutFailed(w, with("id", token, signedOutCookie, mark), Principal{Credential: "t-other"}),
+			"somebody signed in since")
+	}
+}
+
+// TestInstallation: all brokers of a log have the same id, which stays; another
+// log has another.
+func TestInstallation(t *testing.T) {
+	log := memlog.New("k", 0)
+	first, err := Installation(t.Context(), log)
+	require.NoError(t, err)
+	require.Regexp(t, `^[a-z2-7]{8}$`, first)
+	again, err := Installation(t.Context(), log)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	other, err := Installation(t.Context(), memlog.New("k", 0))
+	require.NoError(t, err)
+	require.NotEqual(t, first, other)
+	// Another broker makes it between our look and our try.
+	late := &lateStore{Store: memlog.New("k", 0)}
+	id, err := Installation(t.Context(), late)
+	require.NoError(t, err)
+	require.Equal(t, "theothers", id)
+}
+
+// lateStore has a value that another broker created in the meantime.
+type lateStore struct{ eventlog.Store }
+
+func (s *lateStore) Create(ctx context.Context, key string, _ []byte, _ time.Duration) error {
+	if err := s.Put(ctx, key, []byte("theothers"), 0); err != nil {
+		return err
+	}
+	return eventlog.ErrExists
+}
+
+// signedIn returns the cookies of a sign-in, and those it takes back.
+func signedIn(t *testing.T, a *Authority, r *http.Request) (set, removed map[string]string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	_, _, err := a.SignIn(w, r, "manager", "")
+	require.NoError(t, err)
+	return cookiesOf(w)
+}
+
+func cookiesOf(w *httptest.ResponseRecorder) (set, removed map[string]string) {
+	set, removed = map[string]string{}, map[string]string{}
+	for _, c := range w.Result().Cookies() {
+		if c.MaxAge < 0 {
+			removed[c.Name] = c.Value
+		} else {
+			set[c.Name] = c.Value
+		}
+	}
+	return set, removed
+}
+
+// TestInstallationsOnOneHost: a browser has one jar for all ports of a host.
+// Each installation reads its own cookie, and leaves the other's alone.
+func TestInstallationsOnOneHost(t *testing.T) {
+	open := func(kind string) *Authority {
+		tokens, err := OpenTokens(t.TempDir())
+		require.NoError(t, err)
+		if kind == "signed" {
+			return &Authority{Tokens: tokens, Directory: Demo{}, Sessions: SignedSessions{tokens, secure}}
+		}
+		log := memlog.New("k", 0)
+		id, err := Installation(t.Context(), log)
+		require.NoError(t, err)
+		return &Authority{Tokens: tokens, Directory: Demo{}, Sessions: NewSessions(log, id, secure)}
+	}
+	for _, kind := range []string{"stored", "signed"} {
+		first, second := open(kind), open(kind)
+		jar := []string{}
+		for _, a := range []*Authority{first, second} {
+			set, removed := signedIn(t, a, with(jar...))
+			require.Len(t, set, 1, kind)
+			require.Empty(t, removed, "the other's session stays")
+			for name, value := range set {
+				require.Regexp(t, `^yardline_session_[a-z0-9]{8}$`, name)
+				jar = append(jar, name, value)
+			}
+		}
+		for _, a := range []*Authority{first, second} {
+			_, err := a.Authenticate(with(jar...))
+			require.NoError(t, err, kind)
+		}
+		w := httptest.NewRecorder()
+		ended, err := first.SignOut(w, with(jar...))
+		require.NoError(t, err)
+		require.Len(t, ended, 1)
+		_, removed := cookiesOf(w)
+		require.Contains(t, removed, jar[0])
+		require.Len(t, removed, 1)
+		_, err = second.Authenticate(with(jar...))
+		require.NoError(t, err, kind)
+	}
+}
+
+// TestOldCookieName: sessions that began under the name that all installations
+// shared go on, and end like others. A cookie of that name that is another
+// installation's is left alone.
+func TestOldCookieName(t *testing.T) {
+	tokens, err := OpenTokens(t.TempDir())
+	require.NoError(t, err)
+	for kind, sessions := range map[string]Sessions{"stored": NewSessions(memlog.New("k", 0), "testtest", secure),
+		"signed": SignedSessions{tokens, secure}} {
+		a := &Authority{Tokens: tokens, Directory: Demo{}, Sessions: sessions}
+		set, _ := signedIn(t, a, with())
+		for _, value := range set {
+			old := with(oldCookieName, value)
+			principal, err := a.Authenticate(old)
+			require.NoError(t, err, kind)
+			require.Equal(t, "manager", principal.Grant.Name)
+			_, err = a.Authenticate(with(oldCookieName, "another's", oldCookieName, value))
+			require.NoError(t, err, "%s: two cookies of one name", kind)
+			w := httptest.NewRecorder()
+			ended, err := a.SignOut(w, old)
+			require.NoError(t, err)
+			require.Equal(t, []string{sessionName(value)}, ended)
+			_, removed := cookiesOf(w)
+			require.Equal(t, map[string]string{oldCookieName: ""}, removed)
+			w = httptest.NewRecorder()
+			ended, err = a.SignOut(w, with(oldCookieName, strings.Repeat("x", 43)))
+			require.NoError(t, err)
+			require.Empty(t, ended)
+			require.Empty(t, w.Header())
+		}
+	}
+}

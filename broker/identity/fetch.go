@@ -1,0 +1,186 @@
+//go:build !js
+
+package identity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// A fetcher keeps the keys of an issuer fresh: once in a while, sooner after a
+// failure, and when a token names a key that is not known.
+type fetcher struct {
+	issuer    *Issuer
+	client    *http.Client
+	outOfTurn *rate.Limiter // anybody can send a token with an unknown key
+
+	ctx  context.Context // ends with Close
+	stop context.CancelFunc
+	all  sync.WaitGroup // of the goroutines
+
+	mu     sync.Mutex    // guards flight
+	flight chan struct{} // closed when the fetch under way has ended; nil while there is none
+}
+
+const (
+	fetchTimeout = 10 * time.Second // of one fetch
+	fetchPatient = 3 * time.Second  // how long a start or a request waits for a fetch
+	maxSet       = 1 << 20          // bytes of a set of keys
+	maxRedirects = 5
+)
+
+// OpenIssuer starts to fetch the keys. It waits a moment for them, so that a
+// usual start has keys; where they cannot be had it goes on without and tries
+// again. Close ends the fetching.
+func OpenIssuer(c IssuerConfig) *Issuer {
+	i := NewIssuer(c)
+	ctx, stop := context.WithCancel(context.Background())
+	f := &fetcher{issuer: i, ctx: ctx, stop: stop, outOfTurn: rate.NewLimiter(rate.Every(5*time.Second), 5),
+		client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone(), CheckRedirect: checkRedirect}}
+	i.fetcher = f
+	f.wait(f.begin())
+	f.all.Go(f.run)
+	return i
+}
+
+// Close ends the fetching of the keys.
+func (i *Issuer) Close() {
+	f := i.fetcher
+	f.mu.Lock()
+	f.stop()
+	f.mu.Unlock()
+	f.all.Wait()
+	f.client.CloseIdleConnections()
+}
+
+// checkRedirect follows no redirect to where the keys could be changed on the way.
+func checkRedirect(r *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
+		return errors.New("there are too many redirects")
+	}
+	if !trustworthy(r.URL) {
+		return fmt.Errorf("it redirects to %s, which is not https", r.URL.Redacted())
+	}
+	return nil
+}
+
+// run fetches the keys until Close.
+func (f *fetcher) run() {
+	for failures := 0; ; {
+		failures++
+		if f.issuer.Trouble() == nil {
+			failures = 0
+		}
+		timer := time.NewTimer(pause(failures, f.issuer.c.Refresh))
+		select {
+		case <-timer.C:
+		case <-f.ctx.Done():
+			timer.Stop()
+			return
+		}
+		select {
+		case <-f.begin():
+		case <-f.ctx.Done():
+			return
+		}
+	}
+}
+
+// pause is how long to wait for the next fetch, after so many failures in a row.
+func pause(failures int, usual time.Duration) time.Duration {
+	if failures == 0 {
+		return usual
+	}
+	return min(usual, time.Second<<min(failures-1, 16))
+}
+
+// refetch fetches the keys out of turn. It is false where that is not its turn
+// again yet, or takes long.
+func (f *fetcher) refetch() bool {
+	f.mu.Lock()
+	underWay := f.flight != nil
+	f.mu.Unlock()
+	return (underWay || f.outOfTurn.Allow()) && f.wait(f.begin())
+}
+
+// wait tells whether a fetch has ended in time.
+func (f *fetcher) wait(flight <-chan struct{}) bool {
+	timer := time.NewTimer(fetchPatient)
+	defer timer.Stop()
+	select {
+	case <-flight:
+		return true
+	case <-timer.C:
+	case <-f.ctx.Done():
+	}
+	return false
+}
+
+// begin starts a fetch unless one is under way. The channel is closed when it
+// has ended; after Close it is nil.
+func (f *fetcher) begin() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.flight != nil || f.ctx.Err() != nil {
+		return f.flight
+	}
+	flight := make(chan struct{})
+	f.flight = flight
+	f.all.Go(func() {
+		defer close(flight)
+		f.fetch()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.flight = nil
+	})
+	return flight
+}
+
+// fetch gets the keys once.
+func (f *fetcher) fetch() {
+	i, before := f.issuer, f.issuer.Trouble()
+	ctx, cancel := context.WithTimeout(f.ctx, fetchTimeout)
+	defer cancel()
+	raw, err := f.get(ctx)
+	if err != nil {
+		err = fmt.Errorf("cannot fetch the issuer's keys: %w", err)
+		i.fail(err)
+	} else {
+		err = i.SetKeys(raw)
+	}
+	switch {
+	case f.ctx.Err() != nil:
+	case err != nil:
+		i.c.Logger.Error("the issuer's keys could not be renewed; the old ones stay, if there are any", "error", err)
+	case before != nil && !errors.Is(before, ErrNoKeys):
+		i.c.Logger.Info("the issuer's keys are renewed again")
+	}
+}
+
+func (f *fetcher) get(ctx context.Context) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.issuer.c.JWKS, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", "application/jwk-set+json, application/json")
+	answer, err := f.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the answer is %s", answer.Status)
+	}
+	raw, err := io.ReadAll(io.LimitReader(answer.Body, maxSet+1))
+	if len(raw) > maxSet {
+		return nil, fmt.Errorf("the answer is longer than %d bytes", maxSet)
+	}
+	return raw, err
+}

@@ -1,0 +1,234 @@
+package identity
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// fetchNow fetches the keys once.
+func (i *Issuer) fetchNow(t *testing.T) {
+	t.Helper()
+	flight := i.fetcher.begin()
+	select {
+	case <-flight:
+	case <-time.After(time.Minute):
+		t.Fatal("a fetch does not end")
+	}
+}
+
+// failures are the answers of a JWKS address that are no keys.
+func failures(p *provider) map[string]http.HandlerFunc {
+	text := func(body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }
+	}
+	status := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+	}
+	good := p.set(p.jwk("a", nil), p.jwk("b", nil))
+	return map[string]http.HandlerFunc{
+		"an empty set": text(`{"keys":[]}`), "an empty object": text(`{}`), "null": text(`null`),
+		"no keys": text(`{"keys":null}`), "an array": text(`[]`),
+		"nothing": text(``), "a text": text(`"keys"`), "unknown kinds": text(`{"keys":[{"kty":"ZZZ","kid":"z"}]}`),
+		"for encryption": text(p.set(p.jwk("a", map[string]any{"use": "enc"}))),
+		"HTML":           text(`<html>Sign in</html>`),
+		"an error":       status(500), "no content": status(204), "gone": status(404),
+		"an error with keys": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(503)
+			io.WriteString(w, good)
+		},
+		"half of it": text(good[:len(good)/2]), "twice": text(good + good),
+		"5 MB": text(`{"x":"` + strings.Repeat("x", 5<<20) + `",` + good[1:]),
+		"cut": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(len(good)+1))
+			io.WriteString(w, good)
+		},
+		"a cut connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"a redirect to plain HTTP": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://id.example/keys", http.StatusFound)
+		},
+		"redirects without end": func(w http.ResponseWriter,
+			r *http.Request) {
+			http.Redirect(w, r, "/more", http.StatusFound)
+		},
+	}
+}
+
+// TestOldKeysStay: whatever the address of the keys answers, tokens under the
+// keys that were good last go on, the log says it, and Trouble says it until
+// it is over. A start on such an answer has no keys, and says so.
+func TestOldKeysStay(t *testing.T) {
+	p := newProvider(t)
+	p.publish("a")
+	good := *p.answer.Load()
+	i := p.open(IssuerConfig{Refresh: time.Hour})
+	token := p.usual("a", nil)
+	for name, answer := range failures(p) {
+		p.do(answer)
+		before := len(p.logged.String())
+		i.fetchNow(t)
+		require.Error(t, i.Trouble(), name)
+		require.Contains(t, p.logged.String()[before:], "level=ERROR", name)
+		require.Contains(t, p.logged.String()[before:], "the old ones stay", name)
+		require.False(t, i.refresh(), name)
+		_, err := i.Verify(token)
+		require.NoError(t, err, name)
+		_, err = i.Verify(p.sign("new", jwt.SigningMethodRS256, p.key("new", 2048), nil))
+		require.ErrorIs(t, err, ErrNoKeys, "%s: a key that is not known may be a new one", name)
+
+		started := p.open(IssuerConfig{Refresh: time.Hour})
+		require.Error(t, started.Trouble(), name)
+		_, err = started.Verify(token)
+		require.ErrorIs(t, err, ErrNoKeys, name)
+
+		p.do(good)
+		before = len(p.logged.String())
+		i.fetchNow(t)
+		require.NoError(t, i.Trouble(), name)
+		require.Contains(t, p.logged.String()[before:], "renewed again", name)
+		started.fetchNow(t)
+		_, err = started.Verify(token)
+		require.NoError(t, err, name)
+	}
+}
+
+// TestStartWithoutProvider: the broker starts while the provider is away, tells
+// who has a token to come back, and takes the token once there are keys.
+func TestStartWithoutProvider(t *testing.T) {
+	p := newProvider(t)
+	p.key("a", 2048)
+	p.do(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	tokens, err := OpenTokens(t.TempDir())
+	require.NoError(t, err)
+	a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{})}
+	token := p.usual("a", nil)
+	_, err = a.Verify(token)
+	require.ErrorIs(t, err, ErrNoKeys)
+	require.ErrorContains(t, a.Issuer.Trouble(), "502")
+	own, err := tokens.Mint(demoUsers[0], time.Hour)
+	require.NoError(t, err)
+	_, err = a.Verify(own)
+	require.NoError(t, err, "the installation's own tokens do not need the provider")
+	p.publish("a")
+	require.Eventually(t, func() bool { _, err = a.Verify(token); return err == nil }, time.Minute, 10*time.Millisecond)
+	require.NoError(t, a.Issuer.Trouble())
+	changed, err := a.Refresh()
+	require.NoError(t, err)
+	require.False(t, changed, "nobody could be signed in before")
+}
+
+// TestProviderThatHangs: a start and a request wait for a moment only.
+func TestProviderThatHangs(t *testing.T) {
+	p := newProvider(t)
+	p.key("a", 2048)
+	hang := make(chan struct{})
+	p.do(func(_ http.ResponseWriter, r *http.Request) { <-hang })
+	start := time.Now()
+	i := p.open(IssuerConfig{})
+	require.Less(t, time.Since(start), fetchTimeout)
+	_, err := i.Verify(p.usual("a", nil))
+	require.ErrorIs(t, err, ErrNoKeys)
+	p.publish("a")
+	close(hang)
+	require.Eventually(t, func() bool { _, err := i.Verify(p.usual("a", nil)); return err == nil }, time.Minute,
+		10*time.Millisecond)
+}
+
+// TestPause: soon after a failure, and less and less often up to the usual.
+func TestPause(t *testing.T) {
+	for failures, want := range []time.Duration{time.Minute, 1, 2, 4, 8, 16, 32, time.Minute, time.Minute} {
+		if want < time.Minute {
+			want *= time.Second
+		}
+		require.Equal(t, want, pause(failures, time.Minute), failures)
+	}
+	require.Equal(t, time.Minute, pause(1000, time.Minute))
+	require.Equal(t, 50*time.Millisecond, pause(1, 50*time.Millisecond))
+}
+
+// TestManyTokensOfANewKey: all of those that come together when the keys rotate
+// are served by one fetch, and unknown keys cannot make the broker fetch often.
+func TestManyTokensOfANewKey(t *testing.T) {
+	p := newProvider(t)
+	p.publish("a")
+	i := p.open(IssuerConfig{Refresh: time.Hour})
+	p.publish("a", "b")
+	token, before := p.usual("b", nil), p.fetches.Load()
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			_, err := i.Verify(token)
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	require.LessOrEqual(t, p.fetches.Load()-before, int64(5))
+	for n := range 200 {
+		_, err := i.Verify(p.sign(fmt.Sprint("nobody's", n), jwt.SigningMethodRS256, p.keys["a"], nil))
+		require.ErrorIs(t, err, ErrInvalid)
+	}
+	require.LessOrEqual(t, p.fetches.Load()-before, int64(5+60), "at most one in five seconds, after the first five")
+}
+
+// TestKeyInPlaceOfAnother: a provider that keeps the name of its key, or has no
+// names, rotates as well.
+func TestKeyInPlaceOfAnother(t *testing.T) {
+	p := newProvider(t)
+	p.publish("a", "b")
+	p.say(p.set(p.jwk("a", map[string]any{"kid": nil})))
+	i := p.open(IssuerConfig{Refresh: time.Hour})
+	_, err := i.Verify(p.sign(nil, jwt.SigningMethodRS256, p.keys["a"], nil))
+	require.NoError(t, err)
+	p.say(p.set(p.jwk("b", map[string]any{"kid": nil})))
+	_, err = i.Verify(p.sign(nil, jwt.SigningMethodRS256, p.keys["b"], nil))
+	require.NoError(t, err)
+	_, err = i.Verify(p.sign(nil, jwt.SigningMethodRS256, p.keys["a"], nil))
+	require.ErrorIs(t, err, ErrInvalid)
+}
+
+// TestRetiredKey: a token under a key that was taken away is refused at once,
+// without asking the provider, also while that cannot be reached.
+func TestRetiredKey(t *testing.T) {
+	p := newProvider(t)
+	p.publish("a", "b")
+	i := p.open(IssuerConfig{Refresh: time.Hour})
+	p.publish("b")
+	i.fetchNow(t)
+	require.True(t, i.refresh())
+	p.do(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	i.fetchNow(t)
+	before := p.fetches.Load()
+	_, err := i.Verify(p.usual("a", nil))
+	require.ErrorIs(t, err, ErrInvalid)
+	require.ErrorIs(t, err, errRetired)
+	require.Equal(t, before, p.fetches.Load())
+	p.publish("a", "b")
+	i.fetchNow(t)
+	_, err = i.Verify(p.usual("a", nil))
+	require.NoError(t, err, "it is back")
+}
+
+// TestRedirectedKeys: a redirect within the provider is followed.
+func TestRedirectedKeys(t *testing.T) {
+	p := newProvider(t)
+	set := p.set(p.jwk("a", nil))
+	p.do(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/moved" {
+			http.Redirect(w, r, "/moved", http.StatusMovedPermanently)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		io.WriteString(w, set)
+	})
+	_, err := p.open(IssuerConfig{}).Verify(p.usual("a", nil))
+	require.NoError(t, err)
+}

@@ -1,0 +1,173 @@
+package identity
+
+import (
+	"bytes"
+	"cmp"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// A keySet holds the public keys of an issuer that can verify a token. It is
+// not changed after parseKeys has made it.
+type keySet struct {
+	keys    []publicKey // sorted by kid
+	skipped []string    // why the other keys of the document are not used
+}
+
+// A publicKey is one key of a JWKS (RFC 7517).
+type publicKey struct {
+	kid string // "" where the key has none
+	alg string // the only method that the key verifies; "" allows all of its kind
+	key comparableKey
+}
+
+// A comparableKey is *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey.
+type comparableKey interface {
+	Equal(other crypto.PublicKey) bool
+}
+
+// minRSA is the least size of an RSA key, in bits (RFC 7518, 3.3).
+const minRSA = 2048
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// parseKeys reads a JWKS. It skips keys that cannot verify a token, because a
+// set may hold keys for encryption, and of kinds that came later. A set without
+// any usable key is an error.
+func parseKeys(raw []byte) (set keySet, err error) {
+	var document struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(bytes.TrimPrefix(raw, byteOrderMark), &document); err != nil {
+		return set, fmt.Errorf("the issuer's keys are no JWKS: %w", err)
+	}
+	for i, raw := range document.Keys {
+		key, err := parseKey(raw)
+		if err != nil {
+			set.skipped = append(set.skipped, fmt.Sprintf("key %d (%q): %v", i+1, key.kid, err))
+			continue
+		}
+		set.keys = append(set.keys, key)
+	}
+	slices.SortStableFunc(set.keys, func(a, b publicKey) int { return cmp.Compare(a.kid, b.kid) })
+	if len(document.Keys) == 0 {
+		return set, errors.New("the issuer's set has no keys")
+	}
+	if len(set.keys) == 0 {
+		return set, fmt.Errorf("the issuer's set has no key that can verify a token: %s",
+			strings.Join(set.skipped, "; "))
+	}
+	return set, nil
+}
+
+// parseKey reads one key. With an error the key still has its kid, where that
+// could be read.
+func parseKey(raw json.RawMessage) (key publicKey, err error) {
+	var document jwkset.JWKMarshal
+	if err := json.Unmarshal(raw, &document); err != nil {
+		return key, err
+	}
+	key.kid, key.alg = document.KID, document.ALG.String()
+	if key.alg == "Ed25519" { // the newer name of EdDSA on this curve (RFC 9864)
+		key.alg = jwt.SigningMethodEdDSA.Alg()
+	}
+	if document.USE != "" && document.USE != jwkset.UseSig {
+		return key, fmt.Errorf("its use is %q, not sig", document.USE)
+	}
+	if len(document.KEYOPS) > 0 && !slices.Contains(document.KEYOPS, jwkset.KeyOpsVerify) {
+		return key, errors.New("its key_ops are without verify")
+	}
+	if key.alg != "" && !slices.Contains(publicMethods, key.alg) {
+		return key, fmt.Errorf("its alg %q is none of %s", key.alg, strings.Join(publicMethods, ", "))
+	}
+	// Only the public key is read: a certificate or a private part beside it is
+	// of no use here, and must not spoil it.
+	public := jwkset.JWKMarshal{KTY: document.KTY, CRV: document.CRV, X: document.X, Y: document.Y, N: document.N,
+		E: document.E}
+	parsed, err := jwkset.NewJWKFromMarshal(public, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
+	if err != nil {
+		return key, err
+	}
+	if public, isRSA := parsed.Key().(*rsa.PublicKey); isRSA && public.N.BitLen() < minRSA {
+		return key, fmt.Errorf("it has %d bits; at least %d are needed", public.N.BitLen(), minRSA)
+	}
+	switch public := parsed.Key().(type) {
+	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
+		key.key = public.(comparableKey)
+	default: // such as X25519, which agrees on secrets
+		return key, fmt.Errorf("a %T verifies no token", public)
+	}
+	return key, nil
+}
+
+// equal tells whether two sets have the same keys under the same names.
+func (s keySet) equal(other keySet) bool {
+	return slices.EqualFunc(s.keys, other.keys, func(a, b publicKey) bool {
+		return a.kid == b.kid && a.alg == b.alg && a.key.Equal(b.key)
+	})
+}
+
+// has tells whether a key has this name.
+func (s keySet) has(kid string) bool {
+	return slices.ContainsFunc(s.keys, func(k publicKey) bool { return k.kid == kid })
+}
+
+// Errors of finding a token's key.
+var (
+	errUnknownKey = errors.New("the issuer's set has no key of this name")
+	errRetired    = errors.New("the issuer has taken away the key that signed it")
+	errMethod     = errors.New("the issuer's key does not verify this method")
+)
+
+// candidates returns the keys that may have signed a token with this kid ("" is
+// none) by this method. Several keys may share a kid, and one without a kid
+// may be of any token (RFC 7517, 4.5).
+func (s keySet) candidates(kid string, method jwt.SigningMethod) (found jwt.VerificationKeySet, err error) {
+	named := false
+	for _, k := range s.keys {
+		if kid != "" && k.kid != "" && k.kid != kid {
+			continue
+		}
+		named = true
+		if k.verifies(method) {
+			found.Keys = append(found.Keys, k.key)
+		}
+	}
+	if !named {
+		return found, fmt.Errorf("%w: %q", errUnknownKey, kid)
+	}
+	if len(found.Keys) == 0 {
+		return found, fmt.Errorf("%w: key %q, method %s", errMethod, kid, method.Alg())
+	}
+	return found, nil
+}
+
+// verifies tells whether a key is made for a method: its alg allows it, and its
+// kind and size are those of the method.
+func (k publicKey) verifies(method jwt.SigningMethod) bool {
+	if k.alg != "" && k.alg != method.Alg() {
+		return false
+	}
+	switch method := method.(type) {
+	case *jwt.SigningMethodRSA, *jwt.SigningMethodRSAPSS:
+		_, fits := k.key.(*rsa.PublicKey)
+		return fits
+	case *jwt.SigningMethodECDSA:
+		public, fits := k.key.(*ecdsa.PublicKey)
+		return fits && public.Curve.Params().BitSize == method.CurveBits
+	case *jwt.SigningMethodEd25519:
+		_, fits := k.key.(ed25519.PublicKey)
+		return fits
+	}
+	return false
+}

@@ -1,0 +1,160 @@
+package identity
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// provider is an identity provider on loopback, with its keys and a switch for
+// what its JWKS answers.
+type provider struct {
+	*testing.T
+	url     string
+	keys    map[string]crypto.Signer
+	answer  atomic.Pointer[http.HandlerFunc]
+	fetches atomic.Int64
+	logged  lines
+}
+
+// lines is a log that a test may read while it is written.
+type lines struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func newProvider(t *testing.T) *provider {
+	p := &provider{T: t, keys: map[string]crypto.Signer{}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.fetches.Add(1)
+		(*p.answer.Load())(w, r)
+	}))
+	t.Cleanup(server.Close)
+	p.url = server.URL
+	p.say("{}")
+	return p
+}
+
+// do lets the address of the keys be answered so.
+func (p *provider) do(handler http.HandlerFunc) { p.answer.Store(&handler) }
+
+func (p *provider) say(body string) {
+	p.do(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
+}
+
+// key returns a key of the provider, which is made where there is none.
+func (p *provider) key(kid string, bits int) crypto.Signer {
+	p.Helper()
+	if p.keys[kid] == nil {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		require.NoError(p, err)
+		p.keys[kid] = key
+	}
+	return p.keys[kid]
+}
+
+// jwk is a key as a JWKS has it, with fields in place of its own.
+func (p *provider) jwk(kid string, fields map[string]any) map[string]any {
+	p.Helper()
+	jwk, err := jwkset.NewJWKFromKey(p.key(kid, 2048).Public(),
+		jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: kid, USE: jwkset.UseSig}})
+	require.NoError(p, err)
+	raw, err := json.Marshal(jwk.Marshal())
+	require.NoError(p, err)
+	var document map[string]any
+	require.NoError(p, json.Unmarshal(raw, &document))
+	maps.Copy(document, fields)
+	maps.DeleteFunc(document, func(_ string, v any) bool { return v == nil })
+	return document
+}
+
+// set is a JWKS.
+func (p *provider) set(keys ...any) string {
+	p.Helper()
+	raw, err := json.Marshal(map[string]any{"keys": keys})
+	require.NoError(p, err)
+	return string(raw)
+}
+
+// publish makes these the keys: new ones get made, others are taken away.
+func (p *provider) publish(kids ...string) {
+	p.Helper()
+	var keys []any
+	for _, kid := range kids {
+		keys = append(keys, p.jwk(kid, nil))
+	}
+	p.say(p.set(keys...))
+}
+
+func (p *provider) claims(change jwt.MapClaims) jwt.MapClaims {
+	c := jwt.MapClaims{"iss": "https://id.example", "aud": []string{"yardline", "other"}, "sub": "auth|7",
+		"name": "Ann", "exp": time.Now().Add(time.Hour).Unix(),
+		"iat": time.Now().Unix(), "realm_access": map[string]any{"roles": []string{"manager", "offline_access"}},
+		"employee_id": 9007199254740993}
+	maps.Copy(c, change)
+	maps.DeleteFunc(c, func(_ string, v any) bool { return v == nil })
+	return c
+}
+
+// sign signs a token; kid nil leaves the header out.
+func (p *provider) sign(kid any, method jwt.SigningMethod, key any, change jwt.MapClaims) string {
+	p.Helper()
+	token := jwt.NewWithClaims(method, p.claims(change))
+	if kid != nil {
+		token.Header["kid"] = kid
+	}
+	signed, err := token.SignedString(key)
+	require.NoError(p, err)
+	return signed
+}
+
+// usual signs a token as the provider does.
+func (p *provider) usual(kid string, change jwt.MapClaims) string {
+	p.Helper()
+	return p.sign(kid, jwt.SigningMethodRS256, p.keys[kid], change)
+}
+
+func (p *provider) config(c IssuerConfig) IssuerConfig {
+	p.Helper()
+	c.Issuer, c.Audience, c.JWKS = "https://id.example", "yardline", p.url
+	if c.RolesClaim == "" {
+		c.RolesClaim = "realm_access.roles"
+	}
+	c = c.WithDefaults(slog.New(slog.NewTextHandler(&p.logged, nil)))
+	require.NoError(p, c.Check())
+	return c
+}
+
+func (p *provider) open(c IssuerConfig) *Issuer {
+	p.Helper()
+	i := OpenIssuer(p.config(c))
+	p.Cleanup(i.Close)
+	return i
+}

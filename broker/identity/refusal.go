@@ -1,0 +1,84 @@
+package identity
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// A Refusal says why a token is not accepted. It wraps ErrInvalid.
+type Refusal struct {
+	Advice string // tells the caller what is wrong with the token and what to do
+	Cause  error  // is for operators
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return ErrInvalid.Error() + ": " + r.Cause.Error() }
+
+// Unwrap lets errors.Is find ErrInvalid and the cause.
+func (r *Refusal) Unwrap() []error { return []error{ErrInvalid, r.Cause} }
+
+const otherKey = "Its signature does not match a key of this installation or of its identity provider: " +
+	"it was changed, or signed elsewhere, or the key has been replaced. Get a new one."
+
+// advices lists what callers are told, the first that fits.
+var advices = []struct {
+	of   error
+	text string
+}{
+	{errUnknownKey,
+		"The identity provider does not publish the key that signed it. Get a new one from it."},
+	{errRetired, "The identity provider has taken away the key that signed it. Get a new one."},
+	{errMethod, "It is signed by a method that is not accepted for its key. Ask your administrator."},
+	{jwt.ErrTokenMalformed, "It is not a JSON Web Token. Send the token alone, whole and without quotes."},
+	{jwt.ErrTokenSignatureInvalid, otherKey},
+	{jwt.ErrTokenUnverifiable, otherKey},
+	{jwt.ErrTokenInvalidIssuer, "It is of another issuer (claim iss) than the identity provider of this installation."},
+	{jwt.ErrTokenInvalidAudience,
+		"It is for another audience (claim aud) than this installation. Ask your administrator which one to name."},
+	{jwt.ErrTokenRequiredClaimMissing,
+		"It lacks a claim that is required: iss, aud, exp and sub are. Ask your administrator."},
+	{jwt.ErrTokenNotValidYet, "It is not valid yet (claim nbf). Check the clock of the machine that signed it."},
+	{jwt.ErrTokenUsedBeforeIssued,
+		"It was issued in the future (claim iat). Check the clock of the machine that signed it."},
+	{jwt.ErrTokenInvalidClaims, "One of its claims is not valid. Ask your administrator."},
+}
+
+// refused returns ErrExpired for a token whose only fault is its age, and else
+// a *Refusal.
+func refused(err error) error {
+	elsewhere := errors.Is(err, jwt.ErrTokenInvalidIssuer) || errors.Is(err, jwt.ErrTokenInvalidAudience)
+	if errors.Is(err, jwt.ErrTokenExpired) && !elsewhere {
+		return ErrExpired
+	}
+	for _, a := range advices {
+		if errors.Is(err, a.of) {
+			return &Refusal{Advice: a.text, Cause: err}
+		}
+	}
+	return &Refusal{Advice: "Get a new one.", Cause: err}
+}
+
+// noUser refuses a token that was signed well but does not make a grant.
+func noUser(err error) error {
+	text := []rune(err.Error())
+	text[0] = unicode.ToUpper(text[0])
+	return &Refusal{Advice: strings.TrimSuffix(string(text), ".") + ". Ask your administrator.",
+		Cause: fmt.Errorf("no user follows from its claims: %w", err)}
+}
+
+// latest is the last moment at which a grant ends. Tokens may name years that
+// neither JSON nor a count of nanoseconds can hold.
+var latest = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// expiry bounds the end of a token's grant.
+func expiry(at time.Time) time.Time {
+	if at.After(latest) {
+		return latest
+	}
+	return at
+}
