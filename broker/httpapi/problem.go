@@ -98,8 +98,9 @@ func problemOf(err error) Problem {
 			Detail: "The broker's log says why it was refused."}
 	case errors.Is(err, identity.ErrNoKeys):
 		return Problem{Status: http.StatusServiceUnavailable, Code: "starting",
-			Title:  "The identity provider's keys are not known yet",
-			Detail: "Try again in a moment. If it goes on, tell your administrator. The broker's log says why.", RetryAfter: 5}
+			Title:      "The identity provider's keys are not known yet",
+			Detail:     "Try again in a moment. If it goes on, tell your administrator. The broker's log says why.",
+			RetryAfter: 5}
 	case errors.Is(err, identity.ErrUnknown):
 		return Problem{Status: http.StatusUnauthorized, Code: "sign_in_failed", Title: "Signing in failed", Detail: "Check the user's name and the password."}
 	case errors.Is(err, identity.ErrNoSignIn):
