@@ -70,11 +70,13 @@ func TestOldKeysStay(t *testing.T) {
 	good := *p.answer.Load()
 	i := p.open(IssuerConfig{Refresh: time.Hour})
 	token := p.usual("a", nil)
+	reasons := map[string]string{"an empty set": "has no keys", "unknown kinds": "no key that can verify", "an error": "500",
+		"5 MB": "longer than", "a redirect to plain HTTP": "which is not https", "redirects without end": "too many redirects"}
 	for name, answer := range failures(p) {
 		p.do(answer)
 		before := len(p.logged.String())
 		i.fetchNow(t)
-		require.Error(t, i.Trouble(), name)
+		require.ErrorContains(t, i.Trouble(), reasons[name], name)
 		require.Contains(t, p.logged.String()[before:], "level=ERROR", name)
 		require.Contains(t, p.logged.String()[before:], "the old ones stay", name)
 		require.False(t, i.refresh(), name)
