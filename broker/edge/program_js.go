@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net/http"
 	"os"
@@ -42,9 +43,14 @@ func runFront(c Config) {
 		return
 	}
 	export("keys", func(args []js.Value) any {
-		err := c.Issuer.SetKeys([]byte(args[0].String()))
+		err := errors.New("cannot fetch the issuer's keys: " + args[1].String())
+		if args[1].String() == "" {
+			err = c.Issuer.SetKeys([]byte(args[0].String()))
+		} else {
+			c.Issuer.Fail(err)
+		}
 		if err != nil {
-			c.Logger.Error("the issuer's keys could not be read; the old ones stay", "error", err)
+			c.Logger.Error("the issuer's keys could not be renewed; the old ones stay, if there are any", "error", err)
 		}
 		return err == nil
 	})

@@ -108,8 +108,11 @@ async function ahead(env) {
   const running = await (front ??= start({ env }, () => { front = undefined; }).catch((error) => { front = undefined; throw error; }));
   if (env.JWT_JWKS && running.binding && !(Date.now() < running.fresh)) {
     running.fresh = Date.now() + 60_000;
-    running.loading = fetch(env.JWT_JWKS, { signal: AbortSignal.timeout(10_000) }).then(async (answer) => answer.ok && running.binding.keys(await answer.text())).catch(() => false)
-      .then((read) => { running.keyed ||= read; if (!read) running.fresh = Date.now() + 1_000; });
+    running.loading = fetch(env.JWT_JWKS, { signal: AbortSignal.timeout(10_000) })
+      .then(async (answer) => running.binding.keys(await answer.text(), answer.ok ? "" : `the answer is ${answer.status}`))
+      .catch((error) => running.binding.keys("", `${error}`))
+      .catch(() => false) // the program has ended
+      .then((read) => { running.keyed ||= read; if (!read) running.fresh = Date.now() + (running.keyed ? 10_000 : 1_000); });
   }
   if (!running.keyed) await running.loading;
   return running;

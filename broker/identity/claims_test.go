@@ -206,3 +206,17 @@ func TestFarExpiry(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, latest, principal.Expires)
 }
+
+// TestLongTexts: what a token holds beside its subject cannot make the log or a
+// header long.
+func TestLongTexts(t *testing.T) {
+	p := newProvider(t)
+	p.publish("a")
+	i := p.open(IssuerConfig{})
+	principal, err := i.Verify(p.usual("a", jwt.MapClaims{"name": strings.Repeat("ö", 9000)}))
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("ö", 127), principal.Grant.Name)
+	_, err = i.Verify(p.sign(strings.Repeat("k", 9000), jwt.SigningMethodRS256, p.keys["a"], nil))
+	require.ErrorIs(t, err, ErrInvalid)
+	require.Less(t, len(err.Error()), 300)
+}

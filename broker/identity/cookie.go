@@ -2,6 +2,7 @@ package identity
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -20,14 +21,15 @@ func (i *Issuer) forget(w http.ResponseWriter) {
 
 // signedOutCookie goes with an answer that asks the browser to drop the issuer's
 // cookie. It names the credential, without its secret: where a later request has
-// both, the browser has not dropped that cookie.
+// both, the browser has not dropped that cookie. Several names have a dot between.
 const (
 	signedOutCookie  = "yardline_signed_out"
 	signedOutSeconds = 60
 )
 
-func markSignedOut(w http.ResponseWriter, credential string) {
-	http.SetCookie(w, &http.Cookie{Name: signedOutCookie, Value: credential, Path: "/", MaxAge: signedOutSeconds,
+func markSignedOut(w http.ResponseWriter, credentials []string) {
+	http.SetCookie(w, &http.Cookie{Name: signedOutCookie, Value: strings.Join(credentials, "."), Path: "/",
+		MaxAge:   signedOutSeconds,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
@@ -41,5 +43,5 @@ func SignOutFailed(w http.ResponseWriter, r *http.Request, p Principal) bool {
 	}
 	http.SetCookie(w, &http.Cookie{Name: signedOutCookie, Path: "/", MaxAge: -1, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode})
-	return c.Value == p.Credential
+	return slices.Contains(strings.Split(c.Value, "."), p.Credential)
 }

@@ -124,6 +124,8 @@ func TestSignOutOfADomain(t *testing.T) {
 		w = httptest.NewRecorder()
 		require.True(t, SignOutFailed(w, with("id", token, signedOutCookie, mark), principal))
 		require.Contains(t, w.Header().Get("Set-Cookie"), "Max-Age=0", "it is said once")
+		require.True(t, SignOutFailed(w, with("id", token, signedOutCookie, "t-first."+mark), principal),
+			"the second of two")
 		require.False(t, SignOutFailed(w, with("id", token), principal))
 		require.False(t, SignOutFailed(w, with("id", token, signedOutCookie, mark), Principal{Credential: "t-other"}),
 			"somebody signed in since")

@@ -101,14 +101,22 @@ func pause(failures int, usual time.Duration) time.Duration {
 	return min(usual, time.Second<<min(failures-1, 16))
 }
 
-// refetch fetches the keys out of turn. It is false where that is not its turn
-// again yet, or takes long.
-func (f *fetcher) refetch() bool {
+// refetch fetches the keys out of turn. It is errTooSoon where that was done a
+// moment ago, and ErrNoKeys where it takes too long to wait for.
+func (f *fetcher) refetch() error {
 	f.mu.Lock()
 	underWay := f.flight != nil
 	f.mu.Unlock()
-	return (underWay || f.outOfTurn.Allow()) && f.wait(f.begin())
+	if !underWay && !f.outOfTurn.Allow() {
+		return errTooSoon
+	}
+	if !f.wait(f.begin()) {
+		return ErrNoKeys
+	}
+	return nil
 }
+
+var errTooSoon = errors.New("identity: the keys were fetched a moment ago")
 
 // wait tells whether a fetch has ended in time.
 func (f *fetcher) wait(flight <-chan struct{}) bool {
@@ -151,7 +159,7 @@ func (f *fetcher) fetch() {
 	raw, err := f.get(ctx)
 	if err != nil {
 		err = fmt.Errorf("cannot fetch the issuer's keys: %w", err)
-		i.fail(err)
+		i.Fail(err)
 	} else {
 		err = i.SetKeys(raw)
 	}

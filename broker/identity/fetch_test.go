@@ -70,8 +70,10 @@ func TestOldKeysStay(t *testing.T) {
 	good := *p.answer.Load()
 	i := p.open(IssuerConfig{Refresh: time.Hour})
 	token := p.usual("a", nil)
-	reasons := map[string]string{"an empty set": "has no keys", "unknown kinds": "no key that can verify", "an error": "500",
-		"5 MB": "longer than", "a redirect to plain HTTP": "which is not https", "redirects without end": "too many redirects"}
+	reasons := map[string]string{"an empty set": "has no keys", "unknown kinds": "no key that can verify",
+		"an error": "500",
+		"5 MB":     "longer than", "a redirect to plain HTTP": "which is not https",
+		"redirects without end": "too many redirects"}
 	for name, answer := range failures(p) {
 		p.do(answer)
 		before := len(p.logged.String())
@@ -126,7 +128,8 @@ func TestStartWithoutProvider(t *testing.T) {
 	require.False(t, changed, "nobody could be signed in before")
 }
 
-// TestProviderThatHangs: a start and a request wait for a moment only.
+// TestProviderThatHangs: a start and a request wait for a moment only, and a key
+// that is not known yet may be a new one.
 func TestProviderThatHangs(t *testing.T) {
 	p := newProvider(t)
 	p.key("a", 2048)
@@ -139,8 +142,20 @@ func TestProviderThatHangs(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoKeys)
 	p.publish("a")
 	close(hang)
-	require.Eventually(t, func() bool { _, err := i.Verify(p.usual("a", nil)); return err == nil }, time.Minute,
-		10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		_, err := i.Verify(p.usual("a", nil))
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
+
+	hang = make(chan struct{})
+	p.do(func(_ http.ResponseWriter, r *http.Request) { <-hang })
+	_, err = i.Verify(p.sign("new", jwt.SigningMethodRS256, p.key("new", 2048), nil))
+	require.ErrorIs(t, err, ErrNoKeys)
+	_, err = i.Verify(p.usual("a", nil))
+	require.NoError(t, err)
+	_, err = i.Verify(p.sign("a", jwt.SigningMethodRS256, p.key("new", 2048), nil))
+	require.ErrorIs(t, err, ErrInvalid, "a forged signature is none, whatever the provider does")
+	close(hang)
 }
 
 // TestPause: soon after a failure, and less and less often up to the usual.

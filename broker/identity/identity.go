@@ -207,7 +207,7 @@ func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended []str
 	}
 	if len(ended) > 0 {
 		a.Issuer.forget(w)
-		markSignedOut(w, ended[0])
+		markSignedOut(w, ended)
 	}
 	if a.Sessions == nil {
 		return ended, nil

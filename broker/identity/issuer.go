@@ -104,7 +104,8 @@ func (i *Issuer) Trouble() error {
 	return i.trouble
 }
 
-func (i *Issuer) fail(err error) {
+// Fail notes that the keys could not be fetched, for a caller of SetKeys.
+func (i *Issuer) Fail(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.trouble = err
@@ -171,9 +172,14 @@ func (i *Issuer) refresh() (changed bool) {
 func (i *Issuer) Verify(token string) (Principal, error) {
 	c, err := i.parse(token)
 	// The key may be new: one with another name, or in place of an old one.
-	mayBeNew := errors.Is(err, errUnknownKey) || errors.Is(err, jwt.ErrTokenSignatureInvalid)
-	if mayBeNew && i.fetcher != nil && i.fetcher.refetch() {
-		c, err = i.parse(token)
+	unknown := errors.Is(err, errUnknownKey)
+	if i.fetcher != nil && (unknown || errors.Is(err, jwt.ErrTokenSignatureInvalid)) {
+		failed := i.fetcher.refetch()
+		if failed == nil {
+			c, err = i.parse(token)
+		} else if unknown && errors.Is(failed, ErrNoKeys) {
+			err = failed
+		}
 	}
 	if errors.Is(err, ErrNoKeys) {
 		return Principal{}, ErrNoKeys
@@ -225,6 +231,7 @@ func (i *Issuer) principal(token string, c jwt.MapClaims) (Principal, error) {
 		return Principal{}, noUser(err)
 	}
 	name, _ := c["name"].(string)
+	name = shortened(name, access.MaxUser)
 	g, err := access.NewGrant(subject, name, i.roles(c), i.employee(c))
 	if err == nil && i.c.TenantClaim != "" {
 		value, _ := claim(c, i.c.TenantClaim)

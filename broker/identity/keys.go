@@ -144,12 +144,23 @@ func (s keySet) candidates(kid string, method jwt.SigningMethod) (found jwt.Veri
 		}
 	}
 	if !named {
-		return found, fmt.Errorf("%w: %q", errUnknownKey, kid)
+		return found, fmt.Errorf("%w: %q", errUnknownKey, shortened(kid, maxShown))
 	}
 	if len(found.Keys) == 0 {
-		return found, fmt.Errorf("%w: key %q, method %s", errMethod, kid, method.Alg())
+		return found, fmt.Errorf("%w: key %q, method %s", errMethod, shortened(kid, maxShown), method.Alg())
 	}
 	return found, nil
+}
+
+// maxShown bounds what of a token's text stands in a log, in bytes.
+const maxShown = 64
+
+// shortened is a text of at most so many bytes.
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
 }
 
 // verifies tells whether a key is made for a method: its alg allows it, and its
