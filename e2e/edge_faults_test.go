@@ -128,7 +128,8 @@ func TestEdgeExpiresAfterAWake(t *testing.T) {
 }
 
 // TestEdgeByIssuer: the identity provider's tokens are taken from the first
-// request on, also of many at once, and also where it failed at first.
+// request on, also of many at once, also where it failed at first, and also
+// where a key of a later kind stands beside the good one.
 func TestEdgeByIssuer(t *testing.T) {
 	t.Parallel()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -142,7 +143,9 @@ func TestEdgeByIssuer(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		fmt.Fprintf(w, `{"keys":[{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"k1","x":%q,"y":%q}]}`, coordinate(private.X), coordinate(private.Y))
+		fmt.Fprintf(w, `{"keys":[{"kty":"AKP","alg":"ML-DSA-44","kid":"k2","pub":"AA"},
+			{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"k1","x":%q,"y":%q}]}`,
+			coordinate(private.X), coordinate(private.Y))
 	}))
 	t.Cleanup(provider.Close)
 	s := stack.StartEdge(t, stack.Var("AUTH", "jwt"), stack.Var("JWT_ISSUER", "https://id.example"), stack.Var("JWT_AUDIENCE", "yardline"), stack.Var("JWT_JWKS", provider.URL))
@@ -156,6 +159,7 @@ func TestEdgeByIssuer(t *testing.T) {
 		return status
 	}
 	require.Equal(t, http.StatusServiceUnavailable, snapshot(), "the provider fails: try again, the token may be good")
+	require.Contains(t, s.EdgeLog(), "cannot fetch the issuer's keys: the answer is 503")
 	require.Eventually(t, func() bool { return snapshot() == http.StatusOK }, soon, 100*time.Millisecond)
 	s.Kill()
 	s.Up()
