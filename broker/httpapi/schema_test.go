@@ -70,6 +70,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	is("Page", get("/api/events?before=k-1", manager))
 	is("Snapshot", get("/api/snapshot", manager))
 	is("Session", get("/api/session"))
+	is("Session", get("/api/session", "Authorization: Bearer x")) // with a warning
 	_, session := s.send("POST", "/api/session", `{"user":"employee"}`)
 	is("Session", session)
 	s.reading(manager)

@@ -99,7 +99,7 @@ func (a *API) whoAmI(w http.ResponseWriter, r *http.Request) {
 		a.Refuse(w, r, err)
 	default:
 		answer := a.sessionOf(&p.Grant)
-		if identity.SignOutFailed(w, r, p) {
+		if a.Authority.SignOutFailed(w, r) {
 			requestLog(r).Warn("a sign-out did not work: the browser kept the cookie; check --jwt-cookie-domain",
 				"actor", p.Grant.Actor())
 			answer.Warning = warningOf(stillSignedIn)

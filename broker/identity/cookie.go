@@ -20,28 +20,34 @@ func (i *Issuer) forget(w http.ResponseWriter) {
 }
 
 // signedOutCookie goes with an answer that asks the browser to drop the issuer's
-// cookie. It names the credential, without its secret: where a later request has
-// both, the browser has not dropped that cookie. Several names have a dot between.
+// cookie. It names the tokens, without their secrets, with a dot between: where a
+// later request has one of them, the browser has not dropped its cookie.
 const (
 	signedOutCookie  = "yardline_signed_out"
 	signedOutSeconds = 60
 )
 
-func markSignedOut(w http.ResponseWriter, credentials []string) {
-	http.SetCookie(w, &http.Cookie{Name: signedOutCookie, Value: strings.Join(credentials, "."), Path: "/",
-		MaxAge:   signedOutSeconds,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode})
+func markSignedOut(w http.ResponseWriter, tokens []string) {
+	var names []string
+	for _, token := range tokens {
+		names = append(names, tokenName(token))
+	}
+	http.SetCookie(w, &http.Cookie{Name: signedOutCookie, Value: strings.Join(names, "."), Path: "/",
+		MaxAge: signedOutSeconds, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// SignOutFailed tells whether a request is still signed in by what was signed out
-// a moment ago, because the browser kept the cookie: it is set for a whole domain
-// or for another path. It tells so once.
-func SignOutFailed(w http.ResponseWriter, r *http.Request, p Principal) bool {
-	c, err := r.Cookie(signedOutCookie)
+// SignOutFailed tells whether a request still has a cookie of the issuer that was
+// signed out a moment ago. The browser kept it, because it is set for a whole
+// domain or for another path. SignOutFailed tells so once.
+func (a *Authority) SignOutFailed(w http.ResponseWriter, r *http.Request) bool {
+	mark, err := r.Cookie(signedOutCookie)
 	if err != nil {
 		return false
 	}
 	http.SetCookie(w, &http.Cookie{Name: signedOutCookie, Path: "/", MaxAge: -1, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode})
-	return slices.Contains(strings.Split(c.Value, "."), p.Credential)
+	signedOut := strings.Split(mark.Value, ".")
+	return slices.ContainsFunc(a.issuerCookies(r), func(token string) bool {
+		return slices.Contains(signedOut, tokenName(token))
+	})
 }

@@ -120,15 +120,43 @@ func TestSignOutOfADomain(t *testing.T) {
 		require.True(t, taken[""] && taken[domain])
 		require.NotContains(t, token, mark)
 
-		principal := Principal{Credential: tokenName(token)}
 		w = httptest.NewRecorder()
-		require.True(t, SignOutFailed(w, with("id", token, signedOutCookie, mark), principal))
+		require.True(t, a.SignOutFailed(w, with("id", token, signedOutCookie, mark)))
 		require.Contains(t, w.Header().Get("Set-Cookie"), "Max-Age=0", "it is said once")
-		require.True(t, SignOutFailed(w, with("id", token, signedOutCookie, "t-first."+mark), principal),
-			"the second of two")
-		require.False(t, SignOutFailed(w, with("id", token), principal))
-		require.False(t, SignOutFailed(w, with("id", token, signedOutCookie, mark), Principal{Credential: "t-other"}),
+		require.True(t, a.SignOutFailed(w, with("id", token, signedOutCookie, "t-first."+mark)), "the second of two")
+		require.False(t, a.SignOutFailed(w, with("id", token)))
+		require.False(t, a.SignOutFailed(w, with("id", p.usual("a", jwt.MapClaims{"jti": "2"}), signedOutCookie, mark)),
 			"somebody signed in since")
+	}
+}
+
+// TestRenewedTokenIsTheSameSignIn: what was opened by one token of a sign-in ends
+// when its user signs out by a later one, and nobody else's does.
+func TestRenewedTokenIsTheSameSignIn(t *testing.T) {
+	p := newProvider(t)
+	p.publish("a", "b")
+	tokens, err := OpenTokens(t.TempDir())
+	require.NoError(t, err)
+	a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{Cookie: "id"})}
+	credential := func(claims jwt.MapClaims) string {
+		principal, err := a.Authenticate(with("id", p.usual("a", claims)))
+		require.NoError(t, err)
+		return principal.Credential
+	}
+	first := credential(jwt.MapClaims{"sid": "s1", "jti": "1"})
+	require.Equal(t, first, credential(jwt.MapClaims{"sid": "s1", "jti": "2"}))
+	require.NotEqual(t, first, credential(jwt.MapClaims{"sid": "s2"}))
+	require.NotEqual(t, first, credential(jwt.MapClaims{"sid": "s1", "sub": "another"}))
+	require.NotEqual(t, credential(jwt.MapClaims{"jti": "1"}), credential(jwt.MapClaims{"jti": "2"}), "without a sid")
+	forged := p.sign("a", jwt.SigningMethodRS256, p.keys["b"], jwt.MapClaims{"sid": "s1"})
+	for token, same := range map[string]bool{
+		p.usual("a", jwt.MapClaims{"sid": "s1", "jti": "3"}): true,
+		p.usual("a", jwt.MapClaims{"sid": "s1", "exp": 1}):   true,
+		forged: false, p.usual("a", jwt.MapClaims{"sid": "s1", "iss": "https://evil.example"}): false,
+	} {
+		ended, err := a.SignOut(httptest.NewRecorder(), with("id", token))
+		require.NoError(t, err)
+		require.Equal(t, same, ended[0] == first)
 	}
 }
 

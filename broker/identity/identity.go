@@ -202,12 +202,13 @@ func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended []str
 		}
 		return []string{p.Credential}, err
 	}
-	for _, token := range a.issuerCookies(r) {
-		ended = append(ended, tokenName(token))
+	tokens := a.issuerCookies(r)
+	for _, token := range tokens {
+		ended = append(ended, a.Issuer.credentialOf(token))
 	}
-	if len(ended) > 0 {
+	if len(tokens) > 0 {
 		a.Issuer.forget(w)
-		markSignedOut(w, ended)
+		markSignedOut(w, tokens)
 	}
 	if a.Sessions == nil {
 		return ended, nil

@@ -245,5 +245,29 @@ func (i *Issuer) principal(token string, c jwt.MapClaims) (Principal, error) {
 	if err != nil {
 		return Principal{}, refused(err)
 	}
-	return Principal{Grant: g, Credential: tokenName(token), Expires: expiry(expires.Add(i.c.Skew)), Person: true}, nil
+	return Principal{Grant: g, Credential: credential(token, c), Expires: expiry(expires.Add(i.c.Skew)), Person: true},
+		nil
+}
+
+// credential names the sign-in at the provider that a token is of: the tokens
+// that renew it have the same claim sid (OpenID Connect Front-Channel Logout 1.0,
+// section 3). Without that claim each token is a sign-in of its own.
+func credential(token string, c jwt.MapClaims) string {
+	sid, _ := c["sid"].(string)
+	subject, _ := c["sub"].(string)
+	if sid == "" {
+		return tokenName(token)
+	}
+	return tokenName("sid\n" + subject + "\n" + sid)
+}
+
+// credentialOf is that of a token that may have expired. What the issuer has not
+// signed can name no other sign-in than itself.
+func (i *Issuer) credentialOf(token string) string {
+	c := jwt.MapClaims{}
+	parser := jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithoutClaimsValidation())
+	if _, err := parser.ParseWithClaims(token, c, i.key); err != nil || c["iss"] != i.c.Issuer {
+		return tokenName(token)
+	}
+	return credential(token, c)
 }

@@ -85,12 +85,11 @@ func OpenAPI() []byte {
 		"openapi": "3.1.0",
 		"info": object{"title": "Yardline", "version": "1", "description": "Live events for equipment-rental companies. See docs/protocol.md for what a stream holds.",
 			"license": object{"name": "Apache-2.0", "identifier": "Apache-2.0"}},
-		"security": []object{{"bearer": []string{}}, {"session": []string{}}},
-		"paths":    apiPaths(),
-		"components": object{"schemas": components(), "securitySchemes": object{"bearer": object{"type": "http",
-			"scheme": "bearer"}, "session": object{
-			"type": "apiKey", "in": "cookie", "name": "yardline_session_ID",
-			"description": "ID is that of the installation."}}},
+		"security":   []object{{"bearer": []string{}}, {"session": []string{}}},
+		"paths":      apiPaths(),
+		"components": object{"schemas": components(), "securitySchemes": object{
+			"bearer":  object{"type": "http", "scheme": "bearer"},
+			"session": object{"type": "apiKey", "in": "cookie", "name": "yardline_session_ID", "description": "With the installation's id."}}},
 	})
 }
 
@@ -108,6 +107,8 @@ func apiPaths() object {
 		mediaJSON: object{"schema": ref("Publication")}, "application/cloudevents+json": object{"schema": ref("Publication")},
 		"application/cloudevents-batch+json": object{"schema": object{"type": "array", "minItems": 1, "maxItems": 1000, "items": ref("Publication")}}}}
 	signIn := open(operation("Sign in.", nil, ok(ref("Session")), "401", "403", "429"))
+	whoAmI := open(operation("Who is signed in.", nil, ok(ref("Session"))))
+	signOut := open(operation("Sign out.", nil, none("Signed out."), "409"))
 	withBody(signIn, object{"type": "object", "required": []string{"user"},
 		"properties": object{"user": object{"type": "string"}, "password": object{"type": "string", "format": "password"}}})
 	integer := func(least, most int) object { return object{"type": "integer", "minimum": least, "maximum": most} }
@@ -124,13 +125,10 @@ func apiPaths() object {
 			"get":  operation("The stream.", append(append([]object{}, filters...), lastEventID), object{"200": answer("A stream of events until either side ends.", mediaStream, object{"type": "string"})}, "429", "503"),
 			"post": publish,
 		},
-		"/api/ws": object{"get": operation("The stream over a WebSocket with the subprotocol "+wire.Subprotocol+". See /api/asyncapi.json.", filters, object{"101": answer("A WebSocket.", "", nil)}, "426", "429", "503")},
-		"/api/events": object{"get": operation("History in both directions, and long poll.", history, ok(ref("Page")),
-			"429")},
-		"/api/snapshot": object{"get": operation("The state that the caller may see.", nil, ok(ref("Snapshot")))},
-		"/api/session": object{"get": open(operation("Who is signed in.", nil, ok(ref("Session")))),
-			"post":   signIn,
-			"delete": open(operation("Sign out.", nil, none("Signed out."), "409"))},
+		"/api/ws":                     object{"get": operation("The stream over a WebSocket with the subprotocol "+wire.Subprotocol+". See /api/asyncapi.json.", filters, object{"101": answer("A WebSocket.", "", nil)}, "426", "429", "503")},
+		"/api/events":                 object{"get": operation("History in both directions, and long poll.", history, ok(ref("Page")), "429")},
+		"/api/snapshot":               object{"get": operation("The state that the caller may see.", nil, ok(ref("Snapshot")))},
+		"/api/session":                object{"get": whoAmI, "post": signIn, "delete": signOut},
 		"/api/stats":                  object{"get": operation("What the broker does; for admins.", nil, ok(ref("Stats")), "403")},
 		"/api/connections/{id}/close": object{"post": operation("End a stream; for admins.", []object{id}, none("Closed."), "403", "404")},
 		"/api/tokens": object{"post": withBody(operation("Sign a token for a back end; for admins.", nil, object{"201": answer("Signed.", mediaJSON, ref("Token"))}, "403", "422"),
@@ -189,6 +187,8 @@ func components() object {
 	array := func(items object) object { return object{"type": "array", "items": items} }
 	counts := object{"type": "object", "additionalProperties": number}
 	amount := object{"type": "number", "minimum": 0}
+	user := record(object{"id": str, "name": str, "roles": list(access.Roles), "employee": number, "tenant": str},
+		"employee", "tenant")
 	clock := object{"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
 	c := object{
 		"Cursor": cursor,
@@ -201,9 +201,7 @@ func components() object {
 			"previous": ref("Cursor"), "next": ref("Cursor"), "head": ref("Cursor"), "grant": str}, "gap"),
 		"Snapshot": record(object{"cursor": ref("Cursor"), "grant": str, "time": instant, "currency": str, "fleet": number, "zone": object{"type": "object"}, "figures": object{"type": "object"},
 			"entities": array(record(object{"key": str, "type": object{"enum": event.Types}, "fields": object{"type": "object"}, "seq": number, "time": instant}))}),
-		"Session": record(object{"user": object{"oneOf": []object{{"type": "null"},
-			record(object{"id": str, "name": str, "roles": list(access.Roles), "employee": number, "tenant": str},
-				"employee", "tenant")}},
+		"Session": record(object{"user": object{"oneOf": []object{{"type": "null"}, user}},
 			"grant": str, "users": array(str), "sign_in": object{"enum": []string{"name", "password", "provider"}},
 			"warning": record(object{"code": str, "title": str, "detail": str})}, "grant", "warning"),
 		"Stats": record(object{"connections": number, "connections_by_transport": counts, "connections_by_role": counts, "views": number, "events_total": number, "deliveries_total": number,
