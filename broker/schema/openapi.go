@@ -85,11 +85,12 @@ func OpenAPI() []byte {
 		"openapi": "3.1.0",
 		"info": object{"title": "Yardline", "version": "1", "description": "Live events for equipment-rental companies. See docs/protocol.md for what a stream holds.",
 			"license": object{"name": "Apache-2.0", "identifier": "Apache-2.0"}},
-		"security":   []object{{"bearer": []string{}}, {"session": []string{}}},
-		"paths":      apiPaths(),
+		"security": []object{{"bearer": []string{}}, {"session": []string{}}},
+		"paths":    apiPaths(),
 		"components": object{"schemas": components(), "securitySchemes": object{
-			"bearer":  object{"type": "http", "scheme": "bearer"},
-			"session": object{"type": "apiKey", "in": "cookie", "name": "yardline_session_ID", "description": "With the installation's id."}}},
+			"bearer": object{"type": "http", "scheme": "bearer"},
+			"session": object{"type": "apiKey", "in": "cookie", "name": "yardline_session_ID",
+				"description": "ID is that of the installation."}}},
 	})
 }
 
