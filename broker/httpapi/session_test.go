@@ -1,13 +1,16 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +28,11 @@ import (
 // withIssuer takes the tokens of an identity provider, also by the cookie id,
 // and returns what signs them.
 func withIssuer(t *testing.T, keyed bool) (change func(dir string, c *Config), sign func(jwt.MapClaims) string) {
+	return withIssuerOf(t, keyed, "")
+}
+
+// withIssuerOf has the issuer's cookie for a domain.
+func withIssuerOf(t *testing.T, keyed bool, domain string) (func(dir string, c *Config), func(jwt.MapClaims) string) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	jwk, err := jwkset.NewJWKFromKey(private.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: "k"}})
@@ -32,11 +40,14 @@ func withIssuer(t *testing.T, keyed bool) (change func(dir string, c *Config), s
 	keys, err := json.Marshal(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk.Marshal()}})
 	require.NoError(t, err)
 	issuer := identity.NewIssuer(identity.IssuerConfig{Issuer: "https://id.example", Audience: "yardline",
-		JWKS: "https://id.example/keys", Cookie: "id"}.WithDefaults(slog.New(slog.DiscardHandler)))
+		JWKS: "https://id.example/keys", Cookie: "id",
+		CookieDomain: domain}.WithDefaults(slog.New(slog.DiscardHandler)))
 	if keyed {
 		require.NoError(t, issuer.SetKeys(keys))
 	}
-	change = func(_ string, c *Config) { c.Authority.Issuer, c.Authority.Directory = issuer, nil }
+	change := func(_ string, c *Config) {
+		c.Authority.Issuer, c.Authority.Directory, c.Loopback = issuer, nil, false
+	}
 	return change, func(more jwt.MapClaims) string {
 		claims := jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "ann", "roles": "manager",
 			"exp": time.Now().Add(time.Hour).Unix()}
@@ -244,5 +255,36 @@ func TestSessionAtItsEnd(t *testing.T) {
 		gone = true
 		require.True(t, w.recheck())
 		require.Equal(t, c.reason, got)
+	}
+}
+
+// TestSignOutInAJar signs out by a jar that keeps to RFC 6265, as browsers do,
+// of a cookie that is set for a whole domain.
+func TestSignOutInAJar(t *testing.T) {
+	for _, domain := range []string{"", "company.test", ".company.test"} {
+		change, sign := withIssuerOf(t, true, domain)
+		s := newSurfaceOn(t, memlog.New("k", time.Hour), change)
+		server := strings.TrimPrefix(s.url, "http://")
+		s.client.Transport = &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn,
+			error) {
+			return new(net.Dialer).DialContext(ctx, network, server)
+		}}
+		s.url = "http://yard.company.test"
+		portal, err := url.Parse("http://portal.company.test")
+		require.NoError(t, err)
+		cookie := http.Cookie{Name: "id", Value: sign(nil), Domain: "company.test", Path: "/", HttpOnly: true}
+		s.client.Jar.SetCookies(portal, []*http.Cookie{&cookie})
+		require.Equal(t, "ann", s.session().User.ID)
+		answer, _ := s.send("DELETE", "/api/session", "")
+		require.Equal(t, 204, answer.StatusCode)
+		after := s.session()
+		if domain != "" {
+			require.Nil(t, after.User, domain)
+			require.Nil(t, after.Warning)
+			continue
+		}
+		require.Equal(t, "ann", after.User.ID)
+		require.Equal(t, "still_signed_in", after.Warning.Code)
+		require.Nil(t, s.session().Warning, "it is said once")
 	}
 }
