@@ -47,6 +47,7 @@ type Issuer struct {
 	mu      sync.Mutex // guards all below
 	keys    keySet
 	retired map[string]bool // names of keys that were in a set and are gone
+	goodAt  time.Time       // when the keys were got last
 	trouble error           // of the last attempt to get the keys; nil after a good one
 	skipped string          // what was logged last of keys that are not used
 	changed bool            // the keys have changed since refresh was called last
@@ -92,8 +93,18 @@ func (i *Issuer) SetKeys(raw []byte) error {
 	for _, k := range i.keys.keys {
 		i.retired[k.kid] = !set.has(k.kid)
 	}
-	i.keys = set
+	i.keys, i.goodAt = set, time.Now()
 	return nil
+}
+
+// settleTime is how long after a fetch a key that it took away is refused without
+// asking again, so that what is open under it ends at once.
+const settleTime = 5 * time.Second
+
+func (i *Issuer) sinceGood() time.Duration {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return time.Since(i.goodAt)
 }
 
 // Trouble is why the keys could not be got by the last attempt, nil while it was
@@ -172,8 +183,11 @@ func (i *Issuer) refresh() (changed bool) {
 func (i *Issuer) Verify(token string) (Principal, error) {
 	c, err := i.parse(token)
 	// The key may be new: one with another name, or in place of an old one.
+	// One that was taken away may be back: providers with several servers do not
+	// rotate on all of them at once.
 	unknown := errors.Is(err, errUnknownKey)
-	if i.fetcher != nil && (unknown || errors.Is(err, jwt.ErrTokenSignatureInvalid)) {
+	back := errors.Is(err, errRetired) && i.sinceGood() > settleTime
+	if i.fetcher != nil && (unknown || back || errors.Is(err, jwt.ErrTokenSignatureInvalid)) {
 		failed := i.fetcher.refetch()
 		if failed == nil {
 			c, err = i.parse(token)
