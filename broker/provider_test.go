@@ -110,7 +110,7 @@ func TestProviderAway(t *testing.T) {
 	eventually(func() bool { return metric("1") })
 
 	stop()
-	for lines.Scan() && !strings.Contains(lines.Text(), `"reason"`) { // what ends the stream is the end of the broker
+	for lines.Scan() && !strings.Contains(lines.Text(), `"reason"`) { // the end of the broker ends the stream
 	}
 	require.Contains(t, lines.Text(), `"reason":"drain"`)
 	client.CloseIdleConnections()

@@ -19,7 +19,7 @@ type session struct {
 	Users  []string `json:"users"`   // who may sign in by name alone
 	SignIn string   `json:"sign_in"` // how: name, password, or provider for elsewhere
 
-	Warning *warning `json:"warning,omitempty"` // of what its user cannot see otherwise
+	Warning *warning `json:"warning,omitempty"` // nil where there is nothing to explain
 }
 
 // A warning tells people why they are signed in, or are not, against what they
@@ -169,7 +169,7 @@ func (a *API) hasBearer(r *http.Request) bool {
 	return false
 }
 
-// signedOut ends what sign-ins have opened, and the pushes to their devices.
+// signedOut ends the streams and the pushes of sign-ins that have ended.
 func (a *API) signedOut(r *http.Request, credentials []string) {
 	for _, credential := range credentials {
 		a.open.signedOut(credential)

@@ -26,7 +26,7 @@ import (
 )
 
 // withIssuer takes the tokens of an identity provider, also by the cookie id,
-// and returns what signs them.
+// and returns a function that signs them.
 func withIssuer(t *testing.T, keyed bool) (change func(dir string, c *Config), sign func(jwt.MapClaims) string) {
 	return withIssuerOf(t, keyed, "")
 }
@@ -62,7 +62,7 @@ func withIssuerOf(t *testing.T, keyed bool, domain string) (func(dir string, c *
 	}
 }
 
-// session asks who is signed in.
+// session returns the answer of GET /api/session.
 func (s *surface) session(headers ...string) (answer session) {
 	s.Helper()
 	response, text := s.send("GET", "/api/session", "", headers...)
@@ -91,8 +91,8 @@ func TestBasicAuthenticationInFront(t *testing.T) {
 }
 
 // TestSignInOverPlainHTTP: a browser would drop the cookie, so it is told why
-// before a password is sent, and instead of a session that never is. What
-// stands behind a proxy that ends TLS without a word goes on.
+// before a password is sent. A broker behind a proxy that ends TLS without a
+// word goes on working.
 func TestSignInOverPlainHTTP(t *testing.T) {
 	s := newSurfaceOn(t, memlog.New("k", time.Hour), withUsers(t))
 	ask := func(method, host string, headers ...string) (*http.Response, session) {
@@ -141,7 +141,7 @@ func TestSignInOverPlainHTTP(t *testing.T) {
 func TestWhyNobodyIsSignedIn(t *testing.T) {
 	change, sign := withIssuer(t, true)
 	s := newSurfaceOn(t, memlog.New("k", time.Hour), change)
-	require.Nil(t, s.session().Warning, "who has no cookie needs no reason")
+	require.Nil(t, s.session().Warning, "a request without a cookie needs no reason")
 	for _, c := range []struct {
 		claims       jwt.MapClaims
 		code, detail string
@@ -223,7 +223,7 @@ func TestRenewedCookie(t *testing.T) {
 	text := <-stream
 	require.Contains(t, text, `"reason":"expired"`)
 	require.Equal(t, wire.ByeExpired, frame[*wire.Bye](socket).Reason)
-	// What is published in between is not lost.
+	// An event that is published in between is not lost.
 	answer,
 		published := s.send("POST", "/api/sse",
 		`{"id":"between","type":"system_notification","data":{"title":"Hi","message":"There"}}`,

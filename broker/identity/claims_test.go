@@ -63,7 +63,8 @@ func TestClaimsOfAToken(t *testing.T) {
 	}
 }
 
-// TestMissingClaimsAreLogged says once what is missing, not for each token.
+// TestMissingClaimsAreLogged: the log names a missing claim once, not for each
+// token.
 func TestMissingClaimsAreLogged(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
@@ -130,7 +131,7 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
-// requireAdvice requires that a token was refused, and what its sender is told.
+// requireAdvice requires that a token was refused with this advice.
 func requireAdvice(t *testing.T, advice string, err error) {
 	t.Helper()
 	require.ErrorIs(t, err, ErrInvalid)
@@ -207,7 +208,7 @@ func TestFarExpiry(t *testing.T) {
 	require.Equal(t, latest, principal.Expires)
 }
 
-// TestLongTexts: what a token holds beside its subject cannot make the log or a
+// TestLongTexts: a token's name and its key's name cannot make the log or a
 // header long.
 func TestLongTexts(t *testing.T) {
 	p := newProvider(t)

@@ -27,8 +27,8 @@ func with(cookies ...string) *http.Request {
 	return r
 }
 
-// TestAuthorizationOfOthers: other schemes are for what stands in front, and
-// leave the cookie in force; a bearer token decides alone.
+// TestAuthorizationOfOthers: other schemes are for a proxy in front, and leave
+// the cookie in force; a bearer token decides alone.
 func TestAuthorizationOfOthers(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
@@ -130,8 +130,8 @@ func TestSignOutOfADomain(t *testing.T) {
 	}
 }
 
-// TestRenewedTokenIsTheSameSignIn: what was opened by one token of a sign-in ends
-// when its user signs out by a later one, and nobody else's does.
+// TestRenewedTokenIsTheSameSignIn: streams that were opened by one token of a
+// sign-in end when its user signs out by a later one; other sign-ins go on.
 func TestRenewedTokenIsTheSameSignIn(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a", "b")

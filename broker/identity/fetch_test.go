@@ -104,7 +104,7 @@ func TestOldKeysStay(t *testing.T) {
 }
 
 // TestStartWithoutProvider: the broker starts while the provider is away, tells
-// who has a token to come back, and takes the token once there are keys.
+// the sender of a token to come back, and accepts the token once there are keys.
 func TestStartWithoutProvider(t *testing.T) {
 	p := newProvider(t)
 	p.key("a", 2048)

@@ -88,8 +88,8 @@ func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
 }
 
 // Bearer returns the bearer token of a request, "" where there is none. Other
-// schemes are for what stands in front, whose credentials a browser sends along
-// to the broker. Two different tokens are refused.
+// schemes are for a proxy in front: a browser sends the credentials of that to
+// the broker, too. Two different tokens are refused.
 func Bearer(h http.Header) (token string, err error) {
 	// Proxies may join several fields by commas, which no token has.
 	for field := range strings.SplitSeq(strings.Join(h.Values("Authorization"), ","), ",") {
@@ -120,7 +120,7 @@ func (a *Authority) byIssuerCookie(r *http.Request) (p Principal, err error) {
 		if refused == nil {
 			return found, nil
 		}
-		// What is not known yet, or was good once, says more than what is wrong.
+		// A token that may be good, or was once, says more than one that is wrong.
 		if err == ErrNone || errors.Is(refused, ErrNoKeys) || errors.Is(refused, ErrExpired) && !errors.Is(err,
 			ErrNoKeys) {
 			err = refused
@@ -174,8 +174,8 @@ func (a *Authority) Verify(token string) (Principal, error) {
 	return p, err
 }
 
-// SignIn starts a session for who knows the password, in place of those that
-// the request had: ended names them.
+// SignIn starts a session for a user who knows the password, in place of the
+// request's own sessions. ended names those.
 func (a *Authority) SignIn(w http.ResponseWriter, r *http.Request, user, password string) (g access.Grant,
 	ended []string, err error) {
 	if a.Directory == nil {

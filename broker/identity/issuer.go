@@ -49,7 +49,7 @@ type Issuer struct {
 	retired map[string]bool // names of keys that were in a set and are gone
 	goodAt  time.Time       // when the keys were got last
 	trouble error           // of the last attempt to get the keys; nil after a good one
-	skipped string          // what was logged last of keys that are not used
+	skipped string          // the last line of the log about keys that are not used
 	changed bool            // the keys have changed since refresh was called last
 }
 
@@ -98,7 +98,7 @@ func (i *Issuer) SetKeys(raw []byte) error {
 }
 
 // settleTime is how long after a fetch a key that it took away is refused without
-// asking again, so that what is open under it ends at once.
+// asking again, so that streams under it end at once.
 const settleTime = 5 * time.Second
 
 func (i *Issuer) sinceGood() time.Duration {
@@ -275,8 +275,8 @@ func credential(token string, c jwt.MapClaims) string {
 	return tokenName("sid\n" + subject + "\n" + sid)
 }
 
-// credentialOf is that of a token that may have expired. What the issuer has not
-// signed can name no other sign-in than itself.
+// credentialOf returns the credential of a token that may have expired. A token
+// that the issuer has not signed names no sign-in but its own.
 func (i *Issuer) credentialOf(token string) string {
 	c := jwt.MapClaims{}
 	parser := jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithoutClaimsValidation())

@@ -152,7 +152,7 @@ func (s keySet) candidates(kid string, method jwt.SigningMethod) (found jwt.Veri
 	return found, nil
 }
 
-// maxShown bounds what of a token's text stands in a log, in bytes.
+// maxShown is the most bytes of a token's text in a line of the log.
 const maxShown = 64
 
 // shortened is a text of at most so many bytes.

@@ -31,8 +31,8 @@ func publicJWK(t *testing.T, key crypto.Signer, kid, alg string) map[string]any 
 	return document
 }
 
-// TestUnusableKeysSpoilNothing: a set is used for what it has that is good,
-// whatever stands beside it.
+// TestUnusableKeysSpoilNothing: the good keys of a set are used, whatever other
+// keys are beside them.
 func TestUnusableKeysSpoilNothing(t *testing.T) {
 	p := newProvider(t)
 	p.key("small", 1024)

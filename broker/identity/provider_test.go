@@ -22,7 +22,7 @@ import (
 )
 
 // provider is an identity provider on loopback, with its keys and a switch for
-// what its JWKS answers.
+// the answer of its JWKS.
 type provider struct {
 	*testing.T
 	url     string

@@ -25,7 +25,7 @@ func (r *Refusal) Unwrap() []error { return []error{ErrInvalid, r.Cause} }
 const otherKey = "Its signature does not match a key of this installation or of its identity provider: " +
 	"it was changed, or signed elsewhere, or the key has been replaced. Get a new one."
 
-// advices lists what callers are told, the first that fits.
+// advices lists the advice for each error. The first one that fits counts.
 var advices = []struct {
 	of   error
 	text string

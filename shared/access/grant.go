@@ -42,8 +42,8 @@ type Grant struct {
 // provider may have (OpenID Connect Core 1.0, section 2).
 const MaxUser = 255
 
-// CheckUser refuses what is no user id: it has 1 to MaxUser bytes of UTF-8 without
-// control characters. Blanks are allowed, because providers use them.
+// CheckUser refuses a text that is no user id. An id has 1 to MaxUser bytes of
+// UTF-8 without control characters. Blanks are allowed, because providers use them.
 func CheckUser(user string) error {
 	switch {
 	case user == "":
