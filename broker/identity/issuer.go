@@ -89,6 +89,7 @@ func (i *Issuer) SetKeys(raw []byte) error {
 	}
 	if len(i.keys.keys) > 0 && !i.keys.equal(set) {
 		i.changed = true
+		i.c.Logger.Info("the issuer's keys have changed", "before", i.keys.names(), "now", set.names())
 	}
 	for _, k := range i.keys.keys {
 		i.retired[k.kid] = !set.has(k.kid)

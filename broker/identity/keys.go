@@ -117,6 +117,14 @@ func (s keySet) equal(other keySet) bool {
 	})
 }
 
+// names lists the names of the keys.
+func (s keySet) names() (all []string) {
+	for _, k := range s.keys {
+		all = append(all, shortened(k.kid, maxShown))
+	}
+	return all
+}
+
 // has tells whether a key has this name.
 func (s keySet) has(kid string) bool {
 	return slices.ContainsFunc(s.keys, func(k publicKey) bool { return k.kid == kid })

@@ -148,6 +148,7 @@ func TestChangedKeys(t *testing.T) {
 	require.Equal(t, "false", set(a, b), "the first keys are no change of keys")
 	require.Equal(t, "false", set(b, a))
 	require.Equal(t, "true", set(a))
+	require.Contains(t, p.logged.String(), `"the issuer's keys have changed" before="[a b]" now=[a]`)
 	require.Equal(t, "true", set(p.jwk("b", map[string]any{"kid": "a"})), "another key of the same name")
 	require.Equal(t, "true", set(p.jwk("b", map[string]any{"kid": "a", "alg": "RS256"})))
 	require.Equal(t, "false", set(p.jwk("b", map[string]any{"kid": "a", "alg": "RS256"})))
