@@ -59,7 +59,7 @@ func (c *climber) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Resp
 			return wasmclient.Response{}, ctx.Err()
 		}
 	}
-	return wasmclient.Response{Status: 200, Body: []byte(`{"events":[],"previous":"k-1","next":"k-0","head":"k-0","grant":"` + manager.ID() + `"}`)}, nil
+	return wasmclient.Response{Status: 200, ContentType: "application/json", Body: []byte(`{"events":[],"previous":"k-1","next":"k-0","head":"k-0","grant":"` + manager.ID() + `"}`)}, nil
 }
 
 // TestClimbLeavesNothingBehind: after several trials that failed a better
@@ -139,21 +139,14 @@ func TestClientFollowsThroughCuts(t *testing.T) {
 }
 
 func TestClientStopsWhereNoAttemptHelps(t *testing.T) {
-	for _, c := range []struct {
-		status int
-		body   string
-		state  conn.State
-	}{
-		{401, `{"code":"sign_in_required","title":"x"}`, conn.Denied},
-		{403, ``, conn.Denied},
-		{204, ``, conn.Disconnected},
-	} {
+	for status, code := range map[int]string{401: "sign_in_required", 403: "forbidden"} {
 		synctest.Test(t, func(t *testing.T) {
 			b := fake.New(manager)
-			b.Refuse(&wasmclient.Response{Status: c.status, Body: []byte(c.body)})
+			b.Refuse(fake.Refusal(status, code))
 			client := start(t, b, wasmclient.Options{})
 			time.Sleep(time.Hour)
-			require.Equal(t, c.state, client.View().Status.State)
+			require.Equal(t, conn.Denied, client.View().Status.State)
+			require.Equal(t, code, client.View().Status.Code)
 			require.Zero(t, client.View().Status.Attempt)
 		})
 	}
@@ -162,7 +155,9 @@ func TestClientStopsWhereNoAttemptHelps(t *testing.T) {
 func TestClientObeysRetryAfterAndPortals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
-		b.Refuse(&wasmclient.Response{Status: 503, RetryAfter: "120", Body: []byte(`{"code":"draining","title":"x"}`)})
+		draining := fake.Refusal(503, "draining")
+		draining.RetryAfter = "120"
+		b.Refuse(draining)
 		client := start(t, b, wasmclient.Options{})
 		require.Equal(t, conn.Limited, client.View().Status.State)
 		b.Refuse(&wasmclient.Response{Status: 200, ContentType: "text/html", Body: []byte("<html>sign in to this hotel")})

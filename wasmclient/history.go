@@ -22,14 +22,19 @@ type HistoryPage struct {
 
 // History asks for at most limit events that match, before a place; the zero
 // place is the end of the log.
-func (a API) History(ctx context.Context, f filter.Filter, before wire.Cursor, limit int) (p HistoryPage, err error) {
+func (a API) History(ctx context.Context, f filter.Filter, before wire.Cursor, limit int) (HistoryPage, error) {
 	q := f.Query()
 	q.Set("limit", strconv.Itoa(limit))
 	if before != (wire.Cursor{}) {
 		q.Set("before", before.String())
 	}
-	err = a.call(ctx, "GET", "/api/events?"+q.Encode(), nil, &p)
-	return p, err
+	return a.page(ctx, "/api/events?"+q.Encode())
+}
+
+// page asks for the page that a path names.
+func (a API) page(ctx context.Context, path string) (p HistoryPage, err error) {
+	err = a.call(ctx, "GET", path, nil, &p)
+	return p, genuine(err, p.Head.Epoch != "")
 }
 
 // frames are the gap and the events of a page.

@@ -144,7 +144,7 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 	var refused *Error
 	if s.Look {
 		at, err := d.find(ctx, s.Item)
-		if err != nil && (!errors.As(err, &refused) || refused.Status >= 500) || at != (wire.Cursor{}) {
+		if err != nil && (!errors.As(err, &refused) || !refused.FromBroker || refused.Status >= 500) || at != (wire.Cursor{}) {
 			a.Cursor = at
 			return a
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
 // A Request to the broker.
@@ -20,12 +21,22 @@ type Request struct {
 	Body   []byte
 }
 
-// A Response of the broker.
+// A Response of the broker, or of something between. A transport follows no
+// redirect: the broker sends none, and what a redirect leads to gets no
+// credentials.
 type Response struct {
-	Status      int
-	ContentType string
+	Status      int    // a redirect in a browser is 302: a page does not learn which
+	ContentType string // by MediaType
 	RetryAfter  string
+	Location    string // of a redirect; "" in a browser
 	Body        []byte // of a stream: empty
+}
+
+// MediaType is the media type of a Content-Type header in lower case, without
+// its parameters: those of some proxies are malformed.
+func MediaType(header string) string {
+	media, _, _ := strings.Cut(header, ";")
+	return strings.ToLower(strings.TrimSpace(media))
 }
 
 // A Transport carries requests to one broker, with its credentials. Packages
@@ -52,10 +63,12 @@ type Transport interface {
 // ErrNoUpgrade means that a WebSocket did not open.
 var ErrNoUpgrade = errors.New("wasmclient: the WebSocket did not open")
 
-// An Error is a refusal by the broker.
+// An Error is a refusal: by the broker, or by something between that answered in
+// its place, which is never the last word.
 type Error struct {
 	Status     int
-	Code       string // stable, such as invalid_event
+	FromBroker bool
+	Code       string // stable, such as invalid_event; not FromBroker: conn.LoginRedirect, or http_ and the status
 	Title      string
 	Detail     string
 	Fields     []event.FieldError
@@ -83,22 +96,36 @@ func (e *Error) Sentence() string {
 	return text + " (" + e.Code + ")"
 }
 
+// The marks of the broker's problem documents. Gateways send problem documents
+// too, of types of their own.
+const (
+	problemMedia = "application/problem+json"
+	problemTypes = "urn:yardline:problem:"
+)
+
 // ErrorOf reads a refusal, nil where the answer is none. What is no problem
-// document came from something between us and the broker.
+// document of the broker came from something between us and it.
 func ErrorOf(r Response) error {
 	if r.Status >= 200 && r.Status < 300 {
 		return nil
 	}
 	e := &Error{Status: r.Status}
 	var p struct {
+		Type   string             `json:"type"`
 		Code   string             `json:"code"`
 		Title  string             `json:"title"`
 		Detail string             `json:"detail"`
 		Errors []event.FieldError `json:"errors"`
 	}
-	if json.Unmarshal(r.Body, &p) == nil && p.Code != "" {
-		e.Code, e.Title, e.Detail, e.Fields = p.Code, p.Title, p.Detail, p.Errors
-	} else {
+	switch {
+	case r.ContentType == problemMedia && json.Unmarshal(r.Body, &p) == nil && p.Code != "" && strings.HasPrefix(p.Type, problemTypes):
+		e.FromBroker, e.Code, e.Title, e.Detail, e.Fields = true, p.Code, p.Title, p.Detail, p.Errors
+	case r.Status >= 300 && r.Status < 400 && r.Status != 304:
+		e.Code, e.Title, e.Detail = conn.LoginRedirect, "A redirect came in place of the broker's answer", "Reload the page, perhaps to sign in."
+		if r.Location != "" {
+			e.Detail = "It leads to " + r.Location
+		}
+	default:
 		e.Code, e.Title = "http_"+strconv.Itoa(r.Status), "The answer did not come from the broker"
 	}
 	e.RetryAfter = retryAfter(r.RetryAfter, time.Now())

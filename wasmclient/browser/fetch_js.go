@@ -3,7 +3,6 @@ package browser
 import (
 	"context"
 	"fmt"
-	"strings"
 	"syscall/js"
 
 	"github.com/snd-rental/yardline/wasmclient"
@@ -74,7 +73,7 @@ func (t Transport) send(ctx context.Context, r wasmclient.Request) (answer js.Va
 	init.Set("headers", headers)
 	init.Set("credentials", "same-origin")
 	init.Set("cache", "no-store")
-	init.Set("redirect", "error") // a portal's sign-in page is no answer
+	init.Set("redirect", "manual") // else a login proxy's redirect looks like no answer
 	init.Set("signal", abort.Get("signal"))
 	if r.Body != nil {
 		body := js.Global().Get("Uint8Array").New(len(r.Body))
@@ -109,8 +108,11 @@ func head(answer js.Value) wasmclient.Response {
 		}
 		return ""
 	}
-	media, _, _ := strings.Cut(header("content-type"), ";")
-	return wasmclient.Response{Status: answer.Get("status").Int(), ContentType: strings.ToLower(strings.TrimSpace(media)), RetryAfter: header("retry-after")}
+	r := wasmclient.Response{Status: answer.Get("status").Int(), ContentType: wasmclient.MediaType(header("content-type")), RetryAfter: header("retry-after")}
+	if answer.Get("type").String() == "opaqueredirect" {
+		r.Status = 302
+	}
+	return r
 }
 
 // await waits for a promise. A rejection becomes a Go error. It must not be

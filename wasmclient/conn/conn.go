@@ -58,6 +58,7 @@ func (s Status) Connected() bool { return s.State == Live || s.State == Polling 
 // A Failure is why an attempt ended.
 type Failure struct {
 	Status     int           // of HTTP; 0 where no answer came
+	FromBroker bool          // the broker itself refused; else something between answered in its place
 	Code       string        // of the problem document, or of the client: network, not_a_stream
 	RetryAfter time.Duration // what the answer asked for
 }
@@ -169,6 +170,11 @@ const (
 // LeaderChanged is why an attempt to follow ends: another tab leads, or some of
 // what it said was not heard.
 const LeaderChanged = "leader_changed"
+
+// LoginRedirect is why an attempt fails where a redirect is the answer: a login
+// proxy or a captive portal wants to be seen first. A page that is loaded anew
+// leads there.
+const LoginRedirect = "login_redirect"
 
 // NoNetwork is why an attempt fails where the browser has no network.
 const NoNetwork = "offline"

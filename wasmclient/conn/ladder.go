@@ -36,8 +36,9 @@ func (m *Machine) fall(f Failure) bool {
 }
 
 // unfit tells whether a failure is of the transport: something between takes
-// it for what it is not, or holds it back. A broker or network that is down is
-// nothing that another transport would mend.
+// it for what it is not, refuses it, or holds it back. A broker or network that is
+// down, or a sign-in that is wanted first, is nothing that another transport would
+// mend.
 func unfit(f Failure) bool {
 	switch f.Code {
 	case "no_hello", "not_a_stream", "no_upgrade":
@@ -46,8 +47,10 @@ func unfit(f Failure) bool {
 	switch f.Status {
 	case 404, 405, 406, 415, 426, 501, 505:
 		return true
+	case 407, 408, 425, 429:
+		return false
 	}
-	return false
+	return !f.FromBroker && (f.Status/100 == 2 || f.Status/100 == 4)
 }
 
 // goBack returns to the transport that worked last, where the attempt that ended

@@ -39,6 +39,7 @@ type Machine struct {
 	heartbeat time.Duration
 	least     time.Duration // the broker's retry
 	liveSince time.Time
+	renewed   bool      // the stream was opened again because what the last one was read by had expired
 	deadline  time.Time // of the phase; zero: none
 
 	effects []Effect
@@ -83,7 +84,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	switch in := in.(type) {
 	case Start:
 		m.quit()
-		m.status.Attempt, m.ladder, m.limited = 0, ladder{}, Status{}
+		m.status.Attempt, m.ladder, m.limited, m.renewed = 0, ladder{}, Status{}, false
 		m.become(now, Connecting, "")
 		m.connect(now)
 	case Stop:

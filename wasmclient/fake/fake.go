@@ -81,6 +81,12 @@ func (b *Broker) SetDown(down bool) {
 	b.down = down
 }
 
+// Refusal is a problem document of a broker.
+func Refusal(status int, code string) *wasmclient.Response {
+	body := fmt.Sprintf(`{"type":"urn:yardline:problem:%s","status":%d,"code":"%s","title":"The broker refuses: %s"}`, code, status, code, code)
+	return &wasmclient.Response{Status: status, ContentType: "application/problem+json", Body: []byte(body)}
+}
+
 // Refuse answers everything so, nil as usual.
 func (b *Broker) Refuse(r *wasmclient.Response) {
 	b.mu.Lock()
@@ -131,7 +137,7 @@ func (b *Broker) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Respo
 	case "POST /api/sse":
 		receipt, err := b.storeLocked(r.Body)
 		if err != nil {
-			return wasmclient.Response{Status: 422, Body: []byte(`{"code":"invalid_event","title":"The event is not valid"}`)}, nil
+			return *Refusal(422, "invalid_event"), nil
 		}
 		answer = receipt
 	case "GET /api/snapshot":
@@ -145,7 +151,7 @@ func (b *Broker) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Respo
 		b.signed = false
 		return wasmclient.Response{Status: 204}, nil
 	default:
-		return wasmclient.Response{Status: 404}, nil
+		return *Refusal(404, "not_found"), nil
 	}
 	raw, err := json.Marshal(answer)
 	return wasmclient.Response{Status: 200, ContentType: "application/json", Body: raw}, err
@@ -298,7 +304,7 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 	at, asked, err := b.subscription(r.Path)
 	if err != nil {
 		b.mu.Unlock()
-		return wasmclient.Response{Status: 400}, nil
+		return *Refusal(400, "invalid_filter"), nil
 	}
 	b.asked = append(b.asked, asked.Key())
 	head := b.headLocked()

@@ -9,11 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/snd-rental/yardline/wasmclient"
 )
@@ -31,7 +31,8 @@ type Transport struct {
 var _ wasmclient.Transport = (*Transport)(nil)
 
 // New reaches the broker at a URL such as http://localhost:8080, with a
-// bearer token, or without one by the cookies that it sets.
+// bearer token, or without one by the cookies that it sets. Redirects are not
+// followed, so the URL must be the one that the broker is reached at.
 func New(base, token string) (*Transport, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -43,8 +44,20 @@ func New(base, token string) (*Transport, error) {
 	}
 	// A transport of our own: closing its idle connections is nobody else's loss.
 	own := http.DefaultTransport.(*http.Transport).Clone()
-	return &Transport{strings.TrimSuffix(base, "/"), token, &http.Client{Transport: own, Jar: jar}}, nil
+	own.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWithin}
+	return &Transport{strings.TrimSuffix(base, "/"), token, &http.Client{Transport: own, Jar: jar, CheckRedirect: stay}}, nil
 }
+
+// Of HTTP/2. Without these pings a connection that died silently takes every
+// request for minutes.
+const (
+	pingAfter  = 15 * time.Second // of silence, while something is under way
+	pingWithin = 10 * time.Second // else the connection is dropped
+)
+
+// stay follows no redirect: it would make a GET of a POST, and take the token to
+// another port or host.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Close ends idle connections.
 func (t *Transport) Close() { t.client.CloseIdleConnections() }
@@ -69,7 +82,7 @@ func (t *Transport) Stream(ctx context.Context, r wasmclient.Request, take func(
 		return wasmclient.Response{}, err
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK || mediaType(answer) != "text/event-stream" {
+	if answer.StatusCode != http.StatusOK || head(answer).ContentType != "text/event-stream" {
 		return whole(answer)
 	}
 	buffer := make([]byte, pieceBytes)
@@ -117,13 +130,11 @@ func whole(answer *http.Response) (wasmclient.Response, error) {
 }
 
 func head(answer *http.Response) wasmclient.Response {
-	return wasmclient.Response{Status: answer.StatusCode, ContentType: mediaType(answer), RetryAfter: answer.Header.Get("Retry-After")}
-}
-
-func mediaType(answer *http.Response) string {
-	media, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
-	if err != nil {
-		return ""
+	h := answer.Header
+	r := wasmclient.Response{Status: answer.StatusCode, ContentType: wasmclient.MediaType(h.Get("Content-Type")), RetryAfter: h.Get("Retry-After")}
+	if to, err := answer.Location(); err == nil {
+		to.RawQuery, to.User = "", nil // for logs: what a login page is handed is nobody else's
+		r.Location = to.String()
 	}
-	return media
+	return r
 }
