@@ -331,6 +331,8 @@ func (g *group) hear(m tabs.Message) {
 		g.sayFocus()
 	case m.Kind == tabs.Shown:
 		g.sayFocus()
+	case m.Kind == tabs.Status && g.reader == nil && m.Status != nil && m.Status.Connected() && g.d.machine.Status().State == conn.Denied:
+		g.start() // what denied us is no longer so
 	case g.relay == nil:
 	case m.Kind == tabs.Attach:
 		if g.relay.Attach(m) {

@@ -106,6 +106,21 @@ func (m *Machine) expired(now time.Time) {
 	m.wait(now, Reconnecting, string(wire.ByeExpired), delay(m.status.Attempt, m.least, m.c.Random()))
 }
 
+// unreadable asks once more for an event that cannot be read, because something may
+// have spoilt it on its way. The second time the stream goes on after it, as after
+// a gap, and so it does at once after any other: the broker writes what this build
+// cannot read.
+func (m *Machine) unreadable(now time.Time, at wire.Cursor) {
+	if !m.skips && m.spoilt != at {
+		m.spoilt = at
+		m.emit(Abort{m.attempt})
+		m.ended(now, Failure{Code: "unreadable"})
+		return
+	}
+	m.skips = true
+	m.frame(now, &wire.Gap{From: m.cursor, To: at})
+}
+
 // regranted starts over: what the store holds was for other eyes.
 func (m *Machine) regranted(now time.Time, pause time.Duration) {
 	m.synced = false

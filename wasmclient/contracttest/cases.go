@@ -21,6 +21,11 @@ func event(at, id string) string {
 	return "id: " + at + "\nevent: system_notification\ndata: " + data(id) + "\n\n"
 }
 
+// unreadable is an event whose time is none.
+func unreadable(at string) string {
+	return "id: " + at + "\nevent: system_notification\ndata: {\"id\":\"x\",\"type\":\"system_notification\",\"time\":\"tomorrow\",\"data\":{}}\n\n"
+}
+
 func bye(reason string) string {
 	return "event: bye\ndata: {\"reason\":\"" + reason + "\",\"delay_ms\":0}\n\n"
 }
@@ -63,6 +68,10 @@ var Cases = []Case{
 		IDs: []string{"a"}, After: []string{"", "k-81"}, Gaps: 1, State: "live"},
 	{Name: "a broken frame costs the connection, not the stream", Answers: []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a") + "id: k-7\nevent: system_notification\ndata: {broken\n\n"}, open(hello("k-6", "k-7") + event("k-7", "b"))},
 		IDs: []string{"a", "b"}, After: []string{"", "k-6"}, State: "live"},
+	{Name: "an event that cannot be read is gone on from, the second time", Answers: []Answer{
+		open(hello("k-5", "k-5") + event("k-6", "a") + unreadable("k-7") + event("k-8", "b")),
+		open(hello("k-6", "k-8") + unreadable("k-7") + event("k-8", "b") + unreadable("k-9") + event("k-10", "c"))},
+		IDs: []string{"a", "b", "c"}, After: []string{"", "k-6"}, Gaps: 2, State: "live"},
 	{Name: "a missed heartbeat", Answers: []Answer{open("id: k-5\nevent: hello\ndata: {\"epoch\":\"k\",\"head\":\"k-5\",\"heartbeat_ms\":1000,\"retry_ms\":1000}\n\n" + event("k-6", "a")), open(hello("k-6", "k-7") + event("k-7", "b"))},
 		IDs: []string{"a", "b"}, After: []string{"", "k-6"}, State: "live"},
 	{Name: "bye: reconnect", Answers: []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a") + bye("drain")}, open(hello("k-6", "k-6"))},

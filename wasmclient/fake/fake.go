@@ -37,6 +37,8 @@ type Broker struct {
 	grown   chan struct{}
 	opened  int
 	asked   []string
+
+	farewell []byte // what a stream says when it is cut
 }
 
 var _ wasmclient.Transport = (*Broker)(nil)
@@ -64,6 +66,14 @@ func (b *Broker) Cut() {
 		close(s)
 	}
 	b.streams = map[chan struct{}]bool{}
+}
+
+// Bye ends every stream with a reason.
+func (b *Broker) Bye(reason wire.Reason) {
+	b.mu.Lock()
+	b.farewell = wire.AppendSSE(nil, &wire.Bye{Reason: reason})
+	b.mu.Unlock()
+	b.Cut()
 }
 
 // Regrant gives the user other rights, and cuts the streams.
@@ -347,6 +357,12 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 			}
 			b.mu.Unlock()
 		case <-cut:
+			b.mu.Lock()
+			farewell := b.farewell
+			b.mu.Unlock()
+			if err := take(farewell); err != nil {
+				return wasmclient.Response{Status: 200}, err
+			}
 			return wasmclient.Response{Status: 200, ContentType: "text/event-stream"}, nil
 		case <-ctx.Done():
 			return wasmclient.Response{}, ctx.Err()
