@@ -38,7 +38,10 @@ func (t Transport) Stream(ctx context.Context, r wasmclient.Request, take func([
 	if response.Status != 200 || response.ContentType != "text/event-stream" {
 		return whole(ctx, answer)
 	}
-	reader := answer.Get("body").Call("getReader")
+	var reader js.Value
+	if err := Attempt(func() { reader = answer.Get("body").Call("getReader") }); err != nil {
+		return response, err // a browser without streams, or a wrapper that has read it
+	}
 	var buffer []byte
 	for {
 		result, err := await(ctx, reader.Call("read"))
@@ -85,7 +88,10 @@ func (t Transport) send(ctx context.Context, r wasmclient.Request) (answer js.Va
 		stop()
 		abort.Call("abort")
 	}
-	answer, err = await(ctx, js.Global().Call("fetch", t.Base+r.Path, init))
+	var request js.Value
+	if err = Attempt(func() { request = js.Global().Call("fetch", t.Base+r.Path, init) }); err == nil { // a wrapped one may throw
+		answer, err = await(ctx, request)
+	}
 	return answer, done, err
 }
 
