@@ -100,7 +100,8 @@ func (a API) publish(ctx context.Context, e event.Event, based wire.Cursor, by a
 	if by.User != "" {
 		header["If-Grant"] = by.ID()
 	}
-	err = a.callWith(ctx, header, "POST", "/api/sse", body, &r)
+	request := Request{Method: "POST", Path: "/api/sse", Header: header, Repeatable: e.ID != ""}
+	err = a.send(ctx, request, body, &r)
 	return r, genuine(err, r.Cursor.Epoch != "")
 }
 
@@ -111,12 +112,12 @@ func (a API) PublishJSON(ctx context.Context, body json.RawMessage) (r Receipt, 
 }
 
 func (a API) call(ctx context.Context, method, path string, body, into any) error {
-	return a.callWith(ctx, map[string]string{}, method, path, body, into)
+	return a.send(ctx, Request{Method: method, Path: path, Header: map[string]string{}}, body, into)
 }
 
-func (a API) callWith(ctx context.Context, header map[string]string, method, path string, body, into any) error {
-	header["Accept"] = "application/json"
-	r := Request{Method: method, Path: path, Header: header}
+// send sends a request with a body of JSON, if it has one.
+func (a API) send(ctx context.Context, r Request, body, into any) error {
+	r.Header["Accept"] = "application/json"
 	if body != nil {
 		raw, err := json.Marshal(body)
 		if err != nil {

@@ -19,6 +19,10 @@ type Request struct {
 	Path   string            // with its query, from the broker's root
 	Header map[string]string // beside those of the transport
 	Body   []byte
+
+	// Repeatable says that it does no harm to send the request twice, so that a
+	// transport may do so where a kept connection ended before the answer.
+	Repeatable bool
 }
 
 // A Response of the broker, or of something between. A transport follows no

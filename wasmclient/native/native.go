@@ -113,6 +113,9 @@ func (t *Transport) send(ctx context.Context, r wasmclient.Request) (*http.Respo
 	if t.token != "" {
 		request.Header.Set("Authorization", "Bearer "+t.token)
 	}
+	if r.Repeatable {
+		request.Header["Idempotency-Key"] = []string{} // for net/http, which sends none
+	}
 	answer, err := t.client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("the broker cannot be reached: %w", err)
