@@ -136,7 +136,7 @@ func (a API) send(ctx context.Context, r Request, body, into any) error {
 	case response.Status == 204 && into == nil:
 		return nil
 	case response.ContentType != "application/json":
-		return fmt.Errorf("%w: status %d, %q", ErrNotBroker, response.Status, response.ContentType)
+		return notBroker(response)
 	case into == nil:
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"strconv"
 	"time"
@@ -170,10 +169,8 @@ func streamEnd(r Response) error {
 	switch {
 	case r.Status == 200 && r.ContentType == "text/event-stream":
 		return nil
-	case r.Status == 200:
-		return fmt.Errorf("%w: %q is no stream", ErrNotBroker, r.ContentType)
-	case r.Status > 200 && r.Status < 300:
-		return &Error{Status: r.Status, Code: "http_" + strconv.Itoa(r.Status), Title: "Something else than the broker answered"}
+	case r.Status >= 200 && r.Status < 300:
+		return notBroker(r)
 	}
 	return ErrorOf(r)
 }

@@ -130,10 +130,25 @@ func ErrorOf(r Response) error {
 			e.Detail = "It leads to " + r.Location
 		}
 	default:
-		e.Code, e.Title = "http_"+strconv.Itoa(r.Status), "The answer did not come from the broker"
+		e.notBroker()
 	}
 	e.RetryAfter = retryAfter(r.RetryAfter, time.Now())
 	return e
+}
+
+// notBroker is the error of an answer that the broker would not give, though its
+// status says that all is well.
+func notBroker(r Response) error {
+	if r.Status == 200 {
+		return fmt.Errorf("%w, but %q", ErrNotBroker, r.ContentType)
+	}
+	e := &Error{Status: r.Status}
+	e.notBroker()
+	return e
+}
+
+func (e *Error) notBroker() {
+	e.Code, e.Title = "http_"+strconv.Itoa(e.Status), "The answer did not come from the broker"
 }
 
 // retryAfter reads the header of that name, a number of seconds or a date; 0
