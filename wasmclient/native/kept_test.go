@@ -53,3 +53,23 @@ func TestKeptConnectionThatEnds(t *testing.T) {
 	require.Error(t, publish(""))
 	require.Equal(t, 1, posts)
 }
+
+// TestStreamsAreNotCompressed, though other answers may be: a proxy that compresses
+// a stream holds events back.
+func TestStreamsAreNotCompressed(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, r.Header.Get("Accept-Encoding"))
+	}))
+	defer server.Close()
+	transport, err := New(server.URL, "")
+	require.NoError(t, err)
+	defer transport.Close()
+	get := wasmclient.Request{Method: "GET", Path: "/"}
+	answer, err := transport.Stream(t.Context(), get, func([]byte) error { return nil })
+	require.NoError(t, err)
+	require.Equal(t, "identity", string(answer.Body))
+	answer, err = transport.Do(t.Context(), get)
+	require.NoError(t, err)
+	require.Equal(t, "gzip", string(answer.Body))
+}

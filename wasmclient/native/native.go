@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,7 @@ func New(base, token string) (*Transport, error) {
 	}
 	// A transport of our own: closing its idle connections is nobody else's loss.
 	own := http.DefaultTransport.(*http.Transport).Clone()
+	own.ResponseHeaderTimeout = answerWithin
 	own.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWithin}
 	return &Transport{strings.TrimSuffix(base, "/"), token, &http.Client{Transport: own, Jar: jar, CheckRedirect: stay}}, nil
 }
@@ -54,6 +56,11 @@ const (
 	pingAfter  = 15 * time.Second // of silence, while something is under way
 	pingWithin = 10 * time.Second // else the connection is dropped
 )
+
+// answerWithin is how long an answer may take to begin, whatever deadline the
+// caller's context has: more than a long poll waits. A connection of HTTP/1.1 that
+// died silently is given up then.
+const answerWithin = time.Minute
 
 // stay follows no redirect: it would make a GET of a POST, and take the token to
 // another port or host.
@@ -77,7 +84,8 @@ const pieceBytes = 32 << 10
 
 // Stream implements wasmclient.Transport.
 func (t *Transport) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
-	answer, err := t.send(ctx, r)
+	// Else a proxy may compress the stream, and hold it back to do so.
+	answer, err := t.send(ctx, r, "Accept-Encoding", "identity")
 	if err != nil {
 		return wasmclient.Response{}, err
 	}
@@ -102,13 +110,17 @@ func (t *Transport) Stream(ctx context.Context, r wasmclient.Request, take func(
 	}
 }
 
-func (t *Transport) send(ctx context.Context, r wasmclient.Request) (*http.Response, error) {
+// send sends a request with more headers, names and values in turn.
+func (t *Transport) send(ctx context.Context, r wasmclient.Request, more ...string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, r.Method, t.base+r.Path, bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, fmt.Errorf("native: %w", err)
 	}
 	for name, value := range r.Header {
 		request.Header.Set(name, value)
+	}
+	for pair := range slices.Chunk(more, 2) {
+		request.Header.Set(pair[0], pair[1])
 	}
 	if t.token != "" {
 		request.Header.Set("Authorization", "Bearer "+t.token)

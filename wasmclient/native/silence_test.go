@@ -63,6 +63,32 @@ func (c *silenced) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+// TestDeadConnectionOfHTTP1: a kept connection that died without a word is given up,
+// also for a caller without a deadline, and the next request has another.
+func TestDeadConnectionOfHTTP1(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lines := newNetwork()
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })}
+		go server.Serve(lines)
+		transport, err := New("http://broker.test", "")
+		require.NoError(t, err)
+		own := transport.client.Transport.(*http.Transport)
+		own.DialContext, own.Proxy = lines.dial, nil
+		ask := func() error {
+			_, err := transport.Do(t.Context(), wasmclient.Request{Method: "POST", Path: "/", Body: []byte("{}")})
+			return err
+		}
+		require.NoError(t, ask())
+		lines.last.Load().silent.Store(true)
+		began := time.Now()
+		require.Error(t, ask())
+		require.Equal(t, answerWithin, time.Since(began))
+		require.NoError(t, ask())
+		transport.Close()
+		require.NoError(t, server.Close())
+	})
+}
+
 // TestDeadConnectionOfHTTP2: an HTTP/2 connection that died without a word is
 // replaced within half a minute, however many requests wait on it.
 func TestDeadConnectionOfHTTP2(t *testing.T) {
