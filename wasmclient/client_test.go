@@ -14,6 +14,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
@@ -135,6 +136,38 @@ func TestClientFollowsThroughCuts(t *testing.T) {
 		require.Equal(t, "0", c.View().Figures["active_rentals"].String())
 		publish(9, "active")
 		require.Equal(t, "1", c.View().Figures["active_rentals"].String())
+	})
+}
+
+// TestRestoredBackup: what came from a log that is no more has not happened. The
+// history is that of the log in its place, and none of it is news.
+func TestRestoredBackup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		var gaps []wire.Gap
+		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Backfill: 100, Toasts: true,
+			OnGap: func(g wire.Gap) { gaps = append(gaps, g) }})
+		follower := openTab(t, b, in, wasmclient.Options{Snapshot: true, Backfill: 100})
+		for n := range 12 {
+			publish(t, b, int64(n+1))
+		}
+		synctest.Wait()
+		require.Len(t, w.View().Events, 12)
+		w.Happen(wasmclient.Vanished)
+		b.Replace("z")
+		publish(t, b, 77)
+		quiet()
+		w.Happen(wasmclient.Appeared)
+		quiet()
+		require.NotEmpty(t, gaps)
+		for _, tab := range []*window{w, follower} {
+			v := tab.View()
+			require.Equal(t, conn.Live, v.Status.State)
+			require.Equal(t, "1", v.Figures["active_rentals"].String())
+			require.Len(t, v.Events, 1)
+			require.Equal(t, "77", v.Events[0].Data.Text("rental_id"))
+			require.Empty(t, v.Toasts)
+		}
 	})
 }
 
