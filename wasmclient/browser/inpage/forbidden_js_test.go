@@ -9,6 +9,7 @@ import (
 
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/browser"
+	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
 func eval(code string) js.Value { return js.Global().Call("eval", code) }
@@ -108,4 +109,18 @@ func TestFetchThatThrows(t *testing.T) {
 	defer mend.Invoke()
 	_, err := browser.Transport{}.Do(context.Background(), wasmclient.Request{Method: "GET", Path: "/"})
 	require.ErrorContains(t, err, "wrapped")
+}
+
+// TestRedirectOfALoginProxy is an answer, and known for what it is: a page could not
+// tell one that was followed to another origin from a network that is down.
+func TestRedirectOfALoginProxy(t *testing.T) {
+	api := wasmclient.API{Transport: browser.Transport{}}
+	r, err := api.Transport.Do(t.Context(), wasmclient.Request{Method: "POST", Path: "/redirect", Body: []byte("{}")})
+	require.NoError(t, err)
+	require.Equal(t, 302, r.Status)
+	r, err = api.Transport.Stream(t.Context(), wasmclient.Request{Method: "GET", Path: "/redirect"}, func([]byte) error { return nil })
+	require.NoError(t, err)
+	var refused *wasmclient.Error
+	require.ErrorAs(t, wasmclient.ErrorOf(r), &refused)
+	require.Equal(t, conn.LoginRedirect, refused.Code)
 }
