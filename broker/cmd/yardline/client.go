@@ -135,10 +135,16 @@ func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) 
 	return o.With("id", quoted).AppendJSON(nil), nil
 }
 
-// describe adds the fields that the broker refused to its sentence.
+// describe adds the fields that the broker refused to its sentence, and advice
+// where something else answered.
 func describe(err error) error {
 	var refused *wasmclient.Error
-	if !errors.As(err, &refused) || len(refused.Fields) == 0 {
+	isRefused := errors.As(err, &refused)
+	if errors.Is(err, wasmclient.ErrNotBroker) || isRefused && !refused.FromBroker {
+		return fmt.Errorf("%s; is --url the broker's own address? yardline doctor may say what answers there",
+			strings.TrimPrefix(err.Error(), "wasmclient: "))
+	}
+	if !isRefused || len(refused.Fields) == 0 {
 		return err
 	}
 	text := refused.Title + " (" + refused.Code + ")"
@@ -340,7 +346,7 @@ func demoCommand(env environment) *ffcli.Command {
 			defer t.Close()
 			api := wasmclient.API{Transport: t}
 			if s, err := api.Session(ctx); err != nil {
-				return err
+				return describe(err)
 			} else if s.User == nil {
 				return errors.New("the broker does not accept the token: sign one with yardline token --roles service")
 			}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -102,5 +104,29 @@ func TestTailSaysWhereTheLogIsAnother(t *testing.T) {
 				require.ErrorContains(t, <-x.ended, "expired")
 			})
 		})
+	}
+}
+
+// TestPublishSaysWhoAnswered where it was not the broker.
+func TestPublishSaysWhoAnswered(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/moved/api/sse":
+			http.Redirect(w, r, "https://yard.example/api/sse", http.StatusMovedPermanently)
+		case "/closed/api/sse":
+			w.WriteHeader(http.StatusForbidden)
+		default:
+			w.Header().Set("Content-Type", "text/html")
+		}
+	}))
+	defer server.Close()
+	for path, says := range map[string]string{
+		"/moved":  "It leads to https://yard.example/api/sse; is --url",
+		"/closed": "The answer did not come from the broker (http_403, HTTP 403); is --url",
+		"":        `yardline: the answer did not come from a broker, but "text/html"; is --url`,
+	} {
+		status, _, said := yardline(t.Context(), "", "publish", "--url", server.URL+path, "--token", "x", "sync_progress", "progress=1")
+		require.Equal(t, failed, status)
+		require.Contains(t, said, says)
 	}
 }
