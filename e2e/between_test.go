@@ -38,14 +38,18 @@ func proxyPage(status int) http.HandlerFunc {
 // themselves; nobody is signed out.
 func TestNothingBetweenHasTheLastWord(t *testing.T) {
 	s := stack.Start(t)
-	const kept = `(async () => { const db = await new Promise(r => { const q = indexedDB.open("yardline"); q.onsuccess = () => r(q.result) });
-		const keys = await new Promise(r => { const q = db.transaction("values").objectStore("values").getAllKeys(); q.onsuccess = () => r(q.result) }); db.close();
+	const kept = `(async () => {
+		const result = q => new Promise(r => { q.onsuccess = () => r(q.result) });
+		const db = await result(indexedDB.open("yardline"));
+		const keys = await result(db.transaction("values").objectStore("values").getAllKeys());
+		db.close();
 		window.kept = keys.includes("state") && keys.includes("session") })(), window.kept`
 	const noteStates = `states = []; new MutationObserver(() => {
 			const e = document.querySelector(".header [data-status]");
 			if (e) states.push(e.dataset.status);
 		}).observe(document.body, {attributes: true, childList: true, subtree: true}); 0`
 	all := func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/") }
+	streams := func(r *http.Request) bool { return r.URL.Path == "/api/sse" && r.Method == "GET" }
 	for i, c := range []struct {
 		name   string
 		of     func(*http.Request) bool
@@ -64,7 +68,7 @@ func TestNothingBetweenHasTheLastWord(t *testing.T) {
 			w.WriteHeader(401)
 			_, _ = io.WriteString(w, `{"type":"about:blank","title":"Unauthorized","status":401,"code":"unauthorized"}`)
 		}, "http_401"},
-		{"403 for streams alone", func(r *http.Request) bool { return r.URL.Path == "/api/sse" && r.Method == "GET" }, proxyPage(403), ""},
+		{"403 for streams alone", streams, proxyPage(403), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -87,11 +91,13 @@ func TestNothingBetweenHasTheLastWord(t *testing.T) {
 			})
 			h.cut()
 			if c.code != "" {
-				program.eventually(t, func(s conn.Status) bool { return s.State == conn.Reconnecting && s.Code == c.code })
+				program.eventually(t, func(s conn.Status) bool {
+					return s.State == conn.Reconnecting && s.Code == c.code
+				})
 				tab.Eventually(soon, `document.querySelector(".header [data-status=reconnecting]")`)
 			}
 			id := fmt.Sprintf("through-%d", i)
-			s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":%d,"days_overdue":1}}`, id, i+1))
+			s.Publish(`{"type":"rental_overdue","id":"` + id + `","data":{"rental_id":7,"days_overdue":1}}`)
 			if c.code == "" {
 				shows(tab, id)
 			}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -26,7 +27,9 @@ type embedded struct {
 func newEmbedded(t *testing.T) *embedded {
 	e := &embedded{}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/embed/v1/status.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "../app/widget/status.js") })
+	mux.HandleFunc("/embed/v1/status.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, "../app/widget/status.js")
+	})
 	answer := func(to *atomic.Value) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Access-Control-Allow-Origin", "*")
@@ -37,7 +40,8 @@ func newEmbedded(t *testing.T) *embedded {
 	mux.HandleFunc("/embed/v1/status.events", answer(&e.events))
 	mux.HandleFunc("/host", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, `<!doctype html><link rel=icon href=data:,><script>%s</script><script src="%s/embed/v1/status.js"></script>
+		fmt.Fprintf(w, `<!doctype html><link rel=icon href=data:,><script>%s</script>
+			<script src="%s/embed/v1/status.js"></script>
 			<yardline-status src="%[2]s"></yardline-status>`, r.URL.Query().Get("script"), e.url)
 	})
 	server := httptest.NewServer(mux)
@@ -73,7 +77,7 @@ func (e *embedded) refuses() {
 // open opens a page with the widget in it, after a script of the page.
 func (e *embedded) open(t *testing.T, script string) *browser.Tab {
 	tab := browser.NewUser(t).NewTab()
-	tab.Open(e.url + "/host?script=" + strings.NewReplacer("%", "%25", "+", "%2B", " ", "%20", "&", "%26", ";", "%3B", "#", "%23").Replace(script))
+	tab.Open(e.url + "/host?" + url.Values{"script": {script}}.Encode())
 	return tab
 }
 
@@ -96,7 +100,7 @@ func TestWidgetBelievesNoProxy(t *testing.T) {
 	e := newEmbedded(t)
 	tab := e.open(t, hurry)
 	tab.Eventually(soon, widgetSays+` === "live"`)
-	for _, body := range []string{`<html>sign in to this hotel`, `{}`, `null`, `{"state":"constructor"}`, `{"state":7}`} {
+	for _, body := range []string{`<html>sign in`, `{}`, `null`, `{"state":"constructor"}`, `{"state":7}`} {
 		e.says(body)
 		e.streams("event: status\ndata: " + body + "\n\n")
 		tab = e.open(t, hurry)
@@ -139,11 +143,16 @@ func TestWidgetKeptFromTheLocalNetwork(t *testing.T) {
 	e.refuses()
 	tab := e.open(t, hurry+`const states = [];
 		addEventListener("yardline-status", (s) => states.push(s.detail), true);
-		Permissions.prototype.query = async ({name}) => { if (name === "loopback-network") return {state: "denied"}; throw new TypeError("unknown") };`)
+		Permissions.prototype.query = async ({name}) => {
+			if (name === "loopback-network") return {state: "denied"};
+			throw new TypeError("unknown");
+		};`)
 	tab.Eventually(soon, widgetSays+` === "reconnecting"`)
 	tab.Eventually(soon, `document.querySelector("yardline-status").reason === "local_network"`)
-	require.Contains(t, browser.Eval[string](tab, `document.querySelector("yardline-status").shadowRoot.querySelector("[data-status]").title`), "local network")
-	require.Equal(t, `{"state":"reconnecting","reason":"local_network"}`, browser.Eval[string](tab, `JSON.stringify(states.at(-1))`))
+	title := browser.Eval[string](tab, `document.querySelector("yardline-status").shadowRoot.querySelector("[data-status]").title`)
+	require.Contains(t, title, "local network")
+	last := browser.Eval[string](tab, `JSON.stringify(states.at(-1))`)
+	require.Equal(t, `{"state":"reconnecting","reason":"local_network"}`, last)
 	e.says(`{"state":"live"}`)
 	tab.Eventually(soon, widgetSays+` === "live"`)
 	require.Equal(t, "", browser.Eval[string](tab, `document.querySelector("yardline-status").reason`))

@@ -82,7 +82,8 @@ func (c *Client) View() View {
 		Status: status, Role: c.member.Role(), Cursor: c.machine.Cursor(), Connected: status.Connected(), Events: c.store.Events(),
 		Counts: c.store.Counts(), Total: c.store.Total(), Figures: c.store.Figures(c.o.Grant, time.Now()),
 		Today:    c.store.Today(time.Now()),
-		Currency: c.store.Currency(), AsOf: c.asOf, Toasts: c.toasts.Visible(), More: c.toasts.More(), Outbox: c.outbox.Items(), Lost: c.lost, Unsaved: c.unsaved,
+		Currency: c.store.Currency(), AsOf: c.asOf, Toasts: c.toasts.Visible(), More: c.toasts.More(),
+		Outbox: c.outbox.Items(), Lost: c.lost, Unsaved: c.unsaved,
 	}
 	if len(v.Events) > 0 {
 		v.LastEvent = &v.Events[0]

@@ -60,7 +60,8 @@ func (c *climber) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Resp
 			return wasmclient.Response{}, ctx.Err()
 		}
 	}
-	return wasmclient.Response{Status: 200, ContentType: "application/json", Body: []byte(`{"events":[],"previous":"k-1","next":"k-0","head":"k-0","grant":"` + manager.ID() + `"}`)}, nil
+	return wasmclient.Response{Status: 200, ContentType: "application/json",
+		Body: []byte(`{"events":[],"previous":"k-1","next":"k-0","head":"k-0","grant":"` + manager.ID() + `"}`)}, nil
 }
 
 // TestClimbLeavesNothingBehind: after several trials that failed a better

@@ -141,7 +141,7 @@ func TestFirewallPageWith200(t *testing.T) {
 		b := &wrap{Broker: fake.New(manager)}
 		b.answer(func(r wasmclient.Request) *wasmclient.Response {
 			if r.Method == "POST" && strings.Contains(string(r.Body), "payment_received") {
-				return &wasmclient.Response{Status: 200, ContentType: "text/html", Body: []byte("<html>request rejected")}
+				return &wasmclient.Response{Status: 200, ContentType: "text/html", Body: []byte("<html>rejected")}
 			}
 			return nil
 		})

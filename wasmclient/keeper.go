@@ -174,7 +174,8 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 	var refused *Error
 	if s.Look {
 		at, err := d.find(ctx, s.Item)
-		if err != nil && (!errors.As(err, &refused) || !refused.FromBroker || refused.Status >= 500) || at != (wire.Cursor{}) {
+		known := err == nil || errors.As(err, &refused) && refused.FromBroker && refused.Status < 500
+		if !known || at != (wire.Cursor{}) {
 			a.Cursor = at
 			return a
 		}
@@ -185,7 +186,8 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 	case err == nil:
 		a.Cursor = receipt.Cursor
 	case errors.Is(err, ErrNotBroker): // a firewall's page, with 200
-		a.Status, a.Code, a.Problem, a.Reachable = 200, "http_200", "Something else than the broker answered. (http_200)", d.connected()
+		a.Status, a.Code, a.Reachable = 200, "http_200", d.connected()
+		a.Problem = "Something else than the broker answered. (http_200)"
 	case errors.As(err, &refused):
 		a.Status, a.Code, a.Problem, a.RetryAfter = refused.Status, refused.Code, refused.Sentence(), refused.RetryAfter
 		a.Reachable = d.connected()

@@ -102,7 +102,8 @@ func refusalOf(r *wire.Reply) error {
 		RetryAfter int `json:"retry_after"`
 	}
 	_ = json.Unmarshal(r.Data, &p) // what is no problem document has no status
-	return ErrorOf(Response{Status: p.Status, ContentType: problemMedia, Body: r.Data, RetryAfter: strconv.Itoa(p.RetryAfter)})
+	return ErrorOf(Response{Status: p.Status, ContentType: problemMedia, Body: r.Data,
+		RetryAfter: strconv.Itoa(p.RetryAfter)})
 }
 
 // Of a long poll.
@@ -192,7 +193,8 @@ func failureOf(err error) conn.Failure {
 	case err == nil:
 		return conn.Failure{Code: "end"}
 	case errors.As(err, &refused):
-		return conn.Failure{Status: refused.Status, FromBroker: refused.FromBroker, Code: refused.Code, RetryAfter: refused.RetryAfter}
+		return conn.Failure{Status: refused.Status, FromBroker: refused.FromBroker, Code: refused.Code,
+			RetryAfter: refused.RetryAfter}
 	case errors.Is(err, ErrNotBroker):
 		return conn.Failure{Code: "not_a_stream"}
 	case errors.Is(err, ErrNoUpgrade):

@@ -34,7 +34,7 @@ func TestPortalsAnswerForNobody(t *testing.T) {
 				"session":  func() error { _, err := api.Session(ctx); return err },
 				"sign in":  func() error { _, err := api.SignIn(ctx, "ann", ""); return err },
 				"snapshot": func() error { _, err := api.Snapshot(ctx); return err },
-				"publish":  func() error { _, err := api.Publish(ctx, event.Example(event.TypePaymentReceived)); return err },
+				"publish":  func() error { _, err := api.Publish(ctx, event.Example(event.TypeSyncProgress)); return err },
 				"raw":      func() error { _, err := api.PublishJSON(ctx, []byte("{}")); return err },
 				"history":  func() error { _, err := api.History(ctx, filter.Filter{}, wire.Cursor{}, 1); return err },
 				"devices":  func() error { _, _, err := api.Devices(ctx); return err },

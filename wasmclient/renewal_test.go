@@ -39,8 +39,10 @@ func TestRenewedCookieContinuesSilently(t *testing.T) {
 func TestExpiredForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
-		all := []*window{openTab(t, b, in, wasmclient.Options{Snapshot: true}), openTab(t, b, in, wasmclient.Options{Snapshot: true}),
-			openTab(t, b, in, wasmclient.Options{Snapshot: true})}
+		var all []*window
+		for range 3 {
+			all = append(all, openTab(t, b, in, wasmclient.Options{Snapshot: true}))
+		}
 		quiet()
 		b.Refuse(fake.Refusal(401, "expired"))
 		b.Bye(wire.ByeExpired)

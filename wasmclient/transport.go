@@ -121,11 +121,13 @@ func ErrorOf(r Response) error {
 		Detail string             `json:"detail"`
 		Errors []event.FieldError `json:"errors"`
 	}
+	isProblem := r.ContentType == problemMedia && json.Unmarshal(r.Body, &p) == nil
 	switch {
-	case r.ContentType == problemMedia && json.Unmarshal(r.Body, &p) == nil && p.Code != "" && strings.HasPrefix(p.Type, problemTypes):
+	case isProblem && p.Code != "" && strings.HasPrefix(p.Type, problemTypes):
 		e.FromBroker, e.Code, e.Title, e.Detail, e.Fields = true, p.Code, p.Title, p.Detail, p.Errors
 	case r.Status >= 300 && r.Status < 400 && r.Status != 304:
-		e.Code, e.Title, e.Detail = conn.LoginRedirect, "A redirect came in place of the broker's answer", "Reload the page, perhaps to sign in."
+		e.Code, e.Title = conn.LoginRedirect, "A redirect came in place of the broker's answer"
+		e.Detail = "Reload the page, perhaps to sign in."
 		if r.Location != "" {
 			e.Detail = "It leads to " + r.Location
 		}

@@ -18,7 +18,9 @@
   // denied tells whether the browser keeps this page from the local network, as far as it says.
   const denied = async () => {
     for (const name of ["local-network", "loopback-network", "local-network-access"]) {
-      try { if ((await navigator.permissions.query({ name })).state === "denied") return true; } catch {} // not known here
+      try {
+        if ((await navigator.permissions.query({ name })).state === "denied") return true;
+      } catch {} // not known here
     }
     return false;
   };
@@ -169,7 +171,9 @@
     lost() {
       if (this.tries++) {
         this.show(navigator.onLine ? "reconnecting" : "offline");
-        if (navigator.onLine) denied().then((yes) => yes && this.tries > 1 && this.show("reconnecting", local, "local_network"));
+        if (navigator.onLine) {
+          denied().then((yes) => yes && this.tries > 1 && this.show("reconnecting", local, "local_network"));
+        }
       }
       this.later(this.tries === 1 ? 0.5 : retry[Math.min(this.tries - 2, retry.length - 1)]);
     }

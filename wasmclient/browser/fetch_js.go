@@ -89,7 +89,8 @@ func (t Transport) send(ctx context.Context, r wasmclient.Request) (answer js.Va
 		abort.Call("abort")
 	}
 	var request js.Value
-	if err = Attempt(func() { request = js.Global().Call("fetch", t.Base+r.Path, init) }); err == nil { // a wrapped one may throw
+	err = Attempt(func() { request = js.Global().Call("fetch", t.Base+r.Path, init) }) // a wrapped one may throw
+	if err == nil {
 		answer, err = await(ctx, request)
 	}
 	return answer, done, err
@@ -114,7 +115,8 @@ func head(answer js.Value) wasmclient.Response {
 		}
 		return ""
 	}
-	r := wasmclient.Response{Status: answer.Get("status").Int(), ContentType: wasmclient.MediaType(header("content-type")), RetryAfter: header("retry-after")}
+	r := wasmclient.Response{Status: answer.Get("status").Int(), RetryAfter: header("retry-after"),
+		ContentType: wasmclient.MediaType(header("content-type"))}
 	if answer.Get("type").String() == "opaqueredirect" {
 		r.Status = 302
 	}

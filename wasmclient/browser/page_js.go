@@ -39,7 +39,8 @@ func (p *Page) Online() bool {
 // HasLocks implements wasmclient.Page: browsers have locks only on secure
 // origins, which a plain address in a company's network is not.
 func (p *Page) HasLocks() bool {
-	return Property(js.Global().Get("navigator"), "locks").Truthy() && Property(js.Global(), "BroadcastChannel").Truthy()
+	locks := Property(js.Global().Get("navigator"), "locks")
+	return locks.Truthy() && Property(js.Global(), "BroadcastChannel").Truthy()
 }
 
 // Watch implements wasmclient.Page. A page that goes into the back/forward

@@ -158,7 +158,7 @@ const (
 	minDelay     = time.Second      // of the first retry, unless the broker says more
 	maxDelay     = 30 * time.Second // of any retry by backoff
 	helloWithin  = 5 * time.Second  // else something buffers the stream
-	deadWithin   = 12 * time.Second // the same where the transport worked: a browser notices a dead HTTP/2 connection after 10 s, and makes another
+	deadWithin   = 12 * time.Second // where it worked: a dead HTTP/2 connection is noticed after 10 s
 	snapshotTime = 15 * time.Second
 	steadyAfter  = 10 * time.Second // a stream that lived so long ends a row of failures
 	missedBeats  = 3                // heartbeats without a byte

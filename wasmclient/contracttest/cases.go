@@ -1,7 +1,7 @@
 package contracttest
 
 import (
-	"strconv"
+	"fmt"
 	"time"
 )
 
@@ -23,7 +23,8 @@ func event(at, id string) string {
 
 // unreadable is an event whose time is none.
 func unreadable(at string) string {
-	return "id: " + at + "\nevent: system_notification\ndata: {\"id\":\"x\",\"type\":\"system_notification\",\"time\":\"tomorrow\",\"data\":{}}\n\n"
+	data := `{"id":"x","type":"system_notification","time":"tomorrow","data":{}}`
+	return "id: " + at + "\nevent: system_notification\ndata: " + data + "\n\n"
 }
 
 func bye(reason string) string {
@@ -35,7 +36,13 @@ func open(body string) Answer { return Answer{Body: body, Open: true} }
 
 // refusal is a problem document of the broker.
 func refusal(status int, code string) Answer {
-	return Answer{Status: status, Body: `{"type":"urn:yardline:problem:` + code + `","status":` + strconv.Itoa(status) + `,"code":"` + code + `","title":"x"}`}
+	return Answer{Status: status,
+		Body: fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"x"}`, status, code)}
+}
+
+// expired is a stream that ends with a token.
+func expired(body string) Answer {
+	return Answer{Body: body, Lasts: 11 * time.Second, Later: bye("expired")}
 }
 
 // between is a stream that is cut; then something between answers once in the
@@ -82,30 +89,42 @@ var Cases = []Case{
 		After: []string{""}, Within: time.Hour, State: "denied", Code: "signed_out"},
 	{Name: "bye: stop", Answers: []Answer{{Body: hello("k-5", "k-5") + bye("stop")}, open(hello("k-5", "k-5"))},
 		After: []string{""}, Within: time.Hour, State: "disconnected", Code: "stop"},
-	{Name: "the broker's 401 waits for a sign-in", Answers: []Answer{refusal(401, "sign_in_required"), open(hello("k-5", "k-5"))},
+	{Name: "the broker's 401 waits for a sign-in", Answers: []Answer{
+		refusal(401, "sign_in_required"), open(hello("k-5", "k-5"))},
 		After: []string{""}, Within: time.Hour, State: "denied", Code: "sign_in_required"},
-	{Name: "the broker's 403 asks for no other attempt", Answers: []Answer{refusal(403, "forbidden"), open(hello("k-5", "k-5"))},
+	{Name: "the broker's 403 asks for no other attempt", Answers: []Answer{
+		refusal(403, "forbidden"), open(hello("k-5", "k-5"))},
 		After: []string{""}, Within: time.Hour, State: "denied", Code: "forbidden"},
-	{Name: "a proxy's 401 is never the last word", Answers: between(Answer{Status: 401, Body: "<html>"}), IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
-	{Name: "a proxy's 403 is never the last word", Answers: between(Answer{Status: 403, Body: "<html>"}), IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
-	{Name: "a 204 is never the last word", Answers: between(Answer{Status: 204}), IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
-	{Name: "a gateway's own JSON is not the broker's", Answers: between(Answer{Status: 403, Media: "application/json", Body: `{"code":"forbidden","title":"x"}`}),
+	{Name: "a proxy's 401 is never the last word", Answers: between(Answer{Status: 401, Body: "<html>"}),
 		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
-	{Name: "a gateway's own problem document is not the broker's", Answers: between(Answer{Status: 401, Body: `{"type":"about:blank","code":"unauthorized","title":"x"}`}),
+	{Name: "a proxy's 403 is never the last word", Answers: between(Answer{Status: 403, Body: "<html>"}),
+		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "a 204 is never the last word", Answers: between(Answer{Status: 204}),
+		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "a gateway's own JSON is not the broker's", Answers: between(
+		Answer{Status: 403, Media: "application/json", Body: `{"code":"forbidden","title":"x"}`}),
+		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "a gateway's own problem document is not the broker's", Answers: between(
+		Answer{Status: 401, Body: `{"type":"about:blank","code":"unauthorized","title":"x"}`}),
 		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
 	{Name: "HTML with 200 is never the last word", Answers: between(Answer{Status: 200, Body: "<html>sign in to this hotel"}),
 		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
-	{Name: "a redirect is never the last word", Answers: between(Answer{Status: 302}), IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
-	{Name: "a redirect that stays", Answers: []Answer{{Status: 302}, {Status: 302}, {Status: 302}, {Status: 302}, {Status: 302}, {Status: 302}, {Status: 302}},
-		After: []string{"", ""}, Within: 1900 * time.Millisecond, State: "reconnecting", Code: "login_redirect"},
-	{Name: "bye: expired, and renewed", Answers: []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a"), Lasts: 11 * time.Second, Later: bye("expired")}, open(hello("k-6", "k-7") + event("k-7", "b"))},
-		IDs: []string{"a", "b"}, After: []string{"", "k-6"}, Within: 11 * time.Second, State: "live"},
-	{Name: "bye: expired, and over", Answers: []Answer{{Body: hello("k-5", "k-5"), Lasts: 11 * time.Second, Later: bye("expired")}, refusal(401, "expired"), open(hello("k-5", "k-5"))},
+	{Name: "a redirect is never the last word", Answers: between(Answer{Status: 302}),
+		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "a redirect is known for one", Answers: []Answer{{Status: 302}},
+		After: []string{""}, Within: 900 * time.Millisecond, State: "reconnecting", Code: "login_redirect"},
+	{Name: "bye: expired, and renewed", Answers: []Answer{
+		expired(hello("k-5", "k-5") + event("k-6", "a")), open(hello("k-6", "k-7") + event("k-7", "b"))},
+		IDs: []string{"a", "b"}, After: []string{"", "k-6"}, Within: 11500 * time.Millisecond, State: "live"},
+	{Name: "bye: expired, and over", Answers: []Answer{
+		expired(hello("k-5", "k-5")), refusal(401, "expired"), open(hello("k-5", "k-5"))},
 		After: []string{"", "k-5"}, Within: time.Hour, State: "denied", Code: "expired"},
-	{Name: "bye: expired, and a proxy is in between", Answers: []Answer{{Body: hello("k-5", "k-5"), Lasts: 11 * time.Second, Later: bye("expired")}, {Status: 401, Body: "<html>"}, open(hello("k-5", "k-5"))},
+	{Name: "bye: expired, and a proxy is in between", Answers: []Answer{
+		expired(hello("k-5", "k-5")), {Status: 401, Body: "<html>"}, open(hello("k-5", "k-5"))},
 		After: []string{"", "k-5", "k-5"}, State: "live"},
 	{Name: "a 502 is never the last word", Answers: []Answer{{Status: 502, Body: "<html>"}, {Status: 502}, open(hello("k-5", "k-5") + event("k-6", "a"))},
 		IDs: []string{"a"}, After: []string{"", "", ""}, State: "live"},
-	{Name: "Retry-After is waited for", Answers: []Answer{{Status: 503, RetryAfter: "50", Body: refusal(503, "draining").Body}, open(hello("k-5", "k-5"))},
+	{Name: "Retry-After is waited for", Answers: []Answer{
+		{Status: 503, RetryAfter: "50", Body: refusal(503, "draining").Body}, open(hello("k-5", "k-5"))},
 		After: []string{""}, Within: 49 * time.Second, State: "limited", Code: "draining"},
 }

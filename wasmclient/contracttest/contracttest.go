@@ -23,7 +23,7 @@ import (
 // stream. After Body and Later the connection ends, unless it stays Open.
 type Answer struct {
 	Status     int    // 0 is 200; else Body is that of a refusal
-	Media      string // the Content-Type; "" is that of a stream, or of the broker's refusal where Body is JSON, and else HTML
+	Media      string // the Content-Type of a refusal; "" is the broker's where Body is JSON, and else HTML
 	RetryAfter string // seconds
 	Body       string
 	Lasts      time.Duration // how long the stream lasts until Later comes
@@ -142,7 +142,8 @@ func (s *script) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 	a := s.answers[n]
 	s.mu.Unlock()
 	if a.Status != 0 {
-		return wasmclient.Response{Status: a.Status, ContentType: a.media(), RetryAfter: a.RetryAfter, Body: []byte(a.Body)}, nil
+		return wasmclient.Response{Status: a.Status, ContentType: a.media(), RetryAfter: a.RetryAfter,
+			Body: []byte(a.Body)}, nil
 	}
 	answer := wasmclient.Response{Status: 200, ContentType: "text/event-stream"}
 	for _, piece := range s.cut(a.Body) {

@@ -47,7 +47,8 @@ func New(base, token string) (*Transport, error) {
 	own := http.DefaultTransport.(*http.Transport).Clone()
 	own.ResponseHeaderTimeout = answerWithin
 	own.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWithin}
-	return &Transport{strings.TrimSuffix(base, "/"), token, &http.Client{Transport: own, Jar: jar, CheckRedirect: stay}}, nil
+	client := &http.Client{Transport: own, Jar: jar, CheckRedirect: stay}
+	return &Transport{strings.TrimSuffix(base, "/"), token, client}, nil
 }
 
 // Of HTTP/2. Without these pings a connection that died silently takes every
@@ -146,7 +147,8 @@ func whole(answer *http.Response) (wasmclient.Response, error) {
 
 func head(answer *http.Response) wasmclient.Response {
 	h := answer.Header
-	r := wasmclient.Response{Status: answer.StatusCode, ContentType: wasmclient.MediaType(h.Get("Content-Type")), RetryAfter: h.Get("Retry-After")}
+	r := wasmclient.Response{Status: answer.StatusCode, RetryAfter: h.Get("Retry-After"),
+		ContentType: wasmclient.MediaType(h.Get("Content-Type"))}
 	if to, err := answer.Location(); err == nil {
 		to.RawQuery, to.User = "", nil // for logs: what a login page is handed is nobody else's
 		r.Location = to.String()

@@ -63,12 +63,14 @@ func (c *silenced) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+func noContent(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+
 // TestDeadConnectionOfHTTP1: a kept connection that died without a word is given up,
 // also for a caller without a deadline, and the next request has another.
 func TestDeadConnectionOfHTTP1(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lines := newNetwork()
-		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })}
+		server := &http.Server{Handler: http.HandlerFunc(noContent)}
 		go server.Serve(lines)
 		transport, err := New("http://broker.test", "")
 		require.NoError(t, err)
@@ -96,10 +98,7 @@ func TestDeadConnectionOfHTTP2(t *testing.T) {
 		lines := newNetwork()
 		var plain http.Protocols
 		plain.SetUnencryptedHTTP2(true)
-		server := &http.Server{Protocols: &plain, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("X-Protocol", r.Proto)
-			w.WriteHeader(204)
-		})}
+		server := &http.Server{Protocols: &plain, Handler: http.HandlerFunc(noContent)}
 		go server.Serve(lines)
 		transport, err := New("http://broker.test", "")
 		require.NoError(t, err)

@@ -51,8 +51,11 @@ func (t *Transport) Socket(ctx context.Context, path string, take func([]byte) e
 func refusal(answer *http.Response) error {
 	r, err := whole(answer)
 	var refused *wasmclient.Error
-	if errors.As(wasmclient.ErrorOf(r), &refused) && (refused.FromBroker || r.Status >= 500 || r.Status == http.StatusTooManyRequests || r.Location != "") {
-		return refused
+	if errors.As(wasmclient.ErrorOf(r), &refused) {
+		later := r.Status >= 500 || r.Status == http.StatusTooManyRequests
+		if refused.FromBroker || later || r.Location != "" {
+			return refused
+		}
 	}
 	return errors.Join(fmt.Errorf("%w: status %d", wasmclient.ErrNoUpgrade, answer.StatusCode), err)
 }

@@ -26,9 +26,11 @@ type tailing struct {
 }
 
 func tailOf(t *testing.T, onGap string) *tailing {
-	x := &tailing{t: t, b: fake.New(access.Grant{User: "erp", Roles: []access.Role{access.Manager}}), ended: make(chan error, 1)}
+	grant := access.Grant{User: "erp", Roles: []access.Role{access.Manager}}
+	x := &tailing{t: t, b: fake.New(grant), ended: make(chan error, 1)}
+	o := wasmclient.Options{Transport: x.b, Ladder: []conn.Transport{conn.SSE}}
 	go func() {
-		x.ended <- follow(t.Context(), wasmclient.Options{Transport: x.b, Ladder: []conn.Transport{conn.SSE}}, onGap, environment{strings.NewReader(""), &x.out, &x.errs})
+		x.ended <- follow(t.Context(), o, onGap, environment{strings.NewReader(""), &x.out, &x.errs})
 	}()
 	synctest.Wait()
 	return x
@@ -125,7 +127,8 @@ func TestPublishSaysWhoAnswered(t *testing.T) {
 		"/closed": "The answer did not come from the broker (http_403, HTTP 403); is --url",
 		"":        `yardline: the answer did not come from a broker, but "text/html"; is --url`,
 	} {
-		status, _, said := yardline(t.Context(), "", "publish", "--url", server.URL+path, "--token", "x", "sync_progress", "progress=1")
+		status, _, said := yardline(t.Context(), "", "publish", "--url", server.URL+path, "--token", "x",
+			"sync_progress", "progress=1")
 		require.Equal(t, failed, status)
 		require.Contains(t, said, says)
 	}

@@ -20,7 +20,11 @@ func TestWritesAreOnTheDisk(t *testing.T) {
 	mend := eval(`(() => {
 		const own = IDBDatabase.prototype.transaction;
 		window.asked = [];
-		IDBDatabase.prototype.transaction = function () { const tx = own.apply(this, arguments); asked.push(tx.mode + " " + tx.durability); return tx };
+		IDBDatabase.prototype.transaction = function () {
+			const tx = own.apply(this, arguments);
+			asked.push(tx.mode + " " + tx.durability);
+			return tx;
+		};
 		return () => { IDBDatabase.prototype.transaction = own };
 	})()`)
 	defer mend.Invoke()
@@ -44,16 +48,22 @@ func TestNoteOutlivesTheStorage(t *testing.T) {
 // TestPersist asks the browser, and takes any answer.
 func TestPersist(t *testing.T) {
 	for name, breakage := range map[string]string{
-		"answers":    `StorageManager.prototype.persist = () => { count(); return Promise.resolve(true) }`,
-		"rejects":    `StorageManager.prototype.persist = () => { count(); return Promise.reject(new TypeError("no")) }`,
-		"throws":     `StorageManager.prototype.persist = () => { count(); throw new DOMException("denied", "SecurityError") }`,
-		"is missing": `count(); Object.defineProperty(Navigator.prototype, "storage", {value: undefined, configurable: true})`,
+		"answers": `StorageManager.prototype.persist = () => { count(); return Promise.resolve(true) }`,
+		"rejects": `StorageManager.prototype.persist = () => { count(); return Promise.reject(new TypeError("no")) }`,
+		"throws":  `StorageManager.prototype.persist = () => { count(); throw new DOMException("denied") }`,
+		"is missing": `count();
+			Object.defineProperty(Navigator.prototype, "storage", {value: undefined, configurable: true})`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			mend := eval(`(() => {
-				const persist = StorageManager.prototype.persist, own = Object.getOwnPropertyDescriptor(Navigator.prototype, "storage");
-				window.counted = 0; window.count = () => counted++;
-				return () => { Object.defineProperty(Navigator.prototype, "storage", own); StorageManager.prototype.persist = persist };
+				const persist = StorageManager.prototype.persist;
+				const own = Object.getOwnPropertyDescriptor(Navigator.prototype, "storage");
+				window.counted = 0;
+				window.count = () => counted++;
+				return () => {
+					Object.defineProperty(Navigator.prototype, "storage", own);
+					StorageManager.prototype.persist = persist;
+				};
 			})()`)
 			defer mend.Invoke()
 			eval("(() => {" + breakage + "})()")
@@ -105,7 +115,11 @@ func TestForbiddenFeatures(t *testing.T) {
 
 // TestFetchThatThrows is no answer: host pages and extensions wrap it.
 func TestFetchThatThrows(t *testing.T) {
-	mend := eval(`(() => { const own = window.fetch; window.fetch = () => { throw new TypeError("wrapped") }; return () => { window.fetch = own } })()`)
+	mend := eval(`(() => {
+		const own = window.fetch;
+		window.fetch = () => { throw new TypeError("wrapped") };
+		return () => { window.fetch = own };
+	})()`)
 	defer mend.Invoke()
 	_, err := browser.Transport{}.Do(context.Background(), wasmclient.Request{Method: "GET", Path: "/"})
 	require.ErrorContains(t, err, "wrapped")
@@ -118,7 +132,8 @@ func TestRedirectOfALoginProxy(t *testing.T) {
 	r, err := api.Transport.Do(t.Context(), wasmclient.Request{Method: "POST", Path: "/redirect", Body: []byte("{}")})
 	require.NoError(t, err)
 	require.Equal(t, 302, r.Status)
-	r, err = api.Transport.Stream(t.Context(), wasmclient.Request{Method: "GET", Path: "/redirect"}, func([]byte) error { return nil })
+	get := wasmclient.Request{Method: "GET", Path: "/redirect"}
+	r, err = api.Transport.Stream(t.Context(), get, func([]byte) error { return nil })
 	require.NoError(t, err)
 	var refused *wasmclient.Error
 	require.ErrorAs(t, wasmclient.ErrorOf(r), &refused)
