@@ -22,10 +22,14 @@ import (
 type hostile struct {
 	holdStreams, refuseUpgrades, refuseStreams atomic.Bool
 	badGateway                                 atomic.Bool
+	instead                                    atomic.Value // an insteadFunc
 	lifetime                                   atomic.Int64 // of every answer, a time.Duration; 0: as long as it likes
 	cuts                                       atomic.Int64 // answers that lived so long
 	cut                                        func()       // breaks every connection
 }
+
+// An insteadFunc answers in the broker's place, or tells that it does not.
+type insteadFunc = func(http.ResponseWriter, *http.Request) bool
 
 // between puts it in front of a broker, and returns its address.
 func (h *hostile) between(t *testing.T, s *stack.Stack) string {
@@ -43,6 +47,9 @@ func (h *hostile) between(t *testing.T, s *stack.Stack) string {
 				}
 			}()
 			r = r.WithContext(ctx)
+		}
+		if instead, ok := h.instead.Load().(insteadFunc); ok && instead(w, r) {
+			return
 		}
 		isStream := r.URL.Path == "/api/sse" && r.Method == "GET"
 		switch {

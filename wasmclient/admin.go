@@ -83,7 +83,7 @@ type Device struct {
 func (a API) PushKey(ctx context.Context) (string, error) {
 	var answer struct{ Key string }
 	err := a.call(ctx, "GET", "/api/push/key", nil, &answer)
-	return answer.Key, err
+	return answer.Key, genuine(err, answer.Key != "")
 }
 
 // Devices are the caller's. pushes is false where nothing is pushed at all.
@@ -93,7 +93,7 @@ func (a API) Devices(ctx context.Context) (all []Device, pushes bool, err error)
 		Unavailable bool
 	}
 	err = a.call(ctx, "GET", "/api/push/subscriptions", nil, &answer)
-	return answer.Devices, !answer.Unavailable, err
+	return answer.Devices, !answer.Unavailable, genuine(err, answer.Devices != nil)
 }
 
 // AddDevice takes a browser's PushSubscription, as its toJSON has it.

@@ -12,7 +12,8 @@ import (
 )
 
 // An API calls the broker's resources. An error is an *Error where the broker
-// refused.
+// or something between refused, and ErrNotBroker where something between
+// answered as if all were well.
 type API struct {
 	Transport Transport
 }
@@ -50,13 +51,13 @@ type Receipt struct {
 // Session asks who is signed in.
 func (a API) Session(ctx context.Context) (s Session, err error) {
 	err = a.call(ctx, "GET", "/api/session", nil, &s)
-	return s, err
+	return s, genuine(err, s.User != nil || s.Users != nil)
 }
 
 // SignIn signs in; demo users have no password.
 func (a API) SignIn(ctx context.Context, user, password string) (s Session, err error) {
 	err = a.call(ctx, "POST", "/api/session", map[string]string{"user": user, "password": password}, &s)
-	return s, err
+	return s, genuine(err, s.User != nil)
 }
 
 // SignOut ends the session.
@@ -67,7 +68,7 @@ func (a API) SignOut(ctx context.Context) error {
 // Snapshot asks for the state that the caller may see.
 func (a API) Snapshot(ctx context.Context) (s projection.Snapshot, err error) {
 	err = a.call(ctx, "GET", "/api/snapshot", nil, &s)
-	return s, err
+	return s, genuine(err, s.Cursor.Epoch != "")
 }
 
 // Publish sends an event. Give it an ID where it may be sent twice. The
@@ -99,23 +100,24 @@ func (a API) publish(ctx context.Context, e event.Event, based wire.Cursor, by a
 	if by.User != "" {
 		header["If-Grant"] = by.ID()
 	}
-	err = a.callWith(ctx, header, "POST", "/api/sse", body, &r)
-	return r, err
+	request := Request{Method: "POST", Path: "/api/sse", Header: header, Repeatable: e.ID != ""}
+	err = a.send(ctx, request, body, &r)
+	return r, genuine(err, r.Cursor.Epoch != "")
 }
 
 // PublishJSON sends an event as it is written.
 func (a API) PublishJSON(ctx context.Context, body json.RawMessage) (r Receipt, err error) {
 	err = a.call(ctx, "POST", "/api/sse", body, &r)
-	return r, err
+	return r, genuine(err, r.Cursor.Epoch != "")
 }
 
 func (a API) call(ctx context.Context, method, path string, body, into any) error {
-	return a.callWith(ctx, map[string]string{}, method, path, body, into)
+	return a.send(ctx, Request{Method: method, Path: path, Header: map[string]string{}}, body, into)
 }
 
-func (a API) callWith(ctx context.Context, header map[string]string, method, path string, body, into any) error {
-	header["Accept"] = "application/json"
-	r := Request{Method: method, Path: path, Header: header}
+// send sends a request with a body of JSON, if it has one.
+func (a API) send(ctx context.Context, r Request, body, into any) error {
+	r.Header["Accept"] = "application/json"
 	if body != nil {
 		raw, err := json.Marshal(body)
 		if err != nil {
@@ -130,11 +132,25 @@ func (a API) callWith(ctx context.Context, header map[string]string, method, pat
 	if err := ErrorOf(response); err != nil {
 		return err
 	}
-	if into == nil {
+	switch {
+	case response.Status == 204 && into == nil:
+		return nil
+	case response.ContentType != "application/json":
+		return notBroker(response)
+	case into == nil:
 		return nil
 	}
 	if err := json.Unmarshal(response.Body, into); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotBroker, err)
 	}
 	return nil
+}
+
+// genuine is the error of a call that went well, and whose answer lacks what
+// the broker always says.
+func genuine(err error, complete bool) error {
+	if err == nil && !complete {
+		return ErrNotBroker
+	}
+	return err
 }

@@ -53,9 +53,10 @@ func (d *driver) look(in any) (done bool) {
 	return false
 }
 
-// loaded takes the place of the first snapshot: what is before it is no news.
+// loaded takes the place of the first snapshot of a log: what is before it is no
+// news.
 func (a *attention) loaded(at wire.Cursor) {
-	if !a.started {
+	if !a.started || a.since.Epoch != at.Epoch {
 		a.started, a.since = true, at
 	}
 }

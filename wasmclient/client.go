@@ -38,6 +38,7 @@ type Client struct {
 	asOf        time.Time
 	toasts      toast.Queue
 	outbox      outbox.Machine
+	lost        int          // items that an emptied storage had, and the user has not read it
 	unsaved     bool         // the storage failed, and has not yet taken what it missed
 	failures    int          // of the storage
 	transitions []Transition // the last of them, oldest first
@@ -81,7 +82,8 @@ func (c *Client) View() View {
 		Status: status, Role: c.member.Role(), Cursor: c.machine.Cursor(), Connected: status.Connected(), Events: c.store.Events(),
 		Counts: c.store.Counts(), Total: c.store.Total(), Figures: c.store.Figures(c.o.Grant, time.Now()),
 		Today:    c.store.Today(time.Now()),
-		Currency: c.store.Currency(), AsOf: c.asOf, Toasts: c.toasts.Visible(), More: c.toasts.More(), Outbox: c.outbox.Items(), Unsaved: c.unsaved,
+		Currency: c.store.Currency(), AsOf: c.asOf, Toasts: c.toasts.Visible(), More: c.toasts.More(),
+		Outbox: c.outbox.Items(), Lost: c.lost, Unsaved: c.unsaved,
 	}
 	if len(v.Events) > 0 {
 		v.LastEvent = &v.Events[0]
@@ -190,6 +192,14 @@ func (c *Client) RetryItem(id string) { c.box.put(outbox.Retry{ID: id}) }
 
 // DiscardItem drops an item that was not sent.
 func (c *Client) DiscardItem(id string) { c.box.put(outbox.Discard{ID: id}) }
+
+// LostRead notes that the user has read of what View.Lost counts.
+func (c *Client) LostRead() {
+	c.mu.Lock()
+	c.lost = 0
+	c.mu.Unlock()
+	c.changed()
+}
 
 // WithToasts lets f change the queue of toasts: dismiss one, hold the clock.
 func (c *Client) WithToasts(f func(q *toast.Queue, now time.Time)) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
@@ -59,7 +60,8 @@ func (c *climber) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Resp
 			return wasmclient.Response{}, ctx.Err()
 		}
 	}
-	return wasmclient.Response{Status: 200, Body: []byte(`{"events":[],"previous":"k-1","next":"k-0","head":"k-0","grant":"` + manager.ID() + `"}`)}, nil
+	return wasmclient.Response{Status: 200, ContentType: "application/json",
+		Body: []byte(`{"events":[],"previous":"k-1","next":"k-0","head":"k-0","grant":"` + manager.ID() + `"}`)}, nil
 }
 
 // TestClimbLeavesNothingBehind: after several trials that failed a better
@@ -138,22 +140,54 @@ func TestClientFollowsThroughCuts(t *testing.T) {
 	})
 }
 
+// TestRestoredBackup: what came from a log that is no more has not happened. The
+// history is that of the log in its place, and none of it is news.
+func TestRestoredBackup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{}
+		var gaps []wire.Gap
+		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Backfill: 100, Toasts: true,
+			OnGap: func(g wire.Gap) { gaps = append(gaps, g) }})
+		follower := openTab(t, b, in, wasmclient.Options{Snapshot: true, Backfill: 100})
+		for n := range 12 {
+			publish(t, b, int64(n+1))
+		}
+		synctest.Wait()
+		require.Len(t, w.View().Events, 12)
+		quiet()
+		w.Happen(wasmclient.Vanished)
+		b.SetDown(true)
+		b.Cut()
+		b.Replace("z")
+		publish(t, b, 77)
+		late, err := event.RentalOverdue(78, 2, "Ann")
+		require.NoError(t, err)
+		b.Publish(late)
+		b.SetDown(false)
+		quiet()
+		w.Happen(wasmclient.Appeared)
+		synctest.Wait()
+		require.Empty(t, w.View().Toasts)
+		require.NotEmpty(t, gaps)
+		for _, tab := range []*window{w, follower} {
+			v := tab.View()
+			require.Equal(t, conn.Live, v.Status.State)
+			require.Equal(t, "1", v.Figures["active_rentals"].String())
+			require.Len(t, v.Events, 2)
+			require.Equal(t, "77", v.Events[1].Data.Text("rental_id"))
+		}
+	})
+}
+
 func TestClientStopsWhereNoAttemptHelps(t *testing.T) {
-	for _, c := range []struct {
-		status int
-		body   string
-		state  conn.State
-	}{
-		{401, `{"code":"sign_in_required","title":"x"}`, conn.Denied},
-		{403, ``, conn.Denied},
-		{204, ``, conn.Disconnected},
-	} {
+	for status, code := range map[int]string{401: "sign_in_required", 403: "forbidden"} {
 		synctest.Test(t, func(t *testing.T) {
 			b := fake.New(manager)
-			b.Refuse(&wasmclient.Response{Status: c.status, Body: []byte(c.body)})
+			b.Refuse(fake.Refusal(status, code))
 			client := start(t, b, wasmclient.Options{})
 			time.Sleep(time.Hour)
-			require.Equal(t, c.state, client.View().Status.State)
+			require.Equal(t, conn.Denied, client.View().Status.State)
+			require.Equal(t, code, client.View().Status.Code)
 			require.Zero(t, client.View().Status.Attempt)
 		})
 	}
@@ -162,7 +196,9 @@ func TestClientStopsWhereNoAttemptHelps(t *testing.T) {
 func TestClientObeysRetryAfterAndPortals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
-		b.Refuse(&wasmclient.Response{Status: 503, RetryAfter: "120", Body: []byte(`{"code":"draining","title":"x"}`)})
+		draining := fake.Refusal(503, "draining")
+		draining.RetryAfter = "120"
+		b.Refuse(draining)
 		client := start(t, b, wasmclient.Options{})
 		require.Equal(t, conn.Limited, client.View().Status.State)
 		b.Refuse(&wasmclient.Response{Status: 200, ContentType: "text/html", Body: []byte("<html>sign in to this hotel")})

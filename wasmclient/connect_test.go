@@ -77,7 +77,9 @@ func TestHeirWaitsToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		leader, heir, third := openTab(t, b, in, wasmclient.Options{}), openTab(t, b, in, wasmclient.Options{}), openTab(t, b, in, wasmclient.Options{})
-		b.Refuse(&wasmclient.Response{Status: 503, RetryAfter: "600", Body: []byte(`{"code":"draining","title":"x"}`)})
+		draining := fake.Refusal(503, "draining")
+		draining.RetryAfter = "600"
+		b.Refuse(draining)
 		b.Cut()
 		time.Sleep(time.Minute)
 		b.Refuse(nil)

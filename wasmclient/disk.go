@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -159,6 +160,52 @@ func (d *driver) writeAll(known []outbox.Item, state *record) error {
 	return nil
 }
 
+// verify looks whether the storage still has what is unsent: browsers empty it, and
+// users do. What lacks is written again.
+func (k *keeper) verify() {
+	d := k.d
+	if k.unsent == 0 || d.o.Storage == nil || d.failing() || !d.sends() {
+		return
+	}
+	k.jobs.put(func() {
+		_ = d.stored(d.ctx, func(ctx context.Context, s Storage) error {
+			values, err := s.Load(ctx, d.outboxPrefix())
+			if err != nil {
+				return err
+			}
+			d.mu.Lock()
+			unsent := unsentOf(d.outbox.All())
+			d.mu.Unlock()
+			if len(values) < unsent {
+				d.storageFailed()
+				d.box.put(storageWorks{})
+			}
+			return nil
+		})
+	})
+}
+
+// noteUnsent notes beside the storage how many items it should have.
+func (d *driver) noteUnsent(n int) {
+	if s, can := d.storage.(Noter); can {
+		s.Note(fmt.Sprintf("%d %s", n, url.PathEscape(d.o.Grant.User)))
+	}
+}
+
+// missed is how many items were unsent when the storage of this user was emptied,
+// 0 where it was not.
+func (d *driver) missed(values map[string][]byte) (n int) {
+	s, can := d.storage.(Noter)
+	if !can || values[StateKey] != nil || len(items(values)) > 0 {
+		return 0
+	}
+	var user string
+	if _, err := fmt.Sscanf(s.Noted(), "%d %s", &n, &user); err != nil || user != url.PathEscape(d.o.Grant.User) {
+		return 0
+	}
+	return n
+}
+
 func (c *Client) outboxPrefix() string { return outboxKey + url.PathEscape(c.o.Grant.User) + "/" }
 
 // keep saves an item.
@@ -175,6 +222,13 @@ func (d *driver) restore() {
 		return err
 	})
 	now := time.Now()
+	if values != nil {
+		lost := d.missed(values)
+		d.mu.Lock()
+		d.lost = lost
+		d.mu.Unlock()
+		d.noteUnsent(0)
+	}
 	if r := d.recordOf(values[StateKey]); d.o.Snapshot && r != nil {
 		d.mu.Lock()
 		d.store.Restore(r.Saved, now)

@@ -162,7 +162,7 @@ func TestThawedAfterSignOut(t *testing.T) {
 		time.Sleep(time.Minute)
 		require.Empty(t, keys(t, disk, ""))
 		b.SetDown(false)
-		b.Refuse(&wasmclient.Response{Status: 401})
+		b.Refuse(fake.Refusal(401, "sign_in_required"))
 		time.Sleep(time.Minute)
 		require.Equal(t, conn.Denied, w.View().Status.State)
 		require.Empty(t, keys(t, disk, ""))

@@ -108,6 +108,7 @@ func (d *driver) lookAtClock() {
 	d.looked = now
 	d.keeper.saveState(now, false)
 	d.keeper.rewrite()
+	d.keeper.verify()
 	d.clock.at(now.Add(clockEvery))
 }
 

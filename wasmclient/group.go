@@ -331,6 +331,8 @@ func (g *group) hear(m tabs.Message) {
 		g.sayFocus()
 	case m.Kind == tabs.Shown:
 		g.sayFocus()
+	case m.Kind == tabs.Status && m.Status != nil && m.Status.Connected() && g.isDenied():
+		g.start() // what denied us is no longer so
 	case g.relay == nil:
 	case m.Kind == tabs.Attach:
 		if g.relay.Attach(m) {
@@ -346,6 +348,11 @@ func (g *group) hear(m tabs.Message) {
 	if g.reader != nil {
 		g.carry(g.reader.Take(m))
 	}
+}
+
+// isDenied tells whether this tab was denied, by its own attempt.
+func (g *group) isDenied() bool {
+	return g.reader == nil && g.d.machine.Status().State == conn.Denied
 }
 
 // status tells the other tabs what this one's connection is doing.

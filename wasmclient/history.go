@@ -1,8 +1,11 @@
 package wasmclient
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/snd-rental/yardline/shared/event"
@@ -18,29 +21,65 @@ type HistoryPage struct {
 	Next     wire.Cursor   `json:"next"`     // ask after it for the page after this
 	Head     wire.Cursor   `json:"head"`
 	Grant    string        `json:"grant"`
+
+	unreadable []wire.Frame // in place of events that cannot be read
+}
+
+// UnmarshalJSON reads a page, and leaves out the events that cannot be read.
+func (p *HistoryPage) UnmarshalJSON(b []byte) error {
+	type page HistoryPage // without this method
+	var in struct {
+		page
+		Events []json.RawMessage `json:"events"`
+	}
+	if err := json.Unmarshal(b, &in); err != nil {
+		return err
+	}
+	*p = HistoryPage(in.page)
+	for _, raw := range in.Events {
+		var e event.Event
+		var place struct{ Cursor wire.Cursor }
+		if err := json.Unmarshal(raw, &e); err == nil {
+			p.Events = append(p.Events, e)
+		} else if json.Unmarshal(raw, &place) == nil && place.Cursor.Epoch != "" {
+			p.unreadable = append(p.unreadable, &wire.Unreadable{Cursor: place.Cursor, Err: err})
+		} else {
+			return err
+		}
+	}
+	return nil
 }
 
 // History asks for at most limit events that match, before a place; the zero
 // place is the end of the log.
-func (a API) History(ctx context.Context, f filter.Filter, before wire.Cursor, limit int) (p HistoryPage, err error) {
+func (a API) History(ctx context.Context, f filter.Filter, before wire.Cursor, limit int) (HistoryPage, error) {
 	q := f.Query()
 	q.Set("limit", strconv.Itoa(limit))
 	if before != (wire.Cursor{}) {
 		q.Set("before", before.String())
 	}
-	err = a.call(ctx, "GET", "/api/events?"+q.Encode(), nil, &p)
-	return p, err
+	return a.page(ctx, "/api/events?"+q.Encode())
+}
+
+// page asks for the page that a path names.
+func (a API) page(ctx context.Context, path string) (p HistoryPage, err error) {
+	err = a.call(ctx, "GET", path, nil, &p)
+	return p, genuine(err, p.Head.Epoch != "")
 }
 
 // frames are the gap and the events of a page.
 func (p HistoryPage) frames() (frames []wire.Frame) {
-	if p.Gap != nil {
-		frames = append(frames, p.Gap)
-	}
 	for _, e := range p.Events {
 		if at, err := wire.ParseCursor(e.Cursor); err == nil {
 			frames = append(frames, &wire.Event{Cursor: at, Event: e})
 		}
+	}
+	if len(p.unreadable) > 0 {
+		frames = append(frames, p.unreadable...)
+		slices.SortFunc(frames, func(a, b wire.Frame) int { return cmp.Compare(a.At().Seq, b.At().Seq) })
+	}
+	if p.Gap != nil {
+		frames = slices.Insert(frames, 0, wire.Frame(p.Gap))
 	}
 	return frames
 }

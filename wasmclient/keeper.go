@@ -24,6 +24,8 @@ type keeper struct {
 	timer   alarm    // of the outbox
 	dirty   bool     // the state has changed since it was saved, and is known to be its reader's
 	savedAt time.Time
+	unsent  int         // how many items wait, or were refused
+	asked   bool        // the browser was asked to keep the storage
 	kept    wire.Cursor // where the restored history ends; zero: none was
 }
 
@@ -126,7 +128,35 @@ func (k *keeper) step(in any) {
 			k.timer.at(e.At)
 		}
 	}
+	k.count()
 	d.changed()
+}
+
+// count notes how many items are unsent, and asks the browser to keep the
+// storage when some have to wait.
+func (k *keeper) count() {
+	d := k.d
+	d.mu.Lock()
+	unsent := unsentOf(d.outbox.Items())
+	d.mu.Unlock()
+	if unsent != k.unsent {
+		k.unsent = unsent
+		d.noteUnsent(unsent)
+	}
+	if p, can := d.storage.(Persister); can && unsent > 0 && !k.asked && !d.connected() {
+		k.asked = true
+		p.Persist()
+	}
+}
+
+// unsentOf is how many of them wait, or were refused.
+func unsentOf(items []outbox.Item) (n int) {
+	for _, item := range items {
+		if item.State == outbox.Queued || item.State == outbox.Rejected {
+			n++
+		}
+	}
+	return n
 }
 
 // EntityMoved is the code of an item that was refused because its thing has
@@ -144,7 +174,8 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 	var refused *Error
 	if s.Look {
 		at, err := d.find(ctx, s.Item)
-		if err != nil && (!errors.As(err, &refused) || refused.Status >= 500) || at != (wire.Cursor{}) {
+		known := err == nil || errors.As(err, &refused) && refused.FromBroker && refused.Status < 500
+		if !known || at != (wire.Cursor{}) {
 			a.Cursor = at
 			return a
 		}
@@ -154,6 +185,9 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 	switch {
 	case err == nil:
 		a.Cursor = receipt.Cursor
+	case errors.Is(err, ErrNotBroker): // a firewall's page, with 200
+		a.Status, a.Code, a.Reachable = 200, "http_200", d.connected()
+		a.Problem = "Something else than the broker answered. (http_200)"
 	case errors.As(err, &refused):
 		a.Status, a.Code, a.Problem, a.RetryAfter = refused.Status, refused.Code, refused.Sentence(), refused.RetryAfter
 		a.Reachable = d.connected()

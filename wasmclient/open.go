@@ -102,7 +102,8 @@ func refusalOf(r *wire.Reply) error {
 		RetryAfter int `json:"retry_after"`
 	}
 	_ = json.Unmarshal(r.Data, &p) // what is no problem document has no status
-	return ErrorOf(Response{Status: p.Status, Body: r.Data, RetryAfter: strconv.Itoa(p.RetryAfter)})
+	return ErrorOf(Response{Status: p.Status, ContentType: problemMedia, Body: r.Data,
+		RetryAfter: strconv.Itoa(p.RetryAfter)})
 }
 
 // Of a long poll.
@@ -162,22 +163,15 @@ func (d *driver) poll(ctx context.Context, o conn.Open, asked filter.Filter, fee
 
 // errRegranted is what the broker says too where an answer would be for other
 // rights than the last one.
-var errRegranted = &Error{Status: 409, Code: "regranted", Title: "Your rights have changed"}
-
-func (d *driver) page(ctx context.Context, path string) (p HistoryPage, err error) {
-	err = d.API.call(ctx, "GET", path, nil, &p)
-	return p, err
-}
+var errRegranted = &Error{Status: 409, FromBroker: true, Code: "regranted", Title: "Your rights have changed"}
 
 // streamEnd says why an answer was no stream, or that the stream ended.
 func streamEnd(r Response) error {
 	switch {
-	case r.Status == 204:
-		return &Error{Status: 204, Code: "stop", Title: "The broker asks not to reconnect"}
-	case r.Status >= 200 && r.Status < 300 && r.ContentType != "text/event-stream":
-		return &Error{Status: r.Status, Code: "not_a_stream", Title: "Something else than the broker answered"}
-	case r.Status == 200:
+	case r.Status == 200 && r.ContentType == "text/event-stream":
 		return nil
+	case r.Status >= 200 && r.Status < 300:
+		return notBroker(r)
 	}
 	return ErrorOf(r)
 }
@@ -199,7 +193,8 @@ func failureOf(err error) conn.Failure {
 	case err == nil:
 		return conn.Failure{Code: "end"}
 	case errors.As(err, &refused):
-		return conn.Failure{Status: refused.Status, Code: refused.Code, RetryAfter: refused.RetryAfter}
+		return conn.Failure{Status: refused.Status, FromBroker: refused.FromBroker, Code: refused.Code,
+			RetryAfter: refused.RetryAfter}
 	case errors.Is(err, ErrNotBroker):
 		return conn.Failure{Code: "not_a_stream"}
 	case errors.Is(err, ErrNoUpgrade):

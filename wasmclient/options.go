@@ -64,6 +64,7 @@ type View struct {
 	Toasts    []toast.Toast // oldest first
 	More      int           // toasts that wait, or were left to the history
 	Outbox    []outbox.Item // oldest first
+	Lost      int           // items that were unsent when the browser emptied its storage; until LostRead
 	Unsaved   bool          // the storage failed: what is not sent is lost with this tab, unless it takes that after all
 }
 

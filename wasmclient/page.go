@@ -80,3 +80,21 @@ type Storage interface {
 	// Delete removes the keys that begin with a prefix; "" is everything.
 	Delete(ctx context.Context, prefix string) error
 }
+
+// A Persister is a Storage that browsers empty by themselves when they run out of
+// space, unless they are asked not to.
+type Persister interface {
+	// Persist asks the browser to keep the storage, and does not wait for the
+	// answer. Some browsers ask their user.
+	Persist()
+}
+
+// A Noter is a Storage that has a place for a few words which outlives it, so
+// that a storage that was emptied is known from one that never had anything.
+type Noter interface {
+	// Note replaces the words. Deleting everything from the storage deletes
+	// them too.
+	Note(words string)
+	// Noted are the words, "" where there are none.
+	Noted() string
+}

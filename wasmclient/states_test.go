@@ -183,7 +183,7 @@ func TestConnectWhileHidden(t *testing.T) {
 func TestFollowerOfDenied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
-		b.Refuse(&wasmclient.Response{Status: 401})
+		b.Refuse(fake.Refusal(401, "sign_in_required"))
 		w := openTab(t, b, in, wasmclient.Options{})
 		other := openTab(t, b, in, wasmclient.Options{})
 		quiet()
@@ -197,7 +197,7 @@ func TestNewTabTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
-		b.Refuse(&wasmclient.Response{Status: 403})
+		b.Refuse(fake.Refusal(403, "forbidden"))
 		b.Cut()
 		time.Sleep(time.Minute)
 		require.Equal(t, conn.Denied, w.View().Status.State)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
 // A Request to the broker.
@@ -18,14 +19,28 @@ type Request struct {
 	Path   string            // with its query, from the broker's root
 	Header map[string]string // beside those of the transport
 	Body   []byte
+
+	// Repeatable says that it does no harm to send the request twice, so that a
+	// transport may do so where a kept connection ended before the answer.
+	Repeatable bool
 }
 
-// A Response of the broker.
+// A Response of the broker, or of something between. A transport follows no
+// redirect: the broker sends none, and what a redirect leads to gets no
+// credentials.
 type Response struct {
-	Status      int
-	ContentType string
+	Status      int    // a redirect in a browser is 302: a page does not learn which
+	ContentType string // by MediaType
 	RetryAfter  string
+	Location    string // of a redirect; "" in a browser
 	Body        []byte // of a stream: empty
+}
+
+// MediaType is the media type of a Content-Type header in lower case, without
+// its parameters: those of some proxies are malformed.
+func MediaType(header string) string {
+	media, _, _ := strings.Cut(header, ";")
+	return strings.ToLower(strings.TrimSpace(media))
 }
 
 // A Transport carries requests to one broker, with its credentials. Packages
@@ -52,10 +67,12 @@ type Transport interface {
 // ErrNoUpgrade means that a WebSocket did not open.
 var ErrNoUpgrade = errors.New("wasmclient: the WebSocket did not open")
 
-// An Error is a refusal by the broker.
+// An Error is a refusal: by the broker, or by something between that answered in
+// its place, which is never the last word.
 type Error struct {
 	Status     int
-	Code       string // stable, such as invalid_event
+	FromBroker bool
+	Code       string // stable, such as invalid_event; not FromBroker: conn.LoginRedirect, or http_ and the status
 	Title      string
 	Detail     string
 	Fields     []event.FieldError
@@ -83,26 +100,57 @@ func (e *Error) Sentence() string {
 	return text + " (" + e.Code + ")"
 }
 
+// The marks of the broker's problem documents. Gateways send problem documents
+// too, of types of their own.
+const (
+	problemMedia = "application/problem+json"
+	problemTypes = "urn:yardline:problem:"
+)
+
 // ErrorOf reads a refusal, nil where the answer is none. What is no problem
-// document came from something between us and the broker.
+// document of the broker came from something between us and it.
 func ErrorOf(r Response) error {
 	if r.Status >= 200 && r.Status < 300 {
 		return nil
 	}
 	e := &Error{Status: r.Status}
 	var p struct {
+		Type   string             `json:"type"`
 		Code   string             `json:"code"`
 		Title  string             `json:"title"`
 		Detail string             `json:"detail"`
 		Errors []event.FieldError `json:"errors"`
 	}
-	if json.Unmarshal(r.Body, &p) == nil && p.Code != "" {
-		e.Code, e.Title, e.Detail, e.Fields = p.Code, p.Title, p.Detail, p.Errors
-	} else {
-		e.Code, e.Title = "http_"+strconv.Itoa(r.Status), "The answer did not come from the broker"
+	isProblem := r.ContentType == problemMedia && json.Unmarshal(r.Body, &p) == nil
+	switch {
+	case isProblem && p.Code != "" && strings.HasPrefix(p.Type, problemTypes):
+		e.FromBroker, e.Code, e.Title, e.Detail, e.Fields = true, p.Code, p.Title, p.Detail, p.Errors
+	case r.Status >= 300 && r.Status < 400 && r.Status != 304:
+		e.Code, e.Title = conn.LoginRedirect, "A redirect came in place of the broker's answer"
+		e.Detail = "Reload the page, perhaps to sign in."
+		if r.Location != "" {
+			e.Detail = "It leads to " + r.Location
+		}
+	default:
+		e.notBroker()
 	}
 	e.RetryAfter = retryAfter(r.RetryAfter, time.Now())
 	return e
+}
+
+// notBroker is the error of an answer that the broker would not give, though its
+// status says that all is well.
+func notBroker(r Response) error {
+	if r.Status == 200 {
+		return fmt.Errorf("%w, but %q", ErrNotBroker, r.ContentType)
+	}
+	e := &Error{Status: r.Status}
+	e.notBroker()
+	return e
+}
+
+func (e *Error) notBroker() {
+	e.Code, e.Title = "http_"+strconv.Itoa(e.Status), "The answer did not come from the broker"
 }
 
 // retryAfter reads the header of that name, a number of seconds or a date; 0

@@ -9,9 +9,11 @@ import (
 )
 
 func TestErrors(t *testing.T) {
-	err := ErrorOf(Response{Status: 422, Body: []byte(`{"code":"invalid_event","title":"The event is not valid","errors":[{"pointer":"/data/x","code":"c","expected":"e"}]}`)})
+	err := ErrorOf(Response{Status: 422, ContentType: problemMedia,
+		Body: []byte(`{"type":"urn:yardline:problem:invalid_event","code":"invalid_event","title":"The event is not valid","errors":[{"pointer":"/data/x","code":"c","expected":"e"}]}`)})
 	var refused *Error
 	require.ErrorAs(t, err, &refused)
+	require.True(t, refused.FromBroker)
 	require.Equal(t, "/data/x", refused.Fields[0].Pointer)
 	err = ErrorOf(Response{Status: 502, Body: []byte("<html>"), RetryAfter: "99999999"})
 	require.ErrorAs(t, err, &refused)

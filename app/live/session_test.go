@@ -25,7 +25,7 @@ type jar struct {
 	who     string // "" nobody
 }
 
-var refused = wasmclient.Response{Status: 401, ContentType: "application/problem+json", Body: []byte(`{"code":"sign_in_required","title":"You are not signed in"}`)}
+var refused = *fake.Refusal(401, "sign_in_required")
 
 var second = access.Grant{User: "9", Name: "second", Roles: []access.Role{access.Dispatcher}}
 

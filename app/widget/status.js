@@ -13,6 +13,17 @@
     offline: ["○", "You’re offline"], disconnected: ["✕", "Disconnected"],
   };
   const retry = [5, 10, 30, 60, 120]; // seconds
+  const local = "This page may not reach servers in your local network. " +
+    "If Yardline runs there, allow it in the settings of this site.";
+  // denied tells whether the browser keeps this page from the local network, as far as it says.
+  const denied = async () => {
+    for (const name of ["local-network", "loopback-network", "local-network-access"]) {
+      try {
+        if ((await navigator.permissions.query({ name })).state === "denied") return true;
+      } catch {} // not known here
+    }
+    return false;
+  };
   const css = `
     :host { display: inline-block; color-scheme: light dark; font: 14px/1.4 system-ui, sans-serif; }
     :host([hidden]) { display: none; }
@@ -97,6 +108,7 @@
 
     stop() {
       clearTimeout(this.timer);
+      clearTimeout(this.quiet);
       this.timer = 0;
       if (this.stream) this.stream.close();
       this.stream = null;
@@ -112,26 +124,44 @@
         if (!answer.ok) throw 0;
         const status = await answer.json();
         if (this.asking !== asking) return;
-        this.tries = 0;
-        this.take(status);
+        if (!this.take(status)) throw 0; // a page of something between
         this.asking = null;
         if (this.visible) this.deaf < 2 ? this.follow() : this.later(30);
       } catch {
         if (this.asking !== asking) return;
         this.asking = null;
-        this.lost();
+        // A host page may have wrapped fetch, and wraps no stream.
+        this.visible && this.deaf < 2 ? this.follow(true) : this.lost();
       } finally {
         clearTimeout(late);
       }
     }
 
-    follow() {
+    // follow opens the stream; blind: after an answer that could not be had.
+    follow(blind) {
       let heard = false;
       try {
         const stream = (this.stream = new EventSource(this.address("status.events")));
-        stream.addEventListener("status", (e) => { heard = true; this.deaf = 0; try { this.take(JSON.parse(e.data)); } catch {} });
-        stream.onerror = () => { if (this.stream === stream) { stream.close(); this.stream = null; if (!heard) this.deaf++; this.lost(); } };
+        const end = () => {
+          if (this.stream !== stream) return;
+          this.stop();
+          if (!heard && !blind) this.deaf++;
+          this.lost();
+        };
+        const wait = (seconds) => { clearTimeout(this.quiet); this.quiet = setTimeout(end, seconds * 1000); };
+        stream.addEventListener("status", (e) => {
+          try {
+            if (!this.take(JSON.parse(e.data))) return;
+            heard = true;
+            this.deaf = 0;
+            clearTimeout(this.quiet);
+          } catch {} // no status
+        });
+        stream.addEventListener("beat", () => wait(50)); // three are missed then
+        stream.onerror = end;
+        wait(10); // else something holds it back
       } catch {
+        if (blind) return this.lost();
         this.deaf = 2; // the page's policy forbids it: ask now and then
         this.later(30);
       }
@@ -139,7 +169,12 @@
 
     // lost waits longer each time, and asks again; unseen, when it is seen.
     lost() {
-      if (this.tries++) this.show(navigator.onLine ? "reconnecting" : "offline");
+      if (this.tries++) {
+        this.show(navigator.onLine ? "reconnecting" : "offline");
+        if (navigator.onLine) {
+          denied().then((yes) => yes && this.tries > 1 && this.show("reconnecting", local, "local_network"));
+        }
+      }
       this.later(this.tries === 1 ? 0.5 : retry[Math.min(this.tries - 2, retry.length - 1)]);
     }
 
@@ -147,17 +182,21 @@
       this.timer = setTimeout(() => { this.timer = 0; if (this.visible || this.tries === 1) this.ask(); }, seconds * (750 + 500 * Math.random()));
     }
 
+    // take shows a status, and tells whether it is one.
     take(status) {
-      if (words[status.state]) this.show(status.state, String(status.message || ""));
+      if (!Object.hasOwn(words, status.state)) return false;
+      this.tries = 0;
+      this.show(status.state, String(status.message || ""));
+      return true;
     }
 
-    show(state, message) {
-      if (this.box.dataset.status !== state) {
-        this.box.dataset.status = state;
-        [this.glyph.textContent, this.text.textContent] = words[state];
-        this.dispatchEvent(new CustomEvent("yardline-status", { detail: { state } }));
-      }
-      this.box.title = message || "";
+    show(state, message = "", reason = "") {
+      this.box.title = message;
+      if (this.box.dataset.status === state && (!reason || this.reason === reason)) return;
+      this.box.dataset.status = state;
+      this.reason = reason;
+      [this.glyph.textContent, this.text.textContent] = words[state];
+      this.dispatchEvent(new CustomEvent("yardline-status", { detail: reason ? { state, reason } : { state } }));
     }
   }
   customElements.define("yardline-status", Status);

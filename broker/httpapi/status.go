@@ -152,7 +152,7 @@ func (a *API) statusEvents(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-changed:
 		case <-beat.C:
-			if a.write(w, out, []byte(":\n\n")) != nil {
+			if a.write(w, out, []byte("event: beat\ndata:\n\n")) != nil { // a comment would be hidden from EventSource
 				return
 			}
 		case <-a.Hub.Draining():

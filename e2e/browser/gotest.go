@@ -22,7 +22,8 @@ WebAssembly.instantiateStreaming(fetch("/test.wasm"), go.importObject)
   .then(r => go.run(r.instance)).catch(e => { output += "\n" + e; code ??= 2 });
 </script>`
 
-// GoTest runs the tests of a package, given by its folder, in a page.
+// GoTest runs the tests of a package, given by its folder, in a page. Its server
+// has nothing else but /redirect, which leads to another origin.
 func GoTest(t *testing.T, dir string) {
 	t.Helper()
 	wasm := filepath.Join(t.TempDir(), "test.wasm")
@@ -47,6 +48,7 @@ func GoTest(t *testing.T, dir string) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, goPage)
 	})
+	mux.Handle("/redirect", http.RedirectHandler("http://login.example/", http.StatusFound)) // as a login proxy's
 	s := httptest.NewServer(mux)
 	defer s.Close()
 	tab := NewUser(t).NewTab()

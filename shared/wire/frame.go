@@ -162,7 +162,8 @@ func appendID(b []byte, c Cursor) []byte {
 
 // ParseMessage turns a decoded message back into a frame. A message that
 // carries an unknown event is nil without an error, so that a newer broker
-// may say more than this client knows.
+// may say more than this client knows. An event of a known type that cannot be
+// read is an *Unreadable, where its place is known.
 func ParseMessage(m Message) (Frame, error) {
 	at, err := ParseCursor(m.LastEventID)
 	if err != nil {
@@ -196,9 +197,22 @@ func ParseMessage(m Message) (Frame, error) {
 	}
 	e := &Event{Cursor: at}
 	if err := json.Unmarshal(m.Data, &e.Event); err != nil {
-		return nil, fmt.Errorf("wire: %s: %w", m.Type, err)
+		err = fmt.Errorf("wire: %s: %w", m.Type, err)
+		if at == (Cursor{}) {
+			return nil, err
+		}
+		return &Unreadable{at, err}, nil
 	}
 	return e, nil
 }
+
+// Unreadable stands for an event that cannot be read. It is never written.
+type Unreadable struct {
+	Cursor Cursor
+	Err    error
+}
+
+// At implements Frame.
+func (u *Unreadable) At() Cursor { return u.Cursor }
 
 func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

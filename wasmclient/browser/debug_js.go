@@ -37,12 +37,12 @@ func Grace() time.Duration {
 	return d
 }
 
-// setting is what the user put into localStorage, "" where that is blocked:
-// browsers throw then.
+// setting is what localStorage has under a name, "" where that is blocked.
 func setting(name string) (value string) {
-	defer func() { _ = recover() }()
-	if v := js.Global().Get("localStorage").Call("getItem", name); v.Type() == js.TypeString {
-		return v.String()
-	}
-	return ""
+	_ = Attempt(func() {
+		if v := Property(js.Global(), "localStorage").Call("getItem", name); v.Type() == js.TypeString {
+			value = v.String()
+		}
+	})
+	return value
 }

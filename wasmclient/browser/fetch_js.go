@@ -3,7 +3,6 @@ package browser
 import (
 	"context"
 	"fmt"
-	"strings"
 	"syscall/js"
 
 	"github.com/snd-rental/yardline/wasmclient"
@@ -39,7 +38,10 @@ func (t Transport) Stream(ctx context.Context, r wasmclient.Request, take func([
 	if response.Status != 200 || response.ContentType != "text/event-stream" {
 		return whole(ctx, answer)
 	}
-	reader := answer.Get("body").Call("getReader")
+	var reader js.Value
+	if err := Attempt(func() { reader = answer.Get("body").Call("getReader") }); err != nil {
+		return response, err // a browser without streams, or a wrapper that has read it
+	}
 	var buffer []byte
 	for {
 		result, err := await(ctx, reader.Call("read"))
@@ -74,7 +76,7 @@ func (t Transport) send(ctx context.Context, r wasmclient.Request) (answer js.Va
 	init.Set("headers", headers)
 	init.Set("credentials", "same-origin")
 	init.Set("cache", "no-store")
-	init.Set("redirect", "error") // a portal's sign-in page is no answer
+	init.Set("redirect", "manual") // else a login proxy's redirect looks like no answer
 	init.Set("signal", abort.Get("signal"))
 	if r.Body != nil {
 		body := js.Global().Get("Uint8Array").New(len(r.Body))
@@ -86,7 +88,11 @@ func (t Transport) send(ctx context.Context, r wasmclient.Request) (answer js.Va
 		stop()
 		abort.Call("abort")
 	}
-	answer, err = await(ctx, js.Global().Call("fetch", t.Base+r.Path, init))
+	var request js.Value
+	err = Attempt(func() { request = js.Global().Call("fetch", t.Base+r.Path, init) }) // a wrapped one may throw
+	if err == nil {
+		answer, err = await(ctx, request)
+	}
 	return answer, done, err
 }
 
@@ -109,8 +115,12 @@ func head(answer js.Value) wasmclient.Response {
 		}
 		return ""
 	}
-	media, _, _ := strings.Cut(header("content-type"), ";")
-	return wasmclient.Response{Status: answer.Get("status").Int(), ContentType: strings.ToLower(strings.TrimSpace(media)), RetryAfter: header("retry-after")}
+	r := wasmclient.Response{Status: answer.Get("status").Int(), RetryAfter: header("retry-after"),
+		ContentType: wasmclient.MediaType(header("content-type"))}
+	if answer.Get("type").String() == "opaqueredirect" {
+		r.Status = 302
+	}
+	return r
 }
 
 // await waits for a promise. A rejection becomes a Go error. It must not be

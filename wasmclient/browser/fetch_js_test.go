@@ -28,6 +28,9 @@ const server = `(pieces, refusal, ready) => {
         r.writeHead(503, {"Content-Type": "application/problem+json", "Retry-After": "7"});
         r.end(refusal);
         break;
+      case "/odd": r.writeHead(200, {"Content-Type": "text/event-stream; x y"}); r.end("data: x\n\n"); break;
+      case "/redirect": r.writeHead(302, {"Location": "/landed"}); r.end(); break;
+      case "/landed": r.end(); break;
       case "/stop": r.writeHead(204); r.end(); break;
       case "/stream":
         stream();

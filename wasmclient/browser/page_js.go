@@ -39,7 +39,8 @@ func (p *Page) Online() bool {
 // HasLocks implements wasmclient.Page: browsers have locks only on secure
 // origins, which a plain address in a company's network is not.
 func (p *Page) HasLocks() bool {
-	return js.Global().Get("navigator").Get("locks").Truthy() && js.Global().Get("BroadcastChannel").Truthy()
+	locks := Property(js.Global().Get("navigator"), "locks")
+	return locks.Truthy() && Property(js.Global(), "BroadcastChannel").Truthy()
 }
 
 // Watch implements wasmclient.Page. A page that goes into the back/forward
@@ -127,7 +128,13 @@ func (p *Page) Lock(ctx context.Context, name string, mode wasmclient.LockMode, 
 	})
 	end := context.AfterFunc(ctx, release)
 	defer end()
-	_, err := await(context.Background(), js.Global().Get("navigator").Get("locks").Call("request", name, options, granted))
+	var request js.Value
+	err := Attempt(func() {
+		request = Property(js.Global().Get("navigator"), "locks").Call("request", name, options, granted)
+	})
+	if err == nil {
+		_, err = await(context.Background(), request)
+	}
 	granted.Release()
 	if !isHeld {
 		executor.Release()
@@ -143,7 +150,11 @@ func (p *Page) Lock(ctx context.Context, name string, mode wasmclient.LockMode, 
 
 // Wanted implements wasmclient.Page.
 func (p *Page) Wanted(ctx context.Context, name string) (bool, error) {
-	all, err := await(ctx, js.Global().Get("navigator").Get("locks").Call("query"))
+	var query js.Value
+	if err := Attempt(func() { query = Property(js.Global().Get("navigator"), "locks").Call("query") }); err != nil {
+		return false, err
+	}
+	all, err := await(ctx, query)
 	if err != nil {
 		return false, err
 	}
@@ -164,10 +175,10 @@ type channel struct {
 
 // Channel implements wasmclient.Page with a BroadcastChannel.
 func (p *Page) Channel(name string, take func([]byte)) wasmclient.Channel {
-	if !js.Global().Get("BroadcastChannel").Truthy() {
+	c := &channel{}
+	if Attempt(func() { c.value = Property(js.Global(), "BroadcastChannel").New(name) }) != nil {
 		return silence{}
 	}
-	c := &channel{value: js.Global().Get("BroadcastChannel").New(name)}
 	c.heard = js.FuncOf(func(_ js.Value, args []js.Value) any {
 		if data := args[0].Get("data"); data.Type() == js.TypeString {
 			take([]byte(data.String()))
@@ -184,7 +195,9 @@ type silence struct{}
 func (silence) Post([]byte) {}
 func (silence) Close()      {}
 
-func (c *channel) Post(message []byte) { c.value.Call("postMessage", string(message)) }
+func (c *channel) Post(message []byte) {
+	_ = Attempt(func() { c.value.Call("postMessage", string(message)) }) // as to a frame that is detached
+}
 
 func (c *channel) Close() {
 	c.value.Set("onmessage", js.Null())

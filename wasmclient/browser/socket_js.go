@@ -89,10 +89,8 @@ func (t Transport) Socket(ctx context.Context, path string, take func([]byte) er
 
 // dial makes a WebSocket; the browser throws where the address is none.
 func dial(address, protocol string) (socket js.Value, err error) {
-	defer func() {
-		if thrown := recover(); thrown != nil {
-			err = wasmclient.ErrNoUpgrade
-		}
-	}()
-	return js.Global().Get("WebSocket").New(address, protocol), nil
+	if Attempt(func() { socket = js.Global().Get("WebSocket").New(address, protocol) }) != nil {
+		err = wasmclient.ErrNoUpgrade
+	}
+	return socket, err
 }

@@ -27,7 +27,11 @@ type opening struct {
 	err  error
 }
 
-var _ wasmclient.Storage = (*Storage)(nil)
+var (
+	_ wasmclient.Storage   = (*Storage)(nil)
+	_ wasmclient.Persister = (*Storage)(nil)
+	_ wasmclient.Noter     = (*Storage)(nil)
+)
 
 const values = "values" // the store
 
@@ -69,7 +73,7 @@ func (s *Storage) forget(o *opening) {
 // request opens the database, and makes the store where it is new.
 func (s *Storage) request() (db js.Value, err error) {
 	defer thrown(&err)
-	request := js.Global().Get("indexedDB").Call("open", s.Name, 1)
+	request := Property(js.Global(), "indexedDB").Call("open", s.Name, 1)
 	upgrade := js.FuncOf(func(js.Value, []js.Value) any {
 		request.Get("result").Call("createObjectStore", values)
 		return nil
@@ -93,13 +97,6 @@ func (s *Storage) follow(o *opening) {
 	})
 	o.db.Set("onversionchange", closed)
 	o.db.Set("onclose", closed)
-}
-
-// thrown makes an error of what JavaScript throws.
-func thrown(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("browser: IndexedDB: %v", r)
-	}
 }
 
 // settled waits until a request or transaction calls the first of the handlers;
@@ -141,7 +138,9 @@ func (s *Storage) within(ctx context.Context, mode string, do func(store js.Valu
 		return err
 	}
 	defer thrown(&err)
-	tx := db.Call("transaction", values, mode)
+	// Without strict durability a write that is complete is in the kernel's memory
+	// alone, and lost with the power. It costs some 2 ms.
+	tx := db.Call("transaction", values, mode, map[string]any{"durability": "strict"})
 	do(tx.Call("objectStore", values))
 	return settled(ctx, tx, "oncomplete", "onerror", "onabort")
 }
@@ -179,5 +178,33 @@ func (s *Storage) Save(ctx context.Context, key string, value []byte) error {
 
 // Delete implements wasmclient.Storage.
 func (s *Storage) Delete(ctx context.Context, prefix string) error {
+	if prefix == "" {
+		s.Note("")
+	}
 	return s.within(ctx, "readwrite", func(store js.Value) { store.Call("delete", prefixed(prefix)) })
 }
+
+// Persist implements wasmclient.Persister. A browser without it, as on plain
+// HTTP, empties what it will.
+func (s *Storage) Persist() {
+	_ = Attempt(func() { Property(js.Global().Get("navigator"), "storage").Call("persist").Call("catch", ignore) })
+}
+
+// ignore takes what nobody wants to know.
+var ignore = js.FuncOf(func(js.Value, []js.Value) any { return nil })
+
+// Note implements wasmclient.Noter with localStorage, where that is not blocked.
+func (s *Storage) Note(words string) {
+	_ = Attempt(func() {
+		if words == "" {
+			Property(js.Global(), "localStorage").Call("removeItem", s.noteKey())
+		} else {
+			Property(js.Global(), "localStorage").Call("setItem", s.noteKey(), words)
+		}
+	})
+}
+
+// Noted implements wasmclient.Noter.
+func (s *Storage) Noted() string { return setting(s.noteKey()) }
+
+func (s *Storage) noteKey() string { return s.Name + "-unsent" }

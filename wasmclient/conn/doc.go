@@ -5,7 +5,8 @@
 //
 // The life: a snapshot, if one is wanted; the stream opened at its cursor;
 // hello; live. Whatever ends the stream leads to another attempt after a
-// backoff, resumed at the last cursor, unless the broker said that no attempt
-// will help (401, 403, 204, bye stop). A gap, another epoch or another grant
+// backoff, resumed at the last cursor, unless the broker itself said that no
+// attempt will help (its problem document with 401 or 403, bye signed_out, bye
+// stop). What a proxy says is never the last word. A gap, another epoch or another grant
 // leads back to a snapshot.
 package conn

@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/snd-rental/yardline/shared/wire"
@@ -27,8 +26,10 @@ func (m *Machine) resync(now time.Time) {
 func (m *Machine) bye(now time.Time, b *wire.Bye) {
 	m.emit(Abort{m.attempt})
 	switch b.Reason {
-	case wire.ByeSignedOut, wire.ByeExpired:
+	case wire.ByeSignedOut:
 		m.refused(now, Denied, string(b.Reason))
+	case wire.ByeExpired:
+		m.expired(now)
 	case wire.ByeStop:
 		m.refused(now, Disconnected, "stop")
 	case wire.ByeRegrant:
@@ -40,29 +41,23 @@ func (m *Machine) bye(now time.Time, b *wire.Bye) {
 
 // ended decides what the end of an attempt leads to.
 func (m *Machine) ended(now time.Time, f Failure) {
-	switch f.Status {
-	case 401:
-		m.refused(now, Denied, cmp.Or(f.Code, "sign_in_required"))
+	switch {
+	case !f.FromBroker: // nothing between us and the broker has the last word
+	case f.Status == 401 && !m.following: // else the tab that leads will say so
+		m.refused(now, Denied, f.Code)
 		return
-	case 403:
+	case f.Status == 403 && !m.following:
 		m.refused(now, Denied, "forbidden")
 		return
-	case 204:
-		m.refused(now, Disconnected, "stop")
+	case f.Status == 409 && f.Code == "regranted":
+		m.status.Attempt++ // whoever says so may say it again
+		m.regranted(now, delay(m.status.Attempt, m.least, m.c.Random()))
 		return
-	case 409:
-		if f.Code == "regranted" {
-			m.status.Attempt++ // whoever says so may say it again
-			m.regranted(now, delay(m.status.Attempt, m.least, m.c.Random()))
-			return
-		}
-	case 400:
-		if f.Code == "invalid_cursor" && m.known {
-			// The broker does not take our place in the log: start over, and
-			// say that what was in between is lost.
-			m.emit(Deliver{Frame: &wire.Gap{From: m.cursor}})
-			m.synced, m.known, m.cursor = false, false, wire.Cursor{}
-		}
+	case f.Status == 400 && f.Code == "invalid_cursor" && m.known:
+		// The broker does not take our place in the log: start over, and
+		// say that what was in between is lost.
+		m.emit(Deliver{Frame: &wire.Gap{From: m.cursor}})
+		m.synced, m.known, m.cursor = false, false, wire.Cursor{}
 	}
 	if m.phase == open && now.Sub(m.liveSince) >= steadyAfter {
 		m.status.Attempt, m.cuts = 0, 0
@@ -95,6 +90,35 @@ func (m *Machine) ended(now time.Time, f Failure) {
 		}
 	}
 	m.wait(now, state, f.Code, pause)
+}
+
+// expired goes on at the place that was reached, without a word of it: cookie or
+// token may have been renewed meanwhile. If not, the broker answers 401. A stream
+// that ends so again and again is not opened in a hurry.
+func (m *Machine) expired(now time.Time) {
+	steady := m.phase == open && now.Sub(m.liveSince) >= steadyAfter
+	if steady || !m.renewed {
+		m.renewed = true
+		m.connect(now)
+		return
+	}
+	m.status.Attempt++
+	m.wait(now, Reconnecting, string(wire.ByeExpired), delay(m.status.Attempt, m.least, m.c.Random()))
+}
+
+// unreadable asks once more for an event that cannot be read, because something may
+// have spoilt it on its way. The second time the stream goes on after it, as after
+// a gap, and so it does at once after any other: the broker writes what this build
+// cannot read.
+func (m *Machine) unreadable(now time.Time, at wire.Cursor) {
+	if !m.skips && m.spoilt != at {
+		m.spoilt = at
+		m.emit(Abort{m.attempt})
+		m.ended(now, Failure{Code: "unreadable"})
+		return
+	}
+	m.skips = true
+	m.frame(now, &wire.Gap{From: m.cursor, To: at})
 }
 
 // regranted starts over: what the store holds was for other eyes.

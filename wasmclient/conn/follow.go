@@ -46,8 +46,9 @@ func (m *Machine) attached() {
 // snapshot goes on from a snapshot that the store has taken. The stream begins
 // before it: where the kept history ends, if that is not too far back.
 func (m *Machine) snapshot(now time.Time, in Snapshot) {
+	other := m.cursor.Epoch != in.Cursor.Epoch // the log is another: the history begins anew
 	m.cursor, m.base = in.Cursor, in.Cursor
-	if !m.known {
+	if !m.known || other {
 		kept := m.c.After
 		if kept.Epoch == in.Cursor.Epoch && kept.Seq <= in.Cursor.Seq && in.Cursor.Seq-kept.Seq <= maxCatchUp {
 			m.cursor = kept

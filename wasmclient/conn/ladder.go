@@ -14,6 +14,7 @@ type ladder struct {
 	rung    int           // of Config.Ladder
 	cuts    int           // streams in a row that were cut early
 	proven  int           // the rung that last had a hello, counted from 1; 0: none
+	unheard bool          // since then it was opened in vain: the connection below it may have been dead
 	climbAt time.Time     // a better transport is due to be tried, or its trial to be given up; zero: neither
 	pause   time.Duration // until the next trial
 	trial   int           // the attempt that tries a better one, 0: none
@@ -26,6 +27,10 @@ func (m *Machine) fall(f Failure) bool {
 	if m.phase == fetching || !unfit(f) && m.cuts < earlyCuts {
 		return false
 	}
+	if f.Code == "no_hello" && m.patient() {
+		m.unheard = true
+		return false
+	}
 	m.cuts = 0
 	if m.rung+1 < len(m.c.Ladder) {
 		m.rung++
@@ -35,9 +40,14 @@ func (m *Machine) fall(f Failure) bool {
 	return false
 }
 
+// patient tells whether silence may be of a connection that died, which the browser
+// replaces: nothing that another transport would mend.
+func (m *Machine) patient() bool { return m.proven == m.rung+1 && !m.unheard }
+
 // unfit tells whether a failure is of the transport: something between takes
-// it for what it is not, or holds it back. A broker or network that is down is
-// nothing that another transport would mend.
+// it for what it is not, refuses it, or holds it back. A broker or network that is
+// down, or a sign-in that is wanted first, is nothing that another transport would
+// mend.
 func unfit(f Failure) bool {
 	switch f.Code {
 	case "no_hello", "not_a_stream", "no_upgrade":
@@ -46,8 +56,10 @@ func unfit(f Failure) bool {
 	switch f.Status {
 	case 404, 405, 406, 415, 426, 501, 505:
 		return true
+	case 407, 408, 425, 429:
+		return false
 	}
-	return false
+	return !f.FromBroker && (f.Status/100 == 2 || f.Status/100 == 4)
 }
 
 // goBack returns to the transport that worked last, where the attempt that ended

@@ -39,7 +39,10 @@ type Machine struct {
 	heartbeat time.Duration
 	least     time.Duration // the broker's retry
 	liveSince time.Time
-	deadline  time.Time // of the phase; zero: none
+	spoilt    wire.Cursor // an event there could not be read
+	skips     bool        // nor the second time: what cannot be read is passed over
+	renewed   bool        // the stream was opened again because what the last one was read by had expired
+	deadline  time.Time   // of the phase; zero: none
 
 	effects []Effect
 }
@@ -83,7 +86,7 @@ func (m *Machine) Step(now time.Time, in Input) []Effect {
 	switch in := in.(type) {
 	case Start:
 		m.quit()
-		m.status.Attempt, m.ladder, m.limited = 0, ladder{}, Status{}
+		m.status.Attempt, m.ladder, m.limited, m.renewed = 0, ladder{}, Status{}, false
 		m.become(now, Connecting, "")
 		m.connect(now)
 	case Stop:
@@ -214,12 +217,14 @@ func (m *Machine) connect(now time.Time) {
 		return
 	}
 	m.phase = opening
-	by := m.c.Ladder[m.rung]
+	by, within := m.c.Ladder[m.rung], helloWithin
 	if m.following {
 		by = Tabs
+	} else if m.patient() {
+		within = deadWithin
 	}
 	m.emit(Open{m.attempt, m.place(), by})
-	m.alarm(now.Add(helloWithin))
+	m.alarm(now.Add(within))
 }
 
 // place is the cursor to open at, zero for live events only.
@@ -291,6 +296,9 @@ func (m *Machine) frame(now time.Time, f wire.Frame) {
 	case *wire.Bye:
 		m.bye(now, f)
 		return
+	case *wire.Unreadable:
+		m.unreadable(now, f.Cursor)
+		return
 	case *wire.Gap:
 		// What is missing before the snapshot is in the snapshot.
 		back := f.To.Epoch != m.base.Epoch || f.To.Seq < m.cursor.Seq // another log, or one from a backup
@@ -314,7 +322,7 @@ func (m *Machine) becomeLive(now time.Time, f *wire.Hello) {
 	m.phase = open
 	m.heartbeat, m.liveSince = f.Heartbeat, now
 	m.least = max(minDelay, min(f.Retry, maxDelay))
-	m.proven = m.rung + 1
+	m.proven, m.unheard = m.rung+1, false
 	m.planClimb(now)
 	if m.c.Ladder[m.rung] == Poll {
 		m.become(now, Polling, "")

@@ -120,12 +120,15 @@ func (p *player) do(t *testing.T, line string) []Effect {
 		return frame(&wire.Heartbeat{Cursor: cursor(words[0])})
 	case "gap":
 		return frame(&wire.Gap{From: cursor(words[0]), To: cursor(words[1])})
+	case "unreadable":
+		return frame(&wire.Unreadable{Cursor: cursor(words[0])})
 	case "bye":
 		return frame(&wire.Bye{Reason: wire.Reason(words[0]), Delay: duration(keys["delay"])})
 	case "ended":
 		var status int
 		fmt.Sscan(keys["status"], &status)
-		return p.m.Step(p.now, Ended{attempt, Failure{status, keys["code"], duration(keys["retry-after"])}})
+		f := Failure{status, keys["from"] != "proxy", keys["code"], duration(keys["retry-after"])}
+		return p.m.Step(p.now, Ended{attempt, f})
 	default:
 		t.Fatalf("unknown: %s", line)
 	}
@@ -207,7 +210,9 @@ func FuzzMachine(f *testing.F) {
 			inputs := []Input{Start{}, Stop{}, Pause{}, Resume{}, Online{}, Woke{}, Follow{}, Lead{}, Reopen{}, Upstream{at, Status{State: Live}}, GoneOffline{}, Tick{}, Snapshot{at, c(), "g"},
 				Frame{at, &wire.Hello{Start: c(), Head: c(), Heartbeat: 15 * time.Second, Grant: "g"}}, Frame{at, &wire.Heartbeat{Cursor: c()}},
 				Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Gap{From: c(), To: c()}},
-				Frame{at, &wire.Bye{Reason: wire.ByeRetry}}, Ended{at, Failure{Status: []int{0, 200, 204, 401, 403, 503, 426}[r.Intn(7)]}}, Ended{at, Failure{Code: "no_hello"}}}
+				Frame{at, &wire.Bye{Reason: wire.ByeRetry}},
+				Frame{at, &wire.Bye{Reason: wire.ByeExpired}}, Frame{at, &wire.Unreadable{Cursor: c()}}, Ended{at, Failure{Code: "no_hello"}},
+				Ended{at, Failure{Status: []int{0, 200, 204, 302, 401, 403, 503, 426}[r.Intn(8)], FromBroker: r.Intn(2) == 0}}}
 			in := inputs[r.Intn(len(inputs))]
 			before := m.Status()
 			for _, e := range m.Step(now, in) {

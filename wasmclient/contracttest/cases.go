@@ -1,6 +1,9 @@
 package contracttest
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // hello is the first frame of a stream that starts at a place, and whose log
 // ends at another. Heartbeats come every ten minutes, so that none is missed.
@@ -18,12 +21,35 @@ func event(at, id string) string {
 	return "id: " + at + "\nevent: system_notification\ndata: " + data(id) + "\n\n"
 }
 
+// unreadable is an event whose time is none.
+func unreadable(at string) string {
+	data := `{"id":"x","type":"system_notification","time":"tomorrow","data":{}}`
+	return "id: " + at + "\nevent: system_notification\ndata: " + data + "\n\n"
+}
+
 func bye(reason string) string {
 	return "event: bye\ndata: {\"reason\":\"" + reason + "\",\"delay_ms\":0}\n\n"
 }
 
 // open is a stream that stays.
 func open(body string) Answer { return Answer{Body: body, Open: true} }
+
+// refusal is a problem document of the broker.
+func refusal(status int, code string) Answer {
+	return Answer{Status: status,
+		Body: fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"x"}`, status, code)}
+}
+
+// expired is a stream that ends with a token.
+func expired(body string) Answer {
+	return Answer{Body: body, Lasts: 11 * time.Second, Later: bye("expired")}
+}
+
+// between is a stream that is cut; then something between answers once in the
+// broker's place.
+func between(a Answer) []Answer {
+	return []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a")}, a, open(hello("k-6", "k-7") + event("k-7", "b"))}
+}
 
 // Cases are the contract. More may come.
 var Cases = []Case{
@@ -49,6 +75,10 @@ var Cases = []Case{
 		IDs: []string{"a"}, After: []string{"", "k-81"}, Gaps: 1, State: "live"},
 	{Name: "a broken frame costs the connection, not the stream", Answers: []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a") + "id: k-7\nevent: system_notification\ndata: {broken\n\n"}, open(hello("k-6", "k-7") + event("k-7", "b"))},
 		IDs: []string{"a", "b"}, After: []string{"", "k-6"}, State: "live"},
+	{Name: "an event that cannot be read is gone on from, the second time", Answers: []Answer{
+		open(hello("k-5", "k-5") + event("k-6", "a") + unreadable("k-7") + event("k-8", "b")),
+		open(hello("k-6", "k-8") + unreadable("k-7") + event("k-8", "b") + unreadable("k-9") + event("k-10", "c"))},
+		IDs: []string{"a", "b", "c"}, After: []string{"", "k-6"}, Gaps: 2, State: "live"},
 	{Name: "a missed heartbeat", Answers: []Answer{open("id: k-5\nevent: hello\ndata: {\"epoch\":\"k\",\"head\":\"k-5\",\"heartbeat_ms\":1000,\"retry_ms\":1000}\n\n" + event("k-6", "a")), open(hello("k-6", "k-7") + event("k-7", "b"))},
 		IDs: []string{"a", "b"}, After: []string{"", "k-6"}, State: "live"},
 	{Name: "bye: reconnect", Answers: []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a") + bye("drain")}, open(hello("k-6", "k-6"))},
@@ -59,12 +89,42 @@ var Cases = []Case{
 		After: []string{""}, Within: time.Hour, State: "denied", Code: "signed_out"},
 	{Name: "bye: stop", Answers: []Answer{{Body: hello("k-5", "k-5") + bye("stop")}, open(hello("k-5", "k-5"))},
 		After: []string{""}, Within: time.Hour, State: "disconnected", Code: "stop"},
-	{Name: "401 waits for a sign-in", Answers: []Answer{{Status: 401, Body: `{"code":"sign_in_required","title":"x"}`}, open(hello("k-5", "k-5"))},
+	{Name: "the broker's 401 waits for a sign-in", Answers: []Answer{
+		refusal(401, "sign_in_required"), open(hello("k-5", "k-5"))},
 		After: []string{""}, Within: time.Hour, State: "denied", Code: "sign_in_required"},
-	{Name: "204 stops", Answers: []Answer{{Status: 204}, open(hello("k-5", "k-5"))},
-		After: []string{""}, Within: time.Hour, State: "disconnected", Code: "stop"},
+	{Name: "the broker's 403 asks for no other attempt", Answers: []Answer{
+		refusal(403, "forbidden"), open(hello("k-5", "k-5"))},
+		After: []string{""}, Within: time.Hour, State: "denied", Code: "forbidden"},
+	{Name: "a proxy's 401 is never the last word", Answers: between(Answer{Status: 401, Body: "<html>"}),
+		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "a proxy's 403 is never the last word", Answers: between(Answer{Status: 403, Body: "<html>"}),
+		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "a 204 is never the last word", Answers: between(Answer{Status: 204}),
+		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "a gateway's own JSON is not the broker's", Answers: between(
+		Answer{Status: 403, Media: "application/json", Body: `{"code":"forbidden","title":"x"}`}),
+		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "a gateway's own problem document is not the broker's", Answers: between(
+		Answer{Status: 401, Body: `{"type":"about:blank","code":"unauthorized","title":"x"}`}),
+		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "HTML with 200 is never the last word", Answers: between(Answer{Status: 200, Body: "<html>sign in to this hotel"}),
+		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "a redirect is never the last word", Answers: between(Answer{Status: 302}),
+		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "a redirect is known for one", Answers: []Answer{{Status: 302}},
+		After: []string{""}, Within: 900 * time.Millisecond, State: "reconnecting", Code: "login_redirect"},
+	{Name: "bye: expired, and renewed", Answers: []Answer{
+		expired(hello("k-5", "k-5") + event("k-6", "a")), open(hello("k-6", "k-7") + event("k-7", "b"))},
+		IDs: []string{"a", "b"}, After: []string{"", "k-6"}, Within: 11500 * time.Millisecond, State: "live"},
+	{Name: "bye: expired, and over", Answers: []Answer{
+		expired(hello("k-5", "k-5")), refusal(401, "expired"), open(hello("k-5", "k-5"))},
+		After: []string{"", "k-5"}, Within: time.Hour, State: "denied", Code: "expired"},
+	{Name: "bye: expired, and a proxy is in between", Answers: []Answer{
+		expired(hello("k-5", "k-5")), {Status: 401, Body: "<html>"}, open(hello("k-5", "k-5"))},
+		After: []string{"", "k-5", "k-5"}, State: "live"},
 	{Name: "a 502 is never the last word", Answers: []Answer{{Status: 502, Body: "<html>"}, {Status: 502}, open(hello("k-5", "k-5") + event("k-6", "a"))},
 		IDs: []string{"a"}, After: []string{"", "", ""}, State: "live"},
-	{Name: "Retry-After is waited for", Answers: []Answer{{Status: 503, RetryAfter: "50", Body: `{"code":"draining","title":"x"}`}, open(hello("k-5", "k-5"))},
+	{Name: "Retry-After is waited for", Answers: []Answer{
+		{Status: 503, RetryAfter: "50", Body: refusal(503, "draining").Body}, open(hello("k-5", "k-5"))},
 		After: []string{""}, Within: 49 * time.Second, State: "limited", Code: "draining"},
 }

@@ -19,13 +19,27 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// An Answer is what the broker gives to one request for a stream. After Body
-// the connection ends, unless it stays Open.
+// An Answer is what the broker, or something between, gives to one request for a
+// stream. After Body and Later the connection ends, unless it stays Open.
 type Answer struct {
 	Status     int    // 0 is 200; else Body is that of a refusal
+	Media      string // the Content-Type of a refusal; "" is the broker's where Body is JSON, and else HTML
 	RetryAfter string // seconds
 	Body       string
+	Lasts      time.Duration // how long the stream lasts until Later comes
+	Later      string
 	Open       bool
+}
+
+// media is the Content-Type of a refusal.
+func (a Answer) media() string {
+	switch {
+	case a.Media != "":
+		return a.Media
+	case strings.HasPrefix(a.Body, "{"):
+		return "application/problem+json"
+	}
+	return "text/html"
 }
 
 // A Case is a life of a client that starts with live events only.
@@ -128,11 +142,18 @@ func (s *script) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 	a := s.answers[n]
 	s.mu.Unlock()
 	if a.Status != 0 {
-		return wasmclient.Response{Status: a.Status, RetryAfter: a.RetryAfter, Body: []byte(a.Body)}, nil
+		return wasmclient.Response{Status: a.Status, ContentType: a.media(), RetryAfter: a.RetryAfter,
+			Body: []byte(a.Body)}, nil
 	}
 	answer := wasmclient.Response{Status: 200, ContentType: "text/event-stream"}
 	for _, piece := range s.cut(a.Body) {
 		if err := take([]byte(piece)); err != nil {
+			return answer, err
+		}
+	}
+	if a.Later != "" {
+		time.Sleep(a.Lasts) // virtual
+		if err := take([]byte(a.Later)); err != nil {
 			return answer, err
 		}
 	}

@@ -37,6 +37,8 @@ type Broker struct {
 	grown   chan struct{}
 	opened  int
 	asked   []string
+
+	farewell []byte // what a stream says when it is cut
 }
 
 var _ wasmclient.Transport = (*Broker)(nil)
@@ -66,6 +68,14 @@ func (b *Broker) Cut() {
 	b.streams = map[chan struct{}]bool{}
 }
 
+// Bye ends every stream with a reason.
+func (b *Broker) Bye(reason wire.Reason) {
+	b.mu.Lock()
+	b.farewell = wire.AppendSSE(nil, &wire.Bye{Reason: reason})
+	b.mu.Unlock()
+	b.Cut()
+}
+
 // Regrant gives the user other rights, and cuts the streams.
 func (b *Broker) Regrant(g access.Grant) {
 	b.mu.Lock()
@@ -79,6 +89,12 @@ func (b *Broker) SetDown(down bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.down = down
+}
+
+// Refusal is a problem document of a broker.
+func Refusal(status int, code string) *wasmclient.Response {
+	body := fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"Refused"}`, status, code)
+	return &wasmclient.Response{Status: status, ContentType: "application/problem+json", Body: []byte(body)}
 }
 
 // Refuse answers everything so, nil as usual.
@@ -131,7 +147,7 @@ func (b *Broker) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Respo
 	case "POST /api/sse":
 		receipt, err := b.storeLocked(r.Body)
 		if err != nil {
-			return wasmclient.Response{Status: 422, Body: []byte(`{"code":"invalid_event","title":"The event is not valid"}`)}, nil
+			return *Refusal(422, "invalid_event"), nil
 		}
 		answer = receipt
 	case "GET /api/snapshot":
@@ -145,7 +161,7 @@ func (b *Broker) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Respo
 		b.signed = false
 		return wasmclient.Response{Status: 204}, nil
 	default:
-		return wasmclient.Response{Status: 404}, nil
+		return *Refusal(404, "not_found"), nil
 	}
 	raw, err := json.Marshal(answer)
 	return wasmclient.Response{Status: 200, ContentType: "application/json", Body: raw}, err
@@ -298,7 +314,7 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 	at, asked, err := b.subscription(r.Path)
 	if err != nil {
 		b.mu.Unlock()
-		return wasmclient.Response{Status: 400}, nil
+		return *Refusal(400, "invalid_filter"), nil
 	}
 	b.asked = append(b.asked, asked.Key())
 	head := b.headLocked()
@@ -341,6 +357,12 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 			}
 			b.mu.Unlock()
 		case <-cut:
+			b.mu.Lock()
+			farewell := b.farewell
+			b.mu.Unlock()
+			if err := take(farewell); err != nil {
+				return wasmclient.Response{Status: 200}, err
+			}
 			return wasmclient.Response{Status: 200, ContentType: "text/event-stream"}, nil
 		case <-ctx.Done():
 			return wasmclient.Response{}, ctx.Err()

@@ -37,6 +37,7 @@ func example() (url string, publish func(event.Event, error), stop func()) {
 		if err != nil {
 			answer.Status = 502
 		}
+		w.Header().Set("Content-Type", answer.ContentType)
 		w.WriteHeader(answer.Status)
 		_, _ = w.Write(answer.Body) // the reader may have gone
 	}))

@@ -9,11 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/snd-rental/yardline/wasmclient"
 )
@@ -31,7 +32,8 @@ type Transport struct {
 var _ wasmclient.Transport = (*Transport)(nil)
 
 // New reaches the broker at a URL such as http://localhost:8080, with a
-// bearer token, or without one by the cookies that it sets.
+// bearer token, or without one by the cookies that it sets. Redirects are not
+// followed, so the URL must be the one that the broker is reached at.
 func New(base, token string) (*Transport, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -43,8 +45,27 @@ func New(base, token string) (*Transport, error) {
 	}
 	// A transport of our own: closing its idle connections is nobody else's loss.
 	own := http.DefaultTransport.(*http.Transport).Clone()
-	return &Transport{strings.TrimSuffix(base, "/"), token, &http.Client{Transport: own, Jar: jar}}, nil
+	own.ResponseHeaderTimeout = answerWithin
+	own.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWithin}
+	client := &http.Client{Transport: own, Jar: jar, CheckRedirect: stay}
+	return &Transport{strings.TrimSuffix(base, "/"), token, client}, nil
 }
+
+// Of HTTP/2. Without these pings a connection that died silently takes every
+// request for minutes.
+const (
+	pingAfter  = 15 * time.Second // of silence, while something is under way
+	pingWithin = 10 * time.Second // else the connection is dropped
+)
+
+// answerWithin is how long an answer may take to begin, whatever deadline the
+// caller's context has: more than a long poll waits. A connection of HTTP/1.1 that
+// died silently is given up then.
+const answerWithin = time.Minute
+
+// stay follows no redirect: it would make a GET of a POST, and take the token to
+// another port or host.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Close ends idle connections.
 func (t *Transport) Close() { t.client.CloseIdleConnections() }
@@ -64,12 +85,13 @@ const pieceBytes = 32 << 10
 
 // Stream implements wasmclient.Transport.
 func (t *Transport) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
-	answer, err := t.send(ctx, r)
+	// Else a proxy may compress the stream, and hold it back to do so.
+	answer, err := t.send(ctx, r, "Accept-Encoding", "identity")
 	if err != nil {
 		return wasmclient.Response{}, err
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK || mediaType(answer) != "text/event-stream" {
+	if answer.StatusCode != http.StatusOK || head(answer).ContentType != "text/event-stream" {
 		return whole(answer)
 	}
 	buffer := make([]byte, pieceBytes)
@@ -89,7 +111,8 @@ func (t *Transport) Stream(ctx context.Context, r wasmclient.Request, take func(
 	}
 }
 
-func (t *Transport) send(ctx context.Context, r wasmclient.Request) (*http.Response, error) {
+// send sends a request with more headers, names and values in turn.
+func (t *Transport) send(ctx context.Context, r wasmclient.Request, more ...string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, r.Method, t.base+r.Path, bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, fmt.Errorf("native: %w", err)
@@ -97,8 +120,14 @@ func (t *Transport) send(ctx context.Context, r wasmclient.Request) (*http.Respo
 	for name, value := range r.Header {
 		request.Header.Set(name, value)
 	}
+	for pair := range slices.Chunk(more, 2) {
+		request.Header.Set(pair[0], pair[1])
+	}
 	if t.token != "" {
 		request.Header.Set("Authorization", "Bearer "+t.token)
+	}
+	if r.Repeatable {
+		request.Header["Idempotency-Key"] = []string{} // for net/http, which sends none
 	}
 	answer, err := t.client.Do(request)
 	if err != nil {
@@ -117,13 +146,12 @@ func whole(answer *http.Response) (wasmclient.Response, error) {
 }
 
 func head(answer *http.Response) wasmclient.Response {
-	return wasmclient.Response{Status: answer.StatusCode, ContentType: mediaType(answer), RetryAfter: answer.Header.Get("Retry-After")}
-}
-
-func mediaType(answer *http.Response) string {
-	media, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))
-	if err != nil {
-		return ""
+	h := answer.Header
+	r := wasmclient.Response{Status: answer.StatusCode, RetryAfter: h.Get("Retry-After"),
+		ContentType: wasmclient.MediaType(h.Get("Content-Type"))}
+	if to, err := answer.Location(); err == nil {
+		to.RawQuery, to.User = "", nil // for logs: what a login page is handed is nobody else's
+		r.Location = to.String()
 	}
-	return media
+	return r
 }

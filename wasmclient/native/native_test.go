@@ -48,6 +48,12 @@ func TestTransport(t *testing.T) {
 		gone.Store(true)
 	}))
 	mux.HandleFunc("/broken", stream([]string{"data: x\n\n"}, func(*http.Request) { panic(http.ErrAbortHandler) }))
+	mux.HandleFunc("/odd", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream; x y")
+		io.WriteString(w, "data: x\n\n")
+	})
+	mux.Handle("/redirect", http.RedirectHandler("/landed", http.StatusFound))
+	mux.HandleFunc("/landed", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("/gone", func(w http.ResponseWriter, _ *http.Request) {
 		if gone.Load() {
 			io.WriteString(w, "yes")

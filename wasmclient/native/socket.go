@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"nhooyr.io/websocket"
 
@@ -50,9 +49,13 @@ func (t *Transport) Socket(ctx context.Context, path string, take func([]byte) e
 // refusal is why a WebSocket did not open. Only the beginning of the answer's
 // body is there.
 func refusal(answer *http.Response) error {
-	if !strings.HasPrefix(answer.Header.Get("Content-Type"), "application/problem+json") {
-		return fmt.Errorf("%w: status %d", wasmclient.ErrNoUpgrade, answer.StatusCode)
-	}
 	r, err := whole(answer)
-	return errors.Join(err, wasmclient.ErrorOf(r))
+	var refused *wasmclient.Error
+	if errors.As(wasmclient.ErrorOf(r), &refused) {
+		later := r.Status >= 500 || r.Status == http.StatusTooManyRequests
+		if refused.FromBroker || later || r.Location != "" {
+			return refused
+		}
+	}
+	return errors.Join(fmt.Errorf("%w: status %d", wasmclient.ErrNoUpgrade, answer.StatusCode), err)
 }

@@ -302,10 +302,11 @@ func (m *Machine) answered(now time.Time, a Answered) {
 func pause(before int) time.Duration { return min(maxPause, minPause<<min(before, 10)) }
 
 // between tells whether something before the broker refuses this item, where it
-// lets others through: too large, or not allowed by a firewall. It may be mended,
-// but nothing else is to wait for that.
+// lets others through: too large, or not allowed by a firewall, some of which say
+// so with 200. It may be mended, but nothing else is to wait for that.
 func between(a Answered) bool {
-	return a.Reachable && strings.HasPrefix(a.Code, "http_") && a.Status >= 400 && a.Status < 500 && !patient(a.Status)
+	refuses := a.Status == 200 || a.Status >= 400 && a.Status < 500
+	return a.Reachable && strings.HasPrefix(a.Code, "http_") && refuses && !patient(a.Status)
 }
 
 // final tells whether no other attempt will help. What did not come from the

@@ -55,8 +55,13 @@ func (s *Store) For(grant string) (emptied bool) {
 }
 
 // Load takes a snapshot in place of the state, and the history is for its grant.
+// That of another log, as after a backup was restored, is emptied: it has not
+// happened.
 func (s *Store) Load(snapshot projection.Snapshot, now time.Time) {
 	s.For(snapshot.Grant)
+	if s.state != nil && s.state.Cursor.Epoch != snapshot.Cursor.Epoch {
+		s.Clear()
+	}
 	s.state = projection.From(snapshot.Cursor, snapshot.Entities)
 	s.meta, s.meta.Entities = snapshot, nil
 	s.skew = snapshot.Time.Sub(now)

@@ -64,7 +64,7 @@ type (
 // down, so that it is judged by its answers alone.
 const (
 	silence      = 8 * time.Second // without a word of the leader: ask
-	answerWithin = 3 * time.Second // then take its place
+	answerWithin = 3 * time.Second // then a tab that is visible takes its place
 	tooLate      = 2 * time.Second // a tick so late says more of this tab than of the leader
 )
 
@@ -134,7 +134,7 @@ func (m *Member) Step(now time.Time, in any) []any {
 			m.confirmed(in.Wanted)
 		}
 	case Appeared:
-		m.appeared()
+		m.appeared(now)
 	case Vanished:
 		m.vanished(now)
 	case Heard:
@@ -233,7 +233,7 @@ func (m *Member) refused(now time.Time) {
 	m.queue(now)
 }
 
-func (m *Member) appeared() {
+func (m *Member) appeared(now time.Time) {
 	m.visible = true
 	if !m.in {
 		return
@@ -244,6 +244,15 @@ func (m *Member) appeared() {
 		m.emit(ShowVisible{true})
 		m.emit(Post{Shown})
 	}
+	if m.role == Follower && m.pinged { // by questions that were perhaps held back
+		m.question(now)
+	}
+}
+
+// question asks the leader for a sign of life.
+func (m *Member) question(now time.Time) {
+	m.pinged, m.deadline = true, now.Add(answerWithin)
+	m.emit(Post{Ping})
 }
 
 func (m *Member) vanished(now time.Time) {
@@ -354,13 +363,19 @@ func (m *Member) tick(now time.Time) {
 		return
 	}
 	if !m.pinged || now.Sub(m.deadline) > tooLate {
-		m.pinged, m.deadline = true, now.Add(answerWithin)
-		m.emit(Post{Ping})
+		m.question(now)
 		return
 	}
 	if !m.in {
 		m.deadline = time.Time{}
 		m.setLed(false)
+		return
+	}
+	if !m.visible {
+		// What a prerendered page asks is held back until somebody sees it, and
+		// its answer with it; a leader that is dead is missed by nobody.
+		m.deadline = now.Add(silence)
+		m.emit(Post{Ping})
 		return
 	}
 	m.emit(Release{m.ask})

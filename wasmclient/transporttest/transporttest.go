@@ -21,6 +21,9 @@ import (
 //	/stream    200 text/event-stream; charset=utf-8: Pieces, each flushed, then the end
 //	/endless   200 text/event-stream: one piece, then nothing; the server must see the client go
 //	/broken    200 text/event-stream: one piece, then the connection is destroyed
+//	/odd       200 text/event-stream; x y, as some proxies write it: one piece, then the end
+//	/redirect  302 to /landed, whatever the method
+//	/landed    200 text/plain
 //	/gone      200 with "yes" once the client of /endless was seen to go, "no" before
 
 // Refusal is the body of /refuse.
@@ -62,6 +65,22 @@ func Run(t *testing.T, transport wasmclient.Transport) {
 		body, r, err := collect(t.Context(), "/stream")
 		if err != nil || r.Status != 200 || r.ContentType != "text/event-stream" || body != strings.Join(Pieces, "") {
 			t.Errorf("%d bytes, %+v %v", len(body), r, err)
+		}
+	})
+	t.Run("a malformed parameter", func(t *testing.T) {
+		if body, r, err := collect(t.Context(), "/odd"); err != nil || r.ContentType != "text/event-stream" || body == "" {
+			t.Errorf("%q %+v %v", body, r, err)
+		}
+	})
+	t.Run("a redirect is an answer", func(t *testing.T) {
+		for _, method := range []string{"GET", "POST"} {
+			r, err := transport.Do(t.Context(), wasmclient.Request{Method: method, Path: "/redirect"})
+			if err != nil || r.Status != 302 {
+				t.Errorf("%s: %+v %v", method, r, err)
+			}
+		}
+		if body, r, err := collect(t.Context(), "/redirect"); err != nil || body != "" || r.Status != 302 {
+			t.Errorf("as a stream: %q %+v %v", body, r, err)
 		}
 	})
 	t.Run("take ends a stream", func(t *testing.T) {

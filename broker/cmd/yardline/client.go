@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -134,10 +135,16 @@ func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) 
 	return o.With("id", quoted).AppendJSON(nil), nil
 }
 
-// describe adds the fields that the broker refused to its sentence.
+// describe adds the fields that the broker refused to its sentence, and advice
+// where something else answered.
 func describe(err error) error {
 	var refused *wasmclient.Error
-	if !errors.As(err, &refused) || len(refused.Fields) == 0 {
+	isRefused := errors.As(err, &refused)
+	if errors.Is(err, wasmclient.ErrNotBroker) || isRefused && !refused.FromBroker {
+		return fmt.Errorf("%s; is --url the broker's own address? yardline doctor may say what answers there",
+			strings.TrimPrefix(err.Error(), "wasmclient: "))
+	}
+	if !isRefused || len(refused.Fields) == 0 {
 		return err
 	}
 	text := refused.Title + " (" + refused.Code + ")"
@@ -156,12 +163,25 @@ func tail(env environment) *ffcli.Command {
 	modules := fs.String("modules", "", "only these `modules`: rental, equipment, employee, customer, system")
 	severity := fs.String("severity", "", "the least `severity`: info, success, warning, error")
 	after := fs.String("after", "", "start after this `cursor`, or at the oldest kept event: oldest")
+	onGap := fs.String("on-gap", gapNote, "`what` to do where events can no longer be had: note, line or stop")
 	return &ffcli.Command{
 		Name: "tail", ShortUsage: "yardline tail [flags]", ShortHelp: "print events as they come, a line of JSON each", FlagSet: fs,
-		LongHelp: "Prints what happens from now on, or what came --after a place, of what the token may see.\nReconnects by itself and resumes where it was. Gaps and the state of the connection go to standard error.",
+		LongHelp: `Prints what happens from now on, or what came --after a place, of what the token may see.
+Reconnects by itself and resumes where it was. The state of the connection goes to standard error.
+
+Events that can no longer be had are a gap: they were purged, the log was restored from a
+backup, or one cannot be read. Every gap is noted on standard error. With --on-gap line it is
+also a line of JSON among the events, {"gap":{"from":"…","to":"…"}}; with --on-gap stop the
+command ends with status 1, and prints nothing of what comes after the gap.
+
+It ends with status 1 where the broker refuses the token. What a proxy answers in the broker's
+place is no reason to end.`,
 		Exec: func(ctx context.Context, args []string) error {
 			if len(args) > 0 {
 				return &broker.Misuse{Reason: fmt.Sprintf("tail takes no arguments, only flags: %q", args[0])}
+			}
+			if !slices.Contains([]string{gapNote, gapLine, gapStop}, *onGap) {
+				return &broker.Misuse{Reason: fmt.Sprintf("--on-gap is note, line or stop, not %q", *onGap)}
 			}
 			f, err := filter.Parse(map[string][]string{"types": {*types}, "subjects": {*subjects}, "modules": {*modules}, "severity": {*severity}})
 			if err != nil {
@@ -179,36 +199,82 @@ func tail(env environment) *ffcli.Command {
 			}
 			defer t.Close()
 			o.Transport = t
-			return follow(ctx, o, env)
+			return follow(ctx, o, *onGap, env)
 		},
 	}
 }
 
+// What tail does at a gap.
+const (
+	gapNote = "note"
+	gapLine = "line"
+	gapStop = "stop"
+)
+
 // follow prints events until ctx ends or the broker refuses for good.
-func follow(ctx context.Context, o wasmclient.Options, env environment) error {
+func follow(ctx context.Context, o wasmclient.Options, onGap string, env environment) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var failure error
-	o.OnEvent = func(r store.Received) {
-		if _, err := env.out.Write(append(r.Event.AppendJSON(nil), '\n')); err != nil {
+	write := func(line []byte) {
+		if failure != nil {
+			return // the gap is the end
+		}
+		if _, err := env.out.Write(append(line, '\n')); err != nil {
 			cancel() // nobody reads any more
 		}
 	}
+	o.OnEvent = func(r store.Received) { write(r.Event.AppendJSON(nil)) }
 	o.OnGap = func(g wire.Gap) {
-		fmt.Fprintf(env.err, "yardline: gap: events after %s up to %s can no longer be had\n", g.From, g.To)
+		fmt.Fprintln(env.err, "yardline: gap: "+gapWords(g))
+		switch onGap {
+		case gapLine:
+			line, _ := json.Marshal(map[string]wire.Gap{"gap": g}) // cursors always marshal
+			write(line)
+		case gapStop:
+			failure = errors.New("stopped at a gap: " + gapWords(g))
+			cancel()
+		}
 	}
-	var last conn.State
+	var last conn.Status
 	o.OnStep = func(_ conn.Input, s conn.Status) {
 		if s.State == conn.Denied || s.State == conn.Disconnected {
 			failure = fmt.Errorf("the broker refused the stream: %s", s.Code)
 			cancel()
-		} else if s.State != last && s.State != conn.Connecting && !(s.State == conn.Live && last == conn.Connecting) {
-			fmt.Fprintln(env.err, strings.TrimSuffix("yardline: "+string(s.State)+": "+s.Code, ": "))
+		} else if s.State != conn.Connecting && isNews(last, s) {
+			fmt.Fprintln(env.err, strings.TrimSuffix("yardline: "+string(s.State)+": "+s.Code, ": ")+advice(s.Code))
 		}
-		last = s.State
+		last = s
 	}
 	wasmclient.New(o).Run(ctx)
 	return failure
+}
+
+// isNews tells whether a status is worth a line: the first one that is live is not.
+func isNews(last, s conn.Status) bool {
+	if s.State == conn.Live && last.State == conn.Connecting {
+		return false
+	}
+	return s.State != last.State || s.Code != last.Code
+}
+
+// gapWords says what is missing.
+func gapWords(g wire.Gap) string {
+	if g.To == (wire.Cursor{}) {
+		return fmt.Sprintf("the broker does not know the place %s; what came after it may be missing", g.From)
+	}
+	return fmt.Sprintf("events after %s up to %s can no longer be had", g.From, g.To)
+}
+
+// advice says what may be behind an answer that is not the broker's.
+func advice(code string) string {
+	switch {
+	case code == conn.LoginRedirect:
+		return " (something redirects: a login proxy, or --url is not the broker's own address)"
+	case code == "not_a_stream" || code == "no_upgrade" || strings.HasPrefix(code, "http_"):
+		return " (something else answered in the broker's place; yardline doctor may say what)"
+	}
+	return ""
 }
 
 func token(env environment) *ffcli.Command {
@@ -280,7 +346,7 @@ func demoCommand(env environment) *ffcli.Command {
 			defer t.Close()
 			api := wasmclient.API{Transport: t}
 			if s, err := api.Session(ctx); err != nil {
-				return err
+				return describe(err)
 			} else if s.User == nil {
 				return errors.New("the broker does not accept the token: sign one with yardline token --roles service")
 			}

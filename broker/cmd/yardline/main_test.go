@@ -69,6 +69,7 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"publish", "--url", "localhost", "{}"}, "--url"},
 		{[]string{"tail", "--types", "x"}, "types"},
 		{[]string{"tail", "--after", "x"}, "--after"},
+		{[]string{"tail", "--on-gap", "x"}, "--on-gap"},
 		{[]string{"token"}, "--user"},
 		{[]string{"user", "nope"}, "nope"},
 		{[]string{"schema"}, "one name"},

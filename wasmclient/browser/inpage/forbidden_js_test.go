@@ -1,0 +1,141 @@
+package inpage
+
+import (
+	"context"
+	"syscall/js"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/browser"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+)
+
+func eval(code string) js.Value { return js.Global().Call("eval", code) }
+
+// TestWritesAreOnTheDisk: what is kept survives a power cut, so that the browser is
+// asked for strict durability.
+func TestWritesAreOnTheDisk(t *testing.T) {
+	mend := eval(`(() => {
+		const own = IDBDatabase.prototype.transaction;
+		window.asked = [];
+		IDBDatabase.prototype.transaction = function () {
+			const tx = own.apply(this, arguments);
+			asked.push(tx.mode + " " + tx.durability);
+			return tx;
+		};
+		return () => { IDBDatabase.prototype.transaction = own };
+	})()`)
+	defer mend.Invoke()
+	s := &browser.Storage{Name: "strict"}
+	require.NoError(t, s.Save(t.Context(), "a", []byte("b")))
+	require.NoError(t, s.Delete(t.Context(), "a"))
+	require.Equal(t, "readwrite strict,readwrite strict", eval(`asked.join()`).String())
+}
+
+// TestNoteOutlivesTheStorage, but not that everything is deleted from it.
+func TestNoteOutlivesTheStorage(t *testing.T) {
+	s := &browser.Storage{Name: "noted"}
+	require.Empty(t, s.Noted())
+	s.Note("2 ann")
+	require.NoError(t, s.Delete(t.Context(), "a"))
+	require.Equal(t, "2 ann", (&browser.Storage{Name: "noted"}).Noted())
+	require.NoError(t, s.Delete(t.Context(), ""))
+	require.Empty(t, s.Noted())
+}
+
+// TestPersist asks the browser, and takes any answer.
+func TestPersist(t *testing.T) {
+	for name, breakage := range map[string]string{
+		"answers": `StorageManager.prototype.persist = () => { count(); return Promise.resolve(true) }`,
+		"rejects": `StorageManager.prototype.persist = () => { count(); return Promise.reject(new TypeError("no")) }`,
+		"throws":  `StorageManager.prototype.persist = () => { count(); throw new DOMException("denied") }`,
+		"is missing": `count();
+			Object.defineProperty(Navigator.prototype, "storage", {value: undefined, configurable: true})`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			mend := eval(`(() => {
+				const persist = StorageManager.prototype.persist;
+				const own = Object.getOwnPropertyDescriptor(Navigator.prototype, "storage");
+				window.counted = 0;
+				window.count = () => counted++;
+				return () => {
+					Object.defineProperty(Navigator.prototype, "storage", own);
+					StorageManager.prototype.persist = persist;
+				};
+			})()`)
+			defer mend.Invoke()
+			eval("(() => {" + breakage + "})()")
+			(&browser.Storage{Name: "kept"}).Persist()
+			require.Equal(t, 1, eval(`counted`).Int())
+		})
+	}
+}
+
+// TestForbiddenFeatures: a page whose browser forbids or lacks what it shares with
+// other tabs is alone, and goes on.
+func TestForbiddenFeatures(t *testing.T) {
+	for name, c := range map[string]struct{ property, owner string }{
+		"locks":            {"locks", "Navigator.prototype"},
+		"BroadcastChannel": {"BroadcastChannel", "window"},
+		"localStorage":     {"localStorage", "window"},
+	} {
+		for how, descriptor := range map[string]string{
+			"throws":     `{get() { throw new DOMException("denied", "SecurityError") }, configurable: true}`,
+			"is missing": `{value: undefined, configurable: true}`,
+		} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				mend := eval(`((owner, name) => {
+					const own = Object.getOwnPropertyDescriptor(owner, name);
+					Object.defineProperty(owner, name, ` + descriptor + `);
+					return () => Object.defineProperty(owner, name, own);
+				})(` + c.owner + `, "` + c.property + `")`)
+				defer mend.Invoke()
+				p := browser.NewPage()
+				require.Equal(t, c.property == "localStorage", p.HasLocks())
+				channel := p.Channel("x", func([]byte) {})
+				channel.Post([]byte("y"))
+				channel.Close()
+				if c.property == "locks" {
+					require.Error(t, p.Lock(t.Context(), "x", wasmclient.Exclusive, func() { t.Error("held") }))
+					_, err := p.Wanted(t.Context(), "x")
+					require.Error(t, err)
+				}
+				s := &browser.Storage{Name: "forbidden"}
+				s.Note("1 x")
+				if c.property == "localStorage" {
+					require.Empty(t, s.Noted())
+				}
+				require.Zero(t, browser.Grace())
+			})
+		}
+	}
+}
+
+// TestFetchThatThrows is no answer: host pages and extensions wrap it.
+func TestFetchThatThrows(t *testing.T) {
+	mend := eval(`(() => {
+		const own = window.fetch;
+		window.fetch = () => { throw new TypeError("wrapped") };
+		return () => { window.fetch = own };
+	})()`)
+	defer mend.Invoke()
+	_, err := browser.Transport{}.Do(context.Background(), wasmclient.Request{Method: "GET", Path: "/"})
+	require.ErrorContains(t, err, "wrapped")
+}
+
+// TestRedirectOfALoginProxy is an answer, and known for what it is: a page could not
+// tell one that was followed to another origin from a network that is down.
+func TestRedirectOfALoginProxy(t *testing.T) {
+	api := wasmclient.API{Transport: browser.Transport{}}
+	r, err := api.Transport.Do(t.Context(), wasmclient.Request{Method: "POST", Path: "/redirect", Body: []byte("{}")})
+	require.NoError(t, err)
+	require.Equal(t, 302, r.Status)
+	get := wasmclient.Request{Method: "GET", Path: "/redirect"}
+	r, err = api.Transport.Stream(t.Context(), get, func([]byte) error { return nil })
+	require.NoError(t, err)
+	var refused *wasmclient.Error
+	require.ErrorAs(t, wasmclient.ErrorOf(r), &refused)
+	require.Equal(t, conn.LoginRedirect, refused.Code)
+}

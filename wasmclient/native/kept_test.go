@@ -1,0 +1,75 @@
+package native
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/wasmclient"
+)
+
+// TestKeptConnectionThatEnds: a balancer may end a connection that was kept just
+// when a request is written on it. An event with an id of its own is sent again;
+// one without might be stored twice, and its publisher is told.
+func TestKeptConnectionThatEnds(t *testing.T) {
+	posts := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if r.Method == "POST" {
+			if posts++; posts == 1 {
+				conn, _, err := w.(http.Hijacker).Hijack()
+				if err == nil {
+					_ = conn.Close()
+				}
+				return
+			}
+			if r.Header.Get("Idempotency-Key") != "" {
+				t.Error("the key is for net/http alone")
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":"x","cursor":"k-1","users":[]}`)
+	}))
+	defer server.Close()
+	publish := func(id string) error {
+		transport, err := New(server.URL, "")
+		require.NoError(t, err)
+		defer transport.Close()
+		api := wasmclient.API{Transport: transport}
+		_, err = api.Session(t.Context()) // so that a connection is kept
+		require.NoError(t, err)
+		e := event.Example(event.TypePaymentReceived)
+		e.ID = id
+		posts = 0
+		_, err = api.Publish(t.Context(), e)
+		return err
+	}
+	require.NoError(t, publish("x"))
+	require.Equal(t, 2, posts)
+	require.Error(t, publish(""))
+	require.Equal(t, 1, posts)
+}
+
+// TestStreamsAreNotCompressed, though other answers may be: a proxy that compresses
+// a stream holds events back.
+func TestStreamsAreNotCompressed(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, r.Header.Get("Accept-Encoding"))
+	}))
+	defer server.Close()
+	transport, err := New(server.URL, "")
+	require.NoError(t, err)
+	defer transport.Close()
+	get := wasmclient.Request{Method: "GET", Path: "/"}
+	answer, err := transport.Stream(t.Context(), get, func([]byte) error { return nil })
+	require.NoError(t, err)
+	require.Equal(t, "identity", string(answer.Body))
+	answer, err = transport.Do(t.Context(), get)
+	require.NoError(t, err)
+	require.Equal(t, "gzip", string(answer.Body))
+}
