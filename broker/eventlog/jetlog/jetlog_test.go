@@ -84,7 +84,7 @@ func TestDamagedStreamIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
 	log := open(t, dir)
 	require.NoError(t, log.Close())
-	metas, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", streamName, "meta.inf"))
+	metas, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "YARDLINE_EVENTS", "meta.inf"))
 	require.NoError(t, err)
 	require.Len(t, metas, 1)
 	require.NoError(t, os.WriteFile(metas[0], []byte("{"), 0o600))

@@ -66,5 +66,6 @@ func (l *Log) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Delete implements eventlog.Store.
 func (l *Log) Delete(ctx context.Context, key string) error {
-	return unavailable(l.now().bucket.Purge(ctx, key))
+	// The mark that the server puts in the key's place would stay for good.
+	return unavailable(l.now().bucket.Purge(ctx, key, jetstream.PurgeTTL(markerTTL)))
 }
