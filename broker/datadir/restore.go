@@ -150,8 +150,10 @@ func Recover(dir string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	_, isMoving, movingErr := find(dir, movingPrefix)
-	if err = errors.Join(err, movingErr); err != nil || !isReady && !isMoving {
+	if err != nil {
+		return Explain(dir, err)
+	}
+	if _, isMoving, err := find(dir, movingPrefix); err != nil || !isReady && !isMoving {
 		return Explain(dir, err)
 	}
 	lock, err := Lock(filepath.Join(dir, LockFile), true)

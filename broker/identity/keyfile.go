@@ -30,6 +30,8 @@ func LoadTokens(dir string) (*Tokens, error) {
 	t := &Tokens{path: filepath.Join(dir, KeyFile)}
 	if _, err := t.Refresh(); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s is no broker's data directory: there is no %s in it", dir, KeyFile)
+	} else if errors.Is(err, os.ErrPermission) {
+		return nil, datadir.Explain(t.path, err)
 	} else if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	c.Window = cmp.Or(c.Window, time.Hour)
 	c.Replicas = cmp.Or(c.Replicas, 1)
 	if c.Prefix = cmp.Or(c.Prefix, DefaultPrefix); c.URL == "" {
-		c.Prefix = DefaultPrefix // an embedded server has one installation
+		c.Prefix, c.Owner = DefaultPrefix, "" // an embedded server has one installation
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -150,6 +150,27 @@ func (l *Log) now() *link {
 	return l.link
 }
 
+// connected is the link, which waits for an external server that comes back
+// within callTimeout.
+func (l *Log) connected(ctx context.Context) *link {
+	link := l.now()
+	if l.c.URL == "" || link.conn.IsConnected() {
+		return link
+	}
+	changes := link.conn.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	defer link.conn.RemoveStatusListener(changes)
+	if link.conn.IsConnected() {
+		return link
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	select {
+	case <-changes:
+	case <-ctx.Done():
+	}
+	return link
+}
+
 // Epoch implements eventlog.Log.
 func (l *Log) Epoch() string { return l.epoch }
 
@@ -167,10 +188,11 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 	if err := l.Health(); err != nil {
 		return eventlog.Ack{}, err // at once, and nothing was stored
 	}
-	link, caller := l.now(), ctx
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	head := l.reached()
+	link := l.connected(ctx)
 	ack, err := link.publish(ctx, m, e.Key)
 	if err == nil || caller.Err() == nil { // that a caller is gone says nothing of the log
 		l.appended(err)
@@ -198,19 +220,24 @@ var errWentBack = errors.New("jetlog: the log went back to an earlier state")
 // errTwin is the code of a server that stores the same id at this moment.
 const errTwin = 10158
 
-// twinPause is how long publish waits for the end of the other publication.
-const twinPause = 20 * time.Millisecond
+// againPause is how long publish waits before it asks again.
+const againPause = 20 * time.Millisecond
+
+// errDown is what the client library says of a message that it did not send,
+// because the connection is down.
+var errDown = nats.ErrReconnectBufExceeded
 
 // publish stores a message. It asks again while the server stores the same id
-// for somebody else, because only the end of that tells where the record is.
+// for somebody else, because only the end of that tells where the record is, and
+// while the connection is down, because nothing was sent then.
 func (l *link) publish(ctx context.Context, m *nats.Msg, key string) (*jetstream.PubAck, error) {
 	for {
 		ack, err := l.js.PublishMsg(ctx, m, jetstream.WithMsgID(key))
 		var refused *jetstream.APIError
-		if !errors.As(err, &refused) || refused.ErrorCode != errTwin {
+		if !errors.Is(err, errDown) && (!errors.As(err, &refused) || refused.ErrorCode != errTwin) {
 			return ack, err
 		}
-		pause := time.NewTimer(twinPause)
+		pause := time.NewTimer(againPause)
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
@@ -303,7 +330,7 @@ func (c Config) recordOf(m jetstream.Msg) (eventlog.Record, error) {
 func (l *Log) Bounds(ctx context.Context) (eventlog.Bounds, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	info, err := l.now().stream.Info(ctx)
+	info, err := l.connected(ctx).stream.Info(ctx)
 	if err != nil {
 		return eventlog.Bounds{}, unavailable(err)
 	}
@@ -324,7 +351,7 @@ func (l *Log) Purge(ctx context.Context, through uint64) error {
 	if keep <= b.First {
 		return nil
 	}
-	return unavailable(l.now().stream.Purge(ctx, jetstream.WithPurgeSequence(keep)))
+	return unavailable(l.connected(ctx).stream.Purge(ctx, jetstream.WithPurgeSequence(keep)))
 }
 
 // Changed is closed when the log got another epoch, by another broker or because
@@ -359,6 +386,9 @@ func (l *Log) unlock() error {
 func unavailable(err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, errDown) {
+		err = errors.New("the NATS server cannot be reached")
 	}
 	return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
 }

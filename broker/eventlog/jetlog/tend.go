@@ -31,7 +31,7 @@ func (l *Log) checkSoon() {
 // tend keeps the record of the epoch up to date, at once or when it is due. Only
 // the keeper calls it.
 func (l *Log) tend(ctx context.Context, atOnce bool) {
-	if !atOnce && time.Since(l.state.checked) < recordEvery || l.Health() != nil {
+	if !atOnce && time.Since(l.state.checked) < recordEvery || l.Health() != nil || l.gaveUp() {
 		return
 	}
 	l.state.checked = time.Now()
@@ -111,17 +111,29 @@ func (l *Log) tendShared(ctx context.Context) error {
 // giveUp tells the owner of the log that it must be opened again, which finds
 // its epoch.
 func (l *Log) giveUp(reason string) {
-	l.c.Logger.Warn("the log is not what it was: it is opened again", "reason", reason)
-	if err := writeKnown(l.c, known{Log: l.now().first, Epoch: l.epoch, Head: l.reached()}); err != nil {
-		l.c.Logger.Error("what is known of the log could not be kept", "error", err)
+	l.change.Do(func() {
+		l.c.Logger.Warn("the log is not what it was: it is opened again", "reason", reason)
+		if err := writeKnown(l.c, known{Log: l.now().first, Epoch: l.epoch, Head: l.reached()}); err != nil {
+			l.c.Logger.Error("what is known of the log could not be kept", "error", err)
+		}
+		close(l.changed)
+	})
+}
+
+// gaveUp tells whether giveUp was called.
+func (l *Log) gaveUp() bool {
+	select {
+	case <-l.changed:
+		return true
+	default:
+		return false
 	}
-	l.change.Do(func() { close(l.changed) })
 }
 
 // leave keeps the record once more when the log is closed, so that a backup
 // that is made now is known from the directory as it is used later.
 func (l *Log) leave() {
-	if l.Health() != nil || l.now().conn.IsClosed() {
+	if l.Health() != nil || l.gaveUp() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
