@@ -37,6 +37,9 @@ func CopyForRestore(backup, dir string) (copied string, err error) {
 	if err := os.RemoveAll(copied); err != nil {
 		return "", Explain(copied, err)
 	}
+	if backup, err = filepath.EvalSymlinks(backup); err != nil { // WalkDir does not follow one
+		return "", err
+	}
 	err = filepath.WalkDir(backup, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return Explain(path, err)
@@ -84,18 +87,18 @@ func copyDir(to string) error {
 
 // copyFile copies a file, or what a link to a file leads to.
 func copyFile(from, to string) (err error) {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() { // A pipe, for one, would not even open.
+		return &fs.PathError{Op: "copy", Path: from, Err: errors.New("it is no regular file")}
+	}
 	source, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	info, err := source.Stat()
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return &fs.PathError{Op: "copy", Path: from, Err: errors.New("it is neither a file nor a directory")}
-	}
 	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm()|0o600)
 	if err != nil {
 		return err
