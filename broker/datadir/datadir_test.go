@@ -56,20 +56,23 @@ func TestOwner(t *testing.T) {
 	require.NoError(t, Replace(filepath.Join(dir, "users.json"), []byte("{}")))
 	_, err = NewWitness(dir)
 	require.NoError(t, err)
+	isOwned := func() (files int) {
+		require.NoError(t, filepath.WalkDir(filepath.Join(parent, "a"), func(path string, _ fs.DirEntry, err error) error {
+			require.NoError(t, err)
+			info, err := os.Lstat(path)
+			require.NoError(t, err)
+			uid, _, ok := owner(info)
+			require.True(t, ok)
+			require.Equal(t, want, uid, path)
+			files++
+			return nil
+		}))
+		return files
+	}
+	require.Equal(t, 5, isOwned())
 	write(t, filepath.Join(dir, "jetstream", "b", "c"), "as the embedded server does")
 	require.NoError(t, Adopt(dir))
-	n := 0
-	require.NoError(t, filepath.WalkDir(filepath.Join(parent, "a"), func(path string, _ fs.DirEntry, err error) error {
-		require.NoError(t, err)
-		info, err := os.Lstat(path)
-		require.NoError(t, err)
-		uid, _, ok := owner(info)
-		require.True(t, ok)
-		require.Equal(t, want, uid, path)
-		n++
-		return nil
-	}))
-	require.Equal(t, 8, n)
+	require.Equal(t, 8, isOwned())
 	require.NoError(t, CheckLog(dir))
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
@@ -232,7 +233,10 @@ func TestNothingIsStoredAfterARefusal(t *testing.T) {
 	require.Eventually(t, func() bool { return !log.now().conn.IsConnected() }, 30*time.Second, time.Millisecond)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	_, err := log.Append(ctx, eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "refused", Digest: "d", Body: []byte("{}")})
+	// Past the wait of Append, as where the connection is lost right after it.
+	_, err := log.now().publish(ctx, nats.NewMsg("ev.sync_progress.sync.a"), "refused")
+	require.Error(t, err)
+	_, err = log.Append(ctx, eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "refused", Digest: "d", Body: []byte("{}")})
 	require.ErrorIs(t, err, eventlog.ErrUnavailable)
 	n.start(t)
 	connectedAgain(t, log)
