@@ -39,7 +39,7 @@ func Restore(ctx context.Context, backup, dir string, logger *slog.Logger) (r Re
 		return r, &Misuse{err.Error()}
 	}
 	defer unlock()
-	copied, err := datadir.CopyForRestore(backup, dir)
+	copied, err := datadir.CopyForRestore(ctx, backup, dir)
 	if err != nil {
 		return r, &Misuse{err.Error()}
 	}

@@ -206,15 +206,22 @@ func TestRestoreIsCutOff(t *testing.T) {
 	}
 }
 
-// TestRecoverTouchesNothingElse: a copy that is not complete means nothing.
-func TestRecoverTouchesNothingElse(t *testing.T) {
+// TestRecoverDropsACopyThatIsNotComplete, unless a restore is still writing it.
+func TestRecoverDropsACopyThatIsNotComplete(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, Recover(filepath.Join(dir, "none")))
+	require.NoError(t, Recover(dir))
+	require.Empty(t, contents(t, dir), "not even a lock is made")
 	write(t, filepath.Join(dir, copyName, "token.key"), "new")
 	write(t, filepath.Join(dir, "token.key"), "old")
+	lock, err := Lock(filepath.Join(dir, LockFile), false)
+	require.NoError(t, err)
 	before := contents(t, dir)
 	require.NoError(t, Recover(dir))
 	require.Equal(t, before, contents(t, dir))
+	require.NoError(t, lock.Close())
+	require.NoError(t, Recover(dir))
+	require.Equal(t, map[string]string{"token.key": "old", LockFile: ""}, contents(t, dir))
 }
 
 func TestCopyForRestore(t *testing.T) {
@@ -225,7 +232,7 @@ func TestCopyForRestore(t *testing.T) {
 	write(t, filepath.Join(dir, "users.json"), "old")
 	write(t, filepath.Join(dir, "token.key"), "old")
 	write(t, filepath.Join(dir, copyName, "left"), "of a try that was cut off")
-	copied, err := CopyForRestore(backup, dir)
+	copied, err := CopyForRestore(t.Context(), backup, dir)
 	require.NoError(t, err)
 	require.NoError(t, Keep(dir, copied, "users.json"))
 	require.NoError(t, Keep(dir, copied, "token.key"))
@@ -236,7 +243,7 @@ func TestCopyForRestore(t *testing.T) {
 	require.Equal(t, map[string]string{"users.json": "old", "token.key": "old"}, contents(t, old))
 
 	require.NoError(t, syscall.Mkfifo(filepath.Join(backup, "pipe"), 0o600))
-	_, err = CopyForRestore(backup, dir)
+	_, err = CopyForRestore(t.Context(), backup, dir)
 	require.ErrorContains(t, err, "pipe")
 	_, err = os.Stat(filepath.Join(dir, copyName))
 	require.True(t, errors.Is(err, fs.ErrNotExist), "nothing stays of it")

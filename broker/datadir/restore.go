@@ -3,6 +3,7 @@
 package datadir
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -32,7 +33,7 @@ func isOfRestore(name string) bool {
 // CopyForRestore copies a backup into a data directory, beside its files, and
 // returns the place of the copy. The caller must hold the lock of the data
 // directory. What an earlier restore left of a copy is removed.
-func CopyForRestore(backup, dir string) (copied string, err error) {
+func CopyForRestore(ctx context.Context, backup, dir string) (copied string, err error) {
 	copied = filepath.Join(dir, copyName)
 	if err := os.RemoveAll(copied); err != nil {
 		return "", Explain(copied, err)
@@ -43,6 +44,9 @@ func CopyForRestore(backup, dir string) (copied string, err error) {
 	err = filepath.WalkDir(backup, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return Explain(path, err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		name, err := filepath.Rel(backup, path)
 		if err != nil {
@@ -115,7 +119,7 @@ func copyFile(from, to string) (err error) {
 // the lock of the data directory.
 func UseCopy(copied string, now time.Time) (old string, err error) {
 	dir := filepath.Dir(copied)
-	at := now.UTC().Format("20060102T150405Z")
+	at := now.UTC().Format("20060102T150405.000000000Z")
 	old = filepath.Join(dir, oldPrefix+at)
 	// The lock is of the directory, and the one of the copy has done its work.
 	if err := os.Remove(filepath.Join(copied, LockFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -146,24 +150,32 @@ func syncTree(root string) error {
 	})
 }
 
-// Recover finishes a restore that a crash cut off. A process must call it before
-// it reads anything in a data directory.
+// Recover finishes a restore that a crash cut off, and removes what one that did
+// not get so far has left. A process must call it before it reads anything in a
+// data directory. It leaves a directory that another process uses.
 func Recover(dir string) error {
-	_, isReady, err := find(dir, readyPrefix)
-	if errors.Is(err, fs.ErrNotExist) {
+	left := false
+	for _, prefix := range []string{copyName, readyPrefix, movingPrefix} {
+		_, found, err := find(dir, prefix)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return Explain(dir, err)
+		}
+		left = left || found
+	}
+	if !left {
+		return nil
+	}
+	lock, err := Lock(filepath.Join(dir, LockFile), false)
+	if errors.Is(err, ErrLocked) {
 		return nil
 	}
 	if err != nil {
-		return Explain(dir, err)
-	}
-	if _, isMoving, err := find(dir, movingPrefix); err != nil || !isReady && !isMoving {
-		return Explain(dir, err)
-	}
-	lock, err := Lock(filepath.Join(dir, LockFile), true)
-	if err != nil {
 		return err
 	}
-	return errors.Join(FinishRestore(dir), lock.Close())
+	return errors.Join(FinishRestore(dir), DropCopy(filepath.Join(dir, copyName)), lock.Close())
 }
 
 // FinishRestore finishes a restore whose copy is complete, and does nothing
