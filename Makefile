@@ -29,8 +29,9 @@ bin/app.wasm: $(GO_FILES)
 $(DIST)/index.html.br: bin/app.wasm $(wildcard app/web/*) app/widget/status.js $(wildcard app/cmd/build/*)
 	$(GO) run ./app/cmd/build -wasm bin/app.wasm -web app/web -widget app/widget/status.js -out $(DIST) -limit $(WASM_LIMIT)
 
+# Without cgo the program needs no C library: it runs in an empty container.
 bin/yardline: $(DIST)/index.html.br $(GO_FILES)
-	$(GO) build -trimpath -o $@ ./broker/cmd/yardline
+	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./broker/cmd/yardline
 
 # The hub and the app for Cloudflare Workers, in bin/edge; see docs/edge.md.
 edge: bin/edge/worker.mjs

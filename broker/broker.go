@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/snd-rental/yardline/broker/datadir"
 	"github.com/snd-rental/yardline/broker/demo"
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/eventlog/jetlog"
@@ -36,7 +37,9 @@ type Config struct {
 	DebugListen string // a loopback address for profiles and metrics; "": none
 	Data        string // the data directory; required
 	NATS        string // an external NATS server, in place of the embedded log
+	NATSPrefix  string // of the names there, so that installations can share a server; YARDLINE
 	Replicas    int    // on how many servers of its cluster a new log is kept, 1
+	NewEpoch    bool   // give the log a new epoch: it was put back to an earlier state, unnoticed
 
 	Auth   string                // dev
 	Issuer identity.IssuerConfig // with Auth jwt
@@ -75,10 +78,15 @@ type Misuse struct{ Reason string }
 
 func (m *Misuse) Error() string { return m.Reason }
 
+// ErrReopen means that the log got another epoch, because it was put back to an
+// earlier state or another broker gave it one.
+var ErrReopen = errors.New("broker: the log is not what it was")
+
 // A Broker is one running installation. Close it after Run.
 type Broker struct {
 	c        Config
 	log      eventlog.Log
+	reopen   <-chan struct{} // closed when the log is not what it was
 	hub      *hub.Hub
 	push     *push.Service
 	api      *httpapi.API
@@ -106,6 +114,9 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	if err := datadir.Recover(c.Data); err != nil {
+		return nil, &Misuse{err.Error()}
+	}
 	b := &Broker{c: c}
 	defer func() {
 		if err != nil {
@@ -122,14 +133,15 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if b.listener, err = listen(ctx, c.Listen); err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
 	}
-	log, err := jetlog.Open(ctx, jetlog.Config{Dir: c.Data, URL: c.NATS, Replicas: c.Replicas, Window: c.DedupWindow, Logger: c.Logger})
-	if err != nil && c.NATS == "" {
+	log, err := jetlog.Open(ctx, jetlog.Config{Dir: c.Data, URL: c.NATS, Prefix: c.NATSPrefix, Owner: b.tokens.Fingerprint(), NewEpoch: c.NewEpoch,
+		Replicas: c.Replicas, Window: c.DedupWindow, Logger: c.Logger})
+	if err != nil && (c.NATS == "" || errors.Is(err, jetlog.ErrForeign)) {
 		return nil, &Misuse{err.Error()}
 	}
 	if err != nil {
 		return nil, err
 	}
-	b.log = log
+	b.log, b.reopen = log, log.Changed()
 	installation, err := identity.Installation(ctx, log)
 	if err != nil {
 		return nil, err
@@ -222,6 +234,9 @@ func (c Config) check() error {
 			return &Misuse{"--allow-origin: " + err.Error()}
 		}
 	}
+	if c.NATSPrefix != "" && !jetlog.ValidPrefix(c.NATSPrefix) {
+		return &Misuse{fmt.Sprintf("--nats-prefix %q: use up to 32 letters, digits, _ and -", c.NATSPrefix)}
+	}
 	if c.DemoRate < 0 || c.Limits.PublishRate < 0 {
 		return &Misuse{"--demo-rate and --publish-rate must not be negative"}
 	}
@@ -266,6 +281,13 @@ func (b *Broker) URL() string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
+// Address is where the broker listens, as Config.Listen with the port that it got.
+func (b *Broker) Address() string {
+	host, _, _ := net.SplitHostPort(b.c.Listen)                 // checked
+	_, port, _ := net.SplitHostPort(b.listener.Addr().String()) // our own listener's address parses
+	return net.JoinHostPort(host, port)
+}
+
 // MintToken signs a bearer token of this installation.
 func (b *Broker) MintToken(g access.Grant, ttl time.Duration) (string, error) {
 	return b.tokens.Mint(g, ttl)
@@ -276,7 +298,8 @@ const drainTime = 3 * time.Second
 
 // Run serves until ctx ends; then readiness fails, streams are told to come
 // back later, and the state is stored. It returns within five seconds of
-// that, nil where all went well.
+// that, nil where all went well, and ErrReopen where the broker is to be closed and
+// made anew.
 func (b *Broker) Run(ctx context.Context) error {
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -306,6 +329,8 @@ func (b *Broker) Run(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
+	case <-b.reopen:
+		err = ErrReopen
 	case err = <-failed:
 	}
 	b.draining.Store(true)

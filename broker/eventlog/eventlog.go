@@ -61,6 +61,27 @@ type Bounds struct {
 	First, Last uint64
 }
 
+// An Ancestor is an earlier epoch of a log. The log holds its records up to and
+// including Through.
+type Ancestor struct {
+	Epoch   string `json:"epoch"`
+	Through uint64 `json:"through"`
+}
+
+// Holds tells whether a place of an epoch is a place of the log too: what was
+// derived from all records up to it is right for the log.
+func Holds(log Log, epoch string, seq uint64) bool {
+	if epoch == log.Epoch() {
+		return true
+	}
+	for _, a := range log.Ancestors() {
+		if a.Epoch == epoch {
+			return seq <= a.Through
+		}
+	}
+	return false
+}
+
 // A Selection narrows a read: any of the types, and any of the subjects.
 // Empty parts select everything. A subject may be rental/* .
 type Selection struct {
@@ -91,6 +112,12 @@ type Log interface {
 	// Epoch names this log for its whole life. Another log, also an emptied
 	// or restored one, has another name.
 	Epoch() string
+
+	// Ancestors returns earlier epochs of a log that was restored, newest
+	// first. It is for what the broker itself has stored with the log; see
+	// [Holds]. Readers with a place in an ancestor may have seen records that
+	// this log lacks.
+	Ancestors() []Ancestor
 
 	// Append stores an entry and returns when it will survive a crash. The
 	// same key within the deduplication window is stored once.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/shared/wire"
 )
 
 // A blob is a value that may be larger than the store takes at once: parts of
@@ -18,6 +19,9 @@ type blob struct {
 	Generation string `json:"generation"`
 	Parts      int    `json:"parts"`
 	Version    uint64 `json:"version"`
+	// Epoch is of the log that the version counts in. It is empty in blobs of
+	// earlier versions of the broker.
+	Epoch string `json:"epoch,omitempty"`
 }
 
 // partBytes is under the default limit of a NATS message, 1 MiB.
@@ -25,17 +29,17 @@ const partBytes = 512 << 10
 
 func (b blob) part(key string, i int) string { return fmt.Sprintf("%s.%s.%d", key, b.Generation, i) }
 
-// saveBlob stores a value in place of one with a lower version; one that is
-// as new or newer stays.
-func saveBlob(ctx context.Context, s eventlog.Store, key string, value []byte, version uint64) error {
+// saveBlob stores a value, which is of a place in the log. A value of the same or
+// a later place of the same epoch stays.
+func saveBlob(ctx context.Context, s eventlog.Store, key string, value []byte, at wire.Cursor) error {
 	old, err := blobIndex(ctx, s, key)
 	if err != nil && !errors.Is(err, eventlog.ErrNotFound) && !errors.Is(err, errBlob) {
 		return err
 	}
-	if err == nil && old.Version >= version {
+	if err == nil && old.Version >= at.Seq && (old.Epoch == at.Epoch || old.Epoch == "") {
 		return nil
 	}
-	next := blob{strings.ToLower(rand.Text()[:8]), (len(value) + partBytes - 1) / partBytes, version}
+	next := blob{strings.ToLower(rand.Text()[:8]), (len(value) + partBytes - 1) / partBytes, at.Seq, at.Epoch}
 	for i := range next.Parts {
 		if err := s.Put(ctx, next.part(key, i), value[i*partBytes:min((i+1)*partBytes, len(value))], 0); err != nil {
 			return err

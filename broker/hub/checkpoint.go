@@ -34,9 +34,12 @@ func (h *Hub) load(ctx context.Context) error {
 		return err
 	case err != nil:
 		h.c.Logger.Warn("no usable checkpoint: the state is folded from the oldest kept event", "reason", err)
-	case state.Cursor.Epoch != h.c.Log.Epoch() || state.Cursor.Seq > bounds.Last:
+	case !eventlog.Holds(h.c.Log, state.Cursor.Epoch, state.Cursor.Seq) || state.Cursor.Seq > bounds.Last:
 		h.c.Logger.Warn("the checkpoint is of another log: the state is folded from the oldest kept event", "cursor", state.Cursor.String())
 		state = nil
+	default:
+		h.saved.Store(state.Cursor.Seq)
+		state.Cursor.Epoch = h.c.Log.Epoch()
 	}
 	if state == nil {
 		state = projection.New(h.c.Log.Epoch())
@@ -76,7 +79,6 @@ func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
 	if err := json.Unmarshal(raw, &state); err != nil {
 		return nil, err
 	}
-	h.saved.Store(state.Cursor.Seq)
 	return &state, nil
 }
 
@@ -134,7 +136,7 @@ func (h *Hub) Save(ctx context.Context) error {
 	if err := zip.Close(); err != nil {
 		return fmt.Errorf("hub: checkpoint: %w", err)
 	}
-	if err := saveBlob(ctx, h.c.Log, checkpointKey, packed.Bytes(), state.Cursor.Seq); err != nil {
+	if err := saveBlob(ctx, h.c.Log, checkpointKey, packed.Bytes(), state.Cursor); err != nil {
 		return err
 	}
 	h.saved.Store(state.Cursor.Seq)

@@ -85,6 +85,7 @@ func (h *Hub) keepUnmoved(ctx context.Context, p publication) (*Receipt, error) 
 	now := h.Entity(event.EntityKey(p.event))
 	epoch := h.c.Log.Epoch()
 	if p.entityAt.Epoch == epoch && p.entityAt.Seq > bounds.Last {
+		h.warnAhead(p.entityAt, bounds.Last)
 		return nil, &Moved{wire.Cursor{Epoch: epoch, Seq: bounds.Last}} // nobody has seen that
 	}
 	if now == nil || p.entityAt.Epoch == epoch && now.Seq <= p.entityAt.Seq {

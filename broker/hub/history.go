@@ -55,6 +55,7 @@ func (h *Hub) History(ctx context.Context, r HistoryRequest) (HistoryPage, error
 		return page, err
 	}
 	start, gap := startOf(r.After, bounds, epoch)
+	h.warnAhead(r.After, bounds.Last)
 	if page.Gap = gap; gap != nil {
 		h.c.Observer.Gap()
 		start = gap.To

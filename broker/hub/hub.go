@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
@@ -59,6 +61,7 @@ type Hub struct {
 
 	saved atomic.Uint64 // sequence of the stored checkpoint
 	locks stripes       // of entities, while one is checked and stored
+	ahead *rate.Sometimes
 
 	taken, delivered atomic.Int64 // for Stats
 
@@ -101,6 +104,7 @@ func New(c Config) *Hub {
 	}
 	h := &Hub{
 		c: c, ready: make(chan struct{}), drained: make(chan struct{}), reads: make(chan struct{}, concurrentReads),
+		ahead: newAhead(),
 		state: projection.New(c.Log.Epoch()), views: map[string]*view{}, beats: map[wire.Format]*signal{wire.SSE: {}, wire.JSON: {}},
 		subscribers: map[*Subscriber]struct{}{}, polls: map[string]int{}, persons: map[string]map[*Subscriber]struct{}{},
 	}

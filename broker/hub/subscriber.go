@@ -92,6 +92,7 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	epoch := h.c.Log.Epoch()
 	head, oldest := wire.Cursor{Epoch: epoch, Seq: bounds.Last}, wire.Cursor{Epoch: epoch, Seq: bounds.First}
 	start, gap := startOf(r.After, bounds, epoch)
+	h.warnAhead(r.After, bounds.Last)
 	s.cursor = start
 	s.first = s.format.Append(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: cmp.Or(r.Beat, h.c.Heartbeat),
 		Retry: h.c.Retry, Connection: s.ID, Grant: r.Grant.ID()})

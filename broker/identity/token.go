@@ -3,11 +3,10 @@ package identity
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -29,36 +28,11 @@ type Tokens struct {
 }
 
 const (
-	keyFile  = "token.key"
+	// KeyFile is the name of the key's file in a data directory.
+	KeyFile  = "token.key"
 	keyBytes = 32
 	issuer   = "yardline"
 )
-
-// OpenTokens reads the key of a data directory, and makes one where there is
-// none.
-func OpenTokens(dir string) (*Tokens, error) {
-	path := filepath.Join(dir, keyFile)
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("cannot use the data directory %s: %w", dir, err)
-	}
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		if err := makeKey(path); err != nil {
-			return nil, fmt.Errorf("cannot make the token key %s: %w", path, err)
-		}
-	}
-	return LoadTokens(dir)
-}
-
-// LoadTokens reads the key of a broker's data directory.
-func LoadTokens(dir string) (*Tokens, error) {
-	t := &Tokens{path: filepath.Join(dir, keyFile)}
-	if _, err := t.Refresh(); errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s is no broker's data directory: there is no %s in it", dir, keyFile)
-	} else if err != nil {
-		return nil, err
-	}
-	return t, nil
-}
 
 // TokensOf uses a key that is kept elsewhere than in a file: 32 bytes in
 // hexadecimal.
@@ -106,33 +80,11 @@ func (t *Tokens) current() []byte {
 	return t.key
 }
 
-// RotateKey gives a broker's data directory another key: all tokens that were
-// signed so far are worth nothing then, also to a broker that runs.
-func RotateKey(dir string) error {
-	if _, err := LoadTokens(dir); err != nil {
-		return err
-	}
-	return replaceFile(filepath.Join(dir, keyFile), newKey())
-}
-
-func newKey() []byte {
-	key := make([]byte, keyBytes)
-	rand.Read(key) // never fails since Go 1.24
-	return []byte(hex.EncodeToString(key) + "\n")
-}
-
-// makeKey writes a whole key or none: it is linked into place, and whoever
-// links second uses the first one's.
-func makeKey(path string) error {
-	made, err := writeBeside(path, newKey())
-	if err != nil {
-		return err
-	}
-	defer os.Remove(made)
-	if err := os.Link(made, path); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	return nil
+// Fingerprint names the key without giving it away: brokers of one installation
+// have the same.
+func (t *Tokens) Fingerprint() string {
+	sum := sha256.Sum256(append([]byte("yardline installation\n"), t.current()...))
+	return hex.EncodeToString(sum[:12])
 }
 
 // claims are what a token says.

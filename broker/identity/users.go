@@ -13,10 +13,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/alexedwards/argon2id"
 
+	"github.com/snd-rental/yardline/broker/datadir"
 	"github.com/snd-rental/yardline/shared/access"
 )
 
@@ -47,11 +47,11 @@ type Users struct {
 
 var _ Directory = (*Users)(nil)
 
-// usersFile is the users file of a data directory.
-const usersFile = "users.json"
+// UsersFile is the users file of a data directory.
+const UsersFile = "users.json"
 
 // UsersPath is where a data directory has its users.
-func UsersPath(dir string) string { return filepath.Join(dir, usersFile) }
+func UsersPath(dir string) string { return filepath.Join(dir, UsersFile) }
 
 // hashesAtOnce bounds the memory that sign-ins take: each hash needs 19 MiB.
 const hashesAtOnce = 2
@@ -159,7 +159,7 @@ func ReadUsers(path string) ([]User, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the users: %w", err)
+		return nil, fmt.Errorf("cannot read the users: %w", datadir.Explain(path, err))
 	}
 	var file struct {
 		Users []User `json:"users"`
@@ -206,17 +206,14 @@ func HashPassword(password string) (string, error) {
 // else changes it meanwhile, and a broker that reads it finds the old one or
 // the new one, whole.
 func EditUsers(path string, edit func([]User) ([]User, error)) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+	if err := datadir.Make(filepath.Dir(path)); err != nil {
 		return err
 	}
-	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := datadir.Lock(path+".lock", true)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
-	}
 	users, err := ReadUsers(path)
 	if err != nil {
 		return err
@@ -236,7 +233,7 @@ func EditUsers(path string, edit func([]User) ([]User, error)) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, append(raw, '\n'))
+	return datadir.Replace(path, append(raw, '\n'))
 }
 
 // EditUser changes one user of a file.

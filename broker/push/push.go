@@ -142,7 +142,7 @@ func (s *Service) start(ctx context.Context) (uint64, error) {
 		}
 		at, _ = wire.ParseCursor(string(raw)) // none, or of another log, is none
 	}
-	if at.Epoch != s.c.Log.Epoch() || at.Seq+1 < bounds.First || at.Seq > bounds.Last {
+	if !eventlog.Holds(s.c.Log, at.Epoch, at.Seq) || at.Seq+1 < bounds.First || at.Seq > bounds.Last {
 		return bounds.Last, nil
 	}
 	return at.Seq, nil
@@ -263,9 +263,19 @@ func (s *Service) work(ctx context.Context) {
 	}
 }
 
+// claim is the key of a claim on an event. A restored log counts on from an
+// earlier place, where the lost branch may have claimed the number.
+func (s *Service) claim(seq uint64) string {
+	key := claims + strconv.FormatUint(seq, 10)
+	if len(s.c.Log.Ancestors()) > 0 {
+		key += "." + s.c.Log.Epoch()
+	}
+	return key
+}
+
 // send claims an event, and pushes it to its devices.
 func (s *Service) send(ctx context.Context, j job) {
-	err := s.c.Log.Create(ctx, claims+strconv.FormatUint(j.seq, 10), nil, claimFor)
+	err := s.c.Log.Create(ctx, s.claim(j.seq), nil, claimFor)
 	if errors.Is(err, eventlog.ErrExists) {
 		return
 	}

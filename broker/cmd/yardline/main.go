@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"text/tabwriter"
+	_ "time/tzdata" // A container without files has no zone tables.
 
 	"github.com/peterbourgon/ff/v3"
 	"github.com/peterbourgon/ff/v3/ffcli"
@@ -29,8 +30,16 @@ const (
 func main() {
 	// A limit on the size of files is an error of the write, not our death.
 	signal.Ignore(syscall.SIGXFSZ)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A terminal that is closed stops what runs in it, unless it was started by
+	// nohup, which has the signal ignored.
+	stops := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		stops = append(stops, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), stops...)
 	defer stop()
+	// Who presses Ctrl-C again does not want to wait any longer.
+	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr}))
 }
 
@@ -54,7 +63,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		ShortHelp:   "live events for equipment-rental companies",
 		LongHelp:    "Start with:\n  yardline serve --demo\n\nEvery flag can also be set in the environment (--listen is YARDLINE_LISTEN) and in a\nfile of lines like 'listen 127.0.0.1:8080' that --config names.",
 		FlagSet:     flags("yardline"),
-		Subcommands: []*ffcli.Command{serve(env), publish(env), tail(env), token(env), user(env), demoCommand(env), doctorCommand(env), schemaCommand(env)},
+		Subcommands: []*ffcli.Command{serve(env), publish(env), tail(env), token(env), user(env), restore(env), demoCommand(env), doctorCommand(env), schemaCommand(env)},
 		Exec: func(_ context.Context, args []string) error {
 			if len(args) > 0 && args[0] != "help" {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown command %q; see yardline --help", args[0])}

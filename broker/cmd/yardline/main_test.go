@@ -72,6 +72,9 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"tail", "--on-gap", "x"}, "--on-gap"},
 		{[]string{"token"}, "--user"},
 		{[]string{"user", "nope"}, "nope"},
+		{[]string{"restore"}, "one BACKUP"},
+		{[]string{"restore", filepath.Join(filepath.Dir(file), "none"), "--data", filepath.Dir(file)}, "none"},
+		{[]string{"serve", "--nats-prefix", "a b", "--data", t.TempDir()}, "--nats-prefix"},
 		{[]string{"schema"}, "one name"},
 		{[]string{"schema", "nope"}, "nope"},
 		{[]string{"schema", "--for", "nobody", "rental_overdue"}, "nobody"},
@@ -104,7 +107,7 @@ func TestWrongUse(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"publish", "-h"}, {"tail", "--help"}, {"token", "--help"}, {"user", "--help"}, {"user", "add", "--help"}, {"schema", "--help"}, {"doctor", "--help"}, {"demo", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"publish", "-h"}, {"tail", "--help"}, {"token", "--help"}, {"user", "--help"}, {"user", "add", "--help"}, {"schema", "--help"}, {"doctor", "--help"}, {"restore", "--help"}, {"demo", "--help"}} {
 		status, out, err := yardline(t.Context(), "", args...)
 		require.Equal(t, done, status)
 		require.Empty(t, err)

@@ -3,16 +3,20 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/snd-rental/yardline/broker"
 	"github.com/snd-rental/yardline/broker/demo"
+	"github.com/snd-rental/yardline/broker/eventlog/jetlog"
 	"github.com/snd-rental/yardline/shared/access"
 )
 
@@ -38,6 +42,8 @@ func serve(env environment) *ffcli.Command {
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "the `file` of a TLS certificate, PEM; read again when it changes")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "the `file` of its key, PEM")
 	fs.StringVar(&c.NATS, "nats", "", "the `URL` of a NATS server with JetStream, in place of the embedded log")
+	fs.StringVar(&c.NATSPrefix, "nats-prefix", jetlog.DefaultPrefix, "what the `names` of the stream and the store at the NATS server begin with; each installation needs its own")
+	fs.BoolVar(&c.NewEpoch, "new-epoch", false, "for one start after the log was put back to an earlier state in a way that the broker cannot notice, such as an image: readers take the state anew")
 	fs.IntVar(&c.Replicas, "nats-replicas", 1, "on how many servers of its cluster a new log is kept; three survive the loss of one")
 	fs.BoolVar(&c.Strict, "strict", false, "refuse unknown fields from every publisher, and require what is marked strict")
 	fs.IntVar(&c.Limits.Connections, "max-connections", 10_000, "how many streams, WebSockets and long polls may be open")
@@ -65,7 +71,7 @@ func serve(env environment) *ffcli.Command {
 			}
 			var err error
 			if c.Location, err = time.LoadLocation(*zone); err != nil {
-				return &broker.Misuse{Reason: fmt.Sprintf("unknown --time-zone %q: use a name such as Europe/Berlin", *zone)}
+				return &broker.Misuse{Reason: fmt.Sprintf("--time-zone: no zone of the IANA time zone database is called %q: use a name such as Europe/Berlin", *zone)}
 			}
 			if c.Demo && c.Fleet == 0 {
 				c.Fleet = demo.Fleet
@@ -112,21 +118,31 @@ func logger(env environment, level, format string) (*slog.Logger, error) {
 	return nil, &broker.Misuse{Reason: fmt.Sprintf("unknown --log-format %q: use text or json", format)}
 }
 
-// serveUntil runs a broker until ctx ends.
-func serveUntil(ctx context.Context, c broker.Config, env environment, asJSON bool) (err error) {
-	b, err := broker.New(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer func() {
+// serveUntil runs a broker until ctx ends, and makes it anew where its log is
+// not what it was.
+func serveUntil(ctx context.Context, c broker.Config, env environment, asJSON bool) error {
+	// What collects the log may end before the broker does: that is an error of
+	// the write.
+	signal.Ignore(syscall.SIGPIPE)
+	for announced := false; ; announced = true {
+		b, err := broker.New(ctx, c)
+		if err != nil {
+			return err
+		}
+		if !announced {
+			err = announce(b, env, c, asJSON)
+		}
+		if err == nil {
+			err = b.Run(ctx)
+		}
+		c.Listen, c.NewEpoch = b.Address(), false
 		if closed := b.Close(); err == nil {
 			err = closed
 		}
-	}()
-	if err := announce(b, env, c, asJSON); err != nil {
-		return err
+		if !errors.Is(err, broker.ErrReopen) {
+			return err
+		}
 	}
-	return b.Run(ctx)
 }
 
 // welcomeTTL is how long the token lives that serve prints: a day's work.

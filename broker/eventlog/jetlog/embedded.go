@@ -6,10 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/snd-rental/yardline/broker/datadir"
 )
 
 // startEmbedded starts a NATS server in this process that listens nowhere.
@@ -44,21 +45,20 @@ func startEmbedded(dir string) (*server.Server, error) {
 // acknowledge, and one of them loses what it did. The lock goes with the
 // process; its file stays.
 func lockDir(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return nil, fmt.Errorf("cannot use the data directory %s: %w", dir, err)
+	if err := datadir.Make(dir); err != nil {
+		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_CREATE|os.O_RDWR, 0o640)
-	if err != nil {
-		return nil, fmt.Errorf("cannot use the data directory %s: %w", dir, err)
+	if err := datadir.Adopt(dir); err != nil {
+		return nil, datadir.Explain(dir, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("cannot use the data directory %s: another broker is using it", dir)
-		}
-		return nil, fmt.Errorf("cannot lock the data directory %s: %w", dir, err)
+	if err := datadir.CheckLog(dir); err != nil {
+		return nil, err
 	}
-	return f, nil
+	f, err := datadir.Lock(filepath.Join(dir, datadir.LockFile), false)
+	if errors.Is(err, datadir.ErrLocked) {
+		return nil, fmt.Errorf("cannot use the data directory %s: another broker is using it", dir)
+	}
+	return f, err
 }
 
 // healthy tells whether everything that was stored could be recovered; an

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -59,14 +60,23 @@ func (l *Log) appended(err error) {
 	}
 }
 
-// keep looks after an embedded server until ctx ends.
+// keep looks after the log until ctx ends: the embedded server, the record of
+// the epoch, and the marks of deleted keys.
 func (l *Log) keep(ctx context.Context) {
+	var sweep sync.WaitGroup
+	defer sweep.Wait()
+	sweep.Go(func() { l.sweepMarkers(ctx) })
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			l.look(ctx)
+			if l.c.URL == "" {
+				l.look(ctx)
+			}
+			l.tend(ctx, false)
+		case <-l.poke:
+			l.tend(ctx, true)
 		case <-ctx.Done():
 			return
 		}
@@ -124,13 +134,17 @@ func (l *Log) restart(ctx context.Context) error {
 	l.c.Logger.Warn("the embedded event log is started again")
 	l.setHealth(fmt.Errorf("%w: it is started again", eventlog.ErrUnavailable))
 	l.now().close()
-	link, epoch, err := connect(ctx, l.c, false)
+	link, err := connect(ctx, l.c, false, l.checkSoon)
 	if err != nil {
 		return err
 	}
-	if epoch != l.epoch {
+	r, _, err := link.readRecord(ctx)
+	if err == nil && r.Epoch != l.epoch {
+		err = fmt.Errorf("jetlog: the data directory was changed under the broker: it has the epoch %s, and had %s", r.Epoch, l.epoch)
+	}
+	if err != nil {
 		link.close()
-		return fmt.Errorf("jetlog: the log has the epoch %s, and had %s", epoch, l.epoch)
+		return err
 	}
 	l.mu.Lock()
 	l.link, l.failed = link, time.Time{}

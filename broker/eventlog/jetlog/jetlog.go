@@ -3,36 +3,32 @@
 // acknowledgement, or in an external cluster by URL.
 //
 // The stream is the log: its sequence is the event's, its metadata carry the
-// epoch, and an event's subject is ev.<type>.<kind>.<id>, so that a read by
+// first epoch, and an event's subject is ev.<type>.<kind>.<id>, so that a read by
 // type or subject is a filtered read. The store beside it is a key-value
-// bucket of the same server.
+// bucket of the same server. It holds the present epoch; see settle.
 package jetlog
 
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/snd-rental/yardline/broker/datadir"
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/shared/event"
-	"github.com/snd-rental/yardline/shared/wire"
 )
 
 const (
-	streamName   = "YARDLINE_EVENTS"
-	bucketName   = "YARDLINE_STORE"
-	epochKey     = "epoch" // in the stream's metadata
 	digestHeader = "Yardline-Digest"
 
 	callTimeout = 5 * time.Second
@@ -41,146 +37,110 @@ const (
 	maxSubject = 2048
 )
 
+// DefaultPrefix begins the names of the stream and the store.
+const DefaultPrefix = "YARDLINE"
+
 // Config says where the log is.
 type Config struct {
-	Dir      string        // embedded: where the files are
-	URL      string        // external: the address of a NATS server; Dir is not used then
-	Replicas int           // external: on how many servers a new log is kept, 1
-	Window   time.Duration // deduplication; 0 is one hour. Each remembered id costs about 100 bytes of memory
-	Logger   *slog.Logger  // nil: none
+	// Dir is the data directory. Embedded, it holds the log. With URL it holds
+	// what the broker remembers of the log, so that it notices when the log went
+	// back to an earlier state; empty with URL remembers nothing.
+	Dir string
+	// URL is the address of an external NATS server. Empty embeds one.
+	URL string
+	// Prefix begins the names of the stream and the store of an external
+	// server, so that several installations can share it. It consists of
+	// letters, digits, _ and -. Defaults to DefaultPrefix.
+	Prefix string
+	// Owner identifies the installation at an external server. Another owner
+	// of the same log is refused. Empty is not checked.
+	Owner string
+	// NewEpoch gives the log a new epoch when it is opened.
+	NewEpoch bool
+	// Replicas is the number of servers that keep a new external log. Defaults
+	// to 1.
+	Replicas int
+	// Window is how long ids are remembered. Each takes about 100 bytes of
+	// memory. Defaults to one hour.
+	Window time.Duration
+	// Logger defaults to none.
+	Logger *slog.Logger
+}
+
+// ValidPrefix tells whether a text may be a Prefix.
+func ValidPrefix(s string) bool { return s != "" && len(s) <= 32 && token(s) == s }
+
+func (c Config) stream() string { return c.Prefix + "_EVENTS" }
+func (c Config) bucket() string { return c.Prefix + "_STORE" }
+
+// root begins the subjects of events. Streams of one server must not share
+// subjects, and the first installation has had "ev." from the beginning.
+func (c Config) root() string {
+	if c.Prefix == DefaultPrefix {
+		return "ev."
+	}
+	return c.Prefix + ".ev."
 }
 
 // Log is an eventlog.Log in JetStream.
 type Log struct {
-	c     Config
-	epoch string
+	c         Config
+	epoch     string
+	ancestors []eventlog.Ancestor
 
-	// Embedded alone.
-	lock   *os.File
-	keeper sync.WaitGroup
-	stop   context.CancelFunc // of the keeper
+	lock    *os.File // embedded only
+	keeper  sync.WaitGroup
+	stop    context.CancelFunc // of the keeper
+	poke    chan struct{}      // asks the keeper to check the log; one request at a time is enough
+	changed chan struct{}      // closed when the log got another epoch
+	change  sync.Once          // closes changed
+	// overtaken tells that a new record got a sequence that was there before.
+	overtaken atomic.Bool
+
+	state keptState // only Open, and then the keeper and Close, use it
 
 	mu     sync.Mutex // guards all below
 	link   *link
+	head   uint64 // the newest sequence that this process has heard of
 	health error
 	failed time.Time // of the first append that failed since one succeeded
-}
-
-// A link is a connection to a server, and what is open on it. It is replaced
-// as a whole when an embedded server is started again.
-type link struct {
-	server *server.Server // nil where it is external
-	conn   *nats.Conn
-	js     jetstream.JetStream
-	stream jetstream.Stream
-	bucket jetstream.KeyValue
 }
 
 var _ eventlog.Log = (*Log)(nil)
 
 // Open starts or reaches the server and opens the log, a new one where there
 // is none. A log that is there but damaged is an error, never replaced.
-func Open(ctx context.Context, c Config) (*Log, error) {
+func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	c.Window = cmp.Or(c.Window, time.Hour)
 	c.Replicas = cmp.Or(c.Replicas, 1)
+	if c.Prefix = cmp.Or(c.Prefix, DefaultPrefix); c.URL == "" {
+		c.Prefix, c.Owner = DefaultPrefix, "" // an embedded server has one installation
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{c: c}
-	var err error
+	l := &Log{c: c, poke: make(chan struct{}, 1), changed: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.unlock())
+		}
+	}()
 	if c.URL == "" {
 		if l.lock, err = lockDir(c.Dir); err != nil {
 			return nil, err
 		}
 	}
-	if l.link, l.epoch, err = connect(ctx, c, true); err != nil {
-		return nil, errors.Join(err, l.unlock())
+	if l.link, err = connect(ctx, c, true, l.checkSoon); err != nil {
+		return nil, err
 	}
-	if c.URL == "" {
-		var keep context.Context
-		keep, l.stop = context.WithCancel(context.Background())
-		l.keeper.Go(func() { l.keep(keep) })
+	if err := l.settle(ctx); err != nil {
+		l.link.close()
+		return nil, err
 	}
+	var keep context.Context
+	keep, l.stop = context.WithCancel(context.Background())
+	l.keeper.Go(func() { l.keep(keep) })
 	return l, nil
-}
-
-// connect makes a link, and reads the epoch of the log at its end. A log is
-// made where there is none only if create says so.
-func connect(ctx context.Context, c Config, create bool) (_ *link, epoch string, err error) {
-	l := &link{}
-	defer func() {
-		if err != nil {
-			l.close()
-		}
-	}()
-	if c.URL == "" {
-		if l.server, err = startEmbedded(c.Dir); err != nil {
-			return nil, "", err
-		}
-		l.conn, err = nats.Connect("", nats.InProcessServer(l.server), nats.MaxReconnects(-1))
-	} else {
-		l.conn, err = nats.Connect(c.URL, nats.Name("yardline"), nats.MaxReconnects(-1))
-	}
-	if err != nil {
-		return nil, "", fmt.Errorf("jetlog: connect: %w", err)
-	}
-	if l.js, err = jetstream.New(l.conn); err != nil {
-		return nil, "", fmt.Errorf("jetlog: %w", err)
-	}
-	if epoch, err = l.openStream(ctx, c, create); err != nil {
-		return nil, "", err
-	}
-	l.bucket, err = l.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: bucketName, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: time.Minute, Replicas: c.Replicas})
-	if err != nil {
-		return nil, "", fmt.Errorf("jetlog: store: %w", err)
-	}
-	return l, epoch, nil
-}
-
-func (l *link) close() {
-	if l.conn != nil {
-		l.conn.Close()
-	}
-	if l.server != nil {
-		stopEmbedded(l.server)
-	}
-}
-
-// openStream reads the epoch first: creating a stream over a damaged one, or
-// updating it, would put a new epoch over old records.
-func (l *link) openStream(ctx context.Context, c Config, create bool) (epoch string, err error) {
-	stream, err := l.js.Stream(ctx, streamName)
-	if create && errors.Is(err, jetstream.ErrStreamNotFound) {
-		if err := healthy(l.server); err != nil {
-			return "", fmt.Errorf("jetlog: the log is damaged: %w", err)
-		}
-		stream, err = l.js.CreateStream(ctx, jetstream.StreamConfig{
-			Name: streamName, Subjects: []string{"ev.>"}, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
-			MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
-			AllowDirect: true, DenyDelete: true, Duplicates: c.Window, Replicas: c.Replicas,
-			Metadata: map[string]string{epochKey: newEpoch()},
-		})
-		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another broker was first
-			stream, err = l.js.Stream(ctx, streamName)
-		}
-	}
-	if err != nil {
-		return "", fmt.Errorf("jetlog: stream: %w", err)
-	}
-	config := stream.CachedInfo().Config
-	epoch = config.Metadata[epochKey]
-	if !wire.ValidEpoch(epoch) {
-		return "", fmt.Errorf("jetlog: the stream %s has no epoch: it is damaged or not Yardline's", streamName)
-	}
-	if config.Duplicates != c.Window {
-		config.Duplicates = c.Window
-		if stream, err = l.js.UpdateStream(ctx, config); err != nil {
-			return "", fmt.Errorf("jetlog: deduplication window: %w", err)
-		}
-	}
-	l.stream = stream
-	return epoch, nil
 }
 
 // now is the link that is in use.
@@ -190,15 +150,36 @@ func (l *Log) now() *link {
 	return l.link
 }
 
-// newEpoch is 40 random bits in lower case.
-func newEpoch() string { return strings.ToLower(rand.Text()[:8]) }
+// connected is the link, which waits for an external server that comes back
+// within callTimeout.
+func (l *Log) connected(ctx context.Context) *link {
+	link := l.now()
+	if l.c.URL == "" || link.conn.IsConnected() {
+		return link
+	}
+	changes := link.conn.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	defer link.conn.RemoveStatusListener(changes)
+	if link.conn.IsConnected() {
+		return link
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	select {
+	case <-changes:
+	case <-ctx.Done():
+	}
+	return link
+}
 
 // Epoch implements eventlog.Log.
 func (l *Log) Epoch() string { return l.epoch }
 
+// Ancestors implements eventlog.Log.
+func (l *Log) Ancestors() []eventlog.Ancestor { return l.ancestors }
+
 // Append implements eventlog.Log.
 func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
-	m := nats.NewMsg(subject(e.Type, e.Subject))
+	m := nats.NewMsg(l.c.root() + subject(e.Type, e.Subject))
 	if len(m.Subject) > maxSubject {
 		return eventlog.Ack{}, fmt.Errorf("jetlog: subject of %d bytes", len(m.Subject))
 	}
@@ -207,10 +188,12 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 	if err := l.Health(); err != nil {
 		return eventlog.Ack{}, err // at once, and nothing was stored
 	}
-	link, caller := l.now(), ctx
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	ack, err := link.js.PublishMsg(ctx, m, jetstream.WithMsgID(e.Key))
+	head := l.reached()
+	link := l.connected(ctx)
+	ack, err := link.publish(ctx, m, e.Key)
 	if err == nil || caller.Err() == nil { // that a caller is gone says nothing of the log
 		l.appended(err)
 	}
@@ -222,7 +205,53 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 			return eventlog.Ack{}, err
 		}
 	}
+	if !ack.Duplicate && ack.Sequence <= head {
+		l.overtaken.Store(true)
+		l.checkSoon()
+		return eventlog.Ack{}, unavailable(errWentBack)
+	}
+	l.hear(ack.Sequence)
 	return eventlog.Ack{Seq: ack.Sequence, Duplicate: ack.Duplicate}, nil
+}
+
+// errWentBack means that the server has put the log back to an earlier state.
+var errWentBack = errors.New("jetlog: the log went back to an earlier state")
+
+// errTwin is the code of a server that stores the same id at this moment.
+const errTwin = 10158
+
+// againPause is how long publish waits before it asks again.
+const againPause = 20 * time.Millisecond
+
+// errDown is what the client library says of a message that it did not send,
+// because the connection is down.
+var errDown = nats.ErrReconnectBufExceeded
+
+// publish stores a message. It asks again while the server stores the same id
+// for somebody else, because only the end of that tells where the record is, and
+// while the connection is down, because nothing was sent then.
+func (l *link) publish(ctx context.Context, m *nats.Msg, key string) (*jetstream.PubAck, error) {
+	for {
+		ack, err := l.js.PublishMsg(ctx, m, jetstream.WithMsgID(key))
+		var refused *jetstream.APIError
+		if !errors.Is(err, errDown) && (!errors.As(err, &refused) || refused.ErrorCode != errTwin) {
+			return ack, err
+		}
+		pause := time.NewTimer(againPause)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return nil, err
+		}
+	}
+}
+
+// hear notes that the log has had a record with this sequence.
+func (l *Log) hear(seq uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.head = max(l.head, seq)
 }
 
 // checkDigest tells a repetition from another event under the same id. A
@@ -249,7 +278,7 @@ func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)
 		return eventlog.ErrGone
 	}
 	link := l.now()
-	consumer, err := link.js.OrderedConsumer(ctx, streamName, jetstream.OrderedConsumerConfig{
+	consumer, err := link.js.OrderedConsumer(ctx, l.c.stream(), jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1})
 	if err != nil {
 		return stopped(ctx, unavailable(err))
@@ -265,7 +294,7 @@ func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)
 		if err != nil {
 			return stopped(ctx, unavailable(err))
 		}
-		r, err := recordOf(m)
+		r, err := l.c.recordOf(m)
 		if err != nil {
 			return err
 		}
@@ -273,6 +302,7 @@ func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)
 		if r.Seq != after+1 {
 			return eventlog.ErrGone
 		}
+		l.hear(r.Seq)
 		take(r)
 		after = r.Seq
 	}
@@ -283,16 +313,16 @@ func (l *link) dropConsumer(c jetstream.Consumer) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if info := c.CachedInfo(); info != nil && l.conn.IsConnected() {
-		_ = l.js.DeleteConsumer(ctx, streamName, info.Name) // it goes away by itself, later
+		_ = l.js.DeleteConsumer(ctx, info.Stream, info.Name) // it goes away by itself, later
 	}
 }
 
-func recordOf(m jetstream.Msg) (eventlog.Record, error) {
+func (c Config) recordOf(m jetstream.Msg) (eventlog.Record, error) {
 	meta, err := m.Metadata()
 	if err != nil {
 		return eventlog.Record{}, fmt.Errorf("jetlog: %w", err)
 	}
-	typ, subject := parseSubject(m.Subject())
+	typ, subject := c.parseSubject(m.Subject())
 	return eventlog.Record{Seq: meta.Sequence.Stream, Type: typ, Subject: subject, Stored: meta.Timestamp, Body: m.Data()}, nil
 }
 
@@ -300,7 +330,7 @@ func recordOf(m jetstream.Msg) (eventlog.Record, error) {
 func (l *Log) Bounds(ctx context.Context) (eventlog.Bounds, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	info, err := l.now().stream.Info(ctx)
+	info, err := l.connected(ctx).stream.Info(ctx)
 	if err != nil {
 		return eventlog.Bounds{}, unavailable(err)
 	}
@@ -321,17 +351,27 @@ func (l *Log) Purge(ctx context.Context, through uint64) error {
 	if keep <= b.First {
 		return nil
 	}
-	return unavailable(l.now().stream.Purge(ctx, jetstream.WithPurgeSequence(keep)))
+	return unavailable(l.connected(ctx).stream.Purge(ctx, jetstream.WithPurgeSequence(keep)))
 }
+
+// Changed is closed when the log got another epoch, by another broker or because
+// it went back to an earlier state. The caller must close it and open it again.
+func (l *Log) Changed() <-chan struct{} { return l.changed }
+
+// ServerVersion is the version of the NATS server, such as 2.15.2.
+func (l *Log) ServerVersion() string { return l.now().conn.ConnectedServerVersion() }
 
 // Close implements eventlog.Log.
 func (l *Log) Close() error {
-	if l.stop != nil {
-		l.stop()
-		l.keeper.Wait()
-	}
+	l.stop()
+	l.keeper.Wait()
+	l.leave()
 	l.now().close()
-	return l.unlock()
+	err := l.unlock()
+	if l.c.URL == "" {
+		err = errors.Join(err, datadir.Adopt(l.c.Dir))
+	}
+	return err
 }
 
 func (l *Log) unlock() error {
@@ -347,6 +387,9 @@ func unavailable(err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, errDown) {
+		err = errors.New("the NATS server cannot be reached")
+	}
 	return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
 }
 
@@ -358,23 +401,24 @@ func stopped(ctx context.Context, err error) error {
 	return err
 }
 
-// subject is the NATS subject of an event: ev.<type>.<kind>.<id>.
+// subject is the NATS subject of an event after the root: <type>.<kind>.<id>.
 func subject(t event.Type, s string) string {
 	kind, id, _ := strings.Cut(s, "/")
-	return "ev." + string(t) + "." + token(kind) + "." + token(id)
+	return string(t) + "." + token(kind) + "." + token(id)
 }
 
 // parseSubject reads it back. What a foreign writer put into the stream has no
 // type and no subject: it takes its place, and means nothing.
-func parseSubject(s string) (event.Type, string) {
+func (c Config) parseSubject(s string) (event.Type, string) {
+	s, ours := strings.CutPrefix(s, c.root())
 	parts := strings.Split(s, ".")
-	if len(parts) != 4 {
+	if !ours || len(parts) != 3 {
 		return "", ""
 	}
-	kind, kindErr := untoken(parts[2])
-	id, idErr := untoken(parts[3])
+	kind, kindErr := untoken(parts[1])
+	id, idErr := untoken(parts[2])
 	if kindErr != nil || idErr != nil {
 		return "", ""
 	}
-	return event.Type(parts[1]), kind + "/" + id
+	return event.Type(parts[0]), kind + "/" + id
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,7 +85,7 @@ func TestDamagedStreamIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
 	log := open(t, dir)
 	require.NoError(t, log.Close())
-	metas, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", streamName, "meta.inf"))
+	metas, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "YARDLINE_EVENTS", "meta.inf"))
 	require.NoError(t, err)
 	require.Len(t, metas, 1)
 	require.NoError(t, os.WriteFile(metas[0], []byte("{"), 0o600))
@@ -151,24 +152,29 @@ func member(t *testing.T, i int, dirs []string, ports []int) *server.Server {
 	return s
 }
 
-// TestQuorum: a cluster without a quorum takes nothing and says so; with one
-// it goes on by itself, and what was sent again is stored once.
-func TestQuorum(t *testing.T) {
-	var dirs []string
-	var ports []int
+// cluster is three servers that keep a log together.
+type cluster struct {
+	dirs    []string
+	ports   []int
+	servers []*server.Server
+}
+
+// startCluster starts three servers and opens a log with three replicas. The
+// caller closes the log.
+func startCluster(t *testing.T) (*cluster, *Log) {
+	c := &cluster{}
 	for range 3 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		c.ports = append(c.ports, l.Addr().(*net.TCPAddr).Port)
 		require.NoError(t, l.Close())
-		dirs = append(dirs, t.TempDir())
+		c.dirs = append(c.dirs, t.TempDir())
 	}
-	var servers []*server.Server
 	for i := range 3 {
-		servers = append(servers, member(t, i, dirs, ports))
+		c.servers = append(c.servers, member(t, i, c.dirs, c.ports))
 	}
 	t.Cleanup(func() {
-		for _, s := range servers {
+		for _, s := range c.servers {
 			s.Shutdown()
 			s.WaitForShutdown()
 		}
@@ -176,10 +182,50 @@ func TestQuorum(t *testing.T) {
 	var log *Log
 	require.Eventually(t, func() (ok bool) { // the three have to find each other first
 		var err error
-		log, err = Open(t.Context(), Config{URL: servers[0].ClientURL(), Replicas: 3})
+		log, err = Open(t.Context(), Config{URL: c.servers[0].ClientURL(), Replicas: 3})
 		return err == nil
 	}, time.Minute, 100*time.Millisecond)
+	return c, log
+}
+
+// TestTwins: two brokers send the same ids at once to a cluster, which refuses
+// the second while the first is under way. Both learn where the record is.
+func TestTwins(t *testing.T) {
+	c, log := startCluster(t)
 	defer log.Close()
+	other, err := Open(t.Context(), Config{URL: c.servers[1].ClientURL(), Replicas: 3})
+	require.NoError(t, err)
+	defer other.Close()
+	for i := range 40 {
+		entry := eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: fmt.Sprint(i), Digest: "d", Body: []byte("{}")}
+		var acks [4]eventlog.Ack
+		var all sync.WaitGroup
+		for n := range acks {
+			all.Go(func() {
+				var err error
+				if acks[n], err = []*Log{log, other}[n%2].Append(t.Context(), entry); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		stored := 0
+		for _, ack := range acks {
+			require.EqualValues(t, i+1, ack.Seq)
+			if !ack.Duplicate {
+				stored++
+			}
+		}
+		require.Equal(t, 1, stored)
+	}
+}
+
+// TestQuorum: a cluster without a quorum takes nothing and says so; with one
+// it goes on by itself, and what was sent again is stored once.
+func TestQuorum(t *testing.T) {
+	c, log := startCluster(t)
+	defer log.Close()
+	servers, dirs, ports := c.servers, c.dirs, c.ports
 	entry := func(i int) eventlog.Entry {
 		return eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: fmt.Sprint(i), Digest: "d", Body: []byte("{}")}
 	}

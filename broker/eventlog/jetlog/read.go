@@ -43,7 +43,7 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 	if page.Through == after {
 		return page, nil
 	}
-	filters := natsFilters(s)
+	filters := l.c.natsFilters(s)
 	if len(filters) > maxFilters {
 		filters = []string{""}
 	}
@@ -100,20 +100,20 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 // natsFilters are NATS subjects that hold all of the selection: by its subjects
 // where it has any, which are few records each, else by its types. What they
 // hold beyond it is left out afterwards.
-func natsFilters(s eventlog.Selection) (filters []string) {
+func (c Config) natsFilters(s eventlog.Selection) (filters []string) {
 	for _, subject := range s.Subjects {
 		kind, id, _ := strings.Cut(subject, "/")
 		if id == "*" {
-			filters = append(filters, "ev.*."+token(kind)+".*")
+			filters = append(filters, c.root()+"*."+token(kind)+".*")
 		} else {
-			filters = append(filters, "ev.*."+token(kind)+"."+token(id))
+			filters = append(filters, c.root()+"*."+token(kind)+"."+token(id))
 		}
 	}
 	if len(filters) > 0 {
 		return filters
 	}
 	for _, t := range s.Types {
-		filters = append(filters, "ev."+string(t)+".>")
+		filters = append(filters, c.root()+string(t)+".>")
 	}
 	if len(filters) == 0 {
 		return []string{""}
@@ -133,7 +133,7 @@ func (l *link) directGet(ctx context.Context, filter string, after uint64, limit
 		return nil, 0, unavailable(err)
 	}
 	defer func() { _ = sub.Unsubscribe() }() // fails only with the connection
-	if err := l.conn.PublishRequest("$JS.API.DIRECT.GET."+streamName, inbox, request); err != nil {
+	if err := l.conn.PublishRequest("$JS.API.DIRECT.GET."+l.c.stream(), inbox, request); err != nil {
 		return nil, 0, unavailable(err)
 	}
 	for {
@@ -142,7 +142,7 @@ func (l *link) directGet(ctx context.Context, filter string, after uint64, limit
 			return nil, 0, unavailable(err)
 		}
 		if m.Header.Get("Nats-Sequence") != "" {
-			r, err := directRecord(m)
+			r, err := l.c.directRecord(m)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -168,7 +168,7 @@ func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eve
 		filter = ">"
 	}
 	request, _ := json.Marshal(map[string]any{"seq": after + 1, "next_by_subj": filter}) // plain values always marshal
-	m, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+streamName, request)
+	m, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.c.stream(), request)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -186,7 +186,7 @@ func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eve
 	}
 	switch {
 	case answer.Error == nil:
-		typ, subject := parseSubject(answer.Message.Subject)
+		typ, subject := l.c.parseSubject(answer.Message.Subject)
 		return &eventlog.Record{Seq: answer.Message.Seq, Type: typ, Subject: subject, Stored: answer.Message.Time, Body: answer.Message.Data}, nil
 	case answer.Error.Code == 404:
 		return nil, nil
@@ -194,7 +194,7 @@ func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eve
 	return nil, unavailable(fmt.Errorf("the leader refused: %s", m.Data))
 }
 
-func directRecord(m *nats.Msg) (eventlog.Record, error) {
+func (c Config) directRecord(m *nats.Msg) (eventlog.Record, error) {
 	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 	if err != nil {
 		return eventlog.Record{}, fmt.Errorf("jetlog: sequence: %w", err)
@@ -203,6 +203,6 @@ func directRecord(m *nats.Msg) (eventlog.Record, error) {
 	if err != nil {
 		return eventlog.Record{}, fmt.Errorf("jetlog: time: %w", err)
 	}
-	typ, subject := parseSubject(m.Header.Get("Nats-Subject"))
+	typ, subject := c.parseSubject(m.Header.Get("Nats-Subject"))
 	return eventlog.Record{Seq: seq, Type: typ, Subject: subject, Stored: stored, Body: m.Data}, nil
 }

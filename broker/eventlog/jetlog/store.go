@@ -12,7 +12,7 @@ import (
 
 // Put implements eventlog.Store.
 func (l *Log) Put(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	bucket := l.now().bucket
+	bucket := l.connected(ctx).bucket
 	if ttl == 0 {
 		_, err := bucket.Put(ctx, key, value)
 		return unavailable(err)
@@ -33,7 +33,7 @@ func (l *Log) Create(ctx context.Context, key string, value []byte, ttl time.Dur
 	if ttl > 0 {
 		options = append(options, jetstream.KeyTTL(max(ttl, time.Second)))
 	}
-	_, err := l.now().bucket.Create(ctx, key, value, options...)
+	_, err := l.connected(ctx).bucket.Create(ctx, key, value, options...)
 	if errors.Is(err, jetstream.ErrKeyExists) {
 		return eventlog.ErrExists
 	}
@@ -42,7 +42,7 @@ func (l *Log) Create(ctx context.Context, key string, value []byte, ttl time.Dur
 
 // Keys implements eventlog.Store.
 func (l *Log) Keys(ctx context.Context, prefix string) (keys []string, err error) {
-	list, err := l.now().bucket.ListKeysFiltered(ctx, prefix+">")
+	list, err := l.connected(ctx).bucket.ListKeysFiltered(ctx, prefix+">")
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -54,7 +54,7 @@ func (l *Log) Keys(ctx context.Context, prefix string) (keys []string, err error
 
 // Get implements eventlog.Store.
 func (l *Log) Get(ctx context.Context, key string) ([]byte, error) {
-	entry, err := l.now().bucket.Get(ctx, key)
+	entry, err := l.connected(ctx).bucket.Get(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return nil, eventlog.ErrNotFound
 	}
@@ -66,5 +66,6 @@ func (l *Log) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Delete implements eventlog.Store.
 func (l *Log) Delete(ctx context.Context, key string) error {
-	return unavailable(l.now().bucket.Purge(ctx, key))
+	// The mark that the server puts in the key's place would stay for good.
+	return unavailable(l.connected(ctx).bucket.Purge(ctx, key, jetstream.PurgeTTL(markerTTL)))
 }

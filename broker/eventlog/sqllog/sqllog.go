@@ -91,6 +91,10 @@ func unavailable(err error) error {
 // Epoch implements eventlog.Log.
 func (l *Log) Epoch() string { return l.epoch }
 
+// Ancestors implements eventlog.Log: the log is never restored under another
+// epoch.
+func (l *Log) Ancestors() []eventlog.Ancestor { return nil }
+
 // Append implements eventlog.Log.
 func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
 	if err := ctx.Err(); err != nil {

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/peterbourgon/ff/v3/ffcli"
+
+	"github.com/snd-rental/yardline/broker"
+)
+
+// restore puts a backup back.
+func restore(env environment) *ffcli.Command {
+	fs := flags("yardline restore")
+	data := fs.String("data", "./data", "the `directory` that the broker uses; it must be stopped")
+	return &ffcli.Command{
+		Name: "restore", ShortUsage: "yardline restore BACKUP [flags]", ShortHelp: "put a backup of a data directory back", FlagSet: fs,
+		LongHelp: "BACKUP is a copy of a data directory. It is checked and copied, and gets a new epoch, so that\n" +
+			"readers take the state anew. What is in the data directory now is moved aside, not deleted.",
+		Exec: func(ctx context.Context, args []string) error {
+			backup, err := oneArgument(fs, args, "one BACKUP, a directory")
+			if err != nil {
+				return err
+			}
+			log, err := logger(env, "error", "text")
+			if err != nil {
+				return err
+			}
+			r, err := broker.Restore(ctx, backup, *data, log)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(env.out, "Restored %d events", r.Events)
+			if !r.Last.IsZero() {
+				fmt.Fprintf(env.out, ", the newest of %s", r.Last.UTC().Format(time.RFC3339))
+			}
+			fmt.Fprintf(env.out, ", under the new epoch %s.\n", r.Epoch)
+			if r.Old != "" {
+				fmt.Fprintf(env.out, "What was there before is in %s; delete it when you no longer need it.\n", r.Old)
+			}
+			return nil
+		},
+	}
+}

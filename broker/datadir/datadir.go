@@ -1,0 +1,192 @@
+//go:build !js
+
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// Make makes a data directory where there is none. The error is meant for
+// operators.
+func Make(dir string) error { return Explain(dir, makeAll(dir)) }
+
+// makeAll is os.MkdirAll where each new directory takes its parent's owner.
+func makeAll(dir string) error {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
+	} else if err == nil {
+		return nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if parent := filepath.Dir(filepath.Clean(dir)); parent != dir {
+		if err := makeAll(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return takeOwner(dir)
+}
+
+// owner returns the numeric owner and group of a file.
+func owner(info fs.FileInfo) (uid, gid int, ok bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, 0, false
+	}
+	return int(stat.Uid), int(stat.Gid), true
+}
+
+// takeOwner gives a file that root made to the owner of its directory. It does
+// nothing for other users, because only root may.
+func takeOwner(path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	parent, err := os.Stat(filepath.Dir(filepath.Clean(path)))
+	if err != nil {
+		return err
+	}
+	return giveTo(path, parent)
+}
+
+// giveTo makes the owner of a directory the owner of a file.
+func giveTo(path string, directory fs.FileInfo) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // removed meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	uid, gid, ok := owner(directory)
+	has, hasGroup, known := owner(info)
+	if !ok || !known || has == uid && hasGroup == gid {
+		return nil
+	}
+	if err := os.Lchown(path, uid, gid); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Adopt gives everything in a data directory to the directory's owner. It does
+// nothing unless root runs it and the directory belongs to somebody else.
+func Adopt(dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	directory, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if uid, _, ok := owner(directory); !ok || uid == 0 {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		return giveTo(path, directory)
+	})
+}
+
+// CheckLog tells whether this process may read and write all that an embedded
+// log needs in a data directory. The error names the first file that it may not.
+func CheckLog(dir string) error {
+	if err := checkAccess(dir, searchable|writable|readable); err != nil {
+		return err
+	}
+	if err := checkAccess(filepath.Join(dir, LockFile), writable|readable); err != nil {
+		return err
+	}
+	return filepath.WalkDir(filepath.Join(dir, logDir), func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // a new directory, or removed meanwhile
+		}
+		if err != nil {
+			return Explain(path, err)
+		}
+		if entry.IsDir() {
+			return checkAccess(path, searchable|writable|readable)
+		}
+		return checkAccess(path, writable|readable)
+	})
+}
+
+// logDir is where the embedded NATS server keeps its files.
+const logDir = "jetstream"
+
+// checkAccess tells whether this process may use a file, if it is there.
+func checkAccess(path string, mode uint32) error {
+	err := syscall.Access(path, mode)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return Explain(path, &fs.PathError{Op: "access", Path: path, Err: err})
+}
+
+// The modes of access(2).
+const (
+	searchable = 1
+	writable   = 2
+	readable   = 4
+)
+
+// Explain says what an operator can do about an error of a file.
+func Explain(path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("cannot use %s: its file system (%s) is read-only", path, FileSystem(path))
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("cannot use %s: its file system (%s) has no room: %w", path, FileSystem(path), err)
+	case errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.ENOTSUP):
+		return fmt.Errorf("cannot use %s: its file system (%s) cannot do what the broker needs (locks and renaming): "+
+			"use a directory of another one: %w", path, FileSystem(path), err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("cannot use %s: it belongs to %s and this process runs as %s: "+
+			"run it as that user, or give the whole data directory to this one by chown -R: %w",
+			path, ownerOf(path), userName(os.Geteuid()), err)
+	}
+	return fmt.Errorf("cannot use %s: %w", path, err)
+}
+
+// ownerOf names the owner of a file, or of the nearest directory above it that
+// this process can see.
+func ownerOf(path string) string {
+	for ; ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		if err != nil && path != filepath.Dir(path) {
+			continue
+		}
+		if err == nil {
+			if uid, _, ok := owner(info); ok {
+				return userName(uid)
+			}
+		}
+		return "another user"
+	}
+}
+
+// userName names a user, by number where it has no name.
+func userName(uid int) string {
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return "user " + strconv.Itoa(uid)
+	}
+	return u.Username
+}

@@ -1,0 +1,267 @@
+package jetlog
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/datadir"
+	"github.com/snd-rental/yardline/broker/eventlog"
+)
+
+// add appends n records with ids of their own.
+func add(t *testing.T, log *Log, n int) {
+	t.Helper()
+	for range n {
+		b, err := log.Bounds(t.Context())
+		require.NoError(t, err)
+		_, err = log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a",
+			Key: fmt.Sprintf("%s-%d", log.Epoch(), b.Last+1), Digest: "d", Body: []byte("{}")})
+		require.NoError(t, err)
+	}
+}
+
+// used opens a directory, adds records and closes it. It returns the epoch.
+func used(t *testing.T, dir string, records int) string {
+	t.Helper()
+	log := open(t, dir)
+	add(t, log, records)
+	require.NoError(t, log.Close())
+	return log.Epoch()
+}
+
+// crash ends a log as a killed process does.
+func crash(t *testing.T, log *Log) {
+	t.Helper()
+	log.stop()
+	log.keeper.Wait()
+	log.now().close()
+	require.NoError(t, log.unlock())
+}
+
+// run runs a command of the system.
+func run(t *testing.T, command string, args ...string) {
+	t.Helper()
+	out, err := exec.Command(command, args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+// TestBackupGetsANewEpoch puts a backup back in the ways that operators use. Its
+// readers would miss what the new branch stores, if it had the old epoch.
+func TestBackupGetsANewEpoch(t *testing.T) {
+	const stream, store = "jetstream/$G/streams/YARDLINE_EVENTS", "jetstream/$G/streams/KV_YARDLINE_STORE"
+	remove := func(t *testing.T, dir string) { require.NoError(t, os.RemoveAll(dir)) }
+	copyTo := func(t *testing.T, from, to string) { run(t, "cp", "-a", from, to) }
+	for name, restore := range map[string]func(t *testing.T, backup, dir string){
+		"cp -a in place of the directory": func(t *testing.T, backup, dir string) {
+			remove(t, dir)
+			copyTo(t, backup, dir)
+		},
+		"cp -a over the directory": func(t *testing.T, backup, dir string) { copyTo(t, backup+"/.", dir) },
+		"cp -r": func(t *testing.T, backup, dir string) {
+			remove(t, dir)
+			run(t, "cp", "-r", backup, dir)
+		},
+		"tar over the directory": func(t *testing.T, backup, dir string) {
+			archive := filepath.Join(t.TempDir(), "backup.tar")
+			run(t, "tar", "-C", backup, "-cf", archive, ".")
+			run(t, "tar", "-C", dir, "-xpf", archive)
+		},
+		"the log alone": func(t *testing.T, backup, dir string) {
+			remove(t, filepath.Join(dir, "jetstream"))
+			copyTo(t, filepath.Join(backup, "jetstream"), dir)
+		},
+		"the events alone": func(t *testing.T, backup, dir string) {
+			remove(t, filepath.Join(dir, stream))
+			copyTo(t, filepath.Join(backup, stream), filepath.Join(dir, stream))
+		},
+		"the store alone": func(t *testing.T, backup, dir string) {
+			remove(t, filepath.Join(dir, store))
+			copyTo(t, filepath.Join(backup, store), filepath.Join(dir, store))
+		},
+		"all but the store": func(t *testing.T, backup, dir string) {
+			remove(t, dir)
+			copyTo(t, backup, dir)
+			remove(t, filepath.Join(dir, store))
+		},
+		"the backup itself is used": func(t *testing.T, backup, dir string) {
+			remove(t, dir)
+			require.NoError(t, os.Rename(backup, dir))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, backup := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup")
+			before := used(t, dir, 3)
+			copyTo(t, dir, backup)
+			require.Equal(t, before, used(t, dir, 2))
+			restore(t, backup, dir)
+			log := open(t, dir)
+			require.NotEqual(t, before, log.Epoch())
+			require.True(t, eventlog.Holds(log, before, 3), "what both branches have is still known")
+			require.False(t, eventlog.Holds(log, before, 6))
+			add(t, log, 1)
+			after := log.Epoch()
+			require.NoError(t, log.Close())
+			require.Equal(t, after, used(t, dir, 1), "once is enough")
+		})
+	}
+}
+
+// TestOwnDirectoryKeepsItsEpoch does what is no restore.
+func TestOwnDirectoryKeepsItsEpoch(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	epoch := used(t, dir, 2)
+	for name, change := range map[string]func(t *testing.T){
+		"a restart":         func(*testing.T) {},
+		"a kill":            func(t *testing.T) { log := open(t, dir); add(t, log, 1); crash(t, log) },
+		"other times":       func(t *testing.T) { run(t, "find", dir, "-exec", "touch", "{}", "+") },
+		"other rights":      func(t *testing.T) { run(t, "chmod", "-R", "g+rw", dir) },
+		"another lock":      func(t *testing.T) { require.NoError(t, os.Remove(filepath.Join(dir, datadir.LockFile))) },
+		"another name":      func(t *testing.T) { require.NoError(t, os.Rename(dir, dir+"2")); dir += "2" },
+		"a backup was made": func(t *testing.T) { run(t, "cp", "-a", dir, filepath.Join(t.TempDir(), "backup")) },
+	} {
+		change(t)
+		require.Equal(t, epoch, used(t, dir, 1), name)
+	}
+}
+
+// TestDirectoryOfEarlierVersions has no record of its epoch, and keeps it.
+func TestDirectoryOfEarlierVersions(t *testing.T) {
+	dir := t.TempDir()
+	log := open(t, dir)
+	add(t, log, 2)
+	require.NoError(t, log.Put(t.Context(), "push-keys", []byte("{}"), 0))
+	require.NoError(t, log.now().bucket.Purge(t.Context(), recordKey))
+	require.NoError(t, datadir.KeepWitness(dir, datadir.Witness{}))
+	crash(t, log)
+	require.Equal(t, log.Epoch(), used(t, dir, 1))
+	copied := filepath.Join(t.TempDir(), "copy")
+	run(t, "cp", "-a", dir, copied)
+	require.NotEqual(t, log.Epoch(), used(t, copied, 1), "from now on it is noticed")
+}
+
+// TestCrashWhileTheEpochChanges leaves the directory as a kill between two steps
+// does. The old epoch must not go on.
+func TestCrashWhileTheEpochChanges(t *testing.T) {
+	original, dir := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+	before := used(t, original, 2)
+	run(t, "cp", "-a", original, dir)
+	_, err := datadir.NewWitness(dir) // and no record of it
+	require.NoError(t, err)
+	log := open(t, dir)
+	after := log.Epoch()
+	require.NotEqual(t, before, after)
+	// The record names a new witness, and the old one was not removed yet.
+	next := log.state.record
+	log.stop()
+	log.keeper.Wait()
+	w, err := datadir.NewWitness(dir)
+	require.NoError(t, err)
+	next.Witness = &w
+	_, err = log.now().writeRecord(t.Context(), next, log.state.revision)
+	require.NoError(t, err)
+	log.now().close()
+	require.NoError(t, log.unlock())
+	require.Equal(t, after, used(t, dir, 1))
+	left, err := filepath.Glob(filepath.Join(dir, "witness.*"))
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+}
+
+// TestRunningDirectoryIsReplaced: files that are changed under a broker are no
+// longer its own.
+func TestRunningDirectoryIsReplaced(t *testing.T) {
+	log := open(t, t.TempDir())
+	defer func() { require.NoError(t, log.Close()) }()
+	log.stop()
+	log.keeper.Wait()
+	add(t, log, 1)
+	_, err := log.now().bucket.Put(t.Context(), recordKey, []byte(`{"epoch":"abcdefgh"}`))
+	require.NoError(t, err)
+	log.tend(t.Context(), true)
+	require.True(t, log.gaveUp())
+}
+
+// TestEpochIsAskedFor: an image that was rolled back as a whole looks like a
+// restart.
+func TestEpochIsAskedFor(t *testing.T) {
+	dir := t.TempDir()
+	before := used(t, dir, 2)
+	var lines lineBuffer
+	log, err := Open(t.Context(), Config{Dir: dir, NewEpoch: true, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+	require.NoError(t, err)
+	require.NotEqual(t, before, log.Epoch())
+	require.Equal(t, []eventlog.Ancestor{{Epoch: before, Through: 2}}, log.Ancestors())
+	require.NoError(t, log.Close())
+	require.Equal(t, 1, strings.Count(lines.String(), "goes on under a new epoch"))
+	require.Contains(t, lines.String(), "it was asked for")
+}
+
+// lineBuffer collects log lines of several goroutines.
+type lineBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lineBuffer) Write(line []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(line)
+}
+
+func (b *lineBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// TestBranches: a place of an earlier epoch is a place of the log only up to the
+// earliest branch since.
+func TestBranches(t *testing.T) {
+	r := record{Epoch: "a"}.branch("b", 10).branch("c", 7).branch("d", 9)
+	require.Equal(t, []eventlog.Ancestor{{Epoch: "c", Through: 9}, {Epoch: "b", Through: 7}, {Epoch: "a", Through: 7}}, r.Ancestors)
+	require.True(t, r.descendsFrom("a"))
+	require.False(t, r.descendsFrom("x"))
+	for range 100 {
+		r = r.branch("e", 9)
+	}
+	require.Len(t, r.Ancestors, maxAncestors)
+}
+
+// TestRecordIsKept: the head and the witness are never much older than they say.
+func TestRecordIsKept(t *testing.T) {
+	dir := t.TempDir()
+	log := open(t, dir)
+	defer func() { require.NoError(t, log.Close()) }()
+	log.stop()
+	log.keeper.Wait() // only this test calls tend from here on
+	stored := func() (r record) {
+		entry, err := log.now().bucket.Get(t.Context(), recordKey)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(entry.Value(), &r))
+		return r
+	}
+	add(t, log, 3)
+	log.tend(t.Context(), false)
+	require.Zero(t, stored().Head, "not due")
+	log.state.checked = time.Now().Add(-recordEvery)
+	witness := *stored().Witness
+	log.tend(t.Context(), false)
+	require.EqualValues(t, 3, stored().Head)
+	require.Equal(t, witness, *stored().Witness)
+	log.state.renewed = time.Now().Add(-renewEvery)
+	log.tend(t.Context(), true)
+	require.NotEqual(t, witness.Name, stored().Witness.Name)
+	there, err := stored().Witness.In(dir)
+	require.NoError(t, err)
+	require.True(t, there)
+}

@@ -1,0 +1,126 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// restored is a log that goes on under another epoch.
+type restored struct {
+	eventlog.Log
+	epoch     string
+	ancestors []eventlog.Ancestor
+}
+
+func (r restored) Epoch() string                  { return r.epoch }
+func (r restored) Ancestors() []eventlog.Ancestor { return r.ancestors }
+
+// TestStateSurvivesANewEpoch: what the checkpoint holds of events that are no
+// longer kept is still there after a restore.
+func TestStateSurvivesANewEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := memlog.New("k", time.Hour)
+		manager := grant(t, "1", 0, access.Manager)
+		ctx, cancel := context.WithCancel(t.Context())
+		h := New(Config{Log: log})
+		done := make(chan error, 1)
+		go func() { done <- h.Run(ctx) }()
+		<-h.Ready()
+		publish(t, h, 0)
+		time.Sleep(time.Hour)
+		publish(t, h, 4)
+		require.NoError(t, h.Save(t.Context()))
+		require.NoError(t, h.Purge(t.Context(), time.Now().Add(-time.Minute)))
+		cancel()
+		require.NoError(t, <-done)
+
+		after := restored{log, "l", []eventlog.Ancestor{{Epoch: "k", Through: 2}}}
+		h = running(t, after, Config{})
+		s, err := h.Snapshot(t.Context(), manager)
+		require.NoError(t, err)
+		require.Equal(t, "2", s.Figures["active_rentals"].String())
+		require.Equal(t, wire.Cursor{Epoch: "l", Seq: 2}, s.Cursor)
+		publish(t, h, 8)
+		require.NoError(t, h.Save(t.Context()))
+		b, err := blobIndex(t.Context(), log, checkpointKey)
+		require.NoError(t, err)
+		require.Equal(t, "l", b.Epoch)
+	})
+}
+
+// TestCheckpointOfALostBranch is not used, and neither stays in the way of the
+// next one nor lets the log be purged.
+func TestCheckpointOfALostBranch(t *testing.T) {
+	log := memlog.New("k", time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	h := New(Config{Log: log})
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	<-h.Ready()
+	for i := range 4 {
+		publish(t, h, 4*i)
+	}
+	cancel()
+	require.NoError(t, <-done)
+	lost, err := loadBlob(t.Context(), log, checkpointKey)
+	require.NoError(t, err)
+
+	other := memlog.New("k", time.Hour) // as the log was put back: two records, and the store of later
+	first := running(t, other, Config{})
+	publish(t, first, 0)
+	publish(t, first, 4)
+	require.NoError(t, saveBlob(t.Context(), other, checkpointKey, lost, wire.Cursor{Epoch: "k", Seq: 4}))
+	after := restored{other, "l", []eventlog.Ancestor{{Epoch: "k", Through: 2}}}
+	h = running(t, after, Config{})
+	require.NoError(t, h.Purge(t.Context(), time.Now().Add(time.Hour)))
+	b, err := other.Bounds(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, b.First, "no checkpoint holds the records")
+	s, err := h.Snapshot(t.Context(), grant(t, "1", 0, access.Manager))
+	require.NoError(t, err)
+	require.Equal(t, "2", s.Figures["active_rentals"].String())
+	require.NoError(t, h.Save(t.Context()))
+	saved, err := blobIndex(t.Context(), other, checkpointKey)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, saved.Version)
+}
+
+// TestPlaceAheadOfTheLogIsLogged: nobody can have it from this log. A line a
+// minute is enough.
+func TestPlaceAheadOfTheLogIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines bytes.Buffer
+		h := running(t, memlog.New("k", time.Hour), Config{Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+		publish(t, h, 0)
+		manager := grant(t, "1", 0, access.Manager)
+		ask := func(epoch string, seq uint64) {
+			s, err := h.Subscribe(t.Context(), Request{Grant: manager, After: &wire.Cursor{Epoch: epoch, Seq: seq}})
+			require.NoError(t, err)
+			s.Leave()
+		}
+		count := func() int { return strings.Count(lines.String(), "--new-epoch") }
+		ask("k", 1)
+		ask("other", 9)
+		require.Zero(t, count())
+		ask("k", 2)
+		_, err := h.History(t.Context(), HistoryRequest{Grant: manager, After: &wire.Cursor{Epoch: "k", Seq: 3}, Limit: 1})
+		require.NoError(t, err)
+		require.Equal(t, 1, count())
+		time.Sleep(aheadEvery)
+		_, err = h.History(t.Context(), HistoryRequest{Grant: manager, After: &wire.Cursor{Epoch: "k", Seq: 3}, Limit: 1})
+		require.NoError(t, err)
+		require.Equal(t, 2, count())
+	})
+}

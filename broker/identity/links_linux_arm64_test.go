@@ -1,0 +1,6 @@
+package identity
+
+import "golang.org/x/sys/unix"
+
+// linkCalls are the system calls that make hard links.
+var linkCalls = []uint32{unix.SYS_LINKAT}

@@ -1,0 +1,142 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/datadir"
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/eventlog/jetlog"
+	"github.com/snd-rental/yardline/broker/identity"
+)
+
+// A Restored data directory is ready for a broker.
+type Restored struct {
+	Events uint64    // in the log
+	Last   time.Time // when the newest was stored; zero without events
+	Epoch  string    // of the log from now on
+	Old    string    // where the files are that were in the directory; "" without any
+}
+
+// Restore puts a backup, which is a copy of a data directory, in the place of
+// the files of a data directory, and gives its log a new epoch. It refuses a
+// directory that a broker uses and a backup that no broker could use, and moves
+// the present files aside once the new ones are complete. An error that is a
+// *Misuse changed nothing.
+func Restore(ctx context.Context, backup, dir string, logger *slog.Logger) (r Restored, err error) {
+	if err := checkBackup(backup, dir); err != nil {
+		return r, &Misuse{err.Error()}
+	}
+	unlock, err := lockForRestore(backup, dir)
+	if err != nil {
+		return r, &Misuse{err.Error()}
+	}
+	defer unlock()
+	copied, err := datadir.CopyForRestore(ctx, backup, dir)
+	if err != nil {
+		return r, &Misuse{err.Error()}
+	}
+	defer func() { err = errors.Join(err, datadir.DropCopy(copied)) }() // of a failure; else it is gone
+	for _, name := range []string{identity.KeyFile, identity.UsersFile} {
+		if err := datadir.Keep(dir, copied, name); err != nil {
+			return r, &Misuse{err.Error()}
+		}
+	}
+	if err := r.openCopy(ctx, copied, logger); err != nil {
+		return r, &Misuse{fmt.Sprintf("the backup %s cannot be used: %s", backup, strings.ReplaceAll(err.Error(), copied, backup))}
+	}
+	r.Old, err = datadir.UseCopy(copied, time.Now())
+	return r, err
+}
+
+// checkBackup refuses what is no backup, and one that is a part of the directory
+// or the other way round.
+func checkBackup(backup, dir string) error {
+	info, err := os.Stat(backup)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(backup, "jetstream")); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s is no copy of a data directory: there is no directory jetstream in it", backup)
+	}
+	from, err := filepath.EvalSymlinks(backup)
+	if err != nil {
+		return err
+	}
+	to, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if from, err = filepath.Abs(from); err != nil {
+		return err
+	}
+	if to, err = filepath.Abs(to); err != nil {
+		return err
+	}
+	between, err := filepath.Rel(from, to)
+	if err == nil && between != ".." && !strings.HasPrefix(between, "../") {
+		return fmt.Errorf("the data directory %s lies in the backup %s", dir, backup)
+	}
+	return nil
+}
+
+// lockForRestore keeps brokers away from both directories.
+func lockForRestore(backup, dir string) (unlock func(), err error) {
+	if err := datadir.Make(dir); err != nil {
+		return nil, err
+	}
+	lock, err := datadir.Lock(filepath.Join(dir, datadir.LockFile), false)
+	if errors.Is(err, datadir.ErrLocked) {
+		return nil, fmt.Errorf("a broker is using %s: stop it first", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	source, err := datadir.Share(filepath.Join(backup, datadir.LockFile))
+	if errors.Is(err, datadir.ErrLocked) {
+		err = fmt.Errorf("a broker is using the backup %s: stop it first", backup)
+	}
+	if err == nil {
+		err = datadir.FinishRestore(dir)
+	}
+	unlock = func() { errors.Join(lock.Close(), source.Close()) } // nothing is to be done about an error
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}
+
+// openCopy opens what was copied as a broker would, under a new epoch.
+func (r *Restored) openCopy(ctx context.Context, copied string, logger *slog.Logger) error {
+	if _, err := identity.OpenTokens(copied); err != nil {
+		return err
+	}
+	if _, err := identity.ReadUsers(identity.UsersPath(copied)); err != nil {
+		return err
+	}
+	log, err := jetlog.Open(ctx, jetlog.Config{Dir: copied, NewEpoch: true, Logger: logger})
+	if err != nil {
+		return err
+	}
+	b, err := log.Bounds(ctx)
+	if err == nil && b.Last >= b.First {
+		var page eventlog.Page
+		page, err = log.Read(ctx, b.Last-1, 1, eventlog.Selection{})
+		if len(page.Records) == 1 {
+			r.Last = page.Records[0].Stored
+		}
+	}
+	r.Events, r.Epoch = b.Last+1-b.First, log.Epoch()
+	return errors.Join(err, log.Close())
+}
