@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,7 +94,7 @@ type Broker struct {
 func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8080")
 	c.Auth = cmp.Or(c.Auth, AuthDev)
-	c.PushContact = cmp.Or(c.PushContact, "mailto:nobody@yardline.invalid")
+	c.PushContact = cmp.Or(c.PushContact, push.Placeholder)
 	c.Location = cmp.Or(c.Location, time.UTC)
 	c.Retention = cmp.Or(c.Retention, 30*24*time.Hour)
 	c.DedupWindow = cmp.Or(c.DedupWindow, time.Hour)
@@ -158,12 +157,15 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	}
 	b.api = httpapi.New(httpapi.Config{
 		Hub: b.hub, Log: log, Authority: authority, Push: b.push, Wishes: b.push, UI: webui.Handler(), Report: metrics, Metrics: metrics.Handler(c.Logger), Logger: c.Logger,
-		Draining: b.draining.Load, Loopback: c.Auth == AuthDev, Origins: c.Origins, Proxies: c.Proxies, Limits: c.Limits,
+		Draining: b.draining.Load, Warnings: b.warnings, Loopback: c.Auth == AuthDev, Origins: c.Origins, Proxies: c.Proxies, Limits: c.Limits,
 	})
 	if c.DebugListen != "" {
 		if b.debug, err = openDebug(c.DebugListen, metrics.Handler(c.Logger)); err != nil {
 			return nil, err
 		}
+	}
+	for _, w := range b.warnings() {
+		c.Logger.Warn(w.Detail, "code", w.Code)
 	}
 	b.server = &http.Server{Handler: b.api, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)}
@@ -211,8 +213,8 @@ func (c Config) check() error {
 	if c.Currency != "" && !event.IsCurrency(c.Currency) {
 		return &Misuse{fmt.Sprintf("unknown --currency %q: use a code of ISO 4217 such as EUR", c.Currency)}
 	}
-	if c.PushContact != "" && !strings.HasPrefix(c.PushContact, "mailto:") && !strings.HasPrefix(c.PushContact, "https://") {
-		return &Misuse{fmt.Sprintf("--push-contact %q is no address: use mailto:you@company.example or https://…", c.PushContact)}
+	if err := push.CheckContact(c.PushContact); err != nil {
+		return &Misuse{"--push-contact: " + err.Error()}
 	}
 	if c.PushTest && c.Auth != AuthDev {
 		return &Misuse{"--push-test lets the broker call this machine, so it goes with --auth dev alone"}

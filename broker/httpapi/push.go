@@ -17,7 +17,7 @@ import (
 type Push interface {
 	Key() string
 	Devices(g access.Grant) []push.Device
-	Subscribe(ctx context.Context, p identity.Principal, s push.Subscription, name string) (push.Device, error)
+	Subscribe(ctx context.Context, p identity.Principal, s push.Subscription, name, replaces string) (push.Device, error)
 	Unsubscribe(ctx context.Context, g access.Grant, id string) error
 	Test(ctx context.Context, g access.Grant, id string) error
 	SignedOut(ctx context.Context, credential string) error
@@ -70,18 +70,20 @@ func (a *API) devices(w http.ResponseWriter, _ *http.Request, p identity.Princip
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// addDevice is POST /api/push/subscriptions: a PushSubscription, and what its
-// user calls the device. The same endpoint again renews it.
+// addDevice is POST /api/push/subscriptions: a PushSubscription, what its user
+// calls the device, and the id of the device that it replaces, if there is one.
+// The same endpoint again renews it.
 func (a *API) addDevice(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	var body struct {
 		push.Subscription
-		Name string `json:"name"`
+		Name     string `json:"name"`
+		Replaces string `json:"replaces"`
 	}
 	if err := readJSON(w, r, &body); err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
-	device, err := a.Push.Subscribe(r.Context(), p, body.Subscription, body.Name)
+	device, err := a.Push.Subscribe(r.Context(), p, body.Subscription, body.Name, body.Replaces)
 	if err != nil {
 		a.Refuse(w, r, inBody(err))
 		return

@@ -1,0 +1,39 @@
+package broker
+
+import (
+	"time"
+
+	"github.com/snd-rental/yardline/broker/httpapi"
+	"github.com/snd-rental/yardline/broker/push"
+)
+
+// The codes of warnings.
+const (
+	WarnPushContact  = "push_contact"
+	WarnPushRefused  = "push_refused"
+	WarnIdentityKeys = "identity_keys"
+	WarnZones        = "no_time_zones"
+)
+
+// anyZone is a time zone that every zone table has.
+const anyZone = "Europe/Berlin"
+
+// warnings returns what an operator should mend while the broker serves. It
+// may be called concurrently.
+func (b *Broker) warnings() (all []httpapi.Warning) {
+	warn := func(code, detail string) { all = append(all, httpapi.Warning{Code: code, Detail: detail}) }
+	if push.IsPlaceholder(b.c.PushContact) {
+		warn(WarnPushContact, "Push services have no address that they can write to, and some of them refuse pushes for that. Set --push-contact to a mailbox that somebody reads, such as mailto:ops@ followed by your company's domain.")
+	}
+	if b.push.Refused() {
+		warn(WarnPushRefused, "A push service refuses pushes to a device. See the broker's log for its answer; check --push-contact and the clock of this machine.")
+	}
+	// Without an issuer there are no keys to fetch.
+	if issuer, ok := any(b.issuer).(interface{ Trouble() error }); ok && b.issuer != nil && issuer.Trouble() != nil {
+		warn(WarnIdentityKeys, "The identity provider's keys could not be read at the last try; the keys before stay in force. See the broker's log for the cause, and check --jwt-jwks.")
+	}
+	if _, err := time.LoadLocation(anyZone); err != nil {
+		warn(WarnZones, "This machine has no table of time zones, so that quiet times in a zone of their own do not work. Install the package tzdata.")
+	}
+	return all
+}
