@@ -87,7 +87,7 @@ func TestEdgeRefusesWhatItCannotKeep(t *testing.T) {
 // answered, and may be sent again.
 func TestEdgeAnswersWhatWasAsked(t *testing.T) {
 	t.Parallel()
-	s := stack.StartEdge(t, stack.Program(program(t, "edge-faults.wasm"), false))
+	s := stack.StartEdge(t, stack.Program(program(t, "edge-faults.wasm")))
 	publishNumbered(s, 0, 1)
 	head := readPage(t, s.URL, s.Token, "limit=1").Head
 	var waiting sync.WaitGroup

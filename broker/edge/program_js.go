@@ -56,6 +56,10 @@ func runFront(c Config) {
 	})
 }
 
+// requestHeader is the name by which worker.mjs tells that the client of a
+// request has gone.
+const requestHeader = "Yardline-Request"
+
 // export makes a function callable for worker.mjs. It must not wait for
 // anything that JavaScript does.
 func export(name string, do func([]js.Value) any) {
@@ -76,6 +80,9 @@ func received(next http.Handler, h *host) http.Handler {
 		}
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
+		if h != nil {
+			defer h.began(r.Header.Get(requestHeader), cancel)()
+		}
 		out := &writer{to: w, ctx: ctx, cancel: cancel, host: h}
 		if h != nil {
 			out.id = hub.NewID()

@@ -5,6 +5,7 @@ import program from "./edge.wasm";
 
 // Bytes that may wait for a stream's reader, before it is closed and resumes by its cursor, and before a program that catches up pauses.
 const maxLag = 4 << 20, enough = 256 << 10;
+const retryAlarm = 30_000; // milliseconds from an alarm that failed to the next one
 
 const problem = (status, code, title) => new Response(JSON.stringify({ type: "urn:yardline:problem:" + code, title, status, code, detail: "Try again in a moment: nothing was lost that was acknowledged.", retry_after: 1 }) + "\n",
   { status, headers: { "Content-Type": "application/problem+json", "Cache-Control": "no-store", "Retry-After": "1" } });
@@ -23,7 +24,7 @@ async function start(context, ended) {
     waiting.add(fail); // not by Promise.race, which would keep every answer
     binding.handleRequest(request).then(resolve, reject).finally(() => waiting.delete(fail));
   });
-  return { ask, binding: running ? binding : undefined };
+  return { ask, get binding() { return running && !go.exited ? binding : undefined; } };
 }
 
 // A Tenant is the object of one company. Its connections have names.
@@ -48,13 +49,25 @@ export class Tenant extends DurableObject {
   }
 
   async fetch(request) {
-    const answer = await (await this.program()).ask(request), name = answer.headers.get("Yardline-Socket"), webSocket = this.clients.get(name);
+    const running = await this.program(), id = request.headers.get("Yardline-Request");
+    request.signal?.addEventListener("abort", () => running.binding?.abandoned(id)); // newer runtimes do not call a stream's cancel
+    const answer = await running.ask(request), name = answer.headers.get("Yardline-Socket"), webSocket = this.clients.get(name);
     if (!name) return answer;
     this.clients.delete(name);
     return new Response(null, { status: 101, webSocket, headers: { "Sec-WebSocket-Protocol": answer.headers.get("Sec-WebSocket-Protocol") } });
   }
 
-  async alarm() { (await this.program()).binding.alarm(); } // without a program it fails, and comes again
+  // alarm has the program do what is due, which asks for the next alarm. Where it cannot, this asks for one: the runtime calls a failing alarm a few times again, and then never.
+  async alarm() {
+    try {
+      const running = await this.program();
+      running.binding.alarm();
+      if (!running.binding) throw new Error("the program ended in its alarm");
+    } catch (error) {
+      await this.ctx.storage.setAlarm(Date.now() + retryAlarm);
+      throw error;
+    }
+  }
   async webSocketMessage(socket, message) { (await this.program()).binding?.message(this.ctx.getTags(socket)[0], message); }
   async webSocketClose(socket) { await this.lost(this.ctx.getTags(socket)[0]); }
   async webSocketError(socket) { await this.lost(this.ctx.getTags(socket)[0]); }
@@ -63,7 +76,7 @@ export class Tenant extends DurableObject {
   // What follows is called by the program.
   prepare(stream, socket) { this.bye = { stream, socket }; }
   open(name) {
-    const source = { start: (controller) => { this.readers.set(name, controller); }, pull: () => { this.running?.then(({ binding }) => binding?.drained(name)); }, cancel: () => this.lost(name) };
+    const source = { start: (controller) => { this.readers.set(name, controller); }, pull: () => { this.running?.then((running) => running.binding?.drained(name)); }, cancel: () => this.lost(name) };
     return new ReadableStream(source, { highWaterMark: 1, size: (chunk) => chunk.byteLength });
   }
 
@@ -142,6 +155,7 @@ export default {
     if (env.ORIGIN) return (pass === "-" ? publicly(pathname, env) : origin(request, env)).catch(() => problem(502, "origin_unreachable", "The broker cannot be reached"));
     const inner = new Request(request);
     inner.headers.delete("Yardline-Principal");
+    inner.headers.set("Yardline-Request", crypto.randomUUID());
     if (pass !== "-") inner.headers.set("Yardline-Principal", pass);
     const response = await env.HUB.getByName(answer.headers.get("Yardline-Tenant")).fetch(inner);
     if (!answer.headers.has("Set-Cookie")) return response;
