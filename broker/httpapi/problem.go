@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -70,8 +69,6 @@ func problemOf(err error) Problem {
 		closed  *hub.Closed
 		moved   *hub.Moved
 		token   *identity.Refusal
-
-		unwanted *push.Refused
 	)
 	var partial *hub.Partial
 	if errors.As(err, &partial) {
@@ -128,11 +125,8 @@ func problemOf(err error) Problem {
 		return Problem{Status: http.StatusConflict, Code: "too_many_devices", Title: "You have as many devices as you may have", Detail: "Remove one that you no longer use."}
 	case errors.Is(err, push.ErrUnknown):
 		return Problem{Status: http.StatusNotFound, Code: "not_found", Title: "You have no such device", Detail: "It may have been removed. Turn notifications on again."}
-	case errors.As(err, &unwanted):
-		return Problem{Status: http.StatusBadGateway, Code: "push_refused", Title: "The push service refuses messages from this installation",
-			Detail: fmt.Sprintf("Tell your administrator that it answered with status %d; the broker's log says more. Trying again does not help before that is mended.", unwanted.Status)}
 	case errors.Is(err, push.ErrNotDelivered):
-		return Problem{Status: http.StatusBadGateway, Code: "push_failed", Title: "The push service cannot be reached now", Detail: "Try again in some minutes. If it happens again, tell your administrator."}
+		return notPushed(err)
 	case errors.Is(err, wire.ErrCall), errors.Is(err, wire.ErrUTF8):
 		return Problem{Status: http.StatusBadRequest, Code: "invalid_call", Title: "The message is not valid", Detail: `Send messages such as {"call":"ping","ref":"1"}.`}
 	case errors.Is(err, eventlog.ErrFull):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/snd-rental/yardline/broker/identity"
@@ -112,6 +113,17 @@ func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Princi
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// notPushed says to a user whether it helps to try again.
+func notPushed(err error) Problem {
+	var refused *push.Refused
+	if errors.As(err, &refused) {
+		return Problem{Status: http.StatusBadGateway, Code: "push_refused", Title: "The push service refuses messages from this installation",
+			Detail: fmt.Sprintf("Tell your administrator that it answered with status %d; the broker's log says more. Trying again does not help before that is mended.", refused.Status)}
+	}
+	return Problem{Status: http.StatusBadGateway, Code: "push_failed", Title: "The push service cannot be reached now",
+		Detail: "Try again in some minutes. If it happens again, tell your administrator."}
 }
 
 // preferences is GET /api/push/preferences.
