@@ -155,17 +155,17 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if b.push, err = push.New(ctx, pushes); err != nil {
 		return nil, err
 	}
+	b.logWarnings()
 	b.api = httpapi.New(httpapi.Config{
+		Warnings: b.warnings,
+
 		Hub: b.hub, Log: log, Authority: authority, Push: b.push, Wishes: b.push, UI: webui.Handler(), Report: metrics, Metrics: metrics.Handler(c.Logger), Logger: c.Logger,
-		Draining: b.draining.Load, Warnings: b.warnings, Loopback: c.Auth == AuthDev, Origins: c.Origins, Proxies: c.Proxies, Limits: c.Limits,
+		Draining: b.draining.Load, Loopback: c.Auth == AuthDev, Origins: c.Origins, Proxies: c.Proxies, Limits: c.Limits,
 	})
 	if c.DebugListen != "" {
 		if b.debug, err = openDebug(c.DebugListen, metrics.Handler(c.Logger)); err != nil {
 			return nil, err
 		}
-	}
-	for _, w := range b.warnings() {
-		c.Logger.Warn(w.Detail, "code", w.Code)
 	}
 	b.server = &http.Server{Handler: b.api, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)}

@@ -18,6 +18,13 @@ const (
 // anyZone is a time zone that every zone table has.
 const anyZone = "Europe/Berlin"
 
+// logWarnings writes the warnings of the start to the log.
+func (b *Broker) logWarnings() {
+	for _, w := range b.warnings() {
+		b.c.Logger.Warn(w.Detail, "code", w.Code)
+	}
+}
+
 // warnings returns what an operator should mend while the broker serves. It
 // may be called concurrently.
 func (b *Broker) warnings() (all []httpapi.Warning) {

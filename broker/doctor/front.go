@@ -120,7 +120,7 @@ func (v *visit) hsts(answer *http.Response) {
 	case age == 0:
 		v.say("hsts", OK, "", "Browsers forget HSTS for %s.", name)
 	case loopback.Name(name) || v.base.Port() != "" && v.base.Port() != "443":
-		v.say("hsts", Warning, "Take the header Strict-Transport-Security off, in the proxy or in the broker, where anything else on this name is served over plain HTTP. max-age=0 makes browsers forget it.",
+		v.say("hsts", Warning, "Take the header Strict-Transport-Security off, in the proxy or by --hsts 0, where anything else on this name is served over plain HTTP. max-age=0 makes browsers forget it.",
 			"%s: a service over plain HTTP on another port does not open there.", scope)
 	case below != "":
 		v.say("hsts", Warning, "Take includeSubDomains off unless every name below serves HTTPS.", "%s.", scope)
