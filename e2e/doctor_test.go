@@ -40,7 +40,7 @@ http {
   server {
     listen 127.0.0.1:%[2]d;
     location / {
-      proxy_pass http://%[3]s; proxy_http_version 1.1; proxy_set_header Host $http_host;
+      proxy_pass http://%[3]s; proxy_set_header Host $http_host;
       proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
       %[4]s
     }
@@ -94,8 +94,8 @@ func TestDoctorBehindProxies(t *testing.T) {
 		"haproxy":                      {haproxy, haproxyConfig, "", "", "delay", doctor.Warning, "option http-no-delay"},
 		"haproxy with http-no-delay":   {haproxy, haproxyConfig, "  option http-no-delay", "", "delay", doctor.OK, ""},
 		"haproxy with compression":     {haproxy, haproxyConfig, "  option http-no-delay\n  compression algo gzip\n  compression type text/event-stream", "", "delay", doctor.OK, ""},
-		"nginx":                        {nginx, nginxSite, "", "", "delay", doctor.OK, ""},
-		"nginx that buffers":           {nginx, nginxSite, "proxy_ignore_headers X-Accel-Buffering;", "", "stream", doctor.Failed, "proxy_buffering off"},
+		"nginx":                        {nginx, nginxSite, "proxy_http_version 1.1;", "", "delay", doctor.OK, ""},
+		"nginx that buffers":           {nginx, nginxSite, "proxy_http_version 1.0; proxy_ignore_headers X-Accel-Buffering;", "", "stream", doctor.Failed, "proxy_buffering off"},
 		"nginx with a password":        {nginx, nginxSite, "auth_basic Staff; auth_basic_user_file " + passwords + ";", "", "basic", doctor.Failed, "the same header"},
 		"nginx with a password, known": {nginx, nginxSite, "auth_basic Staff; auth_basic_user_file " + passwords + ";", "staff:gatepass@", "basic", doctor.Warning, "the same header"},
 		"caddy":                        {caddy, caddySite, "", "", "delay", doctor.OK, ""},

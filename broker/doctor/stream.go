@@ -66,6 +66,7 @@ func (v *visit) stream(ctx context.Context) {
 const (
 	holds = 100 * time.Millisecond // more is a proxy's doing
 	tries = 3                      // of which the best counts: a busy machine is late at times
+	quiet = 500 * time.Millisecond // before an event, since what follows closely on another one is held for a shorter time
 )
 
 // delay measures how late a single event comes: one that the doctor publishes,
@@ -77,6 +78,7 @@ func (v *visit) delay(ctx context.Context, s *stream, hello time.Duration) {
 	}
 	best := time.Duration(-1)
 	for range tries {
+		pause(ctx, quiet)
 		late, err := v.eventDelay(ctx, s)
 		if errors.Is(err, errLate) {
 			v.say("delay", Failed, buffering, "An event did not come within %v of being stored: a proxy holds it back until more comes%s.", eventTimeout(s), servedBy(s.answer))
@@ -94,6 +96,15 @@ func (v *visit) delay(ctx context.Context, s *stream, hello time.Duration) {
 		}
 	}
 	v.sayDelay(s.answer, best, "An event came %v after it was stored")
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // sayDelay says how late something comes, by a format for the time.
