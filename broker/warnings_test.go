@@ -2,11 +2,14 @@ package broker
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/broker/push/pushtest"
 	"github.com/snd-rental/yardline/shared/access"
@@ -56,4 +59,42 @@ func TestRefusedPushIsAWarning(t *testing.T) {
 	d.Answer(0)
 	require.NoError(t, b.push.Test(t.Context(), g, device.ID))
 	require.Empty(t, codes(b))
+}
+
+// oldServer is a log at a NATS server of some version.
+type oldServer struct {
+	eventlog.Log
+	version string
+}
+
+func (o oldServer) ServerVersion() string { return o.version }
+
+// TestOldNATSIsAWarning: a server may be replaced by an older one while a broker
+// runs, and its own messages do not say so.
+func TestOldNATSIsAWarning(t *testing.T) {
+	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:ops@rental.company"})
+	require.NoError(t, err)
+	log := b.log
+	for version, old := range map[string]bool{"2.9.10": true, "2.10.29": true, "1.4.1": true, "2.11.0": false, "2.15.2": false, "3.0.0-beta": false, "": false} {
+		b.log = oldServer{log, version}
+		if old {
+			require.Equal(t, []string{WarnNATS}, codes(b), version)
+			require.Contains(t, b.warnings()[0].Detail, version)
+		} else {
+			require.Empty(t, codes(b), version)
+		}
+	}
+	b.log = log
+	require.NoError(t, b.Close())
+}
+
+// TestMissingZonesAreAWarning: a machine without a zone table takes no quiet
+// times but those of UTC.
+func TestMissingZonesAreAWarning(t *testing.T) {
+	defer func(before func(string) (*time.Location, error)) { loadZone = before }(loadZone)
+	loadZone = func(string) (*time.Location, error) { return nil, errors.New("unknown time zone") }
+	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:ops@rental.company"})
+	require.NoError(t, err)
+	require.Equal(t, []string{WarnZones}, codes(b))
+	require.NoError(t, b.Close())
 }
