@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -103,7 +102,7 @@ type Broker struct {
 func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8080")
 	c.Auth = cmp.Or(c.Auth, AuthDev)
-	c.PushContact = cmp.Or(c.PushContact, "mailto:nobody@yardline.invalid")
+	c.PushContact = cmp.Or(c.PushContact, push.Placeholder)
 	c.Location = cmp.Or(c.Location, time.UTC)
 	c.Retention = cmp.Or(c.Retention, 30*24*time.Hour)
 	c.DedupWindow = cmp.Or(c.DedupWindow, time.Hour)
@@ -168,7 +167,10 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if b.push, err = push.New(ctx, pushes); err != nil {
 		return nil, err
 	}
+	b.logWarnings()
 	b.api = httpapi.New(httpapi.Config{
+		Warnings: b.warnings,
+
 		Hub: b.hub, Log: log, Authority: authority, Push: b.push, Wishes: b.push, UI: webui.Handler(), Report: metrics, Metrics: metrics.Handler(c.Logger), Logger: c.Logger,
 		Draining: b.draining.Load, Loopback: c.Auth == AuthDev, Origins: c.Origins, Proxies: c.Proxies, Limits: c.Limits,
 	})
@@ -223,8 +225,8 @@ func (c Config) check() error {
 	if c.Currency != "" && !event.IsCurrency(c.Currency) {
 		return &Misuse{fmt.Sprintf("unknown --currency %q: use a code of ISO 4217 such as EUR", c.Currency)}
 	}
-	if c.PushContact != "" && !strings.HasPrefix(c.PushContact, "mailto:") && !strings.HasPrefix(c.PushContact, "https://") {
-		return &Misuse{fmt.Sprintf("--push-contact %q is no address: use mailto:you@company.example or https://…", c.PushContact)}
+	if err := push.CheckContact(c.PushContact); err != nil {
+		return &Misuse{"--push-contact: " + err.Error()}
 	}
 	if c.PushTest && c.Auth != AuthDev {
 		return &Misuse{"--push-test lets the broker call this machine, so it goes with --auth dev alone"}

@@ -3,22 +3,14 @@
 package e2e
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 	"nhooyr.io/websocket"
 
@@ -87,7 +79,7 @@ func TestEdgeRefusesWhatItCannotKeep(t *testing.T) {
 // answered, and may be sent again.
 func TestEdgeAnswersWhatWasAsked(t *testing.T) {
 	t.Parallel()
-	s := stack.StartEdge(t, stack.Program(program(t, "edge-faults.wasm"), false))
+	s := stack.StartEdge(t, stack.Program(program(t, "edge-faults.wasm")))
 	publishNumbered(s, 0, 1)
 	head := readPage(t, s.URL, s.Token, "limit=1").Head
 	var waiting sync.WaitGroup
@@ -125,52 +117,4 @@ func TestEdgeExpiresAfterAWake(t *testing.T) {
 	require.Equal(t, wire.ByeExpired.CloseCode(), closeCode(t, c))
 	require.InDelta(t, life.Seconds(), time.Since(start).Seconds(), 4)
 	require.Equal(t, 2, strings.Count(s.EdgeLog(), `"object ready"`), "it was never asleep, or more than once")
-}
-
-// TestEdgeByIssuer: the identity provider's tokens are taken from the first
-// request on, also of many at once, also where it failed at first, and also
-// where a key of a later kind stands beside the good one.
-func TestEdgeByIssuer(t *testing.T) {
-	t.Parallel()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	coordinate := func(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.FillBytes(make([]byte, 32))) }
-	var asked, broken atomic.Int64
-	broken.Store(1)
-	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked.Add(1)
-		if broken.Add(-1) >= 0 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintf(w, `{"keys":[{"kty":"AKP","alg":"ML-DSA-44","kid":"k2","pub":"AA"},
-			{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"k1","x":%q,"y":%q}]}`,
-			coordinate(private.X), coordinate(private.Y))
-	}))
-	t.Cleanup(provider.Close)
-	s := stack.StartEdge(t, stack.Var("AUTH", "jwt"), stack.Var("JWT_ISSUER", "https://id.example"), stack.Var("JWT_AUDIENCE", "yardline"), stack.Var("JWT_JWKS", provider.URL))
-	token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "4", "tenant": "main",
-		"roles": []string{"manager"}, "exp": time.Now().Add(time.Hour).Unix()})
-	token.Header["kid"] = "k1"
-	signed, err := token.SignedString(private)
-	require.NoError(t, err)
-	snapshot := func() int {
-		status, _ := send(t, s.URL, "GET", "/api/snapshot", "", "Authorization: Bearer "+signed)
-		return status
-	}
-	require.Equal(t, http.StatusServiceUnavailable, snapshot(), "the provider fails: try again, the token may be good")
-	require.Contains(t, s.EdgeLog(), "cannot fetch the issuer's keys: the answer is 503")
-	require.Eventually(t, func() bool { return snapshot() == http.StatusOK }, soon, 100*time.Millisecond)
-	s.Kill()
-	s.Up()
-	var all sync.WaitGroup
-	for range 10 {
-		all.Go(func() {
-			if status := snapshot(); status != http.StatusOK {
-				t.Errorf("%d", status)
-			}
-		})
-	}
-	all.Wait()
-	require.LessOrEqual(t, asked.Load(), int64(5))
 }

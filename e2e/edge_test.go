@@ -39,7 +39,7 @@ func program(t *testing.T, name string) string {
 // TestEdgeLog runs the conformance suite of the log in a Durable Object.
 func TestEdgeLog(t *testing.T) {
 	t.Parallel()
-	s := stack.StartEdge(t, stack.Program(program(t, "edge-log.test.wasm"), true))
+	s := stack.StartEdge(t, stack.Program(program(t, "edge-log.test.wasm")), stack.Direct)
 	answer, err := http.Get(s.URL)
 	require.NoError(t, err)
 	answer.Body.Close()
@@ -225,7 +225,7 @@ func TestEdgeDropsTheDeaf(t *testing.T) {
 // back, the next event is taken, and nothing that was acknowledged is lost.
 func TestEdgePanics(t *testing.T) {
 	t.Parallel()
-	s := stack.StartEdge(t, stack.Program(program(t, "edge-faults.wasm"), false))
+	s := stack.StartEdge(t, stack.Program(program(t, "edge-faults.wasm")))
 	publishNumbered(s, 0, 5)
 	answer := request(t, http.DefaultClient, s.URL+"/api/sse?after=oldest", s.Token)
 	defer answer.Body.Close()

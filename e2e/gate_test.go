@@ -138,3 +138,40 @@ func TestGateOutlivesItsBroker(t *testing.T) {
 	publishNumbered(broker, 5, 10)
 	has(numbered(0, 10))
 }
+
+// TestGateBeforeWhatIsNoBroker: a redirect at the broker's address reaches no
+// client, which would take it for the gate's own; what else stands there answers
+// for itself, and is no refusal of the broker.
+func TestGateBeforeWhatIsNoBroker(t *testing.T) {
+	t.Parallel()
+	broker := stack.Start(t)
+	var answer atomic.Int64
+	odd := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Location", "https://login.example/")
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Set-Cookie", "login=1")
+		w.WriteHeader(int(answer.Load()))
+	}))
+	t.Cleanup(odd.Close)
+	gate := stack.StartGate(t, broker, stack.Var("ORIGIN", odd.URL))
+	for _, status := range []int64{301, 302, 303, 307, 308} {
+		answer.Store(status)
+		for _, path := range []string{"/api/snapshot", "/api/sse", "/readyz"} {
+			got, body := send(t, gate.URL, "GET", path, "", "Authorization: Bearer "+gate.Token)
+			require.Equal(t, http.StatusBadGateway, got, path)
+			require.Contains(t, body, `"code":"origin_unreachable"`)
+			require.NotContains(t, body, "login.example")
+		}
+	}
+	for _, status := range []int64{401, 403} {
+		answer.Store(status)
+		r, err := http.NewRequestWithContext(t.Context(), "GET", gate.URL+"/api/snapshot", nil)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+gate.Token)
+		got, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		got.Body.Close()
+		require.EqualValues(t, status, got.StatusCode)
+		require.Equal(t, "text/html", got.Header.Get("Content-Type"))
+	}
+}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
@@ -23,8 +24,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // serve runs a broker, and returns its address and a manager's token.
 func serve(t *testing.T, c broker.Config) (string, string) {
+	address, tokens := serveFor(t, c, access.Manager)
+	return address, tokens[0]
+}
+
+// serveFor runs a broker, and returns its address and a token of each role.
+func serveFor(t *testing.T, c broker.Config, roles ...access.Role) (address string, tokens []string) {
 	t.Helper()
 	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
+	c.PushContact = cmp.Or(c.PushContact, "mailto:ops@rental.company")
 	b, err := broker.New(t.Context(), c)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -35,12 +43,15 @@ func serve(t *testing.T, c broker.Config) (string, string) {
 		require.NoError(t, <-done)
 		require.NoError(t, b.Close())
 	})
-	g, err := access.NewGrant("4", "", []access.Role{access.Manager}, 0)
-	require.NoError(t, err)
-	token, err := b.MintToken(g, time.Hour)
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return check(t, b.URL(), token)["reachable"].Result == OK }, 20*time.Second, 10*time.Millisecond)
-	return b.URL(), token
+	for _, role := range roles {
+		g, err := access.NewGrant("4", "", []access.Role{role}, 0)
+		require.NoError(t, err)
+		token, err := b.MintToken(g, time.Hour)
+		require.NoError(t, err)
+		tokens = append(tokens, token)
+	}
+	require.Eventually(t, func() bool { return check(t, b.URL(), "")["reachable"].Result == OK }, 20*time.Second, 10*time.Millisecond)
+	return b.URL(), tokens
 }
 
 func check(t *testing.T, address, token string) map[string]Finding {
@@ -114,7 +125,7 @@ func TestAilments(t *testing.T) {
 		"a portal": {on("/", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>welcome") }), "reachable", Failed, "Something else", "Point the proxy"},
 		"a redirect": {on("/", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://yard.example/", http.StatusFound)
-		}), "reachable", Failed, "http://yard.example/", "Give that address"},
+		}), "reachable", Failed, "http://yard.example/", "give that address"},
 		"no upgrade": {on("/api/ws", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }), "websocket", Warning, "status 400", "Upgrade"},
 		"no credentials": {func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { r.Header.Del("Authorization"); next.ServeHTTP(w, r) })

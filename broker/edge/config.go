@@ -25,6 +25,7 @@ type Config struct {
 	Tokens  *identity.Tokens
 	Dev     bool // anybody signs in as a demo user; answers to loopback names alone
 	Issuer  *identity.Issuer
+	Refresh time.Duration // how often the issuer's keys are fetched
 	Origins []string // whose pages may use the API beside our own
 
 	Heartbeat   time.Duration
@@ -42,7 +43,7 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 	r := reader{env: env}
 	c := Config{Origin: strings.TrimSuffix(env("ORIGIN"), "/"), Tenant: cmp.Or(env("TENANT"), "main"), Logger: log,
 		Heartbeat: r.duration("HEARTBEAT", 15*time.Second), DedupWindow: r.duration("DEDUP_WINDOW", time.Hour), Retention: r.duration("RETENTION", 30*24*time.Hour),
-		Currency: cmp.Or(env("CURRENCY"), "EUR"), Fleet: r.count("FLEET"), Strict: r.yes("STRICT"), Dev: env("AUTH") == "dev"}
+		Refresh: r.duration("JWT_REFRESH", time.Minute), Currency: cmp.Or(env("CURRENCY"), "EUR"), Fleet: r.count("FLEET"), Strict: r.yes("STRICT"), Dev: env("AUTH") == "dev"}
 	for origin := range strings.FieldsSeq(strings.ReplaceAll(env("ALLOW_ORIGIN"), ",", " ")) {
 		r.keep("ALLOW_ORIGIN", httpapi.CheckOrigin(origin))
 		c.Origins = append(c.Origins, origin)

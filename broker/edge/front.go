@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
@@ -14,10 +15,13 @@ import (
 const (
 	passHeader   = "Yardline-Pass"   // who it is, for identity.VouchHeader; "-" for what everybody may have
 	tenantHeader = "Yardline-Tenant" // whose object it is for
+	// warningsHeader has the front's own warnings, in JSON, for an answer of
+	// /readyz.
+	warningsHeader = "Yardline-Warnings"
 )
 
 // Front is the handler of the stateless part. It answers what it refuses.
-func Front(c Config) http.Handler {
+func Front(c Config, keys *keyring) http.Handler {
 	authority := &identity.Authority{Tokens: c.Tokens, Issuer: c.Issuer, Tenants: c.Origin == ""}
 	if c.Dev {
 		authority.Directory = identity.Demo{Tenant: c.Tenant}
@@ -25,7 +29,11 @@ func Front(c Config) http.Handler {
 	}
 	checks := c.hub()
 	checks.Log = memlog.New("front", 0) // nothing is stored here
-	pass := func(w http.ResponseWriter, _ *http.Request, p *identity.Principal) {
+	pass := func(w http.ResponseWriter, r *http.Request, p *identity.Principal) {
+		if warnings := keys.warnings(); r.URL.Path == "/readyz" && len(warnings) > 0 {
+			text, _ := json.Marshal(warnings) // strings always marshal
+			w.Header().Set(warningsHeader, string(text))
+		}
 		w.Header().Set(tenantHeader, c.Tenant)
 		w.Header().Set(passHeader, "-")
 		if p != nil {

@@ -16,9 +16,10 @@ import (
 type host struct {
 	object js.Value
 
-	mu      sync.Mutex         // guards all below
-	streams map[string]*stream // the open ones, by connection
-	alarm   time.Time          // when it wakes us; zero: it does not
+	mu       sync.Mutex                    // guards all below
+	streams  map[string]*stream            // the open ones, by connection
+	requests map[string]context.CancelFunc // those that have no whole answer yet, by requestHeader
+	alarm    time.Time                     // when it wakes us; zero: it does not
 }
 
 // A stream is a connection that answers a request.
@@ -30,11 +31,35 @@ type stream struct {
 var _ hub.Groups = (*host)(nil)
 
 func newHost(object js.Value) *host {
-	h := &host{object: object, streams: map[string]*stream{}}
+	h := &host{object: object, streams: map[string]*stream{}, requests: map[string]context.CancelFunc{}}
 	if due := object.Get("due"); due.Type() == js.TypeNumber { // an earlier program has asked for it
 		h.alarm = time.UnixMilli(int64(due.Float()))
 	}
 	return h
+}
+
+// began registers a request, whose context abandoned cancels. The caller must
+// call the function that it returns when the answer is whole.
+func (h *host) began(id string, cancel context.CancelFunc) (ended func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.requests[id] = cancel
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.requests, id)
+	}
+}
+
+// abandoned is called by worker.mjs when the client of a request has gone. A
+// request that was answered meanwhile is ignored.
+func (h *host) abandoned(id string) {
+	h.mu.Lock()
+	cancel := h.requests[id]
+	h.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
 }
 
 // open starts a stream, which is the body of an answer. gone is called when

@@ -71,6 +71,7 @@ func runObject(c Config, h *host) error {
 	}
 	workers.ServeNonBlock(received(http.HandlerFunc(o.serve), h))
 	export("gone", func(args []js.Value) any { o.gone(args[0].String()); return nil })
+	export("abandoned", func(args []js.Value) any { h.abandoned(args[0].String()); return nil })
 	export("drained", func(args []js.Value) any { h.drained(args[0].String()); return nil })
 	export("message", func(args []js.Value) any { o.message(args[0].String(), args[1]); return nil })
 	export("alarm", func([]js.Value) any { o.alarm(time.Now()); return nil })

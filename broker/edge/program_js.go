@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net/http"
 	"os"
@@ -38,23 +37,23 @@ func Run() error {
 }
 
 func runFront(c Config) {
-	workers.ServeNonBlock(received(Front(c), nil))
+	keys := &keyring{issuer: c.Issuer, log: c.Logger}
+	workers.ServeNonBlock(received(Front(c, keys), nil))
 	if c.Issuer == nil {
 		return
 	}
+	js.Global().Get("context").Get("binding").Set("refresh", c.Refresh.Milliseconds())
 	export("keys", func(args []js.Value) any {
-		err := errors.New("cannot fetch the issuer's keys: " + args[1].String())
-		if args[1].String() == "" {
-			err = c.Issuer.SetKeys([]byte(args[0].String()))
-		} else {
-			c.Issuer.Fail(err)
+		if len(args) > 1 {
+			return keys.fail(args[1].String())
 		}
-		if err != nil {
-			c.Logger.Error("the issuer's keys could not be renewed; the old ones stay, if there are any", "error", err)
-		}
-		return err == nil
+		return keys.set([]byte(args[0].String()))
 	})
 }
+
+// requestHeader is the name by which worker.mjs tells that the client of a
+// request has gone.
+const requestHeader = "Yardline-Request"
 
 // export makes a function callable for worker.mjs. It must not wait for
 // anything that JavaScript does.
@@ -76,6 +75,9 @@ func received(next http.Handler, h *host) http.Handler {
 		}
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
+		if h != nil {
+			defer h.began(r.Header.Get(requestHeader), cancel)()
+		}
 		out := &writer{to: w, ctx: ctx, cancel: cancel, host: h}
 		if h != nil {
 			out.id = hub.NewID()

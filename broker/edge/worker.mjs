@@ -5,6 +5,7 @@ import program from "./edge.wasm";
 
 // Bytes that may wait for a stream's reader, before it is closed and resumes by its cursor, and before a program that catches up pauses.
 const maxLag = 4 << 20, enough = 256 << 10;
+const retryAlarm = 30_000; // milliseconds from an alarm that failed to the next one
 
 const problem = (status, code, title) => new Response(JSON.stringify({ type: "urn:yardline:problem:" + code, title, status, code, detail: "Try again in a moment: nothing was lost that was acknowledged.", retry_after: 1 }) + "\n",
   { status, headers: { "Content-Type": "application/problem+json", "Cache-Control": "no-store", "Retry-After": "1" } });
@@ -23,7 +24,7 @@ async function start(context, ended) {
     waiting.add(fail); // not by Promise.race, which would keep every answer
     binding.handleRequest(request).then(resolve, reject).finally(() => waiting.delete(fail));
   });
-  return { ask, binding: running ? binding : undefined };
+  return { ask, get binding() { return running && !go.exited ? binding : undefined; } };
 }
 
 // A Tenant is the object of one company. Its connections have names.
@@ -48,13 +49,25 @@ export class Tenant extends DurableObject {
   }
 
   async fetch(request) {
-    const answer = await (await this.program()).ask(request), name = answer.headers.get("Yardline-Socket"), webSocket = this.clients.get(name);
+    const running = await this.program(), id = request.headers.get("Yardline-Request");
+    request.signal?.addEventListener("abort", () => running.binding?.abandoned(id)); // newer runtimes do not call a stream's cancel
+    const answer = await running.ask(request), name = answer.headers.get("Yardline-Socket"), webSocket = this.clients.get(name);
     if (!name) return answer;
     this.clients.delete(name);
     return new Response(null, { status: 101, webSocket, headers: { "Sec-WebSocket-Protocol": answer.headers.get("Sec-WebSocket-Protocol") } });
   }
 
-  async alarm() { (await this.program()).binding.alarm(); } // without a program it fails, and comes again
+  // alarm has the program do what is due, which asks for the next alarm. Where it cannot, this asks for one: the runtime calls a failing alarm a few times again, and then never.
+  async alarm() {
+    try {
+      const running = await this.program();
+      running.binding.alarm();
+      if (!running.binding) throw new Error("the program ended in its alarm");
+    } catch (error) {
+      await this.ctx.storage.setAlarm(Date.now() + retryAlarm);
+      throw error;
+    }
+  }
   async webSocketMessage(socket, message) { (await this.program()).binding?.message(this.ctx.getTags(socket)[0], message); }
   async webSocketClose(socket) { await this.lost(this.ctx.getTags(socket)[0]); }
   async webSocketError(socket) { await this.lost(this.ctx.getTags(socket)[0]); }
@@ -63,7 +76,7 @@ export class Tenant extends DurableObject {
   // What follows is called by the program.
   prepare(stream, socket) { this.bye = { stream, socket }; }
   open(name) {
-    const source = { start: (controller) => { this.readers.set(name, controller); }, pull: () => { this.running?.then(({ binding }) => binding?.drained(name)); }, cancel: () => this.lost(name) };
+    const source = { start: (controller) => { this.readers.set(name, controller); }, pull: () => { this.running?.then((running) => running.binding?.drained(name)); }, cancel: () => this.lost(name) };
     return new ReadableStream(source, { highWaterMark: 1, size: (chunk) => chunk.byteLength });
   }
 
@@ -103,25 +116,46 @@ export class Tenant extends DurableObject {
 let front;
 const known = new Map(); // an origin's public answers, by path: what a Response is made of, which is of one request alone
 
-// ahead is the program in front, with the issuer's keys where it needs some: fetched once a minute, and waited for where there are none yet.
-async function ahead(env) {
+// keysOf fetches the issuer's keys. A redirect is followed to an address that is as safe as the first.
+async function keysOf(address) {
+  for (let url = new URL(address), hops = 0; hops < 5; hops++) {
+    const answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(10_000) }), next = answer.headers.get("Location");
+    if (answer.ok) return answer.text();
+    if (answer.status < 300 || answer.status > 399 || !next) throw new Error("the answer has the status " + answer.status);
+    const from = url;
+    url = new URL(next, from);
+    if (url.protocol !== "https:" && url.origin !== from.origin) throw new Error("it redirects to an address without https");
+  }
+  throw new Error("it redirects in a circle");
+}
+
+// ahead is the program in front, with the issuer's keys where it needs some: fetched every JWT_REFRESH, and waited for where there are none yet.
+async function ahead(env, context) {
   const running = await (front ??= start({ env }, () => { front = undefined; }).catch((error) => { front = undefined; throw error; }));
   if (env.JWT_JWKS && running.binding && !(Date.now() < running.fresh)) {
-    running.fresh = Date.now() + 60_000;
-    running.loading = fetch(env.JWT_JWKS, { signal: AbortSignal.timeout(10_000) })
-      .then(async (answer) => running.binding.keys(await answer.text(), answer.ok ? "" : `the answer is ${answer.status}`))
-      .catch((error) => running.binding.keys("", `${error}`))
-      .catch(() => false) // the program has ended
-      .then((read) => { running.keyed ||= read; if (!read) running.fresh = Date.now() + (running.keyed ? 10_000 : 1_000); });
+    running.fresh = Date.now() + running.binding.refresh;
+    running.loading = keysOf(env.JWT_JWKS).then((keys) => running.binding.keys(keys), (error) => running.binding?.keys("", String(error))).catch(() => false)
+      .then((read) => { running.keyed ||= read; if (!read) running.fresh = Date.now() + Math.min(running.keyed ? 10_000 : 1_000, running.binding?.refresh ?? 0); });
+    context.waitUntil(running.loading); // the runtime ends what a request has begun with its answer
   }
   if (!running.keyed) await running.loading;
   return running;
 }
 
+// broker asks the broker that this is a gate of, which never redirects: what does stands in between, and its answer is not for the broker's clients.
+async function broker(path, env, init) {
+  const answer = await fetch(env.ORIGIN.replace(/\/$/, "") + path, { ...init, redirect: "manual" });
+  return answer.status > 300 && answer.status < 400 && answer.status !== 304 ? problem(502, "origin_unreachable", "The broker's address leads elsewhere") : answer;
+}
+
 // publicly asks an origin for what everybody may have, and keeps it for some seconds: nobody unknown reaches the origin, nor holds a stream there.
-async function publicly(path, env) {
+async function publicly(path, env, context) {
   if (path.endsWith(".events")) return new Response(null, { status: 204 });
-  if (!(Date.now() - known.get(path)?.at < 5_000)) known.set(path, { at: Date.now(), answer: fetch(env.ORIGIN.replace(/\/$/, "") + path).then(async (answer) => [await answer.arrayBuffer(), { status: answer.status, headers: [...answer.headers] }]) });
+  if (!(Date.now() - known.get(path)?.at < 5_000)) {
+    const answer = broker(path, env).then(async (answer) => [await answer.arrayBuffer(), { status: answer.status, headers: [...answer.headers] }]);
+    known.set(path, { at: Date.now(), answer });
+    context.waitUntil(answer.catch(() => {})); // others wait for it, too
+  }
   return new Response(...(await known.get(path).answer));
 }
 
@@ -130,21 +164,31 @@ async function origin(request, env) {
   const url = new URL(request.url), headers = new Headers(request.headers);
   if (headers.get("Origin") === url.origin) headers.delete("Origin"); // the front has judged it
   headers.set("X-Forwarded-For", request.headers.get("CF-Connecting-IP") ?? "");
-  return fetch(env.ORIGIN.replace(/\/$/, "") + url.pathname + url.search, { method: request.method, headers, body: request.body, redirect: "manual", signal: request.signal });
+  return broker(url.pathname + url.search, env, { method: request.method, headers, body: request.body, signal: request.signal });
+}
+
+// warned adds the front's own warnings to an answer of /readyz.
+async function warned(answer, warnings) {
+  if (!warnings || !answer.ok) return answer;
+  const ready = await answer.json(), headers = new Headers(answer.headers);
+  headers.delete("Content-Length");
+  return new Response(JSON.stringify({ ...ready, warnings: [...(ready.warnings ?? []), ...JSON.parse(warnings)] }) + "\n", { status: answer.status, headers });
 }
 
 export default {
-  async fetch(request, env) {
+  async fetch(request, env, context) {
     const { pathname } = new URL(request.url);
     if (!/^\/(api|embed|healthz|readyz|metrics)(\/|$)/.test(pathname) || pathname === "/embed/v1/status.js") return env.ASSETS.fetch(request);
-    const answer = await (await ahead(env)).ask(request.clone()), pass = answer.headers.get("Yardline-Pass");
+    const answer = await (await ahead(env, context)).ask(request.clone()), pass = answer.headers.get("Yardline-Pass");
     if (!pass) return answer;
-    if (env.ORIGIN) return (pass === "-" ? publicly(pathname, env) : origin(request, env)).catch(() => problem(502, "origin_unreachable", "The broker cannot be reached"));
+    const warnings = answer.headers.get("Yardline-Warnings");
+    if (env.ORIGIN) return (pass === "-" ? publicly(pathname, env, context).then((given) => warned(given, warnings)) : origin(request, env)).catch(() => problem(502, "origin_unreachable", "The broker cannot be reached"));
     const inner = new Request(request);
     inner.headers.delete("Yardline-Principal");
+    inner.headers.set("Yardline-Request", crypto.randomUUID());
     if (pass !== "-") inner.headers.set("Yardline-Principal", pass);
     const response = await env.HUB.getByName(answer.headers.get("Yardline-Tenant")).fetch(inner);
-    if (!answer.headers.has("Set-Cookie")) return response;
+    if (!answer.headers.has("Set-Cookie")) return warned(response, warnings);
     const outer = new Response(response.body, response);
     for (const cookie of answer.headers.getSetCookie()) outer.headers.append("Set-Cookie", cookie);
     return outer;

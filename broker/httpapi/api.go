@@ -34,6 +34,9 @@ type Config struct {
 	Metrics   http.Handler // for operators; nil: none
 	Logger    *slog.Logger
 	Draining  func() bool // the broker is about to stop
+	// Warnings returns what GET /readyz lists beside "ready". It may be called
+	// concurrently, and must not block. nil means that there are none.
+	Warnings func() []Warning
 
 	Socket http.HandlerFunc // GET /api/ws where a handler cannot take the connection over; nil: it can
 
@@ -271,7 +274,7 @@ func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
 		a.Refuse(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	writeJSON(w, http.StatusOK, a.readiness())
 }
 
 // ready is nil while the broker can take events and serve streams.

@@ -126,7 +126,7 @@ func problemOf(err error) Problem {
 	case errors.Is(err, push.ErrUnknown):
 		return Problem{Status: http.StatusNotFound, Code: "not_found", Title: "You have no such device", Detail: "It may have been removed. Turn notifications on again."}
 	case errors.Is(err, push.ErrNotDelivered):
-		return Problem{Status: http.StatusBadGateway, Code: "push_failed", Title: "The push service did not take it", Detail: "Try again later. If it happens again, turn notifications off and on, or tell your administrator."}
+		return notPushed(err)
 	case errors.Is(err, wire.ErrCall), errors.Is(err, wire.ErrUTF8):
 		return Problem{Status: http.StatusBadRequest, Code: "invalid_call", Title: "The message is not valid", Detail: `Send messages such as {"call":"ping","ref":"1"}.`}
 	case errors.Is(err, eventlog.ErrFull):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/snd-rental/yardline/broker/identity"
@@ -17,7 +18,7 @@ import (
 type Push interface {
 	Key() string
 	Devices(g access.Grant) []push.Device
-	Subscribe(ctx context.Context, p identity.Principal, s push.Subscription, name string) (push.Device, error)
+	Subscribe(ctx context.Context, p identity.Principal, s push.Subscription, name, replaces string) (push.Device, error)
 	Unsubscribe(ctx context.Context, g access.Grant, id string) error
 	Test(ctx context.Context, g access.Grant, id string) error
 	SignedOut(ctx context.Context, credential string) error
@@ -70,18 +71,20 @@ func (a *API) devices(w http.ResponseWriter, _ *http.Request, p identity.Princip
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// addDevice is POST /api/push/subscriptions: a PushSubscription, and what its
-// user calls the device. The same endpoint again renews it.
+// addDevice is POST /api/push/subscriptions: a PushSubscription, what its user
+// calls the device, and the id of the device that it replaces, if there is one.
+// The same endpoint again renews it.
 func (a *API) addDevice(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	var body struct {
 		push.Subscription
-		Name string `json:"name"`
+		Name     string `json:"name"`
+		Replaces string `json:"replaces"`
 	}
 	if err := readJSON(w, r, &body); err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
-	device, err := a.Push.Subscribe(r.Context(), p, body.Subscription, body.Name)
+	device, err := a.Push.Subscribe(r.Context(), p, body.Subscription, body.Name, body.Replaces)
 	if err != nil {
 		a.Refuse(w, r, inBody(err))
 		return
@@ -110,6 +113,17 @@ func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Princi
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// notPushed says to a user whether it helps to try again.
+func notPushed(err error) Problem {
+	var refused *push.Refused
+	if errors.As(err, &refused) {
+		return Problem{Status: http.StatusBadGateway, Code: "push_refused", Title: "The push service refuses messages from this installation",
+			Detail: fmt.Sprintf("Tell your administrator that it answered with status %d; the broker's log says more. Trying again does not help before that is mended.", refused.Status)}
+	}
+	return Problem{Status: http.StatusBadGateway, Code: "push_failed", Title: "The push service cannot be reached now",
+		Detail: "Try again in some minutes. If it happens again, tell your administrator."}
 }
 
 // preferences is GET /api/push/preferences.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,6 +36,19 @@ func TestPushOverHTTP(t *testing.T) {
 	status(204, "POST", "/api/push/subscriptions/"+device.ID+"/test", "")
 	require.Equal(t, 1, d.Tries())
 	status(404, "POST", "/api/push/subscriptions/other/test", "")
+	d.Answer(403)
+	refused := status(502, "POST", "/api/push/subscriptions/"+device.ID+"/test", "")
+	require.Contains(t, refused, `"push_refused"`)
+	require.Contains(t, refused, "403")
+	require.Contains(t, refused, "administrator")
+	require.Regexp(t, `"failing":\{"since":"[^"]+","status":403\}`, status(200, "GET", "/api/push/subscriptions", ""))
+	replacement, err := json.Marshal(map[string]any{"endpoint": d.Subscription().Endpoint + "2", "keys": d.Subscription().Keys, "replaces": device.ID})
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal([]byte(status(201, "POST", "/api/push/subscriptions", string(replacement))), &device))
+	listed = status(200, "GET", "/api/push/subscriptions", "")
+	require.Contains(t, listed, `"Phone"`)
+	require.Equal(t, 1, strings.Count(listed, `"id"`), listed)
+	require.NotContains(t, listed, "failing")
 	require.Contains(t, status(422, "POST", "/api/push/subscriptions", `{"endpoint":"https://10.0.0.1/"}`), "/endpoint")
 	require.Contains(t, status(422, "POST", "/api/push/subscriptions", `{"x":1}`), `"invalid_body"`)
 	require.Contains(t, status(200, "PUT", "/api/push/preferences", `{"muted":["sync_progress"],"push":[],"quiet":{"from":"22:00","to":"06:00","zone":"Europe/Berlin"}}`), "22:00")

@@ -34,9 +34,9 @@ type Config struct {
 	Test     bool // take endpoints on loopback, also without TLS, and those alone beside public ones
 }
 
-// An Observer counts what became of a push: one of the Results. It is called
-// concurrently.
-type Observer interface{ Pushed(result string) }
+// An Observer counts what became of a push: one of the Results, with one of
+// the Reasons where it failed, else "". It is called concurrently.
+type Observer interface{ Pushed(result, reason string) }
 
 // The results of a push.
 const (
@@ -48,6 +48,24 @@ const (
 
 // Results lists the results.
 var Results = []string{ResultSent, ResultGone, ResultFailed, ResultDropped}
+
+// Reasons lists why pushes fail: the status of the push service's last answer,
+// or that there was none.
+var Reasons = []string{"400", "401", "403", "413", "429", "5xx", "other", "unreachable"}
+
+// reasonOf returns the reason of a status; 0 is that of no answer.
+func reasonOf(status int) string {
+	text := strconv.Itoa(status)
+	switch {
+	case status == 0:
+		return "unreachable"
+	case status >= 500:
+		return "5xx"
+	case slices.Contains(Reasons, text):
+		return text
+	}
+	return "other"
+}
 
 // A Service pushes. Its methods may be called concurrently; Run is called once.
 type Service struct {
@@ -61,7 +79,8 @@ type Service struct {
 
 	mu      sync.Mutex // guards all below
 	devices map[string]*device
-	taken   wire.Cursor // through where events were looked at
+	failing map[string]Failing // by device: those that a push service refuses
+	taken   wire.Cursor        // through where events were looked at
 }
 
 const (
@@ -209,7 +228,7 @@ func (s *Service) take(r eventlog.Record) {
 	select {
 	case s.queue <- j:
 	default:
-		s.c.Observer.Pushed(ResultDropped)
+		s.c.Observer.Pushed(ResultDropped, "")
 	}
 }
 
@@ -289,7 +308,7 @@ func (s *Service) send(ctx context.Context, j job) {
 			continue
 		}
 		if !d.pace.Allow() {
-			s.c.Observer.Pushed(ResultDropped)
+			s.c.Observer.Pushed(ResultDropped, "")
 			continue
 		}
 		body, err := json.Marshal(notify.MessageOf(seen))
@@ -297,7 +316,6 @@ func (s *Service) send(ctx context.Context, j job) {
 			panic(err) // our own type
 		}
 		result, err := s.deliver(ctx, d, body, notify.Topic(seen), urgencies[seen.Severity])
-		s.c.Observer.Pushed(result)
 		if err != nil && ctx.Err() == nil {
 			s.c.Logger.Warn("push: not delivered", "actor", d.Grant.Actor(), "device", d.ID, "result", result, "error", err)
 		}

@@ -33,10 +33,13 @@ type results struct {
 	of map[string]int
 }
 
-func (r *results) Pushed(result string) {
+func (r *results) Pushed(result, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.of[result]++
+	if reason != "" {
+		r.of[result+" "+reason]++
+	}
 }
 
 func (r *results) count(result string) int {
@@ -131,7 +134,7 @@ func TestPushIsEncryptedAndMinimal(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(nil)
 	manager := r.person("manager", 0, access.Manager)
-	device, err := s.Subscribe(t.Context(), manager, d.Subscription(), "Phone")
+	device, err := s.Subscribe(t.Context(), manager, d.Subscription(), "Phone", "")
 	require.NoError(t, err)
 	require.Equal(t, []push.Device{device}, s.Devices(manager.Grant))
 	r.publish(event.New(event.TypeRentalOverdue, map[string]any{"rental_id": 9, "days_overdue": 2, "customer": "Ann Secret", "customer_phone": "+4930123456", "amount_outstanding": 4321}))
@@ -170,7 +173,7 @@ func TestNobodyIsToldMoreThanTheyMaySee(t *testing.T) {
 	devices := map[string]*pushtest.Device{}
 	for name, role := range map[string]access.Role{"hr": access.HR, "yard": access.Yard, "demoted": access.HR} {
 		devices[name] = pushtest.New(t)
-		_, err := s.Subscribe(t.Context(), r.person(name, 0, role), devices[name].Subscription(), "")
+		_, err := s.Subscribe(t.Context(), r.person(name, 0, role), devices[name].Subscription(), "", "")
 		require.NoError(t, err)
 	}
 	r.set("demoted", access.Yard)
@@ -193,7 +196,7 @@ func TestPreferences(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(nil)
 	p := r.person("manager", 0, access.Manager)
-	_, err := s.Subscribe(t.Context(), p, d.Subscription(), "")
+	_, err := s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
 	require.Equal(t, notify.Default(), s.Preferences(p.Grant))
 	wish := notify.Preferences{Push: []event.Type{event.TypeRentalStatusUpdated}, Muted: []event.Type{}}
@@ -209,7 +212,7 @@ func TestPreferences(t *testing.T) {
 	other := pushtest.New(t)
 	q := r.person("dispatcher", 0, access.Dispatcher)
 	require.NoError(t, s.Prefer(t.Context(), q.Grant, wish))
-	_, err = s.Subscribe(t.Context(), q, other.Subscription(), "")
+	_, err = s.Subscribe(t.Context(), q, other.Subscription(), "", "")
 	require.NoError(t, err)
 	r.publish(event.RentalStatusUpdated(5, "active", ""))
 	r.got(other, 1)
@@ -226,7 +229,7 @@ func TestGoneDevicesAreForgotten(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(nil)
 	p := r.person("manager", 0, access.Manager)
-	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "")
+	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
 	d.Answer(http.StatusTooManyRequests)
 	done := make(chan error, 1)
@@ -251,7 +254,7 @@ func TestSignOutTakesTheDeviceAlong(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(nil)
 	p, q := r.person("manager", 0, access.Manager), r.person("yard", 0, access.Yard)
-	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "")
+	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
 	require.ErrorIs(t, s.Unsubscribe(t.Context(), q.Grant, device.ID), push.ErrUnknown, "another's")
 	require.ErrorIs(t, s.Test(t.Context(), q.Grant, device.ID), push.ErrUnknown, "another's")
@@ -260,13 +263,13 @@ func TestSignOutTakesTheDeviceAlong(t *testing.T) {
 	require.NoError(t, s.SignedOut(t.Context(), p.Credential))
 	require.Empty(t, s.Devices(p.Grant))
 	// The next user of the same browser has it for themselves.
-	_, err = s.Subscribe(t.Context(), p, d.Subscription(), "")
+	_, err = s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
-	_, err = s.Subscribe(t.Context(), q, d.Subscription(), "")
+	_, err = s.Subscribe(t.Context(), q, d.Subscription(), "", "")
 	require.NoError(t, err)
 	require.Empty(t, s.Devices(p.Grant))
 	require.Len(t, s.Devices(q.Grant), 1)
-	_, err = s.Subscribe(t.Context(), identity.Principal{Grant: p.Grant}, d.Subscription(), "")
+	_, err = s.Subscribe(t.Context(), identity.Principal{Grant: p.Grant}, d.Subscription(), "", "")
 	require.ErrorIs(t, err, push.ErrProgram)
 }
 
@@ -276,7 +279,7 @@ func TestOnceOfTwoBrokersAndOverARestart(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	a, stopA := r.service(nil)
 	p := r.person("manager", 0, access.Manager)
-	_, err := a.Subscribe(t.Context(), p, d.Subscription(), "")
+	_, err := a.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
 	b, stopB := r.service(nil)
 	require.Equal(t, a.Key(), b.Key())
@@ -296,7 +299,7 @@ func TestOnceOfTwoBrokersAndOverARestart(t *testing.T) {
 func TestFloodIsBounded(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(nil)
-	_, err := s.Subscribe(t.Context(), r.person("manager", 0, access.Manager), d.Subscription(), "")
+	_, err := s.Subscribe(t.Context(), r.person("manager", 0, access.Manager), d.Subscription(), "", "")
 	require.NoError(t, err)
 	for i := range 40 {
 		r.publish(event.MaintenanceRequired(fmt.Sprint("Crane ", i), "Oil"))
@@ -310,7 +313,7 @@ func TestFloodIsBounded(t *testing.T) {
 func TestIssuedElsewhere(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(func(c *push.Config) { c.Still = nil })
-	_, err := s.Subscribe(t.Context(), r.person("manager", 0, access.Manager), d.Subscription(), "")
+	_, err := s.Subscribe(t.Context(), r.person("manager", 0, access.Manager), d.Subscription(), "", "")
 	require.NoError(t, err)
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
 	r.got(d, 1)

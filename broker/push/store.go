@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -24,6 +25,7 @@ const (
 	cursorKey     = "push-cursor"
 	subscriptions = "push-subscriptions."
 	claims        = "push-claims."
+	failures      = "push-failing." // by device; apart from the device, so that storing one brings back no device that another broker has forgotten
 )
 
 // A device is a subscription with whose it is.
@@ -40,11 +42,19 @@ type device struct {
 	pace *rate.Limiter
 }
 
+// Failing says since when a push service refuses all pushes to a device, and
+// the status of its last answer.
+type Failing struct {
+	Since  time.Time `json:"since"`
+	Status int       `json:"status"`
+}
+
 // Device is what its user sees of one.
 type Device struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
 	Created time.Time `json:"created"`
+	Failing *Failing  `json:"failing,omitempty"` // nil while pushes are taken
 }
 
 const (
@@ -53,6 +63,8 @@ const (
 	// issuedFor is how long a person is pushed to who signs in elsewhere, since
 	// the app last said that they still are: the broker cannot ask.
 	issuedFor = 7 * 24 * time.Hour
+	// failingFor is how long the store remembers that a device was refused.
+	failingFor = 30 * 24 * time.Hour
 )
 
 // A few at once; then one in a while. The app has the rest.
@@ -115,6 +127,16 @@ func (s *Service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	failing := map[string]Failing{}
+	for id := range devices {
+		var f Failing
+		if err := read(ctx, s.c.Log, failures+id, &f); err != nil {
+			return err
+		}
+		if f.Status != 0 {
+			failing[id] = f
+		}
+	}
 	if err := s.Wishes.load(ctx); err != nil {
 		return err
 	}
@@ -126,7 +148,7 @@ func (s *Service) load(ctx context.Context) error {
 		}
 	}
 	delete(devices, "") // gone between the list and the reading
-	s.devices = devices
+	s.devices, s.failing = devices, failing
 	return nil
 }
 
@@ -155,8 +177,10 @@ var (
 )
 
 // Subscribe adds a device of a person, or renews it. The device is whoever's
-// subscribed last from it.
-func (s *Service) Subscribe(ctx context.Context, p identity.Principal, sub Subscription, name string) (Device, error) {
+// subscribed last from it. replaces is the id of the device that the browser
+// had before, or "": that one is forgotten, and leaves its name to the new one
+// where name is empty. An id of another person, or of no device, is ignored.
+func (s *Service) Subscribe(ctx context.Context, p identity.Principal, sub Subscription, name, replaces string) (Device, error) {
 	if !p.Person {
 		return Device{}, ErrProgram
 	}
@@ -170,28 +194,106 @@ func (s *Service) Subscribe(ctx context.Context, p identity.Principal, sub Subsc
 	if s.c.Still == nil {
 		d.Until = d.Created.Add(issuedFor)
 	}
+	replaced, err := s.add(ctx, d, replaces)
+	if err == nil && replaced != nil {
+		err = s.forget(ctx, replaced)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.publicLocked(d), err
+}
+
+// add stores a new or renewed device, and returns the one that it replaces, or
+// nil.
+func (s *Service) add(ctx context.Context, d *device, replaces string) (replaced *device, err error) {
 	s.write.Lock()
 	defer s.write.Unlock()
 	s.mu.Lock()
-	others := len(s.ofLocked(p.Grant.Actor(), d.ID))
+	others := len(s.ofLocked(d.Grant.Actor(), d.ID))
+	before := s.devices[cmp.Or(replaces, d.ID)]
 	s.mu.Unlock()
+	if before != nil && before.Grant.Actor() == d.Grant.Actor() {
+		d.Name = cmp.Or(d.Name, before.Name)
+		if before.ID != d.ID {
+			replaced = before
+			others--
+		}
+	}
 	if others >= maxDevices {
-		return Device{}, ErrTooMany
+		return nil, ErrTooMany
 	}
-	raw, err := json.Marshal(d)
-	if err != nil {
-		return Device{}, err
-	}
-	if err := s.c.Log.Put(ctx, subscriptions+d.ID, raw, 0); err != nil {
-		return Device{}, err
+	if err := s.put(ctx, d); err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.devices[d.ID] = d
-	return d.seen(), nil
+	return replaced, nil
 }
 
-func (d *device) seen() Device { return Device{d.ID, d.Name, d.Created} }
+// put stores a device. The caller must hold s.write.
+func (s *Service) put(ctx context.Context, d *device) error {
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	return s.c.Log.Put(ctx, subscriptions+d.ID, raw, 0)
+}
+
+// publicLocked returns what its user sees of a device.
+func (s *Service) publicLocked(d *device) Device {
+	public := Device{ID: d.ID, Name: d.Name, Created: d.Created}
+	if f, failing := s.failing[d.ID]; failing {
+		public.Failing = &f
+	}
+	return public
+}
+
+// mark stores whether the push service refuses a device: status is that of its
+// refusal, or 0 where it took a push. The log's store is written only when that
+// changes.
+func (s *Service) mark(ctx context.Context, id string, status int) error {
+	s.write.Lock()
+	defer s.write.Unlock()
+	s.mu.Lock()
+	before, failing := s.failing[id]
+	s.mu.Unlock()
+	if before.Status == status { // 0 where it did not fail
+		return nil
+	}
+	now := Failing{time.Now().UTC(), status}
+	if failing {
+		now.Since = before.Since
+	}
+	var err error
+	if status == 0 {
+		err = s.c.Log.Delete(ctx, failures+id)
+	} else {
+		raw, _ := json.Marshal(now) // a time and a number always marshal
+		err = s.c.Log.Put(ctx, failures+id, raw, failingFor)
+	}
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if delete(s.failing, id); status != 0 {
+		s.failing[id] = now
+	}
+	return nil
+}
+
+// Refused tells whether a push service refuses pushes to any device.
+func (s *Service) Refused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.failing {
+		if s.devices[id] != nil {
+			return true
+		}
+	}
+	return false
+}
 
 // ofLocked are the devices of a user but for one.
 func (s *Service) ofLocked(actor, but string) (all []*device) {
@@ -210,7 +312,7 @@ func (s *Service) Devices(g access.Grant) []Device {
 	defer s.mu.Unlock()
 	all := []Device{}
 	for _, d := range s.ofLocked(g.Actor(), "") {
-		all = append(all, d.seen())
+		all = append(all, s.publicLocked(d))
 	}
 	return all
 }
@@ -252,12 +354,18 @@ func (s *Service) forget(ctx context.Context, d *device) error {
 	s.mu.Lock()
 	now := s.devices[d.ID]
 	anew := now != nil && now.Credential != d.Credential
+	_, failing := s.failing[d.ID]
 	if !anew {
 		delete(s.devices, d.ID)
+		delete(s.failing, d.ID)
 	}
 	s.mu.Unlock()
 	if anew {
 		return nil
 	}
-	return s.c.Log.Delete(ctx, subscriptions+d.ID)
+	err := s.c.Log.Delete(ctx, subscriptions+d.ID)
+	if failing {
+		err = errors.Join(err, s.c.Log.Delete(ctx, failures+d.ID))
+	}
+	return err
 }

@@ -152,7 +152,7 @@ func apiPaths() object {
 		"/api/types.d.ts":    object{"get": open(operation("TypeScript types.", nil, object{"200": answer("A declaration file.", "application/typescript", object{"type": "string"})}))},
 		"/metrics":           object{"get": operation("Metrics for Prometheus; for admins.", nil, object{"200": answer("Metrics.", "text/plain", object{"type": "string"})}, "403")},
 		"/healthz":           object{"get": open(operation("The process runs.", nil, ok(object{"type": "object"})))},
-		"/readyz":            object{"get": open(operation("It can serve.", nil, ok(object{"type": "object"}), "503", "507"))},
+		"/readyz":            object{"get": open(operation("It can serve.", nil, ok(ref("Readiness")), "503", "507"))},
 	}
 }
 
@@ -211,10 +211,11 @@ func components() object {
 			"open": array(record(object{"id": str, "actor": str, "roles": str, "transport": str, "since": instant, "lag_bytes": number}))}),
 		"Token":        record(object{"token": str, "user": str, "roles": list(access.Roles), "expires": instant}),
 		"Status":       record(object{"state": object{"enum": []string{"connecting", "live", "limited", "disconnected"}}, "since": instant, "message": str}),
+		"Readiness":    record(object{"status": object{"const": "ready"}, "warnings": array(record(object{"code": str, "detail": str}))}, "warnings"),
 		"PushKey":      record(object{"key": str}),
-		"Device":       record(object{"id": str, "name": str, "created": instant}),
+		"Device":       record(object{"id": str, "name": str, "created": instant, "failing": record(object{"since": instant, "status": number})}, "failing"),
 		"Devices":      record(object{"devices": array(ref("Device"))}),
-		"Subscription": record(object{"endpoint": object{"type": "string", "format": "uri"}, "keys": record(object{"p256dh": str, "auth": str}), "name": object{"type": "string", "maxLength": 80}}, "name"),
+		"Subscription": record(object{"endpoint": object{"type": "string", "format": "uri"}, "keys": record(object{"p256dh": str, "auth": str}), "name": object{"type": "string", "maxLength": 80}, "replaces": str}, "name", "replaces"),
 		"Preferences": record(object{"muted": list(event.Types), "push": list(event.Types),
 			"quiet": record(object{"from": clock, "to": clock, "zone": str})}, "quiet"),
 		"Hello": record(object{"epoch": str, "head": ref("Cursor"), "oldest": ref("Cursor"), "heartbeat_ms": number, "retry_ms": number, "connection": str, "grant": str}),

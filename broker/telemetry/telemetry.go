@@ -53,15 +53,20 @@ func New() *Metrics {
 		slow: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "yardline_slow_closed_total",
 			Help: "Streams closed because their reader was too slow, by cause."}, []string{"cause"}),
 		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "yardline_pushes_total",
-			Help: "Web pushes, by what became of them."}, []string{"result"}),
+			Help: "Web pushes, by what became of them, and why those failed that did."}, []string{"result", "reason"}),
 	}
 	m.registry.MustRegister(m.published, m.latency, m.replays, m.gaps, m.slow, m.pushes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, cause := range []string{hub.Lagged, hub.StalledWrite} {
 		m.slow.WithLabelValues(cause)
 	}
+	for _, reason := range push.Reasons {
+		m.pushes.WithLabelValues(push.ResultFailed, reason)
+	}
 	for _, result := range push.Results {
-		m.pushes.WithLabelValues(result)
+		if result != push.ResultFailed {
+			m.pushes.WithLabelValues(result, "")
+		}
 	}
 	return m
 }
@@ -97,8 +102,8 @@ func (m *Metrics) Slow(cause string) {
 }
 
 // Pushed implements push.Observer.
-func (m *Metrics) Pushed(result string) {
-	m.pushes.WithLabelValues(result).Inc()
+func (m *Metrics) Pushed(result, reason string) {
+	m.pushes.WithLabelValues(result, reason).Inc()
 	m.Recorder.Pushed(result)
 }
 

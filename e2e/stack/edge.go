@@ -46,8 +46,9 @@ type edge struct {
 	vars    map[string]string
 	folder  string // of the built worker
 	program string // its wasm, in place of the folder's
-	direct  bool   // every request goes to one object, and no front is asked
+	script  string // the main module in place of worker.mjs, which it imports; "" for none
 	assets  string // host and port
+	runtime string // one of Runtimes
 	tokens  *identity.Tokens
 	tenant  string // of tokens; a gate has none
 }
@@ -58,11 +59,25 @@ type EdgeOption func(*edge)
 // Var sets a variable of the worker.
 func Var(name, value string) EdgeOption { return func(e *edge) { e.vars[name] = value } }
 
-// Program runs another wasm in place of the built one. With direct every
-// request goes to one object.
-func Program(path string, direct bool) EdgeOption {
-	return func(e *edge) { e.program, e.direct = path, direct }
-}
+// Program runs another wasm in place of the built one.
+func Program(path string) EdgeOption { return func(e *edge) { e.program = path } }
+
+// Script runs a module that imports worker.mjs in its place.
+func Script(text string) EdgeOption { return func(e *edge) { e.script = text } }
+
+// Direct sends every request to one object, and asks no front.
+var Direct = Script(`export * from "worker.mjs";
+export default { fetch(request, env) { return env.HUB.getByName("test").fetch(request); } };
+`)
+
+// Runtimes are the packages of workerd that tests may run the edge in. The
+// first is the newest, which is the default. The others differ in what they
+// tell of a client that has left: 2026-04 calls cancel of a stream, 2026-06
+// does not.
+var Runtimes = []string{"workerd", "workerd-2026-04", "workerd-2026-06"}
+
+// Runtime runs the worker in one of the Runtimes.
+func Runtime(name string) EdgeOption { return func(e *edge) { e.runtime = name } }
 
 // tokenKey is the secret of the installations at the edge.
 var tokenKey = hex.EncodeToString([]byte("a key of 32 bytes for the tests."))
@@ -82,7 +97,7 @@ func StartEdge(t testing.TB, options ...EdgeOption) *Stack {
 		t.Fatal(err)
 	}
 	e := &edge{vars: map[string]string{"TOKEN_KEY": tokenKey, "AUTH": "dev"}, folder: folder, program: filepath.Join(folder, "edge.wasm"),
-		assets: serveAssets(t, filepath.Join(folder, "assets")), tokens: tokens, tenant: edgeTenant}
+		assets: serveAssets(t, filepath.Join(folder, "assets")), tokens: tokens, tenant: edgeTenant, runtime: Runtimes[0]}
 	for _, option := range options {
 		option(e)
 	}
@@ -112,19 +127,23 @@ func StartGate(t testing.TB, origin *Stack, options ...EdgeOption) *Stack {
 	return StartEdge(t, append(gate, options...)...)
 }
 
-// workerd is the runtime, as npm has installed it; its package for this system
-// holds the binary.
-func workerd(t testing.TB) string {
+// workerd returns the path of one of the Runtimes, as npm has installed it. Its
+// package for this system holds the binary; npm puts that beside the package or
+// below it.
+func workerd(t testing.TB, name string) string {
 	t.Helper()
-	found, err := filepath.Glob("node_modules/@cloudflare/workerd-*/bin/workerd")
-	if err != nil || len(found) != 1 {
-		t.Fatalf("the tests of the edge need workerd: run npm ci --ignore-scripts in e2e (%v)", err)
+	for _, packages := range []string{"node_modules/" + name + "/node_modules", "node_modules"} {
+		found, err := filepath.Glob(packages + "/@cloudflare/workerd-*/bin/workerd")
+		if err == nil && len(found) == 1 {
+			path, err := filepath.Abs(found[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return path
+		}
 	}
-	path, err := filepath.Abs(found[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
+	t.Fatalf("the tests of the edge need %s: run npm ci --ignore-scripts in e2e", name)
+	return ""
 }
 
 // upEdge starts workerd, on the port and the storage that it had before.
@@ -144,7 +163,7 @@ func (s *Stack) upEdge() {
 		s.t.Fatal(err)
 	}
 	defer said.Close()
-	s.cmd = exec.Command(workerd(s.t), "serve", "--control-fd=3", "--experimental", config)
+	s.cmd = exec.Command(workerd(s.t, s.edge.runtime), "serve", "--control-fd=3", "--experimental", config)
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.ExtraFiles = log, log, []*os.File{say} // files: a pipe would outlive it
 	err = s.cmd.Start()
 	say.Close()
@@ -207,12 +226,12 @@ func (e *edge) config(t testing.TB, dir, port string) string {
 	}
 	modules := []string{module(t, dir, "worker.mjs", "esModule", filepath.Join(e.folder, "worker.mjs")),
 		module(t, dir, "wasm_exec.js", "esModule", filepath.Join(e.folder, "wasm_exec.js")), module(t, dir, "edge.wasm", "wasm", e.program)}
-	if e.direct {
-		path := filepath.Join(dir, "direct.mjs")
-		if err := os.WriteFile(path, []byte(direct), 0o600); err != nil {
+	if e.script != "" {
+		path := filepath.Join(dir, "script.mjs")
+		if err := os.WriteFile(path, []byte(e.script), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		modules = slices.Insert(modules, 0, module(t, dir, "direct.mjs", "esModule", path))
+		modules = slices.Insert(modules, 0, module(t, dir, "script.mjs", "esModule", path))
 	}
 	bindings := []string{`(name = "HUB", durableObjectNamespace = "Tenant")`, `(name = "ASSETS", service = "assets")`}
 	for name, value := range e.vars {
@@ -233,11 +252,6 @@ const worker :Workerd.Worker = (
 );
 `, e.assets, store, net.JoinHostPort("127.0.0.1", port), strings.Join(modules, ", "), strings.Join(bindings, ", "))
 }
-
-// direct is a worker without a front, for what is tested in an object.
-const direct = `export * from "worker.mjs";
-export default { fetch(request, env) { return env.HUB.getByName("test").fetch(request); } };
-`
 
 // module is one of the worker's. Files are embedded by a path beside the
 // configuration's.

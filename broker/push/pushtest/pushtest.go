@@ -23,6 +23,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -48,7 +49,8 @@ type Device struct {
 	mu     sync.Mutex // guards all below
 	got    []Delivery
 	tries  int
-	answer int // instead of 201
+	answer int    // instead of 201
+	says   string // with it
 	more   chan struct{}
 }
 
@@ -74,10 +76,13 @@ func (d *Device) Subscription() (s push.Subscription) {
 }
 
 // Answer lets the service answer with a status; 0 is as usual.
-func (d *Device) Answer(status int) {
+func (d *Device) Answer(status int) { d.AnswerWith(status, "") }
+
+// AnswerWith is Answer with a body.
+func (d *Device) AnswerWith(status int, body string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.answer = status
+	d.answer, d.says = status, body
 }
 
 // Tries is how often something was sent.
@@ -104,6 +109,7 @@ func (d *Device) take(w http.ResponseWriter, r *http.Request) {
 	d.tries++
 	if d.answer != 0 {
 		w.WriteHeader(d.answer)
+		io.WriteString(w, d.says)
 		return
 	}
 	d.got = append(d.got, delivery)
@@ -147,6 +153,9 @@ func checkSender(r *http.Request) error {
 		jwt.WithAudience("http://"+r.Host), jwt.WithExpirationRequired(), jwt.WithValidMethods([]string{"ES256"}))
 	if subject, _ := claims.GetSubject(); err == nil && !strings.HasPrefix(subject, "mailto:") && !strings.HasPrefix(subject, "https:") {
 		err = fmt.Errorf("nobody to write to: %q", subject)
+	}
+	if until, _ := claims.GetExpirationTime(); err == nil && time.Until(until.Time) > 24*time.Hour { // RFC 8292, section 2
+		err = fmt.Errorf("good for too long: until %v", until)
 	}
 	return err
 }

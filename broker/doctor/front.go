@@ -1,0 +1,130 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/loopback"
+)
+
+// gate looks for HTTP authentication in front of the broker, which answers
+// before the broker does. It returns false where nothing gets past it.
+func (v *visit) gate(ctx context.Context, credentials *url.Userinfo) bool {
+	for _, path := range []string{"/readyz", "/api/session"} {
+		challenge, by := v.challenge(ctx, path)
+		if challenge == "" {
+			continue
+		}
+		scheme, _, _ := strings.Cut(challenge, " ")
+		if strings.EqualFold(scheme, "Basic") && credentials != nil {
+			if !v.safe() {
+				v.say("basic", Failed, "Serve it over HTTPS first.", "A proxy asks for HTTP Basic authentication%s, and a password does not travel in plain text from here.", by)
+				return false
+			}
+			v.basic = credentials
+			if challenge, _ := v.challenge(ctx, path); challenge != "" {
+				v.say("basic", Failed, "Give the user and the password of the proxy, not those of Yardline.", "A proxy in front of the broker asks for HTTP Basic authentication%s, and refuses the user and password of the address.", by)
+				return false
+			}
+			v.say("basic", Warning, "Take it off /api/, /embed/, /healthz and /readyz: Yardline signs people in by itself, and a program's token travels in the same header as the proxy's password.",
+				"A proxy in front of the broker asks for HTTP Basic authentication (%.80s)%s. Browsers get past it; programs with a token do not, and without one a part of the checks is left out.", challenge, by)
+			return true
+		}
+		v.say("basic", Failed, "Take it off /api/, /embed/, /healthz and /readyz: Yardline signs people in by itself, and a program's token travels in the same header. To look past Basic authentication, give its user and password in the address: https://user:password@…",
+			"A proxy in front of the broker asks for HTTP %s authentication (%.80s) of %s%s: no program gets past it.", scheme, challenge, path, by)
+		return false
+	}
+	return true
+}
+
+// challenge returns how something that is not the broker asks for
+// authentication, or "" where it does not.
+func (v *visit) challenge(ctx context.Context, path string) (challenge, by string) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "GET", v.base.String()+path, nil) // without the token: the broker's is not asked about
+	if err != nil {
+		return "", ""
+	}
+	answer, err := v.do(r)
+	if err != nil {
+		return "", "" // reachable says more of it
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusUnauthorized || answer.Header.Get("Content-Type") == "application/problem+json" {
+		return "", ""
+	}
+	return answer.Header.Get("WWW-Authenticate"), servedBy(answer)
+}
+
+// encrypted looks at the certificate and HSTS, or says that there is no TLS.
+func (v *visit) encrypted(ctx context.Context) {
+	if v.base.Scheme == "http" {
+		if loopback.Name(v.base.Hostname()) {
+			v.say("tls", OK, "", "Plain HTTP, on this machine alone.")
+			return
+		}
+		v.say("tls", Failed, "Serve it over HTTPS: --tls-cert and --tls-key, or a proxy. Sessions need it.", "Tokens and events travel in plain text.")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	answer, err := v.get(ctx, "/healthz")
+	if err != nil {
+		v.say("tls", Failed, "See the broker's log.", "No answer: %v.", cause(err))
+		return
+	}
+	defer answer.Body.Close()
+	left := time.Until(answer.TLS.PeerCertificates[0].NotAfter)
+	days := int(left.Hours() / 24)
+	switch {
+	case left < certificateOK:
+		v.say("tls", Warning, "Renew the certificate. The broker reads it again by itself.", "The certificate ends in %d days.", days)
+	case answer.ProtoMajor < 2:
+		v.say("tls", Warning, "Switch on HTTP/2 in the proxy: over HTTP/1.1 a browser opens six connections to a name, and each stream takes one.", "The certificate is good for %d days, but there is no HTTP/2.", days)
+	default:
+		v.say("tls", OK, "", "%s, HTTP/2, the certificate is good for %d days.", tls.VersionName(answer.TLS.Version), days)
+	}
+	v.hsts(answer)
+}
+
+// hsts says which other services HTTP Strict Transport Security (RFC 6797)
+// binds: it is kept for a name, on all of its ports.
+func (v *visit) hsts(answer *http.Response) {
+	values := answer.Header.Values("Strict-Transport-Security")
+	if len(values) == 0 {
+		return
+	}
+	age, below := time.Duration(0), ""
+	for directive := range strings.SplitSeq(values[0], ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		switch {
+		case strings.EqualFold(name, "max-age"):
+			seconds, _ := strconv.ParseInt(strings.Trim(value, `"`), 10, 32)
+			age = time.Duration(seconds) * time.Second
+		case strings.EqualFold(name, "includeSubDomains"):
+			below = " and of every name below it"
+		}
+	}
+	name := v.base.Hostname()
+	scope := fmt.Sprintf("A browser that was here takes HTTPS alone for every port of %s%s, for %d days (HSTS)", name, below, int(age.Hours()/24))
+	switch {
+	case len(values) > 1:
+		v.say("hsts", Warning, "Let either the broker or the proxy send it.", "Strict-Transport-Security comes %d times, and browsers take the first: %s.", len(values), values[0])
+	case age == 0:
+		v.say("hsts", OK, "", "Browsers forget HSTS for %s.", name)
+	case loopback.Name(name) || v.base.Port() != "" && v.base.Port() != "443":
+		v.say("hsts", Warning, "Take the header Strict-Transport-Security off, in the proxy or by --hsts 0, where anything else on this name is served over plain HTTP. max-age=0 makes browsers forget it.",
+			"%s: a service over plain HTTP on another port does not open there.", scope)
+	case below != "":
+		v.say("hsts", Warning, "Take includeSubDomains off unless every name below serves HTTPS.", "%s.", scope)
+	default:
+		v.say("hsts", OK, "", "%s.", scope)
+	}
+}

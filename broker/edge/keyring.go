@@ -1,0 +1,55 @@
+package edge
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/snd-rental/yardline/broker/httpapi"
+	"github.com/snd-rental/yardline/broker/identity"
+)
+
+// A keyring gives an issuer the keys that worker.mjs has fetched, and says in
+// the log why it could not. It is safe for concurrent use.
+type keyring struct {
+	issuer *identity.Issuer // nil without one
+	log    *slog.Logger
+}
+
+// set replaces the keys. It returns false where they cannot be used; the ones
+// before stay then.
+func (k *keyring) set(raw []byte) bool {
+	before := k.issuer.Trouble()
+	err := k.issuer.SetKeys(raw)
+	if err != nil {
+		k.say(before, err)
+	} else if before != nil && !errors.Is(before, identity.ErrNoKeys) {
+		k.log.Info("the issuer's keys are renewed again")
+	}
+	return err == nil
+}
+
+// fail tells that the keys could not be fetched, and returns false.
+func (k *keyring) fail(reason string) bool {
+	before, err := k.issuer.Trouble(), fmt.Errorf("cannot fetch the issuer's keys: %s", reason)
+	k.issuer.Fail(err)
+	k.say(before, err)
+	return false
+}
+
+// say writes trouble to the log, unless it is the same as before: the keys are
+// asked for again soon.
+func (k *keyring) say(before, now error) {
+	if before == nil || before.Error() != now.Error() {
+		k.log.Error("the issuer's keys could not be renewed; the old ones stay, if there are any", "error", now)
+	}
+}
+
+// warnings returns what GET /readyz says beside what stands behind the front.
+func (k *keyring) warnings() (all []httpapi.Warning) {
+	if k.issuer != nil && k.issuer.Trouble() != nil {
+		all = append(all, httpapi.Warning{Code: "identity_keys", // as a broker has it
+			Detail: "The identity provider's keys could not be read at the edge at the last try; the keys before stay in force. See the worker's log for the cause, and check JWT_JWKS."})
+	}
+	return all
+}

@@ -1,0 +1,135 @@
+package push_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/push"
+	"github.com/snd-rental/yardline/broker/push/pushtest"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// TestRefusedDeviceIsShownAsFailing: the mark outlives a restart and a
+// renewal, keeps its beginning, and goes when a push is taken again. The log
+// has the push service's answer, and the metric its status.
+func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
+	r, d := newRig(t), pushtest.New(t)
+	var log bytes.Buffer
+	s, stop := r.service(func(c *push.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	p := r.person("manager", 0, access.Manager)
+	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "Phone", "")
+	require.NoError(t, err)
+	require.Nil(t, device.Failing)
+	require.False(t, s.Refused())
+	start := time.Now()
+	d.AnswerWith(http.StatusForbidden, "{\"reason\":\n\"BadJwtToken\"}\x1b[31m")
+	r.publish(event.MaintenanceRequired("Crane", "Oil"))
+	require.Eventually(t, s.Refused, soon, time.Millisecond)
+	failing := *s.Devices(p.Grant)[0].Failing
+	require.Equal(t, http.StatusForbidden, failing.Status)
+	require.WithinRange(t, failing.Since, start, time.Now())
+	require.Equal(t, 1, r.results.count("failed 403"))
+	stop()
+	require.Contains(t, log.String(), `answered 403: {\"reason\": \"BadJwtToken\"} [31m"`)
+
+	s, _ = r.service(nil)
+	renewed, err := s.Subscribe(t.Context(), p, d.Subscription(), "Phone", "")
+	require.NoError(t, err)
+	require.Equal(t, &failing, renewed.Failing, "the same endpoint is refused as before")
+	d.Answer(http.StatusUnauthorized)
+	var refused *push.Refused
+	require.ErrorAs(t, s.Test(t.Context(), p.Grant, device.ID), &refused)
+	require.Equal(t, http.StatusUnauthorized, refused.Status)
+	require.Equal(t, &push.Failing{Since: failing.Since, Status: http.StatusUnauthorized}, s.Devices(p.Grant)[0].Failing)
+	d.Answer(0)
+	require.NoError(t, s.Test(t.Context(), p.Grant, device.ID))
+	require.Nil(t, s.Devices(p.Grant)[0].Failing)
+	require.False(t, s.Refused())
+
+	d.Answer(http.StatusForbidden)
+	require.ErrorIs(t, s.Test(t.Context(), p.Grant, device.ID), push.ErrNotDelivered)
+	require.NoError(t, s.SignedOut(t.Context(), p.Credential))
+	require.False(t, s.Refused())
+	keys, err := r.log.Keys(t.Context(), "push-")
+	require.NoError(t, err)
+	for _, key := range keys {
+		require.NotContains(t, key, device.ID, "nothing is left of a device that has gone")
+	}
+}
+
+// TestReplacedDeviceGoes: a browser that was given another endpoint stays one
+// device, with its name, also where its user has as many as they may have.
+func TestReplacedDeviceGoes(t *testing.T) {
+	r := newRig(t)
+	s, _ := r.service(nil)
+	p, q := r.person("manager", 0, access.Manager), r.person("yard", 0, access.Yard)
+	subscribe := func(name, replaces string) push.Device {
+		t.Helper()
+		device, err := s.Subscribe(t.Context(), p, pushtest.New(t).Subscription(), name, replaces)
+		require.NoError(t, err)
+		return device
+	}
+	first := subscribe("Yard tablet", "")
+	second := subscribe("", first.ID)
+	require.Equal(t, "Yard tablet", second.Name)
+	require.Equal(t, []push.Device{second}, s.Devices(p.Grant))
+	require.ErrorIs(t, s.Test(t.Context(), p.Grant, first.ID), push.ErrUnknown)
+	third := subscribe("Office", second.ID)
+	require.Equal(t, "Office", third.Name)
+
+	// The device of another person, and one that is not there, stay as they are.
+	theirs, err := s.Subscribe(t.Context(), q, pushtest.New(t).Subscription(), "Theirs", third.ID)
+	require.NoError(t, err)
+	require.Equal(t, "Theirs", theirs.Name)
+	require.Equal(t, []push.Device{third}, s.Devices(p.Grant))
+	subscribe("x", "no-such-device")
+	for len(s.Devices(p.Grant)) < 10 {
+		subscribe("x", "")
+	}
+	_, err = s.Subscribe(t.Context(), p, pushtest.New(t).Subscription(), "", "")
+	require.ErrorIs(t, err, push.ErrTooMany)
+	subscribe("", third.ID)
+	require.Len(t, s.Devices(p.Grant), 10)
+
+	again, err := push.New(t.Context(), push.Config{Log: r.log, Contact: "mailto:ops@yard.company", Location: time.UTC, Logger: slog.New(slog.DiscardHandler), Observer: r.results, Test: true})
+	require.NoError(t, err)
+	require.Equal(t, s.Devices(p.Grant), again.Devices(p.Grant), "as the store has it")
+}
+
+// TestRenewedDeviceKeepsItsName: a worker that renews a subscription does not
+// know what its user calls the device.
+func TestRenewedDeviceKeepsItsName(t *testing.T) {
+	r, d := newRig(t), pushtest.New(t)
+	s, _ := r.service(nil)
+	p := r.person("manager", 0, access.Manager)
+	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "Yard tablet", "")
+	require.NoError(t, err)
+	renewed, err := s.Subscribe(t.Context(), p, d.Subscription(), "", device.ID)
+	require.NoError(t, err)
+	require.Equal(t, "Yard tablet", renewed.Name)
+	require.Len(t, s.Devices(p.Grant), 1)
+}
+
+func TestContact(t *testing.T) {
+	for contact, want := range map[string]struct{ valid, placeholder bool }{
+		push.Placeholder: {true, true}, "mailto:ops@company.example": {true, true}, "mailto:a@example.com": {true, true}, "mailto:root@localhost": {true, true},
+		"https://localhost/": {true, true}, "https://127.0.0.1": {true, true}, "mailto:ops@YARD.Test": {true, true}, "https://example.org./": {true, true},
+		"mailto:ops@rental.company": {true, false}, "https://rental.company/contact": {true, false}, "mailto:ops@notexample.com": {true, false},
+		"": {}, "mailto:": {}, "mailto:ops": {}, "mailto: ops@rental.company": {}, "mailto:<ops@rental.company>": {}, "https://": {}, "http://rental.company": {}, "ops@rental.company": {},
+		"mailto:Ops <ops@rental.company>": {}, "https://u:p@rental.company": {},
+	} {
+		if err := push.CheckContact(contact); (err == nil) != want.valid {
+			t.Errorf("%q: %v", contact, err)
+		}
+		if want.valid && push.IsPlaceholder(contact) != want.placeholder {
+			t.Errorf("%q: placeholder is not %t", contact, want.placeholder)
+		}
+	}
+	require.ErrorIs(t, error(&push.Refused{Status: 403}), push.ErrNotDelivered)
+}

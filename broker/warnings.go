@@ -1,0 +1,69 @@
+package broker
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/snd-rental/yardline/broker/httpapi"
+	"github.com/snd-rental/yardline/broker/push"
+)
+
+// The codes of warnings.
+const (
+	WarnPushContact  = "push_contact"
+	WarnPushRefused  = "push_refused"
+	WarnIdentityKeys = "identity_keys"
+	WarnZones        = "no_time_zones"
+	WarnNATS         = "old_nats"
+)
+
+// anyZone is a time zone that every zone table has.
+const anyZone = "Europe/Berlin"
+
+// loadZone finds a zone in the table of this machine, or of the program.
+var loadZone = time.LoadLocation
+
+// The oldest NATS server that keeps the log as it should: streams have metadata
+// since 2.10, and markers of deleted keys expire since 2.11.
+const natsMajor, natsMinor = 2, 11
+
+// isOldNATS tells whether a NATS server is older than that. A version that
+// cannot be read is taken for a new one.
+func isOldNATS(version string) bool {
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
+		return false
+	}
+	return major < natsMajor || major == natsMajor && minor < natsMinor
+}
+
+// logWarnings writes the warnings of the start to the log.
+func (b *Broker) logWarnings() {
+	for _, w := range b.warnings() {
+		b.c.Logger.Warn(w.Detail, "code", w.Code)
+	}
+}
+
+// warnings returns what an operator should mend while the broker serves. It
+// may be called concurrently.
+func (b *Broker) warnings() (all []httpapi.Warning) {
+	warn := func(code, detail string) { all = append(all, httpapi.Warning{Code: code, Detail: detail}) }
+	if push.IsPlaceholder(b.c.PushContact) {
+		warn(WarnPushContact, "Push services have no address that they can write to, and some of them refuse pushes for that. Set --push-contact to a mailbox that somebody reads, such as mailto:ops@ followed by your company's domain.")
+	}
+	if b.push.Refused() {
+		warn(WarnPushRefused, "A push service refuses pushes to a device. See the broker's log for its answer; check --push-contact and the clock of this machine.")
+	}
+	// A server may be replaced by an older one while the broker runs.
+	if server, ok := b.log.(interface{ ServerVersion() string }); ok && isOldNATS(server.ServerVersion()) {
+		warn(WarnNATS, fmt.Sprintf("The NATS server has version %.20s, and Yardline needs %d.%d or later: update it.", server.ServerVersion(), natsMajor, natsMinor))
+	}
+	// Without an issuer there are no keys to fetch.
+	if issuer, ok := any(b.issuer).(interface{ Trouble() error }); ok && b.issuer != nil && issuer.Trouble() != nil {
+		warn(WarnIdentityKeys, "The identity provider's keys could not be read at the last try; the keys before stay in force. See the broker's log for the cause, and check --jwt-jwks.")
+	}
+	if _, err := loadZone(anyZone); err != nil {
+		warn(WarnZones, "This machine has no table of time zones, so that quiet times in a zone of their own do not work. Install the package tzdata.")
+	}
+	return all
+}

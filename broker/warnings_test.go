@@ -1,0 +1,100 @@
+package broker
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/broker/push/pushtest"
+	"github.com/snd-rental/yardline/shared/access"
+)
+
+// codes returns the codes of a broker's warnings.
+func codes(b *Broker) (all []string) {
+	for _, w := range b.warnings() {
+		all = append(all, w.Code)
+	}
+	return all
+}
+
+// TestPlaceholderContactIsSaidAtStart: a broker whose pushes some services
+// refuse says so in its log and by /readyz.
+func TestPlaceholderContactIsSaidAtStart(t *testing.T) {
+	for contact, warned := range map[string]bool{"": true, "mailto:ops@company.example": true, "mailto:ops@rental.company": false} {
+		var log bytes.Buffer
+		b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: contact, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		require.NoError(t, err)
+		if warned {
+			require.Equal(t, []string{WarnPushContact}, codes(b))
+			require.Contains(t, log.String(), "--push-contact")
+		} else {
+			require.Empty(t, codes(b))
+			require.NotContains(t, log.String(), "--push-contact")
+		}
+		require.NoError(t, b.Close())
+	}
+	_, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:"})
+	require.ErrorContains(t, err, `--push-contact: "mailto:" is no address`)
+}
+
+// TestRefusedPushIsAWarning: an operator need not wait for a user's complaint.
+func TestRefusedPushIsAWarning(t *testing.T) {
+	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:ops@rental.company", PushTest: true})
+	require.NoError(t, err)
+	defer b.Close()
+	g, err := access.NewGrant("4", "", []access.Role{access.Manager}, 0)
+	require.NoError(t, err)
+	d := pushtest.New(t)
+	device, err := b.push.Subscribe(t.Context(), identity.Principal{Grant: g, Person: true}, d.Subscription(), "", "")
+	require.NoError(t, err)
+	d.Answer(403)
+	require.Error(t, b.push.Test(t.Context(), g, device.ID))
+	require.Equal(t, []string{WarnPushRefused}, codes(b))
+	d.Answer(0)
+	require.NoError(t, b.push.Test(t.Context(), g, device.ID))
+	require.Empty(t, codes(b))
+}
+
+// oldServer is a log at a NATS server of some version.
+type oldServer struct {
+	eventlog.Log
+	version string
+}
+
+func (o oldServer) ServerVersion() string { return o.version }
+
+// TestOldNATSIsAWarning: a server may be replaced by an older one while a broker
+// runs, and its own messages do not say so.
+func TestOldNATSIsAWarning(t *testing.T) {
+	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:ops@rental.company"})
+	require.NoError(t, err)
+	log := b.log
+	for version, old := range map[string]bool{"2.9.10": true, "2.10.29": true, "1.4.1": true, "2.11.0": false, "2.15.2": false, "3.0.0-beta": false, "": false} {
+		b.log = oldServer{log, version}
+		if old {
+			require.Equal(t, []string{WarnNATS}, codes(b), version)
+			require.Contains(t, b.warnings()[0].Detail, version)
+		} else {
+			require.Empty(t, codes(b), version)
+		}
+	}
+	b.log = log
+	require.NoError(t, b.Close())
+}
+
+// TestMissingZonesAreAWarning: a machine without a zone table takes no quiet
+// times but those of UTC.
+func TestMissingZonesAreAWarning(t *testing.T) {
+	defer func(before func(string) (*time.Location, error)) { loadZone = before }(loadZone)
+	loadZone = func(string) (*time.Location, error) { return nil, errors.New("unknown time zone") }
+	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:ops@rental.company"})
+	require.NoError(t, err)
+	require.Equal(t, []string{WarnZones}, codes(b))
+	require.NoError(t, b.Close())
+}
