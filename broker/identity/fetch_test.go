@@ -128,13 +128,23 @@ func TestStartWithoutProvider(t *testing.T) {
 	require.False(t, changed, "nobody could be signed in before")
 }
 
+// hangs answers nothing until it is released, or its client has left.
+func hangs(release <-chan struct{}) http.HandlerFunc {
+	return func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	}
+}
+
 // TestProviderThatHangs: a start and a request wait for a moment only, and a key
 // that is not known yet may be a new one.
 func TestProviderThatHangs(t *testing.T) {
 	p := newProvider(t)
 	p.key("a", 2048)
 	hang := make(chan struct{})
-	p.do(func(_ http.ResponseWriter, r *http.Request) { <-hang })
+	p.do(hangs(hang))
 	start := time.Now()
 	i := p.open(IssuerConfig{})
 	require.Less(t, time.Since(start), fetchTimeout)
@@ -148,7 +158,7 @@ func TestProviderThatHangs(t *testing.T) {
 	}, time.Minute, 10*time.Millisecond)
 
 	hang = make(chan struct{})
-	p.do(func(_ http.ResponseWriter, r *http.Request) { <-hang })
+	p.do(hangs(hang))
 	_, err = i.Verify(p.sign("new", jwt.SigningMethodRS256, p.key("new", 2048), nil))
 	require.ErrorIs(t, err, ErrNoKeys)
 	_, err = i.Verify(p.usual("a", nil))
