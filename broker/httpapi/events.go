@@ -9,7 +9,6 @@ import (
 
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
-	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -73,7 +72,7 @@ var regranted = &Problem{Status: http.StatusConflict, Code: "regranted", Title: 
 func historyOf(r *http.Request) (hub.HistoryRequest, error) {
 	var h hub.HistoryRequest
 	var err error
-	if h.Filter, h.After, err = asked(r, "before", "limit", "wait"); err != nil {
+	if h.Filter, h.After, err = asked(r); err != nil {
 		return h, err
 	}
 	if text := r.URL.Query().Get("before"); text != "" {
@@ -110,9 +109,4 @@ func number(r *http.Request, name string, absent, least, most int) (int, error) 
 		return 0, badParameter(name, fmt.Sprintf("an integer from %d to %d", least, most))
 	}
 	return n, nil
-}
-
-func badParameter(name, expected string) error {
-	return &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A parameter is not valid", Detail: name + ": expected " + expected + ".",
-		Errors: event.Refuse("/"+name, "limit", expected).Fields}
 }

@@ -125,7 +125,7 @@ func (r *Reader) pump(ctx context.Context, write func([]byte) error) error {
 		} else if err != nil {
 			return err
 		}
-		if err := writeAll(write, frames); err != nil {
+		if err := writeAll(write, frames, maxPiece); err != nil {
 			if stalled(err) {
 				r.Stalled()
 			}
