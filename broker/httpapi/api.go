@@ -298,10 +298,12 @@ type patience struct {
 	answer time.Duration // for an answer of the API to be taken, a long poll's wait included
 	page   time.Duration // for a part of the app to be taken, on a slow line
 	write  time.Duration // for one write to a stream or WebSocket
+	ping   time.Duration // between two looks whether the peer of a WebSocket is there
 	auth   time.Duration // for the first message of a WebSocket, where it says who it is
 }
 
-var usualPatience = patience{body: 20 * time.Second, answer: 2 * time.Minute, page: 10 * time.Minute, write: 20 * time.Second, auth: 10 * time.Second}
+var usualPatience = patience{body: 20 * time.Second, answer: 2 * time.Minute, page: 10 * time.Minute, write: 20 * time.Second, ping: 20 * time.Second,
+	auth: 10 * time.Second}
 
 // readyTimeout bounds how long readiness waits for the log.
 const readyTimeout = 2 * time.Second
