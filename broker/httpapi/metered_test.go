@@ -2,12 +2,14 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -149,7 +151,17 @@ func TestSlowSocket(t *testing.T) {
 		answer, body := s.send("POST", "/api/sse", batch, s.bearer(access.Service), isBatch)
 		require.Equal(t, 201, answer.StatusCode, body)
 	}
+	server := httptest.NewUnstartedServer(s.api)
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		// Else the kernel takes all of it at once.
+		require.NoError(t, c.(*net.TCPConn).SetWriteBuffer(64<<10))
+		return ctx
+	}
+	server.Start()
+	defer server.Close()
+	s.url = server.URL
 	c := s.rawSocket(s.bearer(access.Manager)+"\r\n", 64<<10)
+	defer c.Close()
 	require.NoError(t, c.SetDeadline(time.Now().Add(time.Minute)))
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
