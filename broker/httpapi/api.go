@@ -130,6 +130,9 @@ func (a *API) mount() {
 		if strings.HasPrefix(r.path, "/api/") {
 			handler = a.checkQuery(parametersOf[pattern], handler)
 		}
+		if !slices.Contains(endless, pattern) {
+			handler = a.whole(handler)
+		}
 		mux.HandleFunc(pattern, handler)
 		methods[r.path] = strings.TrimPrefix(methods[r.path]+", "+r.method, ", ")
 	}
@@ -225,6 +228,20 @@ func (a *API) guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// endless are the methods whose answer may wait for events. They end when their
+// client leaves.
+var endless = []string{"GET /api/sse", "GET /api/ws", "GET /api/events", "GET /embed/v1/status.events"}
+
+// whole lets a request be answered whose client has closed its side: to net/http
+// that looks as if it had left. The answer has its time, as any other.
+func (a *API) whole(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.patience.answer)
+		defer cancel()
+		next(w, r.WithContext(ctx))
+	}
 }
 
 // dropBody reads the body of a request whose method gives it no meaning. A

@@ -27,7 +27,9 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 		return
 	}
 	request.Grant = p.Grant
-	ctx := r.Context()
+	// As whole has it: only what waits ends when its client leaves.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.patience.answer)
+	defer cancel()
 	if request.Wait > 0 {
 		place, err := a.admit(a.address(r), &p)
 		if err != nil {
@@ -35,7 +37,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 			return
 		}
 		defer place.leave()
-		waiting, end := context.WithCancel(ctx)
+		waiting, end := context.WithCancel(r.Context())
 		defer end()
 		stop, err := a.open.over(p, a.again(r), func(wire.Reason) { end() })
 		if err != nil {
@@ -46,7 +48,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 		ctx = waiting
 	}
 	page, err := a.Hub.History(ctx, request)
-	if err != nil && r.Context().Err() == nil && ctx.Err() != nil {
+	if err != nil && request.Wait > 0 && r.Context().Err() == nil && ctx.Err() != nil {
 		// The grant has ended, or is another one, while it waited. Asking again
 		// tells which.
 		_, err = a.Authority.Authenticate(r)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/snd-rental/yardline/broker/hub"
@@ -47,9 +48,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 		a.Refuse(w, r, err)
 		return
 	}
-	// A client that has sent everything may close its side and still wait for
-	// the answer; to net/http that looks as if it had gone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), publishTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), publishTimeout)
 	defer cancel()
 	if !what.batch {
 		receipt, err := a.Hub.Publish(ctx, p.Grant, what.events[0], what.options)
@@ -85,6 +84,10 @@ func (a *API) publication(w http.ResponseWriter, r *http.Request, p identity.Pri
 	if err != nil || media != mediaJSON && media != mediaEvent && media != mediaBatch {
 		return what, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Title: "Events are sent as JSON",
 			Detail: "Send Content-Type: " + mediaJSON + ", " + mediaEvent + " or " + mediaBatch + "."}
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return what, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
+			Title: "Events are sent as they are", Detail: "Send them without Content-Encoding: " + encoding + "."}
 	}
 	what.batch = media == mediaBatch
 	limit := int64(event.MaxEventBytes)

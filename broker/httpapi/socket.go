@@ -6,9 +6,11 @@ package httpapi
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"nhooyr.io/websocket"
@@ -37,6 +39,10 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	f, after, err := a.MayUpgrade(w, r)
 	if err != nil {
 		a.Refuse(w, r, err)
+		return
+	}
+	if keys := r.Header.Values("Sec-WebSocket-Key"); len(keys) != 1 || !isSocketKey(keys[0]) {
+		a.Refuse(w, r, badParameter("Sec-WebSocket-Key", "16 bytes in base64, once"))
 		return
 	}
 	peer := Peer{Address: a.address(r), Again: a.again(r), Log: requestLog(r).With("path", r.URL.Path)}
@@ -84,6 +90,13 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	if err := s.serve(ctx, cancel, f, after); err != nil {
 		s.turnAway(ctx, err)
 	}
+}
+
+// isSocketKey tells whether the WebSocket library takes a key; it would refuse
+// another one in its own words.
+func isSocketKey(key string) bool {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(key))
+	return err == nil && len(raw) == 16
 }
 
 // introduce waits for the first message, which says who it is.

@@ -159,3 +159,42 @@ func TestReaderWithABody(t *testing.T) {
 	answer, body := s.send("GET", "/api/snapshot", strings.Repeat("x", maxJSON+1), s.bearer(access.Manager))
 	require.Equal(t, 413, answer.StatusCode, body)
 }
+
+// TestHalfClosedClients: a client that has sent everything may close its side
+// and still wait for the answer.
+func TestHalfClosedClients(t *testing.T) {
+	s := newSurface(t)
+	bearer := s.bearer(access.Manager, access.Admin, access.Service)
+	const event = `{"type":"sync_progress","data":{"progress":1}}`
+	for line, body := range map[string]string{
+		"GET /api/events?after=oldest": "", "GET /api/snapshot": "", "GET /api/stats": "", "GET /readyz": "",
+		"PUT /api/push/preferences": "{}", "POST /api/session": `{"user":"manager"}`, "POST /api/sse": event,
+	} {
+		for range 10 { // the close may be seen before the handler has begun
+			c, r := s.rawRequest(fmt.Sprintf("%s HTTP/1.1\nHost: localhost\n%s\n%s\nContent-Length: %d\n\n%s", line, bearer, isJSON, len(body), body))
+			require.NoError(t, c.(*net.TCPConn).CloseWrite())
+			answer, err := http.ReadResponse(r, nil)
+			require.NoError(t, err, line)
+			text, err := io.ReadAll(answer.Body)
+			require.NoError(t, err, line)
+			require.Less(t, answer.StatusCode, 300, "%s: %s", line, text)
+		}
+	}
+}
+
+// TestRefusalsOfHandshakes: what the libraries below would refuse in their own
+// words is a problem document too.
+func TestRefusalsOfHandshakes(t *testing.T) {
+	s := newSurface(t)
+	for _, key := range []string{"", "Sec-WebSocket-Key: short\n", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"} {
+		_, r := s.rawRequest("GET /api/ws HTTP/1.1\nHost: localhost\nConnection: Upgrade\nUpgrade: websocket\n" + key +
+			"Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: yardline.v1\n" + s.bearer(access.Manager) + "\n\n")
+		answer, err := http.ReadResponse(r, nil)
+		require.NoError(t, err)
+		require.Equal(t, 400, answer.StatusCode)
+		require.Equal(t, "application/problem+json", answer.Header.Get("Content-Type"))
+	}
+	answer, body := s.send("POST", "/api/sse", "\x1f\x8b", s.bearer(access.Service), isJSON, "Content-Encoding: gzip")
+	require.Equal(t, 415, answer.StatusCode, body)
+	require.Contains(t, body, "Content-Encoding")
+}
