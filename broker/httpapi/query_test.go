@@ -106,6 +106,10 @@ func TestFrontQueries(t *testing.T) {
 		require.Equal(t, 400, ask(path), path)
 	}
 	require.Zero(t, passed)
+	w := httptest.NewRecorder()
+	front.ServeHTTP(w, httptest.NewRequest("OPTIONS", "/embed/v1/status.json", nil))
+	require.Equal(t, "*", w.Header().Get("Access-Control-Allow-Origin"), "a preflight")
+	require.Zero(t, passed)
 	require.Equal(t, 200, ask("/api/sse?types=payment_received"))
 	require.Equal(t, 1, passed)
 }
