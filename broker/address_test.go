@@ -31,7 +31,10 @@ func TestURL(t *testing.T) {
 // TestURLOfACertificate: with TLS on all addresses it is a name of the
 // certificate, which a browser would refuse for another one.
 func TestURLOfACertificate(t *testing.T) {
-	for want, names := range map[string][]string{"yard.example": {"*.example", "yard.example"}, "localhost": {"*.example"}} {
+	for want, names := range map[string][]string{
+		"yard.example": {"*.example", "yard.example"},
+		"localhost":    {"*.example"},
+	} {
 		l, err := listen(t.Context(), ":0")
 		require.NoError(t, err)
 		b := &Broker{c: Config{Listen: ":0"}, listener: l, certificate: certificateOf(names...)}

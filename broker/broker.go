@@ -178,14 +178,16 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 		Warnings: b.warnings,
 
 		Hub: b.hub, Log: log, Authority: authority, Push: b.push, Wishes: b.push, UI: webui.Handler(), Report: metrics, Metrics: metrics.Handler(c.Logger), Logger: c.Logger,
-		Draining: b.draining.Load, HSTS: c.HSTS, Loopback: c.Auth == AuthDev, Origins: c.Origins, Proxies: c.Proxies, Limits: c.Limits,
+		Draining: b.draining.Load, HSTS: c.HSTS, Loopback: c.Auth == AuthDev, Origins: c.Origins,
+		Proxies: c.Proxies, Limits: c.Limits,
 	})
 	if c.DebugListen != "" {
 		if b.debug, err = openDebug(c.DebugListen, metrics.Handler(c.Logger)); err != nil {
 			return nil, err
 		}
 	}
-	b.server = &http.Server{Handler: b.api, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: c.IdleTimeout,
+	b.server = &http.Server{Handler: b.api, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:    c.IdleTimeout,
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)}
 	return b, nil
 }
@@ -251,7 +253,10 @@ func (c Config) check() error {
 	if c.Limits.Connections < 0 || c.Replicas < 0 || c.Fleet < 0 {
 		return &Misuse{"--max-connections, --nats-replicas and --fleet must not be negative"}
 	}
-	if c.IdleTimeout < 0 || c.HSTS < 0 || c.Heartbeat < 0 || c.Retention < 0 || c.DedupWindow < 0 || c.Issuer.Refresh < 0 || c.Issuer.Skew < 0 {
+	if c.IdleTimeout < 0 || c.HSTS < 0 {
+		return &Misuse{"--idle-timeout and --hsts must not be negative"}
+	}
+	if c.Heartbeat < 0 || c.Retention < 0 || c.DedupWindow < 0 || c.Issuer.Refresh < 0 || c.Issuer.Skew < 0 {
 		return &Misuse{"durations must not be negative"}
 	}
 	return nil

@@ -17,7 +17,7 @@ const unacknowledged = time.Minute
 // unsent is how many bytes the kernel takes for a peer beyond what it may send at
 // once (tcp(7), TCP_NOTSENT_LOWAT). Without a limit it takes megabytes, which a
 // slow reader needs minutes for: no write would tell that it takes any.
-const unsent = 64 << 10
+const unsent = 16 << 10
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {

@@ -228,7 +228,8 @@ func TestRealReaders(t *testing.T) {
 			publish := func() (id string, at time.Time) {
 				n++
 				id, at = fmt.Sprintf("e%d", n), time.Now()
-				s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":%d}}`, id, n))
+				const event = `{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":%d}}`
+				s.Publish(fmt.Sprintf(event, id, n))
 				return id, at
 			}
 			everybodyHas := func(id string) {

@@ -319,7 +319,8 @@ type patience struct {
 	auth   time.Duration // for the first message of a WebSocket, where it says who it is
 }
 
-var usualPatience = patience{body: 20 * time.Second, answer: 2 * time.Minute, page: 10 * time.Minute, write: 20 * time.Second, ping: 20 * time.Second,
+var usualPatience = patience{body: 20 * time.Second, answer: 2 * time.Minute, page: 10 * time.Minute,
+	write: 20 * time.Second, ping: 20 * time.Second,
 	auth: 10 * time.Second}
 
 // readyTimeout bounds how long readiness waits for the log.

@@ -21,7 +21,8 @@ func TestCORS(t *testing.T) {
 	require.Equal(t, "authorization, content-type, ce-id, idempotency-key", r.Header.Get("Access-Control-Allow-Headers"))
 	require.Equal(t, "GET, POST, PUT, DELETE", r.Header.Get("Access-Control-Allow-Methods"))
 	asked := "authorization,traceparent,Tracestate,baggage,sentry-trace,x-b3-traceid,x-datadog-origin,x-evil"
-	r, _ = s.send("OPTIONS", "/api/events", "", ours, "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: "+asked)
+	r, _ = s.send("OPTIONS", "/api/events", "", ours,
+		"Access-Control-Request-Method: GET", "Access-Control-Request-Headers: "+asked)
 	require.Equal(t, "authorization, traceparent, tracestate, baggage, sentry-trace, x-b3-traceid, x-datadog-origin",
 		r.Header.Get("Access-Control-Allow-Headers"))
 	r, _ = s.send("OPTIONS", "/api/sse", "", append(preflight, foreign)...)

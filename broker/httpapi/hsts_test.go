@@ -32,7 +32,8 @@ func TestHSTS(t *testing.T) {
 	for host, want := range map[string]string{
 		"yard.example": "max-age=31536000", "yard.example:443": "max-age=31536000",
 		"yard.example:8443": "", "localhost": "", "localhost:20013": "", "yard.localhost": "",
-		"127.0.0.1": "", "[::1]": "", "[::1]:443": "", "192.0.2.7": "", "192.0.2.7:443": "", "[2001:db8::1]": "", "": "",
+		"127.0.0.1": "", "[::1]": "", "[::1]:443": "", "192.0.2.7": "", "192.0.2.7:443": "",
+		"[2001:db8::1]": "", "": "",
 	} {
 		require.Equal(t, want, ask(host, true), host)
 		require.Empty(t, ask(host, false), host)

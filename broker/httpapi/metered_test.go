@@ -75,8 +75,9 @@ func (s *surface) rawSocket(headers string, receive int) net.Conn {
 	if receive > 0 {
 		require.NoError(s, c.(*net.TCPConn).SetReadBuffer(receive))
 	}
-	_, err = io.WriteString(c, "GET /api/ws?after=oldest HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: yardline.v1\r\n"+headers+"\r\n")
+	_, err = io.WriteString(c, strings.ReplaceAll("GET /api/ws?after=oldest HTTP/1.1\nHost: localhost\nConnection: Upgrade\n"+
+		"Upgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"+
+		"Sec-WebSocket-Protocol: yardline.v1\n"+headers+"\n", "\n", "\r\n"))
 	require.NoError(s, err)
 	return c
 }
@@ -85,8 +86,9 @@ func (s *surface) rawSocket(headers string, receive int) net.Conn {
 // WebSocket, whether or not it has said who it is; a few of them do not.
 func TestControlFrames(t *testing.T) {
 	s := newSurface(t)
-	for _, headers := range []string{"", s.bearer(access.Manager) + "\r\n"} {
-		for name, frame := range map[string][]byte{"ping": clientFrame(0x89, 0), "pong": clientFrame(0x8a, 4), "continuation": clientFrame(0, 0)} {
+	frames := map[string][]byte{"ping": clientFrame(0x89, 0), "pong": clientFrame(0x8a, 4), "continuation": clientFrame(0, 0)}
+	for _, headers := range []string{"", s.bearer(access.Manager) + "\n"} {
+		for name, frame := range frames {
 			c := s.rawSocket(headers, 0)
 			require.NoError(t, c.SetDeadline(time.Now().Add(20*time.Second)))
 			if name == "continuation" {
@@ -126,7 +128,8 @@ func asTimeout(err error, late *net.Error) bool {
 // TestTooManyCalls: a client that does not heed refusals is slowed down.
 func TestTooManyCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &Reader{api: &API{}, peer: Peer{Log: slog.New(slog.DiscardHandler)}, calls: rate.NewLimiter(callsPerSec, burstOfCalls)}
+		r := &Reader{api: &API{}, peer: Peer{Log: slog.New(slog.DiscardHandler)},
+			calls: rate.NewLimiter(callsPerSec, burstOfCalls)}
 		start, refused := time.Now(), 0
 		for range 1000 {
 			if bytes.Contains(r.Answer(t.Context(), wire.Call{Call: wire.CallPing}, nil), []byte("too_many_calls")) {
@@ -144,7 +147,8 @@ func TestTooManyCalls(t *testing.T) {
 func TestSlowSocket(t *testing.T) {
 	s := newSurfaceOn(t, memlog.New("k", time.Hour), unlimited)
 	s.api.patience.ping = 100 * time.Millisecond
-	event := fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active","notes":%q}}`, strings.Repeat("n", 480))
+	event := fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active","notes":%q}}`,
+		strings.Repeat("n", 480))
 	const batches = 2
 	for range batches {
 		batch := "[" + strings.Repeat(event+",", 999) + event + "]"
@@ -160,7 +164,7 @@ func TestSlowSocket(t *testing.T) {
 	server.Start()
 	defer server.Close()
 	s.url = server.URL
-	c := s.rawSocket(s.bearer(access.Manager)+"\r\n", 64<<10)
+	c := s.rawSocket(s.bearer(access.Manager)+"\n", 64<<10)
 	defer c.Close()
 	require.NoError(t, c.SetDeadline(time.Now().Add(time.Minute)))
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -185,7 +189,7 @@ func TestSlowSocket(t *testing.T) {
 func TestGoneSocket(t *testing.T) {
 	s := newSurface(t)
 	s.api.patience.ping = 50 * time.Millisecond
-	c := s.rawSocket(s.bearer(access.Manager)+"\r\n", 0)
+	c := s.rawSocket(s.bearer(access.Manager)+"\n", 0)
 	require.NoError(t, c.SetDeadline(time.Now().Add(20*time.Second)))
 	_, err := io.Copy(io.Discard, c) // pings are not answered
 	require.NoError(t, err, "it is closed")

@@ -72,7 +72,7 @@ func onlyParameters(q url.Values, known ...string) error {
 			}
 			return &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter",
 				Title: "A parameter is not known here", Detail: "Check its name.",
-				Errors: []event.FieldError{{Pointer: "/" + event.EscapePointer(name), Code: "unknown_name", Expected: expected}}}
+				Errors: event.Refuse("/"+event.EscapePointer(name), "unknown_name", expected).Fields}
 		}
 		if len(values) > 1 && !slices.Contains(filter.Parameters, name) {
 			return badParameter(name, "one value")

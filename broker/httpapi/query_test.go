@@ -87,8 +87,9 @@ func requireField(t *testing.T, body, pointer string) {
 func TestFrontQueries(t *testing.T) {
 	tokens, err := identity.OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	c := Config{Hub: hub.New(hub.Config{Log: memlog.New("k", time.Hour)}), Authority: &identity.Authority{Tokens: tokens},
-		UI: http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler), Draining: func() bool { return false }}
+	c := Config{Hub: hub.New(hub.Config{Log: memlog.New("k", time.Hour)}),
+		Authority: &identity.Authority{Tokens: tokens},
+		UI:        http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler), Draining: func() bool { return false }}
 	passed := 0
 	front := NewFront(c, func(http.ResponseWriter, *http.Request, *identity.Principal) { passed++ })
 	token, err := tokens.Mint(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)
@@ -102,7 +103,9 @@ func TestFrontQueries(t *testing.T) {
 		front.ServeHTTP(w, r)
 		return w.Code
 	}
-	for _, path := range []string{"/api/sse?types=payment_received;severity=error", "/api/events?subjects=rental/100%", "/api/snapshot?x=1"} {
+	for _, path := range []string{
+		"/api/sse?types=payment_received;severity=error", "/api/events?subjects=rental/100%", "/api/snapshot?x=1",
+	} {
 		require.Equal(t, 400, ask(path), path)
 	}
 	require.Zero(t, passed)
@@ -119,7 +122,8 @@ func TestFrontQueries(t *testing.T) {
 func TestResumeParameter(t *testing.T) {
 	s := newSurface(t)
 	for range 3 {
-		s.send("POST", "/api/sse", `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}`, s.bearer(access.Service), isJSON)
+		event := `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}`
+		s.send("POST", "/api/sse", event, s.bearer(access.Service), isJSON)
 	}
 	for _, c := range []struct {
 		query, header string

@@ -67,8 +67,8 @@ func TestChunks(t *testing.T) {
 	require.NoError(t, err)
 	hello := chunk(t, r)
 	for i := range 3 {
-		s.send("POST", "/api/sse", fmt.Sprintf(`{"type":"rental_overdue","id":"e%d","data":{"rental_id":1,"days_overdue":1}}`, i),
-			s.bearer(access.Service), isJSON)
+		body := fmt.Sprintf(`{"type":"rental_overdue","id":"e%d","data":{"rental_id":1,"days_overdue":1}}`, i)
+		s.send("POST", "/api/sse", body, s.bearer(access.Service), isJSON)
 		event := chunk(t, r)
 		require.Contains(t, event, fmt.Sprintf(`"id":"e%d"`, i))
 		require.True(t, strings.HasSuffix(event, "\n\n"), "%q is no whole event", event)
@@ -151,7 +151,8 @@ func TestReaderWithABody(t *testing.T) {
 		return s.api.gate.total
 	}
 	for _, body := range []string{"Content-Length: 2\n\n{}", "Transfer-Encoding: chunked\n\n2\n{}\n0\n\n"} {
-		c, _ := s.rawRequest("GET /api/events?after=k-0&wait=55 HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n" + body)
+		c, _ := s.rawRequest("GET /api/events?after=k-0&wait=55 HTTP/1.1\nHost: localhost\n" +
+			s.bearer(access.Manager) + "\n" + body)
 		require.Eventually(t, func() bool { return polls() == 1 }, 20*time.Second, time.Millisecond)
 		require.NoError(t, c.Close())
 		require.Eventually(t, func() bool { return polls() == 0 }, 20*time.Second, time.Millisecond)
@@ -171,7 +172,8 @@ func TestHalfClosedClients(t *testing.T) {
 		"PUT /api/push/preferences": "{}", "POST /api/session": `{"user":"manager"}`, "POST /api/sse": event,
 	} {
 		for range 10 { // the close may be seen before the handler has begun
-			c, r := s.rawRequest(fmt.Sprintf("%s HTTP/1.1\nHost: localhost\n%s\n%s\nContent-Length: %d\n\n%s", line, bearer, isJSON, len(body), body))
+			c, r := s.rawRequest(fmt.Sprintf("%s HTTP/1.1\nHost: localhost\n%s\n%s\nContent-Length: %d\n\n%s",
+				line, bearer, isJSON, len(body), body))
 			require.NoError(t, c.(*net.TCPConn).CloseWrite())
 			answer, err := http.ReadResponse(r, nil)
 			require.NoError(t, err, line)
@@ -186,7 +188,8 @@ func TestHalfClosedClients(t *testing.T) {
 // words is a problem document too.
 func TestRefusalsOfHandshakes(t *testing.T) {
 	s := newSurface(t)
-	for _, key := range []string{"", "Sec-WebSocket-Key: short\n", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"} {
+	const good = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"
+	for _, key := range []string{"", "Sec-WebSocket-Key: short\n", good + good} {
 		_, r := s.rawRequest("GET /api/ws HTTP/1.1\nHost: localhost\nConnection: Upgrade\nUpgrade: websocket\n" + key +
 			"Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: yardline.v1\n" + s.bearer(access.Manager) + "\n\n")
 		answer, err := http.ReadResponse(r, nil)

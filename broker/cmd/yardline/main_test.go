@@ -242,7 +242,8 @@ func TestUserCommands(t *testing.T) {
 // browsers elsewhere could not sign in.
 func TestServeOnAllAddresses(t *testing.T) {
 	dir := t.TempDir()
-	status, _, said := yardline(t.Context(), "a long password\n", "user", "add", "ann", "--roles", "manager", "--data", dir)
+	addUser := []string{"user", "add", "ann", "--roles", "manager", "--data", dir}
+	status, _, said := yardline(t.Context(), "a long password\n", addUser...)
 	require.Zero(t, status, said)
 	for _, c := range []struct {
 		flags []string
@@ -253,7 +254,8 @@ func TestServeOnAllAddresses(t *testing.T) {
 		done := make(chan int, 1)
 		args := append([]string{"serve", "--auth", "users", "--listen", "0.0.0.0:0", "--data", dir}, c.flags...)
 		go func() { done <- run(ctx, args, environment{strings.NewReader(""), &out, &err}) }()
-		require.Eventually(t, func() bool { return strings.Contains(out.String(), "Sign a token") }, 20*time.Second, time.Millisecond, &err)
+		printed := func() bool { return strings.Contains(out.String(), "Sign a token") }
+		require.Eventually(t, printed, 20*time.Second, time.Millisecond, &err)
 		require.Regexp(t, `^Yardline is at http://localhost:\d+ `, out.String())
 		require.Equal(t, c.warns, strings.Contains(err.String(), "cannot sign in"), err.String())
 		stop()
