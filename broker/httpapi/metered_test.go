@@ -56,12 +56,42 @@ func TestFrameParser(t *testing.T) {
 		got := 0
 		for rest := all; len(rest) > 0; {
 			n := min(len(rest), 1+rand.IntN(5000))
-			got += f.parse(rest[:n])
+			f.parse(rest[:n], func(_ byte, _ []byte) { got++ })
 			rest = rest[n:]
 		}
 		require.Equal(t, want, got)
-		require.Zero(t, f.have)
-		require.Zero(t, f.skip)
+		require.True(t, f.between())
+	}
+}
+
+// pipe is a connection in memory: what is read, and what was written.
+type pipe struct {
+	net.Conn
+	in  io.Reader
+	out bytes.Buffer
+}
+
+func (p *pipe) Read(b []byte) (int, error)  { return p.in.Read(b) }
+func (p *pipe) Write(b []byte) (int, error) { return p.out.Write(b) }
+
+// TestPingWhileAMessageIsWritten: the pong waits for the end of the frame, and is
+// not lost. The library, which must not answer too, reads a pong.
+func TestPingWhileAMessageIsWritten(t *testing.T) {
+	ping := append([]byte{0x89, 0x82, 1, 2, 3, 4}, 'h'^1, 'i'^2)
+	for _, cut := range []int{1, 3, len(ping)} {
+		p := &pipe{in: io.MultiReader(bytes.NewReader(ping[:cut]), bytes.NewReader(ping[cut:]))}
+		c := newMeteredConn(p, p)
+		_, err := c.Write([]byte{0x81, 3, 'a'}) // a part of a message
+		require.NoError(t, err)
+		read, err := io.ReadAll(c)
+		require.NoError(t, err)
+		require.Equal(t, byte(0x8a), read[0])
+		require.Equal(t, "\x81\x03a", p.out.String())
+		_, err = c.Write([]byte("bc"))
+		require.NoError(t, err)
+		require.Equal(t, "\x81\x03abc\x8a\x02hi", p.out.String())
+		c.ping()
+		require.True(t, bytes.HasSuffix(p.out.Bytes(), []byte{0x89, 0}))
 	}
 }
 
@@ -111,7 +141,7 @@ func TestControlFrames(t *testing.T) {
 	}
 	c := s.socket("/api/ws", s.bearer(access.Manager))
 	frame[*wire.Hello](c)
-	go func() { // pongs are read by a reader
+	go func() { // a reader reads the pongs
 		_, _, _ = c.Read(t.Context())
 	}()
 	for range 50 {

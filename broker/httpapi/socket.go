@@ -206,9 +206,7 @@ func (s *socket) ping(ctx context.Context) {
 		}
 		taken, heard = s.meter.taken.Load(), s.meter.heard.Load()
 		if pinged = !busy; pinged {
-			within, cancel := context.WithTimeout(ctx, s.api.patience.ping*3/4)
-			_ = s.conn.Ping(within) // whether the peer answers is seen at the next look
-			cancel()
+			s.meter.ping() // whether the peer answers is seen at the next look
 		}
 	}
 }
