@@ -49,6 +49,9 @@ type Config struct {
 	Proxies []netip.Prefix // of the proxies in front, whose X-Forwarded-For is believed
 	Limits  httpapi.Limits //
 
+	IdleTimeout time.Duration // how long a connection without a request is kept, 11 min; more than a balancer keeps it
+	HSTS        time.Duration // the max-age of Strict-Transport-Security on port 443; 0 tells browsers to forget it
+
 	PushContact string // an https or mailto address that push services may write to
 	PushTest    bool   // take push endpoints on loopback; for tests, with Auth dev
 
@@ -93,6 +96,9 @@ type Broker struct {
 	issuer   *identity.Issuer // nil without one
 	listener net.Listener
 	server   *http.Server
+
+	certificate *certificate // nil without TLS
+
 	debug    *debugServer // nil without one
 	draining atomic.Bool
 }
@@ -106,6 +112,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	c.Location = cmp.Or(c.Location, time.UTC)
 	c.Retention = cmp.Or(c.Retention, 30*24*time.Hour)
 	c.DedupWindow = cmp.Or(c.DedupWindow, time.Hour)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, UsualIdleTimeout)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -148,11 +155,10 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	authority.Sessions = identity.NewSessions(log, installation, httpapi.SecureCookie)
 	var tlsConfig *tls.Config
 	if c.TLSCert != "" {
-		certificate, err := openCertificate(c.TLSCert, c.TLSKey, c.Logger)
-		if err != nil {
+		if b.certificate, err = openCertificate(c.TLSCert, c.TLSKey, c.Logger); err != nil {
 			return nil, &Misuse{err.Error()}
 		}
-		tlsConfig = &tls.Config{GetCertificate: certificate.get, MinVersion: tls.VersionTLS12}
+		tlsConfig = &tls.Config{GetCertificate: b.certificate.get, MinVersion: tls.VersionTLS12}
 	}
 	metrics := telemetry.New()
 	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict, Observer: metrics})
@@ -172,14 +178,16 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 		Warnings: b.warnings,
 
 		Hub: b.hub, Log: log, Authority: authority, Push: b.push, Wishes: b.push, UI: webui.Handler(), Report: metrics, Metrics: metrics.Handler(c.Logger), Logger: c.Logger,
-		Draining: b.draining.Load, Loopback: c.Auth == AuthDev, Origins: c.Origins, Proxies: c.Proxies, Limits: c.Limits,
+		Draining: b.draining.Load, HSTS: c.HSTS, Loopback: c.Auth == AuthDev, Origins: c.Origins,
+		Proxies: c.Proxies, Limits: c.Limits,
 	})
 	if c.DebugListen != "" {
 		if b.debug, err = openDebug(c.DebugListen, metrics.Handler(c.Logger)); err != nil {
 			return nil, err
 		}
 	}
-	b.server = &http.Server{Handler: b.api, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+	b.server = &http.Server{Handler: b.api, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:    c.IdleTimeout,
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)}
 	return b, nil
 }
@@ -245,6 +253,9 @@ func (c Config) check() error {
 	if c.Limits.Connections < 0 || c.Replicas < 0 || c.Fleet < 0 {
 		return &Misuse{"--max-connections, --nats-replicas and --fleet must not be negative"}
 	}
+	if c.IdleTimeout < 0 || c.HSTS < 0 {
+		return &Misuse{"--idle-timeout and --hsts must not be negative"}
+	}
 	if c.Heartbeat < 0 || c.Retention < 0 || c.DedupWindow < 0 || c.Issuer.Refresh < 0 || c.Issuer.Skew < 0 {
 		return &Misuse{"durations must not be negative"}
 	}
@@ -268,19 +279,6 @@ func (c Config) checkAddresses() error {
 func isLoopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
 	return err == nil && loopback.Name(host)
-}
-
-// URL is where the broker listens.
-func (b *Broker) URL() string {
-	host, port, _ := net.SplitHostPort(b.listener.Addr().String()) // our own listener's address parses
-	if h, _, _ := net.SplitHostPort(b.c.Listen); h == "localhost" || host == "127.0.0.1" {
-		host = "localhost"
-	}
-	scheme := "http://"
-	if b.c.TLSCert != "" {
-		scheme = "https://"
-	}
-	return scheme + net.JoinHostPort(host, port)
 }
 
 // Address is where the broker listens, as Config.Listen with the port that it got.

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -80,6 +81,34 @@ func TestDebug(t *testing.T) {
 	status, _ = get(b.URL()+"/metrics", "")
 	require.Equal(t, 401, status)
 	client.CloseIdleConnections()
+	stop()
+	require.NoError(t, <-done)
+	require.NoError(t, b.Close())
+}
+
+// TestIdleTimeout: a kept connection is closed after the set time without a
+// request, by default later than balancers close theirs.
+func TestIdleTimeout(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir()})
+	require.NoError(t, err)
+	require.Greater(t, b.server.IdleTimeout, 10*time.Minute)
+	require.NoError(t, b.Close())
+
+	b, err = New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), IdleTimeout: 100 * time.Millisecond})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	c, err := net.Dial("tcp", b.listener.Addr().String())
+	require.NoError(t, err)
+	require.NoError(t, c.SetDeadline(time.Now().Add(20*time.Second)))
+	_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	require.NoError(t, err)
+	all, err := io.ReadAll(c)
+	require.NoError(t, err, "it is closed")
+	require.Contains(t, string(all), "200 OK")
+	require.NoError(t, c.Close())
 	stop()
 	require.NoError(t, <-done)
 	require.NoError(t, b.Close())

@@ -26,5 +26,9 @@ func TestGonePeers(t *testing.T) {
 		if err != nil || limit != int(unacknowledged.Milliseconds()) {
 			t.Errorf("%d ms, %v", limit, err)
 		}
+		limit, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
+		if err != nil || limit != unsent {
+			t.Errorf("%d bytes, %v", limit, err)
+		}
 	}))
 }

@@ -45,5 +45,5 @@ func Front(c Config, keys *keyring) http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	}
 	return httpapi.NewFront(httpapi.Config{Hub: hub.New(checks), Authority: authority, UI: http.NotFoundHandler(), Logger: c.Logger,
-		Draining: func() bool { return false }, Loopback: c.Dev, Origins: c.Origins}, pass)
+		Draining: func() bool { return false }, HSTS: httpapi.UsualHSTS, Loopback: c.Dev, Origins: c.Origins}, pass)
 }

@@ -56,7 +56,8 @@ func runObject(c Config, h *host) error {
 	config.Log, config.Groups, config.Observer = log, h, measured
 	o.hub = hub.New(config)
 	o.api = httpapi.New(httpapi.Config{Hub: o.hub, Log: log, Authority: o.authority, Wishes: wishes, Report: measured, UI: http.NotFoundHandler(), Logger: c.Logger,
-		Draining: func() bool { return false }, Socket: o.socket, Loopback: c.Dev, Origins: c.Origins})
+		Draining: func() bool { return false }, Socket: o.socket, HSTS: httpapi.UsualHSTS,
+		Loopback: c.Dev, Origins: c.Origins})
 	failed := make(chan error, 1)
 	go func() { failed <- o.hub.Follow(context.Background()) }()
 	select {

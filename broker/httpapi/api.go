@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +42,7 @@ type Config struct {
 
 	Socket http.HandlerFunc // GET /api/ws where a handler cannot take the connection over; nil: it can
 
+	HSTS     time.Duration  // the max-age of Strict-Transport-Security, where it applies; 0 tells browsers to forget it
 	Loopback bool           // answer only to names of this machine
 	Origins  []string       // whose pages may use the API beside our own; see CheckOrigin
 	Proxies  []netip.Prefix // of the proxies in front, whose X-Forwarded-For is believed
@@ -123,7 +126,14 @@ func base(c Config) *API {
 func (a *API) mount() {
 	mux, methods := http.NewServeMux(), map[string]string{}
 	for _, r := range a.routes {
-		mux.HandleFunc(r.method+" "+r.path, r.handler)
+		pattern, handler := r.method+" "+r.path, r.handler
+		if strings.HasPrefix(r.path, "/api/") {
+			handler = a.checkQuery(parametersOf[pattern], handler)
+		}
+		if !slices.Contains(endless, pattern) {
+			handler = a.whole(handler)
+		}
+		mux.HandleFunc(pattern, handler)
 		methods[r.path] = strings.TrimPrefix(methods[r.path]+", "+r.method, ", ")
 	}
 	for path, allowed := range methods {
@@ -180,8 +190,8 @@ func (a *API) guard(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		if r.TLS != nil {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
+		if mayPinTLS(r) {
+			h.Set("Strict-Transport-Security", "max-age="+strconv.Itoa(int(a.HSTS.Seconds())))
 		}
 		if strings.HasPrefix(r.URL.Path, "/api/") {
 			h.Set("Cache-Control", "no-store")
@@ -212,8 +222,56 @@ func (a *API) guard(next http.Handler) http.Handler {
 				Detail: "Use http://localhost or a loopback address."})
 			return
 		}
+		if err := dropBody(w, r); err != nil {
+			a.Refuse(w, r, err)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// endless are the methods whose answer may wait for events. They end when their
+// client leaves.
+var endless = []string{"GET /api/sse", "GET /api/ws", "GET /api/events", "GET /embed/v1/status.events"}
+
+// whole lets a request be answered whose client has closed its side: to net/http
+// that looks as if it had left. The answer has its time, as any other.
+func (a *API) whole(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.patience.answer)
+		defer cancel()
+		next(w, r.WithContext(ctx))
+	}
+}
+
+// dropBody reads the body of a request whose method gives it no meaning. A
+// stream or a long poll must not have one under way: net/http sees that a client
+// has left only after the body's end, and the body's deadline would outlive it.
+func dropBody(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength == 0 || !slices.Contains(bodyless, r.Method) {
+		return nil
+	}
+	_, err := readBody(w, r, maxJSON)
+	return err
+}
+
+var bodyless = []string{http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions}
+
+// UsualHSTS is how long browsers should use HTTPS alone for the broker's name,
+// unless Config.HSTS says otherwise.
+const UsualHSTS = 365 * 24 * time.Hour
+
+// mayPinTLS tells whether an answer may tell the browser to use HTTPS alone.
+// That holds for all ports of a name, so it is not for a broker that has only
+// one of the other ports, nor for the names and addresses of this machine.
+func mayPinTLS(r *http.Request) bool {
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host, port = r.Host, "443"
+	}
+	_, err = netip.ParseAddr(strings.Trim(host, "[]"))
+	isName := host != "" && err != nil
+	return r.TLS != nil && port == "443" && isName && !LoopbackHost(host)
 }
 
 // SecureCookie tells whether the cookie of a request is marked for HTTPS only:
@@ -257,10 +315,13 @@ type patience struct {
 	answer time.Duration // for an answer of the API to be taken, a long poll's wait included
 	page   time.Duration // for a part of the app to be taken, on a slow line
 	write  time.Duration // for one write to a stream or WebSocket
+	ping   time.Duration // between two looks whether the peer of a WebSocket is there
 	auth   time.Duration // for the first message of a WebSocket, where it says who it is
 }
 
-var usualPatience = patience{body: 20 * time.Second, answer: 2 * time.Minute, page: 10 * time.Minute, write: 20 * time.Second, auth: 10 * time.Second}
+var usualPatience = patience{body: 20 * time.Second, answer: 2 * time.Minute, page: 10 * time.Minute,
+	write: 20 * time.Second, ping: 20 * time.Second,
+	auth: 10 * time.Second}
 
 // readyTimeout bounds how long readiness waits for the log.
 const readyTimeout = 2 * time.Second

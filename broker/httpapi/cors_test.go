@@ -20,6 +20,11 @@ func TestCORS(t *testing.T) {
 	require.Equal(t, "true", r.Header.Get("Access-Control-Allow-Credentials"))
 	require.Equal(t, "authorization, content-type, ce-id, idempotency-key", r.Header.Get("Access-Control-Allow-Headers"))
 	require.Equal(t, "GET, POST, PUT, DELETE", r.Header.Get("Access-Control-Allow-Methods"))
+	asked := "authorization,traceparent,Tracestate,baggage,sentry-trace,x-b3-traceid,x-datadog-origin,x-evil"
+	r, _ = s.send("OPTIONS", "/api/events", "", ours,
+		"Access-Control-Request-Method: GET", "Access-Control-Request-Headers: "+asked)
+	require.Equal(t, "authorization, traceparent, tracestate, baggage, sentry-trace, x-b3-traceid, x-datadog-origin",
+		r.Header.Get("Access-Control-Allow-Headers"))
 	r, _ = s.send("OPTIONS", "/api/sse", "", append(preflight, foreign)...)
 	require.Equal(t, 405, r.StatusCode)
 	require.Empty(t, r.Header.Get("Access-Control-Allow-Origin"))
@@ -46,5 +51,20 @@ func TestCheckOrigin(t *testing.T) {
 	}
 	for _, bad := range []string{"", "*", "null", "rental.example", "https://rental.example/", "https://a@b", "ftp://x", "https://"} {
 		require.Error(t, CheckOrigin(bad), bad)
+	}
+}
+
+// TestEmbedPreflight: a page whose monitoring adds a header to each request may
+// embed the status all the same, wherever it comes from.
+func TestEmbedPreflight(t *testing.T) {
+	s := newSurface(t)
+	for _, path := range []string{"/embed/v1/status.json", "/embed/v1/status.events", "/embed/v1/status.svg"} {
+		r, _ := s.send("OPTIONS", path, "", "Origin: https://anywhere.example",
+			"Access-Control-Request-Method: GET", "Access-Control-Request-Headers: traceparent, x-mine")
+		require.Equal(t, 204, r.StatusCode, path)
+		require.Equal(t, "*", r.Header.Get("Access-Control-Allow-Origin"), path)
+		require.Equal(t, "GET, HEAD", r.Header.Get("Access-Control-Allow-Methods"), path)
+		require.Equal(t, "traceparent, x-mine", r.Header.Get("Access-Control-Allow-Headers"), path)
+		require.Empty(t, r.Header.Get("Access-Control-Allow-Credentials"), path)
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
-	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -28,7 +27,9 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 		return
 	}
 	request.Grant = p.Grant
-	ctx := r.Context()
+	// As whole has it: only what waits ends when its client leaves.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.patience.answer)
+	defer cancel()
 	if request.Wait > 0 {
 		place, err := a.admit(a.address(r), &p)
 		if err != nil {
@@ -36,7 +37,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 			return
 		}
 		defer place.leave()
-		waiting, end := context.WithCancel(ctx)
+		waiting, end := context.WithCancel(r.Context())
 		defer end()
 		stop, err := a.open.over(p, a.again(r), func(wire.Reason) { end() })
 		if err != nil {
@@ -47,7 +48,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 		ctx = waiting
 	}
 	page, err := a.Hub.History(ctx, request)
-	if err != nil && r.Context().Err() == nil && ctx.Err() != nil {
+	if err != nil && request.Wait > 0 && r.Context().Err() == nil && ctx.Err() != nil {
 		// The grant has ended, or is another one, while it waited. Asking again
 		// tells which.
 		_, err = a.Authority.Authenticate(r)
@@ -73,7 +74,7 @@ var regranted = &Problem{Status: http.StatusConflict, Code: "regranted", Title: 
 func historyOf(r *http.Request) (hub.HistoryRequest, error) {
 	var h hub.HistoryRequest
 	var err error
-	if h.Filter, h.After, err = asked(r, "before", "limit", "wait"); err != nil {
+	if h.Filter, h.After, err = asked(r); err != nil {
 		return h, err
 	}
 	if text := r.URL.Query().Get("before"); text != "" {
@@ -110,9 +111,4 @@ func number(r *http.Request, name string, absent, least, most int) (int, error) 
 		return 0, badParameter(name, fmt.Sprintf("an integer from %d to %d", least, most))
 	}
 	return n, nil
-}
-
-func badParameter(name, expected string) error {
-	return &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A parameter is not valid", Detail: name + ": expected " + expected + ".",
-		Errors: event.Refuse("/"+name, "limit", expected).Fields}
 }

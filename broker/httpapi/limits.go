@@ -257,15 +257,27 @@ func (a *API) address(r *http.Request) string {
 	for _, hop := range slices.Backward(forwarded) {
 		addr, err := netip.ParseAddr(host)
 		ours := func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) }
-		next, nextErr := netip.ParseAddr(strings.TrimSpace(hop))
-		if err != nil || nextErr != nil || !slices.ContainsFunc(a.Proxies, ours) {
+		next, ok := hopAddress(hop)
+		if err != nil || !ok || !slices.ContainsFunc(a.Proxies, ours) {
 			break
 		}
-		host = next.Unmap().String()
+		host = next.String()
 	}
 	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() && !addr.Is4In6() {
 		network, _ := addr.Prefix(64) // 64 bits are within any such address
 		return network.String()
 	}
 	return host
+}
+
+// hopAddress reads one hop of X-Forwarded-For: an address as proxies write it,
+// bare or in brackets, with or without a port. ok is false for anything else,
+// such as unknown.
+func hopAddress(hop string) (addr netip.Addr, ok bool) {
+	hop = strings.Trim(strings.TrimSpace(hop), `"`)
+	if withPort, err := netip.ParseAddrPort(hop); err == nil {
+		return withPort.Addr().Unmap().WithZone(""), true
+	}
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]"))
+	return addr.Unmap().WithZone(""), err == nil
 }

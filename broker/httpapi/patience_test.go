@@ -44,6 +44,25 @@ func TestUnsentBodies(t *testing.T) {
 	}
 }
 
+// TestEndlessBodies: a body that begins and never ends is cut also where its
+// sender has signed in, on every route that reads one.
+func TestEndlessBodies(t *testing.T) {
+	s := newSurface(t)
+	s.api.patience.body = 100 * time.Millisecond
+	bearer := s.bearer(access.Manager, access.Admin, access.Service)
+	for _, line := range []string{
+		"POST /api/sse", "PUT /api/push/preferences", "POST /api/push/subscriptions", "POST /api/tokens", "POST /api/session",
+		"GET /api/sse", "DELETE /api/session", "POST /api/connections/c-1/close", "GET /api/snapshot",
+	} {
+		for _, body := range []string{"Content-Length: 1000\n\n{", "Transfer-Encoding: chunked\n\n1\n{\n"} {
+			_, r := s.rawRequest(line + " HTTP/1.1\nHost: localhost\n" + isJSON + "\n" + bearer + "\n" + body)
+			_, err := io.Copy(io.Discard, r) // until it is closed
+			var late net.Error
+			require.False(t, errors.As(err, &late) && late.Timeout(), "%s %q: %v", line, body, err)
+		}
+	}
+}
+
 // TestQuietStreamOverHTTP2: no deadline of a write cuts a stream on which
 // nothing is written.
 func TestQuietStreamOverHTTP2(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/snd-rental/yardline/broker/hub"
@@ -47,9 +48,7 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 		a.Refuse(w, r, err)
 		return
 	}
-	// A client that has sent everything may close its side and still wait for
-	// the answer; to net/http that looks as if it had gone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), publishTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), publishTimeout)
 	defer cancel()
 	if !what.batch {
 		receipt, err := a.Hub.Publish(ctx, p.Grant, what.events[0], what.options)
@@ -75,9 +74,6 @@ func (a *API) publish(w http.ResponseWriter, r *http.Request, p identity.Princip
 // publication reads a request to publish, and takes its events from what the
 // publisher may send.
 func (a *API) publication(w http.ResponseWriter, r *http.Request, p identity.Principal) (what publication, err error) {
-	if err := onlyParameters(r.URL.Query(), "strict"); err != nil {
-		return what, err
-	}
 	if what.options.Strict, err = strictOf(r); err != nil {
 		return what, err
 	}
@@ -88,6 +84,10 @@ func (a *API) publication(w http.ResponseWriter, r *http.Request, p identity.Pri
 	if err != nil || media != mediaJSON && media != mediaEvent && media != mediaBatch {
 		return what, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Title: "Events are sent as JSON",
 			Detail: "Send Content-Type: " + mediaJSON + ", " + mediaEvent + " or " + mediaBatch + "."}
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return what, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
+			Title: "Events are sent as they are", Detail: "Send them without Content-Encoding: " + encoding + "."}
 	}
 	what.batch = media == mediaBatch
 	limit := int64(event.MaxEventBytes)
@@ -155,18 +155,24 @@ func entityCursor(r *http.Request) (*wire.Cursor, error) {
 	return &c, nil
 }
 
+// readBody reads a whole body of at most limit bytes. guard has set a deadline,
+// which is lifted only when the body has ended: net/http would wait for the rest
+// of another one without any.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // guard has set one
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	switch {
+	case err == nil:
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // fails only for what is no connection
+		return body, nil
+	case errors.As(err, &tooLarge):
 		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Title: "The request is too large",
-			Detail: "An event has at most 20 KiB, a batch at most 1 MiB.", Errors: event.Refuse("", "size", fmt.Sprintf("at most %d bytes", limit)).Fields}
+			Detail: "An event has at most 20 KiB, a batch at most 1 MiB, any other body 8 KiB.",
+			Errors: event.Refuse("", "size", fmt.Sprintf("at most %d bytes", limit)).Fields}
 	}
-	if err != nil {
-		return nil, &Problem{Status: http.StatusBadRequest, Code: "broken_body", Title: "The request's body could not be read", Detail: "Send it again."}
-	}
-	return body, nil
+	w.Header().Set("Connection", "close") // nobody knows where the next request would begin
+	return nil, &Problem{Status: http.StatusBadRequest, Code: "broken_body",
+		Title: "The request's body could not be read", Detail: "Send it again, whole and within 20 seconds."}
 }
 
 func strictOf(r *http.Request) (bool, error) {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -150,9 +151,13 @@ const maxJSON = 8 << 10
 
 // readJSON reads such a body, of known fields alone.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxJSON))
+	body, err := readBody(w, r, maxJSON)
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	if err := d.Decode(into); err != nil || d.More() {
 		return inBody(event.Refuse("", "json", "a JSON object of the documented fields, of at most 8 KiB"))
 	}
 	return nil

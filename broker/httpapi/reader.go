@@ -125,7 +125,7 @@ func (r *Reader) pump(ctx context.Context, write func([]byte) error) error {
 		} else if err != nil {
 			return err
 		}
-		if err := writeAll(write, frames); err != nil {
+		if err := writeAll(write, frames, maxPiece); err != nil {
 			if stalled(err) {
 				r.Stalled()
 			}
@@ -157,6 +157,8 @@ func (r *Reader) Answer(ctx context.Context, call wire.Call, parsed error) []byt
 	var answer *wire.Reply
 	err := parsed
 	if !r.calls.Allow() {
+		// The next message waits: there are no more refusals than calls.
+		pause(ctx, time.Second/callsPerSec)
 		err = slowedDown(time.Second, "too_many_calls", "You call too fast", "Send fewer messages a second.")
 	}
 	if err == nil {
@@ -169,6 +171,16 @@ func (r *Reader) Answer(ctx context.Context, call wire.Call, parsed error) []byt
 		return nil
 	}
 	return wire.AppendJSON(nil, answer)
+}
+
+// pause waits for a while, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func (r *Reader) answer(ctx context.Context, call wire.Call) (*wire.Reply, error) {

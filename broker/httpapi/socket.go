@@ -6,9 +6,11 @@ package httpapi
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"nhooyr.io/websocket"
@@ -19,15 +21,17 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// pingEvery is how often a peer is asked; one that does not answer for as long
-// is gone.
-const pingEvery = 20 * time.Second
+// maxMessage is how many bytes of frames one message holds, unless a line is
+// longer. The pong that a peer waits for goes out between two messages, and the
+// library gives it five seconds.
+const maxMessage = 16 << 10
 
 // A socket is one WebSocket, GET /api/ws.
 type socket struct {
-	api  *API
-	conn *websocket.Conn
-	peer Peer
+	api   *API
+	conn  *websocket.Conn
+	meter *meteredConn
+	peer  Peer
 }
 
 // socket is GET /api/ws.
@@ -35,6 +39,10 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	f, after, err := a.MayUpgrade(w, r)
 	if err != nil {
 		a.Refuse(w, r, err)
+		return
+	}
+	if keys := r.Header.Values("Sec-WebSocket-Key"); len(keys) != 1 || !isSocketKey(keys[0]) {
+		a.Refuse(w, r, badParameter("Sec-WebSocket-Key", "16 bytes in base64, once"))
 		return
 	}
 	peer := Peer{Address: a.address(r), Again: a.again(r), Log: requestLog(r).With("path", r.URL.Path)}
@@ -57,7 +65,8 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	defer place.leave()
 	a.sockets.Add(1) // before the server forgets this connection
 	defer a.sockets.Done()
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+	out := &meteringWriter{ResponseWriter: w}
+	conn, err := websocket.Accept(out, r, &websocket.AcceptOptions{
 		Subprotocols: []string{wire.Subprotocol}, InsecureSkipVerify: true, // mayUpgrade knows the origins
 		CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
@@ -68,7 +77,7 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	defer context.AfterFunc(a.cut, func() { cancel(); _ = conn.CloseNow() })() // a goodbye that waits is broken off
 	conn.SetReadLimit(MaxCall)
-	s := &socket{a, conn, peer}
+	s := &socket{a, conn, out.conn, peer}
 	if anonymous {
 		if err = s.introduce(ctx); err == nil {
 			err = place.name(s.peer.Principal)
@@ -83,6 +92,13 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// isSocketKey tells whether the WebSocket library takes a key; it would refuse
+// another one in its own words.
+func isSocketKey(key string) bool {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(key))
+	return err == nil && len(raw) == 16
+}
+
 // introduce waits for the first message, which says who it is.
 func (s *socket) introduce(ctx context.Context) error {
 	// Not by a deadline of ctx, with which the library closes without a word.
@@ -90,6 +106,9 @@ func (s *socket) introduce(ctx context.Context) error {
 	call, err := s.read(ctx)
 	if !late.Stop() {
 		return context.DeadlineExceeded // it has been turned away
+	}
+	if err != nil && !errors.Is(err, wire.ErrCall) {
+		return errLeft
 	}
 	if err != nil {
 		return err
@@ -119,7 +138,9 @@ func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.
 			do()
 		}()
 	}
-	err = reader.Pump(ctx, func(frames []byte) error { return s.write(ctx, frames) })
+	err = reader.Pump(ctx, func(frames []byte) error {
+		return writeAll(func(message []byte) error { return s.write(ctx, message) }, frames, maxMessage)
+	})
 	var closed *hub.Closed
 	if errors.As(err, &closed) && closed.Bye.Reason != wire.ByeSlow {
 		s.close(websocket.StatusCode(closed.Bye.Reason.CloseCode()), string(closed.Bye.Reason))
@@ -150,8 +171,7 @@ func (s *socket) close(code websocket.StatusCode, reason string) {
 
 // turnAway says why a WebSocket is closed that has just been opened.
 func (s *socket) turnAway(ctx context.Context, err error) {
-	var ended websocket.CloseError
-	if errors.As(err, &ended) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+	if errors.Is(err, errLeft) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		return // it has gone by itself, or was turned away
 	}
 	p := s.api.problem(s.peer.Log, err)
@@ -160,31 +180,50 @@ func (s *socket) turnAway(ctx context.Context, err error) {
 	}
 }
 
-// ping finds out whether the peer is still there, however quiet it is. It
+// signOfLife is how many bytes a peer must have taken between two looks to be
+// slow and not gone. Heartbeats and pings are less: a proxy takes them for a peer
+// that has left.
+const signOfLife = 4 << 10
+
+// ping ends the WebSocket of a peer that is gone: it has sent nothing, a pong
+// included, and has taken next to nothing since it was pinged. A peer that takes
+// what waits for it is not pinged, because the ping would wait behind that. ping
 // needs somebody who reads.
 func (s *socket) ping(ctx context.Context) {
-	tick := time.NewTicker(pingEvery)
+	tick := time.NewTicker(s.api.patience.ping)
 	defer tick.Stop()
+	pinged := false
+	taken, heard := s.meter.taken.Load(), s.meter.heard.Load()
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
-		within, cancel := context.WithTimeout(ctx, pingEvery)
-		err := s.conn.Ping(within)
-		cancel()
-		if err != nil {
+		busy, silent := s.meter.taken.Load()-taken >= signOfLife, s.meter.heard.Load() == heard
+		if pinged && !busy && silent {
 			return
+		}
+		taken, heard = s.meter.taken.Load(), s.meter.heard.Load()
+		if pinged = !busy; pinged {
+			s.meter.ping() // whether the peer answers is seen at the next look
 		}
 	}
 }
+
+// errLeft is the error of a peer that ended its WebSocket, or broke it, before it
+// said who it is.
+var errLeft = errors.New("httpapi: the peer has left")
 
 var errNotText = errors.New("httpapi: a binary message")
 
 // read returns the next call. What is no text in UTF-8 ends the WebSocket.
 func (s *socket) read(ctx context.Context) (wire.Call, error) {
 	kind, raw, err := s.conn.Read(ctx)
+	if errors.Is(err, errFlood) {
+		s.peer.Log.Info("a WebSocket sent too many control frames", "address", s.peer.Address)
+		s.close(websocket.StatusPolicyViolation, "too many control frames")
+	}
 	if err != nil {
 		return wire.Call{}, err
 	}

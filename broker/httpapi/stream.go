@@ -2,10 +2,8 @@ package httpapi
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/snd-rental/yardline/broker/hub"
@@ -43,14 +41,17 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 		return
 	}
 	defer reader.Leave()
-	h := w.Header()
-	streamHeaders(h)
-	if r.ProtoMajor == 1 {
-		// The body ends with the connection: no chunk headers around frames.
-		h.Set("Transfer-Encoding", "identity")
-	}
+	streamHeaders(w.Header())
 	w.WriteHeader(http.StatusOK)
-	reader.Pump(r.Context(), func(frames []byte) error { return a.write(w, out, frames) })
+	err = reader.Pump(r.Context(), func(frames []byte) error { return a.write(w, out, frames) })
+	// A stream that ends without a goodbye must not look complete: with its
+	// deadline passed, the last chunk is not written and the connection is cut.
+	deadline := time.Now()
+	var closed *hub.Closed
+	if errors.As(err, &closed) && closed.Bye.Reason != wire.ByeSlow {
+		deadline = deadline.Add(a.patience.write)
+	}
+	_ = out.SetWriteDeadline(deadline) // fails only when the connection is gone
 }
 
 // headAlone answers HEAD: what a stream would begin with, and no stream, which
@@ -64,20 +65,22 @@ func headAlone(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// streamHeaders are those of every stream of events.
+// streamHeaders sets the headers of every stream of events. There is no length
+// and no Transfer-Encoding: on HTTP/1.1, net/http makes one chunk of each flush,
+// so that a reader has an event at once and can tell a cut from an end.
 func streamHeaders(h http.Header) {
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx holds streams back without it
+	h.Set("Cache-Control", "no-store, no-transform") // proxies that compress hold events back
+	h.Set("X-Accel-Buffering", "no")                 // nginx holds streams back without it
 }
 
-// writeAll writes frames in pieces of at most maxPiece bytes, unless a line is
+// writeAll writes frames in pieces of at most limit bytes, unless a line is
 // longer: a slow link gets the time of a write for each.
-func writeAll(write func([]byte) error, frames []byte) error {
+func writeAll(write func([]byte) error, frames []byte, limit int) error {
 	for len(frames) > 0 {
 		n := len(frames)
-		if n > maxPiece {
-			if n = bytes.LastIndexByte(frames[:maxPiece], '\n') + 1; n == 0 {
+		if n > limit {
+			if n = bytes.LastIndexByte(frames[:limit], '\n') + 1; n == 0 {
 				n = bytes.IndexByte(frames, '\n') + 1
 			}
 		}
@@ -103,12 +106,9 @@ func (a *API) write(w http.ResponseWriter, out *http.ResponseController, frames 
 	return out.SetWriteDeadline(time.Time{})
 }
 
-// asked is what a reader asks for: which events, and from where. more are the
-// parameters that the resource takes beside these.
-func asked(r *http.Request, more ...string) (f filter.Filter, after *wire.Cursor, err error) {
-	if err := onlyParameters(r.URL.Query(), slices.Concat(filter.Parameters, []string{"after"}, more)...); err != nil {
-		return f, nil, err
-	}
+// asked returns what a reader asks for: which events, and from where. The
+// query must have passed checkQuery.
+func asked(r *http.Request) (f filter.Filter, after *wire.Cursor, err error) {
 	if f, err = filter.Parse(r.URL.Query()); err != nil {
 		return f, nil, err
 	}
@@ -116,24 +116,20 @@ func asked(r *http.Request, more ...string) (f filter.Filter, after *wire.Cursor
 	return f, after, err
 }
 
-// onlyParameters refuses a parameter that would be ignored: a slip such as
-// type= for types= would ask for everything.
-func onlyParameters(q url.Values, known ...string) error {
-	for name := range q {
-		if !slices.Contains(known, name) {
-			return &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A parameter is not known here", Detail: "Check its name.",
-				Errors: []event.FieldError{{Pointer: "/" + event.EscapePointer(name), Code: "unknown_name", Expected: "some of " + strings.Join(known, ", ")}}}
-		}
-	}
-	return nil
-}
+// lastEventID is the query parameter by which EventSource polyfills, which
+// cannot set a header in every browser, say where they resume.
+const lastEventID = "lastEventId"
 
-// cursorOf is where a reader wants to resume: Last-Event-ID, which a browser
-// sends by itself, before the parameter after. nil is live events only.
+// cursorOf returns where a reader wants to resume; nil means live events only.
+// Last-Event-ID, which a browser sends by itself when it reconnects, wins over
+// lastEventId, which a polyfill adds then. Both win over after, which is in the
+// URL since the first attempt.
 func cursorOf(r *http.Request) (*wire.Cursor, error) {
 	text, pointer := r.Header.Get("Last-Event-ID"), "/Last-Event-ID"
-	if text == "" {
-		text, pointer = r.URL.Query().Get("after"), "/after"
+	for _, name := range []string{lastEventID, "after"} {
+		if text == "" {
+			text, pointer = r.URL.Query().Get(name), "/"+name
+		}
 	}
 	switch text {
 	case "":

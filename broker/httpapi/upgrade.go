@@ -57,11 +57,11 @@ func (a *API) knownOrigin(r *http.Request) bool {
 
 // filterOf reads a filter in its query form.
 func filterOf(text string) (filter.Filter, error) {
-	q, err := url.ParseQuery(text)
-	if err != nil {
-		return filter.Filter{}, badParameter("filter", "a filter such as types=payment_received&severity=warning")
+	q, err := parseQuery(text)
+	if err == nil {
+		err = onlyParameters(q, filter.Parameters...)
 	}
-	if err := onlyParameters(q, filter.Parameters...); err != nil {
+	if err != nil {
 		return filter.Filter{}, err
 	}
 	return filter.Parse(q)

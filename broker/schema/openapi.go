@@ -51,9 +51,11 @@ var filters = []object{
 	commaList("subjects", "Subjects, such as rental/123, or all of a kind: rental/*.", object{"type": "array", "items": object{"type": "string"}, "maxItems": 100}),
 	parameter("query", "severity", "The least severity.", object{"enum": event.Severities}),
 	parameter("query", "after", "What follows a cursor; oldest: everything that is kept.", object{"type": "string"}),
+	parameter("query", "lastEventId", "Another name of after, for EventSource polyfills; wins over after.",
+		object{"type": "string"}),
 }
 
-var lastEventID = parameter("header", "Last-Event-ID", "Wins over after.", object{"type": "string"})
+var lastEventID = parameter("header", "Last-Event-ID", "Wins over lastEventId and after.", object{"type": "string"})
 
 // operation is what one method of a path does. refusals are the statuses of
 // problem documents.

@@ -131,6 +131,9 @@ func (s *Stack) Run(in string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// Running tells whether the process was started and neither killed nor stopped.
+func (s *Stack) Running() bool { return s.cmd != nil }
+
 // Kill ends the process as a power cut would.
 func (s *Stack) Kill() {
 	s.t.Helper()

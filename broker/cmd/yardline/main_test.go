@@ -237,3 +237,28 @@ func TestUserCommands(t *testing.T) {
 	stop()
 	require.Equal(t, done, <-ended, errs.String())
 }
+
+// TestServeOnAllAddresses prints an address that can be opened, and warns where
+// browsers elsewhere could not sign in.
+func TestServeOnAllAddresses(t *testing.T) {
+	dir := t.TempDir()
+	addUser := []string{"user", "add", "ann", "--roles", "manager", "--data", dir}
+	status, _, said := yardline(t.Context(), "a long password\n", addUser...)
+	require.Zero(t, status, said)
+	for _, c := range []struct {
+		flags []string
+		warns bool
+	}{{nil, true}, {[]string{"--trusted-proxies", "10.0.0.0/8"}, false}} {
+		ctx, stop := context.WithCancel(t.Context())
+		var out, err output
+		done := make(chan int, 1)
+		args := append([]string{"serve", "--auth", "users", "--listen", "0.0.0.0:0", "--data", dir}, c.flags...)
+		go func() { done <- run(ctx, args, environment{strings.NewReader(""), &out, &err}) }()
+		printed := func() bool { return strings.Contains(out.String(), "Sign a token") }
+		require.Eventually(t, printed, 20*time.Second, time.Millisecond, &err)
+		require.Regexp(t, `^Yardline is at http://localhost:\d+ `, out.String())
+		require.Equal(t, c.warns, strings.Contains(err.String(), "cannot sign in"), err.String())
+		stop()
+		require.Zero(t, <-done, err.String())
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/snd-rental/yardline/broker"
 	"github.com/snd-rental/yardline/broker/demo"
 	"github.com/snd-rental/yardline/broker/eventlog/jetlog"
+	"github.com/snd-rental/yardline/broker/httpapi"
 	"github.com/snd-rental/yardline/shared/access"
 )
 
@@ -41,6 +42,10 @@ func serve(env environment) *ffcli.Command {
 		"the `claim` with the employee id: its name, or a path")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "the `file` of a TLS certificate, PEM; read again when it changes")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "the `file` of its key, PEM")
+	fs.DurationVar(&c.HSTS, "hsts", httpapi.UsualHSTS,
+		"with TLS on port 443, how long browsers use HTTPS alone for the name, on all its ports; 0 lets them forget it")
+	fs.DurationVar(&c.IdleTimeout, "idle-timeout", broker.UsualIdleTimeout,
+		"how long a connection without a request is kept; longer than a balancer in front keeps it")
 	fs.StringVar(&c.NATS, "nats", "", "the `URL` of a NATS server with JetStream, in place of the embedded log")
 	fs.StringVar(&c.NATSPrefix, "nats-prefix", jetlog.DefaultPrefix, "what the `names` of the stream and the store at the NATS server begin with; each installation needs its own")
 	fs.BoolVar(&c.NewEpoch, "new-epoch", false, "for one start after the log was put back to an earlier state in a way that the broker cannot notice, such as an image: readers take the state anew")
@@ -151,6 +156,10 @@ const welcomeTTL = 24 * time.Hour
 // announce says where the broker is and how to publish a first event. The
 // token is for trying things out with dev sign-in, which needs none anyway.
 func announce(b *broker.Broker, env environment, c broker.Config, asJSON bool) error {
+	if c.SignInNeedsTLS() {
+		c.Logger.Warn("browsers of other machines cannot sign in: they keep the session's cookie over HTTPS alone; " +
+			"use --tls-cert and --tls-key, or a proxy with TLS that --trusted-proxies names")
+	}
 	if c.Auth != broker.AuthDev { // what is printed may end in a log
 		if asJSON {
 			return json.NewEncoder(env.out).Encode(map[string]string{"url": b.URL()})

@@ -1,0 +1,88 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
+)
+
+// streamParameters are the query parameters of everything that reads events:
+// the filter, and the two names of the cursor to resume at.
+var streamParameters = slices.Concat(filter.Parameters, []string{"after", lastEventID})
+
+// parametersOf lists the query parameters of each method of the API that takes
+// some. Every other one takes none.
+var parametersOf = map[string][]string{
+	"GET /api/sse":           streamParameters,
+	"POST /api/sse":          {"strict"},
+	"GET /api/ws":            streamParameters,
+	"GET /api/events":        slices.Concat(streamParameters, []string{"before", "limit", "wait"}),
+	"GET /api/schema/{type}": {"for"},
+}
+
+// checkQuery refuses a query that would not mean what its sender meant by it,
+// before next sees it: a malformed one, an unknown parameter, and a second
+// value where one is taken. Without that, net/url drops a malformed pair
+// silently, and a filter that was dropped gives everything.
+func (a *API) checkQuery(known []string, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q, err := parseQuery(r.URL.RawQuery)
+		if err == nil {
+			err = onlyParameters(q, known...)
+		}
+		if err != nil {
+			a.Refuse(w, r, err)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// parseQuery reads a query. The error names the pair that is malformed.
+func parseQuery(text string) (url.Values, error) {
+	q, err := url.ParseQuery(text)
+	if err == nil {
+		return q, nil
+	}
+	name := ""
+	for pair := range strings.SplitSeq(text, "&") {
+		if _, err := url.ParseQuery(pair); err != nil {
+			name, _, _ = strings.Cut(pair, "=")
+			break
+		}
+	}
+	const expected = `pairs of name=value between "&", percent-encoded: % as %25, ; as %3B`
+	return nil, &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "The query is malformed",
+		Detail: "Expected " + expected + ".",
+		Errors: []event.FieldError{{Pointer: "/" + event.EscapePointer(name), Code: "format", Expected: expected}}}
+}
+
+// onlyParameters refuses a parameter that would be ignored: a slip such as
+// type= for types= would ask for everything. Only lists may be repeated.
+func onlyParameters(q url.Values, known ...string) error {
+	for name, values := range q {
+		if !slices.Contains(known, name) {
+			expected := "none"
+			if len(known) > 0 {
+				expected = "some of " + strings.Join(known, ", ")
+			}
+			return &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter",
+				Title: "A parameter is not known here", Detail: "Check its name.",
+				Errors: event.Refuse("/"+event.EscapePointer(name), "unknown_name", expected).Fields}
+		}
+		if len(values) > 1 && !slices.Contains(filter.Parameters, name) {
+			return badParameter(name, "one value")
+		}
+	}
+	return nil
+}
+
+func badParameter(name, expected string) error {
+	return &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A parameter is not valid",
+		Detail: name + ": expected " + expected + ".",
+		Errors: event.Refuse("/"+name, "limit", expected).Fields}
+}

@@ -1,0 +1,154 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/broker/hub"
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// TestQueries: a query that its reader would not get as it was meant is
+// refused, by every method of the API, and names what is wrong with it.
+func TestQueries(t *testing.T) {
+	s := newSurface(t)
+	everything := s.bearer(access.Manager, access.Admin, access.Service)
+	malformed := map[string]string{
+		"types=payment_received;severity=error":       "/types",
+		"subjects=rental/100%":                        "/subjects",
+		"subjects=rental/7%zz&types=payment_received": "/subjects",
+		"types=payment_received&severity=error%":      "/severity",
+		"types=payment_received&a;b=c":                "/a;b",
+		"%=1":                                         "/%",
+		"types=payment_received&strict=tr%u0065":      "/strict",
+		"for=publish;&wait=1":                         "/for",
+		"a~b=%":                                       "/a~0b",
+	}
+	checked := 0
+	for _, r := range s.api.routes {
+		if !strings.HasPrefix(r.path, "/api/") {
+			continue
+		}
+		checked++
+		path := r.path
+		for query, pointer := range malformed {
+			answer, body := s.send(r.method, path+"?"+query, "", everything)
+			require.Equal(t, 400, answer.StatusCode, "%s %s?%s: %s", r.method, path, query, body)
+			requireField(t, body, pointer)
+		}
+		answer, body := s.send(r.method, path+"?colour=red", "", everything)
+		require.Equal(t, 400, answer.StatusCode, "%s %s: %s", r.method, path, body)
+		requireField(t, body, "/colour")
+	}
+	require.Greater(t, checked, 15)
+	for path, pointer := range map[string]string{
+		"/api/sse?after=k-1&after=k-2":             "/after",
+		"/api/sse?lastEventId=k-1&lastEventId=":    "/lastEventId",
+		"/api/events?limit=1&limit=500":            "/limit",
+		"/api/schema/sync_progress?for=a&for=read": "/for",
+	} {
+		answer, body := s.send("GET", path, "", everything)
+		require.Equal(t, 400, answer.StatusCode, body)
+		requireField(t, body, pointer)
+	}
+	c := s.socket("/api/ws", everything)
+	frame[*wire.Hello](c)
+	for call, pointer := range map[string]string{
+		"types=payment_received;severity=error": "/types", "subjects=rental/100%": "/subjects", "colour=red": "/colour",
+	} {
+		raw, err := json.Marshal(wire.Call{Call: wire.CallFilter, Filter: call})
+		require.NoError(t, err)
+		c.say(string(raw))
+		requireField(t, string(frame[*wire.Reply](c).Data), pointer)
+	}
+	answer, body := s.send("GET", "/api/events?types=payment_received&types=rental_overdue&limit=5", "", everything)
+	require.Equal(t, 200, answer.StatusCode, "a list may be repeated: %s", body)
+}
+
+func requireField(t *testing.T, body, pointer string) {
+	t.Helper()
+	var p Problem
+	require.NoError(t, json.Unmarshal([]byte(body), &p), body)
+	require.Equal(t, "invalid_parameter", p.Code, body)
+	require.Equal(t, pointer, p.Errors[0].Pointer, body)
+}
+
+// TestFrontQueries: a front refuses the same, and lets nothing of it through.
+func TestFrontQueries(t *testing.T) {
+	tokens, err := identity.OpenTokens(t.TempDir())
+	require.NoError(t, err)
+	c := Config{Hub: hub.New(hub.Config{Log: memlog.New("k", time.Hour)}),
+		Authority: &identity.Authority{Tokens: tokens},
+		UI:        http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler), Draining: func() bool { return false }}
+	passed := 0
+	front := NewFront(c, func(http.ResponseWriter, *http.Request, *identity.Principal) { passed++ })
+	token, err := tokens.Mint(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)
+	require.NoError(t, err)
+	ask := func(path string) int {
+		path, query, _ := strings.Cut(path, "?")
+		r := httptest.NewRequest("GET", path, nil)
+		r.URL.RawQuery = query
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		front.ServeHTTP(w, r)
+		return w.Code
+	}
+	for _, path := range []string{
+		"/api/sse?types=payment_received;severity=error", "/api/events?subjects=rental/100%", "/api/snapshot?x=1",
+	} {
+		require.Equal(t, 400, ask(path), path)
+	}
+	require.Zero(t, passed)
+	w := httptest.NewRecorder()
+	front.ServeHTTP(w, httptest.NewRequest("OPTIONS", "/embed/v1/status.json", nil))
+	require.Equal(t, "*", w.Header().Get("Access-Control-Allow-Origin"), "a preflight")
+	require.Zero(t, passed)
+	require.Equal(t, 200, ask("/api/sse?types=payment_received"))
+	require.Equal(t, 1, passed)
+}
+
+// TestResumeParameter: lastEventId is another name of after, on everything that
+// resumes. The newest of the three places wins.
+func TestResumeParameter(t *testing.T) {
+	s := newSurface(t)
+	for range 3 {
+		event := `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}`
+		s.send("POST", "/api/sse", event, s.bearer(access.Service), isJSON)
+	}
+	for _, c := range []struct {
+		query, header string
+		want          uint64
+	}{
+		{"lastEventId=k-2", "", 2}, {"after=k-1&lastEventId=k-2", "", 2}, {"lastEventId=&after=k-1", "", 1},
+		{"after=k-1&lastEventId=k-2", "k-0", 0}, {"lastEventId=k-2", "k-1", 1}, {"lastEventId=oldest", "", 0},
+	} {
+		r := httptest.NewRequest("GET", "/api/sse?"+c.query, nil)
+		r.Header.Set("Last-Event-ID", c.header)
+		at, err := cursorOf(r)
+		require.NoError(t, err)
+		require.Equal(t, c.want, at.Seq, "%+v", c)
+		headers := []string{s.bearer(access.Manager)}
+		if c.header != "" {
+			headers = append(headers, "Last-Event-ID: "+c.header)
+		}
+		_, body := s.send("GET", "/api/events?"+c.query, "", headers...)
+		var page struct{ Events []json.RawMessage }
+		require.NoError(t, json.Unmarshal([]byte(body), &page), body)
+		require.Len(t, page.Events, int(3-c.want), "%+v", c)
+		socket := s.socket("/api/ws?"+c.query, headers...)
+		require.Equal(t, c.want, frame[*wire.Hello](socket).Start.Seq, "%+v", c)
+	}
+	_, body := s.send("GET", "/api/sse?lastEventId=x", "", s.bearer(access.Manager))
+	require.Contains(t, body, `"invalid_cursor"`)
+	require.Contains(t, body, `"/lastEventId"`)
+}

@@ -1,0 +1,203 @@
+package httpapi
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/shared/access"
+)
+
+// rawRequest sends a request as it is written, over a connection of its own.
+// "\n" stands for a line's end.
+func (s *surface) rawRequest(text string) (net.Conn, *bufio.Reader) {
+	s.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(s, err)
+	s.Cleanup(func() { c.Close() })
+	require.NoError(s, c.SetDeadline(time.Now().Add(time.Minute)))
+	_, err = io.WriteString(c, strings.ReplaceAll(text, "\n", "\r\n"))
+	require.NoError(s, err)
+	return c, bufio.NewReader(c)
+}
+
+// chunk reads one chunk of a body, as it lies on the wire.
+func chunk(t *testing.T, r *bufio.Reader) string {
+	t.Helper()
+	line, err := r.ReadString('\n')
+	require.NoError(t, err)
+	size, err := strconv.ParseInt(strings.TrimSpace(line), 16, 32)
+	require.NoError(t, err, "%q begins no chunk", line)
+	body := make([]byte, size+2)
+	_, err = io.ReadFull(r, body)
+	require.NoError(t, err)
+	require.Equal(t, "\r\n", string(body[size:]))
+	return string(body[:size])
+}
+
+// TestChunks: over HTTP/1.1 one flush is one chunk, so that a reader which
+// reads by chunks has each event at once. After the goodbye the body is complete,
+// and the connection takes the next request.
+func TestChunks(t *testing.T) {
+	s := newSurface(t)
+	for path, first := range map[string]string{"/api/sse": "event: hello", "/embed/v1/status.events": "event: status"} {
+		_, r := s.rawRequest("GET " + path + " HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
+		answer, err := http.ReadResponse(r, nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{"chunked"}, answer.TransferEncoding, path)
+		require.False(t, answer.Close, path)
+		require.Equal(t, "no-store, no-transform", answer.Header.Get("Cache-Control"), path)
+		require.Contains(t, chunk(t, r), first, path)
+	}
+	c, r := s.rawRequest("GET /api/sse HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
+	_, err := http.ReadResponse(r, nil)
+	require.NoError(t, err)
+	hello := chunk(t, r)
+	for i := range 3 {
+		body := fmt.Sprintf(`{"type":"rental_overdue","id":"e%d","data":{"rental_id":1,"days_overdue":1}}`, i)
+		s.send("POST", "/api/sse", body, s.bearer(access.Service), isJSON)
+		event := chunk(t, r)
+		require.Contains(t, event, fmt.Sprintf(`"id":"e%d"`, i))
+		require.True(t, strings.HasSuffix(event, "\n\n"), "%q is no whole event", event)
+	}
+	_, id, _ := strings.Cut(hello, `"connection":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	s.send("POST", "/api/connections/"+id+"/close", "", s.bearer(access.Admin))
+	require.Contains(t, chunk(t, r), "event: bye")
+	require.Empty(t, chunk(t, r), "the last chunk")
+	_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	require.NoError(t, err)
+	answer, err := http.ReadResponse(r, nil)
+	require.NoError(t, err)
+	require.Equal(t, 200, answer.StatusCode)
+}
+
+// brokenLog fails to read while it is told to.
+type brokenLog struct {
+	eventlog.Log
+	broken *atomic.Bool
+}
+
+func (l brokenLog) Read(ctx context.Context, after uint64, n int, s eventlog.Selection) (eventlog.Page, error) {
+	if l.broken.Load() {
+		return eventlog.Page{}, errors.New("the log is broken")
+	}
+	return l.Log.Read(ctx, after, n, s)
+}
+
+// TestCutStream: a stream that ends without a goodbye is cut, and does not look
+// complete.
+func TestCutStream(t *testing.T) {
+	log := brokenLog{memlog.New("k", time.Hour), &atomic.Bool{}}
+	s := newSurfaceOn(t, log, unlimited)
+	for range 12 { // more than the ring in memory holds
+		event := `{"type":"sync_progress","data":{"progress":1}}`
+		batch := "[" + strings.Repeat(event+",", 999) + event + "]"
+		answer, body := s.send("POST", "/api/sse", batch, s.bearer(access.Service), isBatch)
+		require.Equal(t, 201, answer.StatusCode, body)
+	}
+	log.broken.Store(true)
+	_, r := s.rawRequest("GET /api/sse?after=oldest HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
+	answer, err := http.ReadResponse(r, nil)
+	require.NoError(t, err)
+	body, err := io.ReadAll(answer.Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "%s", body)
+	require.NotContains(t, string(body), "event: bye")
+}
+
+// TestOldClients: HTTP/1.0 has no chunks, and HEAD no body; both work.
+func TestOldClients(t *testing.T) {
+	s := newSurface(t)
+	_, r := s.rawRequest("GET /api/sse HTTP/1.0\n" + "Host: localhost\n" + s.bearer(access.Manager) + "\n\n")
+	answer, err := http.ReadResponse(r, nil)
+	require.NoError(t, err)
+	require.Empty(t, answer.TransferEncoding)
+	require.True(t, answer.Close)
+	line, err := r.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "retry: 1000\n", line)
+
+	c, r := s.rawRequest("HEAD /api/sse HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
+	head, err := http.ReadResponse(r, &http.Request{Method: "HEAD"})
+	require.NoError(t, err)
+	require.Equal(t, "text/event-stream", head.Header.Get("Content-Type"))
+	_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	require.NoError(t, err)
+	after, err := http.ReadResponse(r, nil)
+	require.NoError(t, err, "nothing follows the head")
+	require.Equal(t, 200, after.StatusCode)
+}
+
+// TestReaderWithABody: a body that means nothing is read and dropped. Else
+// nobody would see that the client of a long poll has left.
+func TestReaderWithABody(t *testing.T) {
+	s := newSurface(t)
+	polls := func() int {
+		s.api.gate.mu.Lock()
+		defer s.api.gate.mu.Unlock()
+		return s.api.gate.total
+	}
+	for _, body := range []string{"Content-Length: 2\n\n{}", "Transfer-Encoding: chunked\n\n2\n{}\n0\n\n"} {
+		c, _ := s.rawRequest("GET /api/events?after=k-0&wait=55 HTTP/1.1\nHost: localhost\n" +
+			s.bearer(access.Manager) + "\n" + body)
+		require.Eventually(t, func() bool { return polls() == 1 }, 20*time.Second, time.Millisecond)
+		require.NoError(t, c.Close())
+		require.Eventually(t, func() bool { return polls() == 0 }, 20*time.Second, time.Millisecond)
+	}
+	answer, body := s.send("GET", "/api/snapshot", strings.Repeat("x", maxJSON+1), s.bearer(access.Manager))
+	require.Equal(t, 413, answer.StatusCode, body)
+}
+
+// TestHalfClosedClients: a client that has sent everything may close its side
+// and still wait for the answer.
+func TestHalfClosedClients(t *testing.T) {
+	s := newSurface(t)
+	bearer := s.bearer(access.Manager, access.Admin, access.Service)
+	const event = `{"type":"sync_progress","data":{"progress":1}}`
+	for line, body := range map[string]string{
+		"GET /api/events?after=oldest": "", "GET /api/snapshot": "", "GET /api/stats": "", "GET /readyz": "",
+		"PUT /api/push/preferences": "{}", "POST /api/session": `{"user":"manager"}`, "POST /api/sse": event,
+	} {
+		for range 10 { // the close may be seen before the handler has begun
+			c, r := s.rawRequest(fmt.Sprintf("%s HTTP/1.1\nHost: localhost\n%s\n%s\nContent-Length: %d\n\n%s",
+				line, bearer, isJSON, len(body), body))
+			require.NoError(t, c.(*net.TCPConn).CloseWrite())
+			answer, err := http.ReadResponse(r, nil)
+			require.NoError(t, err, line)
+			text, err := io.ReadAll(answer.Body)
+			require.NoError(t, err, line)
+			require.Less(t, answer.StatusCode, 300, "%s: %s", line, text)
+		}
+	}
+}
+
+// TestRefusalsOfHandshakes: what the libraries below would refuse in their own
+// words is a problem document too.
+func TestRefusalsOfHandshakes(t *testing.T) {
+	s := newSurface(t)
+	const good = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"
+	for _, key := range []string{"", "Sec-WebSocket-Key: short\n", good + good} {
+		_, r := s.rawRequest("GET /api/ws HTTP/1.1\nHost: localhost\nConnection: Upgrade\nUpgrade: websocket\n" + key +
+			"Sec-WebSocket-Version: 13\nSec-WebSocket-Protocol: yardline.v1\n" + s.bearer(access.Manager) + "\n\n")
+		answer, err := http.ReadResponse(r, nil)
+		require.NoError(t, err)
+		require.Equal(t, 400, answer.StatusCode)
+		require.Equal(t, "application/problem+json", answer.Header.Get("Content-Type"))
+	}
+	answer, body := s.send("POST", "/api/sse", "\x1f\x8b", s.bearer(access.Service), isJSON, "Content-Encoding: gzip")
+	require.Equal(t, 415, answer.StatusCode, body)
+	require.Contains(t, body, "Content-Encoding")
+}

@@ -1,0 +1,20 @@
+# Reads a stream with Python's requests as its manual shows it, and prints the data of each event.
+import os
+import sys
+import time
+
+import requests
+
+headers = {"Authorization": "Bearer " + os.environ["TOKEN"]}
+while True:
+    try:
+        with requests.get(sys.argv[1], stream=True, headers=headers, timeout=(5, 60)) as response:
+            response.raise_for_status()
+            for line in response.iter_lines(decode_unicode=True):
+                if line.startswith("id: "):
+                    headers["Last-Event-ID"] = line[4:]
+                if line.startswith("data: "):
+                    print(line[6:], flush=True)
+    except requests.RequestException as error:
+        print(error, file=sys.stderr)
+    time.sleep(0.2)
