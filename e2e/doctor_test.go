@@ -16,8 +16,8 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// haproxyConfig is a site as its manual begins it.
-const haproxyConfig = `defaults
+// haproxySite is a site as its manual begins it.
+const haproxySite = `defaults
   mode http
   timeout connect 5s
   timeout client 1m
@@ -91,9 +91,9 @@ func TestDoctorBehindProxies(t *testing.T) {
 		result         doctor.Result
 		advice         string
 	}{
-		"haproxy":                      {haproxy, haproxyConfig, "", "", "delay", doctor.Warning, "option http-no-delay"},
-		"haproxy with http-no-delay":   {haproxy, haproxyConfig, "  option http-no-delay", "", "delay", doctor.OK, ""},
-		"haproxy with compression":     {haproxy, haproxyConfig, "  option http-no-delay\n  compression algo gzip\n  compression type text/event-stream", "", "delay", doctor.OK, ""},
+		"haproxy":                      {haproxy, haproxySite, "", "", "delay", doctor.Warning, "option http-no-delay"},
+		"haproxy with http-no-delay":   {haproxy, haproxySite, "  option http-no-delay", "", "delay", doctor.OK, ""},
+		"haproxy with compression":     {haproxy, haproxySite, "  option http-no-delay\n  compression algo gzip\n  compression type text/event-stream", "", "delay", doctor.OK, ""},
 		"nginx":                        {nginx, nginxSite, "proxy_http_version 1.1;", "", "delay", doctor.OK, ""},
 		"nginx that buffers":           {nginx, nginxSite, "proxy_http_version 1.0; proxy_ignore_headers X-Accel-Buffering;", "", "stream", doctor.Failed, "proxy_buffering off"},
 		"nginx with a password":        {nginx, nginxSite, "auth_basic Staff; auth_basic_user_file " + passwords + ";", "", "basic", doctor.Failed, "the same header"},
