@@ -406,7 +406,7 @@ func (b *Broker) runDemo(ctx context.Context) {
 		_, err := b.hub.Publish(ctx, grant, e.AppendJSON(nil), hub.PublishOptions{})
 		return err
 	}
-	err = demo.Run(ctx, demo.Config{Publish: publish, Rate: b.c.DemoRate})
+	err = demo.Run(ctx, demo.Config{Publish: publish, Rate: b.c.DemoRate, Currency: b.c.Currency})
 	if err != nil && ctx.Err() == nil {
 		b.c.Logger.Error("the demo company stopped", "error", err)
 	}

@@ -65,7 +65,7 @@ func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, o Publish
 
 // prepareOne validates and authorises a single event.
 func (h *Hub) prepareOne(g access.Grant, raw []byte, o PublishOptions) (publication, error) {
-	p, err := prepare(g, raw, o.Strict || h.c.Strict)
+	p, err := prepare(g, raw, o.Strict || h.c.Strict, h.c.Currency)
 	p.entityAt = o.EntityAt
 	if err == nil && p.entityAt != nil && event.ThingKey(p.event) == "" {
 		err = ErrNoEntity
@@ -143,7 +143,7 @@ func (h *Hub) prepareBatch(g access.Grant, raws []json.RawMessage, strict bool) 
 	var refused event.Problem
 	owned := map[string]event.Event{} // the last event of each thing in the batch
 	for i, raw := range raws {
-		p, err := prepare(g, raw, strict)
+		p, err := prepare(g, raw, strict, h.c.Currency)
 		if err == nil {
 			err = h.keepOwners(owned, p.event)
 		}
@@ -194,8 +194,9 @@ type publication struct {
 
 // prepare validates and authorises one event. With an error only the type may
 // be used, where it is known.
-func prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
-	e, remarks, err := event.Parse(raw, strict)
+func prepare(g access.Grant, raw []byte, strict bool, currency string) (publication, error) {
+	now := time.Now()
+	e, remarks, err := event.Parse(raw, event.Rules{Strict: strict, Currency: currency, Now: now})
 	if err != nil {
 		return publication{}, err
 	}
@@ -210,7 +211,7 @@ func prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
 	// The time is no part of the content where the broker sets it: a
 	// repetition is the same event.
 	digest := hash(string(e.AppendJSON(nil)))
-	return publication{event: e.Stamp(id.String(), time.Now()), named: e.ID != "", digest: digest, remarks: remarks}, nil
+	return publication{event: e.Stamp(id.String(), now), named: e.ID != "", digest: digest, remarks: remarks}, nil
 }
 
 // store puts one event into the log and waits until this hub has taken it.

@@ -13,7 +13,7 @@ func (f Format) money(amount Money, currency string) string {
 	if f.Money != nil {
 		return f.Money(amount, currency)
 	}
-	return strings.TrimSpace(currency + " " + amount.String())
+	return strings.TrimSpace(currency + " " + amount.In(currency))
 }
 
 func (f Format) date(day string) string {
