@@ -49,17 +49,21 @@ var decimalsInWords = []string{"no decimals", "1 decimal", "2 decimals", "3 deci
 // when the log stored it, where it is more than MaxAhead after that. It is for
 // events of logs that took such times. The zero time bounds nothing.
 func (e Event) Bounded(stored time.Time) Event {
-	rules := Rules{Now: stored}
+	rules, bound := Rules{Now: stored}, BoundTime(stored)
 	if rules.ahead(e.Time) {
-		e.Time = stored.UTC()
+		e.Time = bound
 	}
 	for _, spec := range specs[e.Type] {
 		if raw := e.Data.Get(spec.Name); spec.Past && raw != nil && rules.ahead(timeOf(raw)) {
-			e.Data = e.Data.With(spec.Name, appendString(nil, stored.UTC().Format(time.RFC3339Nano)))
+			e.Data = e.Data.With(spec.Name, appendString(nil, bound.Format(time.RFC3339Nano)))
 		}
 	}
 	return e
 }
+
+// BoundTime is what a time that is too far ahead of a clock becomes. It has the
+// precision of Stamp, so that an event of the same moment is no older.
+func BoundTime(now time.Time) time.Time { return now.UTC().Truncate(time.Millisecond) }
 
 // timeOf reads the value of a field that was checked.
 func timeOf(raw json.RawMessage) time.Time {

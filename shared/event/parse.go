@@ -228,7 +228,7 @@ func (e Event) Stamp(id string, now time.Time) Event {
 		e.ID = id
 	}
 	if e.Time.IsZero() {
-		e.Time = now.UTC().Truncate(time.Millisecond)
+		e.Time = BoundTime(now)
 	}
 	return e
 }

@@ -229,7 +229,7 @@ func (e *Entity) bounded(now time.Time) *Entity {
 			return t
 		}
 		changed = true
-		return now.UTC()
+		return event.BoundTime(now)
 	}
 	booking := func(b *Booking) *Booking {
 		if b == nil {

@@ -153,13 +153,18 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 	}
 	for at := after; ; {
 		query := append(append([]any{int64(at)}, args...), int64(batch))
-		rows, err := l.db.Exec(`SELECT seq, type, subject, stored, body FROM events WHERE seq > ?`+where+` ORDER BY seq LIMIT ?`, query...)
+		rows, err := l.db.Exec(`SELECT events.seq, type, subject, events.stored, body, key, digest
+			FROM events LEFT JOIN ids ON ids.stored = events.stored AND ids.seq = events.seq
+			WHERE events.seq > ?`+where+` ORDER BY events.seq LIMIT ?`, query...)
 		if err != nil {
 			return eventlog.Page{}, unavailable(err)
 		}
 		for _, row := range rows {
 			r := eventlog.Record{Seq: uint64(row[0].(int64)), Type: event.Type(row[1].(string)), Subject: row[2].(string),
 				Stored: time.UnixMicro(row[3].(int64)), Body: row[4].([]byte)}
+			if row[5] != nil { // it has not expired
+				r.Key, r.Digest = row[5].(string), row[6].(string)
+			}
 			if at = r.Seq; !s.Match(r) {
 				continue // the statement did not hold all of the selection
 			}
