@@ -166,7 +166,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if err != nil {
 		return nil, &Problem{Status: http.StatusBadRequest, Code: "broken_body", Title: "The request's body could not be read", Detail: "Send it again."}
 	}
-	return body, nil
+	text, err := event.WithoutMark(body)
+	if err != nil {
+		return nil, event.Refuse("", "utf8", "text in UTF-8, not in UTF-16")
+	}
+	return text, nil
 }
 
 func strictOf(r *http.Request) (bool, error) {

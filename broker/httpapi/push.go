@@ -150,7 +150,7 @@ const maxJSON = 8 << 10
 
 // readJSON reads such a body, of known fields alone.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxJSON))
+	d := json.NewDecoder(event.SkipMark(http.MaxBytesReader(w, r.Body, maxJSON)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return inBody(event.Refuse("", "json", "a JSON object of the documented fields, of at most 8 KiB"))
