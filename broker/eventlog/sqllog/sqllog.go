@@ -53,7 +53,8 @@ var tables = []string{
 	`CREATE INDEX IF NOT EXISTS events_by_type ON events (type, seq)`,
 	`CREATE INDEX IF NOT EXISTS events_by_subject ON events (subject, seq)`,
 	`CREATE TABLE IF NOT EXISTS ids (key TEXT PRIMARY KEY, seq INTEGER NOT NULL, digest TEXT NOT NULL, stored INTEGER NOT NULL) WITHOUT ROWID`,
-	`CREATE INDEX IF NOT EXISTS ids_by_time ON ids (stored)`,
+	`CREATE INDEX IF NOT EXISTS ids_by_place ON ids (stored, seq)`, // many may be stored at once
+	`DROP INDEX IF EXISTS ids_by_time`,
 	`CREATE TABLE IF NOT EXISTS store (key TEXT, part INTEGER, expires INTEGER, value BLOB NOT NULL, PRIMARY KEY (key, part)) WITHOUT ROWID`,
 }
 
@@ -80,6 +81,11 @@ func Open(db DB, window time.Duration) (*Log, error) {
 	return l, nil
 }
 
+// maxStepBack is how far the clock may step back before records are stored with
+// earlier times than those before them: else, after a clock that was wrong by
+// years, nothing would grow old for years.
+const maxStepBack = 5 * time.Minute
+
 // unavailable is what an error of the database means to a caller.
 func unavailable(err error) error {
 	if err == nil || errors.Is(err, eventlog.ErrFull) {
@@ -105,7 +111,10 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 	if l.closed {
 		return eventlog.Ack{}, fmt.Errorf("%w: closed", eventlog.ErrUnavailable)
 	}
-	now := max(time.Now().UnixMicro(), l.newest)
+	now := time.Now().UnixMicro()
+	if l.newest-now < maxStepBack.Microseconds() {
+		now = max(now, l.newest)
+	}
 	before, err := l.db.Exec(`SELECT seq, digest FROM ids WHERE key = ? AND stored > ?`, e.Key, now-l.window.Microseconds())
 	if err != nil {
 		return eventlog.Ack{}, unavailable(err)
