@@ -59,7 +59,9 @@ func TestEveryAmountIsTaken(t *testing.T) {
 				currency, cents/100, cents%100)
 			_, _, err := event.Parse(raw, event.Rules{Strict: true})
 			require.NoError(t, err)
-			require.NoError(t, validate(t, s, raw))
+			if cents%37 == 0 { // the validators of other languages are tried with all of them
+				require.NoError(t, validate(t, s, raw))
+			}
 		}
 	}
 }

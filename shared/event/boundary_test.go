@@ -152,6 +152,19 @@ func TestOddTimesAndNumbers(t *testing.T) {
 			t.Errorf("rental %s: %v %s", in, err, e.Subject)
 		}
 	}
+	for in, want := range map[string]string{"1e2": "100", "-0": "0", "45.0": "45", "0.1000": "0.1", "1e-7": "1e-7", "99.999999999999999": "100"} {
+		e, _, err := Parse(wrap(TypeSyncProgress, `{"progress":`+in+`}`), Rules{})
+		if text, _ := ToastText(e, false); err != nil || e.Data.Text("progress") != want || text != "Syncing customers: "+want+"%" {
+			t.Errorf("progress %s became %s: %s, %v", in, e.Data.Text("progress"), text, err)
+		}
+	}
+	if got := refusal(t, []byte(`{"type":"sync_progress","id":"a\ud800","data":{"progress":1}}`), false); got[0].Pointer != "/id" {
+		t.Errorf("half a surrogate pair: %+v", got)
+	}
+	empty, _, err := Parse(wrap(TypeRentalStatusUpdated, `{"rental_id":1,"status":"active","rental_number":""}`), Rules{})
+	if text, _ := ToastText(empty, false); err != nil || text != "Rental #1: active" {
+		t.Errorf("an empty number: %q, %v", text, err)
+	}
 	long := strings.Repeat("é", maxIDLen)
 	for _, id := range []string{"a", long} {
 		raw, _ := json.Marshal(map[string]any{"type": "sync_progress", "id": id, "data": map[string]any{"progress": 1}})

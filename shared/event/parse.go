@@ -182,7 +182,7 @@ var envelopeText = map[string]bool{
 func (p *parser) text(pointer, s string, most int) string {
 	if s == "" || utf8.RuneCountInString(s) > most {
 		p.problem.add(pointer, "limit", fmt.Sprintf("a string of 1 to %d characters", most))
-	} else if hasControl(s) {
+	} else if !isID(s) {
 		p.problem.add(pointer, "format", "a string without control characters")
 	}
 	return s

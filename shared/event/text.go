@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // ErrUTF16 means that a text is in UTF-16, where UTF-8 is needed.
@@ -42,6 +43,11 @@ func SkipMark(text io.Reader) io.Reader {
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// isID tells whether a text may identify something. It has no control character,
+// and none that stands for what could not be read: two ids that were not read
+// would be one.
+func isID(s string) bool { return !hasControl(s) && !strings.ContainsRune(s, utf8.RuneError) }
 
 // hasControl tells whether a text has a control character (Unicode's category
 // Cc: C0, DEL and C1).

@@ -75,7 +75,7 @@ func (s FieldSpec) check(raw json.RawMessage) (json.RawMessage, bool) {
 		return appendString(nil, text), ok && s.checkText(text) // a lone surrogate is replaced
 	case KindRef:
 		if text, ok := rawString(raw); ok {
-			return appendString(nil, text), text != "" && utf8.RuneCountInString(text) <= maxRefLen && !hasControl(text)
+			return appendString(nil, text), text != "" && utf8.RuneCountInString(text) <= maxRefLen && isID(text)
 		}
 		n, err := strconv.ParseInt(string(raw), 10, 64)
 		return raw, err == nil && n >= 1
@@ -84,7 +84,7 @@ func (s FieldSpec) check(raw json.RawMessage) (json.RawMessage, bool) {
 		return raw, err == nil && s.inRange(float64(n))
 	case KindNumber:
 		n, err := strconv.ParseFloat(string(raw), 64)
-		return raw, isNumber(raw) && err == nil && s.inRange(n)
+		return canonicalNumber(raw, n), isNumber(raw) && err == nil && s.inRange(n)
 	case KindMoney:
 		m, err := ParseMoney(string(raw))
 		return json.RawMessage(m.String()), err == nil && s.inRange(m.Units())
@@ -190,7 +190,7 @@ func (s FieldSpec) Limits() string {
 	case KindNumber:
 		return "a number" + s.bounds()
 	case KindMoney:
-		return "a number with at most the decimals of its currency" + s.bounds()
+		return "a number of at most " + MaxMoney.String() + " with at most the decimals of its currency" + s.bounds()
 	case KindTime:
 		if s.Past {
 			return fmt.Sprintf("a date and time by RFC 3339, such as 2026-11-23T14:32:00Z, at most %d minutes ahead of the broker's clock", maxAheadMinutes)
@@ -236,6 +236,18 @@ func rawString(raw json.RawMessage) (text string, ok bool) {
 		return "", false
 	}
 	return text, json.Unmarshal(raw, &text) == nil
+}
+
+// canonicalNumber is the plain form of a number, which texts show: 100, not 1e2
+// or 100.0, and no negative zero. Very large and very small ones stay.
+func canonicalNumber(raw json.RawMessage, n float64) json.RawMessage {
+	if n == 0 {
+		return json.RawMessage("0")
+	}
+	if abs := math.Abs(n); abs < 1e-6 || abs >= 1e21 {
+		return raw
+	}
+	return strconv.AppendFloat(nil, n, 'f', -1, 64)
 }
 
 func isNumber(raw json.RawMessage) bool {
