@@ -68,6 +68,9 @@ type Config struct {
 	Logger      *slog.Logger   // nil: none
 }
 
+// minWindow is the shortest deduplication window that the log takes.
+const minWindow = 100 * time.Millisecond
+
 // Who may sign in.
 const (
 	AuthDev   = "dev"   // anybody as a demo user, on loopback alone
@@ -116,6 +119,10 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Retention > 0 && c.Retention < c.DedupWindow { // an answer "duplicate" would be of what nobody can read
+		c.Logger.Info("ids are remembered as long as events are kept", "retention", c.Retention, "dedup_window", c.DedupWindow)
+		c.DedupWindow = max(c.Retention, minWindow)
+	}
 	c.Issuer = c.Issuer.WithDefaults(c.Logger)
 	if err := c.check(); err != nil {
 		return nil, err
@@ -161,7 +168,8 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 		tlsConfig = &tls.Config{GetCertificate: b.certificate.get, MinVersion: tls.VersionTLS12}
 	}
 	metrics := telemetry.New()
-	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict, Observer: metrics})
+	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict,
+		Observer: metrics, Window: c.DedupWindow})
 	metrics.Watch(b.hub, log)
 	if b.issuer != nil {
 		metrics.WatchIssuer(b.issuer.Trouble)
@@ -380,6 +388,10 @@ func (b *Broker) runHub(ctx context.Context) {
 	}
 }
 
+// purgeEvery is how often old events are looked for. A purge that waits for the
+// clock is tried again then.
+const purgeEvery = time.Hour
+
 // forget purges events that are older than the retention.
 func (b *Broker) forget(ctx context.Context) {
 	select {
@@ -387,10 +399,10 @@ func (b *Broker) forget(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	for ctx.Err() == nil {
-		if err := b.hub.Purge(ctx, time.Now().Add(-b.c.Retention)); err != nil && ctx.Err() == nil {
+		if err := b.hub.Purge(ctx, b.c.Retention); err != nil && ctx.Err() == nil {
 			b.c.Logger.Error("old events could not be purged", "error", err)
 		}
-		wait(ctx, time.Hour)
+		wait(ctx, max(min(purgeEvery, b.c.Retention), time.Second))
 	}
 }
 
@@ -404,7 +416,7 @@ func (b *Broker) runDemo(ctx context.Context) {
 		_, err := b.hub.Publish(ctx, grant, e.AppendJSON(nil), hub.PublishOptions{})
 		return err
 	}
-	err = demo.Run(ctx, demo.Config{Publish: publish, Rate: b.c.DemoRate})
+	err = demo.Run(ctx, demo.Config{Publish: publish, Rate: b.c.DemoRate, Currency: b.c.Currency})
 	if err != nil && ctx.Err() == nil {
 		b.c.Logger.Error("the demo company stopped", "error", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/notify"
 	"github.com/snd-rental/yardline/wasmclient"
@@ -117,7 +118,13 @@ type keptPreferences struct {
 
 // learnPreferences takes those of the last visit, then the broker's.
 func (l *Live) learnPreferences(ctx context.Context, grant string) {
-	p, kept := notify.Default(), keptPreferences{}
+	l.mu.Lock()
+	var user access.Grant
+	if l.session.User != nil {
+		user = l.session.User.Grant()
+	}
+	l.mu.Unlock()
+	p, kept := notify.Default(user), keptPreferences{}
 	within, done := context.WithTimeout(ctx, storageTime)
 	values, err := l.in.Storage.Load(within, preferencesKey)
 	done()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/app/text"
+	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/notify"
 	"github.com/snd-rental/yardline/wasmclient"
 )
@@ -283,7 +284,7 @@ func (l *Live) drop(purge bool) {
 	}
 	l.set(func() {
 		l.phase, l.session.User, l.gap = Loading, nil, time.Time{}
-		l.trends, l.preferences, l.agreed, l.learned, l.wishing = trends{}, notify.Default(), notify.Default(), false, false
+		l.trends, l.preferences, l.agreed, l.learned, l.wishing = trends{}, notify.Default(access.Grant{}), notify.Default(access.Grant{}), false, false
 		if err != nil && purge {
 			l.failure = text.Of("failed.clear")
 		}

@@ -44,6 +44,9 @@ func (t *trends) note(figures map[string]projection.Value, now time.Time) {
 		for len(points) > 0 && now.Sub(points[0].At) > trendOf {
 			points = points[1:]
 		}
+		for n := len(points); n > 0 && points[n-1].At.After(now); n-- {
+			points = points[:n-1] // the clock was ahead
+		}
 		n := len(points)
 		switch {
 		case n > 0 && points[n-1].Value.String() == value.String():

@@ -72,7 +72,8 @@ func (r *Root) renting() (all []*customer) {
 		c.late++
 		c.phone, c.rental = cmp.Or(e.Fields.Text("customer_phone"), c.phone), id
 		if m, ok := e.Fields.Money("amount_outstanding"); ok {
-			c.owes[cmp.Or(e.Fields.Text("currency"), r.state.View.Currency)] += m
+			currency := cmp.Or(e.Fields.Text("currency"), r.state.View.Currency)
+			c.owes[currency] = c.owes[currency].Plus(m)
 		}
 	}
 	for _, c := range of {

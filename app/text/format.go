@@ -14,7 +14,7 @@ import (
 // locale says.
 type Style struct {
 	ISODates  bool `json:"iso_dates"`  // 2026-11-24 14:02
-	MoneyCode bool `json:"money_code"` // EUR 1,500.00 in place of €1,500.00
+	MoneyCode bool `json:"money_code"` // EUR 1,500.00 in place of €1,500.00, for the installation's currency too
 }
 
 // SetStyle changes it for all that is written from then on.
@@ -96,38 +96,35 @@ func SetCurrency(code string) {
 }
 
 // Money writes an amount, exactly; whole amounts without digits after the
-// point.
+// point, others with those of the currency. Only the installation's own
+// currency has its symbol, and every other one its code: by symbols alone, the
+// dollars of several countries look alike.
 func Money(m event.Money, currency string) string {
-	plain := m.String()
-	if currency == "" {
-		mu.Lock()
-		currency = ours
-		mu.Unlock()
-	}
-	if currency == "" {
-		n := digits(plain)
-		return number("money"+strconv.Itoa(n), plain, map[string]any{"minimumFractionDigits": n, "maximumFractionDigits": n})
-	}
 	mu.Lock()
-	display := "narrowSymbol"
-	if style.MoneyCode {
-		display = "code"
+	display := "code"
+	if currency == "" {
+		currency = ours
+	}
+	if currency == ours && !style.MoneyCode {
+		display = "symbol"
 	}
 	mu.Unlock()
+	plain := m.In(currency)
 	n := digits(plain)
-	if s, ok := intl("NumberFormat", currency+strconv.Itoa(n), func(f app.Value) any { return f.Call("format", plain) }, plain,
+	if currency == "" {
+		return number("money"+strconv.Itoa(n), plain, map[string]any{"minimumFractionDigits": n, "maximumFractionDigits": n})
+	}
+	if s, ok := intl("NumberFormat", currency+strconv.Itoa(n)+display, func(f app.Value) any { return f.Call("format", plain) }, plain,
 		map[string]any{"style": "currency", "currency": currency, "currencyDisplay": display, "minimumFractionDigits": n, "maximumFractionDigits": n}); ok {
 		return s
 	}
 	return currency + "\u00a0" + plain
 }
 
-// digits is how many an amount has after the point: none or two.
+// digits is how many an amount has after the point.
 func digits(plain string) int {
-	if strings.Contains(plain, ".") {
-		return 2
-	}
-	return 0
+	_, decimals, _ := strings.Cut(plain, ".")
+	return len(decimals)
 }
 
 // Format is how events write money and dates for this reader.

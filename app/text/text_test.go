@@ -72,8 +72,10 @@ func TestPlain(t *testing.T) {
 	require.Equal(t, "2026-11-24 14:02", When(now, now.AddDate(0, 0, 1)))
 	require.Equal(t, "5 minutes ago", Relative(now.Add(-5*time.Minute), now))
 	require.Equal(t, "in 1 day", Relative(now.Add(25*time.Hour), now))
-	require.Equal(t, "EUR\u00a01500", Money(150000, "EUR"))
-	require.Equal(t, "EUR\u00a01500.50", Money(150050, "EUR"))
+	require.Equal(t, "EUR\u00a01500", Money(1500*event.MoneyUnit, "EUR"))
+	require.Equal(t, "EUR\u00a01500.50", Money(1500*event.MoneyUnit+500, "EUR"))
+	require.Equal(t, "KWD\u00a010.500", Money(10*event.MoneyUnit+500, "KWD"))
+	require.Equal(t, "JPY\u00a010", Money(10*event.MoneyUnit, "JPY"))
 	require.Equal(t, "45%", Percent(45))
 	require.Equal(t, "2.00 MiB", Bytes(2<<20))
 }

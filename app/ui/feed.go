@@ -2,7 +2,6 @@ package ui
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -15,8 +14,6 @@ import (
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-func moneyOf(f float64) event.Money { return event.Money(math.Round(f * 100)) }
 
 // A Feed is a list of events, newest first.
 type Feed struct {

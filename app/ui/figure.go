@@ -8,6 +8,7 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
 	"github.com/snd-rental/yardline/app/text"
+	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/projection"
 )
 
@@ -90,7 +91,7 @@ func magnitude(v projection.Value) float64 {
 	}
 	sum := float64(v.Count)
 	for _, m := range v.Money {
-		sum += float64(m) / 100
+		sum += m.Units()
 	}
 	return sum
 }
@@ -146,7 +147,7 @@ func figureHint(key string, v projection.Value, t Trend, currency string, asOf, 
 func changeText(key string, by float64, currency string) string {
 	switch key {
 	case "revenue_today", "overdue_exposure":
-		return text.Money(moneyOf(by), currency)
+		return text.Money(event.MoneyOf(by), currency)
 	case "utilisation_pct":
 		return text.Of("figure.points", text.Number(int(by)))
 	}

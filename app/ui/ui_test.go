@@ -83,7 +83,7 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestFigures(t *testing.T) {
-	figures := map[string]projection.Value{"active_rentals": {Count: 3}, "revenue_today": {Money: map[string]event.Money{"EUR": 123456700}}, "utilisation_pct": {Count: 42},
+	figures := map[string]projection.Value{"active_rentals": {Count: 3}, "revenue_today": {Money: map[string]event.Money{"EUR": 1234567 * event.MoneyUnit}}, "utilisation_pct": {Count: 42},
 		"payroll_run_state": {State: "processing", Done: 3, Total: 40}, "sync_state": {State: "none"}}
 	trends := map[string]Trend{"active_rentals": {now.Add(-time.Hour), []float64{1, 2, 3}}}
 	html := app.HTMLString(Figures(figures, "EUR", trends, time.Time{}, now))

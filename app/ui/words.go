@@ -44,7 +44,7 @@ func Describe(e event.Event, self bool) string {
 	}
 	o := e.Data
 	name := text.Of("unit.title", "#"+o.Text("equipment_id"))
-	if o.Has("equipment_name") {
+	if o.Text("equipment_name") != "" {
 		name = o.Text("equipment_name")
 	}
 	for _, more := range []string{text.Label(o.Text("movement")), o.Text("location_name")} {

@@ -24,6 +24,8 @@ type Company struct {
 	sync    *sync
 	run     int64 // payslips of the payroll run under way, 0 for none
 	events  []event.Event
+
+	currency string // of amounts; "" names none, so that they are in the installation's
 }
 
 type machine struct {
@@ -94,9 +96,10 @@ var (
 // Fleet is how many machines the company rents out.
 var Fleet = len(machines)
 
-// NewCompany is a company before its first event.
-func NewCompany(seed uint64, now time.Time) *Company {
-	c := &Company{r: rand.New(rand.NewPCG(seed, 1)), now: now.UTC()}
+// NewCompany is a company before its first event. Its amounts are whole units
+// of the currency; "" leaves it to the installation.
+func NewCompany(seed uint64, now time.Time, currency string) *Company {
+	c := &Company{r: rand.New(rand.NewPCG(seed, 1)), now: now.UTC(), currency: currency}
 	// Numbers go on from the clock, so that a company that starts again on
 	// the same log does not take up the old one's cases.
 	c.n = now.Unix() % 1_000_000
@@ -115,7 +118,10 @@ func (c *Company) number() int64 {
 func pick[T any](c *Company, from []T) T { return from[c.r.IntN(len(from))] }
 
 // emit notes an event. Everything here is valid: a test holds it.
-func (c *Company) emit(t event.Type, data any) {
+func (c *Company) emit(t event.Type, data map[string]any) {
+	if _, priced := event.Spec(t, "currency"); priced && c.currency != "" {
+		data["currency"] = c.currency
+	}
 	e, err := event.New(t, data)
 	if err != nil {
 		panic(err)
@@ -198,7 +204,7 @@ func (c *Company) book() {
 		}
 		id := c.number()
 		r := &rental{id: id, number: fmt.Sprintf("R-%d", id%100000), customer: pick(c, customers), machine: m, site: pick(c, sites),
-			amount: event.Money(10000 * (2 + c.r.Int64N(60))), end: c.now.AddDate(0, 0, 1+c.r.IntN(14))}
+			amount: 100 * event.MoneyUnit * event.Money(2+c.r.Int64N(60)), end: c.now.AddDate(0, 0, 1+c.r.IntN(14))}
 		m.rental = r
 		c.rentals = append(c.rentals, r)
 		c.become(r, "reserved")
@@ -238,7 +244,7 @@ func (c *Company) advance(r *rental) {
 
 func (c *Company) become(r *rental, status string) {
 	data := map[string]any{"rental_id": r.id, "status": status, "rental_number": r.number, "customer": r.customer, "equipment_ids": []int64{r.machine.id},
-		"expected_end_date": r.end.Format(time.DateOnly), "total_amount": r.amount, "currency": "EUR"}
+		"expected_end_date": r.end.Format(time.DateOnly), "total_amount": r.amount}
 	if r.status != "" {
 		data["previous_status"] = r.status
 	}
@@ -264,7 +270,7 @@ func (c *Company) fall(r *rental) {
 	r.overdue++
 	r.end = c.now.AddDate(0, 0, -int(r.overdue))
 	c.emit(event.TypeRentalOverdue, map[string]any{"rental_id": r.id, "days_overdue": r.overdue, "customer": r.customer, "customer_phone": "+4930555" + fmt.Sprint(1000+r.id%9000),
-		"expected_end_date": r.end.Format(time.DateOnly), "equipment_ids": []int64{r.machine.id}, "amount_outstanding": r.amount / 10, "currency": "EUR"})
+		"expected_end_date": r.end.Format(time.DateOnly), "equipment_ids": []int64{r.machine.id}, "amount_outstanding": r.amount / 10})
 }
 
 func (c *Company) pay(r *rental) {
@@ -278,6 +284,6 @@ func (c *Company) pay(r *rental) {
 		r.paid = true
 	}
 	id := c.number()
-	c.emit(event.TypePaymentReceived, map[string]any{"payment_id": id, "rental_id": r.id, "amount": r.amount, "currency": "EUR", "status": status,
+	c.emit(event.TypePaymentReceived, map[string]any{"payment_id": id, "rental_id": r.id, "amount": r.amount, "status": status,
 		"payment_method": pick(c, []string{"credit_card", "bank_transfer", "online"}), "invoice_number": fmt.Sprintf("INV-%d", id%100000), "balance_due": 0})
 }

@@ -20,6 +20,9 @@ type Config struct {
 	Publish func(context.Context, event.Event) error // required
 	Rate    float64                                  // events a second, 1
 	Seed    uint64                                   // 0 draws one
+	// Currency is that of the company's amounts. "" names none, so that they are
+	// in the installation's.
+	Currency string
 }
 
 // Run lets the company work until ctx ends. It starts with a busy day: some
@@ -29,7 +32,7 @@ func Run(ctx context.Context, c Config) error {
 	if c.Rate < 0 {
 		return fmt.Errorf("demo: a rate of %v events a second", c.Rate)
 	}
-	company := NewCompany(cmp.Or(c.Seed, rand.Uint64()), time.Now())
+	company := NewCompany(cmp.Or(c.Seed, rand.Uint64()), time.Now(), c.Currency)
 	for _, e := range company.OpeningDay() {
 		publish(ctx, c, e)
 	}

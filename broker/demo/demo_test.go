@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"testing/synctest"
@@ -17,13 +18,19 @@ import (
 // mode, all ten types come, ids are unique, and the figures are those of a
 // company at work.
 func TestCompany(t *testing.T) {
+	for _, currency := range []string{"EUR", "KWD", "JPY", ""} {
+		t.Run(currency, func(t *testing.T) { testCompany(t, currency) })
+	}
+}
+
+func testCompany(t *testing.T, currency string) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	c := NewCompany(1, now)
+	c := NewCompany(1, now, currency)
 	state, types, ids := projection.New("k"), map[event.Type]int{}, map[string]bool{}
 	take := func(events []event.Event) {
 		require.NotEmpty(t, events)
 		for _, e := range events {
-			_, remarks, err := event.Parse(e.AppendJSON(nil), true)
+			_, remarks, err := event.Parse(e.AppendJSON(nil), event.Rules{Strict: true, Currency: currency, Now: now})
 			require.NoError(t, err)
 			require.Empty(t, remarks)
 			require.False(t, ids[e.ID], e.ID)
@@ -33,7 +40,7 @@ func TestCompany(t *testing.T) {
 		}
 	}
 	take(c.OpeningDay())
-	figures := state.Figures(now, projection.Installation{Currency: "EUR"})
+	figures := state.Figures(now, projection.Installation{Currency: cmp.Or(currency, "EUR")})
 	require.Positive(t, figures["active_rentals"].Count)
 	require.Positive(t, figures["overdue_rentals"].Count)
 	for range 3000 {
@@ -41,9 +48,9 @@ func TestCompany(t *testing.T) {
 		take(c.Step(now))
 	}
 	require.Len(t, types, len(event.Types), "%v", types)
-	figures = state.Figures(now, projection.Installation{Currency: "EUR"})
+	figures = state.Figures(now, projection.Installation{Currency: cmp.Or(currency, "EUR")})
 	require.Positive(t, figures["active_rentals"].Count)
-	require.Positive(t, figures["revenue_today"].Money["EUR"])
+	require.Positive(t, figures["revenue_today"].Money[cmp.Or(currency, "EUR")])
 	require.Less(t, figures["active_rentals"].Count, len(machines)+1)
 }
 
@@ -70,6 +77,6 @@ func TestRunTriesAgain(t *testing.T) {
 // TestEveryOpeningDay: whatever the seed, the day begins.
 func TestEveryOpeningDay(t *testing.T) {
 	for seed := range uint64(300) {
-		require.NotEmpty(t, NewCompany(seed, time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)).OpeningDay())
+		require.NotEmpty(t, NewCompany(seed, time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC), "EUR").OpeningDay())
 	}
 }

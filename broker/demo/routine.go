@@ -49,7 +49,7 @@ func (c *Company) breakdown() {
 		data["priority"] = pick(c, []string{"low", "medium", "high", "critical"})
 		data["maintenance_type"] = pick(c, []string{"scheduled", "breakdown", "inspection"})
 		data["blocks_rental"] = c.r.IntN(2) == 0
-		data["estimated_cost"], data["currency"] = 50*(1+c.r.IntN(30)), "EUR"
+		data["estimated_cost"] = 50 * (1 + c.r.IntN(30))
 		if m.rental != nil {
 			data["affected_rental_id"] = m.rental.id
 		}
@@ -130,14 +130,14 @@ func (c *Company) syncing() {
 func (c *Company) payroll() {
 	period, total := c.now.Format("2006-01"), int64(len(workers))
 	data := map[string]any{"payroll_run_id": "PR-" + period, "period": period, "status": "processing", "employee_count": total, "processed_count": c.run,
-		"failed_count": 0, "currency": "EUR"}
+		"failed_count": 0}
 	if c.run == total {
 		data["status"], data["total_net"], c.run = "completed", 2400*total, 0
 		c.emit(event.TypePayrollProcessed, data)
 		return
 	}
 	c.emit(event.TypePayrollProcessed, data)
-	c.emit(event.TypePayrollProcessed, map[string]any{"payroll_run_id": "PR-" + period, "period": period, "employee_id": workers[c.run].id, "amount": 2400, "currency": "EUR"})
+	c.emit(event.TypePayrollProcessed, map[string]any{"payroll_run_id": "PR-" + period, "period": period, "employee_id": workers[c.run].id, "amount": 2400})
 	c.run++
 }
 

@@ -48,6 +48,7 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 		r.keep("ALLOW_ORIGIN", httpapi.CheckOrigin(origin))
 		c.Origins = append(c.Origins, origin)
 	}
+	c.DedupWindow = min(c.DedupWindow, c.Retention) // an answer "duplicate" would be of what nobody can read
 	var err error
 	c.Location, err = zone.Load(env("TIME_ZONE"))
 	r.keep("TIME_ZONE", err)
@@ -120,7 +121,11 @@ func (r *reader) yes(name string) bool {
 	return text == "true"
 }
 
+// rememberedIDs keeps within the memory of an object.
+const rememberedIDs = 1 << 15
+
 // hub is the configuration of a hub, without its log.
 func (c Config) hub() hub.Config {
-	return hub.Config{Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict}
+	return hub.Config{Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict,
+		Window: c.DedupWindow, IDs: rememberedIDs, TrustClock: true}
 }

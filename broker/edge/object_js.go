@@ -130,7 +130,7 @@ func (o *object) alarm(now time.Time) {
 	bounds, err := o.log.Bounds(ctx)
 	o.report("the log's bounds are not known", err)
 	o.again(now, "purge", bounds.First <= bounds.Last, min(purgeEvery, o.c.Retention), func() {
-		o.report("old events could not be purged", o.hub.Purge(ctx, now.Add(-o.c.Retention)))
+		o.report("old events could not be purged", o.hub.Purge(ctx, o.c.Retention))
 	})
 }
 

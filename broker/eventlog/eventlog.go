@@ -47,6 +47,9 @@ type Record struct {
 	Subject string
 	Stored  time.Time
 	Body    []byte // must not be changed
+	// Key and Digest are those of the entry. They may be empty once the
+	// deduplication window has passed, and in what a foreign writer stored.
+	Key, Digest string
 }
 
 // An Ack says where an entry is stored.

@@ -69,11 +69,17 @@ func problemOf(err error) Problem {
 		closed  *hub.Closed
 		moved   *hub.Moved
 		token   *identity.Refusal
+		named   *hub.Refused
 	)
 	var partial *hub.Partial
 	if errors.As(err, &partial) {
 		p := problemOf(partial.Err)
 		p.Stored = partial.Stored
+		return p
+	}
+	if errors.As(err, &named) {
+		p := problemOf(named.Err)
+		p.Errors = named.Fields
 		return p
 	}
 	switch {
@@ -112,7 +118,7 @@ func problemOf(err error) Problem {
 			Detail: "The employee or user whom a thing is about cannot change. Use another id."}
 	case errors.Is(err, eventlog.ErrConflict):
 		return Problem{Status: http.StatusConflict, Code: "id_conflict", Title: "The id is taken by another event",
-			Detail: "Give each event an id of its own; send the same id again only with the same content.", Errors: []event.FieldError{{Pointer: "/id", Code: "conflict", Expected: "an id that was not used for other content"}}}
+			Detail: "Give each event an id of its own; send the same id again only with the same content."}
 	case errors.As(err, &moved):
 		return Problem{Status: http.StatusConflict, Code: "entity_moved", Title: "This has changed since you saw it",
 			Detail: "Its last change is at " + moved.Cursor.String() + ". Look at it again, then decide anew.", Errors: event.Refuse("/"+ifEntityCursor, "conflict", "the cursor of its last change, or later").Fields}

@@ -164,7 +164,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	switch {
 	case err == nil:
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // fails only for what is no connection
-		return body, nil
+		text, err := event.WithoutMark(body)
+		if err != nil {
+			return nil, event.Refuse("", "utf8", "text in UTF-8, not in UTF-16")
+		}
+		return text, nil
 	case errors.As(err, &tooLarge):
 		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Title: "The request is too large",
 			Detail: "An event has at most 20 KiB, a batch at most 1 MiB, any other body 8 KiB.",

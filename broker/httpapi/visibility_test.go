@@ -53,7 +53,8 @@ func (s *specimens) value(f event.FieldSpec) (value any, marker string) {
 	case event.KindMoney:
 		return json.Number(number + ".37"), number
 	case event.KindTime:
-		return time.Unix(int64(unique), 0).UTC(), time.Unix(int64(unique), 0).UTC().Format(time.RFC3339)[:19]
+		past := time.Unix(int64(unique)-8_000_000_000, 0).UTC()
+		return past, past.Format(time.RFC3339)[:19]
 	case event.KindIntList:
 		return []int{unique}, number
 	case event.KindTextList:

@@ -50,6 +50,12 @@ func (h *Hub) load(ctx context.Context) error {
 		}
 		state.Cursor.Seq = bounds.First - 1
 	}
+	newest, err := h.newest(ctx, bounds)
+	if err != nil {
+		return err
+	}
+	state.Bound(newest)
+	h.ids.forget()
 	h.mu.Lock()
 	h.state, h.ring = state, nil
 	h.mu.Unlock()
@@ -57,6 +63,23 @@ func (h *Hub) load(ctx context.Context) error {
 		h.CloseWhere(wire.ByeRetry, func(*Subscriber) bool { return true })
 	}
 	return nil
+}
+
+// newest is the time by the clock, or that of the newest record where the clock
+// is behind it: no time of the state may be much later.
+func (h *Hub) newest(ctx context.Context, bounds eventlog.Bounds) (time.Time, error) {
+	now := h.now()
+	if bounds.Last < bounds.First {
+		return now, nil
+	}
+	page, err := h.c.Log.Read(ctx, bounds.Last-1, 1, eventlog.Selection{})
+	if err != nil {
+		return now, err
+	}
+	if len(page.Records) == 1 && page.Records[0].Stored.After(now) {
+		now = page.Records[0].Stored
+	}
+	return now, nil
 }
 
 func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
@@ -115,13 +138,17 @@ func (h *Hub) Save(ctx context.Context) error {
 	if !h.Unsaved() {
 		return nil
 	}
-	now := time.Now()
+	now := h.now()
+	// A clock that has jumped ahead makes every closed entity look old.
+	trusted := h.c.TrustClock || h.clockSteady(now) >= trustClockAfter
 	old, err := eventlog.SeqBefore(ctx, h.c.Log, now.Add(-projection.KeepClosed))
 	if err != nil {
 		return err
 	}
 	h.mu.Lock()
-	h.state.Prune(now, old)
+	if trusted {
+		h.state.Prune(now, old)
+	}
 	state := projection.From(h.state.Cursor, h.state.Entities())
 	h.mu.Unlock()
 	raw, err := json.Marshal(state)
@@ -141,14 +168,4 @@ func (h *Hub) Save(ctx context.Context) error {
 	}
 	h.saved.Store(state.Cursor.Seq)
 	return nil
-}
-
-// Purge forgets the events that were stored before a time, but never one
-// that the stored state does not hold.
-func (h *Hub) Purge(ctx context.Context, before time.Time) error {
-	through, err := eventlog.SeqBefore(ctx, h.c.Log, before)
-	if err != nil {
-		return err
-	}
-	return h.c.Log.Purge(ctx, min(through, h.saved.Load()))
 }

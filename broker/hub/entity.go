@@ -3,9 +3,6 @@ package hub
 import (
 	"context"
 	"errors"
-	"fmt"
-	"hash/fnv"
-	"sync"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/shared/access"
@@ -15,27 +12,35 @@ import (
 
 // keepOwner holds that sight of an entity never depends on a value that
 // changes: the person whom it is about stays, and is named by every event.
-func (h *Hub) keepOwner(e event.Event) (event.Event, error) {
-	names := ownerFields(e.Type)
-	if len(names) == 0 {
-		return e, nil // most types: no look at the state
-	}
-	before := h.Entity(event.EntityKey(e))
+// before are the fields of the entity, nil where there is none yet. The error
+// is a *Refused.
+func keepOwner(before event.Object, e event.Event) (event.Event, error) {
 	if before == nil {
 		return e, nil
 	}
-	for _, name := range names {
-		owner := before.Fields.Get(name)
+	for _, name := range ownerFields(e.Type) {
+		owner := before.Get(name)
 		if owner != nil && !e.Data.Has(name) {
 			e.Data = e.Data.With(name, owner)
 		}
 		// A thing that began without an owner stays without: what was said of
 		// it before was not meant for one.
-		if e.Data.Text(name) != before.Fields.Text(name) {
-			return e, fmt.Errorf("%w: /data/%s", ErrOwner, name)
+		if e.Data.Text(name) != before.Text(name) {
+			return e, refuse(ErrOwner, "/data/"+name, "conflict", "the person whom the thing was about before")
 		}
 	}
 	return e, nil
+}
+
+// fieldsOf are the fields of an entity with an owner, nil for others.
+func (h *Hub) fieldsOf(e event.Event) event.Object {
+	if len(ownerFields(e.Type)) == 0 {
+		return nil // most types: no look at the state
+	}
+	if before := h.Entity(event.EntityKey(e)); before != nil {
+		return before.Fields
+	}
+	return nil
 }
 
 // ownerFields name the persons of a type.
@@ -49,22 +54,28 @@ func ownerFields(t event.Type) []string {
 	return nil
 }
 
-// keepOwners is keepOwner for an event of a batch, before any of it is stored:
-// what comes earlier in the batch counts too.
-func (h *Hub) keepOwners(batch map[string]event.Event, e event.Event) error {
-	key := event.EntityKey(e)
-	earlier, follows := batch[key]
-	if !follows {
-		kept, err := h.keepOwner(e)
-		batch[key] = kept
-		return err
-	}
-	for _, name := range ownerFields(e.Type) {
-		if e.Data.Has(name) && e.Data.Text(name) != earlier.Data.Text(name) {
-			return fmt.Errorf("%w: /data/%s", ErrOwner, name)
+// keepOwners is keepOwner for a batch, before any of it is stored: what comes
+// earlier in the batch counts too.
+func (h *Hub) keepOwners(batch []publication) error {
+	latest := map[string]event.Object{} // the fields of each entity with an owner
+	var refused *Refused
+	for i := range batch {
+		key := event.EntityKey(batch[i].event)
+		before, follows := latest[key]
+		if !follows {
+			before = h.fieldsOf(batch[i].event)
+		}
+		e, err := keepOwner(before, batch[i].event)
+		if err != nil {
+			refused = refused.and(i, err)
+			continue
+		}
+		batch[i].event = e
+		if len(ownerFields(e.Type)) > 0 {
+			latest[key] = e.Data
 		}
 	}
-	return nil
+	return refused.err()
 }
 
 // keepUnmoved holds a publisher to the state that it has seen. It looks at the
@@ -105,7 +116,7 @@ func (h *Hub) keepUnmoved(ctx context.Context, p publication) (*Receipt, error) 
 			continue
 		}
 		if string(e.Data.AppendJSON(nil)) != string(p.event.Data.AppendJSON(nil)) {
-			return nil, eventlog.ErrConflict
+			return nil, idTaken(eventlog.ErrConflict)
 		}
 		return &Receipt{ID: e.ID, Cursor: wire.Cursor{Epoch: epoch, Seq: record.Seq}, Duplicate: true}, nil
 	}
@@ -115,12 +126,3 @@ func (h *Hub) keepUnmoved(ctx context.Context, p publication) (*Receipt, error) 
 // maxMoves is how many changes of an entity are looked through for a
 // repetition.
 const maxMoves = 256
-
-// stripes are locks by key: a key has always the same one.
-type stripes [64]sync.Mutex
-
-func (s *stripes) of(key string) *sync.Mutex {
-	h := fnv.New32a()
-	h.Write([]byte(key))
-	return &s[h.Sum32()%uint32(len(s))]
-}

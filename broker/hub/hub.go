@@ -36,6 +36,14 @@ type Config struct {
 	Strict     bool           // refuse what strict mode refuses, whatever a publisher asks for
 	Observer   Observer       // nil: none
 	Groups     Groups         // who writes to the readers of a view; nil: each reader pulls
+	// Window is the deduplication window of the log. Defaults to one hour.
+	Window time.Duration
+	// IDs is how many ids of the log are remembered for batches, some 100 bytes
+	// each, once there was one. Defaults to 262,144.
+	IDs int
+	// TrustClock lets everything be forgotten by the clock at once, where the
+	// platform keeps the clock.
+	TrustClock bool
 }
 
 // Groups write to readers by view, where a write is dear and a goroutine for
@@ -60,8 +68,13 @@ type Hub struct {
 	reads   chan struct{}           // tokens: how many subscribers read the log at once
 
 	saved atomic.Uint64 // sequence of the stored checkpoint
-	locks stripes       // of entities, while one is checked and stored
 	ahead *rate.Sometimes
+	claim claims // of ids and entities, while an event is checked and stored
+	ids   ids    // of the log, for batches
+	clock clockWatch
+
+	started time.Time        // of this process, by the monotonic clock
+	now     func() time.Time // the clock of the machine
 
 	taken, delivered atomic.Int64 // for Stats
 
@@ -93,6 +106,8 @@ func New(c Config) *Hub {
 	c.MaxLag = cmp.Or(c.MaxLag, 4<<20)
 	c.Checkpoint = cmp.Or(c.Checkpoint, 30*time.Second)
 	c.Currency = cmp.Or(c.Currency, "EUR")
+	c.Window = cmp.Or(c.Window, time.Hour)
+	c.IDs = cmp.Or(c.IDs, 1<<18)
 	if c.Location == nil {
 		c.Location = time.UTC
 	}
@@ -107,6 +122,7 @@ func New(c Config) *Hub {
 		ahead: newAhead(),
 		state: projection.New(c.Log.Epoch()), views: map[string]*view{}, beats: map[wire.Format]*signal{wire.SSE: {}, wire.JSON: {}},
 		subscribers: map[*Subscriber]struct{}{}, polls: map[string]int{}, persons: map[string]map[*Subscriber]struct{}{},
+		ids: ids{window: c.Window, most: c.IDs}, started: time.Now(), now: time.Now,
 	}
 	h.wake.init()
 	for _, beat := range h.beats {
@@ -174,14 +190,15 @@ func (h *Hub) head() wire.Cursor {
 	return h.state.Cursor
 }
 
-// Decode reads the event of a record.
+// Decode reads the event of a record. Its times are never far after the time
+// when the log stored it, whatever an old log holds.
 func Decode(r eventlog.Record, epoch string) (event.Event, error) {
 	var e event.Event
 	if err := json.Unmarshal(r.Body, &e); err != nil {
 		return e, fmt.Errorf("hub: record %d: %w", r.Seq, err)
 	}
 	e.Cursor = wire.Cursor{Epoch: epoch, Seq: r.Seq}.String()
-	return e, nil
+	return e.Bounded(r.Stored), nil
 }
 
 // take is called for every record, in order, by Run's goroutine alone.
@@ -195,6 +212,7 @@ func (h *Hub) take(r eventlog.Record) {
 	}
 	h.taken.Add(1)
 	h.c.Observer.Taken(e.Type)
+	h.ids.add(r)
 	h.mu.Lock()
 	h.state.Apply(e, at)
 	h.ring = append(h.ring, item{r.Seq, e})

@@ -65,7 +65,7 @@ func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, o Publish
 
 // prepareOne validates and authorises a single event.
 func (h *Hub) prepareOne(g access.Grant, raw []byte, o PublishOptions) (publication, error) {
-	p, err := prepare(g, raw, o.Strict || h.c.Strict)
+	p, err := h.prepare(g, raw, o.Strict)
 	p.entityAt = o.EntityAt
 	if err == nil && p.entityAt != nil && event.ThingKey(p.event) == "" {
 		err = ErrNoEntity
@@ -110,74 +110,15 @@ func (p *Partial) Error() string {
 // Unwrap returns why it stopped.
 func (p *Partial) Unwrap() error { return p.Err }
 
-// PublishBatch validates and authorises all events before it stores any, then
-// stores them in their order. Pointers of a *event.Problem begin with the
-// place of the event in the batch. The error is a *Partial once something was
-// stored.
-func (h *Hub) PublishBatch(ctx context.Context, g access.Grant, raws []json.RawMessage, strict bool) ([]Receipt, error) {
-	if err := h.awaitReady(ctx); err != nil {
-		return nil, err
-	}
-	prepared, err := h.prepareBatch(g, raws, strict)
-	if err != nil {
-		return nil, err
-	}
-	receipts := make([]Receipt, 0, len(prepared))
-	for i, p := range prepared {
-		r, err := h.store(ctx, p)
-		if err != nil && i > 0 {
-			return receipts, &Partial{receipts, err}
-		}
-		if err != nil {
-			return nil, err
-		}
-		receipts = append(receipts, r)
-	}
-	return receipts, nil
-}
-
-// prepareBatch validates and authorises all events of a batch.
-func (h *Hub) prepareBatch(g access.Grant, raws []json.RawMessage, strict bool) ([]publication, error) {
-	strict = strict || h.c.Strict
-	prepared := make([]publication, len(raws))
-	var refused event.Problem
-	owned := map[string]event.Event{} // the last event of each thing in the batch
-	for i, raw := range raws {
-		p, err := prepare(g, raw, strict)
-		if err == nil {
-			err = h.keepOwners(owned, p.event)
-		}
-		if err != nil {
-			h.c.Observer.Published(p.event.Type, resultOf(Receipt{}, err))
-		}
-		var problem *event.Problem
-		switch {
-		case errors.As(err, &problem):
-			for _, f := range problem.Fields {
-				f.Pointer = fmt.Sprintf("/%d%s", i, f.Pointer)
-				refused.Fields = append(refused.Fields, f)
-			}
-			continue
-		case err != nil:
-			return nil, fmt.Errorf("event %d: %w", i, err)
-		}
-		for n := range p.remarks {
-			p.remarks[n].Pointer = fmt.Sprintf("/%d%s", i, p.remarks[n].Pointer)
-		}
-		prepared[i] = p
-	}
-	if len(refused.Fields) > 0 {
-		return nil, &refused
-	}
-	return prepared, nil
-}
-
 // Check refuses what Publish and PublishBatch would refuse of every hub: what
 // is not valid, or not for the grant. It needs no log.
 func (h *Hub) Check(g access.Grant, raws []json.RawMessage, batch bool, o PublishOptions) error {
 	if batch {
-		_, err := h.prepareBatch(g, raws, o.Strict)
-		return err
+		prepared, err := h.prepareBatch(g, raws, o.Strict)
+		if err != nil {
+			return err
+		}
+		return h.keepOwners(prepared)
 	}
 	_, err := h.prepareOne(g, raws[0], o)
 	return err
@@ -186,21 +127,33 @@ func (h *Hub) Check(g access.Grant, raws []json.RawMessage, batch bool, o Publis
 // A publication is an event that may be stored.
 type publication struct {
 	event    event.Event
-	named    bool // the publisher gave the id
+	named    bool   // the publisher gave the id
+	key      string // of the log, for deduplication
 	digest   string
 	remarks  []event.Remark
 	entityAt *wire.Cursor
 }
 
+// claims are the names that nobody else may hold while the event is judged and
+// stored: of its id, and of the entity that it changes.
+func (p publication) claims() []string {
+	names := []string{"id " + p.key}
+	if key := event.ThingKey(p.event); key != "" {
+		names = append(names, "entity "+key)
+	}
+	return names
+}
+
 // prepare validates and authorises one event. With an error only the type may
 // be used, where it is known.
-func prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
-	e, remarks, err := event.Parse(raw, strict)
+func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
+	now := h.now()
+	e, remarks, err := event.Parse(raw, event.Rules{Strict: strict || h.c.Strict, Currency: h.c.Currency, Now: now})
 	if err != nil {
 		return publication{}, err
 	}
 	if !access.MayPublish(g, e.Type) {
-		return publication{event: event.Event{Type: e.Type}}, fmt.Errorf("%w: %s", ErrForbidden, e.Type)
+		return publication{event: event.Event{Type: e.Type}}, refuse(ErrForbidden, "/type", "rule", "a type that you may publish")
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -209,47 +162,60 @@ func prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
 	e.Actor = g.Actor()
 	// The time is no part of the content where the broker sets it: a
 	// repetition is the same event.
-	digest := hash(string(e.AppendJSON(nil)))
-	return publication{event: e.Stamp(id.String(), time.Now()), named: e.ID != "", digest: digest, remarks: remarks}, nil
+	digest, named := hash(string(e.AppendJSON(nil))), e.ID != ""
+	e = e.Stamp(id.String(), now)
+	return publication{event: e, named: named, key: hash(e.Actor, e.Source, e.ID), digest: digest, remarks: remarks}, nil
 }
 
 // store puts one event into the log and waits until this hub has taken it.
 func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
 	defer func() { h.c.Observer.Published(p.event.Type, resultOf(r, err)) }()
-	e := p.event
-	if key := event.ThingKey(e); key != "" {
-		// From the checks until the hub has taken the event: two first events
-		// of one thing must not name two owners, and nothing may come between
-		// a look at the thing and its change.
-		lock := h.locks.of(key)
-		lock.Lock()
-		defer lock.Unlock()
-		if e, err = h.keepOwner(e); err != nil {
-			return Receipt{}, err
-		}
-		p.event = e
-		if before, err := h.keepUnmoved(ctx, p); err != nil {
-			return Receipt{}, err
-		} else if before != nil {
-			before.Warnings = p.remarks
-			return *before, nil
-		}
-	}
-	ack, err := h.c.Log.Append(ctx, eventlog.Entry{
-		Type: e.Type, Subject: e.Subject, Key: hash(e.Actor, e.Source, e.ID), Digest: p.digest, Body: e.AppendJSON(nil)})
+	// From the checks until the hub has taken the event: two first events of
+	// one thing must not name two owners, and nothing may come between a look
+	// at the thing and its change.
+	release, err := h.claim.acquire(ctx, p.claims()...)
 	if err != nil {
 		return Receipt{}, err
 	}
-	r = Receipt{e.ID, wire.Cursor{Epoch: h.c.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, p.remarks}
-	// It is stored: that the hub lags is no failure of the publisher's.
-	wait, cancel := context.WithTimeout(ctx, awaitPublished)
-	defer cancel()
-	_ = h.Await(wait, ack.Seq)
-	return r, nil
+	defer release()
+	if p.event, err = keepOwner(h.fieldsOf(p.event), p.event); err != nil {
+		return Receipt{}, err
+	}
+	if before, err := h.keepUnmoved(ctx, p); err != nil {
+		return Receipt{}, err
+	} else if before != nil {
+		before.Warnings = p.remarks
+		return *before, nil
+	}
+	if r, err = h.append(ctx, p); err == nil {
+		h.awaitPublished(ctx, r.Cursor.Seq)
+	}
+	return r, err
 }
 
-// awaitPublished bounds how long an answer waits for this hub to catch up.
-const awaitPublished = time.Second
+// append puts an event into the log.
+func (h *Hub) append(ctx context.Context, p publication) (Receipt, error) {
+	e := p.event
+	ack, err := h.c.Log.Append(ctx, eventlog.Entry{Type: e.Type, Subject: e.Subject, Key: p.key, Digest: p.digest, Body: e.AppendJSON(nil)})
+	if errors.Is(err, eventlog.ErrConflict) {
+		return Receipt{}, idTaken(err)
+	}
+	if err != nil {
+		return Receipt{}, err
+	}
+	return Receipt{e.ID, wire.Cursor{Epoch: h.c.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, p.remarks}, nil
+}
+
+// publishedWithin bounds how long an answer waits for this hub to catch up.
+const publishedWithin = time.Second
+
+// awaitPublished waits for a while until this hub has taken an event. It is
+// stored: that the hub lags is no failure of the publisher's.
+func (h *Hub) awaitPublished(ctx context.Context, seq uint64) {
+	wait, cancel := context.WithTimeout(ctx, publishedWithin)
+	defer cancel()
+	_ = h.Await(wait, seq)
+}
 
 func hash(parts ...string) string {
 	h := sha256.New()

@@ -106,6 +106,8 @@ type Observer interface {
 	Replayed(events int)
 	// Gap: a subscriber was told of one.
 	Gap()
+	// Purged: so many events were forgotten because of their age.
+	Purged(events uint64)
 	// Slow: a subscriber was closed because it was Lagged or a StalledWrite.
 	Slow(cause string)
 }
@@ -133,4 +135,5 @@ func (nobody) Taken(event.Type)             {}
 func (nobody) Delivered(time.Duration)      {}
 func (nobody) Replayed(int)                 {}
 func (nobody) Gap()                         {}
+func (nobody) Purged(uint64)                {}
 func (nobody) Slow(string)                  {}

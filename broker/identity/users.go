@@ -18,6 +18,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/datadir"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
 )
 
 // A User is one entry of the users file.
@@ -160,6 +161,9 @@ func ReadUsers(path string) ([]User, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the users: %w", datadir.Explain(path, err))
+	}
+	if raw, err = event.WithoutMark(raw); err != nil {
+		return nil, fmt.Errorf("the users file %s: %w", path, err)
 	}
 	var file struct {
 		Users []User `json:"users"`

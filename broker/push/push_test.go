@@ -198,7 +198,7 @@ func TestPreferences(t *testing.T) {
 	p := r.person("manager", 0, access.Manager)
 	_, err := s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
-	require.Equal(t, notify.Default(), s.Preferences(p.Grant))
+	require.Equal(t, notify.Default(p.Grant), s.Preferences(p.Grant))
 	wish := notify.Preferences{Push: []event.Type{event.TypeRentalStatusUpdated}, Muted: []event.Type{}}
 	require.NoError(t, s.Prefer(t.Context(), p.Grant, wish))
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))

@@ -42,7 +42,13 @@ func encode(v any) []byte {
 	return b.Bytes()
 }
 
-func text(most int) object { return object{"type": "string", "minLength": 1, "maxLength": most} }
+// line matches text without control characters.
+const line = `^[^\x00-\x1f\x7f-\x9f]*$`
+
+// text is what may identify a thing.
+func text(most int) object {
+	return object{"type": "string", "minLength": 1, "maxLength": most, "pattern": line}
+}
 
 // eventSchema is the envelope and its data.
 func eventSchema(t event.Type, use Use) object {
@@ -127,8 +133,12 @@ var formats = map[string]object{
 	"phone":    {"pattern": `^\+[1-9][0-9]{1,14}$`},
 	"currency": {"enum": event.Currencies()},
 	"path":     {"pattern": `^/([^/\\\x00-\x1f\x7f][^\\\x00-\x1f\x7f]*)?$`},
-	"nocard":   {},
+	"nocard":   {"pattern": line},
+	"line":     {"pattern": line},
 }
+
+// formatInt is the format of integers, for those who make code from a schema.
+const formatInt = "int64"
 
 // maxID is the largest integer of event: an int64.
 const maxID = json.Number("9223372036854775807")
@@ -136,16 +146,18 @@ const maxID = json.Number("9223372036854775807")
 // field is the schema of one field.
 func field(f event.FieldSpec) object {
 	s := object{"description": describe(f)}
-	positive := object{"type": "integer", "minimum": 1, "maximum": maxID}
+	positive := object{"type": "integer", "format": formatInt, "minimum": 1, "maximum": maxID}
 	switch f.Kind {
 	case event.KindBool:
 		s["type"] = "boolean"
 	case event.KindInt:
-		s["type"], s["maximum"] = "integer", maxID
+		s["type"], s["format"], s["maximum"] = "integer", formatInt, maxID
 	case event.KindNumber:
 		s["type"] = "number"
 	case event.KindMoney:
-		s["type"], s["multipleOf"], s["maximum"] = "number", 0.01, json.Number(event.MaxMoney.String())
+		// The decimals are left to the broker: validators divide in binary, and
+		// 19.99 is no multiple of 0.01 there.
+		s["type"], s["maximum"] = "number", json.Number(event.MaxMoney.String())
 	case event.KindRef:
 		s["oneOf"] = []object{positive, text(64)}
 	case event.KindTime:
@@ -160,12 +172,12 @@ func field(f event.FieldSpec) object {
 			s["enum"] = f.Enum
 		} else if f.MaxLen > 0 {
 			s["maxLength"] = f.MaxLen
-			if f.Required || f.Strict {
-				s["pattern"] = `\S`
-			}
 		}
 		for name, rule := range formats[f.Format] {
 			s[name] = rule
+		}
+		if len(f.Enum) == 0 && f.MaxLen > 0 && (f.Required || f.Strict) {
+			s["allOf"] = []object{{"pattern": `\S`}}
 		}
 	}
 	for name, bound := range map[string]*float64{"minimum": f.Min, "maximum": f.Max, "exclusiveMinimum": f.Over, "exclusiveMaximum": f.Under} {

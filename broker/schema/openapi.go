@@ -185,7 +185,7 @@ func typeSchemas(into object, use Use, anyOf string) {
 
 // components are the schemas that paths and messages refer to.
 func components() object {
-	str, boolean, number, instant := object{"type": "string"}, object{"type": "boolean"}, object{"type": "integer", "minimum": 0}, object{"type": "string", "format": "date-time"}
+	str, boolean, number, instant := object{"type": "string"}, object{"type": "boolean"}, object{"type": "integer", "format": formatInt, "minimum": 0}, object{"type": "string", "format": "date-time"}
 	cursor := object{"type": "string", "pattern": cursorPattern, "description": "A place in the log. Treat it as opaque."}
 	array := func(items object) object { return object{"type": "array", "items": items} }
 	counts := object{"type": "object", "additionalProperties": number}

@@ -56,9 +56,12 @@ func TestExamples(t *testing.T) {
 }
 
 // inexpressible are the refusals that JSON Schema cannot say: weeks that a
-// year does not have, numbers of cards, order between fields, and that 1e2 is
-// no way to write an id.
+// year does not have, numbers of cards, order between fields, the decimals of a
+// currency, and that 1e2 is no way to write an id.
 func inexpressible(f event.FieldSpec, value string, refused error) bool {
+	if f.Kind == event.KindMoney && value == `0.005` {
+		return true
+	}
 	var p *event.Problem
 	order := errors.As(refused, &p) && p.Fields[0].Code == "rule"
 	exponent := value == "1e2" && (f.Kind == event.KindInt || f.Kind == event.KindRef)
@@ -71,7 +74,7 @@ func inexpressible(f event.FieldSpec, value string, refused error) bool {
 func TestSchemasAgreeWithTheBroker(t *testing.T) {
 	values := []string{`""`, `" "`, `"x"`, `true`, `false`, `0`, `1`, `-1`, `7`, `1001`, `0.5`, `0.55`, `0.005`, `24`, `24.5`, `100.5`, `360`, `91`, `-181`, `1e2`, `9223372036854775807`, `9223372036854775808`,
 		`[]`, `[1]`, `[0]`, `["hr"]`, `["service"]`, `{}`, `"2026-11-30"`, `"2026-02-30"`, `"2001-01-01"`, `"2026-11"`, `"2026-13"`, `"2026-W48"`, `"2026-W53"`, `"2026-W54"`, `"EUR"`, `"XXX"`, `"eur"`,
-		`"+4930123456"`, `"+0"`, `"030"`, `"/a"`, `"//a"`, `"/\\a"`, `"/"`, `"/a\u0001"`, `"https://a"`, `"2026-11-23T14:32:00Z"`, `"2026-11-23T14:32:00+01:00"`, `"2026-11-23"`, `"4111 1111 1111 1111"`, `"active"`, `"completed"`,
+		`"+4930123456"`, `"+0"`, `"030"`, `"/a"`, `"//a"`, `"/\\a"`, `"/"`, `"/a\u0001"`, `"a\nb"`, `"a\u0085b"`, `"https://a"`, `"2026-11-23T14:32:00Z"`, `"2026-11-23T14:32:00+01:00"`, `"2026-11-23"`, `"4111 1111 1111 1111"`, `"active"`, `"completed"`,
 		`"` + strings.Repeat("ü", 64) + `"`, `"` + strings.Repeat("ü", 65) + `"`, `"` + strings.Repeat("x", 301) + `"`, `"` + strings.Repeat("x", 501) + `"`, `"` + strings.Repeat("/", 2001) + `"`}
 	for _, typ := range event.Types {
 		s := compile(t, Event(typ, Publish))
@@ -84,7 +87,7 @@ func TestSchemasAgreeWithTheBroker(t *testing.T) {
 				}
 				raw, err := json.Marshal(map[string]any{"type": typ, "data": data})
 				require.NoError(t, err)
-				_, _, parsed := event.Parse(raw, false)
+				_, _, parsed := event.Parse(raw, event.Rules{Currency: "EUR"})
 				valid := validate(t, s, raw)
 				if inexpressible(f, value, parsed) {
 					continue

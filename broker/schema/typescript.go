@@ -11,6 +11,9 @@ import (
 var exampleTime = time.Date(2026, 11, 23, 14, 32, 0, 0, time.UTC)
 
 const typescriptHead = `// Types of Yardline's events and API, made from the broker's own.
+//
+// Integers have 64 bits: JSON.parse rounds those beyond Number.MAX_SAFE_INTEGER.
+// Amounts of money are decimal numbers with the decimals of their currency.
 
 /** A place in the log: <epoch>-<sequence>. Treat it as opaque. */
 export type Cursor = string;

@@ -30,6 +30,7 @@ type Metrics struct {
 	gaps      prometheus.Counter
 	slow      *prometheus.CounterVec
 	pushes    *prometheus.CounterVec
+	purged    prometheus.Counter
 }
 
 var (
@@ -52,10 +53,12 @@ func New() *Metrics {
 			Help: "Readers that were told that events can no longer be had."}),
 		slow: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "yardline_slow_closed_total",
 			Help: "Streams closed because their reader was too slow, by cause."}, []string{"cause"}),
+		purged: prometheus.NewCounter(prometheus.CounterOpts{Name: "yardline_purged_events_total",
+			Help: "Events that were forgotten because they are older than the retention."}),
 		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "yardline_pushes_total",
 			Help: "Web pushes, by what became of them, and why those failed that did."}, []string{"result", "reason"}),
 	}
-	m.registry.MustRegister(m.published, m.latency, m.replays, m.gaps, m.slow, m.pushes,
+	m.registry.MustRegister(m.published, m.latency, m.replays, m.gaps, m.slow, m.pushes, m.purged,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, cause := range []string{hub.Lagged, hub.StalledWrite} {
 		m.slow.WithLabelValues(cause)
@@ -100,6 +103,9 @@ func (m *Metrics) Slow(cause string) {
 	m.slow.WithLabelValues(cause).Inc()
 	m.Recorder.Slow(cause)
 }
+
+// Purged implements hub.Observer.
+func (m *Metrics) Purged(events uint64) { m.purged.Add(float64(events)) }
 
 // Pushed implements push.Observer.
 func (m *Metrics) Pushed(result, reason string) {

@@ -79,6 +79,18 @@ func MayPublish(g Grant, t event.Type) bool {
 	return g.Has(Service) || g.Has(Admin) || slices.ContainsFunc(Table[t].Publish, g.Has)
 }
 
+// MaySee tells whether an event of a type may ever be visible to the grant.
+func MaySee(g Grant, t event.Type) bool {
+	rule := Table[t]
+	switch {
+	case slices.ContainsFunc(g.Roles, func(r Role) bool { _, found := rule.Roles[r]; return found }):
+		return true
+	case rule.Self != nil && g.Employee != 0, rule.Starter != nil && !g.Has(Service):
+		return true
+	}
+	return rule.Audience && inAudience(g.Roles, nil)
+}
+
 // SeesFigure tells whether the grant may see a figure.
 func SeesFigure(g Grant, figure string) bool { return slices.ContainsFunc(Figures[figure], g.Has) }
 

@@ -1,6 +1,10 @@
 package event
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
 
 // moduleOf is the module of a type; only a sync depends on its payload.
 func moduleOf(t Type, o Object) Module {
@@ -178,11 +182,29 @@ func firstOf(o Object, names ...string) string {
 
 var escapeKey = strings.NewReplacer("%", "%25", "/", "%2F")
 
+// key joins the parts of an entity's key.
 func key(kind string, parts ...string) string {
 	for _, part := range parts {
-		kind += "/" + escapeKey.Replace(part)
+		kind += "/" + escapeControl(escapeKey.Replace(part))
 	}
 	return kind
+}
+
+// escapeControl escapes control characters: an issue may have several lines,
+// but a key is one line.
+func escapeControl(s string) string {
+	if !hasControl(s) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			fmt.Fprintf(&b, "%%%02X", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // ValueOrDefault is the text of a field, or the meaning that the vocabulary

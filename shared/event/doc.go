@@ -8,7 +8,7 @@
 //
 //	json     the field's name on the wire
 //	class    its sensitivity class (see Class)
-//	rule     space separated: required, strict, min=, max=, over=, len=, items=, format=
+//	rule     space separated: required, strict, past, min=, max=, over=, len=, items=, format=
 //	enum     the allowed values, comma separated
 //	default  what an absent enum means in the first event of an entity
 //
@@ -19,5 +19,8 @@
 //
 // Parse is the boundary: what it returns is valid and canonical, and contains
 // no raw control character, so that no value from a publisher can break a
-// frame. The package is pure: it has no clock, no goroutine and no randomness.
+// frame. Nothing that identifies a thing has a control character at all. The
+// package is pure: it has no clock, no goroutine and no randomness. Rules hand
+// the broker's clock to Parse, and Bounded brings a time that is ahead of the
+// clock back to it.
 package event

@@ -14,6 +14,9 @@ type format struct {
 	expected string
 }
 
+// formatLine is a string without control characters: FieldSpec.Limits says so.
+const formatLine = "line"
+
 var formats = map[string]format{
 	"date":     {isDate, "a date as YYYY-MM-DD"},
 	"month":    {isMonth, "a month as YYYY-MM"},
@@ -21,7 +24,8 @@ var formats = map[string]format{
 	"phone":    {isPhone, "a telephone number by E.164, such as +4930123456"},
 	"currency": {IsCurrency, "a currency by ISO 4217, such as EUR"},
 	"path":     {isPath, "a path on the same site, such as /rentals/123"},
-	"nocard":   {isNoCard, "an invoice number, never the number of a card"},
+	"nocard":   {isNoCard, "an invoice number without control characters, never the number of a card"},
+	formatLine: {valid: isLine},
 }
 
 func isPhone(s string) bool {
@@ -50,6 +54,9 @@ func isWeek(s string) bool {
 	return week >= 1 && week <= last
 }
 
+// isLine takes what may name a thing, in keys and subjects too.
+func isLine(s string) bool { return !hasControl(s) }
+
 // isPath refuses whatever a browser would resolve to another site: a scheme,
 // //host, /\host, and control characters that it strips.
 func isPath(s string) bool {
@@ -62,6 +69,9 @@ func isPath(s string) bool {
 // isNoCard refuses text that holds 13 to 19 digits in a row with a valid
 // check digit (Luhn, ISO/IEC 7812), with or without blanks and hyphens.
 func isNoCard(s string) bool {
+	if hasControl(s) {
+		return false
+	}
 	packed := strings.NewReplacer(" ", "", "-", "").Replace(s)
 	notDigit := func(r rune) bool { return r < '0' || r > '9' }
 	return !slices.ContainsFunc(strings.FieldsFunc(packed, notDigit), func(digits string) bool {
@@ -84,8 +94,12 @@ func validLuhn(digits string) bool {
 }
 
 // parseTime reads RFC 3339 with any offset and returns UTC. Years that JSON
-// cannot write are refused.
+// cannot write are refused. A leap second is the start of the next minute.
 func parseTime(s string) (time.Time, error) {
+	plain, leap := strings.CutSuffix(s, ":60Z")
+	if leap {
+		s = plain + ":59Z"
+	}
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
 		return time.Time{}, err
@@ -94,24 +108,13 @@ func parseTime(s string) (time.Time, error) {
 	if s[13] != ':' || strings.Contains(s, ",") {
 		return time.Time{}, errors.New("event: not RFC 3339")
 	}
+	if leap {
+		if t = t.Add(time.Second); t.Hour() != 0 || t.Minute() != 0 {
+			return time.Time{}, errors.New("event: not a leap second")
+		}
+	}
 	if t = t.UTC(); t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}, fmt.Errorf("event: year %d", t.Year())
 	}
 	return t, nil
 }
-
-// IsCurrency tells whether s is an active code of ISO 4217.
-func IsCurrency(s string) bool {
-	return len(s) == 3 && strings.Contains(currencies, " "+s+" ")
-}
-
-// Currencies lists the codes that IsCurrency knows.
-func Currencies() []string { return strings.Fields(currencies) }
-
-// currencies are the active codes of ISO 4217 for money in circulation.
-const currencies = " AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD " +
-	"CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD " +
-	"HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD " +
-	"MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG " +
-	"QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD " +
-	"TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG "

@@ -2,26 +2,32 @@ package event
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 )
 
-// Money is an amount in hundredths of its currency's unit. It is read from a
-// JSON number exactly, never through a float.
+// Money is an amount in thousandths of its currency's unit: no currency in
+// circulation has more than three decimals. It is read from a JSON number
+// exactly, never through a float.
 type Money int64
 
-var errMoney = errors.New("event: not a number with at most two decimals")
+// MoneyUnit is one whole unit of any currency.
+const MoneyUnit Money = 1000
 
-// MaxMoney is the largest amount. JavaScript reads its hundredths exactly, and
-// a thousand of them still add up.
-const MaxMoney Money = 1<<53 - 1
+var errMoney = errors.New("event: not a number with at most three decimals")
+
+// MaxMoney is the largest amount: JavaScript reads its hundredths exactly.
+const MaxMoney Money = (1<<53 - 1) * 10
 
 // maxMoneyExponent bounds the exponent that ParseMoney follows.
 const maxMoneyExponent = 18
 
+// moneyDecimals is how many decimals Money holds.
+const moneyDecimals = 3
+
 // ParseMoney reads a decimal number such as 1500, 19.9 or 1.5e3. More than
-// two decimals (trailing zeros aside) and amounts beyond 2^53 hundredths
-// are errors.
+// three decimals (trailing zeros aside) and amounts beyond MaxMoney are errors.
 func ParseMoney(s string) (Money, error) {
 	digits, negative := strings.CutPrefix(s, "-")
 	mantissa, exponent := digits, 0
@@ -36,8 +42,8 @@ func ParseMoney(s string) (Money, error) {
 	if whole == "" || strings.Trim(whole+fraction, "0123456789") != "" {
 		return 0, errMoney
 	}
-	// The point moves right by two for hundredths and by the exponent.
-	shift := exponent + 2 - len(fraction)
+	// The point moves right by the decimals of Money and by the exponent.
+	shift := exponent + moneyDecimals - len(fraction)
 	all := strings.TrimLeft(whole+fraction, "0")
 	for shift < 0 && strings.HasSuffix(all, "0") {
 		all, shift = all[:len(all)-1], shift+1
@@ -58,17 +64,56 @@ func ParseMoney(s string) (Money, error) {
 	return Money(n), nil
 }
 
-// String is the shortest exact form with no or two decimals: 1500, 19.90.
-func (m Money) String() string {
+// MoneyOf is the amount nearest to a number of units, for differences that
+// were computed as numbers.
+func MoneyOf(units float64) Money { return Money(math.Round(units * float64(MoneyUnit))) }
+
+// Units is the amount as a number of units, which may be rounded.
+func (m Money) Units() float64 { return float64(m) / float64(MoneyUnit) }
+
+// Plus is the sum of two amounts. A sum that Money cannot hold is the largest
+// or smallest amount that it can.
+func (m Money) Plus(n Money) Money {
+	switch sum := m + n; {
+	case m > 0 && n > 0 && sum < 0:
+		return math.MaxInt64
+	case m < 0 && n < 0 && sum >= 0:
+		return math.MinInt64
+	default:
+		return sum
+	}
+}
+
+// Decimals is how many digits after the point the amount needs: 0 to 3.
+func (m Money) Decimals() int {
+	needed := moneyDecimals
+	for part := m % MoneyUnit; needed > 0 && part%10 == 0; part /= 10 {
+		needed--
+	}
+	return needed
+}
+
+// String is the shortest exact form with no, two or three decimals: 1500,
+// 19.90, 10.125.
+func (m Money) String() string { return m.format(2) }
+
+// In is the amount as its currency writes it: whole amounts without decimals,
+// others with those of the currency: 10.500 KWD. It never leaves a digit out.
+func (m Money) In(currency string) string { return m.format(Decimals(currency)) }
+
+// format writes a whole amount without decimals, and any other one with at
+// least so many.
+func (m Money) format(decimals int) string {
 	sign, n := "", uint64(m)
 	if m < 0 {
 		sign, n = "-", -n
 	}
-	whole, cents := strconv.FormatUint(n/100, 10), n%100
-	if cents == 0 {
-		return sign + whole
+	whole, part := n/uint64(MoneyUnit), strconv.FormatUint(uint64(MoneyUnit)+n%uint64(MoneyUnit), 10)[1:]
+	text := sign + strconv.FormatUint(whole, 10)
+	if needed := m.Decimals(); needed > 0 {
+		text += "." + part[:max(needed, decimals)]
 	}
-	return sign + whole + "." + strconv.FormatUint(cents/10, 10) + strconv.FormatUint(cents%10, 10)
+	return text
 }
 
 // MarshalJSON writes a JSON number.

@@ -18,13 +18,24 @@ const (
 // DefaultSource is the source of an event that names none.
 const DefaultSource = "/yardline"
 
+// Rules are what a broker adds to the rules of the vocabulary.
+type Rules struct {
+	// Strict makes every doubt a refusal.
+	Strict bool
+	// Currency is that of amounts whose event names none. "" leaves their
+	// decimals open.
+	Currency string
+	// Now is the broker's clock. The zero time takes times of any future.
+	Now time.Time
+}
+
 // Parse reads one event from outside: a CloudEvent 1.0 in JSON format or the
 // short form {"type":…,"data":{…}}. What it returns is canonical; ID and Time
 // are zero where the publisher gave none, and Actor and Cursor are always
 // empty, since the broker alone sets them. In strict mode every doubt is a
 // refusal; otherwise the warnings say what was dropped or changed. The error
 // is a *Problem.
-func Parse(raw []byte, strict bool) (Event, []Remark, error) {
+func Parse(raw []byte, rules Rules) (Event, []Remark, error) {
 	if len(raw) > MaxEventBytes {
 		return Event{}, nil, Refuse("", "size", fmt.Sprintf("an event of at most %d bytes", MaxEventBytes))
 	}
@@ -32,7 +43,7 @@ func Parse(raw []byte, strict bool) (Event, []Remark, error) {
 	if err != nil {
 		return Event{}, nil, err
 	}
-	p := parser{strict: strict}
+	p := parser{rules: rules}
 	e := p.envelope(in)
 	if len(p.problem.Fields) > 0 {
 		return Event{}, nil, p.problem.err()
@@ -48,8 +59,15 @@ func Parse(raw []byte, strict bool) (Event, []Remark, error) {
 }
 
 // ParseEnvelope reads the attributes of an event without judging them, its
-// data among them. The error is a *Problem.
-func ParseEnvelope(raw []byte) (Object, error) { return parseObject(raw, "", MaxDepth+1) }
+// data among them. The text may begin with a byte order mark. The error is a
+// *Problem.
+func ParseEnvelope(raw []byte) (Object, error) {
+	text, err := WithoutMark(raw)
+	if err != nil {
+		return nil, Refuse("", "utf8", "text in UTF-8, not in UTF-16")
+	}
+	return parseObject(text, "", MaxDepth+1)
+}
 
 // New makes an event from a payload struct, a map or an Object, as strict as
 // a lenient broker except that unknown fields are refused. The error is a
@@ -79,14 +97,14 @@ func New(t Type, data any) (Event, error) {
 
 // parser collects what one event's envelope gives rise to.
 type parser struct {
-	strict   bool
+	rules    Rules
 	warnings []Remark
 	problem  Problem
 }
 
 // doubt is a refusal in strict mode and a warning otherwise.
 func (p *parser) doubt(pointer, code, expected, done string) {
-	if p.strict {
+	if p.rules.Strict {
 		p.problem.add(pointer, code, expected)
 		return
 	}
@@ -127,6 +145,8 @@ func (p *parser) envelope(in Object) Event {
 			at, err := parseTime(text)
 			if err != nil {
 				p.problem.add(pointer, "format", "a date and time by RFC 3339, such as 2026-11-23T14:32:00Z")
+			} else if p.rules.ahead(at) {
+				p.problem.add(pointer, "limit", p.rules.noLater())
 			}
 			e.Time = at
 		case "severity":
@@ -162,6 +182,8 @@ var envelopeText = map[string]bool{
 func (p *parser) text(pointer, s string, most int) string {
 	if s == "" || utf8.RuneCountInString(s) > most {
 		p.problem.add(pointer, "limit", fmt.Sprintf("a string of 1 to %d characters", most))
+	} else if !isID(s) {
+		p.problem.add(pointer, "format", "a string without control characters")
 	}
 	return s
 }
@@ -171,7 +193,7 @@ func (p *parser) complete(e Event, data Object) (Event, []Remark, error) {
 	if size := len(data.AppendJSON(nil)); size > MaxDataBytes {
 		return Event{}, nil, Refuse("/data", "size", fmt.Sprintf("data of at most %d bytes", MaxDataBytes))
 	}
-	canonical, warnings, err := checkData(e.Type, data, p.strict)
+	canonical, warnings, err := checkData(e.Type, data, p.rules)
 	if err != nil {
 		return Event{}, nil, err
 	}
@@ -206,7 +228,7 @@ func (e Event) Stamp(id string, now time.Time) Event {
 		e.ID = id
 	}
 	if e.Time.IsZero() {
-		e.Time = now.UTC().Truncate(time.Millisecond)
+		e.Time = BoundTime(now)
 	}
 	return e
 }

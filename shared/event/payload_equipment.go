@@ -7,7 +7,7 @@ import "time"
 type MaintenanceRequiredData struct {
 	MaintenanceID    Ref      `json:"maintenance_id,omitempty" class:"O"`
 	EquipmentID      int64    `json:"equipment_id,omitempty" class:"O" rule:"strict"`
-	EquipmentName    string   `json:"equipment_name" class:"O" rule:"required len=120"`
+	EquipmentName    string   `json:"equipment_name" class:"O" rule:"required len=120 format=line"`
 	Issue            string   `json:"issue" class:"O" rule:"required len=300"`
 	Priority         string   `json:"priority,omitempty" class:"O" enum:"low,medium,high,critical" default:"medium"`
 	MaintenanceType  string   `json:"maintenance_type,omitempty" class:"O" enum:"scheduled,breakdown,inspection,damage"`
@@ -34,6 +34,6 @@ type EquipmentLocationUpdatedData struct {
 	HeadingDeg    *float64  `json:"heading_deg,omitempty" class:"L" rule:"min=0 under=360"`
 	Movement      string    `json:"movement,omitempty" class:"O" enum:"parked,moving,idle,entered_site,left_site"`
 	RentalID      int64     `json:"rental_id,omitempty" class:"O"`
-	RecordedAt    time.Time `json:"recorded_at,omitzero" class:"O"`
+	RecordedAt    time.Time `json:"recorded_at,omitzero" class:"O" rule:"past"`
 	BatteryPct    *int64    `json:"battery_pct,omitempty" class:"O" rule:"min=0 max=100"`
 }

@@ -10,7 +10,7 @@ type RentalStatusUpdatedData struct {
 	RentalID        int64   `json:"rental_id" class:"O" rule:"required"`
 	Status          string  `json:"status" class:"O" rule:"required" enum:"pending,reserved,pending_delivery,active,off_rent,pending_return,returned,completed,cancelled"`
 	PreviousStatus  string  `json:"previous_status,omitempty" class:"O" enum:"pending,reserved,pending_delivery,active,off_rent,pending_return,returned,completed,cancelled"`
-	RentalNumber    string  `json:"rental_number,omitempty" class:"O" rule:"len=32"`
+	RentalNumber    string  `json:"rental_number,omitempty" class:"O" rule:"len=32 format=line"`
 	Customer        string  `json:"customer,omitempty" class:"C" rule:"len=120"`
 	EquipmentIDs    []int64 `json:"equipment_ids,omitempty" class:"O" rule:"items=100"`
 	ExpectedEndDate string  `json:"expected_end_date,omitempty" class:"O" rule:"format=date"`
@@ -29,7 +29,7 @@ type PaymentReceivedData struct {
 	Status        string    `json:"status,omitempty" class:"O" enum:"completed,pending,failed,refunded" default:"completed"`
 	InvoiceNumber string    `json:"invoice_number,omitempty" class:"F" rule:"len=40 format=nocard"`
 	BalanceDue    *Money    `json:"balance_due,omitempty" class:"F" rule:"min=0"`
-	ReceivedAt    time.Time `json:"received_at,omitzero" class:"F"`
+	ReceivedAt    time.Time `json:"received_at,omitzero" class:"F" rule:"past"`
 }
 
 // RentalOverdueData is the payload of rental_overdue.

@@ -18,7 +18,7 @@ type SystemNotificationData struct {
 
 // SyncProgressData is the payload of sync_progress. Progress is in percent.
 type SyncProgressData struct {
-	SyncID    string  `json:"sync_id,omitempty" class:"S" rule:"strict len=64"`
+	SyncID    string  `json:"sync_id,omitempty" class:"S" rule:"strict len=64 format=line"`
 	Entity    string  `json:"entity,omitempty" class:"S" enum:"customers,rentals,equipment,employees,invoices,all" default:"customers"`
 	Status    string  `json:"status,omitempty" class:"S" enum:"queued,running,completed,failed,cancelled" default:"running"`
 	Progress  float64 `json:"progress" class:"S" rule:"required min=0 max=100"`

@@ -48,13 +48,14 @@ type FieldSpec struct {
 	Strict   bool     // required in strict mode only
 	Enum     []string // allowed values, of the elements for a list
 	Default  string   // what an absent enum means in an entity's first event
-	Format   string   // date, month, week, phone, currency, path, nocard
+	Format   string   // date, month, week, phone, currency, path, nocard, line
 	MaxLen   int      // characters of a string, 0: no limit of its own
 	MaxItems int      // elements of a list
 	Min, Max *float64 // inclusive bounds
 	Over     *float64 // exclusive lower bound
 	Under    *float64 // exclusive upper bound
 	Step     float64  // the value is a multiple of it, 0: any
+	Past     bool     // a time that is at most MaxAhead after the broker's clock
 }
 
 // payloads ties each type to its struct.
@@ -146,6 +147,8 @@ func readSpec(f reflect.StructField) FieldSpec {
 			s.Required = true
 		case "strict":
 			s.Strict = true
+		case "past":
+			s.Past = true
 		case "format":
 			s.Format = value
 		case "len":

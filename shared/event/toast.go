@@ -13,7 +13,7 @@ func (f Format) money(amount Money, currency string) string {
 	if f.Money != nil {
 		return f.Money(amount, currency)
 	}
-	return strings.TrimSpace(currency + " " + amount.String())
+	return strings.TrimSpace(currency + " " + amount.In(currency))
 }
 
 func (f Format) date(day string) string {
@@ -34,7 +34,7 @@ func (f Format) ToastText(e Event, self bool) (string, bool) {
 	switch e.Type {
 	case TypeRentalStatusUpdated:
 		name := "#" + o.Text("rental_id")
-		if o.Has("rental_number") {
+		if o.Text("rental_number") != "" {
 			name = o.Text("rental_number")
 		}
 		if o.Has("previous_status") {
@@ -61,7 +61,7 @@ func (f Format) ToastText(e Event, self bool) (string, bool) {
 	case TypeLeaveRequestUpdated:
 		return "Leave " + o.Text("status") + ": " + person(o) + ", " + f.date(o.Text("start_date")) + "–" + f.date(o.Text("end_date")), true
 	case TypeSystemNotification:
-		if o.Has("title") {
+		if o.Text("title") != "" {
 			return o.Text("title") + ": " + o.Text("message"), true
 		}
 		return o.Text("message"), true
@@ -86,11 +86,11 @@ func (f Format) paymentText(e Event) string {
 
 func arrivalText(o Object) (string, bool) {
 	name := "Equipment #" + o.Text("equipment_id")
-	if o.Has("equipment_name") {
+	if o.Text("equipment_name") != "" {
 		name = o.Text("equipment_name")
 	}
 	verb := map[string]string{"entered_site": " arrived at ", "left_site": " left "}[o.Text("movement")]
-	if verb == "" || !o.Has("location_name") {
+	if verb == "" || o.Text("location_name") == "" {
 		return "", false
 	}
 	return name + verb + o.Text("location_name"), true
@@ -127,7 +127,7 @@ func syncText(e Event) string {
 func words(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
 func person(o Object) string {
-	if o.Has("employee_name") {
+	if o.Text("employee_name") != "" {
 		return o.Text("employee_name")
 	}
 	return "employee #" + o.Text("employee_id")

@@ -23,7 +23,7 @@ const maxRefLen = 64
 // checkData brings a payload into its canonical form: known fields in
 // declared order, nulls dropped, times in UTC. Unknown fields are refused in
 // strict mode and dropped with a warning otherwise.
-func checkData(t Type, in Object, strict bool) (Object, []Remark, error) {
+func checkData(t Type, in Object, rules Rules) (Object, []Remark, error) {
 	var (
 		out      Object
 		warnings []Remark
@@ -34,7 +34,7 @@ func checkData(t Type, in Object, strict bool) (Object, []Remark, error) {
 			continue
 		}
 		pointer := "/data/" + EscapePointer(f.Name)
-		if strict {
+		if rules.Strict {
 			problem.add(pointer, "unknown_field", "only the fields of "+string(t))
 		} else {
 			warnings = append(warnings, Remark{pointer, "unknown field, dropped"})
@@ -43,7 +43,7 @@ func checkData(t Type, in Object, strict bool) (Object, []Remark, error) {
 	for _, spec := range specs[t] {
 		raw := in.Get(spec.Name)
 		if raw == nil || string(raw) == "null" {
-			if spec.Required || strict && spec.Strict {
+			if spec.Required || rules.Strict && spec.Strict {
 				problem.add("/data/"+spec.Name, "required", spec.Limits())
 			}
 			continue
@@ -53,8 +53,12 @@ func checkData(t Type, in Object, strict bool) (Object, []Remark, error) {
 			problem.add("/data/"+spec.Name, spec.code(raw), spec.Limits())
 			continue
 		}
+		if spec.Past && rules.ahead(timeOf(canonical)) {
+			problem.add("/data/"+spec.Name, "limit", rules.noLater())
+		}
 		out = append(out, Field{spec.Name, canonical})
 	}
+	rules.checkMoney(t, in, out, &problem)
 	if len(problem.Fields) == 0 {
 		checkRules(t, out, &problem)
 	}
@@ -71,7 +75,7 @@ func (s FieldSpec) check(raw json.RawMessage) (json.RawMessage, bool) {
 		return appendString(nil, text), ok && s.checkText(text) // a lone surrogate is replaced
 	case KindRef:
 		if text, ok := rawString(raw); ok {
-			return appendString(nil, text), text != "" && utf8.RuneCountInString(text) <= maxRefLen
+			return appendString(nil, text), text != "" && utf8.RuneCountInString(text) <= maxRefLen && isID(text)
 		}
 		n, err := strconv.ParseInt(string(raw), 10, 64)
 		return raw, err == nil && n >= 1
@@ -80,10 +84,10 @@ func (s FieldSpec) check(raw json.RawMessage) (json.RawMessage, bool) {
 		return raw, err == nil && s.inRange(float64(n))
 	case KindNumber:
 		n, err := strconv.ParseFloat(string(raw), 64)
-		return raw, isNumber(raw) && err == nil && s.inRange(n)
+		return canonicalNumber(raw, n), isNumber(raw) && err == nil && s.inRange(n)
 	case KindMoney:
 		m, err := ParseMoney(string(raw))
-		return json.RawMessage(m.String()), err == nil && s.inRange(float64(m)/100)
+		return json.RawMessage(m.String()), err == nil && s.inRange(m.Units())
 	case KindTime:
 		text, ok := rawString(raw)
 		at, err := parseTime(text)
@@ -140,7 +144,7 @@ func (s FieldSpec) inRange(n float64) bool {
 
 // code tells a wrong form from a wrong value.
 func (s FieldSpec) code(raw json.RawMessage) string {
-	_, isText := rawString(raw)
+	text, isText := rawString(raw)
 	switch s.Kind {
 	case KindString, KindTime:
 		if !isText {
@@ -155,6 +159,9 @@ func (s FieldSpec) code(raw json.RawMessage) string {
 	}
 	if len(s.Enum) > 0 {
 		return "enum"
+	}
+	if s.Format == formatLine && !hasControl(text) {
+		return "limit"
 	}
 	if s.Format != "" || s.Kind == KindTime {
 		return "format"
@@ -171,7 +178,7 @@ func (s FieldSpec) Limits() string {
 		}
 		return values
 	}
-	if f, found := formats[s.Format]; found {
+	if f, found := formats[s.Format]; found && s.Format != formatLine {
 		if s.MaxLen > 0 {
 			return fmt.Sprintf("%s, at most %d characters", f.expected, s.MaxLen)
 		}
@@ -183,20 +190,27 @@ func (s FieldSpec) Limits() string {
 	case KindNumber:
 		return "a number" + s.bounds()
 	case KindMoney:
-		return "a number with at most two decimals" + s.bounds()
+		return "a number of at most " + MaxMoney.String() + " with at most the decimals of its currency" + s.bounds()
 	case KindTime:
+		if s.Past {
+			return fmt.Sprintf("a date and time by RFC 3339, such as 2026-11-23T14:32:00Z, at most %d minutes ahead of the broker's clock", maxAheadMinutes)
+		}
 		return "a date and time by RFC 3339, such as 2026-11-23T14:32:00Z"
 	case KindIntList:
 		return fmt.Sprintf("a list of at most %d positive integers", s.MaxItems)
 	case KindRef:
-		return fmt.Sprintf("a positive integer or a string of 1 to %d characters", maxRefLen)
+		return fmt.Sprintf("a positive integer or a string of 1 to %d characters without control characters", maxRefLen)
 	case KindBool:
 		return "true or false"
 	}
-	if s.Required || s.Strict {
-		return fmt.Sprintf("a string of 1 to %d characters", s.MaxLen)
+	without := ""
+	if s.Format == formatLine {
+		without = " without control characters"
 	}
-	return fmt.Sprintf("a string of at most %d characters", s.MaxLen)
+	if s.Required || s.Strict {
+		return fmt.Sprintf("a string of 1 to %d characters%s", s.MaxLen, without)
+	}
+	return fmt.Sprintf("a string of at most %d characters%s", s.MaxLen, without)
 }
 
 func (s FieldSpec) bounds() string {
@@ -222,6 +236,18 @@ func rawString(raw json.RawMessage) (text string, ok bool) {
 		return "", false
 	}
 	return text, json.Unmarshal(raw, &text) == nil
+}
+
+// canonicalNumber is the plain form of a number, which texts show: 100, not 1e2
+// or 100.0, and no negative zero. Very large and very small ones stay.
+func canonicalNumber(raw json.RawMessage, n float64) json.RawMessage {
+	if n == 0 {
+		return json.RawMessage("0")
+	}
+	if abs := math.Abs(n); abs < 1e-6 || abs >= 1e21 {
+		return raw
+	}
+	return strconv.AppendFloat(nil, n, 'f', -1, 64)
 }
 
 func isNumber(raw json.RawMessage) bool {

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 )
 
@@ -29,10 +30,20 @@ type Quiet struct {
 	Zone string `json:"zone"` // of the IANA database, such as Europe/Berlin; "": the installation's
 }
 
-// Default is what who has said nothing is told of.
-func Default() Preferences {
-	return Preferences{Muted: []event.Type{}, Push: []event.Type{event.TypeMaintenanceRequired, event.TypeRentalOverdue, event.TypeTimesheetUpdated,
-		event.TypePayrollProcessed, event.TypeLeaveRequestUpdated, event.TypeSystemNotification}}
+// pushedByDefault are the types that are pushed to people who have not chosen.
+var pushedByDefault = []event.Type{event.TypeMaintenanceRequired, event.TypeRentalOverdue, event.TypeTimesheetUpdated,
+	event.TypePayrollProcessed, event.TypeLeaveRequestUpdated, event.TypeSystemNotification}
+
+// Default are the preferences of a person who has not chosen any. They name
+// only types that the person may ever see.
+func Default(g access.Grant) Preferences {
+	p := Preferences{Muted: []event.Type{}, Push: []event.Type{}}
+	for _, t := range pushedByDefault {
+		if access.MaySee(g, t) {
+			p.Push = append(p.Push, t)
+		}
+	}
+	return p
 }
 
 // Check refuses what cannot be meant. The error is an *event.Problem.

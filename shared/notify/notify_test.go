@@ -1,10 +1,12 @@
 package notify
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 )
 
@@ -60,6 +62,36 @@ func TestPages(t *testing.T) {
 		e := event.Example(typ)
 		if page := Page(e); !strings.HasPrefix(page, "/") || strings.Contains(page, "//") {
 			t.Errorf("%s: %s", typ, page)
+		}
+	}
+}
+
+// TestDefaultsAreOfVisibleTypes: nobody is told of what they can never see.
+func TestDefaultsAreOfVisibleTypes(t *testing.T) {
+	for _, c := range []struct {
+		roles    []access.Role
+		employee int64
+		want     string
+	}{
+		{[]access.Role{access.Yard}, 0, "[maintenance_required rental_overdue system_notification]"},
+		{[]access.Role{access.Yard}, 456, "[maintenance_required rental_overdue timesheet_updated payroll_processed leave_request_updated system_notification]"},
+		{[]access.Role{access.Dispatcher}, 0, "[maintenance_required rental_overdue leave_request_updated system_notification]"},
+		{[]access.Role{access.HR}, 0, "[timesheet_updated payroll_processed leave_request_updated system_notification]"},
+		{[]access.Role{access.Manager}, 0, "[maintenance_required rental_overdue timesheet_updated payroll_processed leave_request_updated system_notification]"},
+		{[]access.Role{access.Admin}, 0, "[maintenance_required rental_overdue system_notification]"},
+		{nil, 456, "[timesheet_updated payroll_processed leave_request_updated system_notification]"},
+		{[]access.Role{access.Service}, 0, "[]"},
+	} {
+		g := access.Grant{User: "7", Roles: c.roles, Employee: c.employee}
+		p := Default(g)
+		if got := fmt.Sprint(p.Push); got != c.want {
+			t.Errorf("%v, employee %d: %s, want %s", c.roles, c.employee, got, c.want)
+		}
+		for _, typ := range event.Types {
+			_, seen := access.View(g, event.Example(typ))
+			if seen && !access.MaySee(g, typ) {
+				t.Errorf("%v see a %s and may not", c.roles, typ)
+			}
 		}
 	}
 }

@@ -9,4 +9,8 @@
 // that is not in the fold: it has no clock (an entity that was closed for
 // long starts afresh by the times of its own events), and it never looks at
 // the figures or at other readers.
+//
+// The times of events are never far after the clock of the broker that stored
+// them (event.MaxAhead): a time of the far future would outrank all that comes
+// until then. Bound brings the times of an older state back.
 package projection

@@ -126,7 +126,8 @@ func (t *tally) addRental(e *Entity, status string) {
 
 func (t *tally) book(sign event.Money, b *Booking) {
 	if b != nil && t.in.Zone.Day(b.At) == t.today {
-		t.revenue[cmp.Or(b.Currency, t.in.Currency)] += sign * b.Amount
+		currency := cmp.Or(b.Currency, t.in.Currency)
+		t.revenue[currency] = t.revenue[currency].Plus(sign * b.Amount)
 	}
 }
 
@@ -139,7 +140,8 @@ func (t *tally) exposure() map[string]event.Money {
 		if e.Balance != nil {
 			amount = min(amount, e.Balance.Amount)
 		}
-		sum[cmp.Or(e.Fields.Text("currency"), t.in.Currency)] += amount
+		currency := cmp.Or(e.Fields.Text("currency"), t.in.Currency)
+		sum[currency] = sum[currency].Plus(amount)
 	}
 	return sum
 }

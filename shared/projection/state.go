@@ -184,13 +184,19 @@ func closedAt(e *Entity) time.Time {
 	if slices.Contains(closing[e.Type], status) {
 		return e.Time
 	}
-	if e.Type == event.TypeLeaveRequestUpdated && status == "approved" {
+	if endsByDate(e) {
 		end, err := time.Parse(time.DateOnly, e.Fields.Text("end_date"))
 		if next := end.AddDate(0, 0, 1); err == nil && next.Year() <= 9999 { // JSON has no later year
 			return next
 		}
 	}
 	return time.Time{}
+}
+
+// endsByDate tells whether an entity is closed by a date that it names, which
+// may be in the future: a leave that was approved.
+func endsByDate(e *Entity) bool {
+	return e.Type == event.TypeLeaveRequestUpdated && event.ValueOrDefault(e.Type, e.Fields, "status") == "approved"
 }
 
 // Prune forgets the entities that were closed for longer than KeepClosed, if
@@ -202,6 +208,48 @@ func (s *State) Prune(now time.Time, through uint64) {
 		return e.Seq <= through && !e.Closed.IsZero() && now.Sub(e.Closed) > KeepClosed
 	})
 }
+
+// Bound brings every time of something that has happened back to the clock
+// where it is more than event.MaxAhead after that: in a state that was stored
+// before events with such times were refused, what comes next must outrank it.
+// The zero time bounds nothing.
+func (s *State) Bound(now time.Time) {
+	for key, e := range s.entities {
+		if bounded := e.bounded(now); bounded != nil {
+			s.entities[key] = bounded
+		}
+	}
+}
+
+// bounded is the entity as Bound makes it, nil where it stays as it is.
+func (e *Entity) bounded(now time.Time) *Entity {
+	changed := false
+	bound := func(t time.Time) time.Time {
+		if now.IsZero() || !t.After(now.Add(event.MaxAhead)) {
+			return t
+		}
+		changed = true
+		return event.BoundTime(now)
+	}
+	booking := func(b *Booking) *Booking {
+		if b == nil {
+			return nil
+		}
+		return &Booking{b.Amount, b.Currency, bound(b.At)}
+	}
+	out := *e
+	out.Time, out.Earned, out.Refunded, out.Balance = bound(e.Time), booking(e.Earned), booking(e.Refunded), booking(e.Balance)
+	if !endsByDate(e) {
+		out.Closed = bound(e.Closed)
+	}
+	out.Fields = event.Event{Type: e.Type, Data: e.Fields}.Bounded(now).Data
+	if !changed && slices.EqualFunc(out.Fields, e.Fields, sameField) {
+		return nil
+	}
+	return &out
+}
+
+func sameField(a, b event.Field) bool { return a.Name == b.Name && string(a.Raw) == string(b.Raw) }
 
 // View is an entity as the grant may see it, nil where it may not.
 func (e *Entity) View(g access.Grant) *Entity {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	"github.com/snd-rental/yardline/shared/event"
 )
 
 // Format is how frames are written.
@@ -156,6 +158,7 @@ func ParseCall(raw []byte) (Call, error) {
 	if !utf8.Valid(raw) {
 		return c, ErrUTF8
 	}
+	raw, _ = event.WithoutMark(raw) // it is valid UTF-8, so it is not in UTF-16
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {

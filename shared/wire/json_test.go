@@ -55,6 +55,9 @@ func TestParseCall(t *testing.T) {
 	if err != nil || c.Call != CallPublish || c.Ref != "1" || !c.Strict || string(c.Event) != `{"type":"sync_progress"}` {
 		t.Errorf("%+v, %v", c, err)
 	}
+	if c, err := ParseCall([]byte("\ufeff" + good)); err != nil || c.Ref != "1" {
+		t.Errorf("with a byte order mark: %+v, %v", c, err)
+	}
 	for _, bad := range []string{"", "null", "[]", "1", `{}`, `{"call":"stop"}`, `{"call":"ping","reference":"1"}`, `{"call":"ping"} {}`, `{"call":"ping"}}]`,
 		`{"call":"ping","ref":"` + strings.Repeat("x", 65) + `"}`, `{"call":"ping","ref":1}`} {
 		if c, err := ParseCall([]byte(bad)); !errors.Is(err, ErrCall) {

@@ -198,7 +198,7 @@ func (b *Broker) sessionLocked() wasmclient.Session {
 
 // storeLocked stores what is published, once for an id.
 func (b *Broker) storeLocked(body []byte) (wasmclient.Receipt, error) {
-	e, _, err := event.Parse(body, false)
+	e, _, err := event.Parse(body, event.Rules{})
 	if err != nil {
 		return wasmclient.Receipt{}, err
 	}

@@ -63,6 +63,7 @@ func (s *Store) Load(snapshot projection.Snapshot, now time.Time) {
 		s.Clear()
 	}
 	s.state = projection.From(snapshot.Cursor, snapshot.Entities)
+	s.state.Bound(snapshot.Time) // one that was kept from an older broker may have times of the far future
 	s.meta, s.meta.Entities = snapshot, nil
 	s.skew = snapshot.Time.Sub(now)
 }

@@ -142,3 +142,21 @@ func TestToday(t *testing.T) {
 		require.Equal(t, day, s.Today(now), offset)
 	}
 }
+
+// TestAKeptStateHeals: what was kept with times of the far future, from an older
+// broker, is outranked by what comes next.
+func TestAKeptStateHeals(t *testing.T) {
+	fix := func(at time.Time, place string) event.Event {
+		e, err := event.New(event.TypeEquipmentLocationUpdated, map[string]any{"equipment_id": 7, "location_name": place})
+		require.NoError(t, err)
+		return e.Stamp(place, at)
+	}
+	state := projection.New("k")
+	state.Apply(fix(now.AddDate(20, 0, 0), "wrong"), place(1))
+	kept := snapshotOf(manager, 1)
+	kept.Entities = state.Entities()
+	s := New(3)
+	s.Restore(Saved{Snapshot: kept}, now.Add(time.Hour))
+	s.Apply(fix(now.Add(time.Hour), "right"), place(2))
+	require.Equal(t, "right", s.Entities()[0].Fields.Text("location_name"))
+}

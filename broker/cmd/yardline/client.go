@@ -121,6 +121,10 @@ func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) 
 		}
 		body, _ = json.Marshal(map[string]any{"type": args[0], "data": data})
 	}
+	body, err := event.WithoutMark(body)
+	if err != nil {
+		return nil, err
+	}
 	if !json.Valid(body) {
 		return nil, errors.New("the event is not valid JSON")
 	}

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -18,6 +19,7 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/snd-rental/yardline/broker"
+	"github.com/snd-rental/yardline/shared/event"
 )
 
 // Exit statuses, by the docs.
@@ -128,7 +130,21 @@ func flags(name string) *flag.FlagSet {
 
 // options read every flag from the environment and from --config too.
 var options = []ff.Option{
-	ff.WithEnvVarPrefix("YARDLINE"), ff.WithConfigFileFlag("config"), ff.WithConfigFileParser(ff.PlainParser),
+	ff.WithEnvVarPrefix("YARDLINE"), ff.WithConfigFileFlag("config"), ff.WithConfigFileParser(parseConfig),
+}
+
+// parseConfig reads a file of flags, which an editor may have begun with a byte
+// order mark.
+func parseConfig(file io.Reader, set func(name, value string) error) error {
+	raw, err := io.ReadAll(file)
+	if err != nil {
+		return err
+	}
+	text, err := event.WithoutMark(raw)
+	if err != nil {
+		return err
+	}
+	return ff.PlainParser(bytes.NewReader(text), set)
 }
 
 // usageOf is the help of a command, in the terms of its flags.

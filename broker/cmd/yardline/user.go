@@ -17,6 +17,7 @@ import (
 	"github.com/snd-rental/yardline/broker"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
 )
 
 // user edits the users file of a data directory. A broker that runs takes
@@ -167,7 +168,10 @@ func newPassword(env environment) (hash string, err error) {
 func readPassword(env environment) (string, error) {
 	in, isFile := env.in.(*os.File)
 	if !isFile || !term.IsTerminal(int(in.Fd())) {
-		line, err := bufio.NewReader(env.in).ReadString('\n')
+		line, err := bufio.NewReader(event.SkipMark(env.in)).ReadString('\n')
+		if errors.Is(err, event.ErrUTF16) {
+			return "", &broker.Misuse{Reason: "the password: " + err.Error()}
+		}
 		if line == "" && err != nil {
 			return "", &broker.Misuse{Reason: "a password is needed: the first line of standard input"}
 		}

@@ -177,6 +177,7 @@ func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eve
 		Message struct {
 			Subject string
 			Seq     uint64
+			Hdrs    []byte
 			Data    []byte
 			Time    time.Time
 		}
@@ -187,7 +188,9 @@ func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eve
 	switch {
 	case answer.Error == nil:
 		typ, subject := l.c.parseSubject(answer.Message.Subject)
-		return &eventlog.Record{Seq: answer.Message.Seq, Type: typ, Subject: subject, Stored: answer.Message.Time, Body: answer.Message.Data}, nil
+		header, _ := nats.DecodeHeadersMsg(answer.Message.Hdrs) // a foreign record has none of ours
+		return &eventlog.Record{Seq: answer.Message.Seq, Type: typ, Subject: subject, Stored: answer.Message.Time, Body: answer.Message.Data,
+			Key: header.Get(nats.MsgIdHdr), Digest: header.Get(digestHeader)}, nil
 	case answer.Error.Code == 404:
 		return nil, nil
 	}
@@ -204,5 +207,6 @@ func (c Config) directRecord(m *nats.Msg) (eventlog.Record, error) {
 		return eventlog.Record{}, fmt.Errorf("jetlog: time: %w", err)
 	}
 	typ, subject := c.parseSubject(m.Header.Get("Nats-Subject"))
-	return eventlog.Record{Seq: seq, Type: typ, Subject: subject, Stored: stored, Body: m.Data}, nil
+	return eventlog.Record{Seq: seq, Type: typ, Subject: subject, Stored: stored, Body: m.Data,
+		Key: m.Header.Get(nats.MsgIdHdr), Digest: m.Header.Get(digestHeader)}, nil
 }

@@ -159,6 +159,8 @@ func testRead(t *testing.T, log eventlog.Log) {
 		require.Equal(t, want.Type, r.Type)
 		require.Equal(t, want.Subject, r.Subject)
 		require.Equal(t, want.Body, r.Body)
+		require.Equal(t, want.Key, r.Key)
+		require.Equal(t, want.Digest, r.Digest)
 		require.True(t, r.Stored.After(before) && r.Stored.Before(time.Now().Add(time.Minute)))
 	}
 	require.Len(t, all, 25)
@@ -256,6 +258,7 @@ func testTail(t *testing.T, log eventlog.Log) {
 		case r := <-taken:
 			require.Equal(t, want, r.Seq)
 			require.Equal(t, fmt.Appendf(nil, `{"n":%d}`, want), r.Body)
+			require.Equal(t, fmt.Sprintf("key-%d digest-%[1]d", want), r.Key+" "+r.Digest)
 		case <-time.After(20 * time.Second):
 			t.Fatalf("record %d never came", want)
 		}

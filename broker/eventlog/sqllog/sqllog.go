@@ -53,7 +53,8 @@ var tables = []string{
 	`CREATE INDEX IF NOT EXISTS events_by_type ON events (type, seq)`,
 	`CREATE INDEX IF NOT EXISTS events_by_subject ON events (subject, seq)`,
 	`CREATE TABLE IF NOT EXISTS ids (key TEXT PRIMARY KEY, seq INTEGER NOT NULL, digest TEXT NOT NULL, stored INTEGER NOT NULL) WITHOUT ROWID`,
-	`CREATE INDEX IF NOT EXISTS ids_by_time ON ids (stored)`,
+	`CREATE INDEX IF NOT EXISTS ids_by_place ON ids (stored, seq)`, // many may be stored at once
+	`DROP INDEX IF EXISTS ids_by_time`,
 	`CREATE TABLE IF NOT EXISTS store (key TEXT, part INTEGER, expires INTEGER, value BLOB NOT NULL, PRIMARY KEY (key, part)) WITHOUT ROWID`,
 }
 
@@ -80,6 +81,11 @@ func Open(db DB, window time.Duration) (*Log, error) {
 	return l, nil
 }
 
+// maxStepBack is how far the clock may step back before records are stored with
+// earlier times than those before them: else, after a clock that was wrong by
+// years, nothing would grow old for years.
+const maxStepBack = 5 * time.Minute
+
 // unavailable is what an error of the database means to a caller.
 func unavailable(err error) error {
 	if err == nil || errors.Is(err, eventlog.ErrFull) {
@@ -105,7 +111,10 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 	if l.closed {
 		return eventlog.Ack{}, fmt.Errorf("%w: closed", eventlog.ErrUnavailable)
 	}
-	now := max(time.Now().UnixMicro(), l.newest)
+	now := time.Now().UnixMicro()
+	if l.newest-now < maxStepBack.Microseconds() {
+		now = max(now, l.newest)
+	}
 	before, err := l.db.Exec(`SELECT seq, digest FROM ids WHERE key = ? AND stored > ?`, e.Key, now-l.window.Microseconds())
 	if err != nil {
 		return eventlog.Ack{}, unavailable(err)
@@ -153,13 +162,18 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 	}
 	for at := after; ; {
 		query := append(append([]any{int64(at)}, args...), int64(batch))
-		rows, err := l.db.Exec(`SELECT seq, type, subject, stored, body FROM events WHERE seq > ?`+where+` ORDER BY seq LIMIT ?`, query...)
+		rows, err := l.db.Exec(`SELECT events.seq, type, subject, events.stored, body, key, digest
+			FROM events LEFT JOIN ids ON ids.stored = events.stored AND ids.seq = events.seq
+			WHERE events.seq > ?`+where+` ORDER BY events.seq LIMIT ?`, query...)
 		if err != nil {
 			return eventlog.Page{}, unavailable(err)
 		}
 		for _, row := range rows {
 			r := eventlog.Record{Seq: uint64(row[0].(int64)), Type: event.Type(row[1].(string)), Subject: row[2].(string),
 				Stored: time.UnixMicro(row[3].(int64)), Body: row[4].([]byte)}
+			if row[5] != nil { // it has not expired
+				r.Key, r.Digest = row[5].(string), row[6].(string)
+			}
 			if at = r.Seq; !s.Match(r) {
 				continue // the statement did not hold all of the selection
 			}

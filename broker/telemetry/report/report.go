@@ -96,6 +96,9 @@ func (*Recorder) Replayed(int) {}
 // Gap implements hub.Observer.
 func (r *Recorder) Gap() { r.do(func() { r.gaps++ }) }
 
+// Purged implements hub.Observer. The log and the metrics have it.
+func (r *Recorder) Purged(uint64) {}
+
 // Slow implements hub.Observer.
 func (r *Recorder) Slow(string) { r.do(func() { r.slow++ }) }
 

@@ -1,0 +1,87 @@
+package hub
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestClaimsAreGrantedInTheOrderOfAsking, all names at once, and who gives up
+// stands in nobody's way.
+func TestClaimsAreGrantedInTheOrderOfAsking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c claims
+		var order []string
+		var mu sync.Mutex
+		ask := func(ctx context.Context, who string, names ...string) (done chan func()) {
+			done = make(chan func(), 1) // one answer
+			go func() {
+				release, err := c.acquire(ctx, names...)
+				if err == nil {
+					mu.Lock()
+					order = append(order, who)
+					mu.Unlock()
+				}
+				done <- release
+			}()
+			synctest.Wait()
+			return done
+		}
+		impatient, giveUp := context.WithCancel(t.Context())
+		first := ask(t.Context(), "first", "a")
+		whole := ask(t.Context(), "whole", "b", "a", "b")
+		gone := ask(impatient, "gone", "a", "b")
+		late := ask(t.Context(), "late", "b")
+		other := ask(t.Context(), "other", "c")
+		require.Equal(t, []string{"first", "other"}, order, "b waits behind who asked for a and b")
+		giveUp()
+		require.Nil(t, <-gone)
+		(<-first)()
+		(<-whole)()
+		(<-late)()
+		(<-other)()
+		synctest.Wait()
+		require.Equal(t, []string{"first", "other", "whole", "late"}, order)
+		require.Empty(t, c.queue, "nothing is left behind")
+	})
+}
+
+// TestClaimsExclude many who ask for several names each.
+func TestClaimsExclude(t *testing.T) {
+	var c claims
+	var all sync.WaitGroup
+	names := []string{"a", "b", "c", "d", "e"}
+	var held [5]atomic.Int32
+	for range 40 {
+		all.Go(func() {
+			for range 50 {
+				some := rand.Perm(len(names))[:1+rand.IntN(len(names))]
+				var mine []string
+				for _, i := range some {
+					mine = append(mine, names[i])
+				}
+				release, err := c.acquire(t.Context(), mine...)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, i := range some {
+					if held[i].Add(1) != 1 {
+						t.Errorf("%s is held twice", names[i])
+					}
+				}
+				for _, i := range some {
+					held[i].Add(-1)
+				}
+				release()
+			}
+		})
+	}
+	all.Wait()
+	require.Empty(t, c.queue)
+}

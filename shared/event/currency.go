@@ -1,0 +1,40 @@
+package event
+
+import "strings"
+
+// IsCurrency tells whether s is an active code of ISO 4217.
+func IsCurrency(s string) bool {
+	return len(s) == 3 && strings.Contains(currencies, " "+s+" ")
+}
+
+// Currencies lists the codes that IsCurrency knows.
+func Currencies() []string { return strings.Fields(currencies) }
+
+// Decimals is how many decimals the amounts of a currency have, by the minor
+// unit of ISO 4217. It is 2 for a code that is not known.
+func Decimals(currency string) int {
+	switch code := " " + currency + " "; {
+	case len(currency) != 3:
+		return 2
+	case strings.Contains(withoutDecimals, code):
+		return 0
+	case strings.Contains(withThreeDecimals, code):
+		return 3
+	}
+	return 2
+}
+
+// The currencies that do not have two decimals, by the minor units of ISO
+// 4217:2015, list one as of 25 June 2024.
+const (
+	withoutDecimals   = " BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF "
+	withThreeDecimals = " BHD IQD JOD KWD LYD OMR TND "
+)
+
+// currencies are the active codes of ISO 4217 for money in circulation.
+const currencies = " AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD " +
+	"CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD " +
+	"HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD " +
+	"MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG " +
+	"QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD " +
+	"TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG "
