@@ -138,7 +138,7 @@ const reasonID = "reason"
 func (r *Root) confirm(label, about, field string, do func(reason string)) {
 	r.ctx.Dispatch(func(ctx app.Context) {
 		r.open(ctx, label, "dialog-form", func() app.UI {
-			return keyed(label+about, ui.El("form", "form", ui.Line("p", "", about),
+			return keyed(label+about, ui.Submit("form", ui.Line("p", "", about),
 				ui.When(field != "", func() app.UI {
 					return ui.Field(reasonID, text.Label(field), ui.Input().ID(reasonID).Attr("type", "text").Attr("maxlength", 300).Attr("autocomplete", "off"))
 				}),

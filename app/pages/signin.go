@@ -42,7 +42,7 @@ const (
 )
 
 func (r *Root) passwordForm() app.UI {
-	return ui.El("form", "card form", ui.Line("label", "", text.Of("sign_in.name")).Attr("for", userID),
+	return ui.Submit("card form", ui.Line("label", "", text.Of("sign_in.name")).Attr("for", userID),
 		ui.Input().ID(userID).Attr("type", "text").Attr("name", "username").Attr("autocomplete", "username").Attr("autocapitalize", "none").Attr("required", true).Attr("autofocus", true),
 		ui.Line("label", "", text.Of("sign_in.password")).Attr("for", passwordID),
 		ui.Input().ID(passwordID).Attr("type", "password").Attr("name", "password").Attr("autocomplete", "current-password").Attr("required", true),
