@@ -3,18 +3,37 @@ package device
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
+
+// feature is what the browser has under some names, undefined where it has nothing or throws: some do where storage is
+// blocked, in private windows and in web views.
+func feature(names ...string) (found app.Value) {
+	defer func() {
+		if recover() != nil {
+			found = app.Undefined()
+		}
+	}()
+	if !app.IsClient {
+		return app.Undefined()
+	}
+	found = app.Window()
+	for _, name := range names {
+		if found = found.Get(name); !found.Truthy() {
+			break
+		}
+	}
+	return found
+}
 
 // Setting is what the user has set on this device, "" for nothing, also where
 // the browser keeps no settings.
 func Setting(name string) (value string) {
 	defer func() { _ = recover() }() // browsers throw where storage is blocked
-	if !app.IsClient {
-		return ""
-	}
-	if v := app.Window().Get("localStorage").Call("getItem", name); v.Truthy() {
+	if v := feature("localStorage").Call("getItem", name); v.Truthy() {
 		return v.String()
 	}
 	return ""
@@ -22,15 +41,12 @@ func Setting(name string) (value string) {
 
 // Set keeps a setting; "" forgets it.
 func Set(name, value string) {
-	defer func() { _ = recover() }()
-	if !app.IsClient {
-		return
-	}
+	defer func() { _ = recover() }() // browsers throw where storage is blocked or full
 	if value == "" {
-		app.Window().Get("localStorage").Call("removeItem", name)
+		feature("localStorage").Call("removeItem", name)
 		return
 	}
-	app.Window().Get("localStorage").Call("setItem", name, value)
+	feature("localStorage").Call("setItem", name, value)
 }
 
 // The settings' names. The page's loader reads the theme too.
@@ -57,15 +73,14 @@ func ApplyTheme(theme string) {
 
 // Badge shows a number on the icon of the installed app; 0 removes it.
 func Badge(n int) {
-	navigator := app.Window().Get("navigator")
-	if !app.IsClient || !navigator.Get("setAppBadge").Truthy() {
+	if !feature("navigator", "setAppBadge").Truthy() {
 		return
 	}
 	method := "setAppBadge"
 	if n == 0 {
 		method = "clearAppBadge"
 	}
-	go func() { _, _ = await(context.Background(), navigator.Call(method, n)) }() // it is an ornament
+	go func() { _, _ = await(context.Background(), feature("navigator"), method, n) }() // it is an ornament
 }
 
 // Save offers a file to the user.
@@ -83,10 +98,45 @@ func Save(name, media, content string) {
 	window.Get("URL").Call("revokeObjectURL", url)
 }
 
-// Installed tells whether the page runs as an installed app.
-func Installed() bool {
-	return app.IsClient && app.Window().Call("matchMedia", "(display-mode: standalone)").Get("matches").Bool()
+// Copy puts a text into the clipboard. Where the page may not use that, it selects the text and lets the browser copy:
+// browsers keep the clipboard from plain addresses.
+func Copy(words string) {
+	go func() {
+		ctx, done := context.WithTimeout(context.Background(), copyTime)
+		defer done()
+		if clipboard := feature("navigator", "clipboard"); clipboard.Truthy() {
+			if _, err := await(ctx, clipboard, "writeText", words); err == nil {
+				return
+			}
+		}
+		document := app.Window().Get("document")
+		area := document.Call("createElement", "textarea")
+		area.Set("value", words)
+		document.Get("body").Call("append", area)
+		area.Call("select")
+		document.Call("execCommand", "copy")
+		area.Call("remove")
+	}()
 }
+
+// copyTime bounds how long the clipboard may take.
+const copyTime = 3 * time.Second
+
+// media is what the page knows of a media query, undefined where it cannot know.
+func media(query string) app.Value {
+	if !feature("matchMedia").Truthy() {
+		return app.Undefined()
+	}
+	return app.Window().Call("matchMedia", query)
+}
+
+func matches(query string) bool {
+	m := media(query)
+	return m.Truthy() && m.Get("matches").Bool()
+}
+
+// Installed tells whether the page runs as an installed app.
+func Installed() bool { return matches("(display-mode: standalone)") }
 
 // Apple tells whether the browser installs apps by its own menu alone.
 func Apple() bool { return app.IsClient && app.Window().Call("goappIsAppleBrowser").Bool() }
@@ -94,11 +144,11 @@ func Apple() bool { return app.IsClient && app.Window().Call("goappIsAppleBrowse
 // Narrow tells whether the page has the layout of a phone. watch, which may be
 // nil, is told for the life of the page when that changes.
 func Narrow(watch func(narrow bool)) bool {
-	if !app.IsClient {
+	query := media("(max-width: 719px)")
+	if !query.Truthy() {
 		return false
 	}
-	query := app.Window().Call("matchMedia", "(max-width: 719px)")
-	if watch != nil {
+	if watch != nil && query.Get("addEventListener").Truthy() {
 		query.Call("addEventListener", "change", app.FuncOf(func(_ app.Value, args []app.Value) any {
 			watch(args[0].Get("matches").Bool())
 			return nil
@@ -110,8 +160,8 @@ func Narrow(watch func(narrow bool)) bool {
 // Held tells whether the pointer or the focus is on what a selector finds, or the
 // page is hidden. A finger leaves no pointer behind.
 func Held(selector string) bool {
-	hover := app.IsClient && app.Window().Call("matchMedia", "(hover: hover)").Get("matches").Bool() && find(selector+":hover").Truthy()
-	return hover || find(selector+":focus-within").Truthy() || app.IsClient && app.Window().Get("document").Get("hidden").Bool()
+	hover := matches("(hover: hover)") && find(selector+":hover").Truthy()
+	return hover || find(selector+":focus-within").Truthy() || feature("document", "hidden").Truthy()
 }
 
 // Zone is the reader's time zone by its name, such as Europe/Berlin.
@@ -119,7 +169,11 @@ func Zone() string {
 	if !app.IsClient {
 		return ""
 	}
-	return app.Window().Get("Intl").Call("DateTimeFormat").Call("resolvedOptions").Get("timeZone").String()
+	zone := app.Window().Get("Intl").Call("DateTimeFormat").Call("resolvedOptions").Get("timeZone")
+	if !zone.Truthy() {
+		return ""
+	}
+	return zone.String()
 }
 
 func find(selector string) app.Value {
@@ -142,8 +196,13 @@ func ScrollTo(selector string) {
 	}
 }
 
-// await waits for a promise. It must not be called on the UI goroutine.
-func await(ctx context.Context, promise app.Value) (app.Value, error) {
+// await calls a method and waits for its promise. What the method throws is an error, too. It must not be called on the
+// UI goroutine.
+func await(ctx context.Context, of app.Value, method string, args ...any) (value app.Value, err error) {
+	promise, err := called(of, method, args...)
+	if err != nil || !promise.Truthy() { // some old methods promise nothing
+		return promise, err
+	}
 	type result struct {
 		value app.Value
 		err   error
@@ -170,6 +229,16 @@ func await(ctx context.Context, promise app.Value) (app.Value, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err() // the functions are still the promise's
 	}
+}
+
+// called calls a method, and makes an error of what it throws.
+func called(of app.Value, method string, args ...any) (result app.Value, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("device: %s: %v", method, r)
+		}
+	}()
+	return of.Call(method, args...), nil
 }
 
 func first(args []app.Value) app.Value {

@@ -28,11 +28,11 @@ type Surroundings struct {
 	MaxToasts int
 	OnStep    func(conn.Input, conn.Status) // nil: nobody asked for the debug log
 	OnEvent   func(store.Received)
-	Badge     func(n int)                           // shows how many errors nobody has seen; nil: nowhere
-	Format    event.Format                          // of money and dates in toasts
-	Scale     func() float64                        // of the time that toasts stay, as toast.Queue.SetScale takes it; nil: 1
-	Welcome   func(context.Context, wasmclient.API) // somebody is signed in, and the broker has said so; nil: nothing
-	Forget    func()                                // what the page keeps of a user beside the storage; nil: nothing
+	Badge     func(n int)                  // shows how many errors nobody has seen; nil: nowhere
+	Format    event.Format                 // of money and dates in toasts
+	Scale     func() float64               // of the time that toasts stay, as toast.Queue.SetScale takes it; nil: 1
+	Welcome   func(context.Context, *Live) // somebody is signed in, and the broker has said so; nil: nothing
+	Forget    func()                       // what the page keeps of a user beside the storage; nil: nothing
 }
 
 // Live is safe for concurrent use.

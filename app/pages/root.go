@@ -60,7 +60,7 @@ func (r *Root) OnMount(ctx app.Context) {
 	r.leave = r.Live.Subscribe(func() { ctx.Dispatch(r.refresh) })
 	r.unkey = onKey(func(e app.Value) { r.keys(ctx, e) })
 	r.stop = make(chan struct{})
-	r.hearWorker(ctx)
+	device.OnWorker(func(path string) { ctx.Dispatch(func(ctx app.Context) { navigate(ctx, path) }) })
 	r.narrow = device.Narrow(func(narrow bool) {
 		ctx.Dispatch(func(app.Context) { r.narrow = narrow })
 		r.Live.Toasts(func(q *toast.Queue, now time.Time) { q.SetMax(now, MaxToasts(narrow)) })
@@ -70,22 +70,6 @@ func (r *Root) OnMount(ctx app.Context) {
 	r.refresh(ctx)
 }
 
-// hearWorker goes where a notification leads that was clicked.
-func (r *Root) hearWorker(ctx app.Context) {
-	worker := app.Window().Get("navigator").Get("serviceWorker")
-	if !worker.Truthy() {
-		return
-	}
-	// For the life of the page: the root is never replaced.
-	worker.Call("addEventListener", "message", app.FuncOf(func(_ app.Value, args []app.Value) any {
-		data := args[0].Get("data")
-		if data.Truthy() && data.Get("type").Truthy() && data.Get("type").String() == "app:navigate" {
-			path := data.Get("url").String()
-			ctx.Dispatch(func(ctx app.Context) { ctx.Navigate(path) })
-		}
-		return nil
-	}))
-}
 
 // tick moves the countdowns, while there are any, and what says how long ago
 // something was.
@@ -227,25 +211,10 @@ func (r *Root) actions() ui.Actions {
 	}
 }
 
-// copied puts a text into the clipboard, or selects it where the page may not:
-// browsers keep the clipboard from plain addresses.
+// copied notes that the report was copied, and copies it.
 func (r *Root) copied(report string) {
 	r.reported = true
-	copyText(report)
-}
-
-func copyText(words string) {
-	if clipboard := app.Window().Get("navigator").Get("clipboard"); clipboard.Truthy() {
-		clipboard.Call("writeText", words)
-		return
-	}
-	document := app.Window().Get("document")
-	area := document.Call("createElement", "textarea")
-	area.Set("value", words)
-	document.Get("body").Call("append", area)
-	area.Call("select")
-	document.Call("execCommand", "copy")
-	area.Call("remove")
+	device.Copy(report)
 }
 
 // dismiss takes a toast away; the focus that was on it goes back to where it was
