@@ -1,6 +1,10 @@
 package device
 
-import "github.com/maxence-charriere/go-app/v10/pkg/app"
+import (
+	"time"
+
+	"github.com/maxence-charriere/go-app/v10/pkg/app"
+)
 
 // OnWorker hears the service worker for the life of the page. It calls navigate with where a clicked notification leads.
 // Before that the worker asks each tab where it is, and whether something is typed there that would be lost.
@@ -28,6 +32,28 @@ func OnWorker(navigate func(path string)) {
 	if worker.Get("startMessages").Truthy() {
 		worker.Call("startMessages")
 	}
+}
+
+// reloadPause is the least time between two reloads by the app itself: what a reload has not helped it will not help at
+// once.
+const reloadPause = 10 * time.Minute
+
+// FirstReload tells whether the app may reload the page by itself now: the tab is visible, and it did not do so lately. It
+// notes that the app does.
+func FirstReload(now time.Time) (first bool) {
+	defer func() { _ = recover() }() // without a storage nothing would end a loop of reloads
+	const name = "reloaded"
+	tab := feature("sessionStorage")
+	if !tab.Truthy() || feature("document", "hidden").Truthy() {
+		return false
+	}
+	if last := tab.Call("getItem", name); last.Truthy() {
+		if at, err := time.Parse(time.RFC3339, last.String()); err == nil && now.Sub(at) < reloadPause {
+			return false
+		}
+	}
+	tab.Call("setItem", name, now.Format(time.RFC3339))
+	return true
 }
 
 // Typed tells whether a form of the page holds something that was typed and not sent. Filters are in the address.

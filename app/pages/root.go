@@ -70,7 +70,6 @@ func (r *Root) OnMount(ctx app.Context) {
 	r.refresh(ctx)
 }
 
-
 // tick moves the countdowns, while there are any, and what says how long ago
 // something was.
 func (r *Root) tick(ctx app.Context, stop chan struct{}) {
@@ -165,16 +164,27 @@ func (r *Root) refresh(ctx app.Context) {
 	if !connected && r.state.View.Connected {
 		r.Live.Back()
 		r.back()
+		app.TryUpdate() // the broker may be another version
 	}
 	r.now = time.Now()
 	text.SetCurrency(r.state.View.Currency)
 	r.says = r.voice.say(r.now, r.announcement(), r.state.View.Toasts)
 	r.feed.refresh(r)
 	r.keepFocus(ctx)
+	r.reloadForGateway()
 	if r.state.Phase != before || r.state.User.Grant().ID() != grant {
 		r.forget()
 		r.title(ctx)
 		r.arrive(ctx)
+	}
+}
+
+// reloadForGateway loads the page anew where a gateway asks for another sign-in, so that it can show its page: once in a
+// while, and only where nothing is lost by it.
+func (r *Root) reloadForGateway() {
+	v := r.state.View
+	if r.state.Login && v.Unsent() == 0 && v.Rejected() == 0 && !device.Typed() && device.FirstReload(time.Now()) {
+		reload()
 	}
 }
 
@@ -207,7 +217,7 @@ func (r *Root) actions() ui.Actions {
 	return ui.Actions{
 		Connect: with((*wasmclient.Client).Connect), Disconnect: with((*wasmclient.Client).Disconnect),
 		Pause: with((*wasmclient.Client).Pause), Resume: with((*wasmclient.Client).Resume),
-		SignIn: func() { go r.Live.SignInAgain(context.Background()) }, Copy: func() { r.copied(r.Live.Report()) },
+		SignIn: func() { go r.Live.SignInAgain(context.Background()) }, Reload: reload, Copy: func() { r.copied(r.Live.Report()) },
 	}
 }
 

@@ -138,7 +138,7 @@ func (r *Root) body() app.UI {
 	case r.path == "" || r.state.Phase == live.Loading:
 		return Waiting()
 	case r.state.Phase == live.Failed:
-		return ui.El("div", "page", ui.Line("h1", "", text.Of("failed")), ui.Line("p", "", text.Of("failed.text")))
+		return r.failed()
 	case r.state.Phase == live.SignedOut:
 		return r.signIn()
 	case p == nil || r.missing():
@@ -147,6 +147,18 @@ func (r *Root) body() app.UI {
 	default:
 		return app.Elem("y-" + p.key).Class("page-of").Body(p.render(r)) // by its tag, so that no page is given another's controls
 	}
+}
+
+// failed is the page while nobody knows who is signed in.
+func (r *Root) failed() app.UI {
+	words := "failed.text"
+	if r.state.Login {
+		words = "failed.login"
+	}
+	return ui.El("div", "page", ui.Line("h1", "", text.Of("failed")), ui.Line("p", "", text.Of(words)),
+		ui.El("div", "buttons", ui.If(r.state.Login, func() app.UI {
+			return ui.Button("button button-primary", text.Of("sign_in")).ID("sign-in-again").OnClick(func(app.Context, app.Event) { reload() })
+		})))
 }
 
 // page is a page's frame: its name, and as of when it is where that is not now.
