@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -138,59 +137,6 @@ func (l *Live) answered(ctx context.Context, s wasmclient.Session) {
 	}
 }
 
-// askOn asks from time to time who is signed in, while the broker says that nobody is or refuses the stream: its answer
-// may have been wrong, and users sign in elsewhere. It asks at once when the tab is shown or the network is back.
-func (l *Live) askOn() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.life == nil || l.life.Err() != nil || l.leftUser != "" {
-		return
-	}
-	if l.unask != nil {
-		l.unask()
-	}
-	ctx, cancel := context.WithCancel(l.life)
-	l.unask = cancel
-	go l.askUntil(ctx, cancel)
-}
-
-func (l *Live) askUntil(ctx context.Context, done func()) {
-	defer done()
-	attention := make(chan struct{}, 1) // one is as good as many
-	if l.in.Page != nil {
-		defer l.in.Page.Watch(func(e wasmclient.PageEvent) {
-			if e == wasmclient.Appeared || e == wasmclient.Online {
-				select {
-				case attention <- struct{}{}:
-				default:
-				}
-			}
-		})()
-	}
-	for {
-		l.mu.Lock()
-		pause := max(sessionRetry, l.askPause)
-		l.askPause = min(2*pause, sessionRetryMost)
-		l.mu.Unlock()
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-attention:
-			timer.Stop()
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		}
-		if l.in.Page != nil && !l.in.Page.Visible() {
-			continue
-		}
-		if s, err := l.ask(ctx); err == nil && s.User != nil && ctx.Err() == nil {
-			l.answered(ctx, s)
-			return
-		}
-	}
-}
-
 // offline goes on with who was signed in the last time, if somebody was.
 func (l *Live) offline(ctx context.Context) {
 	within, done := context.WithTimeout(ctx, storageTime)
@@ -200,21 +146,6 @@ func (l *Live) offline(ctx context.Context) {
 		return
 	}
 	l.set(func() { l.phase = Failed })
-}
-
-// keptSession is what the storage has of who was signed in the last time.
-type keptSession struct {
-	wasmclient.Session
-	Over bool `json:"over,omitempty"` // the broker has said since that nobody is: it must not open offline
-}
-
-// kept is the zero keptSession where nothing is kept.
-func (l *Live) kept(ctx context.Context) (s keptSession) {
-	values, err := l.in.Storage.Load(ctx, sessionKey)
-	if err != nil || json.Unmarshal(values[sessionKey], &s) != nil {
-		return keptSession{}
-	}
-	return s
 }
 
 // use takes over a session, unless ctx has ended: what was asked is out of date
@@ -237,31 +168,6 @@ func (l *Live) use(ctx context.Context, s wasmclient.Session) {
 	})
 	if s.User == nil {
 		l.askOn()
-	}
-}
-
-// keep notes who is signed in, so that the app opens offline. It deletes only
-// what is another user's: that nobody is signed in may be wrong, or be so for a
-// moment. What fails here the client will say.
-func (l *Live) keep(s wasmclient.Session) {
-	ctx, done := context.WithTimeout(context.Background(), storageTime)
-	defer done()
-	before := l.kept(ctx)
-	next := keptSession{Session: s}
-	switch {
-	case s.User == nil && before.User == nil:
-		return
-	case s.User == nil:
-		next = before
-		next.Over = true
-	case before.User != nil && before.User.ID != s.User.ID:
-		for _, key := range []string{wasmclient.StateKey, trendsKey, preferencesKey, deviceKey} {
-			_ = l.in.Storage.Delete(ctx, key)
-		}
-	}
-	next.Warning = nil // it is of its moment
-	if raw, err := json.Marshal(next); err == nil {
-		_ = l.in.Storage.Save(ctx, sessionKey, raw)
 	}
 }
 
