@@ -10,7 +10,8 @@ import (
 )
 
 // feature is what the browser has under some names, undefined where it has nothing or throws: some do where storage is
-// blocked, in private windows and in web views.
+// blocked, in private windows and in web views. Value.Get would end the program then: only what calls throw can be
+// recovered.
 func feature(names ...string) (found app.Value) {
 	defer func() {
 		if recover() != nil {
@@ -21,8 +22,9 @@ func feature(names ...string) (found app.Value) {
 		return app.Undefined()
 	}
 	found = app.Window()
+	reflect := app.Window().Get("Reflect")
 	for _, name := range names {
-		if found = found.Get(name); !found.Truthy() {
+		if found = reflect.Call("get", found, name); !found.Truthy() {
 			break
 		}
 	}
@@ -89,7 +91,9 @@ func Save(name, media, content string) {
 		return
 	}
 	window := app.Window()
-	blob := window.Get("Blob").New([]any{content}, map[string]any{"type": media})
+	bytes := window.Get("Uint8Array").New(len(content)) // a string would lose its byte order mark on the way
+	app.CopyBytesToJS(bytes, []byte(content))
+	blob := window.Get("Blob").New([]any{bytes}, map[string]any{"type": media})
 	url := window.Get("URL").Call("createObjectURL", blob)
 	link := window.Get("document").Call("createElement", "a")
 	link.Set("href", url)
@@ -122,17 +126,9 @@ func Copy(words string) {
 // copyTime bounds how long the clipboard may take.
 const copyTime = 3 * time.Second
 
-// media is what the page knows of a media query, undefined where it cannot know.
-func media(query string) app.Value {
-	if !feature("matchMedia").Truthy() {
-		return app.Undefined()
-	}
-	return app.Window().Call("matchMedia", query)
-}
-
+// matches tells whether a media query holds for the page.
 func matches(query string) bool {
-	m := media(query)
-	return m.Truthy() && m.Get("matches").Bool()
+	return app.IsClient && app.Window().Call("matchMedia", query).Get("matches").Bool()
 }
 
 // Installed tells whether the page runs as an installed app.
@@ -144,11 +140,11 @@ func Apple() bool { return app.IsClient && app.Window().Call("goappIsAppleBrowse
 // Narrow tells whether the page has the layout of a phone. watch, which may be
 // nil, is told for the life of the page when that changes.
 func Narrow(watch func(narrow bool)) bool {
-	query := media("(max-width: 719px)")
-	if !query.Truthy() {
+	if !app.IsClient {
 		return false
 	}
-	if watch != nil && query.Get("addEventListener").Truthy() {
+	query := app.Window().Call("matchMedia", "(max-width: 719px)")
+	if watch != nil {
 		query.Call("addEventListener", "change", app.FuncOf(func(_ app.Value, args []app.Value) any {
 			watch(args[0].Get("matches").Bool())
 			return nil

@@ -53,7 +53,7 @@ func FirstReload(now time.Time) (first bool) {
 		}
 	}
 	tab.Call("setItem", name, now.Format(time.RFC3339))
-	return true
+	return tab.Call("getItem", name).Truthy()
 }
 
 // Typed tells whether a form of the page holds something that was typed and not sent. Filters are in the address.

@@ -52,6 +52,7 @@ func TestPages(t *testing.T) {
 		"gateway":   {render("/", live.State{Phase: live.Failed, Login: true}), []string{"A sign-in page answers", `id="sign-in-again"`}, nil},
 		"provider":  {render("/", live.State{Phase: live.SignedOut, SignIn: "provider"}), []string{"identity provider", "Try again"}, []string{"<form"}},
 		"dashboard": {render("/", signedIn(access.Manager)), []string{`data-page="/"`, "Live feed", "All clear", `data-status="live"`, "aria-current"}, nil},
+		"emptied":   {render("/", emptied()), []string{`data-lost="shown"`, "2 changes that you wrote here were not sent, and are lost. (storage_emptied)"}, nil},
 		"not found": {render("/nope", signedIn()), []string{`data-page="not-found"`, "There is nothing here"}, nil},
 		"test page": {render("/sse-test", signedIn(access.Yard)), []string{`data-page="/sse-test"`, `data-send="maintenance_required"`, "your role may not send it"}, nil},
 	} {
@@ -62,6 +63,13 @@ func TestPages(t *testing.T) {
 			require.NotContains(t, c.html, part, name)
 		}
 	}
+}
+
+// emptied is the state after the browser has emptied its storage.
+func emptied() live.State {
+	s := signedIn(access.Manager)
+	s.View.Lost = 2
+	return s
 }
 
 // folded is a state after events, in their order.

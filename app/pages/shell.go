@@ -9,6 +9,7 @@ import (
 	"github.com/snd-rental/yardline/app/live"
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
+	"github.com/snd-rental/yardline/wasmclient"
 )
 
 // Render implements app.Composer. The places of header, main and the live
@@ -119,6 +120,10 @@ func (r *Root) banners() app.UI {
 		ui.When(signedIn && !r.state.Gap.IsZero(), func() app.UI {
 			return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("banner.gap", text.When(r.state.Gap, r.now))),
 				ui.Button("button button-small", text.Of("dismiss")).OnClick(func(app.Context, app.Event) { r.Live.GapRead() })).DataSet("gap", "shown")
+		}),
+		ui.When(signedIn && r.state.View.Lost > 0, func() app.UI {
+			return ui.El("div", "banner banner-denied", ui.Line("span", "banner-text", text.Count("banner.lost", r.state.View.Lost)),
+				ui.Button("button button-small", text.Of("dismiss")).OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).LostRead) })).DataSet("lost", "shown")
 		}),
 		ui.When(r.state.View.Unsaved, func() app.UI {
 			return ui.El("div", "banner banner-limited", ui.Line("span", "banner-text", text.Of("banner.storage")))

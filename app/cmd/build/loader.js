@@ -6,19 +6,22 @@ try {
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 } catch {}
 
-// Some browsers throw where a feature is blocked. The program finds such a feature missing.
-for (const [owner, names] of [
-  [window, ["localStorage", "sessionStorage", "indexedDB", "caches", "Notification", "PushManager", "BroadcastChannel"]],
+// Some browsers throw where a feature is blocked. The program finds such a feature missing, and such a storage empty:
+// go-app reads localStorage when it starts.
+const goappNoStorage = { length: 0, key: () => null, getItem: () => null, setItem() {}, removeItem() {}, clear() {} };
+for (const [owner, names, value] of [
+  [window, ["localStorage", "sessionStorage"], goappNoStorage],
+  [window, ["indexedDB", "caches", "Notification", "PushManager", "BroadcastChannel"]],
   [navigator, ["serviceWorker", "locks", "clipboard", "storage", "userAgentData"]],
 ]) {
   for (const name of names) {
     try {
-      owner[name];
-    } catch {
-      Object.defineProperty(owner, name, { value: undefined, configurable: true });
-    }
+      if (owner[name] || !value) continue;
+    } catch {}
+    try { Object.defineProperty(owner, name, { value, configurable: true }); } catch {} // The program expects it, too.
   }
 }
+if (!window.matchMedia) window.matchMedia = () => ({ matches: false, addEventListener() {} });
 
 // Some translators take no notice of translate="no", and put font elements in the place of text nodes. The program
 // writes into the text nodes that it knows, so each of them returns to its place before it is written or removed.

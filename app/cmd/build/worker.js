@@ -22,6 +22,7 @@ self.addEventListener("activate", (event) => {
         if (key.startsWith(cachePrefix) && key !== cacheName) await caches.delete(key);
       }
     } catch {} // A storage that fails holds nothing that must go.
+    try { await self.registration.navigationPreload.enable(); } catch {} // not in every browser
     await self.clients.claim();
     if (!(await cached(shellURL))) await fill().catch(() => {}); // The old version's files may have taken the room.
   })());
@@ -81,9 +82,9 @@ async function fromCache(request) {
 }
 
 // navigation asks the network first, and takes the cached shell when the network fails or is too slow, or when a proxy
-// answers 5xx. It passes the request on as it is: any change would make it look like one of a script to gateways.
+// answers 5xx. The request is the browser's own, or is passed on as it is: gateways must not take it for a script's.
 async function navigation(event) {
-  const network = fetch(event.request);
+  const network = Promise.resolve(event.preloadResponse).then((response) => response || fetch(event.request));
   network.catch(() => {}); // The shell may have answered before it fails.
   try {
     const response = await Promise.race([network, after(navTimeout)]);
