@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,4 +29,35 @@ func TestMidnightInAnOpenTab(t *testing.T) {
 	tab.Eventually(2*soon, revenue+` !== "EUR 100"`)
 	tab.Eventually(soon, isLive)
 	require.False(t, browser.Eval[bool](tab, `document.querySelector(".crashed") !== null`))
+}
+
+// TestEmptiedStorageIsSaid: what was not sent when the browser emptied its storage is lost, and the app says so once.
+func TestEmptiedStorageIsSaid(t *testing.T) {
+	s := stack.Start(t)
+	f := newFront(t, s)
+	tab := openFront(t, f, browser.NewUser(t), "/sse-test")
+	away := true
+	f.with(func(f *front) {
+		f.answer = func(w http.ResponseWriter, r *http.Request) bool {
+			if away && (r.URL.Path == "/api/sse" || r.URL.Path == "/api/ws") {
+				w.WriteHeader(http.StatusBadGateway)
+				return true
+			}
+			return false
+		}
+	})
+	s.Kill()
+	s.Up()
+	for range 2 {
+		tab.Click("[data-send=rental_overdue]")
+	}
+	tab.Eventually(soon, `document.querySelectorAll("[data-outbox=queued]").length === 2`)
+	tab.Open(f.URL + "/healthz")
+	browser.Eval[bool](tab, `new Promise(done => { const r = indexedDB.deleteDatabase("yardline"); r.onsuccess = () => done(true) })`)
+	f.with(func(*front) { away = false })
+	tab.Open(f.URL + "/")
+	tab.Eventually(soon, isLive)
+	tab.Eventually(soon, `document.querySelector("[data-lost]")?.innerText.includes("2 changes that you wrote here were not sent, and are lost. (storage_emptied)")`)
+	tab.Click("[data-lost] button")
+	tab.Eventually(soon, `!document.querySelector("[data-lost]")`)
 }
