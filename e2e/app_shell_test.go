@@ -233,10 +233,23 @@ func TestGatewayAsksToSignInAgain(t *testing.T) {
 		s.Up()
 		if unsent {
 			tab.Click(`.nav a[href="/rentals"]`)
-			tab.Eventually(soon, `document.querySelector(".banner-reconnecting")?.innerText.includes("A sign-in page answers in the broker’s place")`)
-			require.Contains(t, browser.Eval[string](tab, `document.querySelector(".banner-reconnecting").innerText`), "1 change will be sent later.")
-			tab.Click(".banner-reconnecting button")
+			tab.Eventually(soon, `document.querySelector(".banner-login")?.innerText.includes("A sign-in page answers in the broker’s place")`)
+			require.Contains(t, browser.Eval[string](tab, `document.querySelector(".banner-login").innerText`), "1 change will be sent later.")
+			tab.Click(".banner-login button")
 		}
 		tab.Eventually(soon, `document.title === "Gateway"`)
+	}
+}
+
+// TestShiftOnALink is the browser's affair: a new window, or a download. The page stays where it is.
+func TestShiftOnALink(t *testing.T) {
+	s := stack.Start(t)
+	tab := open(s, browser.NewUser(t), "manager", "/")
+	for _, key := range []string{"shiftKey", "altKey"} {
+		browser.Eval[bool](tab, fmt.Sprintf(`document.querySelector('.nav a[href="/rentals"]').dispatchEvent(new MouseEvent("click", {bubbles: true, %s: true}))`, key))
+		tab.Click(`.nav a[href="/events"]`)
+		tab.Eventually(soon, `document.querySelector("main").dataset.page === "/events"`)
+		browser.Eval[bool](tab, `(() => { history.back(); return true })()`)
+		tab.Eventually(soon, `document.querySelector("main").dataset.page === "/"`) // and not /rentals
 	}
 }

@@ -82,11 +82,12 @@ type Actions struct {
 // where all is well.
 func (s Status) Banner(a Actions) app.UI {
 	st := s.View.Status
-	words, action, do := "", "", func() {}
+	words, action, do, class := "", "", func() {}, "banner-"+string(st.State)
 	switch st.State {
 	case conn.Reconnecting, conn.Limited:
 		if st.Code == conn.LoginRedirect {
 			words, action, do = text.Of("state.login")+".", text.Of("sign_in"), a.Reload
+			class = "banner-login" // at once: it does not go away by itself
 			break
 		}
 		if strings.HasPrefix(st.Code, "http_") || st.Code == "not_a_stream" {
@@ -117,7 +118,7 @@ func (s Status) Banner(a Actions) app.UI {
 			If(action != "", func() app.UI {
 				return Button("button button-small", action).OnClick(on(do), app.EventScope(action))
 			}),
-		).Class("banner", "banner-"+string(st.State))
+		).Class("banner", class)
 	}))
 }
 

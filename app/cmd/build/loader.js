@@ -102,3 +102,9 @@ function goappExited() {
   note.append(reload);
   document.body.append(note);
 }
+
+// A click with Shift or Alt on a link is the browser's affair: a new window, or a download. go-app would go there in this
+// one.
+addEventListener("click", (event) => {
+  if ((event.shiftKey || event.altKey) && event.target.closest?.("a[href]")) event.stopImmediatePropagation();
+}, true);
