@@ -77,6 +77,13 @@ type Device struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
 	Created time.Time `json:"created"`
+	Failing *Failing  `json:"failing"` // nil while the push service takes messages to it
+}
+
+// Failing says that the push service of a device refuses messages to it.
+type Failing struct {
+	Since  time.Time `json:"since"`
+	Status int       `json:"status"` // of the service's last answer
 }
 
 // PushKey is what a browser subscribes with.
@@ -96,9 +103,13 @@ func (a API) Devices(ctx context.Context) (all []Device, pushes bool, err error)
 	return answer.Devices, !answer.Unavailable, genuine(err, answer.Devices != nil)
 }
 
-// AddDevice takes a browser's PushSubscription, as its toJSON has it.
-func (a API) AddDevice(ctx context.Context, subscription map[string]any, name string) (d Device, err error) {
+// AddDevice takes a browser's PushSubscription, as its toJSON has it. replaces is the id of the device that it takes the
+// place of, "" for none.
+func (a API) AddDevice(ctx context.Context, subscription map[string]any, name, replaces string) (d Device, err error) {
 	body := map[string]any{"endpoint": subscription["endpoint"], "keys": subscription["keys"], "name": name}
+	if replaces != "" {
+		body["replaces"] = replaces
+	}
 	err = a.call(ctx, "POST", "/api/push/subscriptions", body, &d)
 	return d, err
 }

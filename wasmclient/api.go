@@ -24,6 +24,20 @@ type Session struct {
 	Grant  string   `json:"grant"`
 	Users  []string `json:"users"`   // who may sign in by name alone
 	SignIn string   `json:"sign_in"` // name, password, or provider for elsewhere
+
+	Warning *Warning `json:"warning,omitempty"` // nil: all is well
+}
+
+// A Warning is what keeps a user from being signed in or out, in words for them.
+type Warning struct {
+	Code   string `json:"code"` // stable: still_signed_in, needs_tls, …
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+}
+
+// Sentence says what is the matter and what to do, with the code to quote.
+func (w *Warning) Sentence() string {
+	return (&Error{Code: w.Code, Title: w.Title, Detail: w.Detail}).Sentence()
 }
 
 // A User is who is signed in.

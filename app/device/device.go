@@ -3,18 +3,39 @@ package device
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
+
+// feature is what the browser has under some names, undefined where it has nothing or throws: some do where storage is
+// blocked, in private windows and in web views. Value.Get would end the program then: only what calls throw can be
+// recovered.
+func feature(names ...string) (found app.Value) {
+	defer func() {
+		if recover() != nil {
+			found = app.Undefined()
+		}
+	}()
+	if !app.IsClient {
+		return app.Undefined()
+	}
+	found = app.Window()
+	reflect := app.Window().Get("Reflect")
+	for _, name := range names {
+		if found = reflect.Call("get", found, name); !found.Truthy() {
+			break
+		}
+	}
+	return found
+}
 
 // Setting is what the user has set on this device, "" for nothing, also where
 // the browser keeps no settings.
 func Setting(name string) (value string) {
 	defer func() { _ = recover() }() // browsers throw where storage is blocked
-	if !app.IsClient {
-		return ""
-	}
-	if v := app.Window().Get("localStorage").Call("getItem", name); v.Truthy() {
+	if v := feature("localStorage").Call("getItem", name); v.Truthy() {
 		return v.String()
 	}
 	return ""
@@ -22,15 +43,12 @@ func Setting(name string) (value string) {
 
 // Set keeps a setting; "" forgets it.
 func Set(name, value string) {
-	defer func() { _ = recover() }()
-	if !app.IsClient {
-		return
-	}
+	defer func() { _ = recover() }() // browsers throw where storage is blocked or full
 	if value == "" {
-		app.Window().Get("localStorage").Call("removeItem", name)
+		feature("localStorage").Call("removeItem", name)
 		return
 	}
-	app.Window().Get("localStorage").Call("setItem", name, value)
+	feature("localStorage").Call("setItem", name, value)
 }
 
 // The settings' names. The page's loader reads the theme too.
@@ -57,15 +75,14 @@ func ApplyTheme(theme string) {
 
 // Badge shows a number on the icon of the installed app; 0 removes it.
 func Badge(n int) {
-	navigator := app.Window().Get("navigator")
-	if !app.IsClient || !navigator.Get("setAppBadge").Truthy() {
+	if !feature("navigator", "setAppBadge").Truthy() {
 		return
 	}
 	method := "setAppBadge"
 	if n == 0 {
 		method = "clearAppBadge"
 	}
-	go func() { _, _ = await(context.Background(), navigator.Call(method, n)) }() // it is an ornament
+	go func() { _, _ = await(context.Background(), feature("navigator"), method, n) }() // it is an ornament
 }
 
 // Save offers a file to the user.
@@ -74,7 +91,9 @@ func Save(name, media, content string) {
 		return
 	}
 	window := app.Window()
-	blob := window.Get("Blob").New([]any{content}, map[string]any{"type": media})
+	bytes := window.Get("Uint8Array").New(len(content)) // a string would lose its byte order mark on the way
+	app.CopyBytesToJS(bytes, []byte(content))
+	blob := window.Get("Blob").New([]any{bytes}, map[string]any{"type": media})
 	url := window.Get("URL").Call("createObjectURL", blob)
 	link := window.Get("document").Call("createElement", "a")
 	link.Set("href", url)
@@ -83,10 +102,37 @@ func Save(name, media, content string) {
 	window.Get("URL").Call("revokeObjectURL", url)
 }
 
-// Installed tells whether the page runs as an installed app.
-func Installed() bool {
-	return app.IsClient && app.Window().Call("matchMedia", "(display-mode: standalone)").Get("matches").Bool()
+// Copy puts a text into the clipboard. Where the page may not use that, it selects the text and lets the browser copy:
+// browsers keep the clipboard from plain addresses.
+func Copy(words string) {
+	go func() {
+		ctx, done := context.WithTimeout(context.Background(), copyTime)
+		defer done()
+		if clipboard := feature("navigator", "clipboard"); clipboard.Truthy() {
+			if _, err := await(ctx, clipboard, "writeText", words); err == nil {
+				return
+			}
+		}
+		document := app.Window().Get("document")
+		area := document.Call("createElement", "textarea")
+		area.Set("value", words)
+		document.Get("body").Call("append", area)
+		area.Call("select")
+		document.Call("execCommand", "copy")
+		area.Call("remove")
+	}()
 }
+
+// copyTime bounds how long the clipboard may take.
+const copyTime = 3 * time.Second
+
+// matches tells whether a media query holds for the page.
+func matches(query string) bool {
+	return app.IsClient && app.Window().Call("matchMedia", query).Get("matches").Bool()
+}
+
+// Installed tells whether the page runs as an installed app.
+func Installed() bool { return matches("(display-mode: standalone)") }
 
 // Apple tells whether the browser installs apps by its own menu alone.
 func Apple() bool { return app.IsClient && app.Window().Call("goappIsAppleBrowser").Bool() }
@@ -110,8 +156,8 @@ func Narrow(watch func(narrow bool)) bool {
 // Held tells whether the pointer or the focus is on what a selector finds, or the
 // page is hidden. A finger leaves no pointer behind.
 func Held(selector string) bool {
-	hover := app.IsClient && app.Window().Call("matchMedia", "(hover: hover)").Get("matches").Bool() && find(selector+":hover").Truthy()
-	return hover || find(selector+":focus-within").Truthy() || app.IsClient && app.Window().Get("document").Get("hidden").Bool()
+	hover := matches("(hover: hover)") && find(selector+":hover").Truthy()
+	return hover || find(selector+":focus-within").Truthy() || feature("document", "hidden").Truthy()
 }
 
 // Zone is the reader's time zone by its name, such as Europe/Berlin.
@@ -119,7 +165,11 @@ func Zone() string {
 	if !app.IsClient {
 		return ""
 	}
-	return app.Window().Get("Intl").Call("DateTimeFormat").Call("resolvedOptions").Get("timeZone").String()
+	zone := app.Window().Get("Intl").Call("DateTimeFormat").Call("resolvedOptions").Get("timeZone")
+	if !zone.Truthy() {
+		return ""
+	}
+	return zone.String()
 }
 
 func find(selector string) app.Value {
@@ -142,8 +192,13 @@ func ScrollTo(selector string) {
 	}
 }
 
-// await waits for a promise. It must not be called on the UI goroutine.
-func await(ctx context.Context, promise app.Value) (app.Value, error) {
+// await calls a method and waits for its promise. What the method throws is an error, too. It must not be called on the
+// UI goroutine.
+func await(ctx context.Context, of app.Value, method string, args ...any) (value app.Value, err error) {
+	promise, err := called(of, method, args...)
+	if err != nil || !promise.Truthy() { // some old methods promise nothing
+		return promise, err
+	}
 	type result struct {
 		value app.Value
 		err   error
@@ -170,6 +225,16 @@ func await(ctx context.Context, promise app.Value) (app.Value, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err() // the functions are still the promise's
 	}
+}
+
+// called calls a method, and makes an error of what it throws.
+func called(of app.Value, method string, args ...any) (result app.Value, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("device: %s: %v", method, r)
+		}
+	}()
+	return of.Call(method, args...), nil
 }
 
 func first(args []app.Value) app.Value {

@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 
@@ -22,23 +23,42 @@ const (
 
 // Push tells what is, and asks the user for nothing.
 func Push(ctx context.Context) PushState {
-	window := app.Window()
-	if !app.IsClient || !window.Get("PushManager").Truthy() || !window.Get("Notification").Truthy() || !window.Get("navigator").Get("serviceWorker").Truthy() {
-		return PushUnsupported
-	}
-	if window.Get("Notification").Get("permission").String() == "denied" {
+	if permission() == "denied" {
 		return PushBlocked
 	}
-	if subscription, err := subscription(ctx); err == nil && subscription.Truthy() {
+	switch subscription, err := subscription(ctx); {
+	case err != nil:
+		return PushUnsupported
+	case subscription.Truthy():
 		return PushOn
 	}
 	return PushOff
 }
 
+// permission is what the user has said of notifications: granted, denied, or default for nothing; "" where the browser
+// has none.
+func permission() string {
+	if p := feature("Notification", "permission"); p.Truthy() {
+		return p.String()
+	}
+	return ""
+}
+
+// ErrUnsupported means that the browser, or the page's address, has no pushes.
+var ErrUnsupported = errors.New("device: no pushes here")
+
+// manager is the browser's manager of pushes. It does not wait for a service worker that may never come.
 func manager(ctx context.Context) (app.Value, error) {
-	registration, err := await(ctx, app.Window().Get("navigator").Get("serviceWorker").Get("ready"))
+	workers := feature("navigator", "serviceWorker")
+	if !workers.Truthy() || !feature("PushManager").Truthy() || permission() == "" {
+		return nil, ErrUnsupported
+	}
+	registration, err := await(ctx, workers, "getRegistration")
 	if err != nil {
 		return nil, err
+	}
+	if !registration.Truthy() || !registration.Get("pushManager").Truthy() {
+		return nil, ErrUnsupported
 	}
 	return registration.Get("pushManager"), nil
 }
@@ -48,7 +68,7 @@ func subscription(ctx context.Context) (app.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return await(ctx, m.Call("getSubscription"))
+	return await(ctx, m, "getSubscription")
 }
 
 // ErrRefused means that the user, or their browser, does not want pushes.
@@ -58,31 +78,55 @@ var ErrRefused = errors.New("device: notifications are not allowed")
 // the broker's key. It is called for a click alone: browsers, and people, want
 // no question out of the blue.
 func Subscribe(ctx context.Context, key string) (map[string]any, error) {
-	permission, err := await(ctx, app.Window().Get("Notification").Call("requestPermission"))
-	if err != nil {
+	if permission() == "" {
+		return nil, ErrUnsupported
+	}
+	if _, err := await(ctx, feature("Notification"), "requestPermission"); err != nil {
 		return nil, err
 	}
-	if permission.String() != "granted" {
+	return Renew(ctx, key)
+}
+
+// Renew returns the subscription with the broker's key, and subscribes anew where the browser has lost it or has one with
+// another key. It asks the user for nothing: the error is ErrRefused where they would have to be asked.
+func Renew(ctx context.Context, key string) (map[string]any, error) {
+	if permission() != "granted" {
 		return nil, ErrRefused
 	}
 	m, err := manager(ctx)
 	if err != nil {
 		return nil, err
 	}
-	made, err := await(ctx, m.Call("subscribe", map[string]any{"userVisibleOnly": true, "applicationServerKey": key}))
+	old, err := await(ctx, m, "getSubscription")
+	if err != nil {
+		return nil, err
+	}
+	if old.Truthy() {
+		if keyOf(old) == key {
+			return plain(old)
+		}
+		// Browsers keep two keys apart: the old subscription must go first.
+		if _, err := await(ctx, old, "unsubscribe"); err != nil {
+			return nil, err
+		}
+	}
+	made, err := await(ctx, m, "subscribe", map[string]any{"userVisibleOnly": true, "applicationServerKey": key})
 	if err != nil {
 		return nil, err
 	}
 	return plain(made)
 }
 
-// Subscribed is the subscription that there is, nil for none.
-func Subscribed(ctx context.Context) (map[string]any, error) {
-	s, err := subscription(ctx)
-	if err != nil || !s.Truthy() {
-		return nil, err
+// keyOf is the key that a subscription was made with, as the broker writes it; "" where the browser does not say.
+func keyOf(subscription app.Value) string {
+	options := subscription.Get("options")
+	if !options.Truthy() || !options.Get("applicationServerKey").Truthy() {
+		return ""
 	}
-	return plain(s)
+	raw := app.Window().Get("Uint8Array").New(options.Get("applicationServerKey"))
+	key := make([]byte, raw.Length())
+	app.CopyBytesToGo(key, raw)
+	return base64.RawURLEncoding.EncodeToString(key)
 }
 
 func plain(subscription app.Value) (s map[string]any, err error) {
@@ -97,16 +141,15 @@ func Unsubscribe(ctx context.Context) error {
 	if err != nil || !s.Truthy() {
 		return err
 	}
-	_, err = await(ctx, s.Call("unsubscribe"))
+	_, err = await(ctx, s, "unsubscribe")
 	return err
 }
 
 // Name is what the device is called until its user says otherwise: the browser
 // and the system, as they call themselves.
 func Name() string {
-	data := app.Window().Get("navigator").Get("userAgentData")
-	if !app.IsClient || !data.Truthy() {
-		return ""
+	if platform := feature("navigator", "userAgentData", "platform"); platform.Truthy() {
+		return platform.String()
 	}
-	return data.Get("platform").String()
+	return ""
 }

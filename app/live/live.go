@@ -28,11 +28,11 @@ type Surroundings struct {
 	MaxToasts int
 	OnStep    func(conn.Input, conn.Status) // nil: nobody asked for the debug log
 	OnEvent   func(store.Received)
-	Badge     func(n int)                           // shows how many errors nobody has seen; nil: nowhere
-	Format    event.Format                          // of money and dates in toasts
-	Scale     func() float64                        // of the time that toasts stay, as toast.Queue.SetScale takes it; nil: 1
-	Welcome   func(context.Context, wasmclient.API) // somebody is signed in, and the broker has said so; nil: nothing
-	Forget    func()                                // what the page keeps of a user beside the storage; nil: nothing
+	Badge     func(n int)                  // shows how many errors nobody has seen; nil: nowhere
+	Format    event.Format                 // of money and dates in toasts
+	Scale     func() float64               // of the time that toasts stay, as toast.Queue.SetScale takes it; nil: 1
+	Welcome   func(context.Context, *Live) // somebody is signed in, and the broker has said so; nil: nothing
+	Forget    func()                       // what the page keeps of a user beside the storage; nil: nothing
 }
 
 // Live is safe for concurrent use.
@@ -56,6 +56,12 @@ type Live struct {
 	planned   bool // a batch is on its way
 	gathered  int  // changes in it
 	flood     bool // the last one had very many
+
+	life     context.Context // of the page
+	login    bool            // a gateway's sign-in page came in place of the broker's answer
+	leftUser string          // the id of the user who has signed out here; "": nobody has
+	refused  bool            // the broker refuses the stream
+	askPause time.Duration   // before the broker is asked again who is signed in
 
 	left        bool      // the broker is still to hear of a sign-out
 	gap         time.Time // events were lost for good then, and the user has not read it
@@ -83,9 +89,11 @@ const (
 // State is everything that pages show, at one moment.
 type State struct {
 	Phase    Phase
-	Failure  string   // why the last thing that the user asked for did not work
-	Users    []string // who may sign in by name
-	SignIn   string   // how one signs in, as wasmclient.Session has it
+	Failure  string              // why the last thing that the user asked for did not work
+	Warning  *wasmclient.Warning // of the broker, on who is signed in; nil: none
+	Login    bool                // a gateway's sign-in page came in place of the broker's answer: the page must be loaded anew
+	Users    []string            // who may sign in by name
+	SignIn   string              // how one signs in, as wasmclient.Session has it
 	User     wasmclient.User
 	Tab      string
 	View     wasmclient.View
@@ -169,7 +177,7 @@ func (l *Live) changed() {
 func (l *Live) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := State{Phase: l.phase, Failure: l.failure, Users: l.session.Users, SignIn: l.session.SignIn, Tab: l.in.Page.Tab()}
+	s := State{Phase: l.phase, Failure: l.failure, Warning: l.session.Warning, Login: l.login, Users: l.session.Users, SignIn: l.session.SignIn, Tab: l.in.Page.Tab()}
 	if l.session.User != nil {
 		s.User = *l.session.User
 	}
@@ -178,6 +186,7 @@ func (l *Live) State() State {
 		if s.View.Connected && s.View.AsOf.IsZero() && s.View.Figures != nil {
 			l.noteTrendsLocked(s.View.Figures, time.Now())
 		}
+		s.Login = s.Login || s.View.Status.Code == conn.LoginRedirect
 		s.Trends, s.Gap = l.trends.copyOf(), l.gap
 	}
 	return s
@@ -228,10 +237,24 @@ func (l *Live) onStep(connection context.Context, grant string, in conn.Input, s
 	if l.in.OnStep != nil {
 		l.in.OnStep(in, s)
 	}
+	if s.Connected() {
+		l.mu.Lock()
+		l.askPause = 0
+		l.mu.Unlock()
+	}
 	snapshot, _ := in.(conn.Snapshot)
 	signedOut := s.State == conn.Denied && s.Code == string(wire.ByeSignedOut)
 	if (signedOut || s.Code == string(wire.ByeRegrant) || snapshot.Grant != "" && snapshot.Grant != grant) && connection.Err() == nil {
 		go l.forgetOnce(connection, signedOut)
+		return
+	}
+	l.mu.Lock()
+	refused := s.State == conn.Denied && s.Code != "forbidden"
+	news := refused && !l.refused && connection == l.running
+	l.refused = refused
+	l.mu.Unlock()
+	if news {
+		go l.askOn()
 	}
 }
 

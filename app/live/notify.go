@@ -139,7 +139,7 @@ func (l *Live) learnPreferences(ctx context.Context, grant string) {
 	if p, err := l.api.Preferences(ctx); err == nil && ctx.Err() == nil {
 		l.takePreferences(p, true)
 		if l.in.Welcome != nil {
-			l.in.Welcome(ctx, l.api)
+			l.in.Welcome(ctx, l)
 		}
 	}
 }

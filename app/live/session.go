@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -10,12 +9,15 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/notify"
 	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
 const (
 	// sessionRetry is how long to wait before the broker is asked again who is
 	// signed in.
 	sessionRetry = 3 * time.Second
+	// sessionRetryMost bounds the wait that doubles while nobody is.
+	sessionRetryMost = time.Minute
 	// sessionKey is where the storage has who was signed in, so that the app
 	// opens without the broker.
 	sessionKey = "session"
@@ -31,9 +33,12 @@ const (
 // broker does not answer it goes on with who was, and asks until it does. It
 // returns once that is known.
 func (l *Live) Start(ctx context.Context) {
+	l.mu.Lock()
+	if l.life == nil {
+		l.life = ctx
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l.mu.Lock()
 	if l.unask != nil {
 		l.unask()
 	}
@@ -48,6 +53,7 @@ func (l *Live) Start(ctx context.Context) {
 			l.answered(ctx, s)
 			return
 		}
+		l.set(func() { l.login = redirected(err) })
 		if first {
 			l.offline(ctx)
 		}
@@ -64,12 +70,18 @@ func (l *Live) Start(ctx context.Context) {
 func (l *Live) ask(ctx context.Context) (s wasmclient.Session, err error) {
 	if l.leaving(ctx) {
 		var refused *wasmclient.Error
-		if err := l.api.SignOut(ctx); err != nil && (!errors.As(err, &refused) || refused.Status >= 500) {
+		if err := l.api.SignOut(ctx); err != nil && (!errors.As(err, &refused) || !refused.FromBroker || refused.Status >= 500) {
 			return s, err
 		}
 		l.stayed()
 	}
 	return l.api.Session(ctx)
+}
+
+// redirected tells whether a sign-in page of a gateway came in place of the broker's answer.
+func redirected(err error) bool {
+	var refused *wasmclient.Error
+	return errors.As(err, &refused) && refused.Code == conn.LoginRedirect
 }
 
 // leaving tells whether the broker is still to hear of a sign-out.
@@ -103,27 +115,35 @@ func (l *Live) stayed() {
 	_ = l.in.Storage.Delete(ctx, leavingKey)
 }
 
-// answered takes the broker's word on who is signed in.
+// answered takes the broker's word on who is signed in. A sign-out that the broker could not bring about, since the
+// browser still sends another cookie of the same user, leaves nobody signed in here: the page says why.
 func (l *Live) answered(ctx context.Context, s wasmclient.Session) {
 	l.mu.Lock()
+	if s.User != nil && s.User.ID == l.leftUser {
+		if s.User = nil; s.Warning == nil {
+			s.Warning = &wasmclient.Warning{Code: "still_signed_in", Title: text.Of("still_signed_in"), Detail: text.Of("still_signed_in.text")}
+		}
+	}
 	same := l.client != nil && s.User != nil && l.session.User != nil && s.User.ID == l.session.User.ID && s.Grant == l.session.Grant
 	if same {
-		l.session = s
+		l.session, l.login = s, false
 	}
+	c := l.client
 	l.mu.Unlock()
-	if !same {
+	switch {
+	case !same:
 		l.use(ctx, s)
+	case c.View().Status.State == conn.Denied:
+		c.Connect() // the refusal was wrong, or is over
 	}
 }
 
 // offline goes on with who was signed in the last time, if somebody was.
 func (l *Live) offline(ctx context.Context) {
-	var s wasmclient.Session
 	within, done := context.WithTimeout(ctx, storageTime)
 	defer done()
-	values, err := l.in.Storage.Load(within, sessionKey)
-	if err == nil && json.Unmarshal(values[sessionKey], &s) == nil && s.User != nil {
-		l.use(ctx, s)
+	if kept := l.kept(within); kept.User != nil && !kept.Over {
+		l.use(ctx, kept.Session)
 		return
 	}
 	l.set(func() { l.phase = Failed })
@@ -140,29 +160,15 @@ func (l *Live) use(ctx context.Context, s wasmclient.Session) {
 	l.disconnect()
 	l.keep(s)
 	l.set(func() {
-		l.session, l.failure = s, ""
+		l.session, l.failure, l.login = s, "", false
 		l.phase = SignedOut
 		if s.User != nil {
 			l.phase = SignedIn
 			l.connectLocked()
 		}
 	})
-}
-
-// keep notes who is signed in, so that the app opens offline; and forgets the
-// state of who no longer is. What fails here the client will say.
-func (l *Live) keep(s wasmclient.Session) {
-	ctx, done := context.WithTimeout(context.Background(), storageTime)
-	defer done()
 	if s.User == nil {
-		_ = l.in.Storage.Delete(ctx, sessionKey)
-		_ = l.in.Storage.Delete(ctx, wasmclient.StateKey)
-		_ = l.in.Storage.Delete(ctx, trendsKey)
-		_ = l.in.Storage.Delete(ctx, preferencesKey)
-		return
-	}
-	if raw, err := json.Marshal(s); err == nil {
-		_ = l.in.Storage.Save(ctx, sessionKey, raw)
+		l.askOn()
 	}
 }
 
@@ -183,10 +189,27 @@ func (l *Live) SignIn(ctx context.Context, user, password string) {
 		l.set(func() { l.failure = Explain(err) })
 		return
 	}
+	// Browsers drop the cookie of a sign-in without a word, as over plain HTTP.
+	if now, err := l.api.Session(ctx); err == nil && now.User == nil {
+		l.set(func() {
+			if l.failure = text.Of("cookie_dropped"); now.Warning != nil {
+				l.failure = now.Warning.Sentence()
+			}
+		})
+		return
+	}
 	l.stopAsking()
 	l.stayed()
+	l.cameBack()
 	l.use(ctx, s)
 	l.tell(signedIn)
+}
+
+// cameBack ends what a sign-out has begun: whoever is signed in from now on is so by their own will.
+func (l *Live) cameBack() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leftUser, l.askPause = "", 0
 }
 
 // stopAsking ends the asking who is signed in: what it would answer is out of
@@ -201,17 +224,30 @@ func (l *Live) stopAsking() {
 
 // SignInAgain asks who is signed in, after a session has expired. What waits in
 // the outbox stays, for the same user.
-func (l *Live) SignInAgain(ctx context.Context) { l.forget(ctx, false) }
+func (l *Live) SignInAgain(ctx context.Context) {
+	l.cameBack()
+	l.forget(ctx, false)
+}
 
 // SignOut forgets everything of the session at once, and ends it at the broker as
 // soon as that can be reached.
 func (l *Live) SignOut(ctx context.Context) {
 	l.turn.Lock()
+	l.depart()
 	l.drop(true)
 	l.note()
 	l.turn.Unlock()
 	l.tell(signedOut)
 	l.Start(ctx)
+}
+
+// depart notes which user signs out.
+func (l *Live) depart() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.session.User != nil {
+		l.leftUser = l.session.User.ID
+	}
 }
 
 // What tabs tell each other of the session, which they share.
@@ -230,12 +266,24 @@ func (l *Live) tell(what string) { l.tabs.Post([]byte(what)) }
 func (l *Live) told(message []byte) {
 	switch string(message) {
 	case signedOut:
-		go l.forget(context.Background(), true)
+		l.depart()
+		go l.forget(l.alive(), true)
 	case signedIn:
-		go l.Start(context.Background())
+		l.cameBack()
+		go l.Start(l.alive())
 	case errorsSeen:
 		go l.seen()
 	}
+}
+
+// alive is the life of the page.
+func (l *Live) alive() context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.life == nil {
+		return context.Background()
+	}
+	return l.life
 }
 
 // forgetOnce is forget, unless the connection is no longer the present one.
@@ -250,11 +298,11 @@ func (l *Live) forgetOnce(connection context.Context, purge bool) {
 	}
 	l.drop(purge)
 	l.turn.Unlock()
-	l.Start(context.Background())
+	l.Start(l.alive())
 }
 
-// forget drops everything of the user from the memory, and from the disk too
-// where they signed out, and asks anew who is signed in.
+// forget drops everything of the user from the memory, and from the storage
+// too where they signed out, and asks anew who is signed in.
 func (l *Live) forget(ctx context.Context, purge bool) {
 	l.turn.Lock()
 	l.drop(purge)
@@ -266,26 +314,25 @@ func (l *Live) forget(ctx context.Context, purge bool) {
 func (l *Live) drop(purge bool) {
 	l.stopAsking()
 	l.disconnect()
-	prefix := sessionKey
+	var err error
 	if purge {
-		prefix = ""
+		ctx, done := context.WithTimeout(context.Background(), storageTime)
+		defer done()
+		left := l.leaving(ctx) // another tab's word, which the broker is still to hear
+		err = l.in.Storage.Delete(ctx, "")
+		if left {
+			l.note()
+		}
+	} else {
+		l.keep(wasmclient.Session{})
 	}
-	ctx, done := context.WithTimeout(context.Background(), storageTime)
-	defer done()
-	left := purge && l.leaving(ctx) // another tab's word, which the broker is still to hear
-	err := l.in.Storage.Delete(ctx, prefix)
-	if left {
-		l.note()
-	}
-	_ = l.in.Storage.Delete(ctx, trendsKey)
-	_ = l.in.Storage.Delete(ctx, preferencesKey)
 	if purge && l.in.Forget != nil {
 		l.in.Forget()
 	}
 	l.set(func() {
 		l.phase, l.session.User, l.gap = Loading, nil, time.Time{}
 		l.trends, l.preferences, l.agreed, l.learned, l.wishing = trends{}, notify.Default(access.Grant{}), notify.Default(access.Grant{}), false, false
-		if err != nil && purge {
+		if err != nil {
 			l.failure = text.Of("failed.clear")
 		}
 	})

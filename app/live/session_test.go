@@ -332,10 +332,3 @@ func TestSignOutWhileAsking(t *testing.T) {
 		require.Equal(t, SignedOut, w.State().Phase)
 	})
 }
-
-// TestLateSignOut: it does not touch the next user.
-func TestLateSignOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_ = t
-	})
-}

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -127,6 +128,7 @@ func (r *Root) send(e event.Event) {
 	if r.acting.pressed == nil {
 		r.acting.pressed = map[string]time.Time{}
 	}
+	maps.DeleteFunc(r.acting.pressed, func(_ string, at time.Time) bool { return time.Since(at) > 3*rest }) // tabs stay open for days
 	r.acting.pressed[e.Stamp("", time.Now()).Subject] = time.Now()
 	go r.Live.Publish(context.Background(), e)
 }
@@ -138,7 +140,7 @@ const reasonID = "reason"
 func (r *Root) confirm(label, about, field string, do func(reason string)) {
 	r.ctx.Dispatch(func(ctx app.Context) {
 		r.open(ctx, label, "dialog-form", func() app.UI {
-			return keyed(label+about, ui.El("form", "form", ui.Line("p", "", about),
+			return keyed(label+about, ui.Submit("form", ui.Line("p", "", about),
 				ui.When(field != "", func() app.UI {
 					return ui.Field(reasonID, text.Label(field), ui.Input().ID(reasonID).Attr("type", "text").Attr("maxlength", 300).Attr("autocomplete", "off"))
 				}),

@@ -69,5 +69,5 @@ func (i item) card() app.UI {
 
 // today is the day of the installation, of this browser before it is known.
 func (r *Root) today() string {
-	return cmp.Or(r.state.View.Today, r.now.Format(time.DateOnly))
+	return cmp.Or(r.state.View.Today, text.Local(r.now).Format(time.DateOnly))
 }

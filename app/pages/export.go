@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/snd-rental/yardline/app/device"
 	"github.com/snd-rental/yardline/app/live"
@@ -47,12 +49,12 @@ func (r *Root) export(kind string) {
 		default:
 			all = found
 		}
-		name := "yardline-" + r.now.Format("2006-01-02-1504")
+		name := "yardline-" + text.Local(r.now).Format("2006-01-02-1504")
 		if kind == "json" {
 			device.Save(name+".json", "application/json", asJSON(all))
 			return
 		}
-		device.Save(name+".csv", "text/csv", asCSV(all))
+		device.Save(name+".csv", "text/csv;charset=utf-8", asCSV(all, text.DecimalComma()))
 	})
 }
 
@@ -68,9 +70,12 @@ func asJSON(all []store.Received) string {
 	return string(raw)
 }
 
-// asCSV is a table by RFC 4180: the envelope, then every field that some event
-// has.
-func asCSV(all []store.Received) string {
+// byteOrderMark tells spreadsheets that a file is in UTF-8: without it some take it for a code page of their own.
+const byteOrderMark = "\ufeff"
+
+// asCSV is a table by RFC 4180: the envelope, then every field that some event has. For readers who write decimals with a
+// comma it is as their spreadsheets expect it, with semicolons between cells: they would take 10.05 for a day in May.
+func asCSV(all []store.Received, comma bool) string {
 	columns := []string{}
 	for _, e := range all {
 		for _, f := range e.Data {
@@ -80,31 +85,52 @@ func asCSV(all []store.Received) string {
 		}
 	}
 	slices.Sort(columns)
+	separator := ","
+	if comma {
+		separator = ";"
+	}
 	var out strings.Builder
+	out.WriteString(byteOrderMark)
 	line := func(row []string) {
 		for i, value := range row {
 			row[i] = cell(value)
 		}
-		out.WriteString(strings.Join(row, ",") + "\r\n")
+		out.WriteString(strings.Join(row, separator) + "\r\n")
 	}
 	line(append([]string{"time", "type", "severity", "subject", "id", "cursor", "actor"}, columns...))
 	for _, e := range all {
 		row := []string{e.Time.UTC().Format(time.RFC3339), string(e.Type), string(e.Severity), e.Subject, e.ID, e.Cursor, e.Actor}
 		for _, name := range columns {
-			row = append(row, e.Data.Text(name))
+			value := e.Data.Text(name)
+			if comma && decimal(e.Type, name) {
+				value = strings.Replace(value, ".", ",", 1)
+			}
+			row = append(row, value)
 		}
 		line(row)
 	}
 	return out.String()
 }
 
+// decimal tells whether a field is a number that may have decimals.
+func decimal(t event.Type, name string) bool {
+	spec, _ := event.Spec(t, name)
+	return spec.Kind == event.KindMoney || spec.Kind == event.KindNumber
+}
+
+// formula are the characters with which spreadsheets let a formula begin, in half and full width.
+const formula = "=+-@＝＋－＠"
+
 // cell quotes a value where it must be, and keeps a spreadsheet from taking a text
 // for a formula, or a phone number for a sum. Negative numbers stay.
 func cell(value string) string {
-	if value != "" && strings.ContainsRune("=+-@\t\r", rune(value[0])) && (value[0] != '-' || strings.Trim(value[1:], "0123456789.") != "") {
+	begin := strings.TrimLeftFunc(value, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' })
+	first, _ := utf8.DecodeRuneInString(begin)
+	number := value == begin && first == '-' && strings.Trim(value[1:], "0123456789.,") == ""
+	if begin != "" && strings.ContainsRune(formula, first) && !number {
 		value = "'" + value
 	}
-	if strings.ContainsAny(value, ",\"\r\n") {
+	if strings.ContainsAny(value, ",;\"\r\n") {
 		return `"` + strings.ReplaceAll(value, `"`, `""`) + `"`
 	}
 	return value

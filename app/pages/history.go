@@ -53,11 +53,11 @@ func wantedOf(query string) (w wanted, err error) {
 	if w.Filter, err = filter.Parse(q); err != nil {
 		return w, err
 	}
-	if at, err := time.ParseInLocation(time.DateOnly, q.Get("from"), time.Local); err == nil {
-		w.from = at
+	if day, err := time.Parse(time.DateOnly, q.Get("from")); err == nil {
+		w.from = text.FromLocal(day)
 	}
-	if at, err := time.ParseInLocation(time.DateOnly, q.Get("to"), time.Local); err == nil {
-		w.to = at.AddDate(0, 0, 1)
+	if day, err := time.Parse(time.DateOnly, q.Get("to")); err == nil {
+		w.to = text.FromLocal(day.AddDate(0, 0, 1)) // a day has 23 to 25 hours
 	}
 	return w, nil
 }
@@ -221,7 +221,7 @@ func (r *Root) filters() app.UI {
 	modules := slices.DeleteFunc(slices.Clone(event.Modules), func(m event.Module) bool {
 		return !slices.ContainsFunc(types, func(t event.Type) bool { return event.Event{Type: t}.Module() == m })
 	})
-	return ui.El("details", "card filters", ui.Line("summary", "", text.Of("filter")), ui.El("form", "", choice("types", names(types)), choice("modules", names(modules)), choice("severity", names(event.Severities[1:])),
+	return ui.El("details", "card filters", ui.Line("summary", "", text.Of("filter")), ui.Submit("", choice("types", names(types)), choice("modules", names(modules)), choice("severity", names(event.Severities[1:])),
 		input("subjects", "text", "rental/123"), input("from", "date", ""), input("to", "date", ""),
 		ui.El("div", "field", ui.Link("button button-small", "/events", text.Of("filter.clear")))).Aria("label", text.Of("filter")).OnSubmit(func(_ app.Context, e app.Event) { e.PreventDefault() })).Attr("open", !r.narrow || r.query != "")
 }
@@ -236,8 +236,15 @@ func names[T ~string](all []T) (out []string) {
 // filtered goes to the address with another value of one filter.
 func (r *Root) filtered(ctx app.Context, name, value string) {
 	q, _ := url.ParseQuery(r.query)
+	if value == q.Get(name) {
+		return
+	}
 	if q.Set(name, value); value == "" {
 		q.Del(name)
 	}
-	ctx.Navigate("/events?" + q.Encode())
+	address := "/events"
+	if len(q) > 0 {
+		address += "?" + q.Encode()
+	}
+	navigate(ctx, address)
 }

@@ -57,7 +57,7 @@ func (r *Root) keys(ctx app.Context, e app.Value) {
 		r.chord = time.Time{}
 		if path := chords[key]; opens(path, r.state.User.Grant()) {
 			e.Call("preventDefault")
-			ctx.Dispatch(func(ctx app.Context) { ctx.Navigate(path) })
+			ctx.Dispatch(func(ctx app.Context) { navigate(ctx, path) })
 		}
 	case key == "g":
 		r.chord = time.Now()
@@ -69,7 +69,7 @@ func (r *Root) keys(ctx app.Context, e app.Value) {
 				search.Call("focus")
 				return
 			}
-			ctx.Navigate("/events")
+			navigate(ctx, "/events")
 		})
 	case key == "p":
 		r.Live.With(func(c *wasmclient.Client) {

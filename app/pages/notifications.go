@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
@@ -22,22 +23,41 @@ import (
 type notifyPage struct {
 	push    device.PushState
 	devices []wasmclient.Device
-	none    bool // nothing is pushed from here
+	this    string // the broker's id of this device; "" where it has none
+	none    bool   // nothing is pushed from here
 	busy    bool
 	problem string // what went wrong
 	note    string // what went well
 }
 
-// pushDevice is the setting that names this device as the broker does.
+// pushDevice is where earlier versions kept the broker's id of this device, which the service worker could not read.
 const pushDevice = "push-device"
+
+// thisDevice is the broker's id of this device, "" for none.
+func thisDevice(ctx context.Context, l *live.Live) string {
+	id := l.Device(ctx)
+	if id == "" {
+		id = device.Setting(pushDevice)
+	}
+	return id
+}
+
+func keepDevice(ctx context.Context, l *live.Live, id string) error {
+	err := l.KeepDevice(ctx, id)
+	if err == nil {
+		device.Set(pushDevice, "")
+	}
+	return err
+}
 
 // arrive looks at what is, and asks the user for nothing.
 func (n *notifyPage) arrive(r *Root) {
 	var state device.PushState
 	var all []wasmclient.Device
 	var pushes bool
+	var this string
 	r.do(func(ctx context.Context) (err error) {
-		state = device.Push(ctx)
+		state, this = device.Push(ctx), thisDevice(ctx, r.Live)
 		all, pushes, err = r.Live.API().Devices(ctx)
 		return err
 	}, func(err error) {
@@ -45,7 +65,7 @@ func (n *notifyPage) arrive(r *Root) {
 			n.problem = live.Explain(err)
 			return
 		}
-		n.devices, n.none = all, !pushes
+		n.devices, n.none, n.this = all, !pushes, this
 	})
 }
 
@@ -85,9 +105,9 @@ func (n *notifyPage) turnOn(r *Root) {
 		if err != nil {
 			return err
 		}
-		d, err := r.Live.API().AddDevice(ctx, subscription, device.Name())
+		d, err := r.Live.API().AddDevice(ctx, subscription, device.Name(), thisDevice(ctx, r.Live))
 		if err == nil {
-			device.Set(pushDevice, d.ID)
+			err = keepDevice(ctx, r.Live, d.ID)
 		}
 		return err
 	})
@@ -95,9 +115,11 @@ func (n *notifyPage) turnOn(r *Root) {
 
 func (n *notifyPage) turnOff(r *Root, id string) {
 	n.run(r, text.Of("push.off.note"), func(ctx context.Context) error {
-		if id == device.Setting(pushDevice) {
-			device.Set(pushDevice, "")
-			if err := device.Unsubscribe(ctx); err != nil {
+		if id == thisDevice(ctx, r.Live) {
+			if err := device.Unsubscribe(ctx); err != nil && !errors.Is(err, device.ErrUnsupported) {
+				return err
+			}
+			if err := keepDevice(ctx, r.Live, ""); err != nil {
 				return err
 			}
 		}
@@ -106,26 +128,32 @@ func (n *notifyPage) turnOff(r *Root, id string) {
 }
 
 // RenewPush tells the broker that the user of this device is still signed in,
-// if it is pushed to.
-func RenewPush(ctx context.Context, api wasmclient.API) {
-	subscription, err := device.Subscribed(ctx)
-	if err != nil || subscription == nil || device.Setting(pushDevice) == "" {
+// if it is pushed to. It subscribes anew where the browser has lost the
+// subscription, or has one with a key that the broker no longer has.
+func RenewPush(ctx context.Context, l *live.Live) {
+	id := thisDevice(ctx, l)
+	if id == "" {
 		return
 	}
-	all, _, err := api.Devices(ctx) // of another user's sign-in on this device it is not among them
-	if err != nil || !slices.ContainsFunc(all, func(d wasmclient.Device) bool { return d.ID == device.Setting(pushDevice) }) {
+	all, _, err := l.API().Devices(ctx) // of another user's sign-in on this device it is not among them
+	if err != nil || !slices.ContainsFunc(all, func(d wasmclient.Device) bool { return d.ID == id }) {
 		return
 	}
-	if d, err := api.AddDevice(ctx, subscription, device.Name()); err == nil { // what fails now is done the next time
-		device.Set(pushDevice, d.ID)
+	key, err := l.API().PushKey(ctx)
+	if err != nil {
+		return
+	}
+	subscription, err := device.Renew(ctx, key)
+	if err != nil {
+		return
+	}
+	if d, err := l.API().AddDevice(ctx, subscription, device.Name(), id); err == nil {
+		_ = keepDevice(ctx, l, d.ID) // what fails now is done the next time
 	}
 }
 
 // Forget ends the pushes to this device, after a sign-out.
 func Forget() {
-	if device.Setting(pushDevice) == "" {
-		return
-	}
 	device.Set(pushDevice, "")
 	go func() {
 		ctx, done := context.WithTimeout(context.Background(), askTime)
@@ -207,7 +235,7 @@ func (r *Root) pushCard(n *notifyPage) app.UI {
 	if n.none {
 		return ui.Card("", "push", text.Of("push"), ui.Line("p", "row-meta", text.Of("push.none")))
 	}
-	this := device.Setting(pushDevice)
+	this := n.this
 	on := n.push == device.PushOn && slices.ContainsFunc(n.devices, func(d wasmclient.Device) bool { return d.ID == this })
 	words := map[device.PushState]string{device.PushUnknown: "push.unknown", device.PushUnsupported: "push.unsupported", device.PushBlocked: "push.blocked", device.PushOff: "push.off", device.PushOn: "push.off"}[n.push]
 	if on {
@@ -231,9 +259,20 @@ func (r *Root) pushCard(n *notifyPage) app.UI {
 			if d.ID == this {
 				name = text.Of("push.this", name)
 			}
-			return ui.El("li", "device", ui.El("div", "row-main", ui.Line("p", "row-text", name), ui.Line("p", "row-meta", text.Of("push.since", text.Day(d.Created)))),
+			return ui.El("li", "device", ui.El("div", "row-main", ui.Line("p", "row-text", name), ui.Line("p", "row-meta", text.Of("push.since", text.Day(d.Created))),
+				ui.If(d.Failing != nil, func() app.UI { return ui.Line("p", "problem", failing(d.Failing)) })),
 				ui.Button("button button-small", text.Of("push.turn_off")).Attr("disabled", n.busy).Aria("label", text.Of("push.turn_off.of", name)).OnClick(func(app.Context, app.Event) { n.turnOff(r, d.ID) }, app.EventScope(d.ID)))
 		})))
+}
+
+// failing says since when a push service refuses a device, and what to do. It is not the device's fault where the service
+// refuses the broker.
+func failing(f *wasmclient.Failing) string {
+	key := "push.failing"
+	if f.Status == 401 || f.Status == 403 {
+		key = "push.failing.vapid"
+	}
+	return text.Of(key, text.Day(f.Since), strconv.Itoa(f.Status))
 }
 
 // quietCard keeps the hours in which nothing is pushed.

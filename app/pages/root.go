@@ -60,7 +60,7 @@ func (r *Root) OnMount(ctx app.Context) {
 	r.leave = r.Live.Subscribe(func() { ctx.Dispatch(r.refresh) })
 	r.unkey = onKey(func(e app.Value) { r.keys(ctx, e) })
 	r.stop = make(chan struct{})
-	r.hearWorker(ctx)
+	device.OnWorker(func(path string) { ctx.Dispatch(func(ctx app.Context) { navigate(ctx, path) }) })
 	r.narrow = device.Narrow(func(narrow bool) {
 		ctx.Dispatch(func(app.Context) { r.narrow = narrow })
 		r.Live.Toasts(func(q *toast.Queue, now time.Time) { q.SetMax(now, MaxToasts(narrow)) })
@@ -68,23 +68,6 @@ func (r *Root) OnMount(ctx app.Context) {
 	go r.tick(ctx, r.stop)
 	go r.Live.Start(context.Background())
 	r.refresh(ctx)
-}
-
-// hearWorker goes where a notification leads that was clicked.
-func (r *Root) hearWorker(ctx app.Context) {
-	worker := app.Window().Get("navigator").Get("serviceWorker")
-	if !worker.Truthy() {
-		return
-	}
-	// For the life of the page: the root is never replaced.
-	worker.Call("addEventListener", "message", app.FuncOf(func(_ app.Value, args []app.Value) any {
-		data := args[0].Get("data")
-		if data.Truthy() && data.Get("type").Truthy() && data.Get("type").String() == "app:navigate" {
-			path := data.Get("url").String()
-			ctx.Dispatch(func(ctx app.Context) { ctx.Navigate(path) })
-		}
-		return nil
-	}))
 }
 
 // tick moves the countdowns, while there are any, and what says how long ago
@@ -181,16 +164,27 @@ func (r *Root) refresh(ctx app.Context) {
 	if !connected && r.state.View.Connected {
 		r.Live.Back()
 		r.back()
+		app.TryUpdate() // the broker may be another version
 	}
 	r.now = time.Now()
 	text.SetCurrency(r.state.View.Currency)
 	r.says = r.voice.say(r.now, r.announcement(), r.state.View.Toasts)
 	r.feed.refresh(r)
 	r.keepFocus(ctx)
+	r.reloadForGateway()
 	if r.state.Phase != before || r.state.User.Grant().ID() != grant {
 		r.forget()
 		r.title(ctx)
 		r.arrive(ctx)
+	}
+}
+
+// reloadForGateway loads the page anew where a gateway asks for another sign-in, so that it can show its page: once in a
+// while, and only where nothing is lost by it.
+func (r *Root) reloadForGateway() {
+	v := r.state.View
+	if r.state.Login && v.Unsent() == 0 && v.Rejected() == 0 && !device.Typed() && device.FirstReload(time.Now()) {
+		reload()
 	}
 }
 
@@ -223,29 +217,14 @@ func (r *Root) actions() ui.Actions {
 	return ui.Actions{
 		Connect: with((*wasmclient.Client).Connect), Disconnect: with((*wasmclient.Client).Disconnect),
 		Pause: with((*wasmclient.Client).Pause), Resume: with((*wasmclient.Client).Resume),
-		SignIn: func() { go r.Live.SignInAgain(context.Background()) }, Copy: func() { r.copied(r.Live.Report()) },
+		SignIn: func() { go r.Live.SignInAgain(context.Background()) }, Reload: reload, Copy: func() { r.copied(r.Live.Report()) },
 	}
 }
 
-// copied puts a text into the clipboard, or selects it where the page may not:
-// browsers keep the clipboard from plain addresses.
+// copied notes that the report was copied, and copies it.
 func (r *Root) copied(report string) {
 	r.reported = true
-	copyText(report)
-}
-
-func copyText(words string) {
-	if clipboard := app.Window().Get("navigator").Get("clipboard"); clipboard.Truthy() {
-		clipboard.Call("writeText", words)
-		return
-	}
-	document := app.Window().Get("document")
-	area := document.Call("createElement", "textarea")
-	area.Set("value", words)
-	document.Get("body").Call("append", area)
-	area.Call("select")
-	document.Call("execCommand", "copy")
-	area.Call("remove")
+	device.Copy(report)
 }
 
 // dismiss takes a toast away; the focus that was on it goes back to where it was

@@ -9,6 +9,7 @@ import (
 	"github.com/snd-rental/yardline/app/live"
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
+	"github.com/snd-rental/yardline/wasmclient"
 )
 
 // Render implements app.Composer. The places of header, main and the live
@@ -120,6 +121,10 @@ func (r *Root) banners() app.UI {
 			return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("banner.gap", text.When(r.state.Gap, r.now))),
 				ui.Button("button button-small", text.Of("dismiss")).OnClick(func(app.Context, app.Event) { r.Live.GapRead() })).DataSet("gap", "shown")
 		}),
+		ui.When(signedIn && r.state.View.Lost > 0, func() app.UI {
+			return ui.El("div", "banner banner-denied", ui.Line("span", "banner-text", text.Count("banner.lost", r.state.View.Lost)),
+				ui.Button("button button-small", text.Of("dismiss")).OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).LostRead) })).DataSet("lost", "shown")
+		}),
 		ui.When(r.state.View.Unsaved, func() app.UI {
 			return ui.El("div", "banner banner-limited", ui.Line("span", "banner-text", text.Of("banner.storage")))
 		}),
@@ -138,7 +143,7 @@ func (r *Root) body() app.UI {
 	case r.path == "" || r.state.Phase == live.Loading:
 		return Waiting()
 	case r.state.Phase == live.Failed:
-		return ui.El("div", "page", ui.Line("h1", "", text.Of("failed")), ui.Line("p", "", text.Of("failed.text")))
+		return r.failed()
 	case r.state.Phase == live.SignedOut:
 		return r.signIn()
 	case p == nil || r.missing():
@@ -147,6 +152,18 @@ func (r *Root) body() app.UI {
 	default:
 		return app.Elem("y-" + p.key).Class("page-of").Body(p.render(r)) // by its tag, so that no page is given another's controls
 	}
+}
+
+// failed is the page while nobody knows who is signed in.
+func (r *Root) failed() app.UI {
+	words := "failed.text"
+	if r.state.Login {
+		words = "failed.login"
+	}
+	return ui.El("div", "page", ui.Line("h1", "", text.Of("failed")), ui.Line("p", "", text.Of(words)),
+		ui.El("div", "buttons", ui.If(r.state.Login, func() app.UI {
+			return ui.Button("button button-primary", text.Of("sign_in")).ID("sign-in-again").OnClick(func(app.Context, app.Event) { reload() })
+		})))
 }
 
 // page is a page's frame: its name, and as of when it is where that is not now.

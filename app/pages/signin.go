@@ -13,18 +13,36 @@ import (
 func (r *Root) signIn() app.UI {
 	// In a place of its own: what comes after it keeps its position, and so
 	// what was typed.
-	failure := ui.When(r.state.Failure != "", func() app.UI { return ui.Line("p", "banner banner-denied", r.state.Failure).Role("alert") })
+	words := r.state.Failure
+	if w := r.state.Warning; w != nil && words == "" {
+		words = w.Sentence()
+	}
+	failure := ui.When(words != "", func() app.UI { return ui.Line("p", "banner banner-denied", words).Role("alert") })
 	switch r.state.SignIn {
 	case "password":
 		return ui.El("div", "page sign-in sign-in-narrow", ui.Line("h1", "", text.Of("sign_in.title")), failure, r.passwordForm())
 	case "provider":
 		return ui.El("div", "page sign-in sign-in-narrow", ui.Line("h1", "", text.Of("sign_in.title")), failure,
-			ui.Line("p", "lead", text.Of("sign_in.provider")))
+			ui.Line("p", "lead", text.Of("sign_in.provider")), r.providerButton())
 	}
 	return ui.El("div", "page sign-in", ui.Line("h1", "", text.Of("sign_in.title")),
 		ui.Line("p", "lead", text.Of("sign_in.demo")),
 		failure, r.demoUsers())
 }
+
+// providerButton loads the page anew, by which a gateway or a provider may sign the user in; or it keeps a user signed in
+// who could not be signed out.
+func (r *Root) providerButton() app.UI {
+	label, do := "sign_in.again", reload
+	if w := r.state.Warning; w != nil && w.Code == "still_signed_in" {
+		label, do = "sign_in.stay", func() { go r.Live.SignInAgain(context.Background()) }
+	}
+	return ui.El("div", "buttons", ui.Button("button button-primary", text.Of(label)).ID("sign-in-again").
+		OnClick(func(app.Context, app.Event) { do() }, app.EventScope(label)))
+}
+
+// reload loads the page anew.
+func reload() { app.Window().Get("location").Call("reload") }
 
 func (r *Root) demoUsers() app.UI {
 	users := r.state.Users
@@ -42,7 +60,7 @@ const (
 )
 
 func (r *Root) passwordForm() app.UI {
-	return ui.El("form", "card form", ui.Line("label", "", text.Of("sign_in.name")).Attr("for", userID),
+	return ui.Submit("card form", ui.Line("label", "", text.Of("sign_in.name")).Attr("for", userID),
 		ui.Input().ID(userID).Attr("type", "text").Attr("name", "username").Attr("autocomplete", "username").Attr("autocapitalize", "none").Attr("required", true).Attr("autofocus", true),
 		ui.Line("label", "", text.Of("sign_in.password")).Attr("for", passwordID),
 		ui.Input().ID(passwordID).Attr("type", "password").Attr("name", "password").Attr("autocomplete", "current-password").Attr("required", true),

@@ -96,6 +96,16 @@ func match(pattern, path string) (id string, ok bool) {
 	return id, err == nil
 }
 
+// navigate goes to an address of the app. It gives go-app the whole address, as links do: go-app takes a path alone for
+// another address than the one that is shown, and adds to the history.
+func navigate(ctx app.Context, address string) {
+	to, err := app.Window().URL().Parse(address)
+	if err != nil {
+		return // not one of the app's
+	}
+	ctx.NavigateTo(to)
+}
+
 // id is what stands for {id} in the path.
 func (r *Root) id() string {
 	if p := r.find(); p != nil {

@@ -80,6 +80,11 @@ func Decimal(f float64) string {
 	return number("2", strconv.FormatFloat(f, 'f', 2, 64), map[string]any{"maximumFractionDigits": 2})
 }
 
+// DecimalComma tells whether the reader writes decimals with a comma. Their spreadsheets then divide cells by semicolons.
+func DecimalComma() bool {
+	return strings.Contains(number("1", "1.5", map[string]any{"minimumFractionDigits": 1}), ",")
+}
+
 // Percent writes whole per cent.
 func Percent(n int) string {
 	if !app.IsClient {

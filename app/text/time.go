@@ -12,7 +12,7 @@ func moment(t time.Time, name, iso string, options map[string]any) string {
 	plain := style.ISODates
 	mu.Unlock()
 	if plain || !app.IsClient {
-		return t.Local().Format(iso)
+		return Local(t).Format(iso)
 	}
 	s, _ := intl("DateTimeFormat", name, func(f app.Value) any { return f.Call("format", float64(t.UnixMilli())) }, t.UTC().Format(time.RFC3339), options)
 	return s
@@ -38,8 +38,8 @@ func Day(t time.Time) string {
 	return moment(t, "day", time.DateOnly, map[string]any{"dateStyle": "medium"})
 }
 
-// Date writes a calendar day, YYYY-MM-DD, which is of no zone: by UTC, since Go's
-// local zone in a browser knows no summer time. What is none is left as it is.
+// Date writes a calendar day, YYYY-MM-DD, which is of no zone, so the browser writes it by UTC. Text that is no
+// calendar day stays as it is.
 func Date(day string) string {
 	t, err := time.Parse(time.DateOnly, day)
 	mu.Lock()
@@ -54,7 +54,7 @@ func Date(day string) string {
 
 // When is the time of an instant today, and day and time of any other.
 func When(t, now time.Time) string {
-	if t.Local().Format(time.DateOnly) == now.Local().Format(time.DateOnly) {
+	if Local(t).Format(time.DateOnly) == Local(now).Format(time.DateOnly) {
 		return Time(t)
 	}
 	return DateTime(t)

@@ -55,7 +55,7 @@ func (f Form) Render() app.UI {
 		amiss = amiss || f.problem(s.Name) != ""
 	}
 	other := f.problem("")
-	return El("form", "form", When(other != "", func() app.UI { return Line("p", "problem", other).Role("alert") }),
+	return Submit("form", When(other != "", func() app.UI { return Line("p", "problem", other).Role("alert") }),
 		El("div", "fields", Each(len(must), func(i int) app.UI { return f.field(must[i]) })),
 		El("details", "fields-more", Line("summary", "", text.Count("form.more", len(may))),
 			El("div", "fields", Each(len(may), func(i int) app.UI { return f.field(may[i]) }))).Attr("open", amiss),
@@ -165,7 +165,7 @@ func (f Form) Fill(data event.Object) {
 			control.Set("checked", data.Bool(s.Name))
 		case s.Kind == event.KindTime && data.Has(s.Name):
 			at, _ := time.Parse(time.RFC3339Nano, data.Text(s.Name)) // valid data
-			control.Set("value", at.Local().Format("2006-01-02T15:04:05"))
+			control.Set("value", text.Local(at).Format("2006-01-02T15:04:05"))
 		case s.Kind == event.KindIntList || s.Kind == event.KindTextList:
 			control.Set("value", listText(data.Get(s.Name)))
 		default:
@@ -215,11 +215,10 @@ func encode(s event.FieldSpec, value string) json.RawMessage {
 			return json.RawMessage(value)
 		}
 	case event.KindTime:
-		if at, err := time.ParseInLocation("2006-01-02T15:04:05", value, time.Local); err == nil {
-			return json.RawMessage(`"` + at.UTC().Format(time.RFC3339) + `"`)
-		}
-		if at, err := time.ParseInLocation("2006-01-02T15:04", value, time.Local); err == nil {
-			return json.RawMessage(`"` + at.UTC().Format(time.RFC3339) + `"`)
+		for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04"} {
+			if at, err := text.ParseLocal(layout, value); err == nil {
+				return json.RawMessage(`"` + at.UTC().Format(time.RFC3339) + `"`)
+			}
 		}
 	case event.KindIntList:
 		if list := json.RawMessage("[" + value + "]"); json.Valid(list) {

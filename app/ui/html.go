@@ -35,6 +35,14 @@ func Button(class, label string) app.HTMLElem {
 	return Line("button", class, label).Attr("type", "button")
 }
 
+// Submit is a form whose fields the program reads. A browser that submits it by itself, since the program has ended, does
+// nothing by the method "dialog": no field gets into an address.
+//
+//go:noinline
+func Submit(class string, children ...app.UI) app.HTMLElem {
+	return El("form", class, children...).Attr("method", "dialog")
+}
+
 // Input is a control without its attributes.
 func Input() app.HTMLElem { return El("input", "") }
 

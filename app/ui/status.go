@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
@@ -59,7 +60,12 @@ func (s Status) Compact() app.UI {
 // shortWords fit the header at 360 px.
 func shortWords(s conn.Status) string {
 	switch s.State {
-	case conn.Stale, conn.Offline, conn.Denied, conn.Limited:
+	case conn.Denied:
+		if s.Code == "forbidden" { // the user is signed in
+			return text.Of("state.denied.forbidden.short")
+		}
+		return text.Of("state.denied.short")
+	case conn.Stale, conn.Offline, conn.Limited:
 		return text.Of("state." + string(s.State) + ".short")
 	}
 	return Words(s)
@@ -68,6 +74,7 @@ func shortWords(s conn.Status) string {
 // Actions are what the user can do with the connection.
 type Actions struct {
 	Connect, Disconnect, Pause, Resume, SignIn func()
+	Reload                                     func() // of the page
 	Copy                                       func() // of the report
 }
 
@@ -75,14 +82,26 @@ type Actions struct {
 // where all is well.
 func (s Status) Banner(a Actions) app.UI {
 	st := s.View.Status
-	words, action, do := "", "", func() {}
+	words, action, do, class := "", "", func() {}, "banner-"+string(st.State)
 	switch st.State {
 	case conn.Reconnecting, conn.Limited:
+		if st.Code == conn.LoginRedirect {
+			words, action, do = text.Of("state.login")+".", text.Of("sign_in"), a.Reload
+			class = "banner-login" // at once: it does not go away by itself
+			break
+		}
+		if strings.HasPrefix(st.Code, "http_") || st.Code == "not_a_stream" {
+			words, action, do = text.Of("banner.between", Words(st), Countdown(st, s.Now)), text.Of("retry_now"), a.Connect
+			break
+		}
 		words, action, do = text.Of("banner.retrying", Words(st), Countdown(st, s.Now)), text.Of("retry_now"), a.Connect
 	case conn.Offline:
 		words = text.Of("banner.offline", Words(st), s.asOf())
 	case conn.Denied:
 		words, action, do = Words(st)+".", text.Of("sign_in"), a.SignIn
+		if st.Code == "forbidden" { // the user is signed in
+			action, do = text.Of("retry_now"), a.Connect
+		}
 	case conn.Disconnected:
 		words, action, do = text.Of("banner.disconnected"), text.Of("connect"), a.Connect
 	case conn.Paused:
@@ -99,7 +118,7 @@ func (s Status) Banner(a Actions) app.UI {
 			If(action != "", func() app.UI {
 				return Button("button button-small", action).OnClick(on(do), app.EventScope(action))
 			}),
-		).Class("banner", "banner-"+string(st.State))
+		).Class("banner", class)
 	}))
 }
 

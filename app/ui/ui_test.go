@@ -52,7 +52,24 @@ func TestBanner(t *testing.T) {
 	require.Contains(t, banner(conn.Status{State: conn.Denied, Code: "forbidden"}), "Ask your administrator")
 	require.Contains(t, banner(conn.Status{State: conn.Denied, Code: "forbidden"}), "(forbidden)")
 	require.NotContains(t, banner(conn.Status{State: conn.Paused, Code: "hidden"}), "(hidden)")
+	require.Contains(t, banner(conn.Status{State: conn.Denied, Code: "invalid_token"}), "no longer accepted")
+	require.Contains(t, banner(conn.Status{State: conn.Reconnecting, Code: conn.LoginRedirect, RetryAt: now.Add(time.Second)}), "A sign-in page answers in the broker’s place")
+	for _, code := range []string{"http_403", "http_401", "http_204", "not_a_stream"} {
+		require.Contains(t, banner(conn.Status{State: conn.Reconnecting, Code: code, RetryAt: now.Add(time.Second)}), "answers in its place. ("+code+")")
+	}
 	require.Contains(t, app.HTMLString(status(conn.Status{State: conn.Reconnecting}).Panel(Actions{})), "Retry now")
+}
+
+// TestSignedOutIsSaidOnlyOfThat: a refusal of rights is another thing.
+func TestSignedOutIsSaidOnlyOfThat(t *testing.T) {
+	for code, want := range map[string]string{"sign_in_required": "Signed out", "signed_out": "Signed out", "invalid_token": "Signed out", "forbidden": "No access"} {
+		require.Contains(t, app.HTMLString(status(conn.Status{State: conn.Denied, Code: code}).Compact()), want, code)
+	}
+	for _, state := range states {
+		if state != conn.Denied {
+			require.NotContains(t, app.HTMLString(status(conn.Status{State: state, Code: "http_403"}).Compact()), "Signed out", state)
+		}
+	}
 }
 
 func received(e event.Event) store.Received {

@@ -17,8 +17,8 @@ var glyphs = map[conn.State]string{
 // Words is what a status is called, without its countdown.
 func Words(s conn.Status) string {
 	switch {
-	case s.State == conn.Denied && s.Code == "forbidden":
-		return text.Of("state.denied.forbidden")
+	case s.State == conn.Denied && (s.Code == "forbidden" || s.Code == "invalid_token" || s.Code == "signed_out"):
+		return text.Of("state.denied." + s.Code)
 	case s.State == conn.Paused && s.Code != "":
 		return text.Of("state.paused.background")
 	}

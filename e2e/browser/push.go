@@ -33,6 +33,7 @@ func (b *Tab) Push(origin, body string) {
 		}
 		for _, r := range e.Registrations {
 			if r.ScopeURL == origin+"/" && !r.IsDeleted {
+				defer call(b, serviceworker.Disable, cdp.Empty{}) // so that the next Push hears of the registration, too
 				call(b, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: origin + "/", RegistrationID: r.RegistrationID, Data: body})
 				return
 			}

@@ -30,6 +30,13 @@ func TestGenerate(t *testing.T) {
 	require.NotContains(t, string(files["app-worker.js"]), "https://", "the worker caches local files alone")
 	require.Contains(t, string(files["manifest.webmanifest"]), `"id": "/"`)
 	require.NotContains(t, string(files["index.html"]), "https://")
+	for _, part := range []string{`<html lang="en" translate="no">`, `<meta content="notranslate" name="google"/>`,
+		`<link crossorigin="use-credentials" href="/manifest.webmanifest" rel="manifest"/>`} {
+		require.Contains(t, string(files["index.html"]), part)
+	}
+	for _, name := range []string{"app.js", "app-worker.js"} {
+		require.NotContains(t, string(files[name]), "«", "a text is missing")
+	}
 	for range 3 {
 		require.Equal(t, files, make())
 	}

@@ -110,7 +110,8 @@ func generate(files map[string][]byte) error {
 		BackgroundColor: "#f4f5f2", ThemeColor: "#1b2126", LoadingLabel: text.Of("loading"),
 		Icon:   app.Icon{Default: "/web/icon-192.png", Large: "/web/icon-512.png", Maskable: "/web/icon-maskable-512.png", SVG: icon},
 		Styles: []string{"/web/main.css"}, CacheableResources: []string{icon},
-		Version: version(files), WasmContentLength: strconv.Itoa(len(wasm)), ServiceWorkerTemplate: workerTemplate,
+		Version: version(files), WasmContentLength: strconv.Itoa(len(wasm)),
+		ServiceWorkerTemplate: withTexts(workerTemplate, "push.empty"),
 	}
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
@@ -149,7 +150,7 @@ func version(files map[string][]byte) string {
 		fmt.Fprintf(sum, "%s %d\n", name, len(files[name]))
 		sum.Write(files[name])
 	}
-	sum.Write([]byte(workerTemplate + loaderSource))
+	sum.Write([]byte(workerTemplate + loaderAddition + loaderSource))
 	return fmt.Sprintf("%x", sum.Sum(nil))[:16]
 }
 

@@ -28,8 +28,14 @@ var loaderMendings = []mending{
 	// Tell the app of a new version while it waits, not when it has taken over.
 	{"        case \"activated\":\n          goappOnUpdate();", "        case \"installed\":\n          goappOnUpdate();"},
 	{"      goappSetupNotifyUpdate(registration);\n", "      goappSetupNotifyUpdate(registration);\n      if (registration.waiting && navigator.serviceWorker.controller) goappOnUpdate();\n"},
-	// Offline, asking for an update is no error.
-	{"  goappServiceWorkerRegistration.update();", "  goappServiceWorkerRegistration.update().catch(() => {});"},
+	// Offline, asking for an update is no error. Without a service worker the page compares versions by itself.
+	{"  if (!goappServiceWorkerRegistration) {\n    return;\n  }\n  goappServiceWorkerRegistration.update();",
+		"  if (!goappServiceWorkerRegistration) {\n    goappCompareVersion();\n    return;\n  }\n" +
+			"  goappServiceWorkerRegistration.update().catch(() => {});"},
+	{"goappInitServiceWorker();\n",
+		"goappInitServiceWorker().then(() => {\n  if (!goappServiceWorkerRegistration) goappCompareVersion();\n});\n"},
+	// A browser may name service workers and give none.
+	{"  if (\"serviceWorker\" in navigator) {", "  if (navigator.serviceWorker) {"},
 	// The user agrees to an update: the waiting worker takes over, then reload.
 	{"function goappTryUpdate() {", `function goappApplyUpdate() {
   const registration = goappServiceWorkerRegistration;
@@ -51,27 +57,19 @@ function goappTryUpdate() {`},
 	{"    go.run(wasm.instance);\n    loader.remove();\n", "    const exit = go.run(wasm.instance);\n    loader.remove();\n    exit.then(goappExited, goappExited);\n"},
 }
 
-// themeFirst shows the user's theme from the first paint.
-const themeFirst = `try {
-  const theme = localStorage.getItem("theme");
-  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
-} catch {}
-`
+//go:embed loader.js
+var loaderAddition string
 
-var loaderAddition = `
-function goappExited() {
-  const note = document.createElement("div");
-  note.className = "crashed";
-  note.setAttribute("role", "alert");
-  note.textContent = "` + text.Of("crashed") + ` ";
-  const reload = document.createElement("button");
-  reload.className = "button";
-  reload.textContent = "` + text.Of("reload") + `";
-  reload.addEventListener("click", () => location.reload());
-  note.append(reload);
-  document.body.append(note);
+// loaderMiddle divides loader.js into what runs before go-app's loader and what runs after it.
+const loaderMiddle = "//// After it.\n"
+
+// withTexts puts the app's texts in the place of their keys.
+func withTexts(script string, keys ...string) string {
+	for _, key := range keys {
+		script = strings.ReplaceAll(script, "«"+key+"»", text.Of(key))
+	}
+	return script
 }
-`
 
 func mendLoader(b []byte) ([]byte, error) {
 	s := string(b)
@@ -81,7 +79,11 @@ func mendLoader(b []byte) ([]byte, error) {
 		}
 		s = strings.Replace(s, m.old, m.new, 1)
 	}
-	return []byte(themeFirst + s + loaderAddition), nil
+	before, after, found := strings.Cut(withTexts(loaderAddition, "stopped", "crashed", "reload"), loaderMiddle)
+	if !found {
+		return nil, fmt.Errorf("loader.js has no line %q", loaderMiddle)
+	}
+	return []byte(before + s + after), nil
 }
 
 // mendManifest adds what go-app leaves out: an id, so that the installed app
@@ -106,16 +108,26 @@ func mendManifest(b []byte) ([]byte, error) {
 
 // mendShell makes the page the same for the same input (go-app writes
 // attributes in the order of a map), drops what advertises another site, and
-// refuses what the content security policy would block.
+// refuses what the content security policy would block. It keeps translators from the page, and asks for the
+// manifest with the cookies that gateways want.
 func mendShell(b []byte) ([]byte, error) {
 	page, err := html.Parse(bytes.NewReader(b))
 	if err != nil {
 		return nil, err
 	}
 	var drop []*html.Node
+	var head *html.Node
 	for n := range page.Descendants() {
 		if n.Type != html.ElementNode {
 			continue
+		}
+		switch {
+		case n.Data == "html": // docs/app.md says why
+			n.Attr = append(n.Attr, html.Attribute{Key: "translate", Val: "no"})
+		case n.Data == "head":
+			head = n
+		case n.Data == "link" && attribute(n, "rel") == "manifest": // gateways want the cookies
+			n.Attr = append(n.Attr, html.Attribute{Key: "crossorigin", Val: "use-credentials"})
 		}
 		slices.SortFunc(n.Attr, func(a, b html.Attribute) int { return strings.Compare(a.Key, b.Key) })
 		if n.Data == "meta" && (strings.HasPrefix(attribute(n, "property"), "og:") || attribute(n, "name") == "author") {
@@ -132,6 +144,8 @@ func mendShell(b []byte) ([]byte, error) {
 	for _, n := range drop {
 		n.Parent.RemoveChild(n)
 	}
+	head.AppendChild(&html.Node{Type: html.ElementNode, Data: "meta", Attr: []html.Attribute{
+		{Key: "content", Val: "notranslate"}, {Key: "name", Val: "google"}}})
 	var out bytes.Buffer
 	err = html.Render(&out, page)
 	return out.Bytes(), err

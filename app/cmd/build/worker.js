@@ -5,23 +5,26 @@ const cacheName = cachePrefix + version;
 const resourcesToCache = {{.ResourcesToCache}};
 const bypass = ["/api/", "/embed/"];
 const shellURL = "/";
-const navTimeout = 4000;
+const navTimeout = 4000; // ms that a navigation waits for the network
+const cacheTimeout = 2000; // ms that a file waits for the cache
+const askTimeout = 1000; // ms that tabs have to answer a question
+const emptyPush = "«push.empty»"; // the text of a push that cannot be read
 
 self.addEventListener("install", (event) => {
-  event.waitUntil((async () => {
-    const cache = await caches.open(cacheName);
-    const local = resourcesToCache.filter((u) => new URL(u, self.location.origin).origin === self.location.origin);
-    await cache.addAll(local.map((u) => new Request(u, { cache: "no-cache", credentials: "same-origin" })));
-    // No skipWaiting: the new worker waits until the user agrees (message "app:skip-waiting").
-  })());
+  // No skipWaiting: the new worker waits until the user agrees (message "app:skip-waiting").
+  event.waitUntil(fill());
 });
 
 self.addEventListener("activate", (event) => {
   event.waitUntil((async () => {
-    for (const key of await caches.keys()) {
-      if (key.startsWith(cachePrefix) && key !== cacheName) await caches.delete(key);
-    }
+    try {
+      for (const key of await caches.keys()) {
+        if (key.startsWith(cachePrefix) && key !== cacheName) await caches.delete(key);
+      }
+    } catch {} // A storage that fails holds nothing that must go.
+    try { await self.registration.navigationPreload.enable(); } catch {} // not in every browser
     await self.clients.claim();
+    if (!(await cached(shellURL))) await fill().catch(() => {}); // The old version's files may have taken the room.
   })());
 });
 
@@ -33,36 +36,77 @@ self.addEventListener("fetch", (event) => {
   if (bypass.some((p) => url.pathname === p.slice(0, -1) || url.pathname.startsWith(p))) return;
   if (request.headers.has("range")) return;
   if (request.mode === "navigate") {
-    event.respondWith(navigation(request));
+    event.respondWith(navigation(event));
     return;
   }
   event.respondWith(fromCache(request));
 });
 
-async function fromCache(request) {
-  const cache = await caches.open(cacheName); // only this version's cache, never another's
-  return (await cache.match(request)) || fetch(request);
-}
+const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// Network first; the cached shell when the network fails, is too slow or a proxy answers 5xx.
-async function navigation(request) {
-  const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), navTimeout);
+// fill puts the files of this version into its cache. A file that the network does not give fails it, so that the
+// browser installs the worker another time. A storage that is full or broken does not: files come from the network then.
+async function fill() {
+  const local = resourcesToCache.filter((u) => new URL(u, self.location.origin).origin === self.location.origin);
+  const answers = await Promise.all(local.map(async (u) => {
+    const response = await fetch(new Request(u, { cache: "no-cache", credentials: "same-origin" }));
+    const page = (response.headers.get("content-type") || "").startsWith("text/html");
+    if (!response.ok || response.redirected || page !== (u === shellURL)) { // a sign-in page, or a proxy's
+      throw new Error(u + ": " + response.status);
+    }
+    return [u, response];
+  }));
   try {
-    const response = await fetch(request, { signal: abort.signal });
-    if (response.status < 500) return response;
-    return (await shell()) || response;
+    const cache = await caches.open(cacheName);
+    await Promise.all(answers.map(([u, response]) => cache.put(u, response)));
   } catch (err) {
-    const cached = await shell();
-    if (cached) return cached;
-    throw err;
-  } finally {
-    clearTimeout(timer);
+    console.warn("the files of the app could not be kept: ", err);
+    try { await caches.delete(cacheName); } catch {} // a part of them is of no use
   }
 }
 
-async function shell() {
-  return (await caches.open(cacheName)).match(shellURL);
+// cached looks into this version's cache, never another's. A storage that fails has nothing.
+async function cached(request) {
+  try {
+    return await (await caches.open(cacheName)).match(request);
+  } catch {}
+}
+
+async function fromCache(request) {
+  const found = cached(request);
+  return (await Promise.race([found, after(cacheTimeout)])) || fetch(request).catch(async (err) => {
+    const late = await found;
+    if (late) return late;
+    throw err;
+  });
+}
+
+// navigation asks the network first, and takes the cached shell when the network fails or is too slow, or when a proxy
+// answers 5xx. The request is the browser's own, or is passed on as it is: gateways must not take it for a script's.
+async function navigation(event) {
+  const network = Promise.resolve(event.preloadResponse).then((response) => response || fetch(event.request));
+  network.catch(() => {}); // The shell may have answered before it fails.
+  try {
+    const response = await Promise.race([network, after(navTimeout)]);
+    if (response && response.status < 500) {
+      event.waitUntil(refill(response));
+      return response;
+    }
+    return (await cached(shellURL)) || (await network);
+  } catch (err) {
+    const shell = await cached(shellURL);
+    if (shell) return shell;
+    throw err;
+  }
+}
+
+let refilled = false; // once in the life of a worker
+
+// refill fills a cache again that the browser has emptied.
+async function refill(response) {
+  if (refilled || !response.ok || (await cached(shellURL))) return;
+  refilled = true;
+  await fill().catch(() => {});
 }
 
 self.addEventListener("message", (event) => {
@@ -71,42 +115,100 @@ self.addEventListener("message", (event) => {
   if (msg.type === "app:skip-waiting") event.waitUntil(self.skipWaiting());
 });
 
-// A push is shown unless somebody looks at the app, where its message is. A later
-// one of the same subject takes the place of the earlier.
+// Every push is shown, whatever is in it: browsers take the permission from who shows nothing. It is shown without a
+// sound while somebody looks at the app, where its message is. A later one of the same subject takes the place of the
+// earlier.
 self.addEventListener("push", (event) => {
   event.waitUntil((async () => {
     let m;
-    try { m = event.data.json(); } catch { return; }
+    try { m = event.data.json(); } catch {}
+    m = Object(m);
+    const text = (value, other) => (typeof value === "string" && value !== "" ? value : other);
     const open = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-    if (open.some((c) => c.visibilityState === "visible" && c.focused)) return;
-    if (m.severity === "error" && navigator.setAppBadge) navigator.setAppBadge().catch(() => {});
-    await self.registration.showNotification(String(m.title), {
-      body: String(m.body), tag: String(m.tag), icon: "/web/icon-192.png", badge: "/web/icon-192.png", data: { url: String(m.url) },
+    const silent = open.some((c) => c.visibilityState === "visible" && c.focused);
+    if (m.severity === "error" && !silent && navigator.setAppBadge) navigator.setAppBadge().catch(() => {});
+    await self.registration.showNotification(text(m.title, "Yardline"), {
+      body: text(m.body, emptyPush), tag: text(m.tag, "yardline"), silent,
+      icon: "/web/icon-192.png", badge: "/web/icon-192.png", data: { url: text(m.url, "/") },
     });
   })());
 });
 
-// A click goes to the tab that is open, and opens one where there is none.
+// A click goes to the tab that has the page. Else it goes there in a tab where nothing is typed that would be lost, and
+// in a new window where there is none, or where the browser does not bring the tab to the front.
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
   const url = new URL((event.notification.data && event.notification.data.url) || "/", self.location.origin);
   if (url.origin !== self.location.origin) return;
+  const path = url.pathname + url.search;
   event.waitUntil((async () => {
-    const open = await self.clients.matchAll({ type: "window" });
-    const client = open.find((c) => c.focused) || open.find((c) => c.visibilityState === "visible") || open[0];
+    const rank = (c) => (c.focused ? 0 : c.visibilityState === "visible" ? 1 : 2);
+    const open = (await self.clients.matchAll({ type: "window" })).sort((a, b) => rank(a) - rank(b));
+    const states = await Promise.all(open.map(ask));
+    let client = open.find((c, i) => states[i] && states[i].path === path);
+    const there = Boolean(client);
+    client = client || open.find((c, i) => states[i] && !states[i].busy);
     if (!client) return void (await self.clients.openWindow(url.href));
-    await client.focus();
-    client.postMessage({ type: "app:navigate", url: url.pathname + url.search });
+    try {
+      await client.focus();
+    } catch {
+      try { return void (await self.clients.openWindow(url.href)); } catch {} // then at least the tab goes there
+    }
+    if (!there) client.postMessage({ type: "app:navigate", url: path });
   })());
 });
 
-// The browser has changed its subscription: the broker gets the new one.
+// ask asks a tab where it is, and whether something is typed there. A tab that is frozen, or whose program has ended,
+// says nothing.
+function ask(client) {
+  const { port1, port2 } = new MessageChannel();
+  const answer = new Promise((resolve) => { port1.onmessage = (e) => resolve(e.data); });
+  client.postMessage({ type: "app:where" }, [port2]);
+  return Promise.race([answer, after(askTimeout)]).finally(() => port1.close());
+}
+
+// The browser has changed its subscription, or dropped it: the broker gets the new one in the place of the old.
 self.addEventListener("pushsubscriptionchange", (event) => {
   event.waitUntil((async () => {
-    const options = event.oldSubscription && event.oldSubscription.options;
-    const fresh = event.newSubscription || (options && (await self.registration.pushManager.subscribe(options)));
-    if (!fresh) return;
+    let fresh = event.newSubscription;
+    if (!fresh) {
+      const answer = await fetch("/api/push/key");
+      if (!answer.ok) return; // nobody is signed in
+      const { key } = await answer.json();
+      const old = await self.registration.pushManager.getSubscription();
+      if (old) await old.unsubscribe(); // it may be of another key
+      fresh = await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+    }
     const { endpoint, keys } = fresh.toJSON();
-    await fetch("/api/push/subscriptions", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ endpoint, keys }) });
+    const id = await values("readonly", (store) => store.get("push-device"));
+    const body = { endpoint, keys };
+    if (id) body.replaces = new TextDecoder().decode(id);
+    const answer = await fetch("/api/push/subscriptions", {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    });
+    if (!answer.ok) return;
+    const device = new TextEncoder().encode((await answer.json()).id);
+    await values("readwrite", (store) => store.put(device, "push-device"));
   })());
 });
+
+// values does something with the store of the app's database and gives its result, undefined where the storage fails.
+function values(mode, use) {
+  return new Promise((resolve) => {
+    const opening = indexedDB.open("yardline", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("values");
+    opening.onerror = opening.onblocked = () => resolve();
+    opening.onsuccess = () => {
+      const db = opening.result;
+      try {
+        const tx = db.transaction("values", mode);
+        const request = use(tx.objectStore("values"));
+        tx.oncomplete = () => resolve(request.result);
+        tx.onabort = () => resolve();
+      } catch {
+        resolve();
+      }
+      db.close(); // once the transaction has ended
+    };
+  }).catch(() => {});
+}

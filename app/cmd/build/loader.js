@@ -1,0 +1,110 @@
+// Before go-app's loader.
+
+// The user's theme is there from the first paint.
+try {
+  const theme = localStorage.getItem("theme");
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+} catch {}
+
+// Some browsers throw where a feature is blocked. The program finds such a feature missing, and such a storage empty:
+// go-app reads localStorage when it starts.
+const goappNoStorage = { length: 0, key: () => null, getItem: () => null, setItem() {}, removeItem() {}, clear() {} };
+for (const [owner, names, value] of [
+  [window, ["localStorage", "sessionStorage"], goappNoStorage],
+  [window, ["indexedDB", "caches", "Notification", "PushManager", "BroadcastChannel"]],
+  [navigator, ["serviceWorker", "locks", "clipboard", "storage", "userAgentData"]],
+]) {
+  for (const name of names) {
+    try {
+      if (owner[name] || !value) continue;
+    } catch {}
+    try { Object.defineProperty(owner, name, { value, configurable: true }); } catch {} // The program expects it, too.
+  }
+}
+if (!window.matchMedia) window.matchMedia = () => ({ matches: false, addEventListener() {} });
+
+// Some translators take no notice of translate="no", and put font elements in the place of text nodes. The program
+// writes into the text nodes that it knows, so each of them returns to its place before it is written or removed.
+const goappTranslated = new WeakMap(); // what stands in the place of a text node
+const goappTranslations = new MutationObserver((records) => records.forEach(goappNoteTranslation));
+goappTranslations.observe(document.documentElement, { childList: true, subtree: true });
+
+function goappNoteTranslation({ addedNodes, removedNodes, previousSibling, nextSibling }) {
+  const font = [...addedNodes, previousSibling, nextSibling].find((n) => n && n.nodeName === "FONT");
+  if (font && removedNodes.length === 1 && removedNodes[0].nodeType === Node.TEXT_NODE) goappTranslated.set(removedNodes[0], font);
+}
+
+function goappPutBack(node) {
+  if (!(node instanceof Text)) return;
+  if (!node.parentNode) {
+    goappTranslations.takeRecords().forEach(goappNoteTranslation);
+    const font = goappTranslated.get(node);
+    if (font && font.parentNode) font.replaceWith(node);
+  }
+  while (node.parentNode && node.parentNode.nodeName === "FONT") node.parentNode.replaceWith(node); // the app has none
+}
+
+const goappNodeValue = Object.getOwnPropertyDescriptor(Node.prototype, "nodeValue");
+Object.defineProperty(Text.prototype, "nodeValue", {
+  configurable: true,
+  get: goappNodeValue.get,
+  set(value) {
+    goappPutBack(this);
+    goappNodeValue.set.call(this, value);
+  },
+});
+for (const name of ["removeChild", "replaceChild"]) {
+  const plain = Node.prototype[name];
+  Node.prototype[name] = function (...nodes) {
+    goappPutBack(nodes[nodes.length - 1]); // the node that is taken out
+    return plain.apply(this, nodes);
+  };
+}
+
+//// After it.
+
+// Another version is asked for when the stream returns (by the program), when the tab is shown, and every hour.
+setInterval(() => goappTryUpdate(), 60 * 60 * 1000);
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") goappTryUpdate();
+});
+
+let goappVersion; // the version that was there when the page was loaded
+
+// goappCompareVersion stands in where there is no service worker, whose script names the version.
+async function goappCompareVersion() {
+  try {
+    const response = await fetch("/app-worker.js", { cache: "no-cache" });
+    const [, version] = /^const version = "(.*)"/m.exec(await response.text()) || [];
+    if (!response.ok || !version) return; // a proxy's answer
+    goappVersion = goappVersion || version;
+    if (version !== goappVersion) goappOnUpdate();
+  } catch {} // Offline this is no error.
+}
+
+// A program that has ended leaves a dead page: nothing on it may look alive, or go anywhere.
+function goappExited() {
+  document.addEventListener("submit", (event) => event.preventDefault(), true);
+  for (const status of document.querySelectorAll("[data-status]")) {
+    status.dataset.status = "ended";
+    status.dataset.transport = "none";
+    status.textContent = "✕ «stopped»";
+  }
+  for (const banner of document.querySelectorAll(".banners > div")) banner.replaceChildren();
+  const note = document.createElement("div");
+  note.className = "crashed";
+  note.setAttribute("role", "alert");
+  note.textContent = "«crashed» ";
+  const reload = document.createElement("button");
+  reload.className = "button";
+  reload.textContent = "«reload»";
+  reload.addEventListener("click", () => location.reload());
+  note.append(reload);
+  document.body.append(note);
+}
+
+// A click with Shift or Alt on a link is the browser's affair: a new window, or a download. go-app would go there in this
+// one.
+addEventListener("click", (event) => {
+  if ((event.shiftKey || event.altKey) && event.target.closest?.("a[href]")) event.stopImmediatePropagation();
+}, true);

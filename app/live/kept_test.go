@@ -1,0 +1,236 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/fake"
+)
+
+// changed lets a test change the answers of a jar.
+type changed struct {
+	*jar
+	answer func(r wasmclient.Request) *wasmclient.Response // nil: the jar answers
+}
+
+func (c *changed) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+	if answer := c.answer(r); answer != nil {
+		return *answer, nil
+	}
+	return c.jar.Do(ctx, r)
+}
+
+func openChanged(t *testing.T, c *changed, st wasmclient.Storage) *window {
+	w := &window{Tab: (&fake.Browser{}).NewTab()}
+	w.Live = New(c, Surroundings{Page: w.Tab, Storage: st})
+	go w.Start(t.Context())
+	settle()
+	t.Cleanup(w.disconnect)
+	return w
+}
+
+func keys(t *testing.T, st wasmclient.Storage) []string {
+	all, err := st.Load(t.Context(), "")
+	require.NoError(t, err)
+	return slices.Sorted(maps.Keys(all))
+}
+
+// TestNobodySignedInDeletesNothing: an answer that nobody is signed in may be wrong. The app comes back by itself when the
+// broker knows the user again, with what was kept and what was not sent.
+func TestNobodySignedInDeletesNothing(t *testing.T) {
+	for name, end := range map[string]func(b *fake.Broker){
+		"regrant": func(b *fake.Broker) { b.Bye(wire.ByeRegrant) }, "expired": func(b *fake.Broker) { b.Bye(wire.ByeExpired) }, "cut": (*fake.Broker).Cut,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				j, st := newJar(), &wasmclient.Memory{}
+				w := openJar(t, j, &fake.Browser{}, st)
+				j.brokers["first"].Publish(overdue(t, 1))
+				time.Sleep(time.Minute)
+				before := keys(t, st)
+				require.Contains(t, before, sessionKey)
+				require.Contains(t, before, wasmclient.StateKey)
+
+				j.hand("")
+				end(j.brokers["first"])
+				time.Sleep(10 * time.Second)
+				require.NotEqual(t, conn.Live, w.State().View.Status.State)
+				w.Publish(t.Context(), overdue(t, 2))
+				time.Sleep(time.Minute)
+				require.Subset(t, keys(t, st), before)
+
+				j.hand("first")
+				time.Sleep(2 * sessionRetryMost)
+				settle()
+				s := w.State()
+				require.Equal(t, SignedIn, s.Phase)
+				require.Equal(t, conn.Live, s.View.Status.State)
+				require.Zero(t, s.View.Unsent())
+			})
+		})
+	}
+}
+
+// TestSignedOutAtTheStartComesBack: a page that was opened while the broker knew nobody opens by itself later, at once
+// when its tab is shown.
+func TestSignedOutAtTheStartComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, st := newJar(), &wasmclient.Memory{}
+		w := openJar(t, j, &fake.Browser{}, st)
+		time.Sleep(time.Minute)
+		before := keys(t, st)
+		w.disconnect()
+		j.hand("")
+		w = openJar(t, j, &fake.Browser{}, st)
+		require.Equal(t, SignedOut, w.State().Phase)
+		require.Equal(t, before, keys(t, st))
+		time.Sleep(time.Hour)
+		j.hand("first")
+		w.Happen(wasmclient.Appeared)
+		settle()
+		require.Equal(t, SignedIn, w.State().Phase)
+		require.Equal(t, conn.Live, w.State().View.Status.State)
+	})
+}
+
+// TestAnotherUserFindsNothing: what is kept of one user goes when another one signs in.
+func TestAnotherUserFindsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, st := newJar(), &wasmclient.Memory{}
+		w := openJar(t, j, &fake.Browser{}, st)
+		j.brokers["first"].Publish(overdue(t, 1))
+		time.Sleep(time.Minute)
+		require.NoError(t, w.KeepDevice(t.Context(), "phone"))
+		j.hand("")
+		j.brokers["first"].Bye(wire.ByeRegrant)
+		settle()
+		require.Equal(t, SignedOut, w.State().Phase)
+		w.SignIn(t.Context(), "second", "")
+		settle()
+		all, err := st.Load(t.Context(), "")
+		require.NoError(t, err)
+		require.NotContains(t, all, deviceKey)
+		for key, raw := range all {
+			require.NotContains(t, string(raw), `"dispatcher:1`, key)
+			require.False(t, key == wasmclient.StateKey && strings.Contains(string(raw), dispatcher.ID()), key)
+		}
+		var kept keptSession
+		require.NoError(t, json.Unmarshal(all[sessionKey], &kept))
+		require.Equal(t, "second", kept.User.Name)
+		require.False(t, kept.Over)
+	})
+}
+
+// TestSignOutThatCannotWork says so: the browser still sends a cookie that the broker cannot take away.
+func TestSignOutThatCannotWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, st := &changed{jar: newJar()}, &wasmclient.Memory{}
+		c.answer = func(r wasmclient.Request) *wasmclient.Response {
+			if r.Method == "DELETE" {
+				return &wasmclient.Response{Status: 204}
+			}
+			return nil
+		}
+		w := openChanged(t, c, st)
+		w.SignOut(t.Context())
+		time.Sleep(10 * time.Minute)
+		settle()
+		s := w.State()
+		require.Equal(t, SignedOut, s.Phase)
+		require.NotNil(t, s.Warning)
+		require.Equal(t, "still_signed_in", s.Warning.Code)
+		require.Empty(t, keys(t, st))
+		w.SignInAgain(t.Context())
+		settle()
+		require.Equal(t, SignedIn, w.State().Phase)
+		require.Nil(t, w.State().Warning)
+	})
+}
+
+// TestSignInWhoseCookieIsDropped says why, and not that the session has expired.
+func TestSignInWhoseCookieIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &changed{jar: newJar()}
+		c.hand("")
+		c.answer = func(r wasmclient.Request) *wasmclient.Response {
+			if r.Method != "POST" {
+				return nil
+			}
+			answer, err := c.brokers["first"].Do(t.Context(), r)
+			require.NoError(t, err)
+			return &answer
+		}
+		w := openChanged(t, c, nil)
+		w.SignIn(t.Context(), "dispatcher", "")
+		settle()
+		require.Equal(t, SignedOut, w.State().Phase)
+		require.Contains(t, w.State().Failure, "(cookie_dropped)")
+
+		c.answer = func(r wasmclient.Request) *wasmclient.Response {
+			if r.Method == "POST" {
+				return fake.Refusal(403, "needs_tls")
+			}
+			return nil
+		}
+		w.SignIn(t.Context(), "dispatcher", "")
+		settle()
+		require.Contains(t, w.State().Failure, "(needs_tls)")
+	})
+}
+
+// TestSignOutThatAProxyAnswers is tried again until the broker has heard of it.
+func TestSignOutThatAProxyAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, st, proxy := &changed{jar: newJar()}, &wasmclient.Memory{}, true
+		c.answer = func(r wasmclient.Request) *wasmclient.Response {
+			if proxy && r.Method == "DELETE" {
+				return &wasmclient.Response{Status: 403, ContentType: "text/html"}
+			}
+			return nil
+		}
+		w := openChanged(t, c, st)
+		go w.SignOut(t.Context())
+		settle()
+		require.Equal(t, Failed, w.State().Phase)
+		require.Equal(t, "first", c.now())
+		proxy = false
+		time.Sleep(2 * sessionRetry)
+		settle()
+		require.Equal(t, SignedOut, w.State().Phase)
+		require.Nil(t, w.State().Warning)
+		require.Empty(t, c.now())
+		require.Empty(t, keys(t, st))
+	})
+}
+
+// TestGatewayAsksToSignIn: its redirect is no outage. The page offers to sign in, and keeps what there is.
+func TestGatewayAsksToSignIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, st, gate := &changed{jar: newJar()}, &wasmclient.Memory{}, true
+		c.answer = func(wasmclient.Request) *wasmclient.Response {
+			if gate {
+				return &wasmclient.Response{Status: 302}
+			}
+			return nil
+		}
+		w := openChanged(t, c, st)
+		require.Equal(t, Failed, w.State().Phase)
+		require.True(t, w.State().Login)
+		gate = false
+		time.Sleep(2 * sessionRetry)
+		settle()
+		require.Equal(t, SignedIn, w.State().Phase)
+		require.False(t, w.State().Login)
+	})
+}

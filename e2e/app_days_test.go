@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+)
+
+// clock lets a test move the page's clock by the variable skew, in milliseconds.
+const clock = `window.skew = 0; { const Own = Date; window.Date = class extends Own { constructor(...a) { a.length ? super(...a) : super(Own.now() + skew) } static now() { return Own.now() + skew } };
+	const now = performance.now.bind(performance); performance.now = () => now() + skew; }`
+
+// TestMidnightInAnOpenTab: figures of today begin anew with the day, with nothing that happens.
+func TestMidnightInAnOpenTab(t *testing.T) {
+	s, u := stack.Start(t, "--time-zone", "UTC"), browser.NewUser(t)
+	signIn(s, u, "manager")
+	tab := u.NewTab()
+	tab.OnNewDocument(clock)
+	tab.Open(s.URL + "/")
+	tab.Eventually(soon, isLive)
+	s.Publish(`{"type":"payment_received","data":{"rental_id":1,"amount":100,"payment_method":"cash"}}`)
+	const revenue = `document.querySelector("[data-figure=revenue_today]").dataset.value`
+	tab.Eventually(soon, revenue+` === "EUR 100"`)
+	browser.Eval[bool](tab, `(() => { skew = 24 * 3600 * 1000; return true })()`)
+	tab.Eventually(2*soon, revenue+` !== "EUR 100"`)
+	tab.Eventually(soon, isLive)
+	require.False(t, browser.Eval[bool](tab, `document.querySelector(".crashed") !== null`))
+}
+
+// TestEmptiedStorageIsSaid: what was not sent when the browser emptied its storage is lost, and the app says so once.
+func TestEmptiedStorageIsSaid(t *testing.T) {
+	s := stack.Start(t)
+	f := newFront(t, s)
+	tab := openFront(t, f, browser.NewUser(t), "/sse-test")
+	away := true
+	f.with(func(f *front) {
+		f.answer = func(w http.ResponseWriter, r *http.Request) bool {
+			if away && (r.URL.Path == "/api/sse" || r.URL.Path == "/api/ws") {
+				w.WriteHeader(http.StatusBadGateway)
+				return true
+			}
+			return false
+		}
+	})
+	s.Kill()
+	s.Up()
+	for range 2 {
+		tab.Click("[data-send=rental_overdue]")
+	}
+	tab.Eventually(soon, `document.querySelectorAll("[data-outbox=queued]").length === 2`)
+	tab.Open(f.URL + "/healthz")
+	browser.Eval[bool](tab, `new Promise(done => { const r = indexedDB.deleteDatabase("yardline"); r.onsuccess = () => done(true) })`)
+	f.with(func(*front) { away = false })
+	tab.Open(f.URL + "/")
+	tab.Eventually(soon, isLive)
+	tab.Eventually(soon, `document.querySelector("[data-lost]")?.innerText.includes("2 changes that you wrote here were not sent, and are lost. (storage_emptied)")`)
+	tab.Click("[data-lost] button")
+	tab.Eventually(soon, `!document.querySelector("[data-lost]")`)
+}
