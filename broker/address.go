@@ -48,8 +48,8 @@ func (c *certificate) name(otherwise string) string {
 	return otherwise
 }
 
-// SignInNeedsTLS tells whether browsers of other machines cannot sign in: they
+// signInNeedsTLS tells whether browsers of other machines cannot sign in: they
 // keep a session's cookie only over HTTPS, and nothing here serves that.
-func (c Config) SignInNeedsTLS() bool {
+func (c Config) signInNeedsTLS() bool {
 	return c.Auth == AuthUsers && c.TLSCert == "" && len(c.Proxies) == 0 && !isLoopback(c.Listen)
 }

@@ -48,10 +48,10 @@ func TestURLOfACertificate(t *testing.T) {
 
 func TestSignInNeedsTLS(t *testing.T) {
 	lan := Config{Auth: AuthUsers, Listen: "0.0.0.0:8080"}
-	require.True(t, lan.SignInNeedsTLS())
-	require.False(t, Config{Auth: AuthUsers, Listen: "127.0.0.1:8080"}.SignInNeedsTLS(), "browsers trust this machine")
+	require.True(t, lan.signInNeedsTLS())
+	require.False(t, Config{Auth: AuthUsers, Listen: "127.0.0.1:8080"}.signInNeedsTLS(), "browsers trust this machine")
 	withTLS := lan
 	withTLS.TLSCert = "cert.pem"
-	require.False(t, withTLS.SignInNeedsTLS())
-	require.False(t, Config{Auth: AuthJWT, Listen: ":8080"}.SignInNeedsTLS(), "the provider gives the cookie")
+	require.False(t, withTLS.signInNeedsTLS())
+	require.False(t, Config{Auth: AuthJWT, Listen: ":8080"}.signInNeedsTLS(), "the provider gives the cookie")
 }

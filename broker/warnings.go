@@ -15,6 +15,7 @@ const (
 	WarnIdentityKeys = "identity_keys"
 	WarnZones        = "no_time_zones"
 	WarnNATS         = "old_nats"
+	WarnSignIn       = "sign_in_needs_tls"
 )
 
 // anyZone is a time zone that every zone table has.
@@ -50,6 +51,10 @@ func (b *Broker) warnings() (all []httpapi.Warning) {
 	warn := func(code, detail string) { all = append(all, httpapi.Warning{Code: code, Detail: detail}) }
 	if push.IsPlaceholder(b.c.PushContact) {
 		warn(WarnPushContact, "Push services have no address that they can write to, and some of them refuse pushes for that. Set --push-contact to a mailbox that somebody reads, such as mailto:ops@ followed by your company's domain.")
+	}
+	if b.c.signInNeedsTLS() {
+		warn(WarnSignIn, "Browsers of other machines cannot sign in, because they keep the session's cookie over HTTPS alone. "+
+			"Use --tls-cert and --tls-key, or a proxy with TLS that --trusted-proxies names.")
 	}
 	if b.push.Refused() {
 		warn(WarnPushRefused, "A push service refuses pushes to a device. See the broker's log for its answer; check --push-contact and the clock of this machine.")

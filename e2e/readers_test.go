@@ -151,9 +151,9 @@ func readersOf(t *testing.T, java []string, token, url string) []*reader {
 	return all
 }
 
-// haproxyConfig is what docs/operations.md shows, with compression, which the
+// compressingHAProxyConfig is what docs/operations.md shows, with compression, which the
 // broker asks it to leave off for streams.
-const haproxyConfig = `defaults
+const compressingHAProxyConfig = `defaults
   mode http
   option http-no-delay
   timeout connect 5s
@@ -190,7 +190,7 @@ var ways = map[string]func(*testing.T, *stack.Stack) way{
 	"directly": func(_ *testing.T, s *stack.Stack) way { return way{s.URL, s.Kill, s.Up} },
 	"nginx":    proxied(nginxConfig, "http://", "nginx", "-e", "stderr", "-c"),
 	"Caddy":    proxied(plainCaddyConfig, "", "caddy", "run", "--adapter", "caddyfile", "--config"),
-	"HAProxy":  proxied(haproxyConfig, "", "haproxy", "-db", "-f"),
+	"HAProxy":  proxied(compressingHAProxyConfig, "", "haproxy", "-db", "-f"),
 }
 
 // proxied leads through a program with a configuration of its directory, its

@@ -156,10 +156,6 @@ const welcomeTTL = 24 * time.Hour
 // announce says where the broker is and how to publish a first event. The
 // token is for trying things out with dev sign-in, which needs none anyway.
 func announce(b *broker.Broker, env environment, c broker.Config, asJSON bool) error {
-	if c.SignInNeedsTLS() {
-		c.Logger.Warn("browsers of other machines cannot sign in: they keep the session's cookie over HTTPS alone; " +
-			"use --tls-cert and --tls-key, or a proxy with TLS that --trusted-proxies names")
-	}
 	if c.Auth != broker.AuthDev { // what is printed may end in a log
 		if asJSON {
 			return json.NewEncoder(env.out).Encode(map[string]string{"url": b.URL()})
