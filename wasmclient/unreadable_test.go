@@ -83,6 +83,7 @@ func TestSpoiltOnTheWay(t *testing.T) {
 			publish(t, b.Broker, rental)
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Equal(t, []string{"0", "1", "2"}, w.got)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,11 +17,11 @@ import (
 // when a request is written on it. An event with an id of its own is sent again;
 // one without might be stored twice, and its publisher is told.
 func TestKeptConnectionThatEnds(t *testing.T) {
-	posts := 0
+	var posts atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		if r.Method == "POST" {
-			if posts++; posts == 1 {
+			if posts.Add(1) == 1 {
 				conn, _, err := w.(http.Hijacker).Hijack()
 				if err == nil {
 					_ = conn.Close()
@@ -44,14 +45,14 @@ func TestKeptConnectionThatEnds(t *testing.T) {
 		require.NoError(t, err)
 		e := event.Example(event.TypePaymentReceived)
 		e.ID = id
-		posts = 0
+		posts.Store(0)
 		_, err = api.Publish(t.Context(), e)
 		return err
 	}
 	require.NoError(t, publish("x"))
-	require.Equal(t, 2, posts)
+	require.EqualValues(t, 2, posts.Load())
 	require.Error(t, publish(""))
-	require.Equal(t, 1, posts)
+	require.EqualValues(t, 1, posts.Load())
 }
 
 // TestStreamsAreNotCompressed, though other answers may be: a proxy that compresses
