@@ -119,8 +119,10 @@ func Money(m event.Money, currency string) string {
 	if currency == "" {
 		return number("money"+strconv.Itoa(n), plain, map[string]any{"minimumFractionDigits": n, "maximumFractionDigits": n})
 	}
-	if s, ok := intl("NumberFormat", currency+strconv.Itoa(n)+display, func(f app.Value) any { return f.Call("format", plain) }, plain,
-		map[string]any{"style": "currency", "currency": currency, "currencyDisplay": display, "minimumFractionDigits": n, "maximumFractionDigits": n}); ok {
+	options := map[string]any{"style": "currency", "currency": currency, "currencyDisplay": display,
+		"minimumFractionDigits": n, "maximumFractionDigits": n}
+	format := func(f app.Value) any { return f.Call("format", plain) }
+	if s, ok := intl("NumberFormat", currency+strconv.Itoa(n)+display, format, plain, options); ok {
 		return s
 	}
 	return currency + "\u00a0" + plain

@@ -26,7 +26,7 @@ type Config struct {
 	Dev     bool // anybody signs in as a demo user; answers to loopback names alone
 	Issuer  *identity.Issuer
 	Refresh time.Duration // how often the issuer's keys are fetched
-	Origins []string // whose pages may use the API beside our own
+	Origins []string      // whose pages may use the API beside our own
 
 	Heartbeat   time.Duration
 	DedupWindow time.Duration
@@ -126,6 +126,6 @@ const rememberedIDs = 1 << 15
 
 // hub is the configuration of a hub, without its log.
 func (c Config) hub() hub.Config {
-	return hub.Config{Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict,
-		Window: c.DedupWindow, IDs: rememberedIDs, TrustClock: true}
+	return hub.Config{Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency,
+		Fleet: c.Fleet, Strict: c.Strict, Window: c.DedupWindow, IDs: rememberedIDs, TrustClock: true}
 }

@@ -18,7 +18,9 @@ import (
 // batch. The error is a *Partial once something was stored: the log broke off,
 // or another broker on the same log stored an event with one of the ids in
 // between.
-func (h *Hub) PublishBatch(ctx context.Context, g access.Grant, raws []json.RawMessage, strict bool) ([]Receipt, error) {
+func (h *Hub) PublishBatch(
+	ctx context.Context, g access.Grant, raws []json.RawMessage, strict bool,
+) ([]Receipt, error) {
 	if err := h.awaitReady(ctx); err != nil {
 		return nil, err
 	}

@@ -148,12 +148,14 @@ func (p publication) claims() []string {
 // be used, where it is known.
 func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
 	now := h.now()
-	e, remarks, err := event.Parse(raw, event.Rules{Strict: strict || h.c.Strict, Currency: h.c.Currency, Now: now})
+	rules := event.Rules{Strict: strict || h.c.Strict, Currency: h.c.Currency, Now: now}
+	e, remarks, err := event.Parse(raw, rules)
 	if err != nil {
 		return publication{}, err
 	}
 	if !access.MayPublish(g, e.Type) {
-		return publication{event: event.Event{Type: e.Type}}, refuse(ErrForbidden, "/type", "rule", "a type that you may publish")
+		refused := refuse(ErrForbidden, "/type", "rule", "a type that you may publish")
+		return publication{event: event.Event{Type: e.Type}}, refused
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -164,7 +166,8 @@ func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, err
 	// repetition is the same event.
 	digest, named := hash(string(e.AppendJSON(nil))), e.ID != ""
 	e = e.Stamp(id.String(), now)
-	return publication{event: e, named: named, key: hash(e.Actor, e.Source, e.ID), digest: digest, remarks: remarks}, nil
+	key := hash(e.Actor, e.Source, e.ID)
+	return publication{event: e, named: named, key: key, digest: digest, remarks: remarks}, nil
 }
 
 // store puts one event into the log and waits until this hub has taken it.
@@ -196,7 +199,8 @@ func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
 // append puts an event into the log.
 func (h *Hub) append(ctx context.Context, p publication) (Receipt, error) {
 	e := p.event
-	ack, err := h.c.Log.Append(ctx, eventlog.Entry{Type: e.Type, Subject: e.Subject, Key: p.key, Digest: p.digest, Body: e.AppendJSON(nil)})
+	ack, err := h.c.Log.Append(ctx, eventlog.Entry{
+		Type: e.Type, Subject: e.Subject, Key: p.key, Digest: p.digest, Body: e.AppendJSON(nil)})
 	if errors.Is(err, eventlog.ErrConflict) {
 		return Receipt{}, idTaken(err)
 	}

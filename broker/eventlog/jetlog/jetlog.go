@@ -323,7 +323,8 @@ func (c Config) recordOf(m jetstream.Msg) (eventlog.Record, error) {
 		return eventlog.Record{}, fmt.Errorf("jetlog: %w", err)
 	}
 	typ, subject := c.parseSubject(m.Subject())
-	return eventlog.Record{Seq: meta.Sequence.Stream, Type: typ, Subject: subject, Stored: meta.Timestamp, Body: m.Data(),
+	return eventlog.Record{
+		Seq: meta.Sequence.Stream, Type: typ, Subject: subject, Stored: meta.Timestamp, Body: m.Data(),
 		Key: m.Headers().Get(nats.MsgIdHdr), Digest: m.Headers().Get(digestHeader)}, nil
 }
 

@@ -189,7 +189,8 @@ func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eve
 	case answer.Error == nil:
 		typ, subject := l.c.parseSubject(answer.Message.Subject)
 		header, _ := nats.DecodeHeadersMsg(answer.Message.Hdrs) // a foreign record has none of ours
-		return &eventlog.Record{Seq: answer.Message.Seq, Type: typ, Subject: subject, Stored: answer.Message.Time, Body: answer.Message.Data,
+		return &eventlog.Record{
+			Seq: answer.Message.Seq, Type: typ, Subject: subject, Stored: answer.Message.Time, Body: answer.Message.Data,
 			Key: header.Get(nats.MsgIdHdr), Digest: header.Get(digestHeader)}, nil
 	case answer.Error.Code == 404:
 		return nil, nil

@@ -70,7 +70,8 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 		return eventlog.Ack{Seq: before.seq, Duplicate: true}, nil
 	}
 	seq := l.lastLocked() + 1
-	l.records = append(l.records, eventlog.Record{Seq: seq, Type: e.Type, Subject: e.Subject, Stored: now, Body: e.Body, Key: e.Key, Digest: e.Digest})
+	l.records = append(l.records, eventlog.Record{
+		Seq: seq, Type: e.Type, Subject: e.Subject, Stored: now, Body: e.Body, Key: e.Key, Digest: e.Digest})
 	l.keys[e.Key] = stored{seq, e.Digest, now}
 	close(l.grown)
 	l.grown = make(chan struct{})
