@@ -55,8 +55,20 @@ var errWentBack = errors.New("jetlog: the log went back to an earlier state")
 // errTwin is the code of a server that stores the same id at this moment.
 const errTwin = 10158
 
-// againPause is how long publish waits before it asks again.
+// againPause is how long a request waits before it is made again.
 const againPause = 20 * time.Millisecond
+
+// pause waits for againPause. It returns false when ctx ends first.
+func pause(ctx context.Context) bool {
+	timer := time.NewTimer(againPause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // errDown is what the client library says of a message that it did not send,
 // because the connection is down.
@@ -72,11 +84,7 @@ func (l *link) publish(ctx context.Context, m *nats.Msg, key string) (*jetstream
 		if !errors.Is(err, errDown) && (!errors.As(err, &refused) || refused.ErrorCode != errTwin) {
 			return ack, err
 		}
-		pause := time.NewTimer(againPause)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
+		if !pause(ctx) {
 			return nil, err
 		}
 	}
