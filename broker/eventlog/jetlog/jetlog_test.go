@@ -91,6 +91,7 @@ func TestDamagedStreamIsNotReplaced(t *testing.T) {
 	require.NoError(t, os.WriteFile(metas[0], []byte("{"), 0o600))
 	_, err = Open(t.Context(), Config{Dir: dir})
 	require.ErrorContains(t, err, "damaged")
+	require.ErrorContains(t, err, "yardline restore")
 }
 
 func TestChangedWindowKeepsTheEpoch(t *testing.T) {
@@ -197,7 +198,8 @@ func TestTwins(t *testing.T) {
 	require.NoError(t, err)
 	defer other.Close()
 	for i := range 40 {
-		entry := eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: fmt.Sprint(i), Digest: "d", Body: []byte("{}")}
+		entry := eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: fmt.Sprint(i), Digest: "d",
+			Body: []byte("{}")}
 		var acks [4]eventlog.Ack
 		var all sync.WaitGroup
 		for n := range acks {
