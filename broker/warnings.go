@@ -58,8 +58,7 @@ func (b *Broker) warnings() (all []httpapi.Warning) {
 	if server, ok := b.log.(interface{ ServerVersion() string }); ok && isOldNATS(server.ServerVersion()) {
 		warn(WarnNATS, fmt.Sprintf("The NATS server has version %.20s, and Yardline needs %d.%d or later: update it.", server.ServerVersion(), natsMajor, natsMinor))
 	}
-	// Without an issuer there are no keys to fetch.
-	if issuer, ok := any(b.issuer).(interface{ Trouble() error }); ok && b.issuer != nil && issuer.Trouble() != nil {
+	if b.issuer != nil && b.issuer.Trouble() != nil {
 		warn(WarnIdentityKeys, "The identity provider's keys could not be read at the last try; the keys before stay in force. See the broker's log for the cause, and check --jwt-jwks.")
 	}
 	if _, err := loadZone(anyZone); err != nil {

@@ -3,7 +3,11 @@ package broker
 import (
 	"bytes"
 	"errors"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,5 +100,25 @@ func TestMissingZonesAreAWarning(t *testing.T) {
 	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:ops@rental.company"})
 	require.NoError(t, err)
 	require.Equal(t, []string{WarnZones}, codes(b))
+	require.NoError(t, b.Close())
+}
+
+// TestTroubleWithKeysIsAWarning: the broker serves with the keys that it has.
+func TestTroubleWithKeysIsAWarning(t *testing.T) {
+	var good atomic.Bool
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !good.Load() {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		io.WriteString(w, `{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`) // of RFC 7517, A.1
+	}))
+	defer provider.Close()
+	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:ops@rental.company", Auth: AuthJWT,
+		Issuer: identity.IssuerConfig{Issuer: "https://id.example", Audience: "yardline", JWKS: provider.URL, Refresh: 20 * time.Millisecond}})
+	require.NoError(t, err)
+	require.Equal(t, []string{WarnIdentityKeys}, codes(b))
+	good.Store(true)
+	require.Eventually(t, func() bool { return len(codes(b)) == 0 }, 20*time.Second, time.Millisecond)
 	require.NoError(t, b.Close())
 }

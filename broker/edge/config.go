@@ -26,7 +26,7 @@ type Config struct {
 	Dev     bool // anybody signs in as a demo user; answers to loopback names alone
 	Issuer  *identity.Issuer
 	Refresh time.Duration // how often the issuer's keys are fetched
-	Origins []string // whose pages may use the API beside our own
+	Origins []string      // whose pages may use the API beside our own
 
 	Heartbeat   time.Duration
 	DedupWindow time.Duration
