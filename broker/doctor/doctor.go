@@ -167,12 +167,15 @@ func (v *visit) reachable(ctx context.Context) bool {
 		v.say("reachable", Failed, "If that is the broker, give that address. If it is a page to sign in at, let that proxy pass on /api/, /embed/, /healthz and /readyz: programs cannot sign in there.",
 			"It sends visitors on to %.100s.", answer.Header.Get("Location"))
 		return false
+	case v.base.Path != "":
+		v.say("reachable", Failed, "Give the address without "+v.base.Path+": the whole of the broker is served from the root of a name.", "No broker answered below %s, but status %d%s.", v.base.Path, answer.StatusCode, servedBy(answer))
+		return false
 	default:
 		v.say("reachable", Failed, "Point the proxy at the broker; the whole of it is served from the root of a name.", "Something else than a broker answered with status %d%s.", answer.StatusCode, servedBy(answer))
 		return false
 	}
 	for _, w := range ready.Warnings {
-		v.say(w.Code, Warning, "That is the broker's own warning; docs/operations.md, “Seen from outside”, has them all.", "%s", w.Detail)
+		v.say(w.Code, Warning, "See docs/operations.md, “Seen from outside”.", "%s", w.Detail)
 	}
 	if at, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
 		if skew := time.Since(at).Round(time.Second); skew.Abs() > maxSkew {
@@ -200,6 +203,10 @@ func (v *visit) session(ctx context.Context) {
 			Roles []string
 		}
 		SignIn string `json:"sign_in"`
+	}
+	if to := answer.Header.Get("Location"); to != "" && answer.StatusCode >= 300 && answer.StatusCode < 400 {
+		v.say("sign-in", Failed, "Let the proxy that people sign in at pass on /api/ and /embed/: programs cannot sign in there.", "Requests to /api/ are sent on to %.100s%s.", to, servedBy(answer))
+		return
 	}
 	if err := json.NewDecoder(answer.Body).Decode(&who); err != nil || who.SignIn == "" {
 		v.say("sign-in", Failed, "Let the proxy pass /api/ on unchanged.", "The answer is not the broker's: status %d%s.", answer.StatusCode, servedBy(answer))

@@ -89,6 +89,10 @@ func TestHealthy(t *testing.T) {
 	}
 	require.Equal(t, Skipped, check(t, address, "")["stream"].Result)
 	require.Error(t, Check(t.Context(), Config{URL: "yard.example"}, nil))
+	require.Contains(t, check(t, address+"/yard/", "")["reachable"].Change, "without /yard")
+	refused := check(t, address, "no-token")["stream"]
+	require.Contains(t, refused.Found, "The broker refuses the stream with status 401 (invalid_token)")
+	require.NotContains(t, refused.Found+refused.Change, "proxy")
 	require.Equal(t, map[string]Result{"reachable": Failed}, map[string]Result{"reachable": check(t, "http://127.0.0.1:1", "")["reachable"].Result})
 }
 
@@ -126,6 +130,13 @@ func TestAilments(t *testing.T) {
 		"a redirect": {on("/", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://yard.example/", http.StatusFound)
 		}), "reachable", Failed, "http://yard.example/", "give that address"},
+		"a redirect of the API alone": {on("/api/", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://login.example/", http.StatusFound)
+		}), "sign-in", Failed, "http://login.example/", "programs"},
+		"a page in place of a stream": {on("/api/sse", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, "<html>no")
+		}), "stream", Failed, "status 403: <html>no", "proxy"},
 		"no upgrade": {on("/api/ws", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }), "websocket", Warning, "status 400", "Upgrade"},
 		"no credentials": {func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { r.Header.Del("Authorization"); next.ServeHTTP(w, r) })

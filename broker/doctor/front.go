@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -57,7 +58,8 @@ func (v *visit) challenge(ctx context.Context, path string) (challenge, by strin
 		return "", "" // reachable says more of it
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusUnauthorized || answer.Header.Get("Content-Type") == "application/problem+json" {
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<12)) // what there is of it
+	if answer.StatusCode != http.StatusUnauthorized || problemOf(answer, body) != nil {
 		return "", ""
 	}
 	return answer.Header.Get("WWW-Authenticate"), servedBy(answer)

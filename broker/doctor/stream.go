@@ -37,7 +37,12 @@ func (v *visit) stream(ctx context.Context) {
 	defer s.close()
 	answer := s.answer
 	if answer.StatusCode != http.StatusOK || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/event-stream") {
-		body, _ := io.ReadAll(io.LimitReader(answer.Body, 512)) // what there is of it
+		body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<12)) // what there is of it
+		if p := problemOf(answer, body); p != nil {
+			v.say("stream", Failed, "See docs/protocol.md, “Refusals”.", "The broker refuses the stream with status %d (%s): %s. %s", answer.StatusCode, p.Code, p.Title, p.Detail)
+			return
+		}
+		body = body[:min(len(body), 512)]
 		v.say("stream", Failed, "Let the proxy pass /api/sse on unchanged, and see the answer.", "No stream but status %d%s: %s", answer.StatusCode, servedBy(answer), strings.TrimSpace(string(body)))
 		return
 	}
@@ -60,6 +65,18 @@ func (v *visit) stream(ctx context.Context) {
 		v.say("heartbeat", Warning, "Start the broker with --heartbeat 15s.", "A sign of life every %v: common proxies cut quiet streams at 30 s.", s.hello.Heartbeat)
 	}
 	v.delay(ctx, s, took)
+}
+
+// A problem is a refusal of the broker.
+type problem struct{ Type, Code, Title, Detail string }
+
+// problemOf returns the broker's refusal, or nil where the answer is another's.
+func problemOf(answer *http.Response, body []byte) *problem {
+	var p problem
+	if answer.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(body, &p) != nil || !strings.HasPrefix(p.Type, "urn:yardline:problem:") {
+		return nil
+	}
+	return &p
 }
 
 // Bounds of the delay of one event.
