@@ -112,7 +112,22 @@ func TestDoctorBehindProxies(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	admin := s.TokenFor("5", 0, access.Admin)
-	haproxy, nginx, caddy := []string{"haproxy", "-db", "-f"}, []string{"nginx", "-e", "stderr", "-c"}, []string{"caddy", "run", "--adapter", "caddyfile", "--config"}
+	haproxy, nginx, caddy := []string{
+		"haproxy",
+		"-db",
+		"-f",
+	}, []string{
+		"nginx",
+		"-e",
+		"stderr",
+		"-c",
+	}, []string{
+		"caddy",
+		"run",
+		"--adapter",
+		"caddyfile",
+		"--config",
+	}
 	passwords := filepath.Join(t.TempDir(), "passwords")
 	require.NoError(t, os.WriteFile(passwords, []byte("staff:{PLAIN}gatepass\n"), 0o644))
 	for name, c := range map[string]struct {

@@ -50,22 +50,34 @@ func serveFor(t *testing.T, c broker.Config, roles ...access.Role) (address stri
 		require.NoError(t, err)
 		tokens = append(tokens, token)
 	}
-	require.Eventually(t, func() bool { return check(t, b.URL(), "")["reachable"].Result == OK }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return check(t, b.URL(), "")["reachable"].Result == OK },
+		20*time.Second,
+		10*time.Millisecond,
+	)
 	return b.URL(), tokens
 }
 
 func check(t *testing.T, address, token string) map[string]Finding {
 	t.Helper()
 	found := map[string]Finding{}
-	require.NoError(t, Check(t.Context(), Config{URL: address, Token: token, TLS: &tls.Config{InsecureSkipVerify: true}}, func(f Finding) { // the tests sign for themselves
-		found[f.Check] = f
-		require.NotEmpty(t, f.Found)
-		if f.Result == OK {
-			require.Empty(t, f.Change)
-		} else {
-			require.NotEmpty(t, f.Change)
-		}
-	}))
+	require.NoError(
+		t,
+		Check(
+			t.Context(),
+			Config{URL: address, Token: token, TLS: &tls.Config{InsecureSkipVerify: true}},
+			func(f Finding) { // the tests sign for themselves
+				found[f.Check] = f
+				require.NotEmpty(t, f.Found)
+				if f.Result == OK {
+					require.Empty(t, f.Change)
+				} else {
+					require.NotEmpty(t, f.Change)
+				}
+			},
+		),
+	)
 	return found
 }
 
@@ -76,8 +88,15 @@ func between(t *testing.T, address string, spoil func(http.Handler) http.Handler
 	require.NoError(t, err)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	s := httptest.NewUnstartedServer(spoil(&httputil.ReverseProxy{Transport: transport, ErrorHandler: func(http.ResponseWriter, *http.Request, error) {},
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host }}))
+	s := httptest.NewUnstartedServer(
+		spoil(
+			&httputil.ReverseProxy{
+				Transport:    transport,
+				ErrorHandler: func(http.ResponseWriter, *http.Request, error) {},
+				Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
+			},
+		),
+	)
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 	return s
 }
@@ -93,7 +112,11 @@ func TestHealthy(t *testing.T) {
 	refused := check(t, address, "no-token")["stream"]
 	require.Contains(t, refused.Found, "The broker refuses the stream with status 401 (invalid_token)")
 	require.NotContains(t, refused.Found+refused.Change, "proxy")
-	require.Equal(t, map[string]Result{"reachable": Failed}, map[string]Result{"reachable": check(t, "http://127.0.0.1:1", "")["reachable"].Result})
+	require.Equal(
+		t,
+		map[string]Result{"reachable": Failed},
+		map[string]Result{"reachable": check(t, "http://127.0.0.1:1", "")["reachable"].Result},
+	)
 }
 
 // TestAilments: what stands in between, or is set wrongly, is named with what
