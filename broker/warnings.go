@@ -50,25 +50,49 @@ func (b *Broker) logWarnings() {
 func (b *Broker) warnings() (all []httpapi.Warning) {
 	warn := func(code, detail string) { all = append(all, httpapi.Warning{Code: code, Detail: detail}) }
 	if push.IsPlaceholder(b.c.PushContact) {
-		warn(WarnPushContact, "Push services have no address that they can write to, and some of them refuse pushes for that. Set --push-contact to a mailbox that somebody reads, such as mailto:ops@ followed by your company's domain.")
+		warn(
+			WarnPushContact,
+			"Push services have no address that they can write to, and some of them refuse pushes for that. Set "+
+				"--push-contact to a mailbox that somebody reads, such as mailto:ops@ followed by your company's "+
+				"domain.",
+		)
 	}
 	if b.c.signInNeedsTLS() {
 		warn(WarnSignIn, "Browsers of other machines cannot sign in, because they keep the session's cookie over HTTPS alone. "+
 			"Use --tls-cert and --tls-key, or a proxy with TLS that --trusted-proxies names.")
 	}
 	if b.push.Refused() {
-		warn(WarnPushRefused, "A push service refuses pushes to a device. See the broker's log for its answer; check --push-contact and the clock of this machine.")
+		warn(
+			WarnPushRefused,
+			"A push service refuses pushes to a device. See the broker's log for its answer; check --push-contact and "+
+				"the clock of this machine.",
+		)
 	}
 	// A server may be replaced by an older one while the broker runs.
 	if server, ok := b.log.(interface{ ServerVersion() string }); ok && isOldNATS(server.ServerVersion()) {
-		warn(WarnNATS, fmt.Sprintf("The NATS server has version %.20s, and Yardline needs %d.%d or later: update it.", server.ServerVersion(), natsMajor, natsMinor))
+		warn(
+			WarnNATS,
+			fmt.Sprintf(
+				"The NATS server has version %.20s, and Yardline needs %d.%d or later: update it.",
+				server.ServerVersion(),
+				natsMajor,
+				natsMinor,
+			),
+		)
 	}
-	// Without an issuer there are no keys to fetch.
-	if issuer, ok := any(b.issuer).(interface{ Trouble() error }); ok && b.issuer != nil && issuer.Trouble() != nil {
-		warn(WarnIdentityKeys, "The identity provider's keys could not be read at the last try; the keys before stay in force. See the broker's log for the cause, and check --jwt-jwks.")
+	if b.issuer != nil && b.issuer.Trouble() != nil {
+		warn(
+			WarnIdentityKeys,
+			"The identity provider's keys could not be read at the last try; the keys before stay in force. See the "+
+				"broker's log for the cause, and check --jwt-jwks.",
+		)
 	}
 	if _, err := loadZone(anyZone); err != nil {
-		warn(WarnZones, "This machine has no table of time zones, so that quiet times in a zone of their own do not work. Install the package tzdata.")
+		warn(
+			WarnZones,
+			"This machine has no table of time zones, so that quiet times in a zone of their own do not work. Install "+
+				"the package tzdata.",
+		)
 	}
 	return all
 }

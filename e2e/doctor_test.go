@@ -74,13 +74,60 @@ func examine(t *testing.T, address, token string) map[string]doctor.Finding {
 	return found
 }
 
+// TestDoctorMeasuresDelay: HAProxy holds each event of a chunked stream for a
+// fifth of a second, unless it is told not to.
+func TestDoctorMeasuresDelay(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	for option, want := range map[string]doctor.Result{"": doctor.Warning, "  option http-no-delay": doctor.OK} {
+		address := behind(t, []string{"haproxy", "-db", "-f"}, haproxySite, s.Port, option)
+		for role, measured := range map[access.Role]string{access.Admin: "An event came", access.Manager: "The first word of a stream came"} {
+			f := examine(t, "http://"+address, s.TokenFor("5", 0, role))["delay"]
+			require.Equal(t, want, f.Result, "%s with %q: %s", role, option, f.Found)
+			require.Contains(t, f.Found, measured)
+			if want == doctor.Warning {
+				require.Regexp(t, ` [0-9.]+ms (after|later)`, f.Found)
+				require.Contains(t, f.Change, "option http-no-delay")
+			}
+		}
+	}
+}
+
+// behind runs a proxy in front of a port until the test ends, and returns its
+// address.
+func behind(t *testing.T, command []string, config, port, option string) string {
+	t.Helper()
+	dir, own := t.TempDir(), freePort(t)
+	file := filepath.Join(dir, "config")
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, config, dir, own, "127.0.0.1:"+port, option), 0o600))
+	between := &proxy{t: t, args: append(append([]string{find(t, command[0])}, command[1:]...), file)}
+	between.up(fmt.Sprintf("127.0.0.1:%d", own))
+	t.Cleanup(between.cut)
+	return fmt.Sprintf("localhost:%d", own)
+}
+
 // TestDoctorBehindProxies: what real proxies do to a stream by their
 // configuration is named, and nothing is said of those that do nothing.
 func TestDoctorBehindProxies(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	admin := s.TokenFor("5", 0, access.Admin)
-	haproxy, nginx, caddy := []string{"haproxy", "-db", "-f"}, []string{"nginx", "-e", "stderr", "-c"}, []string{"caddy", "run", "--adapter", "caddyfile", "--config"}
+	haproxy, nginx, caddy := []string{
+		"haproxy",
+		"-db",
+		"-f",
+	}, []string{
+		"nginx",
+		"-e",
+		"stderr",
+		"-c",
+	}, []string{
+		"caddy",
+		"run",
+		"--adapter",
+		"caddyfile",
+		"--config",
+	}
 	passwords := filepath.Join(t.TempDir(), "passwords")
 	require.NoError(t, os.WriteFile(passwords, []byte("staff:{PLAIN}gatepass\n"), 0o644))
 	for name, c := range map[string]struct {
@@ -91,8 +138,6 @@ func TestDoctorBehindProxies(t *testing.T) {
 		result         doctor.Result
 		advice         string
 	}{
-		"haproxy":                      {haproxy, haproxySite, "", "", "delay", doctor.Warning, "option http-no-delay"},
-		"haproxy with http-no-delay":   {haproxy, haproxySite, "  option http-no-delay", "", "delay", doctor.OK, ""},
 		"haproxy with compression":     {haproxy, haproxySite, "  option http-no-delay\n  compression algo gzip\n  compression type text/event-stream", "", "delay", doctor.OK, ""},
 		"nginx":                        {nginx, nginxSite, "proxy_http_version 1.1;", "", "delay", doctor.OK, ""},
 		"nginx that buffers":           {nginx, nginxSite, "proxy_http_version 1.0; proxy_ignore_headers X-Accel-Buffering;", "", "stream", doctor.Failed, "proxy_buffering off"},
@@ -103,14 +148,7 @@ func TestDoctorBehindProxies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir, port := t.TempDir(), freePort(t)
-			file := filepath.Join(dir, "config")
-			config := fmt.Sprintf(c.config, dir, port, "127.0.0.1:"+s.Port, c.option)
-			require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
-			between := &proxy{t: t, args: append(append([]string{find(t, c.command[0])}, c.command[1:]...), file)}
-			between.up(fmt.Sprintf("127.0.0.1:%d", port))
-			t.Cleanup(between.cut)
-			found := examine(t, fmt.Sprintf("http://%slocalhost:%d", c.user, port), admin)
+			found := examine(t, "http://"+c.user+behind(t, c.command, c.config, s.Port, c.option), admin)
 			f := found[c.check]
 			require.Equal(t, c.result, f.Result, "%v", found)
 			require.Contains(t, f.Change, c.advice)

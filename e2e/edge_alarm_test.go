@@ -35,7 +35,11 @@ func TestEdgeKeepsItsAlarm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := stack.StartEdge(t, stack.Script(strings.Replace(watched, "PROGRAM", program, 1)), stack.Var("TOKEN_KEY", ""))
+			s := stack.StartEdge(
+				t,
+				stack.Script(strings.Replace(watched, "PROGRAM", program, 1)),
+				stack.Var("TOKEN_KEY", ""),
+			)
 			next := func(path string) time.Duration {
 				status, answer := send(t, s.URL, "GET", path, "")
 				require.Equal(t, 200, status)
@@ -46,7 +50,13 @@ func TestEdgeKeepsItsAlarm(t *testing.T) {
 				return time.Until(time.UnixMilli(at))
 			}
 			next("/alarm")
-			require.Eventually(t, func() bool { return next("/") > 10*time.Second }, soon, 10*time.Millisecond, "no alarm is to come")
+			require.Eventually(
+				t,
+				func() bool { return next("/") > 10*time.Second },
+				soon,
+				10*time.Millisecond,
+				"no alarm is to come",
+			)
 		})
 	}
 }

@@ -35,7 +35,13 @@ func newProvider(t *testing.T) *provider {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	coordinate := func(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.FillBytes(make([]byte, 32))) }
-	p := &provider{keys: fmt.Sprintf(`{"keys":[{"kty":"AKP","alg":"ML-DSA-44","kid":"k2","pub":"AA"},{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"k1","x":%q,"y":%q}]}`, coordinate(private.X), coordinate(private.Y))}
+	p := &provider{
+		keys: fmt.Sprintf(
+			`{"keys":[{"kty":"AKP","alg":"ML-DSA-44","kid":"k2","pub":"AA"},{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"k1","x":%q,"y":%q}]}`,
+			coordinate(private.X),
+			coordinate(private.Y),
+		),
+	}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.asked.Add(1)
 		if answer := p.answer.Load(); answer != nil && r.URL.Path != "/moved" {
@@ -45,8 +51,11 @@ func newProvider(t *testing.T) *provider {
 		fmt.Fprint(w, p.keys)
 	}))
 	t.Cleanup(p.Close)
-	token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "4", "tenant": "main",
-		"roles": []string{"manager"}, "exp": time.Now().Add(time.Hour).Unix()})
+	token := jwt.NewWithClaims(
+		jwt.SigningMethodES256,
+		jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "4", "tenant": "main",
+			"roles": []string{"manager"}, "exp": time.Now().Add(time.Hour).Unix()},
+	)
 	token.Header["kid"] = "k1"
 	p.token, err = token.SignedString(private)
 	require.NoError(t, err)
@@ -73,7 +82,15 @@ func says(text string) http.HandlerFunc {
 // edge runs the worker with this provider.
 func (p *provider) edge(t *testing.T, options ...stack.EdgeOption) *stack.Stack {
 	t.Helper()
-	return stack.StartEdge(t, append(options, stack.Var("AUTH", "jwt"), stack.Var("JWT_ISSUER", "https://id.example"), stack.Var("JWT_AUDIENCE", "yardline"), stack.Var("JWT_JWKS", p.URL))...)
+	return stack.StartEdge(
+		t,
+		append(
+			options,
+			stack.Var("AUTH", "jwt"),
+			stack.Var("JWT_ISSUER", "https://id.example"),
+			stack.Var("JWT_AUDIENCE", "yardline"),
+			stack.Var("JWT_JWKS", p.URL),
+		)...)
 }
 
 // snapshot is the status of a request with the provider's token.
@@ -90,7 +107,12 @@ func TestEdgeByIssuer(t *testing.T) {
 	p := newProvider(t)
 	p.answers(status(http.StatusServiceUnavailable))
 	s := p.edge(t)
-	require.Equal(t, http.StatusServiceUnavailable, p.snapshot(t, s), "the provider fails: try again, the token may be good")
+	require.Equal(
+		t,
+		http.StatusServiceUnavailable,
+		p.snapshot(t, s),
+		"the provider fails: try again, the token may be good",
+	)
 	p.answers(nil)
 	require.Eventually(t, func() bool { return p.snapshot(t, s) == http.StatusOK }, soon, 100*time.Millisecond)
 	s.Kill()
@@ -144,13 +166,23 @@ func TestEdgeKeepsTheKeys(t *testing.T) {
 			ready := func() string { _, answer := send(t, s.URL, "GET", "/readyz", ""); return answer }
 			require.JSONEq(t, `{"status":"ready"}`, ready())
 			p.answers(answer)
-			require.Eventually(t, func() bool { return strings.Contains(ready(), `"identity_keys"`) }, soon, 20*time.Millisecond)
+			require.Eventually(
+				t,
+				func() bool { return strings.Contains(ready(), `"identity_keys"`) },
+				soon,
+				20*time.Millisecond,
+			)
 			for range 10 {
 				require.Equal(t, http.StatusOK, p.snapshot(t, s))
 			}
 			require.Contains(t, s.EdgeLog(), "the issuer's keys could not be renewed")
 			p.answers(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/moved", http.StatusFound) })
-			require.Eventually(t, func() bool { return !strings.Contains(ready(), "identity_keys") }, soon, 20*time.Millisecond)
+			require.Eventually(
+				t,
+				func() bool { return !strings.Contains(ready(), "identity_keys") },
+				soon,
+				20*time.Millisecond,
+			)
 			require.Equal(t, http.StatusOK, p.snapshot(t, s))
 		})
 	}

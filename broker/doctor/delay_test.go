@@ -21,7 +21,11 @@ import (
 )
 
 // pass is a proxy between that hands over each piece of a stream by write.
-func pass(t *testing.T, address string, write func(ctx context.Context, w http.ResponseWriter, piece []byte)) *httptest.Server {
+func pass(
+	t *testing.T,
+	address string,
+	write func(ctx context.Context, w http.ResponseWriter, piece []byte),
+) *httptest.Server {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{}}
 	t.Cleanup(client.CloseIdleConnections)
@@ -96,7 +100,11 @@ func TestDelayOfAnEvent(t *testing.T) {
 	require.Zero(t, published())
 	f := check(t, address, admin)["delay"]
 	require.Equal(t, OK, f.Result, f.Found)
-	require.Regexp(t, regexp.MustCompile(`^An event came [0-9.]+(µs|ms) after it was stored\.$|^An event came 0s after`), f.Found)
+	require.Regexp(
+		t,
+		regexp.MustCompile(`^An event came [0-9.]+(µs|ms) after it was stored\.$|^An event came 0s after`),
+		f.Found,
+	)
 	require.Positive(t, published())
 
 	proxy := pass(t, address, late(300*time.Millisecond))
@@ -232,7 +240,10 @@ func TestHSTS(t *testing.T) {
 			})
 			proxy.StartTLS()
 			found := map[string]Finding{}
-			config := Config{URL: proxy.URL, TLS: &tls.Config{InsecureSkipVerify: true}} // the tests sign for themselves
+			config := Config{
+				URL: proxy.URL,
+				TLS: &tls.Config{InsecureSkipVerify: true},
+			} // the tests sign for themselves
 			require.NoError(t, Check(t.Context(), config, func(f Finding) { found[f.Check] = f }))
 			require.Equal(t, c.result, found["hsts"].Result, found["hsts"].Found)
 			require.Contains(t, found["hsts"].Found, c.found)

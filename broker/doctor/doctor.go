@@ -106,7 +106,12 @@ func (v *visit) get(ctx context.Context, path string, headers ...string) (*http.
 	return v.send(ctx, "GET", path, nil, headers...)
 }
 
-func (v *visit) send(ctx context.Context, method, path string, body io.Reader, headers ...string) (*http.Response, error) {
+func (v *visit) send(
+	ctx context.Context,
+	method, path string,
+	body io.Reader,
+	headers ...string,
+) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, v.base.String()+path, body)
 	if err != nil {
 		return nil, err
@@ -140,11 +145,24 @@ func (v *visit) reachable(ctx context.Context) bool {
 	answer, err := v.get(ctx, "/readyz")
 	var untrusted *tls.CertificateVerificationError
 	if errors.As(err, &untrusted) {
-		v.say("tls", Failed, "Serve the whole chain of a certificate for this name, from an authority that clients trust.", "The certificate is not trusted: %v.", untrusted.Err)
+		v.say(
+			"tls",
+			Failed,
+			"Serve the whole chain of a certificate for this name, from an authority that clients trust.",
+			"The certificate is not trusted: %v.",
+			untrusted.Err,
+		)
 		return false
 	}
 	if err != nil {
-		v.say("reachable", Failed, "Check the address, that the broker runs, and firewalls and proxies in between.", "No answer from %s: %v.", v.base, cause(err))
+		v.say(
+			"reachable",
+			Failed,
+			"Check the address, that the broker runs, and firewalls and proxies in between.",
+			"No answer from %s: %v.",
+			v.base,
+			cause(err),
+		)
 		return false
 	}
 	defer answer.Body.Close()
@@ -159,24 +177,68 @@ func (v *visit) reachable(ctx context.Context) bool {
 	case ready.Status == "ready":
 		v.say("reachable", OK, "", "The broker is ready.")
 	case ready.Code != "":
-		v.say("reachable", Failed, "See the broker's log.", "The broker is not ready: %s (%s).", ready.Title, ready.Code)
+		v.say(
+			"reachable",
+			Failed,
+			"See the broker's log.",
+			"The broker is not ready: %s (%s).",
+			ready.Title,
+			ready.Code,
+		)
 	case answer.StatusCode >= 502 && answer.StatusCode <= 504:
-		v.say("reachable", Failed, "Start the broker, or mend the address that the proxy passes requests on to.", "A proxy answered with status %d: it does not reach the broker%s.", answer.StatusCode, servedBy(answer))
+		v.say(
+			"reachable",
+			Failed,
+			"Start the broker, or mend the address that the proxy passes requests on to.",
+			"A proxy answered with status %d: it does not reach the broker%s.",
+			answer.StatusCode,
+			servedBy(answer),
+		)
 		return false
 	case answer.StatusCode >= 300 && answer.StatusCode < 400:
-		v.say("reachable", Failed, "If that is the broker, give that address. If it is a page to sign in at, let that proxy pass on /api/, /embed/, /healthz and /readyz: programs cannot sign in there.",
-			"It sends visitors on to %.100s.", answer.Header.Get("Location"))
+		v.say(
+			"reachable",
+			Failed,
+			"If that is the broker, give that address. If it is a page to sign in at, let that proxy pass on /api/, "+
+				"/embed/, /healthz and /readyz: programs cannot sign in there.",
+			"It sends visitors on to %.100s.",
+			answer.Header.Get("Location"),
+		)
+		return false
+	case v.base.Path != "":
+		v.say(
+			"reachable",
+			Failed,
+			"Give the address without "+v.base.Path+": the whole of the broker is served from the root of a name.",
+			"No broker answered below %s, but status %d%s.",
+			v.base.Path,
+			answer.StatusCode,
+			servedBy(answer),
+		)
 		return false
 	default:
-		v.say("reachable", Failed, "Point the proxy at the broker; the whole of it is served from the root of a name.", "Something else than a broker answered with status %d%s.", answer.StatusCode, servedBy(answer))
+		v.say(
+			"reachable",
+			Failed,
+			"Point the proxy at the broker; the whole of it is served from the root of a name.",
+			"Something else than a broker answered with status %d%s.",
+			answer.StatusCode,
+			servedBy(answer),
+		)
 		return false
 	}
 	for _, w := range ready.Warnings {
-		v.say(w.Code, Warning, "That is the broker's own warning; docs/operations.md, “Seen from outside”, has them all.", "%s", w.Detail)
+		v.say(w.Code, Warning, "See docs/operations.md, “Seen from outside”.", "%s", w.Detail)
 	}
 	if at, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
 		if skew := time.Since(at).Round(time.Second); skew.Abs() > maxSkew {
-			v.say("clock", Warning, "Set both clocks by NTP: tokens expire by them.", "The clocks differ by %v.", skew.Abs())
+			v.say(
+				"clock",
+				Warning,
+				"Set both clocks by NTP: tokens expire by them.",
+				"The clocks differ by %v.",
+				skew.Abs(),
+			)
 		} else {
 			v.say("clock", OK, "", "The clocks agree.")
 		}
@@ -201,8 +263,26 @@ func (v *visit) session(ctx context.Context) {
 		}
 		SignIn string `json:"sign_in"`
 	}
+	if to := answer.Header.Get("Location"); to != "" && answer.StatusCode >= 300 && answer.StatusCode < 400 {
+		v.say(
+			"sign-in",
+			Failed,
+			"Let the proxy that people sign in at pass on /api/ and /embed/: programs cannot sign in there.",
+			"Requests to /api/ are sent on to %.100s%s.",
+			to,
+			servedBy(answer),
+		)
+		return
+	}
 	if err := json.NewDecoder(answer.Body).Decode(&who); err != nil || who.SignIn == "" {
-		v.say("sign-in", Failed, "Let the proxy pass /api/ on unchanged.", "The answer is not the broker's: status %d%s.", answer.StatusCode, servedBy(answer))
+		v.say(
+			"sign-in",
+			Failed,
+			"Let the proxy pass /api/ on unchanged.",
+			"The answer is not the broker's: status %d%s.",
+			answer.StatusCode,
+			servedBy(answer),
+		)
 		return
 	}
 	if who.User != nil {
@@ -213,7 +293,13 @@ func (v *visit) session(ctx context.Context) {
 	case who.SignIn == "name" && !loopback.Name(v.base.Hostname()):
 		v.say("sign-in", Failed, "Start the broker with --auth users or --auth jwt.", "Anybody can sign in as anybody.")
 	case v.Token != "" && v.basic == nil && who.User == nil:
-		v.say("sign-in", Failed, "Sign a new one: yardline token. If it is new, a proxy may drop the Authorization header.", "The broker does not know the token. People sign in %s.", how)
+		v.say(
+			"sign-in",
+			Failed,
+			"Sign a new one: yardline token. If it is new, a proxy may drop the Authorization header.",
+			"The broker does not know the token. People sign in %s.",
+			how,
+		)
 	case who.User != nil:
 		v.say("sign-in", OK, "", "The token is that of %s. People sign in %s.", who.User.ID, how)
 	default:

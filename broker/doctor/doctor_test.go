@@ -50,22 +50,34 @@ func serveFor(t *testing.T, c broker.Config, roles ...access.Role) (address stri
 		require.NoError(t, err)
 		tokens = append(tokens, token)
 	}
-	require.Eventually(t, func() bool { return check(t, b.URL(), "")["reachable"].Result == OK }, 20*time.Second, 10*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return check(t, b.URL(), "")["reachable"].Result == OK },
+		20*time.Second,
+		10*time.Millisecond,
+	)
 	return b.URL(), tokens
 }
 
 func check(t *testing.T, address, token string) map[string]Finding {
 	t.Helper()
 	found := map[string]Finding{}
-	require.NoError(t, Check(t.Context(), Config{URL: address, Token: token, TLS: &tls.Config{InsecureSkipVerify: true}}, func(f Finding) { // the tests sign for themselves
-		found[f.Check] = f
-		require.NotEmpty(t, f.Found)
-		if f.Result == OK {
-			require.Empty(t, f.Change)
-		} else {
-			require.NotEmpty(t, f.Change)
-		}
-	}))
+	require.NoError(
+		t,
+		Check(
+			t.Context(),
+			Config{URL: address, Token: token, TLS: &tls.Config{InsecureSkipVerify: true}},
+			func(f Finding) { // the tests sign for themselves
+				found[f.Check] = f
+				require.NotEmpty(t, f.Found)
+				if f.Result == OK {
+					require.Empty(t, f.Change)
+				} else {
+					require.NotEmpty(t, f.Change)
+				}
+			},
+		),
+	)
 	return found
 }
 
@@ -76,8 +88,15 @@ func between(t *testing.T, address string, spoil func(http.Handler) http.Handler
 	require.NoError(t, err)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	s := httptest.NewUnstartedServer(spoil(&httputil.ReverseProxy{Transport: transport, ErrorHandler: func(http.ResponseWriter, *http.Request, error) {},
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host }}))
+	s := httptest.NewUnstartedServer(
+		spoil(
+			&httputil.ReverseProxy{
+				Transport:    transport,
+				ErrorHandler: func(http.ResponseWriter, *http.Request, error) {},
+				Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
+			},
+		),
+	)
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 	return s
 }
@@ -89,7 +108,15 @@ func TestHealthy(t *testing.T) {
 	}
 	require.Equal(t, Skipped, check(t, address, "")["stream"].Result)
 	require.Error(t, Check(t.Context(), Config{URL: "yard.example"}, nil))
-	require.Equal(t, map[string]Result{"reachable": Failed}, map[string]Result{"reachable": check(t, "http://127.0.0.1:1", "")["reachable"].Result})
+	require.Contains(t, check(t, address+"/yard/", "")["reachable"].Change, "without /yard")
+	refused := check(t, address, "no-token")["stream"]
+	require.Contains(t, refused.Found, "The broker refuses the stream with status 401 (invalid_token)")
+	require.NotContains(t, refused.Found+refused.Change, "proxy")
+	require.Equal(
+		t,
+		map[string]Result{"reachable": Failed},
+		map[string]Result{"reachable": check(t, "http://127.0.0.1:1", "")["reachable"].Result},
+	)
 }
 
 // TestAilments: what stands in between, or is set wrongly, is named with what
@@ -126,6 +153,13 @@ func TestAilments(t *testing.T) {
 		"a redirect": {on("/", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://yard.example/", http.StatusFound)
 		}), "reachable", Failed, "http://yard.example/", "give that address"},
+		"a redirect of the API alone": {on("/api/", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://login.example/", http.StatusFound)
+		}), "sign-in", Failed, "http://login.example/", "programs"},
+		"a page in place of a stream": {on("/api/sse", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, "<html>no")
+		}), "stream", Failed, "status 403: <html>no", "proxy"},
 		"no upgrade": {on("/api/ws", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }), "websocket", Warning, "status 400", "Upgrade"},
 		"no credentials": {func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { r.Header.Del("Authorization"); next.ServeHTTP(w, r) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,20 +25,52 @@ func (v *visit) gate(ctx context.Context, credentials *url.Userinfo) bool {
 		scheme, _, _ := strings.Cut(challenge, " ")
 		if strings.EqualFold(scheme, "Basic") && credentials != nil {
 			if !v.safe() {
-				v.say("basic", Failed, "Serve it over HTTPS first.", "A proxy asks for HTTP Basic authentication%s, and a password does not travel in plain text from here.", by)
+				v.say(
+					"basic",
+					Failed,
+					"Serve it over HTTPS first.",
+					"A proxy asks for HTTP Basic authentication%s, and a password does not travel in plain text from "+
+						"here.",
+					by,
+				)
 				return false
 			}
 			v.basic = credentials
 			if challenge, _ := v.challenge(ctx, path); challenge != "" {
-				v.say("basic", Failed, "Give the user and the password of the proxy, not those of Yardline.", "A proxy in front of the broker asks for HTTP Basic authentication%s, and refuses the user and password of the address.", by)
+				v.say(
+					"basic",
+					Failed,
+					"Give the user and the password of the proxy, not those of Yardline.",
+					"A proxy in front of the broker asks for HTTP Basic authentication%s, and refuses the user and "+
+						"password of the address.",
+					by,
+				)
 				return false
 			}
-			v.say("basic", Warning, "Take it off /api/, /embed/, /healthz and /readyz: Yardline signs people in by itself, and a program's token travels in the same header as the proxy's password.",
-				"A proxy in front of the broker asks for HTTP Basic authentication (%.80s)%s. Browsers get past it; programs with a token do not, and without one a part of the checks is left out.", challenge, by)
+			v.say(
+				"basic",
+				Warning,
+				"Take it off /api/, /embed/, /healthz and /readyz: Yardline signs people in by itself, and a "+
+					"program's token travels in the same header as the proxy's password.",
+				"A proxy in front of the broker asks for HTTP Basic authentication (%.80s)%s. Browsers get past it; "+
+					"programs with a token do not, and without one a part of the checks is left out.",
+				challenge,
+				by,
+			)
 			return true
 		}
-		v.say("basic", Failed, "Take it off /api/, /embed/, /healthz and /readyz: Yardline signs people in by itself, and a program's token travels in the same header. To look past Basic authentication, give its user and password in the address: https://user:password@…",
-			"A proxy in front of the broker asks for HTTP %s authentication (%.80s) of %s%s: no program gets past it.", scheme, challenge, path, by)
+		v.say(
+			"basic",
+			Failed,
+			"Take it off /api/, /embed/, /healthz and /readyz: Yardline signs people in by itself, and a program's "+
+				"token travels in the same header. To look past Basic authentication, give its user and password in "+
+				"the address: https://user:password@…",
+			"A proxy in front of the broker asks for HTTP %s authentication (%.80s) of %s%s: no program gets past it.",
+			scheme,
+			challenge,
+			path,
+			by,
+		)
 		return false
 	}
 	return true
@@ -48,7 +81,12 @@ func (v *visit) gate(ctx context.Context, credentials *url.Userinfo) bool {
 func (v *visit) challenge(ctx context.Context, path string) (challenge, by string) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, "GET", v.base.String()+path, nil) // without the token: the broker's is not asked about
+	r, err := http.NewRequestWithContext(
+		ctx,
+		"GET",
+		v.base.String()+path,
+		nil,
+	) // without the token: the broker's is not asked about
 	if err != nil {
 		return "", ""
 	}
@@ -57,7 +95,8 @@ func (v *visit) challenge(ctx context.Context, path string) (challenge, by strin
 		return "", "" // reachable says more of it
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusUnauthorized || answer.Header.Get("Content-Type") == "application/problem+json" {
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<12)) // what there is of it
+	if answer.StatusCode != http.StatusUnauthorized || problemOf(answer, body) != nil {
 		return "", ""
 	}
 	return answer.Header.Get("WWW-Authenticate"), servedBy(answer)
@@ -70,7 +109,12 @@ func (v *visit) encrypted(ctx context.Context) {
 			v.say("tls", OK, "", "Plain HTTP, on this machine alone.")
 			return
 		}
-		v.say("tls", Failed, "Serve it over HTTPS: --tls-cert and --tls-key, or a proxy. Sessions need it.", "Tokens and events travel in plain text.")
+		v.say(
+			"tls",
+			Failed,
+			"Serve it over HTTPS: --tls-cert and --tls-key, or a proxy. Sessions need it.",
+			"Tokens and events travel in plain text.",
+		)
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -85,11 +129,31 @@ func (v *visit) encrypted(ctx context.Context) {
 	days := int(left.Hours() / 24)
 	switch {
 	case left < certificateOK:
-		v.say("tls", Warning, "Renew the certificate. The broker reads it again by itself.", "The certificate ends in %d days.", days)
+		v.say(
+			"tls",
+			Warning,
+			"Renew the certificate. The broker reads it again by itself.",
+			"The certificate ends in %d days.",
+			days,
+		)
 	case answer.ProtoMajor < 2:
-		v.say("tls", Warning, "Switch on HTTP/2 in the proxy: over HTTP/1.1 a browser opens six connections to a name, and each stream takes one.", "The certificate is good for %d days, but there is no HTTP/2.", days)
+		v.say(
+			"tls",
+			Warning,
+			"Switch on HTTP/2 in the proxy: over HTTP/1.1 a browser opens six connections to a name, and each stream "+
+				"takes one.",
+			"The certificate is good for %d days, but there is no HTTP/2.",
+			days,
+		)
 	default:
-		v.say("tls", OK, "", "%s, HTTP/2, the certificate is good for %d days.", tls.VersionName(answer.TLS.Version), days)
+		v.say(
+			"tls",
+			OK,
+			"",
+			"%s, HTTP/2, the certificate is good for %d days.",
+			tls.VersionName(answer.TLS.Version),
+			days,
+		)
 	}
 	v.hsts(answer)
 }
@@ -113,15 +177,33 @@ func (v *visit) hsts(answer *http.Response) {
 		}
 	}
 	name := v.base.Hostname()
-	scope := fmt.Sprintf("A browser that was here takes HTTPS alone for every port of %s%s, for %d days (HSTS)", name, below, int(age.Hours()/24))
+	scope := fmt.Sprintf(
+		"A browser that was here takes HTTPS alone for every port of %s%s, for %d days (HSTS)",
+		name,
+		below,
+		int(age.Hours()/24),
+	)
 	switch {
 	case len(values) > 1:
-		v.say("hsts", Warning, "Let either the broker or the proxy send it.", "Strict-Transport-Security comes %d times, and browsers take the first: %s.", len(values), values[0])
+		v.say(
+			"hsts",
+			Warning,
+			"Let either the broker or the proxy send it.",
+			"Strict-Transport-Security comes %d times, and browsers take the first: %s.",
+			len(values),
+			values[0],
+		)
 	case age == 0:
 		v.say("hsts", OK, "", "Browsers forget HSTS for %s.", name)
 	case loopback.Name(name) || v.base.Port() != "" && v.base.Port() != "443":
-		v.say("hsts", Warning, "Take the header Strict-Transport-Security off, in the proxy or by --hsts 0, where anything else on this name is served over plain HTTP. max-age=0 makes browsers forget it.",
-			"%s: a service over plain HTTP on another port does not open there.", scope)
+		v.say(
+			"hsts",
+			Warning,
+			"Take the header Strict-Transport-Security off, in the proxy or by --hsts 0, where anything else on this "+
+				"name is served over plain HTTP. max-age=0 makes browsers forget it.",
+			"%s: a service over plain HTTP on another port does not open there.",
+			scope,
+		)
 	case below != "":
 		v.say("hsts", Warning, "Take includeSubDomains off unless every name below serves HTTPS.", "%s.", scope)
 	default:

@@ -17,8 +17,22 @@ func (v *visit) socket(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
 	// With the origin of a page of this address, as a browser sends it.
-	answer, err := v.get(ctx, "/api/ws", "Origin", v.base.Scheme+"://"+v.base.Host, "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13",
-		"Sec-WebSocket-Key", base64.StdEncoding.EncodeToString([]byte(rand.Text()[:16])), "Sec-WebSocket-Protocol", wire.Subprotocol)
+	answer, err := v.get(
+		ctx,
+		"/api/ws",
+		"Origin",
+		v.base.Scheme+"://"+v.base.Host,
+		"Connection",
+		"Upgrade",
+		"Upgrade",
+		"websocket",
+		"Sec-WebSocket-Version",
+		"13",
+		"Sec-WebSocket-Key",
+		base64.StdEncoding.EncodeToString([]byte(rand.Text()[:16])),
+		"Sec-WebSocket-Protocol",
+		wire.Subprotocol,
+	)
 	if err != nil {
 		v.say("websocket", Warning, upgrade, "No answer: %v.", cause(err))
 		return
@@ -27,7 +41,13 @@ func (v *visit) socket(ctx context.Context) {
 	switch answer.StatusCode {
 	case http.StatusSwitchingProtocols:
 	case http.StatusForbidden:
-		v.say("websocket", Failed, "Let the proxy pass on the name and port that the browser asked for: proxy_set_header Host $http_host in nginx. Without it the app's own requests look as if they came from another site.", "Pages of this very address are taken for another site's.")
+		v.say(
+			"websocket",
+			Failed,
+			"Let the proxy pass on the name and port that the browser asked for: proxy_set_header Host $http_host in "+
+				"nginx. Without it the app's own requests look as if they came from another site.",
+			"Pages of this very address are taken for another site's.",
+		)
 		return
 	case http.StatusUnauthorized:
 		v.say("websocket", Skipped, "Give a --token that the broker takes.", "The token was refused.")
@@ -43,13 +63,20 @@ func (v *visit) socket(ctx context.Context) {
 	defer context.AfterFunc(ctx, func() { answer.Body.Close() })()
 	line, err := firstLine(answer.Body)
 	if _, isHello := frameOf(wire.ParseJSON(line)).(*wire.Hello); err != nil || !isHello {
-		v.say("websocket", Warning, "Look at the timeouts of proxies in between.", "It opened, but its first word did not come within %v.", helloTimeout)
+		v.say(
+			"websocket",
+			Warning,
+			"Look at the timeouts of proxies in between.",
+			"It opened, but its first word did not come within %v.",
+			helloTimeout,
+		)
 		return
 	}
 	v.say("websocket", OK, "", "The upgrade works, and its first word came.")
 }
 
-const upgrade = "Let the proxy pass Upgrade and Connection on for /api/ws, over HTTP/1.1. Clients whose streams are held back need it, or fall back to long polls."
+const upgrade = "Let the proxy pass Upgrade and Connection on for /api/ws, over HTTP/1.1. Clients whose streams are " +
+	"held back need it, or fall back to long polls."
 
 // firstLine is the first line of the first frame, which a server sends
 // unmasked and whole.

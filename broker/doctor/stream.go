@@ -15,14 +15,20 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-const buffering = "Switch off buffering and compression of text/event-stream in the proxy: proxy_buffering off in nginx (which must not ignore X-Accel-Buffering), no compression of this type, no caching in a CDN."
+const buffering = "Switch off buffering and compression of text/event-stream in the proxy: proxy_buffering off in " +
+	"nginx (which must not ignore X-Accel-Buffering), no compression of this type, no caching in a CDN."
 
 // stream measures the time to hello, and then the delay of an event. A proxy
 // that holds a stream back shows by headers that come and a hello that does
 // not, or by neither.
 func (v *visit) stream(ctx context.Context) {
 	if v.Token == "" || v.basic != nil {
-		v.say("stream", Skipped, "Give a --token of somebody who may read, and let no proxy take its header.", "Streams need a token.")
+		v.say(
+			"stream",
+			Skipped,
+			"Give a --token of somebody who may read, and let no proxy take its header.",
+			"Streams need a token.",
+		)
 		return
 	}
 	s, took, err := v.open(ctx)
@@ -36,37 +42,107 @@ func (v *visit) stream(ctx context.Context) {
 	}
 	defer s.close()
 	answer := s.answer
-	if answer.StatusCode != http.StatusOK || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/event-stream") {
-		body, _ := io.ReadAll(io.LimitReader(answer.Body, 512)) // what there is of it
-		v.say("stream", Failed, "Let the proxy pass /api/sse on unchanged, and see the answer.", "No stream but status %d%s: %s", answer.StatusCode, servedBy(answer), strings.TrimSpace(string(body)))
+	if answer.StatusCode != http.StatusOK ||
+		!strings.HasPrefix(answer.Header.Get("Content-Type"), "text/event-stream") {
+		body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<12)) // what there is of it
+		if p := problemOf(answer, body); p != nil {
+			v.say(
+				"stream",
+				Failed,
+				"See docs/protocol.md, “Refusals”.",
+				"The broker refuses the stream with status %d (%s): %s. %s",
+				answer.StatusCode,
+				p.Code,
+				p.Title,
+				p.Detail,
+			)
+			return
+		}
+		body = body[:min(len(body), 512)]
+		v.say(
+			"stream",
+			Failed,
+			"Let the proxy pass /api/sse on unchanged, and see the answer.",
+			"No stream but status %d%s: %s",
+			answer.StatusCode,
+			servedBy(answer),
+			strings.TrimSpace(string(body)),
+		)
 		return
 	}
 	if answer.Uncompressed || answer.Header.Get("Content-Encoding") != "" {
-		v.say("compression", Warning, buffering, "A proxy compresses the stream, although the broker forbids it (no-transform)%s: events may wait in it for more to compress.", servedBy(answer))
+		v.say(
+			"compression",
+			Warning,
+			buffering,
+			"A proxy compresses the stream, although the broker forbids it (no-transform)%s: events may wait in it "+
+				"for more to compress.",
+			servedBy(answer),
+		)
 	}
 	switch {
 	case s.hello != nil && took > helloWithin:
-		v.say("stream", Warning, "Look for a slow network, or a proxy that gathers what it passes on.", "The first word came after %v%s.", took, servedBy(answer))
+		v.say(
+			"stream",
+			Warning,
+			"Look for a slow network, or a proxy that gathers what it passes on.",
+			"The first word came after %v%s.",
+			took,
+			servedBy(answer),
+		)
 	case s.hello != nil:
 		v.say("stream", OK, "", "The first word came after %v; a sign of life every %v.", took, s.hello.Heartbeat)
 	case errors.Is(s.err, errLate):
-		v.say("stream", Failed, buffering, "The stream began, but its first word did not come within %v: a proxy holds it back%s.", helloTimeout, servedBy(answer))
+		v.say(
+			"stream",
+			Failed,
+			buffering,
+			"The stream began, but its first word did not come within %v: a proxy holds it back%s.",
+			helloTimeout,
+			servedBy(answer),
+		)
 		return
 	default:
-		v.say("stream", Failed, "Look at the timeouts of proxies in between.", "The stream broke before its first word: %v.", s.err)
+		v.say(
+			"stream",
+			Failed,
+			"Look at the timeouts of proxies in between.",
+			"The stream broke before its first word: %v.",
+			s.err,
+		)
 		return
 	}
 	if s.hello.Heartbeat >= 30*time.Second {
-		v.say("heartbeat", Warning, "Start the broker with --heartbeat 15s.", "A sign of life every %v: common proxies cut quiet streams at 30 s.", s.hello.Heartbeat)
+		v.say(
+			"heartbeat",
+			Warning,
+			"Start the broker with --heartbeat 15s.",
+			"A sign of life every %v: common proxies cut quiet streams at 30 s.",
+			s.hello.Heartbeat,
+		)
 	}
 	v.delay(ctx, s, took)
+}
+
+// A problem is a refusal of the broker.
+type problem struct{ Type, Code, Title, Detail string }
+
+// problemOf returns the broker's refusal, or nil where the answer is another's.
+func problemOf(answer *http.Response, body []byte) *problem {
+	var p problem
+	if answer.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(body, &p) != nil ||
+		!strings.HasPrefix(p.Type, "urn:yardline:problem:") {
+		return nil
+	}
+	return &p
 }
 
 // Bounds of the delay of one event.
 const (
 	holds = 100 * time.Millisecond // more is a proxy's doing
 	tries = 3                      // of which the best counts: a busy machine is late at times
-	quiet = 500 * time.Millisecond // before an event, since what follows closely on another one is held for a shorter time
+	// before an event, since what follows closely on another one is held for a shorter time
+	quiet = 500 * time.Millisecond
 )
 
 // delay measures how late a single event comes: one that the doctor publishes,
@@ -81,11 +157,24 @@ func (v *visit) delay(ctx context.Context, s *stream, hello time.Duration) {
 		pause(ctx, quiet)
 		late, err := v.eventDelay(ctx, s)
 		if errors.Is(err, errLate) {
-			v.say("delay", Failed, buffering, "An event did not come within %v of being stored: a proxy holds it back until more comes%s.", eventTimeout(s), servedBy(s.answer))
+			v.say(
+				"delay",
+				Failed,
+				buffering,
+				"An event did not come within %v of being stored: a proxy holds it back until more comes%s.",
+				eventTimeout(s),
+				servedBy(s.answer),
+			)
 			return
 		}
 		if err != nil {
-			v.say("delay", Warning, "See the broker's log.", "How late an event comes could not be measured: %v.", cause(err))
+			v.say(
+				"delay",
+				Warning,
+				"See the broker's log.",
+				"How late an event comes could not be measured: %v.",
+				cause(err),
+			)
 			return
 		}
 		if best < 0 || late < best {
@@ -114,8 +203,14 @@ func (v *visit) sayDelay(answer *http.Response, late time.Duration, format strin
 		v.say("delay", OK, "", format+".", late)
 		return
 	}
-	v.say("delay", Warning, "A fifth of a second is HAProxy's: option http-no-delay in its defaults mends it. Else: "+buffering,
-		format+": a proxy holds each event back%s.", late, servedBy(answer))
+	v.say(
+		"delay",
+		Warning,
+		"A fifth of a second is HAProxy's: option http-no-delay in its defaults mends it. Else: "+buffering,
+		format+": a proxy holds each event back%s.",
+		late,
+		servedBy(answer),
+	)
 }
 
 // helloDelay compares the first word of streams with short answers.
@@ -126,7 +221,13 @@ func (v *visit) helloDelay(ctx context.Context, hello time.Duration) {
 		start := time.Now()
 		var err error
 		if answer, err = v.get(ctx, "/healthz"); err != nil {
-			v.say("delay", Warning, "See the broker's log.", "How late an event comes could not be measured: %v.", cause(err))
+			v.say(
+				"delay",
+				Warning,
+				"See the broker's log.",
+				"How late an event comes could not be measured: %v.",
+				cause(err),
+			)
 			return
 		}
 		_, _ = io.Copy(io.Discard, answer.Body) // so that the connection is used again
@@ -154,7 +255,8 @@ func (v *visit) helloDelay(ctx context.Context, hello time.Duration) {
 func (v *visit) eventDelay(ctx context.Context, s *stream) (late time.Duration, err error) {
 	id := "doctor-" + rand.Text()
 	body, _ := json.Marshal(map[string]any{"type": event.TypeSystemNotification, "id": id, "data": map[string]any{
-		"message": "yardline doctor has measured how long an event takes to arrive.", "audience": []string{"admin"}}}) // strings always marshal
+		// strings always marshal
+		"message": "yardline doctor has measured how long an event takes to arrive.", "audience": []string{"admin"}}})
 	answer, err := v.publish(ctx, string(body))
 	if err != nil {
 		return 0, err

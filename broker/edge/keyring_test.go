@@ -14,7 +14,15 @@ import (
 // could be read again.
 func TestTroubleWithKeysIsSaid(t *testing.T) {
 	var log bytes.Buffer
-	c := config(t, map[string]string{"AUTH": "jwt", "JWT_ISSUER": "https://id.example", "JWT_AUDIENCE": "yardline", "JWT_JWKS": "https://id.example/keys"})
+	c := config(
+		t,
+		map[string]string{
+			"AUTH":         "jwt",
+			"JWT_ISSUER":   "https://id.example",
+			"JWT_AUDIENCE": "yardline",
+			"JWT_JWKS":     "https://id.example/keys",
+		},
+	)
 	keys := &keyring{issuer: c.Issuer, log: slog.New(slog.NewTextHandler(&log, nil))}
 	front := Front(c, keys)
 	warned := func(path string) string {

@@ -19,7 +19,8 @@ import (
 type Push interface {
 	Key() string
 	Devices(g access.Grant) []push.Device
-	Subscribe(ctx context.Context, p identity.Principal, s push.Subscription, name, replaces string) (push.Device, error)
+	Subscribe(ctx context.Context, p identity.Principal, s push.Subscription,
+		name, replaces string) (push.Device, error)
 	Unsubscribe(ctx context.Context, g access.Grant, id string) error
 	Test(ctx context.Context, g access.Grant, id string) error
 	SignedOut(ctx context.Context, credential string) error
@@ -120,8 +121,10 @@ func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Princi
 func notPushed(err error) Problem {
 	var refused *push.Refused
 	if errors.As(err, &refused) {
-		return Problem{Status: http.StatusBadGateway, Code: "push_refused", Title: "The push service refuses messages from this installation",
-			Detail: fmt.Sprintf("Tell your administrator that it answered with status %d; the broker's log says more. Trying again does not help before that is mended.", refused.Status)}
+		return Problem{Status: http.StatusBadGateway, Code: "push_refused",
+			Title: "The push service refuses messages from this installation",
+			Detail: fmt.Sprintf("Tell your administrator that it answered with status %d; the broker's log says more. "+
+				"Trying again does not help before that is mended.", refused.Status)}
 	}
 	return Problem{Status: http.StatusBadGateway, Code: "push_failed", Title: "The push service cannot be reached now",
 		Detail: "Try again in some minutes. If it happens again, tell your administrator."}

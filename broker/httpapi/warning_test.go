@@ -12,7 +12,11 @@ import (
 // TestReadyWithWarnings: a broker with something to mend is ready nevertheless.
 func TestReadyWithWarnings(t *testing.T) {
 	var warnings []Warning
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(_ string, c *Config) { c.Warnings = func() []Warning { return warnings } })
+	s := newSurfaceOn(
+		t,
+		memlog.New("k", time.Hour),
+		func(_ string, c *Config) { c.Warnings = func() []Warning { return warnings } },
+	)
 	for range 2 {
 		answer, body := s.send("GET", "/readyz", "")
 		require.Equal(t, 200, answer.StatusCode)

@@ -17,7 +17,10 @@ const Placeholder = "mailto:nobody@yardline.invalid"
 // such a contact.
 func CheckContact(contact string) error {
 	if domainOf(contact) == "" {
-		return fmt.Errorf("%q is no address: use mailto:you@company.example or https://company.example/contact", contact)
+		return fmt.Errorf(
+			"%q is no address: use mailto:you@company.example or https://company.example/contact",
+			contact,
+		)
 	}
 	return nil
 }
@@ -39,7 +42,16 @@ func domainOf(contact string) string {
 }
 
 // reserved are names under which nobody can be reached (RFC 2606, RFC 6761).
-var reserved = []string{".invalid", ".example", ".test", ".localhost", ".local", ".example.com", ".example.net", ".example.org"}
+var reserved = []string{
+	".invalid",
+	".example",
+	".test",
+	".localhost",
+	".local",
+	".example.com",
+	".example.net",
+	".example.org",
+}
 
 // IsPlaceholder tells whether nobody can be reached at a contact: some push
 // services refuse pushes that come with one.

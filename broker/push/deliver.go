@@ -19,7 +19,12 @@ import (
 	"github.com/snd-rental/yardline/shared/notify"
 )
 
-var urgencies = map[event.Severity]webpush.Urgency{event.Error: webpush.UrgencyHigh, event.Warning: webpush.UrgencyNormal, event.Success: webpush.UrgencyLow, event.Info: webpush.UrgencyLow}
+var urgencies = map[event.Severity]webpush.Urgency{
+	event.Error:   webpush.UrgencyHigh,
+	event.Warning: webpush.UrgencyNormal,
+	event.Success: webpush.UrgencyLow,
+	event.Info:    webpush.UrgencyLow,
+}
 
 const (
 	lifetime = 12 * time.Hour // of a push that waits at the service for the device
@@ -38,7 +43,10 @@ type Refused struct {
 }
 
 func (r *Refused) Error() string {
-	return strings.TrimSuffix(fmt.Sprintf("%v: the push service answered %d: %s", ErrNotDelivered, r.Status, r.Answer), ": ")
+	return strings.TrimSuffix(
+		fmt.Sprintf("%v: the push service answered %d: %s", ErrNotDelivered, r.Status, r.Answer),
+		": ",
+	)
 }
 
 // Unwrap makes errors.Is(err, ErrNotDelivered) true.
@@ -47,7 +55,13 @@ func (r *Refused) Unwrap() error { return ErrNotDelivered }
 // deliver sends a body to a device, and again where the service is busy. A
 // device that the service no longer knows is forgotten; one that it refuses is
 // marked as failing. The observer counts the result.
-func (s *Service) deliver(ctx context.Context, d *device, body []byte, topic string, urgency webpush.Urgency) (result string, err error) {
+func (s *Service) deliver(
+	ctx context.Context,
+	d *device,
+	body []byte,
+	topic string,
+	urgency webpush.Urgency,
+) (result string, err error) {
 	answer, err := s.attempt(ctx, d, body, topic, urgency)
 	var refused *Refused
 	reason, status := "", 0
@@ -73,7 +87,13 @@ func (s *Service) deliver(ctx context.Context, d *device, body []byte, topic str
 
 // attempt sends a body until the service has answered. The status is that of
 // its last answer, 0 where there was none; the error may be a *Refused.
-func (s *Service) attempt(ctx context.Context, d *device, body []byte, topic string, urgency webpush.Urgency) (status int, err error) {
+func (s *Service) attempt(
+	ctx context.Context,
+	d *device,
+	body []byte,
+	topic string,
+	urgency webpush.Urgency,
+) (status int, err error) {
 	wait := time.Second
 	var last error
 	for try := range attempts {
@@ -109,15 +129,30 @@ type answer struct {
 const maxText = 200
 
 // post makes one request.
-func (s *Service) post(ctx context.Context, d *device, body []byte, topic string, urgency webpush.Urgency) (a answer, err error) {
+func (s *Service) post(
+	ctx context.Context,
+	d *device,
+	body []byte,
+	topic string,
+	urgency webpush.Urgency,
+) (a answer, err error) {
 	to := &webpush.Subscription{Endpoint: d.Endpoint, Keys: webpush.Keys{Auth: d.Keys.Auth, P256dh: d.Keys.P256dh}}
-	response, err := webpush.SendNotificationWithContext(ctx, body, to, &webpush.Options{HTTPClient: s.client, RecordSize: record, Subscriber: s.c.Contact, Topic: topic,
-		TTL: int(lifetime.Seconds()), Urgency: urgency, VAPIDPublicKey: s.keys.Public, VAPIDPrivateKey: s.keys.Private})
+	response, err := webpush.SendNotificationWithContext(
+		ctx,
+		body,
+		to,
+		&webpush.Options{HTTPClient: s.client, RecordSize: record, Subscriber: s.c.Contact, Topic: topic,
+			TTL: int(
+				lifetime.Seconds(),
+			), Urgency: urgency, VAPIDPublicKey: s.keys.Public, VAPIDPrivateKey: s.keys.Private},
+	)
 	if err != nil {
 		return answer{}, err
 	}
 	defer response.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // what there is of it; read so that the connection can be used again
+	text, _ := io.ReadAll(
+		io.LimitReader(response.Body, 4<<10),
+	) // what there is of it; read so that the connection can be used again
 	seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 	return answer{response.StatusCode, time.Duration(max(0, min(seconds, 60))) * time.Second, printable(text)}, nil
 }
@@ -142,7 +177,14 @@ func (s *Service) Test(ctx context.Context, g access.Grant, id string) error {
 	if d == nil || d.Grant.Actor() != g.Actor() {
 		return ErrUnknown
 	}
-	body, err := json.Marshal(notify.Message{Title: "Yardline", Body: "Notifications work on this device.", Tag: "test", URL: "/notifications"})
+	body, err := json.Marshal(
+		notify.Message{
+			Title: "Yardline",
+			Body:  "Notifications work on this device.",
+			Tag:   "test",
+			URL:   "/notifications",
+		},
+	)
 	if err != nil {
 		panic(err) // our own type
 	}

@@ -46,7 +46,11 @@ func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 	var refused *push.Refused
 	require.ErrorAs(t, s.Test(t.Context(), p.Grant, device.ID), &refused)
 	require.Equal(t, http.StatusUnauthorized, refused.Status)
-	require.Equal(t, &push.Failing{Since: failing.Since, Status: http.StatusUnauthorized}, s.Devices(p.Grant)[0].Failing)
+	require.Equal(
+		t,
+		&push.Failing{Since: failing.Since, Status: http.StatusUnauthorized},
+		s.Devices(p.Grant)[0].Failing,
+	)
 	d.Answer(0)
 	require.NoError(t, s.Test(t.Context(), p.Grant, device.ID))
 	require.Nil(t, s.Devices(p.Grant)[0].Failing)
@@ -97,7 +101,17 @@ func TestReplacedDeviceGoes(t *testing.T) {
 	subscribe("", third.ID)
 	require.Len(t, s.Devices(p.Grant), 10)
 
-	again, err := push.New(t.Context(), push.Config{Log: r.log, Contact: "mailto:ops@yard.company", Location: time.UTC, Logger: slog.New(slog.DiscardHandler), Observer: r.results, Test: true})
+	again, err := push.New(
+		t.Context(),
+		push.Config{
+			Log:      r.log,
+			Contact:  "mailto:ops@yard.company",
+			Location: time.UTC,
+			Logger:   slog.New(slog.DiscardHandler),
+			Observer: r.results,
+			Test:     true,
+		},
+	)
 	require.NoError(t, err)
 	require.Equal(t, s.Devices(p.Grant), again.Devices(p.Grant), "as the store has it")
 }

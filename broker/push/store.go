@@ -25,7 +25,9 @@ const (
 	cursorKey     = "push-cursor"
 	subscriptions = "push-subscriptions."
 	claims        = "push-claims."
-	failures      = "push-failing." // by device; apart from the device, so that storing one brings back no device that another broker has forgotten
+	// The failure of a device is stored apart from it, because storing one must
+	// not bring back a device that another broker has forgotten.
+	failures = "push-failing."
 )
 
 // A device is a subscription with whose it is.
@@ -180,7 +182,9 @@ var (
 // subscribed last from it. replaces is the id of the device that the browser
 // had before, or "": that one is forgotten, and leaves its name to the new one
 // where name is empty. An id of another person, or of no device, is ignored.
-func (s *Service) Subscribe(ctx context.Context, p identity.Principal, sub Subscription, name, replaces string) (Device, error) {
+func (s *Service) Subscribe(
+	ctx context.Context, p identity.Principal, sub Subscription, name, replaces string,
+) (Device, error) {
 	if !p.Person {
 		return Device{}, ErrProgram
 	}

@@ -154,7 +154,8 @@ func checkSender(r *http.Request) error {
 	if subject, _ := claims.GetSubject(); err == nil && !strings.HasPrefix(subject, "mailto:") && !strings.HasPrefix(subject, "https:") {
 		err = fmt.Errorf("nobody to write to: %q", subject)
 	}
-	if until, _ := claims.GetExpirationTime(); err == nil && time.Until(until.Time) > 24*time.Hour { // RFC 8292, section 2
+	// RFC 8292, section 2: at most 24 hours.
+	if until, _ := claims.GetExpirationTime(); err == nil && time.Until(until.Time) > 24*time.Hour {
 		err = fmt.Errorf("good for too long: until %v", until)
 	}
 	return err
