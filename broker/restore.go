@@ -50,7 +50,8 @@ func Restore(ctx context.Context, backup, dir string, logger *slog.Logger) (r Re
 		}
 	}
 	if err := r.openCopy(ctx, copied, logger); err != nil {
-		return r, &Misuse{fmt.Sprintf("the backup %s cannot be used: %s", backup, strings.ReplaceAll(err.Error(), copied, backup))}
+		return r, &Misuse{fmt.Sprintf("the backup %s cannot be used: %s", backup, strings.ReplaceAll(err.Error(),
+			copied, backup))}
 	}
 	r.Old, err = datadir.UseCopy(copied, time.Now())
 	return r, err

@@ -71,7 +71,8 @@ func (s *site) ask(method, path, body string, into any) {
 func (s *site) rent(id string) string {
 	s.t.Helper()
 	var receipt struct{ Cursor string }
-	s.ask("POST", "/api/sse", `{"id":"e`+id+`","type":"rental_status_updated","data":{"rental_id":`+id+`,"status":"active"}}`, &receipt)
+	s.ask("POST", "/api/sse",
+		`{"id":"e`+id+`","type":"rental_status_updated","data":{"rental_id":`+id+`,"status":"active"}}`, &receipt)
 	return receipt.Cursor
 }
 
@@ -150,7 +151,8 @@ func TestRestore(t *testing.T) {
 	_, err = restore(dir, filepath.Join(t.TempDir(), "other"))
 	require.ErrorContains(t, err, "a broker is using the backup")
 	s.end()
-	for from, says := range map[string]string{t.TempDir(): "no directory jetstream", dir: "lies in the backup", filepath.Join(dir, "none"): "none"} {
+	for from, says := range map[string]string{t.TempDir(): "no directory jetstream", dir: "lies in the backup",
+		filepath.Join(dir, "none"): "none"} {
 		_, err = restore(from, dir)
 		require.ErrorAs(t, err, &wrong)
 		require.ErrorContains(t, err, says)
@@ -191,12 +193,15 @@ func TestRestoreRefusesADamagedBackup(t *testing.T) {
 	s.rent("1")
 	s.end()
 	for name, damage := range map[string]func(backup string) error{
-		"token.key": func(backup string) error { return os.WriteFile(filepath.Join(backup, "token.key"), []byte("x"), 0o600) },
+		"token.key": func(backup string) error {
+			return os.WriteFile(filepath.Join(backup, "token.key"), []byte("x"), 0o600)
+		},
 		"users": func(backup string) error {
 			return os.WriteFile(filepath.Join(backup, "users.json"), []byte("{"), 0o600)
 		},
 		"damaged": func(backup string) error {
-			return os.WriteFile(filepath.Join(backup, "jetstream/$G/streams/YARDLINE_EVENTS/meta.inf"), []byte("{"), 0o600)
+			return os.WriteFile(filepath.Join(backup, "jetstream/$G/streams/YARDLINE_EVENTS/meta.inf"), []byte("{"),
+				0o600)
 		},
 	} {
 		backup := filepath.Join(t.TempDir(), "backup")
@@ -235,7 +240,8 @@ func TestCutOffRestoreIsFinished(t *testing.T) {
 // TestTwoInstallationsOnOneServer: the second one is refused, as a fault of the
 // configuration.
 func TestTwoInstallationsOnOneServer(t *testing.T) {
-	n, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
+	n, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(),
+		NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
 	require.NoError(t, err)
 	n.Start()
 	defer func() { n.Shutdown(); n.WaitForShutdown() }()

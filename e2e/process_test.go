@@ -61,7 +61,8 @@ func TestRunsInAnEmptyRoot(t *testing.T) {
 	program, err := os.ReadFile(builtProgram(t))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(root, "yardline"), program, 0o700))
-	cmd := exec.Command("/yardline", "serve", "--json", "--listen", "127.0.0.1:0", "--data", "/data", "--time-zone", "Europe/Berlin")
+	cmd := exec.Command("/yardline", "serve", "--json", "--listen", "127.0.0.1:0", "--data", "/data", "--time-zone",
+		"Europe/Berlin")
 	cmd.Dir, cmd.Env = "/", []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
 	if os.Geteuid() != 0 { // In a namespace of its own any user may change the root.
@@ -83,8 +84,10 @@ func TestRunsInAnEmptyRoot(t *testing.T) {
 		return answer.StatusCode
 	}
 	require.Equal(t, http.StatusOK, send("POST", "/api/session", `{"user":"manager"}`))
-	require.Equal(t, http.StatusOK, send("PUT", "/api/push/preferences", `{"quiet":{"from":"22:00","to":"06:00","zone":"America/New_York"}}`))
-	require.Equal(t, http.StatusUnprocessableEntity, send("PUT", "/api/push/preferences", `{"quiet":{"from":"22:00","to":"06:00","zone":"Mars/Olympus"}}`))
+	require.Equal(t, http.StatusOK, send("PUT", "/api/push/preferences",
+		`{"quiet":{"from":"22:00","to":"06:00","zone":"America/New_York"}}`))
+	require.Equal(t, http.StatusUnprocessableEntity, send("PUT", "/api/push/preferences",
+		`{"quiet":{"from":"22:00","to":"06:00","zone":"Mars/Olympus"}}`))
 	client.CloseIdleConnections()
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, cmd.Wait())
@@ -99,7 +102,8 @@ func TestSignals(t *testing.T) {
 		require.NoError(t, p.cmd.Process.Signal(signal))
 		require.NoError(t, p.cmd.Wait(), "%s", signal)
 	}
-	p := startProcess(t, exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$@"`, "sh", builtProgram(t)}, serve...)...))
+	p := startProcess(t, exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$@"`, "sh", builtProgram(t)},
+		serve...)...))
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
 	require.Equal(t, http.StatusOK, getReady(t, p.url))
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
@@ -116,7 +120,8 @@ func getReady(t *testing.T, url string) int {
 
 // TestSecondInterruptEndsAtOnce: a request that does not end holds up the first.
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
-	p := startProcess(t, exec.Command(builtProgram(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data", t.TempDir()))
+	p := startProcess(t, exec.Command(builtProgram(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data",
+		t.TempDir()))
 	conn, err := net.Dial("tcp", strings.TrimPrefix(strings.Replace(p.url, "localhost", "127.0.0.1", 1), "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
@@ -143,7 +148,8 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 
 // TestLogReaderEnds: the broker outlives the program that collects its log.
 func TestLogReaderEnds(t *testing.T) {
-	p := startProcess(t, exec.Command(builtProgram(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--log-level", "debug"))
+	p := startProcess(t, exec.Command(builtProgram(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data",
+		t.TempDir(), "--log-level", "debug"))
 	require.NoError(t, p.stderr.Close())
 	for range 3 { // Each request is logged.
 		require.Equal(t, http.StatusOK, getReady(t, p.url))

@@ -157,6 +157,10 @@ func Explain(path string, err error) error {
 	case errors.Is(err, syscall.ENOLCK), errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.ENOTSUP):
 		return fmt.Errorf("cannot use %s: its file system (%s) cannot do what the broker needs (locks and renaming): "+
 			"use a directory of another one: %w", path, FileSystem(path), err)
+	case errors.Is(err, fs.ErrPermission) && ownerOf(path) == userName(os.Geteuid()):
+		return fmt.Errorf("cannot use %s: its permissions, or those of its directory, forbid it to their own user "+
+			"%s: change them by chmod: %w",
+			path, ownerOf(path), err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("cannot use %s: it belongs to %s and this process runs as %s: "+
 			"run it as that user, or give the whole data directory to this one by chown -R: %w",

@@ -57,7 +57,8 @@ func TestOwner(t *testing.T) {
 	_, err = NewWitness(dir)
 	require.NoError(t, err)
 	isOwned := func() (files int) {
-		require.NoError(t, filepath.WalkDir(filepath.Join(parent, "a"), func(path string, _ fs.DirEntry, err error) error {
+		require.NoError(t, filepath.WalkDir(filepath.Join(parent, "a"), func(path string, _ fs.DirEntry,
+			err error) error {
 			require.NoError(t, err)
 			info, err := os.Lstat(path)
 			require.NoError(t, err)
@@ -110,7 +111,7 @@ func TestExplain(t *testing.T) {
 		syscall.EDQUOT: "has no room",
 		syscall.ENOLCK: "locks",
 		syscall.ENOSYS: "locks",
-		syscall.EACCES: "belongs to " + userName(os.Geteuid()),
+		syscall.EACCES: "forbid it to their own user " + userName(os.Geteuid()),
 		syscall.EIO:    "input/output error",
 	} {
 		err := Explain(filepath.Join(dir, "none", "file"), &fs.PathError{Op: "open", Path: "file", Err: cause})
@@ -118,6 +119,10 @@ func TestExplain(t *testing.T) {
 		require.ErrorContains(t, err, dir)
 	}
 	require.NoError(t, Explain(dir, nil))
+	if os.Geteuid() == 0 { // Only root can make files of others.
+		require.NoError(t, os.Chown(dir, 12345, 12345))
+		require.ErrorContains(t, Explain(dir, syscall.EACCES), "belongs to user 12345 and this process runs as root")
+	}
 	require.Equal(t, "proc at /proc", FileSystem("/proc/self/maps"))
 	require.NotEqual(t, "unknown", FileSystem(filepath.Join(dir, "none")))
 	file := filepath.Join(dir, "file")
@@ -179,16 +184,21 @@ func TestRestoreIsCutOff(t *testing.T) {
 	for name, files := range map[string]map[string]string{
 		"nothing was moved": {
 			"jetstream/a": "old", "token.key": "old", "users.json": "old", "only-old": "old",
-			ready + "/jetstream/a": "new", ready + "/jetstream/b": "new", ready + "/token.key": "new", ready + "/users.json": "new"},
+			ready + "/jetstream/a": "new", ready + "/jetstream/b": "new", ready + "/token.key": "new",
+			ready + "/users.json": "new"},
 		"a part of the old files was moved": {
 			"users.json": "old", "only-old": "old", before + "/jetstream/a": "old", before + "/token.key": "old",
-			ready + "/jetstream/a": "new", ready + "/jetstream/b": "new", ready + "/token.key": "new", ready + "/users.json": "new"},
+			ready + "/jetstream/a": "new", ready + "/jetstream/b": "new", ready + "/token.key": "new",
+			ready + "/users.json": "new"},
 		"all old files were moved": {
-			before + "/jetstream/a": "old", before + "/token.key": "old", before + "/users.json": "old", before + "/only-old": "old",
-			moving + "/jetstream/a": "new", moving + "/jetstream/b": "new", moving + "/token.key": "new", moving + "/users.json": "new"},
+			before + "/jetstream/a": "old", before + "/token.key": "old", before + "/users.json": "old",
+			before + "/only-old":    "old",
+			moving + "/jetstream/a": "new", moving + "/jetstream/b": "new", moving + "/token.key": "new",
+			moving + "/users.json": "new"},
 		"a part of the new files was moved": {
-			before + "/jetstream/a": "old", before + "/token.key": "old", before + "/users.json": "old", before + "/only-old": "old",
-			"jetstream/a": "new", "jetstream/b": "new", moving + "/token.key": "new", moving + "/users.json": "new"},
+			before + "/jetstream/a": "old", before + "/token.key": "old", before + "/users.json": "old",
+			before + "/only-old": "old",
+			"jetstream/a":        "new", "jetstream/b": "new", moving + "/token.key": "new", moving + "/users.json": "new"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -226,7 +236,8 @@ func TestRecoverDropsACopyThatIsNotComplete(t *testing.T) {
 
 func TestCopyForRestore(t *testing.T) {
 	backup, dir := t.TempDir(), t.TempDir()
-	for _, path := range []string{"jetstream/a", "token.key", LockFile, oldPrefix + "T/token.key", copyName + "/token.key"} {
+	for _, path := range []string{"jetstream/a", "token.key", LockFile, oldPrefix + "T/token.key",
+		copyName + "/token.key"} {
 		write(t, filepath.Join(backup, path), "new")
 	}
 	write(t, filepath.Join(dir, "users.json"), "old")
@@ -237,7 +248,8 @@ func TestCopyForRestore(t *testing.T) {
 	require.NoError(t, Keep(dir, copied, "users.json"))
 	require.NoError(t, Keep(dir, copied, "token.key"))
 	require.NoError(t, Keep(dir, copied, "none"))
-	require.Equal(t, map[string]string{"jetstream/a": "new", "token.key": "new", LockFile: "new", "users.json": "old"}, contents(t, copied))
+	require.Equal(t, map[string]string{"jetstream/a": "new", "token.key": "new", LockFile: "new", "users.json": "old"},
+		contents(t, copied))
 	old, err := UseCopy(copied, time.Unix(0, 0))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"users.json": "old", "token.key": "old"}, contents(t, old))

@@ -21,7 +21,8 @@ func (h *Hub) warnAhead(at *wire.Cursor, last uint64) {
 		return
 	}
 	h.ahead.Do(func() {
-		h.c.Logger.Warn("a client names a place that the log has not reached: if the log was put back from a backup or an image, "+
+		h.c.Logger.Warn("a client names a place that the log has not reached: if the log was put back from a backup "+
+			"or an image, "+
 			"start the broker once with --new-epoch, or readers may miss events", "cursor", at.String(), "last", last)
 	})
 }

@@ -115,11 +115,13 @@ func TestPlaceAheadOfTheLogIsLogged(t *testing.T) {
 		ask("other", 9)
 		require.Zero(t, count())
 		ask("k", 2)
-		_, err := h.History(t.Context(), HistoryRequest{Grant: manager, After: &wire.Cursor{Epoch: "k", Seq: 3}, Limit: 1})
+		_, err := h.History(t.Context(), HistoryRequest{Grant: manager, After: &wire.Cursor{Epoch: "k", Seq: 3},
+			Limit: 1})
 		require.NoError(t, err)
 		require.Equal(t, 1, count())
 		time.Sleep(aheadEvery)
-		_, err = h.History(t.Context(), HistoryRequest{Grant: manager, After: &wire.Cursor{Epoch: "k", Seq: 3}, Limit: 1})
+		_, err = h.History(t.Context(), HistoryRequest{Grant: manager, After: &wire.Cursor{Epoch: "k", Seq: 3},
+			Limit: 1})
 		require.NoError(t, err)
 		require.Equal(t, 2, count())
 	})

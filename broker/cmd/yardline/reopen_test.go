@@ -23,7 +23,8 @@ func TestServeGoesOnAfterTheServerWasPutBack(t *testing.T) {
 	var nats *server.Server
 	start := func() {
 		var err error
-		nats, err = server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
+		nats, err = server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir,
+			NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
 		require.NoError(t, err)
 		nats.Start()
 		require.True(t, nats.ReadyForConnections(20*time.Second))
@@ -39,14 +40,17 @@ func TestServeGoesOnAfterTheServerWasPutBack(t *testing.T) {
 	var out, errs output
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"serve", "--json", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--nats", nats.ClientURL()}, environment{strings.NewReader(""), &out, &errs})
+		ended <- run(ctx, []string{"serve", "--json", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--nats",
+			nats.ClientURL()}, environment{strings.NewReader(""), &out, &errs})
 	}()
 	var where struct{ URL, Token string }
-	require.Eventually(t, func() bool { return json.Unmarshal([]byte(out.String()), &where) == nil }, 20*time.Second, 5*time.Millisecond, "%s", &errs)
+	require.Eventually(t, func() bool { return json.Unmarshal([]byte(out.String()), &where) == nil }, 20*time.Second,
+		5*time.Millisecond, "%s", &errs)
 	t.Setenv("YARDLINE_URL", where.URL)
 	t.Setenv("YARDLINE_TOKEN", where.Token)
 	publish := func(id string) (cursor string) {
-		status, receipt, said := yardline(t.Context(), "", "publish", "--json", "--id", id, "sync_progress", "progress=1")
+		status, receipt, said := yardline(t.Context(), "", "publish", "--json", "--id", id, "sync_progress",
+			"progress=1")
 		require.Equal(t, done, status, said)
 		var r struct{ Cursor string }
 		require.NoError(t, json.Unmarshal([]byte(receipt), &r))
@@ -78,7 +82,8 @@ func TestServeGoesOnAfterTheServerWasPutBack(t *testing.T) {
 			Gap  *struct{}
 			Head string
 		}
-		return json.NewDecoder(answer.Body).Decode(&page) == nil && page.Gap != nil && !strings.HasPrefix(page.Head, seen[:8])
+		return json.NewDecoder(answer.Body).Decode(&page) == nil && page.Gap != nil &&
+			!strings.HasPrefix(page.Head, seen[:8])
 	}, time.Minute, 100*time.Millisecond, "%s", &errs)
 	require.Equal(t, 1, strings.Count(out.String(), "\n"), "it says once where it is")
 	require.Contains(t, errs.String(), "under a new epoch")
@@ -94,9 +99,11 @@ func TestRestoreCommand(t *testing.T) {
 		var out, errs output
 		ended := make(chan int, 1)
 		go func() {
-			ended <- run(ctx, append([]string{"serve", "--json", "--listen", "127.0.0.1:0", "--data", dir}, args...), environment{strings.NewReader(""), &out, &errs})
+			ended <- run(ctx, append([]string{"serve", "--json", "--listen", "127.0.0.1:0", "--data", dir}, args...),
+				environment{strings.NewReader(""), &out, &errs})
 		}()
-		require.Eventually(t, func() bool { return strings.Contains(out.String(), "\n") }, 20*time.Second, 5*time.Millisecond, "%s", &errs)
+		require.Eventually(t, func() bool { return strings.Contains(out.String(), "\n") }, 20*time.Second,
+			5*time.Millisecond, "%s", &errs)
 		cancel()
 		require.Equal(t, done, <-ended, errs.String())
 		return errs.String()
@@ -108,7 +115,9 @@ func TestRestoreCommand(t *testing.T) {
 	require.NoError(t, exec.Command("cp", "-a", dir, backup).Run())
 	status, out, said := yardline(t.Context(), "", "restore", backup, "--data", dir)
 	require.Equal(t, done, status, said)
-	require.Regexp(t, `^Restored 0 events, under the new epoch [a-z0-9]{8}\.\nWhat was there before is in .*before-restore-.*\n$`, out)
+	require.Regexp(t,
+		`^Restored 0 events, under the new epoch [a-z0-9]{8}\.\nWhat was there before is in .*before-restore-.*\n$`,
+		out)
 	require.NotContains(t, serve(), "new epoch", "restore gave it already")
 	status, _, said = yardline(t.Context(), "", "restore", "--data", dir, t.TempDir())
 	require.Equal(t, misuse, status)

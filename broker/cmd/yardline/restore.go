@@ -15,7 +15,8 @@ func restore(env environment) *ffcli.Command {
 	fs := flags("yardline restore")
 	data := fs.String("data", "./data", "the `directory` that the broker uses; it must be stopped")
 	return &ffcli.Command{
-		Name: "restore", ShortUsage: "yardline restore BACKUP [flags]", ShortHelp: "put a backup of a data directory back", FlagSet: fs,
+		Name: "restore", ShortUsage: "yardline restore BACKUP [flags]",
+		ShortHelp: "put a backup of a data directory back", FlagSet: fs,
 		LongHelp: "BACKUP is a copy of a data directory. It is checked and copied, and gets a new epoch, so that\n" +
 			"readers take the state anew. What is in the data directory now is moved aside, not deleted.",
 		Exec: func(ctx context.Context, args []string) error {

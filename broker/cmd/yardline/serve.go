@@ -47,8 +47,10 @@ func serve(env environment) *ffcli.Command {
 	fs.DurationVar(&c.IdleTimeout, "idle-timeout", broker.UsualIdleTimeout,
 		"how long a connection without a request is kept; longer than a balancer in front keeps it")
 	fs.StringVar(&c.NATS, "nats", "", "the `URL` of a NATS server with JetStream, in place of the embedded log")
-	fs.StringVar(&c.NATSPrefix, "nats-prefix", jetlog.DefaultPrefix, "what the `names` of the stream and the store at the NATS server begin with; each installation needs its own")
-	fs.BoolVar(&c.NewEpoch, "new-epoch", false, "for one start after the log was put back to an earlier state in a way that the broker cannot notice, such as an image: readers take the state anew")
+	fs.StringVar(&c.NATSPrefix, "nats-prefix", jetlog.DefaultPrefix, "what the `names` of the stream and the store "+
+		"at the NATS server begin with; each installation needs its own")
+	fs.BoolVar(&c.NewEpoch, "new-epoch", false, "for one start after the log was put back to an earlier state in a "+
+		"way that the broker cannot notice, such as an image: readers take the state anew")
 	fs.IntVar(&c.Replicas, "nats-replicas", 1, "on how many servers of its cluster a new log is kept; three survive the loss of one")
 	fs.BoolVar(&c.Strict, "strict", false, "refuse unknown fields from every publisher, and require what is marked strict")
 	fs.IntVar(&c.Limits.Connections, "max-connections", 10_000, "how many streams, WebSockets and long polls may be open")
@@ -76,7 +78,8 @@ func serve(env environment) *ffcli.Command {
 			}
 			var err error
 			if c.Location, err = time.LoadLocation(*zone); err != nil {
-				return &broker.Misuse{Reason: fmt.Sprintf("--time-zone: no zone of the IANA time zone database is called %q: use a name such as Europe/Berlin", *zone)}
+				return &broker.Misuse{Reason: fmt.Sprintf("--time-zone: no zone of the IANA time zone database is "+
+					"called %q: use a name such as Europe/Berlin", *zone)}
 			}
 			if c.Demo && c.Fleet == 0 {
 				c.Fleet = demo.Fleet

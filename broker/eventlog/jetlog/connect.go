@@ -97,7 +97,8 @@ func (l *link) checkServer(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("jetlog: the server's JetStream: %w", err)
 	case account.API.Level < minLevel:
-		return fmt.Errorf("a server of the NATS cluster at %s is older than %d.%d: Yardline needs that version or a later one on all",
+		return fmt.Errorf("a server of the NATS cluster at %s is older than %d.%d: Yardline needs that version or a "+
+			"later one on all",
 			l.conn.ConnectedUrlRedacted(), minMajor, minMinor)
 	}
 	return nil
@@ -137,8 +138,9 @@ func (l *link) openStream(ctx context.Context, create bool) error {
 			return fmt.Errorf("jetlog: the log is damaged: %w", err)
 		}
 		stream, err = l.js.CreateStream(ctx, jetstream.StreamConfig{
-			Name: name, Subjects: []string{l.c.root() + ">"}, Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy,
-			MaxMsgs: -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
+			Name: name, Subjects: []string{l.c.root() + ">"}, Storage: jetstream.FileStorage,
+			Retention: jetstream.LimitsPolicy,
+			MaxMsgs:   -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
 			AllowDirect: true, DenyDelete: true, Duplicates: l.c.Window, Replicas: l.c.Replicas,
 			Metadata: map[string]string{epochKey: newEpoch()},
 		})
@@ -188,7 +190,8 @@ func (l *link) openBucket(ctx context.Context, create bool) (err error) {
 			return fmt.Errorf("jetlog: the store is damaged: %w", err)
 		}
 		l.bucket, err = l.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: name, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL, Replicas: l.c.Replicas})
+			Bucket: name, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL,
+			Replicas: l.c.Replicas})
 		if errors.Is(err, jetstream.ErrBucketExists) { // another broker was first
 			l.bucket, err = l.js.KeyValue(ctx, name)
 		}
@@ -205,7 +208,8 @@ func (l *link) openBucket(ctx context.Context, create bool) (err error) {
 	l.storeLost = info.State.LastSeq == 0 && l.stream.CachedInfo().State.LastSeq > 0
 	if info.Config.SubjectDeleteMarkerTTL == 0 {
 		_, err = l.js.UpdateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: name, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL, Replicas: info.Config.Replicas})
+			Bucket: name, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL,
+			Replicas: info.Config.Replicas})
 	}
 	return unavailable(err)
 }

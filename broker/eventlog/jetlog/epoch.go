@@ -71,6 +71,8 @@ type keptState struct {
 	checked  time.Time // when the keeper looked at the record last
 	renewed  time.Time // when the witness was made
 	behind   bool      // the log ended before its known head at the last look
+	failing  bool      // the last try to keep the record failed, and was logged
+	known    known     // what is in the data directory
 }
 
 // readRecord returns the record of the store. Its revision is 0 where there is
@@ -185,7 +187,8 @@ func (l *Log) wentBack(r record, revision uint64, known known, last uint64) (rea
 		return "", datadir.Explain(l.c.Dir, err)
 	}
 	if !there {
-		return fmt.Sprintf("the data directory, or a part of it, is a copy: %s has not the file that the log knows (%s)",
+		return fmt.Sprintf("the data directory, or a part of it, is a copy: %s has not the file that the log knows "+
+			"(%s)",
 			l.c.Dir, r.Witness.Name), nil
 	}
 	return "", nil
@@ -211,8 +214,8 @@ func (l *Log) keepRecord(ctx context.Context, next record, revision uint64) erro
 	} else {
 		err = writeKnown(l.c, known{Log: l.now().first, Epoch: next.Epoch, Head: next.Head})
 	}
-	if err != nil { // the next one succeeds, or says so
-		l.c.Logger.Warn("the data directory could not be tidied", "error", err)
+	if err != nil { // The record is stored, and the next one tries again.
+		l.c.Logger.Warn("the data directory could not be brought in line with the log", "error", err)
 	}
 	return nil
 }

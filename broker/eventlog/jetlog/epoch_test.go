@@ -228,7 +228,8 @@ func (b *lineBuffer) String() string {
 // earliest branch since.
 func TestBranches(t *testing.T) {
 	r := record{Epoch: "a"}.branch("b", 10).branch("c", 7).branch("d", 9)
-	require.Equal(t, []eventlog.Ancestor{{Epoch: "c", Through: 9}, {Epoch: "b", Through: 7}, {Epoch: "a", Through: 7}}, r.Ancestors)
+	require.Equal(t, []eventlog.Ancestor{{Epoch: "c", Through: 9}, {Epoch: "b", Through: 7}, {Epoch: "a", Through: 7}},
+		r.Ancestors)
 	require.True(t, r.descendsFrom("a"))
 	require.False(t, r.descendsFrom("x"))
 	for range 100 {

@@ -36,7 +36,8 @@ func startNATS(t *testing.T) *natsServer {
 
 func (n *natsServer) start(t *testing.T) {
 	var err error
-	n.s, err = server.NewServer(&server.Options{Host: "127.0.0.1", Port: n.port, JetStream: true, StoreDir: n.dir, NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
+	n.s, err = server.NewServer(&server.Options{Host: "127.0.0.1", Port: n.port, JetStream: true, StoreDir: n.dir,
+		NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
 	require.NoError(t, err)
 	n.s.Start()
 	require.True(t, n.s.ReadyForConnections(20*time.Second))
@@ -142,7 +143,8 @@ func TestServerPutBackWhileRunning(t *testing.T) {
 	add(t, log, 3)
 	n.restore(t, backup)
 	connectedAgain(t, log)
-	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "new", Digest: "d", Body: []byte("{}")})
+	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "new", Digest: "d",
+		Body: []byte("{}")})
 	require.ErrorIs(t, err, eventlog.ErrUnavailable)
 	select {
 	case <-log.Changed():
@@ -153,7 +155,8 @@ func TestServerPutBackWhileRunning(t *testing.T) {
 	log = n.open(t, Config{Dir: dir})
 	defer func() { require.NoError(t, log.Close()) }()
 	require.NotEqual(t, first, log.Epoch())
-	ack, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "new", Digest: "d", Body: []byte("{}")})
+	ack, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "new",
+		Digest: "d", Body: []byte("{}")})
 	require.NoError(t, err)
 	require.Equal(t, eventlog.Ack{Seq: 4, Duplicate: true}, ack, "sent again it is stored once")
 }
@@ -217,7 +220,8 @@ func TestTwoInstallations(t *testing.T) {
 }
 
 func TestPrefixes(t *testing.T) {
-	for prefix, valid := range map[string]bool{"YARDLINE": true, "stage-1_b": true, "": false, "a.b": false, "a b": false, "*": false, ">": false, "é": false} {
+	for prefix, valid := range map[string]bool{"YARDLINE": true, "stage-1_b": true, "": false, "a.b": false,
+		"a b": false, "*": false, ">": false, "é": false} {
 		require.Equal(t, valid, ValidPrefix(prefix), prefix)
 	}
 }
@@ -236,7 +240,8 @@ func TestNothingIsStoredAfterARefusal(t *testing.T) {
 	// Past the wait of Append, as where the connection is lost right after it.
 	_, err := log.now().publish(ctx, nats.NewMsg("ev.sync_progress.sync.a"), "refused")
 	require.Error(t, err)
-	_, err = log.Append(ctx, eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "refused", Digest: "d", Body: []byte("{}")})
+	_, err = log.Append(ctx, eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "refused", Digest: "d",
+		Body: []byte("{}")})
 	require.ErrorIs(t, err, eventlog.ErrUnavailable)
 	n.start(t)
 	connectedAgain(t, log)
@@ -265,7 +270,8 @@ func TestShortOutageIsWaitedFor(t *testing.T) {
 
 // TestOlderServerIsNamed: it gets nothing made in it, and its version is said.
 func TestOlderServerIsNamed(t *testing.T) {
-	for version, older := range map[string]bool{"2.9.10": true, "2.10.29": true, "1.4.1": true, "2.11.0": false, "2.15.2-RC.1": false, "3.0.0": false, "dev": false} {
+	for version, older := range map[string]bool{"2.9.10": true, "2.10.29": true, "1.4.1": true, "2.11.0": false,
+		"2.15.2-RC.1": false, "3.0.0": false, "dev": false} {
 		require.Equal(t, older, isOlder(version), version)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -280,7 +286,8 @@ func TestOlderServerIsNamed(t *testing.T) {
 			return
 		}
 		defer conn.Close()
-		fmt.Fprint(conn, `INFO {"server_id":"a","version":"2.9.10","proto":1,"max_payload":1048576,"headers":true,"jetstream":true}`+"\r\n")
+		fmt.Fprint(conn,
+			`INFO {"server_id":"a","version":"2.9.10","proto":1,"max_payload":1048576,"headers":true,"jetstream":true}`+"\r\n")
 		said, buffer := "", make([]byte, 4096)
 		for {
 			n, err := conn.Read(buffer)
@@ -304,7 +311,8 @@ func TestStreamWithoutAnEpoch(t *testing.T) {
 	log := n.open(t, Config{Prefix: "OTHER"})
 	defer func() { require.NoError(t, log.Close()) }()
 	js := log.now().js
-	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "YARDLINE_EVENTS", Subjects: []string{"ev.>"}, DenyDelete: true, AllowDirect: true})
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "YARDLINE_EVENTS", Subjects: []string{"ev.>"},
+		DenyDelete: true, AllowDirect: true})
 	require.NoError(t, err)
 	mended := n.open(t, Config{})
 	epoch := mended.Epoch()
@@ -314,7 +322,8 @@ func TestStreamWithoutAnEpoch(t *testing.T) {
 	require.Equal(t, epoch, again.Epoch())
 	require.NoError(t, again.Close())
 
-	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FOREIGN_EVENTS", Subjects: []string{"FOREIGN.ev.>"}})
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FOREIGN_EVENTS",
+		Subjects: []string{"FOREIGN.ev.>"}})
 	require.NoError(t, err)
 	_, err = js.Publish(t.Context(), "FOREIGN.ev.a", nil)
 	require.NoError(t, err)

@@ -140,7 +140,8 @@ func (l *Log) restart(ctx context.Context) error {
 	}
 	r, _, err := link.readRecord(ctx)
 	if err == nil && r.Epoch != l.epoch {
-		err = fmt.Errorf("jetlog: the data directory was changed under the broker: it has the epoch %s, and had %s", r.Epoch, l.epoch)
+		err = fmt.Errorf("jetlog: the data directory was changed under the broker: it has the epoch %s, and had %s",
+			r.Epoch, l.epoch)
 	}
 	if err != nil {
 		link.close()

@@ -197,7 +197,8 @@ func TestTwins(t *testing.T) {
 	require.NoError(t, err)
 	defer other.Close()
 	for i := range 40 {
-		entry := eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: fmt.Sprint(i), Digest: "d", Body: []byte("{}")}
+		entry := eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: fmt.Sprint(i), Digest: "d",
+			Body: []byte("{}")}
 		var acks [4]eventlog.Ack
 		var all sync.WaitGroup
 		for n := range acks {

@@ -61,9 +61,11 @@ func (k known) contradictedBy(first string, r record, last uint64) string {
 	case k.Log != first:
 		return ""
 	case k.Epoch == r.Epoch && last < k.Head:
-		return fmt.Sprintf("the log ends at %d, and this broker has seen %d: it was put back from a backup", last, k.Head)
+		return fmt.Sprintf("the log ends at %d, and this broker has seen %d: it was put back from a backup", last,
+			k.Head)
 	case !r.descendsFrom(k.Epoch):
-		return fmt.Sprintf("the log has the epoch %s, and this broker has used %s since: it was put back from a backup", r.Epoch, k.Epoch)
+		return fmt.Sprintf("the log has the epoch %s, and this broker has used %s since: it was put back from a "+
+			"backup", r.Epoch, k.Epoch)
 	}
 	return ""
 }
@@ -77,7 +79,8 @@ func (l *Log) checkOwner(r record, k known) error {
 	if l.c.Owner == "" || r.Owner == "" || r.Owner == l.c.Owner || k.Log == l.link.first {
 		return nil
 	}
-	return fmt.Errorf("%w: the stream %s at %s is used by brokers with another token.key. For an installation of its own, "+
+	return fmt.Errorf("%w: the stream %s at %s is used by brokers with another token.key. For an installation of "+
+		"its own, "+
 		"give this one names of its own by --nats-prefix. To join theirs, copy their token.key into %s",
 		ErrForeign, l.c.stream(), l.link.conn.ConnectedUrlRedacted(), l.c.Dir)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,39 +163,47 @@ func (l *link) directGet(ctx context.Context, filter string, after uint64, limit
 }
 
 // askLeader returns the first message after a sequence that matches, nil where
-// there is none, as the stream's leader knows it.
+// there is none, as the stream's leader knows it. While the cluster elects a
+// leader it asks again, until ctx ends.
 func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eventlog.Record, error) {
 	if filter == "" {
 		filter = ">"
 	}
 	request, _ := json.Marshal(map[string]any{"seq": after + 1, "next_by_subj": filter}) // plain values always marshal
-	m, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.c.stream(), request)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	var answer struct {
-		Error   *struct{ Code int }
-		Message struct {
-			Subject string
-			Seq     uint64
-			Hdrs    []byte
-			Data    []byte
-			Time    time.Time
+	for {
+		m, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.c.stream(), request)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		var answer leaderAnswer
+		if err := json.Unmarshal(m.Data, &answer); err != nil {
+			return nil, fmt.Errorf("jetlog: the leader's answer: %w", err)
+		}
+		switch {
+		case answer.Error == nil:
+			typ, subject := l.c.parseSubject(answer.Message.Subject)
+			header, _ := nats.DecodeHeadersMsg(answer.Message.Hdrs) // a foreign record has none of ours
+			return &eventlog.Record{Seq: answer.Message.Seq, Type: typ, Subject: subject,
+				Stored: answer.Message.Time, Body: answer.Message.Data,
+				Key: header.Get(nats.MsgIdHdr), Digest: header.Get(digestHeader)}, nil
+		case answer.Error.Code == http.StatusNotFound:
+			return nil, nil
+		case answer.Error.Code != http.StatusServiceUnavailable || !pause(ctx):
+			return nil, unavailable(fmt.Errorf("the leader refused: %s", m.Data))
 		}
 	}
-	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return nil, fmt.Errorf("jetlog: the leader's answer: %w", err)
+}
+
+// A leaderAnswer is what the leader says to a request of a message.
+type leaderAnswer struct {
+	Error   *struct{ Code int }
+	Message struct {
+		Subject string
+		Seq     uint64
+		Hdrs    []byte
+		Data    []byte
+		Time    time.Time
 	}
-	switch {
-	case answer.Error == nil:
-		typ, subject := l.c.parseSubject(answer.Message.Subject)
-		header, _ := nats.DecodeHeadersMsg(answer.Message.Hdrs) // a foreign record has none of ours
-		return &eventlog.Record{Seq: answer.Message.Seq, Type: typ, Subject: subject, Stored: answer.Message.Time, Body: answer.Message.Data,
-			Key: header.Get(nats.MsgIdHdr), Digest: header.Get(digestHeader)}, nil
-	case answer.Error.Code == 404:
-		return nil, nil
-	}
-	return nil, unavailable(fmt.Errorf("the leader refused: %s", m.Data))
 }
 
 func (c Config) directRecord(m *nats.Msg) (eventlog.Record, error) {

@@ -43,9 +43,10 @@ func (l *Log) tend(ctx context.Context, atOnce bool) {
 	} else {
 		err = l.tendShared(ctx)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !l.state.failing {
 		l.c.Logger.Warn("the log's record of its epoch could not be kept; trying again", "error", err)
 	}
+	l.state.failing = err != nil
 }
 
 // tendOwn keeps the record of an embedded log, which nobody else writes.
@@ -98,12 +99,25 @@ func (l *Log) tendShared(ctx context.Context) error {
 	}
 	l.state.behind = false
 	if revision > 0 && r.Head >= head {
-		return writeKnown(l.c, known{Log: l.now().first, Epoch: l.epoch, Head: head})
+		return l.remember(head)
 	}
 	r.Head, r.Owner = head, l.c.Owner
 	err = l.keepRecord(ctx, r, revision)
 	if errors.Is(err, errRaced) { // The other broker's head is as good.
 		return nil
+	}
+	return err
+}
+
+// remember keeps what the broker knows of an external log, where it changed.
+func (l *Log) remember(head uint64) error {
+	k := known{Log: l.now().first, Epoch: l.epoch, Head: head}
+	if k == l.state.known {
+		return nil
+	}
+	err := writeKnown(l.c, k)
+	if err == nil {
+		l.state.known = k
 	}
 	return err
 }
@@ -201,7 +215,8 @@ func (l *link) sweepMarkers(ctx context.Context, before time.Time) (removed int,
 
 // oldMarkers picks the marks from what a watcher first reports, which is every
 // present key and then nil.
-func oldMarkers(ctx context.Context, updates <-chan jetstream.KeyValueEntry, before time.Time) (old []jetstream.KeyValueEntry, err error) {
+func oldMarkers(ctx context.Context, updates <-chan jetstream.KeyValueEntry,
+	before time.Time) (old []jetstream.KeyValueEntry, err error) {
 	for {
 		select {
 		case entry := <-updates:
