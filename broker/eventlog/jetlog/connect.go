@@ -135,7 +135,7 @@ func (l *link) openStream(ctx context.Context, create bool) error {
 	stream, err := l.js.Stream(ctx, name)
 	if create && errors.Is(err, jetstream.ErrStreamNotFound) {
 		if err := healthy(l.server); err != nil {
-			return fmt.Errorf("jetlog: the log is damaged: %w", err)
+			return fmt.Errorf("the log is damaged: %w: put a backup back by yardline restore", err)
 		}
 		stream, err = l.js.CreateStream(ctx, jetstream.StreamConfig{
 			Name: name, Subjects: []string{l.c.root() + ">"}, Storage: jetstream.FileStorage,
@@ -187,7 +187,7 @@ func (l *link) openBucket(ctx context.Context, create bool) (err error) {
 	l.bucket, err = l.js.KeyValue(ctx, name)
 	if create && errors.Is(err, jetstream.ErrBucketNotFound) {
 		if err := healthy(l.server); err != nil {
-			return fmt.Errorf("jetlog: the store is damaged: %w", err)
+			return fmt.Errorf("the log's store is damaged: %w: put a backup back by yardline restore", err)
 		}
 		l.bucket, err = l.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: name, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL,

@@ -91,6 +91,7 @@ func TestDamagedStreamIsNotReplaced(t *testing.T) {
 	require.NoError(t, os.WriteFile(metas[0], []byte("{"), 0o600))
 	_, err = Open(t.Context(), Config{Dir: dir})
 	require.ErrorContains(t, err, "damaged")
+	require.ErrorContains(t, err, "yardline restore")
 }
 
 func TestChangedWindowKeepsTheEpoch(t *testing.T) {
