@@ -105,17 +105,21 @@ func TestSignals(t *testing.T) {
 	p := startProcess(t, exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$@"`, "sh", builtProgram(t)},
 		serve...)...))
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
-	require.Equal(t, http.StatusOK, getReady(t, p.url))
+	isReady(t, p.url)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, p.cmd.Wait())
 }
 
-func getReady(t *testing.T, url string) int {
+// isReady waits until a broker is ready, which it is a moment after it listens.
+func isReady(t *testing.T, url string) {
 	t.Helper()
-	answer, err := http.Get(url + "/readyz")
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	return answer.StatusCode
+	require.Eventually(t, func() bool {
+		answer, err := http.Get(url + "/readyz")
+		if err != nil {
+			return false
+		}
+		return answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
+	}, 30*time.Second, 10*time.Millisecond)
 }
 
 // TestSecondInterruptEndsAtOnce: a request that does not end holds up the first.
@@ -152,7 +156,7 @@ func TestLogReaderEnds(t *testing.T) {
 		t.TempDir(), "--log-level", "debug"))
 	require.NoError(t, p.stderr.Close())
 	for range 3 { // Each request is logged.
-		require.Equal(t, http.StatusOK, getReady(t, p.url))
+		isReady(t, p.url)
 		answer, err := http.Get(p.url + "/api/events")
 		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())
