@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,6 +12,34 @@ import (
 	"github.com/snd-rental/yardline/e2e/browser"
 	"github.com/snd-rental/yardline/e2e/stack"
 )
+
+// TestSubscriptionChange: the worker subscribes anew where the browser gives it no subscription, and tells the broker which
+// device it is.
+func TestSubscriptionChange(t *testing.T) {
+	s, old, fresh := stack.Start(t, "--push-test"), pushtest.New(t), pushtest.New(t)
+	f := newFront(t, s)
+	f.with(func(f *front) {
+		f.script = fmt.Sprintf(`
+PushManager.prototype.getSubscription = async () => null;
+PushManager.prototype.subscribe = async (o) => ({ toJSON: () => (%s) });
+self.addEventListener("message", (e) => { if (e.data === "change") self.dispatchEvent(new ExtendableEvent("pushsubscriptionchange")) });`, mustJSON(fresh.Subscription()))
+	})
+	tab := openFront(t, f, browser.NewUser(t), "/")
+	body := map[string]any{"endpoint": old.Subscription().Endpoint, "keys": old.Subscription().Keys, "name": "Yard tablet"}
+	id := browser.Eval[string](tab, fmt.Sprintf(`fetch("/api/push/subscriptions", {method: "POST", body: JSON.stringify(%s)}).then(r => r.json()).then(d => d.id)`, mustJSON(body)))
+	stored := func(then string) string {
+		return fmt.Sprintf(`new Promise(done => { const o = indexedDB.open("yardline", 1); o.onsuccess = () => { const tx = o.result.transaction("values", "readwrite"); const store = tx.objectStore("values"); %s } })`, then)
+	}
+	browser.Eval[bool](tab, stored(fmt.Sprintf(`store.put(new TextEncoder().encode(%q), "push-device"); tx.oncomplete = () => done(true)`, id)))
+	browser.Eval[bool](tab, `(() => { navigator.serviceWorker.controller.postMessage("change"); return true })()`)
+	read := stored(`const r = store.get("push-device"); tx.oncomplete = () => done(new TextDecoder().decode(r.result))`)
+	eventually(t, soon, "the request", func() bool { return strings.Contains(f.posted("/api/push/subscriptions"), "replaces") })
+	eventually(t, soon, "another id", func() bool { return browser.Eval[string](tab, read) != id })
+	var posted struct{ Endpoint, Replaces string }
+	require.NoError(t, json.Unmarshal([]byte(f.posted("/api/push/subscriptions")), &posted))
+	require.Equal(t, fresh.Subscription().Endpoint, posted.Endpoint)
+	require.Equal(t, id, posted.Replaces)
+}
 
 // pushStub is a browser that has a subscription with another key, and refuses a second one.
 const pushStub = `window.calls = []; window.present = {endpoint: "https://old.example/x", options: {applicationServerKey: new Uint8Array(65).buffer}, toJSON() { return {endpoint: this.endpoint, keys: {}} },

@@ -243,10 +243,14 @@ func TestGatewayAsksToSignInAgain(t *testing.T) {
 
 // TestShiftOnALink is the browser's affair: a new window, or a download. The page stays where it is.
 func TestShiftOnALink(t *testing.T) {
-	s := stack.Start(t)
-	tab := open(s, browser.NewUser(t), "manager", "/")
+	s, u := stack.Start(t), browser.NewUser(t)
+	signIn(s, u, "manager")
+	tab := u.NewTab()
+	tab.OnNewDocument(`addEventListener("click", e => { if (e.shiftKey || e.altKey) e.preventDefault() }, true)`) // no window opens
+	tab.Open(s.URL + "/")
+	tab.Eventually(soon, isLive)
 	for _, key := range []string{"shiftKey", "altKey"} {
-		browser.Eval[bool](tab, fmt.Sprintf(`document.querySelector('.nav a[href="/rentals"]').dispatchEvent(new MouseEvent("click", {bubbles: true, %s: true}))`, key))
+		browser.Eval[bool](tab, fmt.Sprintf(`document.querySelector('.nav a[href="/rentals"]').dispatchEvent(new MouseEvent("click", {bubbles: true, cancelable: true, %s: true}))`, key))
 		tab.Click(`.nav a[href="/events"]`)
 		tab.Eventually(soon, `document.querySelector("main").dataset.page === "/events"`)
 		browser.Eval[bool](tab, `(() => { history.back(); return true })()`)

@@ -122,7 +122,7 @@ func (h *historyPage) load(r *Root) {
 // answered tells whether an error is the broker's word: it was reached, then.
 func answered(err error) bool {
 	var refused *wasmclient.Error
-	return errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500
+	return errors.As(err, &refused) && refused.FromBroker && refused.Status >= 400 && refused.Status < 500
 }
 
 // read reads older events until there are most that match, or no more.

@@ -172,7 +172,8 @@ func TestActionsStand(t *testing.T) {
 // TestAnswered: a refusal is no outage.
 func TestAnswered(t *testing.T) {
 	for status, want := range map[int]bool{401: true, 403: true, 429: true, 502: false, 503: false} {
-		require.Equal(t, want, answered(&wasmclient.Error{Status: status}), status)
+		require.Equal(t, want, answered(&wasmclient.Error{Status: status, FromBroker: true}), status)
+		require.False(t, answered(&wasmclient.Error{Status: status}), "a proxy's %d", status)
 	}
 	require.False(t, answered(context.DeadlineExceeded))
 }
@@ -213,4 +214,16 @@ func TestAttention(t *testing.T) {
 		titles = append(titles, m.title)
 	}
 	require.Equal(t, []string{"Rental #4 is 2 days overdue", "Crane", "Timesheet submitted: Sam, 2026-11-23", "Lift"}, titles)
+}
+
+// TestRefusedDevice says since when its push service refuses it, and what to do; a refusal of the broker is no fault of the
+// device's.
+func TestRefusedDevice(t *testing.T) {
+	for status, want := range map[int]string{401: "Tell your administrator", 403: "Tell your administrator", 400: "turn it on again"} {
+		r := &Root{Live: live.New(nil, live.Surroundings{}), path: "/notifications", state: signedIn(access.Manager)}
+		r.wishes.devices = []wasmclient.Device{{ID: "a", Name: "Tablet", Created: at, Failing: &wasmclient.Failing{Since: at, Status: status}}, {ID: "b", Name: "Phone", Created: at}}
+		html := app.HTMLString(r.Render())
+		require.Contains(t, html, want)
+		require.Equal(t, 1, strings.Count(html, "refuses messages to this device since 2026-11-23"), status)
+	}
 }
