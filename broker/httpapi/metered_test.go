@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the module is given
+
 package httpapi
 
 import (
