@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,10 +37,11 @@ func TestEmptiedStorageIsSaid(t *testing.T) {
 	s := stack.Start(t)
 	f := newFront(t, s)
 	tab := openFront(t, f, browser.NewUser(t), "/sse-test")
-	away := true
+	var away atomic.Bool
+	away.Store(true)
 	f.with(func(f *front) {
 		f.answer = func(w http.ResponseWriter, r *http.Request) bool {
-			if away && (r.URL.Path == "/api/sse" || r.URL.Path == "/api/ws") {
+			if away.Load() && (r.URL.Path == "/api/sse" || r.URL.Path == "/api/ws") {
 				w.WriteHeader(http.StatusBadGateway)
 				return true
 			}
@@ -54,7 +56,7 @@ func TestEmptiedStorageIsSaid(t *testing.T) {
 	tab.Eventually(soon, `document.querySelectorAll("[data-outbox=queued]").length === 2`)
 	tab.Open(f.URL + "/healthz")
 	browser.Eval[bool](tab, `new Promise(done => { const r = indexedDB.deleteDatabase("yardline"); r.onsuccess = () => done(true) })`)
-	f.with(func(*front) { away = false })
+	away.Store(false)
 	tab.Open(f.URL + "/")
 	tab.Eventually(soon, isLive)
 	tab.Eventually(soon, `document.querySelector("[data-lost]")?.innerText.includes("2 changes that you wrote here were not sent, and are lost. (storage_emptied)")`)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,15 +19,21 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/fake"
 )
 
-// changed lets a test change the answers of a jar.
+// changed lets a test change the answers of a jar while it is asked.
 type changed struct {
 	*jar
-	answer func(r wasmclient.Request) *wasmclient.Response // nil: the jar answers
+	answer atomic.Pointer[func(r wasmclient.Request) *wasmclient.Response] // it returns nil where the jar answers
+}
+
+func (c *changed) set(answer func(r wasmclient.Request) *wasmclient.Response) {
+	c.answer.Store(&answer)
 }
 
 func (c *changed) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
-	if answer := c.answer(r); answer != nil {
-		return *answer, nil
+	if answer := c.answer.Load(); answer != nil {
+		if response := (*answer)(r); response != nil {
+			return *response, nil
+		}
 	}
 	return c.jar.Do(ctx, r)
 }
@@ -136,12 +143,12 @@ func TestAnotherUserFindsNothing(t *testing.T) {
 func TestSignOutThatCannotWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, st := &changed{jar: newJar()}, &wasmclient.Memory{}
-		c.answer = func(r wasmclient.Request) *wasmclient.Response {
+		c.set(func(r wasmclient.Request) *wasmclient.Response {
 			if r.Method == "DELETE" {
 				return &wasmclient.Response{Status: 204}
 			}
 			return nil
-		}
+		})
 		w := openChanged(t, c, st)
 		w.SignOut(t.Context())
 		time.Sleep(10 * time.Minute)
@@ -163,26 +170,26 @@ func TestSignInWhoseCookieIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &changed{jar: newJar()}
 		c.hand("")
-		c.answer = func(r wasmclient.Request) *wasmclient.Response {
+		c.set(func(r wasmclient.Request) *wasmclient.Response {
 			if r.Method != "POST" {
 				return nil
 			}
 			answer, err := c.brokers["first"].Do(t.Context(), r)
 			require.NoError(t, err)
 			return &answer
-		}
+		})
 		w := openChanged(t, c, nil)
 		w.SignIn(t.Context(), "dispatcher", "")
 		settle()
 		require.Equal(t, SignedOut, w.State().Phase)
 		require.Contains(t, w.State().Failure, "(cookie_dropped)")
 
-		c.answer = func(r wasmclient.Request) *wasmclient.Response {
+		c.set(func(r wasmclient.Request) *wasmclient.Response {
 			if r.Method == "POST" {
 				return fake.Refusal(403, "needs_tls")
 			}
 			return nil
-		}
+		})
 		w.SignIn(t.Context(), "dispatcher", "")
 		settle()
 		require.Contains(t, w.State().Failure, "(needs_tls)")
@@ -192,19 +199,21 @@ func TestSignInWhoseCookieIsDropped(t *testing.T) {
 // TestSignOutThatAProxyAnswers is tried again until the broker has heard of it.
 func TestSignOutThatAProxyAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, st, proxy := &changed{jar: newJar()}, &wasmclient.Memory{}, true
-		c.answer = func(r wasmclient.Request) *wasmclient.Response {
-			if proxy && r.Method == "DELETE" {
+		c, st := &changed{jar: newJar()}, &wasmclient.Memory{}
+		var proxy atomic.Bool
+		proxy.Store(true)
+		c.set(func(r wasmclient.Request) *wasmclient.Response {
+			if proxy.Load() && r.Method == "DELETE" {
 				return &wasmclient.Response{Status: 403, ContentType: "text/html"}
 			}
 			return nil
-		}
+		})
 		w := openChanged(t, c, st)
 		go w.SignOut(t.Context())
 		settle()
 		require.Equal(t, Failed, w.State().Phase)
 		require.Equal(t, "first", c.now())
-		proxy = false
+		proxy.Store(false)
 		time.Sleep(2 * sessionRetry)
 		settle()
 		require.Equal(t, SignedOut, w.State().Phase)
@@ -217,17 +226,19 @@ func TestSignOutThatAProxyAnswers(t *testing.T) {
 // TestGatewayAsksToSignIn: its redirect is no outage. The page offers to sign in, and keeps what there is.
 func TestGatewayAsksToSignIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, st, gate := &changed{jar: newJar()}, &wasmclient.Memory{}, true
-		c.answer = func(wasmclient.Request) *wasmclient.Response {
-			if gate {
+		c, st := &changed{jar: newJar()}, &wasmclient.Memory{}
+		var gate atomic.Bool
+		gate.Store(true)
+		c.set(func(wasmclient.Request) *wasmclient.Response {
+			if gate.Load() {
 				return &wasmclient.Response{Status: 302}
 			}
 			return nil
-		}
+		})
 		w := openChanged(t, c, st)
 		require.Equal(t, Failed, w.State().Phase)
 		require.True(t, w.State().Login)
-		gate = false
+		gate.Store(false)
 		time.Sleep(2 * sessionRetry)
 		settle()
 		require.Equal(t, SignedIn, w.State().Phase)
