@@ -130,7 +130,8 @@ func TestTroubleWithKeysIsAWarning(t *testing.T) {
 		}
 		io.WriteString(
 			w,
-			`{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`,
+			`{"keys":[{"kty":"EC","crv":"P-256","kid":"k1",
+				"x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`,
 		) // of RFC 7517, A.1
 	}))
 	defer provider.Close()

@@ -138,9 +138,11 @@ func TestDoctorBehindProxies(t *testing.T) {
 		result         doctor.Result
 		advice         string
 	}{
-		"haproxy with compression":     {haproxy, haproxySite, "  option http-no-delay\n  compression algo gzip\n  compression type text/event-stream", "", "delay", doctor.OK, ""},
-		"nginx":                        {nginx, nginxSite, "proxy_http_version 1.1;", "", "delay", doctor.OK, ""},
-		"nginx that buffers":           {nginx, nginxSite, "proxy_http_version 1.0; proxy_ignore_headers X-Accel-Buffering;", "", "stream", doctor.Failed, "proxy_buffering off"},
+		"haproxy with compression": {haproxy, haproxySite, "  option http-no-delay\n  compression algo gzip\n  " +
+			"compression type text/event-stream", "", "delay", doctor.OK, ""},
+		"nginx": {nginx, nginxSite, "proxy_http_version 1.1;", "", "delay", doctor.OK, ""},
+		"nginx that buffers": {nginx, nginxSite, "proxy_http_version 1.0; proxy_ignore_headers " +
+			"X-Accel-Buffering;", "", "stream", doctor.Failed, "proxy_buffering off"},
 		"nginx with a password":        {nginx, nginxSite, "auth_basic Staff; auth_basic_user_file " + passwords + ";", "", "basic", doctor.Failed, "the same header"},
 		"nginx with a password, known": {nginx, nginxSite, "auth_basic Staff; auth_basic_user_file " + passwords + ";", "staff:gatepass@", "basic", doctor.Warning, "the same header"},
 		"caddy":                        {caddy, caddySite, "", "", "delay", doctor.OK, ""},

@@ -37,7 +37,8 @@ func newProvider(t *testing.T) *provider {
 	coordinate := func(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.FillBytes(make([]byte, 32))) }
 	p := &provider{
 		keys: fmt.Sprintf(
-			`{"keys":[{"kty":"AKP","alg":"ML-DSA-44","kid":"k2","pub":"AA"},{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"k1","x":%q,"y":%q}]}`,
+			`{"keys":[{"kty":"AKP","alg":"ML-DSA-44","kid":"k2","pub":"AA"},
+				{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"k1","x":%q,"y":%q}]}`,
 			coordinate(private.X),
 			coordinate(private.Y),
 		),

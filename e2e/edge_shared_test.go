@@ -26,7 +26,15 @@ func TestEdgeRefusesAsTheBroker(t *testing.T) {
 	for name, s := range map[string]*stack.Stack{"edge": stack.StartEdge(t), "gate": stack.StartGate(t, broker)} {
 		t.Run(name, func(t *testing.T) {
 			token := "Authorization: Bearer " + s.Token
-			status, _ := send(t, s.URL, "POST", "/api/sse", event("x1", "1"), token, "Content-Type: application/cloudevents+json")
+			status, _ := send(
+				t,
+				s.URL,
+				"POST",
+				"/api/sse",
+				event("x1", "1"),
+				token,
+				"Content-Type: application/cloudevents+json",
+			)
 			require.Equal(t, http.StatusCreated, status)
 			for what, c := range map[string]struct {
 				method, path, body string
@@ -75,8 +83,20 @@ func TestEdgeLocationOfTheFuture(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
 	location := `{"type":"equipment_location_updated","data":{"equipment_id":7,"latitude":50,"longitude":8,"recorded_at":"` +
-		time.Now().AddDate(20, 0, 0).UTC().Format(time.RFC3339) + `"}}`
-	status, answer := send(t, s.URL, "POST", "/api/sse", location, "Authorization: Bearer "+s.Token, "Content-Type: application/json")
+		time.Now().
+			AddDate(20, 0, 0).
+			UTC().
+			Format(time.RFC3339) +
+		`"}}`
+	status, answer := send(
+		t,
+		s.URL,
+		"POST",
+		"/api/sse",
+		location,
+		"Authorization: Bearer "+s.Token,
+		"Content-Type: application/json",
+	)
 	require.Equal(t, http.StatusUnprocessableEntity, status)
 	require.Contains(t, answer, "/data/recorded_at")
 }

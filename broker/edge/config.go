@@ -44,7 +44,8 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 	c := Config{Origin: strings.TrimSuffix(env("ORIGIN"), "/"), Tenant: cmp.Or(env("TENANT"), "main"), Logger: log,
 		Heartbeat: r.duration("HEARTBEAT", 15*time.Second), DedupWindow: r.duration("DEDUP_WINDOW", time.Hour), Retention: r.duration("RETENTION", 30*24*time.Hour),
 		Refresh:  r.duration("JWT_REFRESH", time.Minute),
-		Currency: cmp.Or(env("CURRENCY"), "EUR"), Fleet: r.count("FLEET"), Strict: r.yes("STRICT"), Dev: env("AUTH") == "dev"}
+		Currency: cmp.Or(env("CURRENCY"), "EUR"), Fleet: r.count("FLEET"),
+		Strict: r.yes("STRICT"), Dev: env("AUTH") == "dev"}
 	for origin := range strings.FieldsSeq(strings.ReplaceAll(env("ALLOW_ORIGIN"), ",", " ")) {
 		r.keep("ALLOW_ORIGIN", httpapi.CheckOrigin(origin))
 		c.Origins = append(c.Origins, origin)
