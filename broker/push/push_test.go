@@ -207,15 +207,15 @@ func TestPreferences(t *testing.T) {
 	now := time.Now().UTC()
 	wish.Quiet = &notify.Quiet{From: now.Add(-time.Hour).Format("15:04"), To: now.Add(time.Hour).Format("15:04"), Zone: "UTC"}
 	require.NoError(t, s.Prefer(t.Context(), p.Grant, wish))
-	r.publish(event.RentalStatusUpdated(4, "active", ""))
 	wish.Quiet = nil
 	other := pushtest.New(t)
 	q := r.person("dispatcher", 0, access.Dispatcher)
 	require.NoError(t, s.Prefer(t.Context(), q.Grant, wish))
 	_, err = s.Subscribe(t.Context(), q, other.Subscription(), "", "")
 	require.NoError(t, err)
+	r.publish(event.RentalStatusUpdated(4, "active", ""))
 	r.publish(event.RentalStatusUpdated(5, "active", ""))
-	r.got(other, 1)
+	r.got(other, 2)
 	require.Equal(t, 1, d.Tries(), "quiet hours")
 	for _, bad := range []notify.Preferences{{Push: []event.Type{"none"}}, {Quiet: &notify.Quiet{From: "25:00", To: "01:00"}}, {Quiet: &notify.Quiet{From: "01:00", To: "01:00"}},
 		{Quiet: &notify.Quiet{From: "22:00", To: "06:00", Zone: "Nowhere/None"}}} {
