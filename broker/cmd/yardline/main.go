@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -143,6 +144,12 @@ func parseConfig(file io.Reader, set func(name, value string) error) error {
 	text, err := event.WithoutMark(raw)
 	if err != nil {
 		return err
+	}
+	// The parser would leave out a longer line, and all lines after it, without a word.
+	for n, line := range bytes.Split(text, []byte("\n")) {
+		if len(line) >= bufio.MaxScanTokenSize {
+			return fmt.Errorf("line %d has %d bytes; a line may have %d", n+1, len(line), bufio.MaxScanTokenSize-1)
+		}
 	}
 	return ff.PlainParser(bytes.NewReader(text), set)
 }
