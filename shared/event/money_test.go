@@ -87,3 +87,19 @@ func TestDecimalsOfCurrencies(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLargestAmountIsNamedWhereItMatters: a form shows these sentences to people.
+func TestTheLargestAmountIsNamedWhereItMatters(t *testing.T) {
+	spec, ok := Spec(TypePaymentReceived, "amount")
+	if !ok {
+		t.Fatal("no such field")
+	}
+	const usual = "a number with at most the decimals of its currency, more than 0"
+	for raw, expected := range map[string]string{
+		`"x"`: usual, `0`: usual, `1.2345`: usual, `-5`: usual, `1e15`: usual + ", at most 90071992547409.91",
+		`1e999`: usual + ", at most 90071992547409.91"} {
+		if got := spec.limitsFor([]byte(raw)); got != expected {
+			t.Errorf("%s: %s", raw, got)
+		}
+	}
+}

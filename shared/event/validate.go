@@ -50,7 +50,7 @@ func checkData(t Type, in Object, rules Rules) (Object, []Remark, error) {
 		}
 		canonical, ok := spec.check(raw)
 		if !ok {
-			problem.add("/data/"+spec.Name, spec.code(raw), spec.Limits())
+			problem.add("/data/"+spec.Name, spec.code(raw), spec.limitsFor(raw))
 			continue
 		}
 		if spec.Past && rules.ahead(timeOf(canonical)) {
@@ -169,6 +169,16 @@ func (s FieldSpec) code(raw json.RawMessage) string {
 	return "limit"
 }
 
+// limitsFor describes the values that are accepted in place of one that is not. It names the largest amount
+// only where a number exceeds it, because it means nothing to the people who fill in forms.
+func (s FieldSpec) limitsFor(raw json.RawMessage) string {
+	n, err := strconv.ParseFloat(string(raw), 64)
+	if s.Kind == KindMoney && (err != nil && isNumber(raw) || n > MaxMoney.Units()) {
+		return s.Limits() + ", at most " + MaxMoney.String()
+	}
+	return s.Limits()
+}
+
 // Limits describes the values that are accepted, for people.
 func (s FieldSpec) Limits() string {
 	if len(s.Enum) > 0 {
@@ -190,7 +200,7 @@ func (s FieldSpec) Limits() string {
 	case KindNumber:
 		return "a number" + s.bounds()
 	case KindMoney:
-		return "a number of at most " + MaxMoney.String() + " with at most the decimals of its currency" + s.bounds()
+		return "a number with at most the decimals of its currency" + s.bounds()
 	case KindTime:
 		if s.Past {
 			return fmt.Sprintf("a date and time by RFC 3339, such as 2026-11-23T14:32:00Z, at most %d minutes ahead of the broker's clock", maxAheadMinutes)
