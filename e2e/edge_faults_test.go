@@ -41,7 +41,7 @@ func TestEdgeReplaysMuch(t *testing.T) {
 		answer, err := http.DefaultClient.Do(r)
 		require.NoError(t, err)
 		answer.Body.Close()
-		require.Equal(t, "text/event-stream", answer.Header.Get("Content-Type"))
+		require.Equal(t, "text/event-stream; charset=utf-8", answer.Header.Get("Content-Type"))
 	}
 }
 

@@ -34,14 +34,25 @@ type reader struct {
 	came map[string]time.Time
 }
 
+// names is a text that readers spoil in one way or another: letters with bytes
+// that are line breaks in Latin-1, and the line breaks of Unicode.
+const names = "Ångström & Łąka, 5 €\u0085x\u2028y"
+
 // note takes the data of an event; a hello has no id.
 func (r *reader) note(data []byte) {
-	var event struct{ ID string }
+	var event struct {
+		ID   string
+		Data struct{ Notes string }
+	}
 	if err := json.Unmarshal(data, &event); err != nil {
 		fmt.Fprintf(r.stderr, "no event: %s\n", data)
 		return
 	}
 	if event.ID == "" {
+		return
+	}
+	if event.Data.Notes != names {
+		fmt.Fprintf(r.stderr, "%s has the text %q\n", event.ID, event.Data.Notes)
 		return
 	}
 	r.mu.Lock()
@@ -214,8 +225,8 @@ func proxied(config, scheme string, command ...string) func(*testing.T, *stack.S
 }
 
 // TestRealReaders: readers that people use have each event within half a
-// second of its publication, the last one included, and have all of them once and
-// in order when their connection is cut, directly and through proxies.
+// second of its publication, the last one included, with its text, and have all
+// of them once and in order when their connection is cut, directly and through proxies.
 func TestRealReaders(t *testing.T) {
 	compiled := java(t)
 	for name, open := range ways {
@@ -228,7 +239,8 @@ func TestRealReaders(t *testing.T) {
 			publish := func() (id string, at time.Time) {
 				n++
 				id, at = fmt.Sprintf("e%d", n), time.Now()
-				const event = `{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":%d}}`
+				const event = `{"type":"rental_status_updated","id":%q,
+					"data":{"rental_id":%d,"status":"active","notes":"` + names + `"}}`
 				s.Publish(fmt.Sprintf(event, id, n))
 				return id, at
 			}

@@ -226,7 +226,7 @@ func TestStream(t *testing.T) {
 	answer, err := s.client.Do(r)
 	require.NoError(t, err)
 	defer answer.Body.Close()
-	require.Equal(t, "text/event-stream", answer.Header.Get("Content-Type"))
+	require.Equal(t, "text/event-stream; charset=utf-8", answer.Header.Get("Content-Type"))
 	require.Equal(t, "no-store, no-transform", answer.Header.Get("Cache-Control"))
 	require.Equal(t, "no", answer.Header.Get("X-Accel-Buffering"))
 	require.Equal(t, []string{"chunked"}, answer.TransferEncoding)

@@ -67,9 +67,10 @@ func headAlone(w http.ResponseWriter, r *http.Request) bool {
 
 // streamHeaders sets the headers of every stream of events. There is no length
 // and no Transfer-Encoding: on HTTP/1.1, net/http makes one chunk of each flush,
-// so that a reader has an event at once and can tell a cut from an end.
+// so that a reader has an event at once and can tell a cut from an end. HTTP
+// clients read a text as Latin-1 where no charset is named (Python's requests).
 func streamHeaders(h http.Header) {
-	h.Set("Content-Type", "text/event-stream")
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store, no-transform") // proxies that compress hold events back
 	h.Set("X-Accel-Buffering", "no")                 // nginx holds streams back without it
 }

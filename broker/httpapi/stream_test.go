@@ -133,7 +133,7 @@ func TestOldClients(t *testing.T) {
 	c, r := s.rawRequest("HEAD /api/sse HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
 	head, err := http.ReadResponse(r, &http.Request{Method: "HEAD"})
 	require.NoError(t, err)
-	require.Equal(t, "text/event-stream", head.Header.Get("Content-Type"))
+	require.Equal(t, "text/event-stream; charset=utf-8", head.Header.Get("Content-Type"))
 	_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	require.NoError(t, err)
 	after, err := http.ReadResponse(r, nil)

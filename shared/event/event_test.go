@@ -181,6 +181,32 @@ func TestCanonicalForm(t *testing.T) {
 	}
 }
 
+// TestOneLine: an event is one line for whatever splits a text into lines.
+func TestOneLine(t *testing.T) {
+	const notes = "a\u0085b\u2028c\u2029d\ve\ff\x1cg\nh"
+	body, err := json.Marshal(map[string]any{"type": "rental_status_updated", "id": "a",
+		"data": map[string]any{"rental_id": 5, "status": "active", "notes": notes}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, _, err := Parse(body, Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := e.AppendJSON(nil)
+	if at := bytes.IndexFunc(line, func(r rune) bool { return r < ' ' || strings.ContainsRune("\u0085\u2028\u2029", r) }); at >= 0 {
+		t.Errorf("a line ends at byte %d of %q", at, line)
+	}
+	var back Event
+	if err := json.Unmarshal(line, &back); err != nil || string(back.AppendJSON(nil)) != string(line) {
+		t.Errorf("round trip: %v %s", err, back.AppendJSON(nil))
+	}
+	var data struct{ Data struct{ Notes string } }
+	if err := json.Unmarshal(line, &data); err != nil || data.Data.Notes != notes {
+		t.Errorf("got %q, %v", data.Data.Notes, err)
+	}
+}
+
 func TestConstructors(t *testing.T) {
 	ok := func(e Event, err error) string {
 		t.Helper()

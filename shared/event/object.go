@@ -253,8 +253,16 @@ func EscapePointer(segment string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(segment)
 }
 
-// appendString appends s as a JSON string.
+// nextLine is U+0085, which many programs that read a stream by lines take for
+// the end of one.
+const nextLine = "\u0085"
+
+// appendString appends s as a JSON string in one line, by whatever rule: the
+// separators U+2028 and U+2029 are escaped by encoding/json.
 func appendString(b []byte, s string) []byte {
 	quoted, _ := json.Marshal(s) // a string always marshals
+	if strings.Contains(s, nextLine) {
+		quoted = bytes.ReplaceAll(quoted, []byte(nextLine), []byte(`\u0085`))
+	}
 	return append(b, quoted...)
 }
