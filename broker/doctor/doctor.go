@@ -246,6 +246,9 @@ func (v *visit) reachable(ctx context.Context) bool {
 	return true
 }
 
+// maxSession is how much of an answer about a session is read, in bytes.
+const maxSession = 64 << 10
+
 // session asks who the token is, and how people sign in.
 func (v *visit) session(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -274,7 +277,12 @@ func (v *visit) session(ctx context.Context) {
 		)
 		return
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&who); err != nil || who.SignIn == "" {
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxSession))
+	if p := problemOf(answer, body); p != nil {
+		v.refused("sign-in", "to say who the token is", answer, p)
+		return
+	}
+	if err != nil || json.Unmarshal(body, &who) != nil || who.SignIn == "" {
 		v.say(
 			"sign-in",
 			Failed,

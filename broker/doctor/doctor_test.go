@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/snd-rental/yardline/broker"
+	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/access"
 )
 
@@ -119,6 +120,24 @@ func TestHealthy(t *testing.T) {
 	)
 }
 
+// TestBrokerWithoutKeys: a broker that waits for its identity provider refuses by
+// itself, and no proxy is blamed for it.
+func TestBrokerWithoutKeys(t *testing.T) {
+	provider := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(provider.Close)
+	address, _ := serve(t, broker.Config{Auth: broker.AuthJWT, Issuer: identity.IssuerConfig{
+		Issuer: "https://id.example", Audience: "yardline",
+		JWKS: provider.URL}})
+	const token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUifQ.c2ln"
+	found := check(t, address, token)
+	require.Contains(t, found["identity_keys"].Found, "if any")
+	for _, name := range []string{"sign-in", "stream", "websocket"} {
+		require.Equal(t, Failed, found[name].Result, name)
+		require.Contains(t, found[name].Found, "with status 503 (starting)", name)
+		require.NotContains(t, found[name].Found+found[name].Change, "proxy", name)
+	}
+}
+
 // TestAilments: what stands in between, or is set wrongly, is named with what
 // to change.
 func TestAilments(t *testing.T) {
@@ -161,6 +180,12 @@ func TestAilments(t *testing.T) {
 			io.WriteString(w, "<html>no")
 		}), "stream", Failed, "status 403: <html>no", "proxy"},
 		"no upgrade": {on("/api/ws", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }), "websocket", Warning, "status 400", "Upgrade"},
+		"a proxy's 403 in place of a WebSocket": {on("/api/ws", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "no", http.StatusForbidden)
+		}), "websocket", Warning, "status 403", "Upgrade"},
+		"a proxy's 401 in place of a WebSocket": {on("/api/ws", func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "no", http.StatusUnauthorized)
+		}), "websocket", Warning, "status 401", "Upgrade"},
 		"no credentials": {func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { r.Header.Del("Authorization"); next.ServeHTTP(w, r) })
 		}, "sign-in", Failed, "does not know the token", "Authorization"},

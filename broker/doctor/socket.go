@@ -38,22 +38,8 @@ func (v *visit) socket(ctx context.Context) {
 		return
 	}
 	defer answer.Body.Close()
-	switch answer.StatusCode {
-	case http.StatusSwitchingProtocols:
-	case http.StatusForbidden:
-		v.say(
-			"websocket",
-			Failed,
-			"Let the proxy pass on the name and port that the browser asked for: proxy_set_header Host $http_host in "+
-				"nginx. Without it the app's own requests look as if they came from another site.",
-			"Pages of this very address are taken for another site's.",
-		)
-		return
-	case http.StatusUnauthorized:
-		v.say("websocket", Skipped, "Give a --token that the broker takes.", "The token was refused.")
-		return
-	default:
-		v.say("websocket", Warning, upgrade, "No WebSocket: status %d%s.", answer.StatusCode, servedBy(answer))
+	if answer.StatusCode != http.StatusSwitchingProtocols {
+		v.noSocket(answer)
 		return
 	}
 	if v.Token == "" {
@@ -73,6 +59,29 @@ func (v *visit) socket(ctx context.Context) {
 		return
 	}
 	v.say("websocket", OK, "", "The upgrade works, and its first word came.")
+}
+
+// noSocket says why no WebSocket was opened. A refusal is the broker's only with
+// its problem document; a proxy's needs other advice.
+func (v *visit) noSocket(answer *http.Response) {
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal)) // what there is of it
+	p := problemOf(answer, body)
+	switch {
+	case p == nil || answer.StatusCode == http.StatusUpgradeRequired:
+		v.say("websocket", Warning, upgrade, "No WebSocket: status %d%s.", answer.StatusCode, servedBy(answer))
+	case p.Code == "cross_origin":
+		v.say(
+			"websocket",
+			Failed,
+			"Let the proxy pass on the name and port that the browser asked for: proxy_set_header Host $http_host in "+
+				"nginx. Without it the app's own requests look as if they came from another site.",
+			"Pages of this very address are taken for another site's.",
+		)
+	case answer.StatusCode == http.StatusUnauthorized:
+		v.say("websocket", Skipped, "Give a --token that the broker takes.", "The token was refused.")
+	default:
+		v.refused("websocket", "the WebSocket", answer, p)
+	}
 }
 
 const upgrade = "Let the proxy pass Upgrade and Connection on for /api/ws, over HTTP/1.1. Clients whose streams are " +

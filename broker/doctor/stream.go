@@ -44,18 +44,9 @@ func (v *visit) stream(ctx context.Context) {
 	answer := s.answer
 	if answer.StatusCode != http.StatusOK ||
 		!strings.HasPrefix(answer.Header.Get("Content-Type"), "text/event-stream") {
-		body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<12)) // what there is of it
+		body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal)) // what there is of it
 		if p := problemOf(answer, body); p != nil {
-			v.say(
-				"stream",
-				Failed,
-				"See docs/protocol.md, “Refusals”.",
-				"The broker refuses the stream with status %d (%s): %s. %s",
-				answer.StatusCode,
-				p.Code,
-				p.Title,
-				p.Detail,
-			)
+			v.refused("stream", "the stream", answer, p)
 			return
 		}
 		body = body[:min(len(body), 512)]
@@ -136,6 +127,15 @@ func problemOf(answer *http.Response, body []byte) *problem {
 	}
 	return &p
 }
+
+// refused reports a refusal of the broker itself.
+func (v *visit) refused(check, what string, answer *http.Response, p *problem) {
+	v.say(check, Failed, "See docs/protocol.md, “Refusals”.", "The broker refuses %s with status %d (%s): %s. %s",
+		what, answer.StatusCode, p.Code, p.Title, p.Detail)
+}
+
+// maxRefusal is how much of a refusal is read, in bytes.
+const maxRefusal = 4 << 10
 
 // Bounds of the delay of one event.
 const (

@@ -49,8 +49,8 @@ func (k *keyring) say(before, now error) {
 func (k *keyring) warnings() (all []httpapi.Warning) {
 	if k.issuer != nil && k.issuer.Trouble() != nil {
 		all = append(all, httpapi.Warning{Code: "identity_keys", // as a broker has it
-			Detail: "The identity provider's keys could not be read at the edge at the last try; the keys before " +
-				"stay in force. See the worker's log for the cause, and check JWT_JWKS."})
+			Detail: "The identity provider's keys could not be read at the edge at the last try; those read before, " +
+				"if any, stay in force. See the worker's log for the cause, and check JWT_JWKS."})
 	}
 	return all
 }
