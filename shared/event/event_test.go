@@ -194,7 +194,8 @@ func TestOneLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := e.AppendJSON(nil)
-	if at := bytes.IndexFunc(line, func(r rune) bool { return r < ' ' || strings.ContainsRune("\u0085\u2028\u2029", r) }); at >= 0 {
+	breaks := func(r rune) bool { return r < ' ' || strings.ContainsRune("\u0085\u2028\u2029", r) }
+	if at := bytes.IndexFunc(line, breaks); at >= 0 {
 		t.Errorf("a line ends at byte %d of %q", at, line)
 	}
 	var back Event
