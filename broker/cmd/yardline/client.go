@@ -101,6 +101,10 @@ func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) 
 		if body, err = io.ReadAll(io.LimitReader(in, event.MaxEventBytes+1)); err != nil {
 			return nil, err
 		}
+		if len(body) > event.MaxEventBytes {
+			return nil, fmt.Errorf("standard input has more than %d bytes, the most that an event may have",
+				event.MaxEventBytes)
+		}
 	case strings.HasPrefix(strings.TrimSpace(args[0]), "{") && len(args) == 1:
 		body = []byte(args[0])
 	default:

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -262,15 +261,4 @@ func TestServeOnAllAddresses(t *testing.T) {
 		stop()
 		require.Zero(t, <-done, err.String())
 	}
-}
-
-// TestLongLineOfAConfigFile is refused. The parser of github.com/peterbourgon/ff v3.4.0 leaves out such a line and
-// all lines after it without an error, so that the broker would run with defaults.
-func TestLongLineOfAConfigFile(t *testing.T) {
-	config := filepath.Join(t.TempDir(), "config")
-	long := "allow-origin " + strings.Repeat("a", bufio.MaxScanTokenSize) + "\nlisten nowhere\n"
-	require.NoError(t, os.WriteFile(config, []byte(long), 0o600))
-	status, _, said := yardline(t.Context(), "", "serve", "--data", t.TempDir(), "--config", config)
-	require.Equal(t, misuse, status)
-	require.Contains(t, said, "line 1 has 65549 bytes")
 }
