@@ -157,6 +157,13 @@ func TestRestore(t *testing.T) {
 		require.ErrorAs(t, err, &wrong)
 		require.ErrorContains(t, err, says)
 	}
+	within := filepath.Join(t.TempDir(), "link") // the copy would hold itself, without end
+	require.NoError(t, os.Symlink(dir, within))
+	for _, to := range []string{filepath.Join(dir, "new"), filepath.Join(dir, "a", "b"), filepath.Join(within, "new")} {
+		_, err = restore(dir, to)
+		require.ErrorAs(t, err, &wrong)
+		require.ErrorContains(t, err, "lies in the backup")
+	}
 	s.start()
 	require.Equal(t, 2, s.active(), "refusals changed nothing")
 	token := s.token
