@@ -228,6 +228,27 @@ func TestRestoreRefusesADamagedBackup(t *testing.T) {
 	s.end()
 }
 
+// TestRestoreOfAPart says that the rest is missing.
+func TestRestoreOfAPart(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	s := &site{t: t, c: Config{Data: dir}}
+	s.start()
+	s.rent("1")
+	s.end()
+	for part, says := range map[string]string{"YARDLINE_EVENTS": "has been at 1", "KV_YARDLINE_STORE": "store beside it",
+		"none": ""} {
+		backup := filepath.Join(t.TempDir(), "backup")
+		require.NoError(t, exec.Command("cp", "-a", dir, backup).Run())
+		require.NoError(t, os.RemoveAll(filepath.Join(backup, "jetstream/$G/streams", part)))
+		var log strings.Builder
+		errors := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
+		_, err := Restore(t.Context(), backup, filepath.Join(t.TempDir(), "data"), errors)
+		require.NoError(t, err)
+		require.Contains(t, log.String(), says)
+		require.Equal(t, says != "", strings.Contains(log.String(), "a part of the log is missing"), log.String())
+	}
+}
+
 // TestCutOffRestoreIsFinished before the broker reads or makes a key.
 func TestCutOffRestoreIsFinished(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")

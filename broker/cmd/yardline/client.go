@@ -344,7 +344,7 @@ func demoCommand(env environment) *ffcli.Command {
 	return &ffcli.Command{
 		Name: "demo", ShortUsage: "yardline demo [flags]", ShortHelp: "let a made-up company publish events", FlagSet: fs,
 		Exec: func(ctx context.Context, args []string) error {
-			if len(args) > 0 || *rate <= 0 {
+			if len(args) > 0 || !(*rate > 0) { // also NaN
 				return &broker.Misuse{Reason: "demo takes a --rate above 0, not " + strconv.FormatFloat(*rate, 'g', -1, 64) + ", and no arguments"}
 			}
 			t, err := r.dial()

@@ -97,6 +97,11 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"token", "--user", "1", "--roles", "hr", "--data", t.TempDir()}, "no broker's data directory"},
 		{[]string{"token", "--user", "1", "--roles", "boss", "--data", t.TempDir()}, "boss"},
 		{[]string{"demo", "--rate", "0"}, "rate"},
+		{[]string{"demo", "--rate", "NaN"}, "rate"},
+		{[]string{"serve", "--retention", "0", "--data", t.TempDir()}, "--retention must be above 0, not 0s"},
+		{[]string{"serve", "--jwt-skew", "0s", "--data", t.TempDir()}, "--jwt-skew must be above 0"},
+		{[]string{"serve", "--max-connections", "0", "--data", t.TempDir()}, "--max-connections must be above 0"},
+		{[]string{"serve", "--publish-rate", "NaN", "--data", t.TempDir()}, "--publish-rate must be above 0, not NaN"},
 	} {
 		status, out, err := yardline(t.Context(), "", c.args...)
 		require.Equal(t, misuse, status, "%v: %s", c.args, err)
