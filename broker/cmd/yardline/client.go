@@ -117,6 +117,9 @@ func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) 
 			if !found || key == "" {
 				return nil, fmt.Errorf("%q is not key=value", pair)
 			}
+			if data.Has(key) {
+				return nil, fmt.Errorf("%s is given twice", key)
+			}
 			raw := json.RawMessage(value)
 			if !json.Valid(raw) {
 				raw, _ = json.Marshal(value) // a string always marshals

@@ -26,7 +26,8 @@ func configFile(t *testing.T, text string) string {
 // TestConfigFile: a line sets a flag, whatever stands around it.
 func TestConfigFile(t *testing.T) {
 	for _, text := range []string{
-		"listen nowhere", "listen\tnowhere\r\n", "  listen \t nowhere  # where it listens\n", "# all\n\ndemo\nlisten nowhere\n",
+		"listen nowhere", "listen\tnowhere\r\n", "  listen \t nowhere  # where it listens\n",
+		"# all\n\ndemo\nlisten nowhere\n",
 		"demo # at work\nlisten nowhere\n", "demo false\nlisten nowhere\n",
 		"allow-origin " + strings.Repeat("a", 100_000) + "\nlisten nowhere\n",
 	} {
@@ -48,7 +49,8 @@ func TestConfigFilesAreNeverReadInPart(t *testing.T) {
 		"ttl soon":             "line 1: ",
 		"data x\x00\nttl soon": "line 2: ",
 	} {
-		status, _, said := yardline(t.Context(), "", "token", "--user", "a", "--roles", "yard", "--config", configFile(t, text))
+		status, _, said := yardline(t.Context(), "", "token", "--user", "a", "--roles", "yard",
+			"--config", configFile(t, text))
 		require.Equal(t, misuse, status)
 		require.Contains(t, said, "yardline: --config: "+says, text)
 	}
@@ -68,7 +70,8 @@ func TestConfigFileIsNeverPassedOver(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, users, 1)
 
-	status, _, said = yardline(t.Context(), "", "restore", filepath.Join(data, "none"), "--config", configFile(t, "date x"))
+	status, _, said = yardline(t.Context(), "", "restore", filepath.Join(data, "none"),
+		"--config", configFile(t, "date x"))
 	require.Equal(t, misuse, status)
 	require.Contains(t, said, `yardline restore has no flag "date"`)
 

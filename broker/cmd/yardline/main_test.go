@@ -66,6 +66,7 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"publish"}, "TYPE"},
 		{[]string{"publish", "{"}, "JSON"},
 		{[]string{"publish", "sync_progress", "progress"}, "key=value"},
+		{[]string{"publish", "sync_progress", "progress=1", "progress=2"}, "progress is given twice"},
 		{[]string{"publish", "--url", "localhost", "{}"}, "--url"},
 		{[]string{"tail", "--types", "x"}, "types"},
 		{[]string{"tail", "--after", "x"}, "--after"},
