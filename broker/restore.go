@@ -67,28 +67,32 @@ func checkBackup(backup, dir string) error {
 	if _, err := os.Stat(filepath.Join(backup, "jetstream")); err != nil || !info.IsDir() {
 		return fmt.Errorf("%s is no copy of a data directory: there is no directory jetstream in it", backup)
 	}
-	from, err := filepath.EvalSymlinks(backup)
-	if err != nil {
-		return err
-	}
-	to, err := filepath.EvalSymlinks(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if from, err = filepath.Abs(from); err != nil {
-		return err
-	}
-	if to, err = filepath.Abs(to); err != nil {
-		return err
-	}
-	between, err := filepath.Rel(from, to)
-	if err == nil && between != ".." && !strings.HasPrefix(between, "../") {
+	if isWithin(dir, info) {
 		return fmt.Errorf("the data directory %s lies in the backup %s", dir, backup)
 	}
 	return nil
+}
+
+// isWithin tells whether a path, which need not exist, is a directory or would
+// lie in it.
+func isWithin(path string, dir fs.FileInfo) bool {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	for {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			path = real // From here on the parents are real ones, too.
+		}
+		if info, err := os.Stat(path); err == nil && os.SameFile(info, dir) {
+			return true
+		}
+		parent := filepath.Dir(path)
+		if parent == path {
+			return false
+		}
+		path = parent
+	}
 }
 
 // lockForRestore keeps brokers away from both directories.

@@ -157,6 +157,13 @@ func TestRestore(t *testing.T) {
 		require.ErrorAs(t, err, &wrong)
 		require.ErrorContains(t, err, says)
 	}
+	within := filepath.Join(t.TempDir(), "link") // the copy would hold itself, without end
+	require.NoError(t, os.Symlink(dir, within))
+	for _, to := range []string{filepath.Join(dir, "new"), filepath.Join(dir, "a", "b"), filepath.Join(within, "new")} {
+		_, err = restore(dir, to)
+		require.ErrorAs(t, err, &wrong)
+		require.ErrorContains(t, err, "lies in the backup")
+	}
 	s.start()
 	require.Equal(t, 2, s.active(), "refusals changed nothing")
 	token := s.token
@@ -219,6 +226,27 @@ func TestRestoreRefusesADamagedBackup(t *testing.T) {
 	s.start()
 	require.Equal(t, 1, s.active())
 	s.end()
+}
+
+// TestRestoreOfAPart says that the rest is missing.
+func TestRestoreOfAPart(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	s := &site{t: t, c: Config{Data: dir}}
+	s.start()
+	s.rent("1")
+	s.end()
+	for part, says := range map[string]string{"YARDLINE_EVENTS": "has been at 1", "KV_YARDLINE_STORE": "store beside it",
+		"none": ""} {
+		backup := filepath.Join(t.TempDir(), "backup")
+		require.NoError(t, exec.Command("cp", "-a", dir, backup).Run())
+		require.NoError(t, os.RemoveAll(filepath.Join(backup, "jetstream/$G/streams", part)))
+		var log strings.Builder
+		errors := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
+		_, err := Restore(t.Context(), backup, filepath.Join(t.TempDir(), "data"), errors)
+		require.NoError(t, err)
+		require.Contains(t, log.String(), says)
+		require.Equal(t, says != "", strings.Contains(log.String(), "a part of the log is missing"), log.String())
+	}
 }
 
 // TestCutOffRestoreIsFinished before the broker reads or makes a key.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -125,6 +126,8 @@ func TestExplain(t *testing.T) {
 	}
 	require.Equal(t, "proc at /proc", FileSystem("/proc/self/maps"))
 	require.NotEqual(t, "unknown", FileSystem(filepath.Join(dir, "none")))
+	overlay := "21 1 0:5 / / rw - overlay o rw,lowerdir=" + strings.Repeat("/layer:", 20_000) + "\n"
+	require.Equal(t, "ext4 at /data", mountedAt("/data/log", overlay+"22 21 8:1 / /data rw - ext4 /dev/sda rw\n"))
 	file := filepath.Join(dir, "file")
 	write(t, file, "")
 	require.ErrorContains(t, Make(file), "not a directory")

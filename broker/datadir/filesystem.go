@@ -3,7 +3,6 @@
 package datadir
 
 import (
-	"bufio"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,17 +18,22 @@ func FileSystem(path string) string {
 	if real, err := filepath.EvalSymlinks(absolute); err == nil {
 		absolute = real
 	}
-	f, err := os.Open("/proc/self/mountinfo")
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return "unknown"
 	}
-	defer f.Close()
+	return mountedAt(absolute, string(mounts))
+}
+
+// mountedAt finds the file system of an absolute path in the lines of
+// /proc/self/mountinfo. A line may have any length: that of an overlay names all
+// its layers.
+func mountedAt(absolute, mounts string) string {
 	kind, at := "", ""
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
+	for line := range strings.Lines(mounts) {
 		// proc_pid_mountinfo(5): the fifth field is the place, and the type
 		// follows a lone hyphen.
-		before, after, ok := strings.Cut(lines.Text(), " - ")
+		before, after, ok := strings.Cut(line, " - ")
 		fields, rest := strings.Fields(before), strings.Fields(after)
 		if !ok || len(fields) < 5 || len(rest) == 0 {
 			continue

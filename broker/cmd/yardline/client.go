@@ -101,6 +101,10 @@ func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) 
 		if body, err = io.ReadAll(io.LimitReader(in, event.MaxEventBytes+1)); err != nil {
 			return nil, err
 		}
+		if len(body) > event.MaxEventBytes {
+			return nil, fmt.Errorf("standard input has more than %d bytes, the most that an event may have",
+				event.MaxEventBytes)
+		}
 	case strings.HasPrefix(strings.TrimSpace(args[0]), "{") && len(args) == 1:
 		body = []byte(args[0])
 	default:
@@ -112,6 +116,9 @@ func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) 
 			key, value, found := strings.Cut(pair, "=")
 			if !found || key == "" {
 				return nil, fmt.Errorf("%q is not key=value", pair)
+			}
+			if data.Has(key) {
+				return nil, fmt.Errorf("%s is given twice", key)
 			}
 			raw := json.RawMessage(value)
 			if !json.Valid(raw) {
@@ -340,7 +347,7 @@ func demoCommand(env environment) *ffcli.Command {
 	return &ffcli.Command{
 		Name: "demo", ShortUsage: "yardline demo [flags]", ShortHelp: "let a made-up company publish events", FlagSet: fs,
 		Exec: func(ctx context.Context, args []string) error {
-			if len(args) > 0 || *rate <= 0 {
+			if len(args) > 0 || !(*rate > 0) { // also NaN
 				return &broker.Misuse{Reason: "demo takes a --rate above 0, not " + strconv.FormatFloat(*rate, 'g', -1, 64) + ", and no arguments"}
 			}
 			t, err := r.dial()

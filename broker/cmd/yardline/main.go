@@ -2,8 +2,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -20,7 +18,6 @@ import (
 	"github.com/peterbourgon/ff/v3/ffcli"
 
 	"github.com/snd-rental/yardline/broker"
-	"github.com/snd-rental/yardline/shared/event"
 )
 
 // Exit statuses, by the docs.
@@ -65,7 +62,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		Name: "yardline", ShortUsage: "yardline <command> [flags]", UsageFunc: usage,
 		ShortHelp:   "live events for equipment-rental companies",
 		LongHelp:    "Start with:\n  yardline serve --demo\n\nEvery flag can also be set in the environment (--listen is YARDLINE_LISTEN) and in a\nfile of lines like 'listen 127.0.0.1:8080' that --config names.",
-		FlagSet:     flags("yardline"),
+		FlagSet:     group("yardline"),
 		Subcommands: []*ffcli.Command{serve(env), publish(env), tail(env), token(env), user(env), restore(env), demoCommand(env), doctorCommand(env), schemaCommand(env)},
 		Exec: func(_ context.Context, args []string) error {
 			if len(args) > 0 && args[0] != "help" {
@@ -75,9 +72,12 @@ func run(ctx context.Context, args []string, env environment) int {
 		},
 	}
 	for _, sub := range root.Subcommands {
-		sub.UsageFunc, sub.Options = usage, options
+		sub.UsageFunc = usage
+		if sub.Subcommands == nil {
+			sub.Options = options(sub.FlagSet)
+		}
 		for _, nested := range sub.Subcommands {
-			nested.UsageFunc, nested.Options = usage, options
+			nested.UsageFunc, nested.Options = usage, options(nested.FlagSet)
 		}
 	}
 	err := root.Parse(args)
@@ -109,8 +109,15 @@ func run(ctx context.Context, args []string, env environment) int {
 // it.
 func oneArgument(fs *flag.FlagSet, args []string, what string) (string, error) {
 	if len(args) > 1 {
-		if err := fs.Parse(args[1:]); err != nil {
+		config := fs.Lookup("config").Value
+		before := config.String()
+		// The flags after the argument may name a file, too.
+		if err := ff.Parse(fs, args[1:], options(fs)...); err != nil {
 			return "", &broker.Misuse{Reason: err.Error()}
+		}
+		if before != "" && config.String() != before {
+			return "", &broker.Misuse{Reason: "two files are named by --config (or YARDLINE_CONFIG): " +
+				before + " and " + config.String()}
 		}
 		args = append(args[:1:1], fs.Args()...)
 	}
@@ -129,29 +136,13 @@ func flags(name string) *flag.FlagSet {
 	return fs
 }
 
-// options read every flag from the environment and from --config too.
-var options = []ff.Option{
-	ff.WithEnvVarPrefix("YARDLINE"), ff.WithConfigFileFlag("config"), ff.WithConfigFileParser(parseConfig),
-}
-
-// parseConfig reads a file of flags, which an editor may have begun with a byte
-// order mark.
-func parseConfig(file io.Reader, set func(name, value string) error) error {
-	raw, err := io.ReadAll(file)
-	if err != nil {
-		return err
-	}
-	text, err := event.WithoutMark(raw)
-	if err != nil {
-		return err
-	}
-	// The parser would leave out a longer line, and all lines after it, without a word.
-	for n, line := range bytes.Split(text, []byte("\n")) {
-		if len(line) >= bufio.MaxScanTokenSize {
-			return fmt.Errorf("line %d has %d bytes; a line may have %d", n+1, len(line), bufio.MaxScanTokenSize-1)
-		}
-	}
-	return ff.PlainParser(bytes.NewReader(text), set)
+// group makes the flag set of a command that only has commands of its own. It
+// has no flags, and refuses those that an operator puts in front of a command.
+func group(name string) *flag.FlagSet {
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Func("config", "", func(string) error { return errors.New("flags go after the command") })
+	return fs
 }
 
 // usageOf is the help of a command, in the terms of its flags.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -67,6 +66,7 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"publish"}, "TYPE"},
 		{[]string{"publish", "{"}, "JSON"},
 		{[]string{"publish", "sync_progress", "progress"}, "key=value"},
+		{[]string{"publish", "sync_progress", "progress=1", "progress=2"}, "progress is given twice"},
 		{[]string{"publish", "--url", "localhost", "{}"}, "--url"},
 		{[]string{"tail", "--types", "x"}, "types"},
 		{[]string{"tail", "--after", "x"}, "--after"},
@@ -98,6 +98,11 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"token", "--user", "1", "--roles", "hr", "--data", t.TempDir()}, "no broker's data directory"},
 		{[]string{"token", "--user", "1", "--roles", "boss", "--data", t.TempDir()}, "boss"},
 		{[]string{"demo", "--rate", "0"}, "rate"},
+		{[]string{"demo", "--rate", "NaN"}, "rate"},
+		{[]string{"serve", "--retention", "0", "--data", t.TempDir()}, "--retention must be above 0, not 0s"},
+		{[]string{"serve", "--jwt-skew", "0s", "--data", t.TempDir()}, "--jwt-skew must be above 0"},
+		{[]string{"serve", "--max-connections", "0", "--data", t.TempDir()}, "--max-connections must be above 0"},
+		{[]string{"serve", "--publish-rate", "NaN", "--data", t.TempDir()}, "--publish-rate must be above 0, not NaN"},
 	} {
 		status, out, err := yardline(t.Context(), "", c.args...)
 		require.Equal(t, misuse, status, "%v: %s", c.args, err)
@@ -262,15 +267,4 @@ func TestServeOnAllAddresses(t *testing.T) {
 		stop()
 		require.Zero(t, <-done, err.String())
 	}
-}
-
-// TestLongLineOfAConfigFile is refused. The parser of github.com/peterbourgon/ff v3.4.0 leaves out such a line and
-// all lines after it without an error, so that the broker would run with defaults.
-func TestLongLineOfAConfigFile(t *testing.T) {
-	config := filepath.Join(t.TempDir(), "config")
-	long := "allow-origin " + strings.Repeat("a", bufio.MaxScanTokenSize) + "\nlisten nowhere\n"
-	require.NoError(t, os.WriteFile(config, []byte(long), 0o600))
-	status, _, said := yardline(t.Context(), "", "serve", "--data", t.TempDir(), "--config", config)
-	require.Equal(t, misuse, status)
-	require.Contains(t, said, "line 1 has 65549 bytes")
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -76,6 +77,12 @@ func serve(env environment) *ffcli.Command {
 			if len(args) > 0 {
 				return &broker.Misuse{Reason: fmt.Sprintf("serve takes no arguments, only flags: %q", args[0])}
 			}
+			for _, name := range aboveZero {
+				// In a Config 0 means the default, but an operator who writes 0 does not mean it.
+				if value := fs.Lookup(name).Value.String(); slices.Contains(noAmounts, value) {
+					return &broker.Misuse{Reason: fmt.Sprintf("--%s must be above 0, not %s", name, value)}
+				}
+			}
 			var err error
 			if c.Location, err = time.LoadLocation(*zone); err != nil {
 				return &broker.Misuse{Reason: fmt.Sprintf("--time-zone: no zone of the IANA time zone database is "+
@@ -99,6 +106,15 @@ func serve(env environment) *ffcli.Command {
 		},
 	}
 }
+
+// aboveZero are the flags of serve that have no use for 0.
+var aboveZero = []string{
+	"retention", "dedup-window", "heartbeat", "idle-timeout", "jwt-refresh", "jwt-skew",
+	"publish-rate", "demo-rate", "max-connections", "nats-replicas",
+}
+
+// noAmounts are the values of flags that are 0, or no number that could be met.
+var noAmounts = []string{"0", "-0", "0s", "NaN", "+Inf"}
 
 // listOf reads items that are comma separated.
 func listOf(text string) (items []string) {

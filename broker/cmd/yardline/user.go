@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ import (
 // the change within two seconds.
 func user(env environment) *ffcli.Command {
 	return &ffcli.Command{
-		Name: "user", ShortUsage: "yardline user <command> NAME [flags]", ShortHelp: "edit who may sign in with --auth users", FlagSet: flags("yardline user"),
+		Name: "user", ShortUsage: "yardline user <command> NAME [flags]", ShortHelp: "edit who may sign in with --auth users", FlagSet: group("yardline user"),
 		LongHelp: "A broker that runs takes a change within two seconds. Passwords are read from the\nterminal, or from the first line of standard input.",
 		Subcommands: []*ffcli.Command{
 			userCommand(env, "add", "add a user", []string{"roles", "employee", "id"}, func(path, name string, given userFlags) error {
@@ -133,7 +134,10 @@ func userList(env environment) *ffcli.Command {
 	data := fs.String("data", "./data", "the broker's data `directory`")
 	return &ffcli.Command{
 		Name: "list", ShortUsage: "yardline user list [flags]", ShortHelp: "print who there is", FlagSet: fs,
-		Exec: func(context.Context, []string) error {
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) > 0 {
+				return &broker.Misuse{Reason: fmt.Sprintf("user list takes no arguments, only flags: %q", args[0])}
+			}
 			w := tabwriter.NewWriter(env.out, 0, 2, 2, ' ', 0)
 			fmt.Fprintln(w, "NAME\tID\tROLES\tEMPLOYEE\tSTATE")
 			if _, err := os.Stat(*data); err != nil {
@@ -172,8 +176,11 @@ func readPassword(env environment) (string, error) {
 		if errors.Is(err, event.ErrUTF16) {
 			return "", &broker.Misuse{Reason: "the password: " + err.Error()}
 		}
-		if line == "" && err != nil {
+		if line == "" && errors.Is(err, io.EOF) {
 			return "", &broker.Misuse{Reason: "a password is needed: the first line of standard input"}
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("cannot read the password: %w", err)
 		}
 		return strings.TrimRight(line, "\r\n"), nil
 	}

@@ -168,13 +168,15 @@ func (l *Log) settleOnce(ctx context.Context, known known) error {
 
 // wentBack tells why the log may lack records that readers have seen, or "".
 func (l *Log) wentBack(r record, revision uint64, known known, last uint64) (reason string, err error) {
+	lost := l.lostPart(r, last)
 	switch {
 	case l.c.NewEpoch:
+		if lost != "" { // Of a backup, somebody should hear that it is not whole.
+			l.c.Logger.Error("a part of the log is missing", "reason", lost)
+		}
 		return "it was asked for", nil
-	case l.link.storeLost:
-		return "the log has records, and the store beside it is gone", nil
-	case last < r.Head:
-		return fmt.Sprintf("the log ends at %d and has been at %d: it was put back from a backup", last, r.Head), nil
+	case lost != "":
+		return lost, nil
 	case l.c.URL != "":
 		return known.contradictedBy(l.link.first, r, last), nil
 	case revision == 0:
@@ -192,6 +194,18 @@ func (l *Log) wentBack(r record, revision uint64, known known, last uint64) (rea
 			l.c.Dir, r.Witness.Name), nil
 	}
 	return "", nil
+}
+
+// lostPart tells which part of the log is missing by what the rest of it says,
+// or "".
+func (l *Log) lostPart(r record, last uint64) string {
+	switch {
+	case l.link.storeLost:
+		return "the log has records, and the store beside it is gone"
+	case last < r.Head:
+		return fmt.Sprintf("the log ends at %d and has been at %d: it was put back from a backup", last, r.Head)
+	}
+	return ""
 }
 
 // keepRecord stores a record, with a new witness in an embedded log.

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// configFile writes a file for --config and returns its path.
+func configFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// TestConfigFile: a line sets a flag, whatever stands around it.
+func TestConfigFile(t *testing.T) {
+	for _, text := range []string{
+		"listen nowhere", "listen\tnowhere\r\n", "  listen \t nowhere  # where it listens\n",
+		"# all\n\ndemo\nlisten nowhere\n",
+		"demo # at work\nlisten nowhere\n", "demo false\nlisten nowhere\n",
+		"allow-origin " + strings.Repeat("a", 100_000) + "\nlisten nowhere\n",
+	} {
+		status, _, said := yardline(t.Context(), "", "serve", "--data", t.TempDir(), "--config", configFile(t, text))
+		require.Equal(t, misuse, status)
+		require.Contains(t, said, `--listen "nowhere"`, "%.80q", text)
+	}
+}
+
+// TestConfigFilesAreNeverReadInPart: a line that cannot be meant as it stands is refused with its number.
+func TestConfigFilesAreNeverReadInPart(t *testing.T) {
+	for text, says := range map[string]string{
+		"\ndata":               "line 2: data needs a value",
+		"data # what for?":     "line 1: data needs a value",
+		"data = /var/lib/x":    `line 1: between data and its value is a space alone, no "="`,
+		"data=/var/lib/x":      `line 1: yardline token has no flag "data=/var/lib/x"`,
+		"--data /var/lib/x":    `line 1: yardline token has no flag "--data"`,
+		"listen 127.0.0.1:80":  `line 1: yardline token has no flag "listen"`,
+		"ttl soon":             "line 1: ",
+		"data x\x00\nttl soon": "line 2: ",
+	} {
+		status, _, said := yardline(t.Context(), "", "token", "--user", "a", "--roles", "yard",
+			"--config", configFile(t, text))
+		require.Equal(t, misuse, status)
+		require.Contains(t, said, "yardline: --config: "+says, text)
+	}
+	broken := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("data x\n")))
+	require.ErrorIs(t, configParser(flags("yardline"))(broken, nil), iotest.ErrTimeout)
+}
+
+// TestConfigFileIsNeverPassedOver: --config has its effect after an argument too, and is refused where a command
+// follows. Before, both were passed over without a word, and the command used ./data.
+func TestConfigFileIsNeverPassedOver(t *testing.T) {
+	t.Chdir(t.TempDir())
+	data := t.TempDir()
+	config := configFile(t, "data "+data+"\n")
+	status, _, said := yardline(t.Context(), "a password\n", "user", "add", "ann", "--config", config)
+	require.Equal(t, done, status, said)
+	users, err := identity.ReadUsers(identity.UsersPath(data))
+	require.NoError(t, err)
+	require.Len(t, users, 1)
+
+	status, _, said = yardline(t.Context(), "", "restore", filepath.Join(data, "none"),
+		"--config", configFile(t, "date x"))
+	require.Equal(t, misuse, status)
+	require.Contains(t, said, `yardline restore has no flag "date"`)
+
+	other := configFile(t, "data "+t.TempDir()+"\n")
+	status, _, said = yardline(t.Context(), "", "user", "enable", "--config", other, "ann", "--config", config)
+	require.Equal(t, misuse, status)
+	require.Contains(t, said, "two files")
+
+	for _, args := range [][]string{
+		{"--config", config, "user", "list"}, {"user", "--config", config, "list"}, {"--config", "nowhere", "serve"},
+	} {
+		status, _, said = yardline(t.Context(), "", args...)
+		require.Equal(t, misuse, status)
+		require.Contains(t, said, "flags go after the command", args)
+	}
+
+	t.Setenv("YARDLINE_CONFIG", config)
+	status, out, said := yardline(t.Context(), "", "user", "list")
+	require.Equal(t, done, status, said)
+	require.Contains(t, out, "ann")
+	status, _, said = yardline(t.Context(), "", "user", "list", "bob")
+	require.Equal(t, misuse, status)
+	require.Contains(t, said, "no arguments")
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	require.Empty(t, entries, "nothing is made where the command runs")
+}
+
+// TestInputIsNeverReadInPart: an event that is too long is called so, and a password whose reading breaks off is
+// not set.
+func TestInputIsNeverReadInPart(t *testing.T) {
+	long := `{"type":"sync_progress","data":{"progress":1},"x":"` + strings.Repeat("a", event.MaxEventBytes) + `"}`
+	status, _, said := yardline(t.Context(), long, "publish", "-")
+	require.Equal(t, misuse, status)
+	require.Contains(t, said, "standard input has more than 20480 bytes")
+
+	cut := errors.New("cut off")
+	_, err := readPassword(environment{in: io.MultiReader(strings.NewReader("half a pass"), iotest.ErrReader(cut))})
+	require.ErrorIs(t, err, cut)
+}
