@@ -26,6 +26,7 @@ type provider struct {
 	*httptest.Server
 	keys   string // its set
 	token  string // of a manager, for an hour
+	key    *ecdsa.PrivateKey
 	asked  atomic.Int64
 	answer atomic.Pointer[http.HandlerFunc] // in place of the keys; nil for them
 }
@@ -36,6 +37,7 @@ func newProvider(t *testing.T) *provider {
 	require.NoError(t, err)
 	coordinate := func(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.FillBytes(make([]byte, 32))) }
 	p := &provider{
+		key: private,
 		keys: fmt.Sprintf(
 			`{"keys":[{"kty":"AKP","alg":"ML-DSA-44","kid":"k2","pub":"AA"},
 				{"kty":"EC","crv":"P-256","use":"sig","alg":"ES256","kid":"k1","x":%q,"y":%q}]}`,
@@ -52,15 +54,22 @@ func newProvider(t *testing.T) *provider {
 		fmt.Fprint(w, p.keys)
 	}))
 	t.Cleanup(p.Close)
+	p.token = p.sign(t, time.Hour)
+	return p
+}
+
+// sign makes a token of a manager that ends after a while.
+func (p *provider) sign(t *testing.T, after time.Duration) string {
+	t.Helper()
 	token := jwt.NewWithClaims(
 		jwt.SigningMethodES256,
 		jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "4", "tenant": "main",
-			"roles": []string{"manager"}, "exp": time.Now().Add(time.Hour).Unix()},
+			"roles": []string{"manager"}, "exp": time.Now().Add(after).Unix()},
 	)
 	token.Header["kid"] = "k1"
-	p.token, err = token.SignedString(private)
+	signed, err := token.SignedString(p.key)
 	require.NoError(t, err)
-	return p
+	return signed
 }
 
 // answers lets the provider answer otherwise; nil is as usual.

@@ -1,0 +1,224 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+)
+
+// broker runs a broker that takes this provider's tokens, in a cookie too.
+func (p *provider) broker(t *testing.T, flags ...string) *stack.Stack {
+	t.Helper()
+	return stack.Start(t, append([]string{"--auth", "jwt", "--jwt-issuer", "https://id.example",
+		"--jwt-audience", "yardline", "--jwt-jwks", p.URL, "--jwt-cookie", "id_token", "--jwt-skew", "1s", "--jwt-refresh", "200ms"}, flags...)...)
+}
+
+// watchStates notes every state that a tab shows, and counts the streams that it opens.
+const watchStates = `window.states = []; window.streams = 0;
+	new MutationObserver(() => {
+		const now = document.querySelector(".header [data-status]")?.dataset.status ?? "none";
+		if (now !== states.at(-1)) states.push(now);
+	}).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ["data-status"]});
+	{ const own = window.fetch; window.fetch = (what, ...rest) => {
+		if (String(what?.url ?? what).includes("/api/sse")) streams++;
+		return own(what, ...rest);
+	} }`
+
+// sinceLive are the states that a tab has shown since it was live for the first time.
+const sinceLive = `states.slice(states.indexOf("live"))`
+
+// valueKeys are the names of what the browser keeps of the user.
+const valueKeys = `new Promise(done => { const open = indexedDB.open("yardline"); open.onsuccess = () => {
+	const all = open.result.transaction("values").objectStore("values").getAllKeys();
+	all.onsuccess = () => { open.result.close(); done(all.result) } } })`
+
+// setCookie puts a provider's token into its cookie.
+func setCookie(tab *browser.Tab, token, attributes string) {
+	const set = `(() => { document.cookie = "id_token=%s; path=/%s"; return true })()`
+	browser.Eval[bool](tab, fmt.Sprintf(set, token, attributes))
+}
+
+// openByProvider opens the app at an address for a user who comes with a token in the cookie.
+func openByProvider(u *browser.User, address, token, attributes string) *browser.Tab {
+	tab := u.NewTab()
+	tab.OnNewDocument(watchStates)
+	tab.Open(address)
+	tab.Eventually(soon, `document.querySelector("#sign-in-again, .header [data-status=live]")`)
+	if browser.Eval[bool](tab, `document.getElementById("sign-in-again") !== null`) {
+		setCookie(tab, token, attributes)
+		tab.Click("#sign-in-again")
+	}
+	tab.Eventually(soon, isLive)
+	return tab
+}
+
+// TestProvidersBadKeySetsChangeNothing: whatever stands in the place of a provider's keys, the app stays live, a new
+// tab is live, too, and what the browser keeps of the user stays.
+func TestProvidersBadKeySetsChangeNothing(t *testing.T) {
+	p := newProvider(t)
+	s, u := p.broker(t), browser.NewUser(t)
+	first := openByProvider(u, s.URL+"/", p.token, "")
+	second := openByProvider(u, s.URL+"/", p.token, "")
+	tabs := []*browser.Tab{first, second}
+	s.Publish(`{"type":"rental_overdue","id":"before","data":{"rental_id":1,"days_overdue":1}}`)
+	for _, tab := range tabs {
+		shows(tab, "before")
+	}
+	u.NewTab().Show() // what is hidden keeps its state
+	var before []string
+	eventually(t, soon, "the session and the state are on the disk", func() bool {
+		before = browser.Eval[[]string](first, valueKeys)
+		return len(before) >= 3
+	})
+	require.Subset(t, before, []string{"session", "state"})
+	for name, answer := range map[string]http.HandlerFunc{
+		"empty": says(`{"keys":[]}`), "nothing": says(`{}`), "unknown": says(`{"keys":[{"kty":"ZZZ","kid":"z"}]}`),
+		"fails": status(http.StatusInternalServerError), "page": says("<html>welcome</html>"),
+	} {
+		p.answers(answer)
+		asked := p.asked.Load()
+		eventually(t, soon, "the broker has read it", func() bool { return p.asked.Load() > asked+1 })
+		id := "under-" + name
+		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":2,"days_overdue":1}}`, id))
+		for _, tab := range tabs {
+			shows(tab, id)
+			require.Equal(t, []string{"live"}, browser.Eval[[]string](tab, sinceLive), name)
+			require.Subset(t, browser.Eval[[]string](tab, valueKeys), before, name)
+		}
+		p.answers(nil)
+	}
+	p.answers(says(`{"keys":[]}`))
+	asked := p.asked.Load()
+	eventually(t, soon, "the broker has read it", func() bool { return p.asked.Load() > asked+1 })
+	openByProvider(u, s.URL+"/", p.token, "").Eventually(soon, `document.querySelector("[data-event=before]")`)
+	openByProvider(browser.NewUser(t), s.URL+"/", p.token, "")
+}
+
+// TestRenewedProviderCookie: where the provider has renewed the cookie in time, nothing shows the end of the earlier
+// token: every tab stays live, no event is missing and what the browser keeps stays.
+func TestRenewedProviderCookie(t *testing.T) {
+	p := newProvider(t)
+	s, u := p.broker(t), browser.NewUser(t)
+	ends := time.Now().Add(15 * time.Second)
+	first := openByProvider(u, s.URL+"/", p.sign(t, time.Until(ends)), "")
+	second := openByProvider(u, s.URL+"/", "", "")
+	tabs := []*browser.Tab{first, second}
+	streams := func() (n int) {
+		for _, tab := range tabs {
+			n += browser.Eval[int](tab, `streams`)
+		}
+		return n
+	}
+	opened := streams()
+	require.Positive(t, opened)
+	before := browser.Eval[[]string](first, valueKeys)
+	require.Contains(t, before, "session")
+	setCookie(first, p.token, "")
+	var ids []string
+	publish := func() {
+		ids = append(ids, fmt.Sprintf("e%d", len(ids)))
+		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":1}}`, ids[len(ids)-1]))
+	}
+	require.Less(t, time.Now(), ends, "the first token ended before the test began")
+	publish()
+	eventually(t, 2*soon, "the stream has ended with its token", func() bool { return streams() > opened })
+	publish()
+	for _, tab := range tabs {
+		for _, id := range ids {
+			shows(tab, id)
+		}
+		require.Equal(t, []string{"live"}, browser.Eval[[]string](tab, sinceLive))
+		require.Subset(t, browser.Eval[[]string](tab, valueKeys), before)
+		require.Empty(t, tab.Attrs(".banner-denied", "class"))
+	}
+	require.Greater(t, time.Now(), ends)
+}
+
+// TestSignOutOfADomainsCookie: a sign-out that cannot take the provider's cookie away says that the user is still
+// signed in, in every tab; where the broker knows the cookie's domain, it works.
+func TestSignOutOfADomainsCookie(t *testing.T) {
+	const domain = "; domain=company.test"
+	words := `document.querySelector(".sign-in .banner-denied")?.innerText ?? ""`
+	t.Run("unknown", func(t *testing.T) {
+		p := newProvider(t)
+		s, u := p.broker(t), browser.NewUser(t)
+		address := "http://yard.company.test:" + s.Port + "/"
+		first := openByProvider(u, address, p.token, domain)
+		second := openByProvider(u, address, p.token, domain)
+		first.Show()
+		first.Click("#sign-out")
+		for _, tab := range []*browser.Tab{first, second} {
+			tab.Eventually(soon, words+`.includes("(still_signed_in)")`)
+			require.Contains(t, browser.Eval[string](tab, words), "You are still signed in")
+			require.Equal(t, "Stay signed in", browser.Eval[string](tab, `document.getElementById("sign-in-again").innerText`))
+			require.NotContains(t, browser.Eval[[]string](tab, sinceLive)[1:], "live", "nobody is signed in again by itself")
+		}
+		require.NotContains(t, browser.Eval[[]string](first, valueKeys), "state")
+		first.Click("#sign-in-again")
+		first.Eventually(soon, isLive)
+		require.Empty(t, browser.Eval[string](first, words))
+	})
+	t.Run("known", func(t *testing.T) {
+		p := newProvider(t)
+		s, u := p.broker(t, "--jwt-cookie-domain", "company.test"), browser.NewUser(t)
+		address := "http://yard.company.test:" + s.Port + "/"
+		first := openByProvider(u, address, p.token, domain)
+		second := openByProvider(u, address, p.token, domain)
+		first.Show()
+		first.Click("#sign-out")
+		for _, tab := range []*browser.Tab{first, second} {
+			tab.Eventually(soon, `document.getElementById("sign-in-again")?.innerText === "Try again"`)
+			require.Empty(t, browser.Eval[string](tab, words))
+		}
+		require.NotContains(t, browser.Eval[string](first, `document.cookie`), "id_token")
+	})
+}
+
+// TestSignInOverPlainHTTP: on an address where the browser drops the session's cookie the page says so, before somebody
+// types and after; on a loopback address signing in works.
+func TestSignInOverPlainHTTP(t *testing.T) {
+	s := stack.New(t, "--auth", "users")
+	s.Run("long enough a password\n", "user", "add", "ann", "--roles", "manager")
+	s.Up()
+	enter := func(tab *browser.Tab) {
+		browser.Eval[bool](tab, `(() => {
+			document.getElementById("sign-in-user").value = "ann";
+			document.getElementById("sign-in-password").value = "long enough a password";
+			window.same = true;
+			document.querySelector("form").requestSubmit();
+			return true })()`)
+	}
+	needsTLS := `document.querySelector(".sign-in .banner-denied")?.innerText.includes("(needs_tls)")`
+	tab := browser.NewUser(t).NewTab()
+	tab.OnNewDocument(watchStates)
+	tab.Open("http://yard.lan.test:" + s.Port + "/")
+	tab.Eventually(soon, `document.getElementById("sign-in-password")`)
+	tab.Eventually(soon, needsTLS)
+	tab.Forget()
+	enter(tab)
+	eventually(t, soon, "the broker's answer", func() bool {
+		for _, p := range tab.Problems() {
+			if p.Kind == "http" && p.Text == "403" {
+				return true
+			}
+		}
+		return false
+	})
+	tab.Eventually(soon, needsTLS)
+	require.NotContains(t, browser.Eval[[]string](tab, `states`), "live")
+	require.True(t, browser.Eval[bool](tab, `window.same && location.search === ""`))
+	for _, host := range []string{"localhost", "127.0.0.1"} {
+		tab := browser.NewUser(t).NewTab()
+		tab.Open("http://" + host + ":" + s.Port + "/")
+		tab.Eventually(soon, `document.getElementById("sign-in-password")`)
+		require.Empty(t, tab.Attrs(".sign-in .banner-denied", "class"), host)
+		enter(tab)
+		tab.Eventually(soon, isLive)
+	}
+}
