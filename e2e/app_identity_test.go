@@ -140,6 +140,57 @@ func TestRenewedProviderCookie(t *testing.T) {
 	require.Greater(t, time.Now(), ends)
 }
 
+// TestExpiredProviderCookie: a token that ends without a new one is said to have ended, and deletes nothing. When the
+// provider has set a new one every tab comes back by itself, with what was sent meanwhile.
+func TestExpiredProviderCookie(t *testing.T) {
+	p := newProvider(t)
+	s, u := p.broker(t), browser.NewUser(t)
+	first := openByProvider(u, s.URL+"/", p.sign(t, 15*time.Second), "")
+	second := openByProvider(u, s.URL+"/", "", "")
+	tabs := []*browser.Tab{first, second}
+	before := browser.Eval[[]string](first, valueKeys)
+	require.Contains(t, before, "session")
+	for _, tab := range tabs {
+		tab.Eventually(2*soon, `document.querySelector(".header [data-status=denied]")`)
+		require.Contains(t, browser.Eval[string](tab, `document.querySelector(".header .status-words").innerText`), "Signed out")
+		require.Subset(t, browser.Eval[[]string](tab, valueKeys), before)
+	}
+	s.Publish(`{"type":"rental_overdue","id":"meanwhile","data":{"rental_id":1,"days_overdue":1}}`)
+	setCookie(first, p.token, "")
+	for _, tab := range tabs {
+		tab.Show() // hidden tabs do not ask
+		tab.Eventually(soon, isLive)
+		shows(tab, "meanwhile")
+	}
+}
+
+// TestAppBeforeTheProvidersKeys: while the broker has no keys yet, the app signs nobody out and deletes nothing; it is
+// live as soon as the broker has them.
+func TestAppBeforeTheProvidersKeys(t *testing.T) {
+	p := newProvider(t)
+	s, u := p.broker(t), browser.NewUser(t)
+	tab := openByProvider(u, s.URL+"/", p.token, "")
+	before := browser.Eval[[]string](tab, valueKeys)
+	require.Contains(t, before, "session")
+	s.Kill()
+	p.answers(status(http.StatusInternalServerError))
+	tab.Eventually(soon, `document.querySelector(".header [data-status=reconnecting]")`)
+	s.Up()
+	fresh := u.NewTab()
+	fresh.OnNewDocument(watchStates)
+	fresh.Open(s.URL + "/")
+	fresh.Eventually(soon, `document.querySelector(".header [data-status]")`)
+	asked := p.asked.Load()
+	eventually(t, soon, "the broker has asked for keys", func() bool { return p.asked.Load() > asked })
+	require.Subset(t, browser.Eval[[]string](tab, valueKeys), before)
+	p.answers(nil)
+	for _, tab := range []*browser.Tab{fresh, tab} {
+		tab.Eventually(soon, isLive)
+		require.NotContains(t, browser.Eval[[]string](tab, `states`), "denied")
+		require.Subset(t, browser.Eval[[]string](tab, valueKeys), before)
+	}
+}
+
 // TestSignOutOfADomainsCookie: a sign-out that cannot take the provider's cookie away says that the user is still
 // signed in, in every tab; where the broker knows the cookie's domain, it works.
 func TestSignOutOfADomainsCookie(t *testing.T) {
