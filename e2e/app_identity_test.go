@@ -16,7 +16,8 @@ import (
 func (p *provider) broker(t *testing.T, flags ...string) *stack.Stack {
 	t.Helper()
 	return stack.Start(t, append([]string{"--auth", "jwt", "--jwt-issuer", "https://id.example",
-		"--jwt-audience", "yardline", "--jwt-jwks", p.URL, "--jwt-cookie", "id_token", "--jwt-skew", "1s", "--jwt-refresh", "200ms"}, flags...)...)
+		"--jwt-audience", "yardline", "--jwt-jwks", p.URL, "--jwt-cookie", "id_token", "--jwt-skew", "1s",
+		"--jwt-refresh", "200ms"}, flags...)...)
 }
 
 // watchStates notes every state that a tab shows, and counts the streams that it opens.
@@ -152,7 +153,8 @@ func TestExpiredProviderCookie(t *testing.T) {
 	require.Contains(t, before, "session")
 	for _, tab := range tabs {
 		tab.Eventually(2*soon, `document.querySelector(".header [data-status=denied]")`)
-		require.Contains(t, browser.Eval[string](tab, `document.querySelector(".header .status-words").innerText`), "Signed out")
+		chip := browser.Eval[string](tab, `document.querySelector(".header .status-words").innerText`)
+		require.Contains(t, chip, "Signed out")
 		require.Subset(t, browser.Eval[[]string](tab, valueKeys), before)
 	}
 	s.Publish(`{"type":"rental_overdue","id":"meanwhile","data":{"rental_id":1,"days_overdue":1}}`)
@@ -191,11 +193,24 @@ func TestAppBeforeTheProvidersKeys(t *testing.T) {
 	}
 }
 
+// TestAnotherUserAtTheProvider: a user who signs in there next, and opens the app, is the user of all its tabs.
+func TestAnotherUserAtTheProvider(t *testing.T) {
+	p := newProvider(t)
+	s, u := p.broker(t), browser.NewUser(t)
+	first := openByProvider(u, s.URL+"/", p.token, "")
+	const name = `document.querySelector(".user-name")?.innerText`
+	require.Equal(t, "User 4", browser.Eval[string](first, name))
+	setCookie(first, p.signFor(t, "5", time.Hour), "")
+	openByProvider(u, s.URL+"/", "", "").Eventually(soon, name+` === "User 5"`)
+	first.Eventually(soon, name+` === "User 5"`)
+	first.Eventually(soon, isLive)
+}
+
 // TestSignOutOfADomainsCookie: a sign-out that cannot take the provider's cookie away says that the user is still
 // signed in, in every tab; where the broker knows the cookie's domain, it works.
 func TestSignOutOfADomainsCookie(t *testing.T) {
 	const domain = "; domain=company.test"
-	words := `document.querySelector(".sign-in .banner-denied")?.innerText ?? ""`
+	words := `(document.querySelector(".sign-in .banner-denied")?.innerText ?? "")`
 	t.Run("unknown", func(t *testing.T) {
 		p := newProvider(t)
 		s, u := p.broker(t), browser.NewUser(t)

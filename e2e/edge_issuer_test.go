@@ -59,11 +59,14 @@ func newProvider(t *testing.T) *provider {
 }
 
 // sign makes a token of a manager that ends after a while.
-func (p *provider) sign(t *testing.T, after time.Duration) string {
+func (p *provider) sign(t *testing.T, after time.Duration) string { return p.signFor(t, "4", after) }
+
+// signFor makes one for a user of this id.
+func (p *provider) signFor(t *testing.T, user string, after time.Duration) string {
 	t.Helper()
 	token := jwt.NewWithClaims(
 		jwt.SigningMethodES256,
-		jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "4", "tenant": "main",
+		jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": user, "name": "user " + user, "tenant": "main",
 			"roles": []string{"manager"}, "exp": time.Now().Add(after).Unix()},
 	)
 	token.Header["kid"] = "k1"

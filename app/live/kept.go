@@ -37,6 +37,7 @@ func (l *Live) keep(s wasmclient.Session) {
 		next = before
 		next.Over = true
 	case before.User != nil && before.User.ID != s.User.ID:
+		defer l.tell(signedIn) // an identity provider tells no tab: the others still show the earlier user
 		for _, key := range []string{wasmclient.StateKey, trendsKey, preferencesKey, deviceKey} {
 			_ = l.in.Storage.Delete(ctx, key)
 		}

@@ -139,6 +139,34 @@ func TestAnotherUserFindsNothing(t *testing.T) {
 	})
 }
 
+// TestAnotherUserInAnotherTab: a user who has signed in at the identity provider is that of every tab, as soon as one
+// tab knows. Nothing of the earlier user stays on the screen, nor comes back to the disk.
+func TestAnotherUserInAnotherTab(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
+		a := openJar(t, j, in, st)
+		j.brokers["first"].Publish(overdue(t, 1))
+		settle()
+		require.Equal(t, "dispatcher", a.State().User.Name)
+		require.Equal(t, "1", a.State().View.Figures["overdue_rentals"].String())
+		j.hand("second")
+		b := openJar(t, j, in, st)
+		settle()
+		a.Happen(wasmclient.Vanished)
+		settle()
+		for _, tab := range []*window{a, b} {
+			require.Equal(t, "second", tab.State().User.Name)
+			require.Equal(t, conn.Live, tab.State().View.Status.State)
+			require.Empty(t, tab.State().View.Events)
+		}
+		all, err := st.Load(t.Context(), "")
+		require.NoError(t, err)
+		for key, raw := range all {
+			require.False(t, key == wasmclient.StateKey && strings.Contains(string(raw), dispatcher.ID()), key)
+		}
+	})
+}
+
 // TestSignOutThatCannotWork says so: the browser still sends a cookie that the broker cannot take away.
 func TestSignOutThatCannotWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
