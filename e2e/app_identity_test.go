@@ -123,8 +123,9 @@ func TestRenewedProviderCookie(t *testing.T) {
 	setCookie(first, p.token, "")
 	var ids []string
 	publish := func() {
-		ids = append(ids, fmt.Sprintf("e%d", len(ids)))
-		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":1}}`, ids[len(ids)-1]))
+		id := fmt.Sprintf("e%d", len(ids))
+		ids = append(ids, id)
+		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":1}}`, id))
 	}
 	require.Less(t, time.Now(), ends, "the first token ended before the test began")
 	publish()
@@ -222,8 +223,10 @@ func TestSignOutOfADomainsCookie(t *testing.T) {
 		for _, tab := range []*browser.Tab{first, second} {
 			tab.Eventually(soon, words+`.includes("(still_signed_in)")`)
 			require.Contains(t, browser.Eval[string](tab, words), "You are still signed in")
-			require.Equal(t, "Stay signed in", browser.Eval[string](tab, `document.getElementById("sign-in-again").innerText`))
-			require.NotContains(t, browser.Eval[[]string](tab, sinceLive)[1:], "live", "nobody is signed in again by itself")
+			button := browser.Eval[string](tab, `document.getElementById("sign-in-again").innerText`)
+			require.Equal(t, "Stay signed in", button)
+			after := browser.Eval[[]string](tab, sinceLive)[1:]
+			require.NotContains(t, after, "live", "nobody is signed in again by itself")
 		}
 		require.NotContains(t, browser.Eval[[]string](first, valueKeys), "state")
 		first.Click("#sign-in-again")
