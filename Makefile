@@ -89,11 +89,11 @@ $(AXE): e2e/package-lock.json
 
 # A real broker, a real Chromium and a real workerd.
 browser-test: build edge edge-programs $(AXE)
-	$(GO) test -count=1 -timeout 20m ./e2e/...
+	$(GO) test -count=1 -timeout 40m -parallel 4 ./e2e/...
 
 # The same with the long matrices whole: more tabs, longer outages, 100,000 events.
 e2e-full: build edge edge-programs $(AXE)
-	E2E_FULL=1 $(GO) test -count=1 -timeout 40m -v ./e2e/...
+	E2E_FULL=1 $(GO) test -count=1 -timeout 60m -parallel 4 -v ./e2e/...
 
 # A gallery of every page, wide and narrow, light and dark, in bin/screenshots.
 screenshots: build

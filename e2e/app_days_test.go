@@ -17,6 +17,7 @@ const clock = `window.skew = 0; { const Own = Date; window.Date = class extends 
 
 // TestMidnightInAnOpenTab: figures of today begin anew with the day, with nothing that happens.
 func TestMidnightInAnOpenTab(t *testing.T) {
+	t.Parallel()
 	s, u := stack.Start(t, "--time-zone", "UTC"), browser.NewUser(t)
 	signIn(s, u, "manager")
 	tab := u.NewTab()
@@ -34,6 +35,7 @@ func TestMidnightInAnOpenTab(t *testing.T) {
 
 // TestEmptiedStorageIsSaid: what was not sent when the browser emptied its storage is lost, and the app says so once.
 func TestEmptiedStorageIsSaid(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
 	f := newFront(t, s)
 	tab := openFront(t, f, browser.NewUser(t), "/sse-test")

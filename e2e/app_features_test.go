@@ -20,7 +20,9 @@ func gone(owner, name string) string { return fmt.Sprintf(`delete %s[%q];`, owne
 
 // TestBrowsersWithoutFeatures: whatever a browser lacks or blocks, the app signs in, is live, and shows its pages.
 func TestBrowsersWithoutFeatures(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
+	users := []string{"manager", "dispatcher"} // in turn, because sign-ins of one user are slowed after ten
 	for name, stub := range map[string]string{
 		"no service worker": gone("Navigator.prototype", "serviceWorker"), "service worker throws": throws("Navigator.prototype", "serviceWorker"),
 		"service worker rejects": `ServiceWorkerContainer.prototype.register = () => Promise.reject(new Error("no"));`,
@@ -46,11 +48,12 @@ func TestBrowsersWithoutFeatures(t *testing.T) {
 			throws("window", "indexedDB") + throws("window", "caches") + throws("Navigator.prototype", "locks") + throws("Navigator.prototype", "clipboard"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			tab := browser.NewUser(t).NewTab()
+			tab, user := browser.NewUser(t).NewTab(), users[0]
+			users[0], users[1] = users[1], users[0]
 			tab.OnNewDocument(stub)
 			tab.Open(s.URL + "/")
-			tab.Eventually(soon, `document.querySelector("[data-user=manager]")`)
-			tab.Click("[data-user=manager]")
+			tab.Eventually(soon, `document.querySelector("[data-user=`+user+`]")`)
+			tab.Click("[data-user=" + user + "]")
 			tab.Eventually(soon, isLive)
 			tab.Click(`a[href="/notifications"]`)
 			tab.Eventually(soon, `document.querySelector("main").dataset.page === "/notifications" && document.getElementById("push-title")`)
@@ -72,6 +75,7 @@ const endProgram = `(() => { goappNav(); return true })()`
 
 // TestStoppedProgramLooksStopped: nothing on its page says that it is live.
 func TestStoppedProgramLooksStopped(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
 	tab := open(s, browser.NewUser(t), "manager", "/settings")
 	browser.Eval[bool](tab, endProgram)
@@ -83,6 +87,7 @@ func TestStoppedProgramLooksStopped(t *testing.T) {
 
 // TestStoppedProgramSubmitsNothing: a click on Sign in must not put the password into the address.
 func TestStoppedProgramSubmitsNothing(t *testing.T) {
+	t.Parallel()
 	s := stack.New(t, "--auth", "users")
 	s.Run("long enough a password\n", "user", "add", "ann", "--roles", "manager")
 	s.Up()

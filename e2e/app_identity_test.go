@@ -62,6 +62,7 @@ func openByProvider(u *browser.User, address, token, attributes string) *browser
 // TestProvidersBadKeySetsChangeNothing: whatever stands in the place of a provider's keys, the app stays live, a new
 // tab is live, too, and what the browser keeps of the user stays.
 func TestProvidersBadKeySetsChangeNothing(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	s, u := p.broker(t), browser.NewUser(t)
 	first := openByProvider(u, s.URL+"/", p.token, "")
@@ -104,6 +105,7 @@ func TestProvidersBadKeySetsChangeNothing(t *testing.T) {
 // TestRenewedProviderCookie: where the provider has renewed the cookie in time, nothing shows the end of the earlier
 // token: every tab stays live, no event is missing and what the browser keeps stays.
 func TestRenewedProviderCookie(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	s, u := p.broker(t), browser.NewUser(t)
 	ends := time.Now().Add(15 * time.Second)
@@ -145,6 +147,7 @@ func TestRenewedProviderCookie(t *testing.T) {
 // TestExpiredProviderCookie: a token that ends without a new one is said to have ended, and deletes nothing. When the
 // provider has set a new one every tab comes back by itself, with what was sent meanwhile.
 func TestExpiredProviderCookie(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	s, u := p.broker(t), browser.NewUser(t)
 	first := openByProvider(u, s.URL+"/", p.sign(t, 15*time.Second), "")
@@ -170,6 +173,7 @@ func TestExpiredProviderCookie(t *testing.T) {
 // TestAppBeforeTheProvidersKeys: while the broker has no keys yet, the app signs nobody out and deletes nothing; it is
 // live as soon as the broker has them.
 func TestAppBeforeTheProvidersKeys(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	s, u := p.broker(t), browser.NewUser(t)
 	tab := openByProvider(u, s.URL+"/", p.token, "")
@@ -196,6 +200,7 @@ func TestAppBeforeTheProvidersKeys(t *testing.T) {
 
 // TestAnotherUserAtTheProvider: a user who signs in there next, and opens the app, is the user of all its tabs.
 func TestAnotherUserAtTheProvider(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t)
 	s, u := p.broker(t), browser.NewUser(t)
 	first := openByProvider(u, s.URL+"/", p.token, "")
@@ -210,6 +215,7 @@ func TestAnotherUserAtTheProvider(t *testing.T) {
 // TestSignOutOfADomainsCookie: a sign-out that cannot take the provider's cookie away says that the user is still
 // signed in, in every tab; where the broker knows the cookie's domain, it works.
 func TestSignOutOfADomainsCookie(t *testing.T) {
+	t.Parallel()
 	const domain = "; domain=company.test"
 	words := `(document.querySelector(".sign-in .banner-denied")?.innerText ?? "")`
 	t.Run("unknown", func(t *testing.T) {
@@ -252,6 +258,7 @@ func TestSignOutOfADomainsCookie(t *testing.T) {
 // TestSignInOverPlainHTTP: on an address where the browser drops the session's cookie the page says so, before somebody
 // types and after; on a loopback address signing in works.
 func TestSignInOverPlainHTTP(t *testing.T) {
+	t.Parallel()
 	s := stack.New(t, "--auth", "users")
 	s.Run("long enough a password\n", "user", "add", "ann", "--roles", "manager")
 	s.Up()

@@ -16,6 +16,7 @@ import (
 // TestSubscriptionChange: the worker subscribes anew where the browser gives it no subscription, and tells the broker which
 // device it is.
 func TestSubscriptionChange(t *testing.T) {
+	t.Parallel()
 	s, old, fresh := stack.Start(t, "--push-test"), pushtest.New(t), pushtest.New(t)
 	f := newFront(t, s)
 	f.with(func(f *front) {
@@ -51,6 +52,7 @@ PushManager.prototype.subscribe = async o => { calls.push("subscribe"); if (pres
 
 // TestPushKeyChanged: the subscription with the old key makes room for one with the new one.
 func TestPushKeyChanged(t *testing.T) {
+	t.Parallel()
 	s, d, u := stack.Start(t, "--push-test"), pushtest.New(t), browser.NewUser(t)
 	u.AllowNotifications(s.URL)
 	signIn(s, u, "manager")

@@ -16,6 +16,7 @@ const updateReady = `document.querySelector(".banners .banner")?.innerText.inclu
 
 // TestAsksForANewVersion when the stream returns, when the tab is shown, and every hour; with a service worker and without.
 func TestAsksForANewVersion(t *testing.T) {
+	t.Parallel()
 	hour := `window.hourly = []; { const own = window.setInterval; window.setInterval = (f, ms, ...a) => { if (ms === 3600000) hourly.push(f); return own(f, ms, ...a) } }`
 	for name, stub := range map[string]string{"worker": hour, "no worker": hour + gone("Navigator.prototype", "serviceWorker")} {
 		for _, occasion := range []string{"stream returns", "tab is shown", "hour"} {
@@ -66,6 +67,7 @@ const translate = `(takesNotice => {
 // TestTranslatedPageStaysRight: figures and states are those of now, also under a translator that takes no notice of
 // translate="no", and the app goes on through all its pages.
 func TestTranslatedPageStaysRight(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
 	tab := open(s, browser.NewUser(t), "manager", "/")
 	tab.Eventually(soon, `document.querySelector("[data-figure=active_rentals]")`)
@@ -98,6 +100,7 @@ func TestTranslatedPageStaysRight(t *testing.T) {
 
 // TestHistoryHasEachPlaceOnce: going to the address that is shown adds nothing, by keys, links and filters.
 func TestHistoryHasEachPlaceOnce(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
 	tab := open(s, browser.NewUser(t), "manager", "/")
 	press := func(keys string) {
@@ -128,6 +131,7 @@ func TestHistoryHasEachPlaceOnce(t *testing.T) {
 
 // TestLocalTimesAcrossAClockChange: what is of the summer is written and read with the offset of the summer.
 func TestLocalTimesAcrossAClockChange(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
 	s.Publish(`{"type":"rental_status_updated","id":"july","time":"2026-07-01T12:00:00Z","data":{"rental_id":881,"status":"active"}}`)
 	s.Publish(`{"type":"rental_status_updated","id":"june","time":"2026-06-30T22:30:00Z","data":{"rental_id":882,"status":"active"}}`)
@@ -164,6 +168,7 @@ func TestLocalTimesAcrossAClockChange(t *testing.T) {
 
 // TestCSVForSpreadsheets begins with a byte order mark, and has the reader's decimals.
 func TestCSVForSpreadsheets(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
 	s.Publish(`{"type":"payment_received","id":"p","data":{"rental_id":1,"amount":10.05,"payment_method":"cash"}}`)
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active","customer":"Müller GmbH – Łódź"}}`)
@@ -186,6 +191,7 @@ func TestCSVForSpreadsheets(t *testing.T) {
 
 // TestPrintIsLight whatever the theme is, and has no navigation.
 func TestPrintIsLight(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
 	tab := open(s, browser.NewUser(t), "manager", "/")
 	for _, theme := range []string{"", "light", "dark"} {
@@ -201,6 +207,7 @@ func TestPrintIsLight(t *testing.T) {
 
 // TestGatewayAsksToSignInAgain: a gateway's redirect leads to its page by a reload, by itself only where nothing is unsent.
 func TestGatewayAsksToSignInAgain(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
 	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -243,6 +250,7 @@ func TestGatewayAsksToSignInAgain(t *testing.T) {
 
 // TestShiftOnALink is the browser's affair: a new window, or a download. The page stays where it is.
 func TestShiftOnALink(t *testing.T) {
+	t.Parallel()
 	s, u := stack.Start(t), browser.NewUser(t)
 	signIn(s, u, "manager")
 	tab := u.NewTab()

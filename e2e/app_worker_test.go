@@ -32,6 +32,7 @@ func openFront(t *testing.T, f *front, u *browser.User, path string) *browser.Ta
 
 // TestWorkerWithoutCache: with a cache that fails, or that the browser has emptied, everything comes from the network.
 func TestWorkerWithoutCache(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
 	for name, script := range map[string]string{
 		"open fails": `CacheStorage.prototype.open = () => Promise.reject(new DOMException("x", "UnknownError"));`,
@@ -62,6 +63,7 @@ func TestWorkerWithoutCache(t *testing.T) {
 
 // TestWorkerFillsItsCacheAgain after the browser has emptied it.
 func TestWorkerFillsItsCacheAgain(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
 	tab := open(s, browser.NewUser(t), "manager", "/")
 	tab.Eventually(soon, controlled)
@@ -74,6 +76,7 @@ func TestWorkerFillsItsCacheAgain(t *testing.T) {
 
 // TestWorkerKeepsNoProxysPage: what a gateway answers in the place of a file is not kept.
 func TestWorkerKeepsNoProxysPage(t *testing.T) {
+	t.Parallel()
 	f := newFront(t, stack.Start(t))
 	f.with(func(f *front) {
 		f.answer = func(w http.ResponseWriter, r *http.Request) bool {
@@ -97,6 +100,7 @@ func TestWorkerKeepsNoProxysPage(t *testing.T) {
 
 // TestNavigationsLookLikeNavigations to a gateway, also while the worker runs.
 func TestNavigationsLookLikeNavigations(t *testing.T) {
+	t.Parallel()
 	f := newFront(t, stack.Start(t))
 	tab := openFront(t, f, browser.NewUser(t), "/")
 	for range 3 {
@@ -114,6 +118,7 @@ const notifications = `navigator.serviceWorker.ready.then(r => r.getNotification
 
 // TestEveryPushIsShown, whatever is in it and whoever looks.
 func TestEveryPushIsShown(t *testing.T) {
+	t.Parallel()
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := open(s, u, "manager", "/")
 	tab.Eventually(soon, controlled)
@@ -149,6 +154,7 @@ self.addEventListener("message", (e) => {
 
 // TestClickOnNotification goes to the tab that has the page, and to none where something is typed.
 func TestClickOnNotification(t *testing.T) {
+	t.Parallel()
 	s := stack.Start(t)
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":123,"status":"active"}}`)
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":124,"status":"active"}}`)
