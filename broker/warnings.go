@@ -58,7 +58,8 @@ func (b *Broker) warnings() (all []httpapi.Warning) {
 		)
 	}
 	if b.c.signInNeedsTLS() {
-		warn(WarnSignIn, "Browsers of other machines cannot sign in, because they keep the session's cookie over HTTPS alone. "+
+		warn(WarnSignIn, "Browsers of other machines cannot sign in, because they keep the session's cookie over "+
+			"HTTPS alone. "+
 			"Use --tls-cert and --tls-key, or a proxy with TLS that --trusted-proxies names.")
 	}
 	if b.push.Refused() {

@@ -57,7 +57,8 @@ func keys(t *testing.T, st wasmclient.Storage) []string {
 // broker knows the user again, with what was kept and what was not sent.
 func TestNobodySignedInDeletesNothing(t *testing.T) {
 	for name, end := range map[string]func(b *fake.Broker){
-		"regrant": func(b *fake.Broker) { b.Bye(wire.ByeRegrant) }, "expired": func(b *fake.Broker) { b.Bye(wire.ByeExpired) }, "cut": (*fake.Broker).Cut,
+		"regrant": func(b *fake.Broker) { b.Bye(wire.ByeRegrant) },
+		"expired": func(b *fake.Broker) { b.Bye(wire.ByeExpired) }, "cut": (*fake.Broker).Cut,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

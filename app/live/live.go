@@ -88,12 +88,13 @@ const (
 
 // State is everything that pages show, at one moment.
 type State struct {
-	Phase    Phase
-	Failure  string              // why the last thing that the user asked for did not work
-	Warning  *wasmclient.Warning // of the broker, on who is signed in; nil: none
-	Login    bool                // a gateway's sign-in page came in place of the broker's answer: the page must be loaded anew
-	Users    []string            // who may sign in by name
-	SignIn   string              // how one signs in, as wasmclient.Session has it
+	Phase   Phase
+	Failure string              // why the last thing that the user asked for did not work
+	Warning *wasmclient.Warning // of the broker, on who is signed in; nil: none
+	// Login tells whether a gateway's sign-in page came in place of the broker's answer. Then the page must be reloaded.
+	Login    bool
+	Users    []string // who may sign in by name
+	SignIn   string   // how one signs in, as wasmclient.Session has it
 	User     wasmclient.User
 	Tab      string
 	View     wasmclient.View
@@ -177,7 +178,8 @@ func (l *Live) changed() {
 func (l *Live) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := State{Phase: l.phase, Failure: l.failure, Warning: l.session.Warning, Login: l.login, Users: l.session.Users, SignIn: l.session.SignIn, Tab: l.in.Page.Tab()}
+	s := State{Phase: l.phase, Failure: l.failure, Warning: l.session.Warning, Login: l.login, Users: l.session.Users,
+		SignIn: l.session.SignIn, Tab: l.in.Page.Tab()}
 	if l.session.User != nil {
 		s.User = *l.session.User
 	}

@@ -70,7 +70,8 @@ func (l *Live) Start(ctx context.Context) {
 func (l *Live) ask(ctx context.Context) (s wasmclient.Session, err error) {
 	if l.leaving(ctx) {
 		var refused *wasmclient.Error
-		if err := l.api.SignOut(ctx); err != nil && (!errors.As(err, &refused) || !refused.FromBroker || refused.Status >= 500) {
+		if err := l.api.SignOut(ctx); err != nil &&
+			(!errors.As(err, &refused) || !refused.FromBroker || refused.Status >= 500) {
 			return s, err
 		}
 		l.stayed()
@@ -121,7 +122,8 @@ func (l *Live) answered(ctx context.Context, s wasmclient.Session) {
 	l.mu.Lock()
 	if s.User != nil && s.User.ID == l.leftUser {
 		if s.User = nil; s.Warning == nil {
-			s.Warning = &wasmclient.Warning{Code: "still_signed_in", Title: text.Of("still_signed_in"), Detail: text.Of("still_signed_in.text")}
+			s.Warning = &wasmclient.Warning{Code: "still_signed_in", Title: text.Of("still_signed_in"),
+				Detail: text.Of("still_signed_in.text")}
 		}
 	}
 	same := l.client != nil && s.User != nil && l.session.User != nil && s.User.ID == l.session.User.ID && s.Grant == l.session.Grant
@@ -331,7 +333,8 @@ func (l *Live) drop(purge bool) {
 	}
 	l.set(func() {
 		l.phase, l.session.User, l.gap = Loading, nil, time.Time{}
-		l.trends, l.preferences, l.agreed, l.learned, l.wishing = trends{}, notify.Default(access.Grant{}), notify.Default(access.Grant{}), false, false
+		l.trends, l.preferences, l.agreed, l.learned, l.wishing = trends{}, notify.Default(access.Grant{}),
+			notify.Default(access.Grant{}), false, false
 		if err != nil {
 			l.failure = text.Of("failed.clear")
 		}

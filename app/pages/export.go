@@ -124,7 +124,8 @@ const formula = "=+-@＝＋－＠"
 // cell quotes a value where it must be, and keeps a spreadsheet from taking a text
 // for a formula, or a phone number for a sum. Negative numbers stay.
 func cell(value string) string {
-	begin := strings.TrimLeftFunc(value, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' })
+	begin := strings.TrimLeftFunc(value,
+		func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' })
 	first, _ := utf8.DecodeRuneInString(begin)
 	number := value == begin && first == '-' && strings.Trim(value[1:], "0123456789.,") == ""
 	if begin != "" && strings.ContainsRune(formula, first) && !number {

@@ -259,7 +259,8 @@ func (r *Root) pushCard(n *notifyPage) app.UI {
 			if d.ID == this {
 				name = text.Of("push.this", name)
 			}
-			return ui.El("li", "device", ui.El("div", "row-main", ui.Line("p", "row-text", name), ui.Line("p", "row-meta", text.Of("push.since", text.Day(d.Created))),
+			return ui.El("li", "device", ui.El("div", "row-main", ui.Line("p", "row-text", name),
+				ui.Line("p", "row-meta", text.Of("push.since", text.Day(d.Created))),
 				ui.If(d.Failing != nil, func() app.UI { return ui.Line("p", "problem", failing(d.Failing)) })),
 				ui.Button("button button-small", text.Of("push.turn_off")).Attr("disabled", n.busy).Aria("label", text.Of("push.turn_off.of", name)).OnClick(func(app.Context, app.Event) { n.turnOff(r, d.ID) }, app.EventScope(d.ID)))
 		})))

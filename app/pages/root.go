@@ -217,7 +217,8 @@ func (r *Root) actions() ui.Actions {
 	return ui.Actions{
 		Connect: with((*wasmclient.Client).Connect), Disconnect: with((*wasmclient.Client).Disconnect),
 		Pause: with((*wasmclient.Client).Pause), Resume: with((*wasmclient.Client).Resume),
-		SignIn: func() { go r.Live.SignInAgain(context.Background()) }, Reload: reload, Copy: func() { r.copied(r.Live.Report()) },
+		SignIn: func() { go r.Live.SignInAgain(context.Background()) }, Reload: reload,
+		Copy: func() { r.copied(r.Live.Report()) },
 	}
 }
 

@@ -117,7 +117,8 @@ func Money(m event.Money, currency string) string {
 	plain := m.In(currency)
 	n := digits(plain)
 	if currency == "" {
-		return number("money"+strconv.Itoa(n), plain, map[string]any{"minimumFractionDigits": n, "maximumFractionDigits": n})
+		return number("money"+strconv.Itoa(n), plain, map[string]any{"minimumFractionDigits": n,
+			"maximumFractionDigits": n})
 	}
 	options := map[string]any{"style": "currency", "currency": currency, "currencyDisplay": display,
 		"minimumFractionDigits": n, "maximumFractionDigits": n}

@@ -64,7 +64,8 @@ type meteredConn struct {
 
 func newMeteredConn(conn net.Conn, in io.Reader) *meteredConn {
 	return &meteredConn{Conn: conn, in: in, frames: frameParser{hidePings: true},
-		waiting: make(chan []byte, waitingControlFrames), limit: rate.NewLimiter(controlFramesPerSec, burstOfControlFrames)}
+		waiting: make(chan []byte, waitingControlFrames),
+		limit:   rate.NewLimiter(controlFramesPerSec, burstOfControlFrames)}
 }
 
 // Read implements net.Conn. It answers pings; its caller gets each as a pong

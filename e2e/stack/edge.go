@@ -97,7 +97,8 @@ func StartEdge(t testing.TB, options ...EdgeOption) *Stack {
 		t.Fatal(err)
 	}
 	e := &edge{vars: map[string]string{"TOKEN_KEY": tokenKey, "AUTH": "dev"}, folder: folder, program: filepath.Join(folder, "edge.wasm"),
-		assets: serveAssets(t, filepath.Join(folder, "assets")), tokens: tokens, tenant: edgeTenant, runtime: Runtimes[0]}
+		assets: serveAssets(t, filepath.Join(folder, "assets")), tokens: tokens, tenant: edgeTenant,
+		runtime: Runtimes[0]}
 	for _, option := range options {
 		option(e)
 	}

@@ -74,10 +74,14 @@ func TestDefaultsAreOfVisibleTypes(t *testing.T) {
 		want     string
 	}{
 		{[]access.Role{access.Yard}, 0, "[maintenance_required rental_overdue system_notification]"},
-		{[]access.Role{access.Yard}, 456, "[maintenance_required rental_overdue timesheet_updated payroll_processed leave_request_updated system_notification]"},
-		{[]access.Role{access.Dispatcher}, 0, "[maintenance_required rental_overdue leave_request_updated system_notification]"},
-		{[]access.Role{access.HR}, 0, "[timesheet_updated payroll_processed leave_request_updated system_notification]"},
-		{[]access.Role{access.Manager}, 0, "[maintenance_required rental_overdue timesheet_updated payroll_processed leave_request_updated system_notification]"},
+		{[]access.Role{access.Yard}, 456, "[maintenance_required rental_overdue timesheet_updated payroll_processed " +
+			"leave_request_updated system_notification]"},
+		{[]access.Role{access.Dispatcher}, 0,
+			"[maintenance_required rental_overdue leave_request_updated system_notification]"},
+		{[]access.Role{access.HR}, 0,
+			"[timesheet_updated payroll_processed leave_request_updated system_notification]"},
+		{[]access.Role{access.Manager}, 0, "[maintenance_required rental_overdue timesheet_updated " +
+			"payroll_processed leave_request_updated system_notification]"},
 		{[]access.Role{access.Admin}, 0, "[maintenance_required rental_overdue system_notification]"},
 		{nil, 456, "[timesheet_updated payroll_processed leave_request_updated system_notification]"},
 		{[]access.Role{access.Service}, 0, "[]"},

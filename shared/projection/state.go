@@ -238,7 +238,8 @@ func (e *Entity) bounded(now time.Time) *Entity {
 		return &Booking{b.Amount, b.Currency, bound(b.At)}
 	}
 	out := *e
-	out.Time, out.Earned, out.Refunded, out.Balance = bound(e.Time), booking(e.Earned), booking(e.Refunded), booking(e.Balance)
+	out.Time, out.Earned, out.Refunded, out.Balance = bound(e.Time), booking(e.Earned), booking(e.Refunded),
+		booking(e.Balance)
 	if !endsByDate(e) {
 		out.Closed = bound(e.Closed)
 	}

@@ -37,7 +37,8 @@ func open(body string) Answer { return Answer{Body: body, Open: true} }
 // refusal is a problem document of the broker.
 func refusal(status int, code string) Answer {
 	return Answer{Status: status,
-		Body: fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"x"}`, status, code)}
+		Body: fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"x"}`, status,
+			code)}
 }
 
 // expired is a stream that ends with a token.
@@ -107,8 +108,9 @@ var Cases = []Case{
 	{Name: "a gateway's own problem document is not the broker's", Answers: between(
 		Answer{Status: 401, Body: `{"type":"about:blank","code":"unauthorized","title":"x"}`}),
 		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
-	{Name: "HTML with 200 is never the last word", Answers: between(Answer{Status: 200, Body: "<html>sign in to this hotel"}),
-		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "HTML with 200 is never the last word",
+		Answers: between(Answer{Status: 200, Body: "<html>sign in to this hotel"}),
+		IDs:     []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
 	{Name: "a redirect is never the last word", Answers: between(Answer{Status: 302}),
 		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
 	{Name: "a redirect is known for one", Answers: []Answer{{Status: 302}},

@@ -31,7 +31,9 @@ goappTranslations.observe(document.documentElement, { childList: true, subtree: 
 
 function goappNoteTranslation({ addedNodes, removedNodes, previousSibling, nextSibling }) {
   const font = [...addedNodes, previousSibling, nextSibling].find((n) => n && n.nodeName === "FONT");
-  if (font && removedNodes.length === 1 && removedNodes[0].nodeType === Node.TEXT_NODE) goappTranslated.set(removedNodes[0], font);
+  if (font && removedNodes.length === 1 && removedNodes[0].nodeType === Node.TEXT_NODE) {
+    goappTranslated.set(removedNodes[0], font);
+  }
 }
 
 function goappPutBack(node) {

@@ -63,10 +63,12 @@ func run(ctx context.Context, args []string, env environment) int {
 	}
 	root := &ffcli.Command{
 		Name: "yardline", ShortUsage: "yardline <command> [flags]", UsageFunc: usage,
-		ShortHelp:   "live events for equipment-rental companies",
-		LongHelp:    "Start with:\n  yardline serve --demo\n\nEvery flag can also be set in the environment (--listen is YARDLINE_LISTEN) and in a\nfile of lines like 'listen 127.0.0.1:8080' that --config names.",
-		FlagSet:     flags("yardline"),
-		Subcommands: []*ffcli.Command{serve(env), publish(env), tail(env), token(env), user(env), restore(env), demoCommand(env), doctorCommand(env), schemaCommand(env)},
+		ShortHelp: "live events for equipment-rental companies",
+		LongHelp: "Start with:\n  yardline serve --demo\n\nEvery flag can also be set in the environment (--listen " +
+			"is YARDLINE_LISTEN) and in a\nfile of lines like 'listen 127.0.0.1:8080' that --config names.",
+		FlagSet: flags("yardline"),
+		Subcommands: []*ffcli.Command{serve(env), publish(env), tail(env), token(env), user(env), restore(env),
+			demoCommand(env), doctorCommand(env), schemaCommand(env)},
 		Exec: func(_ context.Context, args []string) error {
 			if len(args) > 0 && args[0] != "help" {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown command %q; see yardline --help", args[0])}

@@ -65,7 +65,8 @@ func serve(env environment) *ffcli.Command {
 	fs.DurationVar(&c.Retention, "retention", 30*24*time.Hour, "how long events are kept; the state outlives them")
 	origins := fs.String("allow-origin", "", "other `origins` whose pages may use the API, comma separated, such as https://rental.example")
 	zone := fs.String("time-zone", "UTC", "the installation's `zone`, for what is today, such as Europe/Berlin")
-	fs.StringVar(&c.Currency, "currency", "EUR", "the installation's `currency`, by ISO 4217: that of amounts that name none, with its decimals")
+	fs.StringVar(&c.Currency, "currency", "EUR",
+		"the installation's `currency`, by ISO 4217: that of amounts that name none, with its decimals")
 	fs.IntVar(&c.Fleet, "fleet", 0, "how many `units` the installation rents out, for the utilisation; 0 is unknown, and with --demo the demo company's fleet")
 	format := fs.String("log-format", "text", "the `form` of the log: text or json")
 	level := fs.String("log-level", "info", "the least `level` that is logged: debug, info, warn or error")
