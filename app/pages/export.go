@@ -73,8 +73,9 @@ func asJSON(all []store.Received) string {
 // byteOrderMark tells spreadsheets that a file is in UTF-8: without it some take it for a code page of their own.
 const byteOrderMark = "\ufeff"
 
-// asCSV is a table by RFC 4180: the envelope, then every field that some event has. For readers who write decimals with a
-// comma it is as their spreadsheets expect it, with semicolons between cells: they would take 10.05 for a day in May.
+// asCSV returns a table by RFC 4180: the envelope, then every field that some event has. For readers that write
+// decimals with a comma, it writes decimals so and puts semicolons between cells, because their spreadsheets would take
+// 10.05 for a day in May.
 func asCSV(all []store.Received, comma bool) string {
 	columns := []string{}
 	for _, e := range all {

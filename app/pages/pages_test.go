@@ -228,8 +228,8 @@ func TestAttention(t *testing.T) {
 	require.Equal(t, []string{"Rental #4 is 2 days overdue", "Crane", "Timesheet submitted: Sam, 2026-11-23", "Lift"}, titles)
 }
 
-// TestRefusedDevice says since when its push service refuses it, and what to do; a refusal of the broker is no fault of the
-// device's.
+// TestRefusedDevice shows the time since when the push service refuses the device, and advice. A refusal of the broker
+// is no device's.
 func TestRefusedDevice(t *testing.T) {
 	for status, want := range map[int]string{401: "Tell your administrator", 403: "Tell your administrator",
 		400: "turn it on again"} {

@@ -157,7 +157,7 @@ func (r *Root) body() app.UI {
 	}
 }
 
-// failed is the page while nobody knows who is signed in.
+// failed renders the page while the session is unknown.
 func (r *Root) failed() app.UI {
 	words := "failed.text"
 	if r.state.Login {
