@@ -82,8 +82,8 @@ type Misuse struct{ Reason string }
 
 func (m *Misuse) Error() string { return m.Reason }
 
-// ErrReopen means that the log got another epoch, because it was put back to an
-// earlier state or another broker gave it one.
+// ErrReopen means that the log got another epoch: an operator put it back to an
+// earlier state, or another broker gave it a new one.
 var ErrReopen = errors.New("broker: the log is not what it was")
 
 // A Broker is one running installation. Close it after Run.
@@ -118,7 +118,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Retention > 0 && c.Retention < c.DedupWindow { // an answer "duplicate" would be of what nobody can read
+	if c.Retention > 0 && c.Retention < c.DedupWindow { // A receipt "duplicate" must not name a purged event.
 		c.Logger.Info("ids are remembered as long as events are kept", "retention", c.Retention, "dedup_window",
 			c.DedupWindow)
 		c.DedupWindow = max(c.Retention, minWindow)

@@ -45,8 +45,8 @@ func (b *Broker) logWarnings() {
 	}
 }
 
-// warnings returns what an operator should mend while the broker serves. It
-// may be called concurrently.
+// warnings returns the faults that an operator should mend while the broker
+// serves. It may be called concurrently.
 func (b *Broker) warnings() (all []httpapi.Warning) {
 	warn := func(code, detail string) { all = append(all, httpapi.Warning{Code: code, Detail: detail}) }
 	if push.IsPlaceholder(b.c.PushContact) {

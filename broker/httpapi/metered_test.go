@@ -175,9 +175,9 @@ func TestTooManyCalls(t *testing.T) {
 	})
 }
 
-// TestSlowSocket: a reader who takes what is sent, slowly and steadily, is not
-// taken for one who has gone. It does not answer pings in time, because they wait
-// behind what was sent before.
+// TestSlowSocket has a reader that receives slowly and steadily. The broker must not
+// take it for one that has gone. The reader does not answer pings in time, because
+// they wait behind the earlier data.
 func TestSlowSocket(t *testing.T) {
 	s := newSurfaceOn(t, memlog.New("k", time.Hour), unlimited)
 	s.api.patience.ping = 100 * time.Millisecond

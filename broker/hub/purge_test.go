@@ -23,7 +23,7 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// purges counts what an Observer is told of purges.
+// purges counts the purges that an Observer is called for.
 type purges struct {
 	nobody
 	events atomic.Uint64

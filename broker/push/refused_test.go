@@ -116,8 +116,8 @@ func TestReplacedDeviceGoes(t *testing.T) {
 	require.Equal(t, s.Devices(p.Grant), again.Devices(p.Grant), "as the store has it")
 }
 
-// TestRenewedDeviceKeepsItsName: a worker that renews a subscription does not
-// know what its user calls the device.
+// TestRenewedDeviceKeepsItsName renews a subscription without a name, because a
+// service worker does not know the name of the device.
 func TestRenewedDeviceKeepsItsName(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(nil)

@@ -33,15 +33,15 @@ const (
 func main() {
 	// A limit on the size of files is an error of the write, not our death.
 	signal.Ignore(syscall.SIGXFSZ)
-	// A terminal that is closed stops what runs in it, unless it was started by
-	// nohup, which has the signal ignored.
+	// SIGHUP comes from a closed terminal. It stops the program, unless nohup
+	// started it: nohup makes the program ignore the signal.
 	stops := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
 		stops = append(stops, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), stops...)
 	defer stop()
-	// Who presses Ctrl-C again does not want to wait any longer.
+	// A user who presses Ctrl-C again does not want to wait any longer.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr}))
 }

@@ -127,11 +127,11 @@ func logger(env environment, level, format string) (*slog.Logger, error) {
 	return nil, &broker.Misuse{Reason: fmt.Sprintf("unknown --log-format %q: use text or json", format)}
 }
 
-// serveUntil runs a broker until ctx ends, and makes it anew where its log is
-// not what it was.
+// serveUntil runs a broker until ctx ends. It starts a new broker when the log
+// got another epoch.
 func serveUntil(ctx context.Context, c broker.Config, env environment, asJSON bool) error {
-	// What collects the log may end before the broker does: that is an error of
-	// the write.
+	// The program that reads the broker's log may end before the broker does.
+	// With SIGPIPE ignored, the write then returns an error.
 	signal.Ignore(syscall.SIGPIPE)
 	for announced := false; ; announced = true {
 		b, err := broker.New(ctx, c)
