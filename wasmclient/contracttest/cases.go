@@ -21,7 +21,7 @@ func event(at, id string) string {
 	return "id: " + at + "\nevent: system_notification\ndata: " + data(id) + "\n\n"
 }
 
-// unreadable is an event whose time is none.
+// unreadable is an event without a valid time.
 func unreadable(at string) string {
 	data := `{"id":"x","type":"system_notification","time":"tomorrow","data":{}}`
 	return "id: " + at + "\nevent: system_notification\ndata: " + data + "\n\n"
@@ -46,8 +46,7 @@ func expired(body string) Answer {
 	return Answer{Body: body, Lasts: 11 * time.Second, Later: bye("expired")}
 }
 
-// between is a stream that is cut; then something between answers once in the
-// broker's place.
+// between is a stream that is cut. Then a proxy answers once in the broker's place.
 func between(a Answer) []Answer {
 	return []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a")}, a, open(hello("k-6", "k-7") + event("k-7", "b"))}
 }
