@@ -10,8 +10,8 @@ func IsCurrency(s string) bool {
 // Currencies lists the codes that IsCurrency knows.
 func Currencies() []string { return strings.Fields(currencies) }
 
-// Decimals is how many decimals the amounts of a currency have, by the minor
-// unit of ISO 4217. It is 2 for a code that is not known.
+// Decimals returns the number of decimals of a currency's amounts, by the minor
+// unit of ISO 4217. It returns 2 for an unknown code.
 func Decimals(currency string) int {
 	switch code := " " + currency + " "; {
 	case len(currency) != 3:

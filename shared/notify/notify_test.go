@@ -66,7 +66,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreOfVisibleTypes: nobody is told of what they can never see.
+// TestDefaultsAreOfVisibleTypes expects default preferences to name visible types only.
 func TestDefaultsAreOfVisibleTypes(t *testing.T) {
 	for _, c := range []struct {
 		roles    []access.Role
