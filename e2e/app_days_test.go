@@ -37,7 +37,7 @@ func TestMidnightInAnOpenTab(t *testing.T) {
 	require.False(t, browser.Eval[bool](tab, `document.querySelector(".crashed") !== null`))
 }
 
-// TestEmptiedStorageIsSaid: what was not sent when the browser emptied its storage is lost, and the app says so once.
+// TestEmptiedStorageIsSaid empties the browser's storage. The unsent items are lost, and the app says so once.
 func TestEmptiedStorageIsSaid(t *testing.T) {
 	s := stack.Start(t)
 	f := newFront(t, s)

@@ -13,7 +13,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 )
 
-// TestSubscriptionChange: the worker subscribes anew where the browser gives it no subscription, and tells the broker which
+// TestSubscriptionChange has the browser drop its subscription. The worker subscribes anew, and tells the broker which
 // device it is.
 func TestSubscriptionChange(t *testing.T) {
 	s, old, fresh := stack.Start(t, "--push-test"), pushtest.New(t), pushtest.New(t)

@@ -14,7 +14,8 @@ import (
 
 const updateReady = `document.querySelector(".banners .banner")?.innerText.includes("Update ready")`
 
-// TestAsksForANewVersion when the stream returns, when the tab is shown, and every hour; with a service worker and without.
+// TestAsksForANewVersion expects a request when the stream returns, when the tab is shown, and every hour, with a
+// service worker and without.
 func TestAsksForANewVersion(t *testing.T) {
 	hour := `window.hourly = []; { const own = window.setInterval; window.setInterval = (f, ms, ...a) => { if (ms ` +
 		`=== 3600000) hourly.push(f); return own(f, ms, ...a) } }`
@@ -57,8 +58,8 @@ func TestAsksForANewVersion(t *testing.T) {
 	}
 }
 
-// translate replaces every text node as a translator does; it passes over what says that it is not to be translated, unless
-// it takes no notice.
+// translate replaces every text node as a translator does. It leaves elements with translate="no" alone, unless
+// takesNotice is false.
 const translate = `(takesNotice => {
 	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), all = [];
 	for (let n; n = walk.nextNode();) {
@@ -137,7 +138,7 @@ func TestHistoryHasEachPlaceOnce(t *testing.T) {
 	require.Equal(t, before+4, browser.Eval[int](tab, `history.length`))
 }
 
-// TestLocalTimesAcrossAClockChange: what is of the summer is written and read with the offset of the summer.
+// TestLocalTimesAcrossAClockChange writes and reads times of the summer with the offset of the summer.
 func TestLocalTimesAcrossAClockChange(t *testing.T) {
 	s := stack.Start(t)
 	s.Publish(`{"type":"rental_status_updated","id":"july","time":"2026-07-01T12:00:00Z","data":{"rental_id":881,` +
@@ -233,7 +234,8 @@ func TestPrintIsLight(t *testing.T) {
 	}
 }
 
-// TestGatewayAsksToSignInAgain: a gateway's redirect leads to its page by a reload, by itself only where nothing is unsent.
+// TestGatewayAsksToSignInAgain reloads the page at a gateway's redirect. The app reloads by itself only when nothing is
+// unsent.
 func TestGatewayAsksToSignInAgain(t *testing.T) {
 	s := stack.Start(t)
 	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

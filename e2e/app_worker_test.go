@@ -76,7 +76,7 @@ func TestWorkerFillsItsCacheAgain(t *testing.T) {
 	eventually(t, soon, "the shell again", func() bool { return browser.Eval[bool](tab, cachedShell) })
 }
 
-// TestWorkerKeepsNoProxysPage: what a gateway answers in the place of a file is not kept.
+// TestWorkerKeepsNoProxysPage answers a file with a gateway's page, which the worker must not keep.
 func TestWorkerKeepsNoProxysPage(t *testing.T) {
 	f := newFront(t, stack.Start(t))
 	f.with(func(f *front) {
@@ -119,7 +119,7 @@ func TestNavigationsLookLikeNavigations(t *testing.T) {
 const notifications = `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.map(n => ` +
 	`n.title + " | " + n.body))`
 
-// TestEveryPushIsShown, whatever is in it and whoever looks.
+// TestEveryPushIsShown sends pushes of any content to a visible tab.
 func TestEveryPushIsShown(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := open(s, u, "manager", "/")
@@ -142,7 +142,8 @@ func TestEveryPushIsShown(t *testing.T) {
 	}
 }
 
-// clicks lets a page click on a notification, and hear what the worker does. Browsers let workers do so for real clicks only.
+// clicks lets a page click on a notification and hear about the worker's acts. Browsers let workers open windows for
+// real clicks only.
 const clicks = `
 const said = new BroadcastChannel("test");
 let focusWorks = true;
