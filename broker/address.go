@@ -35,8 +35,8 @@ func (b *Broker) URL() string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
-// name returns the first name of the certificate that is not a pattern, or
-// otherwise where there is none.
+// name returns the first name of the certificate that is not a pattern. It
+// returns otherwise when there is no such name.
 func (c *certificate) name(otherwise string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -82,8 +82,8 @@ type Misuse struct{ Reason string }
 
 func (m *Misuse) Error() string { return m.Reason }
 
-// ErrReopen means that the log got another epoch, because it was put back to an
-// earlier state or another broker gave it one.
+// ErrReopen means that the log got another epoch: an operator put it back to an
+// earlier state, or another broker gave it a new one.
 var ErrReopen = errors.New("broker: the log is not what it was")
 
 // A Broker is one running installation. Close it after Run.
@@ -118,8 +118,9 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if c.Retention > 0 && c.Retention < c.DedupWindow { // an answer "duplicate" would be of what nobody can read
-		c.Logger.Info("ids are remembered as long as events are kept", "retention", c.Retention, "dedup_window", c.DedupWindow)
+	if c.Retention > 0 && c.Retention < c.DedupWindow { // A receipt "duplicate" must not name a purged event.
+		c.Logger.Info("ids are remembered as long as events are kept", "retention", c.Retention, "dedup_window",
+			c.DedupWindow)
 		c.DedupWindow = max(c.Retention, minWindow)
 	}
 	c.Issuer = c.Issuer.WithDefaults(c.Logger)
@@ -168,7 +169,8 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 		tlsConfig = &tls.Config{GetCertificate: b.certificate.get, MinVersion: tls.VersionTLS12}
 	}
 	metrics := telemetry.New()
-	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict,
+	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location,
+		Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict,
 		Observer: metrics, Window: c.DedupWindow})
 	metrics.Watch(b.hub, log)
 	if b.issuer != nil {

@@ -43,7 +43,7 @@ func Restore(ctx context.Context, backup, dir string, logger *slog.Logger) (r Re
 	if err != nil {
 		return r, &Misuse{err.Error()}
 	}
-	defer func() { err = errors.Join(err, datadir.DropCopy(copied)) }() // of a failure; else it is gone
+	defer func() { err = errors.Join(err, datadir.DropCopy(copied)) }() // After a success there is no copy any more.
 	for _, name := range []string{identity.KeyFile, identity.UsersFile} {
 		if err := datadir.Keep(dir, copied, name); err != nil {
 			return r, &Misuse{err.Error()}
@@ -57,8 +57,8 @@ func Restore(ctx context.Context, backup, dir string, logger *slog.Logger) (r Re
 	return r, err
 }
 
-// checkBackup refuses what is no backup, and one that is a part of the directory
-// or the other way round.
+// checkBackup refuses a path that is no backup, a backup inside the data
+// directory, and a backup that contains the data directory.
 func checkBackup(backup, dir string) error {
 	info, err := os.Stat(backup)
 	if err != nil {
@@ -114,7 +114,7 @@ func lockForRestore(backup, dir string) (unlock func(), err error) {
 	if err == nil {
 		err = datadir.FinishRestore(dir)
 	}
-	unlock = func() { errors.Join(lock.Close(), source.Close()) } // nothing is to be done about an error
+	unlock = func() { errors.Join(lock.Close(), source.Close()) } // An error of a close changes nothing.
 	if err != nil {
 		unlock()
 		return nil, err
@@ -122,7 +122,7 @@ func lockForRestore(backup, dir string) (unlock func(), err error) {
 	return unlock, nil
 }
 
-// openCopy opens what was copied as a broker would, under a new epoch.
+// openCopy opens the copy as a broker would, under a new epoch.
 func (r *Restored) openCopy(ctx context.Context, copied string, logger *slog.Logger) error {
 	if _, err := identity.OpenTokens(copied); err != nil {
 		return err

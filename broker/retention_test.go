@@ -38,8 +38,9 @@ func (l *lines) String() string {
 func TestIDsAreForgottenWithTheirEvents(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	var said lines
-	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), Retention: 200 * time.Millisecond, DedupWindow: time.Hour,
-		Logger: slog.New(slog.NewTextHandler(&said, nil))})
+	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), Retention: 200 * time.Millisecond,
+		DedupWindow: time.Hour,
+		Logger:      slog.New(slog.NewTextHandler(&said, nil))})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -47,14 +48,18 @@ func TestIDsAreForgottenWithTheirEvents(t *testing.T) {
 	erp, err := access.NewGrant("erp", "", []access.Role{access.Service}, 0)
 	require.NoError(t, err)
 	publish := func() hub.Receipt {
-		r, err := b.hub.Publish(t.Context(), erp, []byte(`{"type":"sync_progress","id":"a","data":{"progress":1}}`), hub.PublishOptions{})
+		r, err := b.hub.Publish(t.Context(), erp, []byte(`{"type":"sync_progress","id":"a","data":{"progress":1}}`),
+			hub.PublishOptions{})
 		require.NoError(t, err)
 		return r
 	}
 	first := publish()
-	require.Eventually(t, func() bool { return publish().Cursor.Seq > first.Cursor.Seq }, 20*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return publish().Cursor.Seq > first.Cursor.Seq }, 20*time.Second,
+		100*time.Millisecond)
 	require.NoError(t, b.hub.Save(t.Context()))
-	require.Eventually(t, func() bool { return bytes.Contains([]byte(said.String()), []byte("old events were purged")) }, 20*time.Second, 50*time.Millisecond, said.String())
+	require.Eventually(t, func() bool {
+		return bytes.Contains([]byte(said.String()), []byte("old events were purged"))
+	}, 20*time.Second, 50*time.Millisecond, said.String())
 	require.Contains(t, said.String(), "ids are remembered as long as events are kept")
 	stop()
 	require.NoError(t, <-done)

@@ -30,7 +30,7 @@ const purgeEvery = time.Hour
 // forget purges events that are older than the retention.
 func (b *Broker) forget(ctx context.Context) {
 	select {
-	case <-b.hub.Ready(): // what the stored state holds is known from then on
+	case <-b.hub.Ready(): // From then on the hub knows the place of the stored state.
 	case <-ctx.Done():
 	}
 	for ctx.Err() == nil {

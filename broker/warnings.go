@@ -45,8 +45,8 @@ func (b *Broker) logWarnings() {
 	}
 }
 
-// warnings returns what an operator should mend while the broker serves. It
-// may be called concurrently.
+// warnings returns the faults that an operator should mend while the broker
+// serves. It may be called concurrently.
 func (b *Broker) warnings() (all []httpapi.Warning) {
 	warn := func(code, detail string) { all = append(all, httpapi.Warning{Code: code, Detail: detail}) }
 	if push.IsPlaceholder(b.c.PushContact) {
@@ -58,7 +58,8 @@ func (b *Broker) warnings() (all []httpapi.Warning) {
 		)
 	}
 	if b.c.signInNeedsTLS() {
-		warn(WarnSignIn, "Browsers of other machines cannot sign in, because they keep the session's cookie over HTTPS alone. "+
+		warn(WarnSignIn, "Browsers of other machines cannot sign in, because they keep the session's cookie over "+
+			"HTTPS alone. "+
 			"Use --tls-cert and --tls-key, or a proxy with TLS that --trusted-proxies names.")
 	}
 	if b.push.Refused() {

@@ -30,7 +30,8 @@ func codes(b *Broker) (all []string) {
 // TestPlaceholderContactIsSaidAtStart: a broker whose pushes some services
 // refuse says so in its log and by /readyz.
 func TestPlaceholderContactIsSaidAtStart(t *testing.T) {
-	for contact, warned := range map[string]bool{"": true, "mailto:ops@company.example": true, "mailto:ops@rental.company": false} {
+	for contact, warned := range map[string]bool{"": true, "mailto:ops@company.example": true,
+		"mailto:ops@rental.company": false} {
 		var log bytes.Buffer
 		b, err := New(
 			t.Context(),
@@ -93,7 +94,8 @@ func TestOldNATSIsAWarning(t *testing.T) {
 	)
 	require.NoError(t, err)
 	log := b.log
-	for version, old := range map[string]bool{"2.9.10": true, "2.10.29": true, "1.4.1": true, "2.11.0": false, "2.15.2": false, "3.0.0-beta": false, "": false} {
+	for version, old := range map[string]bool{"2.9.10": true, "2.10.29": true, "1.4.1": true, "2.11.0": false,
+		"2.15.2": false, "3.0.0-beta": false, "": false} {
 		b.log = oldServer{log, version}
 		if old {
 			require.Equal(t, []string{WarnNATS}, codes(b), version)

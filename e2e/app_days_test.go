@@ -12,7 +12,12 @@ import (
 )
 
 // clock lets a test move the page's clock by the variable skew, in milliseconds.
-const clock = `window.skew = 0; { const Own = Date; window.Date = class extends Own { constructor(...a) { a.length ? super(...a) : super(Own.now() + skew) } static now() { return Own.now() + skew } };
+const clock = `window.skew = 0; {
+	const Own = Date;
+	window.Date = class extends Own {
+		constructor(...a) { a.length ? super(...a) : super(Own.now() + skew) }
+		static now() { return Own.now() + skew }
+	};
 	const now = performance.now.bind(performance); performance.now = () => now() + skew; }`
 
 // TestMidnightInAnOpenTab: figures of today begin anew with the day, with nothing that happens.
@@ -33,7 +38,7 @@ func TestMidnightInAnOpenTab(t *testing.T) {
 	require.False(t, browser.Eval[bool](tab, `document.querySelector(".crashed") !== null`))
 }
 
-// TestEmptiedStorageIsSaid: what was not sent when the browser emptied its storage is lost, and the app says so once.
+// TestEmptiedStorageIsSaid empties the browser's storage. The unsent items are lost, and the app says so once.
 func TestEmptiedStorageIsSaid(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
@@ -57,11 +62,13 @@ func TestEmptiedStorageIsSaid(t *testing.T) {
 	}
 	tab.Eventually(soon, `document.querySelectorAll("[data-outbox=queued]").length === 2`)
 	tab.Open(f.URL + "/healthz")
-	browser.Eval[bool](tab, `new Promise(done => { const r = indexedDB.deleteDatabase("yardline"); r.onsuccess = () => done(true) })`)
+	browser.Eval[bool](tab, `new Promise(done => { const r = indexedDB.deleteDatabase("yardline"); r.onsuccess = () `+
+		`=> done(true) })`)
 	away.Store(false)
 	tab.Open(f.URL + "/")
 	tab.Eventually(soon, isLive)
-	tab.Eventually(soon, `document.querySelector("[data-lost]")?.innerText.includes("2 changes that you wrote here were not sent, and are lost. (storage_emptied)")`)
+	tab.Eventually(soon, `document.querySelector("[data-lost]")?.innerText.includes("2 changes that you wrote here `+
+		`were not sent, and are lost. (storage_emptied)")`)
 	tab.Click("[data-lost] button")
 	tab.Eventually(soon, `!document.querySelector("[data-lost]")`)
 }

@@ -12,7 +12,8 @@ import (
 
 // throws makes a feature throw on access, as browsers do that block it.
 func throws(owner, name string) string {
-	return fmt.Sprintf(`Object.defineProperty(%s, %q, {configurable: true, get() { throw new DOMException("blocked", "SecurityError") }});`, owner, name)
+	return fmt.Sprintf(`Object.defineProperty(%s, %q, {configurable: true, get() { throw new DOMException("blocked",`+
+		` "SecurityError") }});`, owner, name)
 }
 
 // gone takes a feature away.
@@ -24,28 +25,35 @@ func TestBrowsersWithoutFeatures(t *testing.T) {
 	s := stack.Start(t)
 	users := []string{"manager", "dispatcher"} // in turn, because sign-ins of one user are slowed after ten
 	for name, stub := range map[string]string{
-		"no service worker": gone("Navigator.prototype", "serviceWorker"), "service worker throws": throws("Navigator.prototype", "serviceWorker"),
+		"no service worker":      gone("Navigator.prototype", "serviceWorker"),
+		"service worker throws":  throws("Navigator.prototype", "serviceWorker"),
 		"service worker rejects": `ServiceWorkerContainer.prototype.register = () => Promise.reject(new Error("no"));`,
-		"localStorage throws":    throws("window", "localStorage"), "sessionStorage throws": throws("window", "sessionStorage"),
-		"localStorage is null":  `Object.defineProperty(window, "localStorage", {configurable: true, value: null});`,
-		"localStorage is full":  `Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError") };`,
-		"indexedDB throws":      throws("window", "indexedDB"),
-		"no indexedDB":          gone("window", "indexedDB") + `Object.defineProperty(window, "indexedDB", {value: undefined});`,
+		"localStorage throws":    throws("window", "localStorage"),
+		"sessionStorage throws":  throws("window", "sessionStorage"),
+		"localStorage is null":   `Object.defineProperty(window, "localStorage", {configurable: true, value: null});`,
+		"localStorage is full": `Storage.prototype.setItem = ` +
+			`() => { throw new DOMException("full", "QuotaExceededError") };`,
+		"indexedDB throws": throws("window", "indexedDB"),
+		"no indexedDB": gone("window", "indexedDB") +
+			`Object.defineProperty(window, "indexedDB", {value: undefined});`,
 		"caches throws":         throws("window", "caches"),
 		"no notifications":      gone("window", "Notification") + gone("window", "PushManager"),
 		"notifications throw":   throws("window", "Notification") + throws("window", "PushManager"),
 		"no locks":              gone("Navigator.prototype", "locks"),
 		"locks throw":           throws("Navigator.prototype", "locks"),
 		"no broadcast channels": gone("window", "BroadcastChannel"),
-		"channels throw":        `window.BroadcastChannel = function () { throw new DOMException("blocked", "SecurityError") };`,
+		"channels throw": `window.BroadcastChannel = ` +
+			`function () { throw new DOMException("blocked", "SecurityError") };`,
 		"no clipboard":          gone("Navigator.prototype", "clipboard"),
 		"clipboard throws":      throws("Navigator.prototype", "clipboard"),
 		"clipboard rejects":     `Clipboard.prototype.writeText = () => Promise.reject(new Error("no"));`,
 		"no matchMedia":         `window.matchMedia = undefined;`,
 		"no storage manager":    gone("Navigator.prototype", "storage"),
 		"storage manager fails": throws("Navigator.prototype", "storage"),
-		"everything is blocked": throws("Navigator.prototype", "serviceWorker") + throws("window", "localStorage") + throws("window", "sessionStorage") +
-			throws("window", "indexedDB") + throws("window", "caches") + throws("Navigator.prototype", "locks") + throws("Navigator.prototype", "clipboard"),
+		"everything is blocked": throws("Navigator.prototype", "serviceWorker") + throws("window", "localStorage") +
+			throws("window", "sessionStorage") +
+			throws("window", "indexedDB") + throws("window", "caches") + throws("Navigator.prototype",
+			"locks") + throws("Navigator.prototype", "clipboard"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			tab, user := browser.NewUser(t).NewTab(), users[0]
@@ -56,10 +64,12 @@ func TestBrowsersWithoutFeatures(t *testing.T) {
 			tab.Click("[data-user=" + user + "]")
 			tab.Eventually(soon, isLive)
 			tab.Click(`a[href="/notifications"]`)
-			tab.Eventually(soon, `document.querySelector("main").dataset.page === "/notifications" && document.getElementById("push-title")`)
+			tab.Eventually(soon, `document.querySelector("main").dataset.page === "/notifications" && `+
+				`document.getElementById("push-title")`)
 			tab.Click(`a[href="/settings"]`)
 			tab.Eventually(soon, `document.querySelector("main").dataset.page === "/settings"`)
-			browser.Eval[bool](tab, `(() => { document.querySelector(".status-panel details").open = true; document.querySelector(".status-panel details button").click(); return true })()`)
+			browser.Eval[bool](tab, `(() => { document.querySelector(".status-panel details").open = true; `+
+				`document.querySelector(".status-panel details button").click(); return true })()`)
 			tab.Eventually(soon, `document.querySelector(".status-panel details button").innerText === "Copied"`)
 			tab.Click(`.nav a[href="/"]`)
 			id := "seen-" + t.Name()
@@ -81,7 +91,8 @@ func TestStoppedProgramLooksStopped(t *testing.T) {
 	browser.Eval[bool](tab, endProgram)
 	tab.Eventually(soon, `document.querySelector(".crashed")`)
 	require.Equal(t, []string{"ended", "ended"}, tab.Attrs("[data-status]", "data-status"))
-	require.Equal(t, "✕ Stopped", browser.Eval[string](tab, `document.querySelector(".header [data-status]").innerText`))
+	require.Equal(t, "✕ Stopped", browser.Eval[string](tab,
+		`document.querySelector(".header [data-status]").innerText`))
 	require.NotContains(t, browser.Eval[string](tab, `document.body.innerText`), "Live")
 }
 
@@ -94,16 +105,19 @@ func TestStoppedProgramSubmitsNothing(t *testing.T) {
 	for _, ended := range []string{
 		endProgram,
 		// A program that is killed says nothing at all: the form alone must be safe.
-		`(() => { window.goappExited = () => {}; addEventListener("submit", e => e.stopImmediatePropagation(), true); return true })()`,
+		`(() => { window.goappExited = () => {}; addEventListener("submit", e => e.stopImmediatePropagation(), ` +
+			`true); return true })()`,
 	} {
 		tab := browser.NewUser(t).NewTab()
 		tab.Open(s.URL + "/")
 		tab.Eventually(soon, `document.getElementById("sign-in-password")`)
-		browser.Eval[bool](tab, `(() => { document.getElementById("sign-in-user").value = "ann"; document.getElementById("sign-in-password").value = "secret"; window.same = true; return true })()`)
+		browser.Eval[bool](tab, `(() => { document.getElementById("sign-in-user").value = "ann"; `+
+			`document.getElementById("sign-in-password").value = "secret"; window.same = true; return true })()`)
 		browser.Eval[bool](tab, ended)
 		browser.Eval[bool](tab, `(() => { document.querySelector("form").requestSubmit(); return true })()`)
 		tab.Eventually(soon, `document.readyState === "complete"`)
-		require.Equal(t, s.URL+"/", browser.Eval[string](tab, `new Promise(r => setTimeout(() => r(location.href), 100))`))
+		require.Equal(t, s.URL+"/", browser.Eval[string](tab,
+			`new Promise(r => setTimeout(() => r(location.href), 100))`))
 		require.True(t, browser.Eval[bool](tab, `window.same === true`))
 	}
 }

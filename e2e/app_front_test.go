@@ -35,14 +35,15 @@ func newFront(t *testing.T, s *stack.Stack) *front {
 	target, err := url.Parse(s.URL)
 	require.NoError(t, err)
 	f := &front{bodies: map[string]string{}}
-	pass := &httputil.ReverseProxy{FlushInterval: -1, ModifyResponse: f.change, Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host
-		if r.In.URL.Path == "/app-worker.js" {
-			r.Out.Header.Del("Accept-Encoding")
-			r.Out.Header.Del("If-None-Match")
-		}
-	}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
+	pass := &httputil.ReverseProxy{FlushInterval: -1, ModifyResponse: f.change,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host
+			if r.In.URL.Path == "/app-worker.js" {
+				r.Out.Header.Del("Accept-Encoding")
+				r.Out.Header.Del("If-None-Match")
+			}
+		}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		f.requests = append(f.requests, http.Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()})

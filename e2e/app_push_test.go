@@ -13,7 +13,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 )
 
-// TestSubscriptionChange: the worker subscribes anew where the browser gives it no subscription, and tells the broker which
+// TestSubscriptionChange has the browser drop its subscription. The worker subscribes anew, and tells the broker which
 // device it is.
 func TestSubscriptionChange(t *testing.T) {
 	t.Parallel()
@@ -23,18 +23,26 @@ func TestSubscriptionChange(t *testing.T) {
 		f.script = fmt.Sprintf(`
 PushManager.prototype.getSubscription = async () => null;
 PushManager.prototype.subscribe = async (o) => ({ toJSON: () => (%s) });
-self.addEventListener("message", (e) => { if (e.data === "change") self.dispatchEvent(new ExtendableEvent("pushsubscriptionchange")) });`, mustJSON(fresh.Subscription()))
+self.addEventListener("message", (e) => {
+  if (e.data === "change") self.dispatchEvent(new ExtendableEvent("pushsubscriptionchange"));
+});`, mustJSON(fresh.Subscription()))
 	})
 	tab := openFront(t, f, browser.NewUser(t), "/")
-	body := map[string]any{"endpoint": old.Subscription().Endpoint, "keys": old.Subscription().Keys, "name": "Yard tablet"}
-	id := browser.Eval[string](tab, fmt.Sprintf(`fetch("/api/push/subscriptions", {method: "POST", body: JSON.stringify(%s)}).then(r => r.json()).then(d => d.id)`, mustJSON(body)))
+	body := map[string]any{"endpoint": old.Subscription().Endpoint, "keys": old.Subscription().Keys,
+		"name": "Yard tablet"}
+	id := browser.Eval[string](tab, fmt.Sprintf(`fetch("/api/push/subscriptions", {method: "POST", body: `+
+		`JSON.stringify(%s)}).then(r => r.json()).then(d => d.id)`, mustJSON(body)))
 	stored := func(then string) string {
-		return fmt.Sprintf(`new Promise(done => { const o = indexedDB.open("yardline", 1); o.onsuccess = () => { const tx = o.result.transaction("values", "readwrite"); const store = tx.objectStore("values"); %s } })`, then)
+		return fmt.Sprintf(`new Promise(done => { const o = indexedDB.open("yardline", 1); o.onsuccess = () => { `+
+			`const tx = o.result.transaction("values", "readwrite"); const store = tx.objectStore("values"); %s } })`,
+			then)
 	}
-	browser.Eval[bool](tab, stored(fmt.Sprintf(`store.put(new TextEncoder().encode(%q), "push-device"); tx.oncomplete = () => done(true)`, id)))
+	browser.Eval[bool](tab, stored(fmt.Sprintf(`store.put(new TextEncoder().encode(%q), "push-device"); `+
+		`tx.oncomplete = () => done(true)`, id)))
 	browser.Eval[bool](tab, `(() => { navigator.serviceWorker.controller.postMessage("change"); return true })()`)
 	read := stored(`const r = store.get("push-device"); tx.oncomplete = () => done(new TextDecoder().decode(r.result))`)
-	eventually(t, soon, "the request", func() bool { return strings.Contains(f.posted("/api/push/subscriptions"), "replaces") })
+	eventually(t, soon, "the request",
+		func() bool { return strings.Contains(f.posted("/api/push/subscriptions"), "replaces") })
 	eventually(t, soon, "another id", func() bool { return browser.Eval[string](tab, read) != id })
 	var posted struct{ Endpoint, Replaces string }
 	require.NoError(t, json.Unmarshal([]byte(f.posted("/api/push/subscriptions")), &posted))
@@ -43,12 +51,20 @@ self.addEventListener("message", (e) => { if (e.data === "change") self.dispatch
 }
 
 // pushStub is a browser that has a subscription with another key, and refuses a second one.
-const pushStub = `window.calls = []; window.present = {endpoint: "https://old.example/x", options: {applicationServerKey: new Uint8Array(65).buffer}, toJSON() { return {endpoint: this.endpoint, keys: {}} },
+const pushStub = `window.calls = []; window.present = {
+	endpoint: "https://old.example/x", options: {applicationServerKey: new Uint8Array(65).buffer},
+	toJSON() { return {endpoint: this.endpoint, keys: {}} },
 	unsubscribe: async () => { calls.push("unsubscribe"); present = null; return true }};
 PushManager.prototype.getSubscription = async () => present;
-PushManager.prototype.subscribe = async o => { calls.push("subscribe"); if (present) throw new DOMException("A subscription with a different applicationServerKey already exists", "InvalidStateError");
-	const raw = Uint8Array.from(atob(o.applicationServerKey.replace(/-/g, "+").replace(/_/g, "/")), c => c.charCodeAt(0));
-	return present = {options: {applicationServerKey: raw.buffer}, toJSON: () => (%s), unsubscribe: async () => { calls.push("unsubscribe"); present = null; return true }} };`
+PushManager.prototype.subscribe = async o => {
+	calls.push("subscribe");
+	const words = "A subscription with a different applicationServerKey already exists";
+	if (present) throw new DOMException(words, "InvalidStateError");
+	const text = atob(o.applicationServerKey.replace(/-/g, "+").replace(/_/g, "/"));
+	const raw = Uint8Array.from(text, c => c.charCodeAt(0));
+	return present = {options: {applicationServerKey: raw.buffer}, toJSON: () => (%s),
+		unsubscribe: async () => { calls.push("unsubscribe"); present = null; return true }};
+};`
 
 // TestPushKeyChanged: the subscription with the old key makes room for one with the new one.
 func TestPushKeyChanged(t *testing.T) {
@@ -70,10 +86,12 @@ func TestPushKeyChanged(t *testing.T) {
 	tab.Eventually(soon, `calls.length === 2`)
 	tab.Open(s.URL + "/notifications")
 	tab.Eventually(soon, `document.getElementById("push-test")`)
-	require.Equal(t, 1, browser.Eval[int](tab, `fetch("/api/push/subscriptions").then(r => r.json()).then(a => a.devices.length)`))
+	require.Equal(t, 1, browser.Eval[int](tab,
+		`fetch("/api/push/subscriptions").then(r => r.json()).then(a => a.devices.length)`))
 	// Turning it off ends it here and at the broker.
 	tab.Click(".device button")
 	tab.Eventually(soon, `document.getElementById("push-on")`)
 	require.True(t, browser.Eval[bool](tab, `present === null`))
-	require.Equal(t, 0, browser.Eval[int](tab, `fetch("/api/push/subscriptions").then(r => r.json()).then(a => a.devices.length)`))
+	require.Equal(t, 0, browser.Eval[int](tab,
+		`fetch("/api/push/subscriptions").then(r => r.json()).then(a => a.devices.length)`))
 }

@@ -14,11 +14,14 @@ import (
 
 const updateReady = `document.querySelector(".banners .banner")?.innerText.includes("Update ready")`
 
-// TestAsksForANewVersion when the stream returns, when the tab is shown, and every hour; with a service worker and without.
+// TestAsksForANewVersion expects a request when the stream returns, when the tab is shown, and every hour, with a
+// service worker and without.
 func TestAsksForANewVersion(t *testing.T) {
 	t.Parallel()
-	hour := `window.hourly = []; { const own = window.setInterval; window.setInterval = (f, ms, ...a) => { if (ms === 3600000) hourly.push(f); return own(f, ms, ...a) } }`
-	for name, stub := range map[string]string{"worker": hour, "no worker": hour + gone("Navigator.prototype", "serviceWorker")} {
+	hour := `window.hourly = []; { const own = window.setInterval; window.setInterval = (f, ms, ...a) => { if (ms ` +
+		`=== 3600000) hourly.push(f); return own(f, ms, ...a) } }`
+	for name, stub := range map[string]string{"worker": hour, "no worker": hour + gone("Navigator.prototype",
+		"serviceWorker")} {
 		for _, occasion := range []string{"stream returns", "tab is shown", "hour"} {
 			t.Run(name+", "+occasion, func(t *testing.T) {
 				s := stack.Start(t)
@@ -32,7 +35,8 @@ func TestAsksForANewVersion(t *testing.T) {
 				if name == "worker" {
 					tab.Eventually(soon, controlled)
 				} else {
-					eventually(t, soon, "the first look", func() bool { return f.count("/app-worker.js", func(*http.Request) bool { return true }) > 0 })
+					eventually(t, soon, "the first look",
+						func() bool { return f.count("/app-worker.js", func(*http.Request) bool { return true }) > 0 })
 					tab.Eventually(soon, `goappVersion`)
 				}
 				f.with(func(f *front) { f.version = "another" })
@@ -55,12 +59,17 @@ func TestAsksForANewVersion(t *testing.T) {
 	}
 }
 
-// translate replaces every text node as a translator does; it passes over what says that it is not to be translated, unless
-// it takes no notice.
+// translate replaces every text node as a translator does. It leaves elements with translate="no" alone, unless
+// takesNotice is false.
 const translate = `(takesNotice => {
 	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), all = [];
-	for (let n; n = walk.nextNode();) if (n.data.trim() && !(takesNotice && n.parentElement.closest("[translate=no]"))) all.push(n);
-	for (const n of all) { const outer = document.createElement("font"), inner = document.createElement("font"); inner.textContent = n.data; outer.append(inner); n.replaceWith(outer); }
+	for (let n; n = walk.nextNode();) {
+		if (n.data.trim() && !(takesNotice && n.parentElement.closest("[translate=no]"))) all.push(n);
+	}
+	for (const n of all) {
+		const outer = document.createElement("font"), inner = document.createElement("font");
+		inner.textContent = n.data; outer.append(inner); n.replaceWith(outer);
+	}
 	return all.length;
 })`
 
@@ -73,7 +82,8 @@ func TestTranslatedPageStaysRight(t *testing.T) {
 	tab.Eventually(soon, `document.querySelector("[data-figure=active_rentals]")`)
 	require.Zero(t, browser.Eval[int](tab, translate+`(true)`))
 	figure := func(key, want string) {
-		tab.Eventually(soon, fmt.Sprintf(`document.querySelector("[data-figure=%s] .figure-value").innerText === %q`, key, want))
+		tab.Eventually(soon, fmt.Sprintf(`document.querySelector("[data-figure=%s] .figure-value").innerText === %q`,
+			key, want))
 	}
 	for i := range 3 {
 		require.Greater(t, browser.Eval[int](tab, translate+`(false)`), 40)
@@ -92,7 +102,8 @@ func TestTranslatedPageStaysRight(t *testing.T) {
 			continue
 		}
 		browser.Eval[int](tab, translate+`(false)`)
-		browser.Eval[bool](tab, fmt.Sprintf(`(() => { document.querySelector('.nav a[href=%q]').click(); return true })()`, path))
+		browser.Eval[bool](tab,
+			fmt.Sprintf(`(() => { document.querySelector('.nav a[href=%q]').click(); return true })()`, path))
 		tab.Eventually(soon, fmt.Sprintf(`document.querySelector("main").dataset.page === %q`, path))
 	}
 	require.False(t, browser.Eval[bool](tab, `document.querySelector(".crashed") !== null`))
@@ -118,7 +129,8 @@ func TestHistoryHasEachPlaceOnce(t *testing.T) {
 	press("ge")
 	tab.Eventually(soon, `location.pathname === "/events" && document.getElementById("filter-types")`)
 	set := func(value string) {
-		browser.Eval[bool](tab, fmt.Sprintf(`(() => { const e = document.getElementById("filter-types"); e.value = %q; e.dispatchEvent(new Event("change", {bubbles: true})); return true })()`, value))
+		browser.Eval[bool](tab, fmt.Sprintf(`(() => { const e = document.getElementById("filter-types"); e.value = `+
+			`%q; e.dispatchEvent(new Event("change", {bubbles: true})); return true })()`, value))
 	}
 	set("payment_received")
 	tab.Eventually(soon, `location.search === "?types=payment_received"`)
@@ -129,24 +141,34 @@ func TestHistoryHasEachPlaceOnce(t *testing.T) {
 	require.Equal(t, before+4, browser.Eval[int](tab, `history.length`))
 }
 
-// TestLocalTimesAcrossAClockChange: what is of the summer is written and read with the offset of the summer.
+// TestLocalTimesAcrossAClockChange writes and reads times of the summer with the offset of the summer.
 func TestLocalTimesAcrossAClockChange(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
-	s.Publish(`{"type":"rental_status_updated","id":"july","time":"2026-07-01T12:00:00Z","data":{"rental_id":881,"status":"active"}}`)
-	s.Publish(`{"type":"rental_status_updated","id":"june","time":"2026-06-30T22:30:00Z","data":{"rental_id":882,"status":"active"}}`)
-	s.Publish(`{"type":"rental_status_updated","id":"january","time":"2026-01-15T22:30:00Z","data":{"rental_id":883,"status":"active"}}`)
+	s.Publish(`{"type":"rental_status_updated","id":"july","time":"2026-07-01T12:00:00Z","data":{"rental_id":881,` +
+		`"status":"active"}}`)
+	s.Publish(`{"type":"rental_status_updated","id":"june","time":"2026-06-30T22:30:00Z","data":{"rental_id":882,` +
+		`"status":"active"}}`)
+	s.Publish(`{"type":"rental_status_updated","id":"january","time":"2026-01-15T22:30:00Z","data":{"rental_id":883,` +
+		`"status":"active"}}`)
 	u := browser.NewUser(t)
 	signIn(s, u, "manager")
 	for _, now := range []string{"2026-12-01T12:00:00Z", "2026-07-15T12:00:00Z"} { // the offset of the program's start
 		tab := u.NewTab()
 		tab.Zone("Europe/Berlin")
-		tab.OnNewDocument(fmt.Sprintf(`localStorage.setItem("style", '{"iso_dates":true}'); { const Own = Date, skew = Own.parse(%q) - Own.now();
-			window.Date = class extends Own { constructor(...a) { a.length ? super(...a) : super(Own.now() + skew) } static now() { return Own.now() + skew } } }`, now))
-		for id, want := range map[string]string{"881": "2026-07-01 14:00", "882": "2026-07-01 00:30", "883": "2026-01-15 23:30"} {
+		tab.OnNewDocument(fmt.Sprintf(`localStorage.setItem("style", '{"iso_dates":true}'); {
+			const Own = Date, skew = Own.parse(%q) - Own.now();
+			window.Date = class extends Own {
+				constructor(...a) { a.length ? super(...a) : super(Own.now() + skew) }
+				static now() { return Own.now() + skew }
+			}
+		}`, now))
+		for id, want := range map[string]string{"881": "2026-07-01 14:00", "882": "2026-07-01 00:30",
+			"883": "2026-01-15 23:30"} {
 			tab.Open(s.URL + "/rentals/" + id)
 			tab.Eventually(soon, `document.querySelector(".row-time")`)
-			require.Equal(t, want, browser.Eval[string](tab, `document.querySelector(".row-time").innerText`), "at %s", now)
+			require.Equal(t, want, browser.Eval[string](tab, `document.querySelector(".row-time").innerText`), "at %s",
+				now)
 		}
 		// A day of the filter is the reader's day of that time of the year.
 		tab.Open(s.URL + "/events?from=2026-07-01&to=2026-07-01")
@@ -159,9 +181,12 @@ func TestLocalTimesAcrossAClockChange(t *testing.T) {
 		tab.Eventually(soon, isLive)
 		tab.Click(`[aria-label="Edit Equipment location updated"]`)
 		tab.Eventually(soon, `document.getElementById("event-form-recorded_at")`)
-		browser.Eval[bool](tab, `(() => { for (const d of document.querySelectorAll("#event-form details")) d.open = true; document.getElementById("event-form-recorded_at").value = "2026-07-01T14:00:00"; document.getElementById("event-form").requestSubmit(); return true })()`)
+		browser.Eval[bool](tab, `(() => { for (const d of document.querySelectorAll("#event-form details")) d.open `+
+			`= true; document.getElementById("event-form-recorded_at").value = "2026-07-01T14:00:00"; `+
+			`document.getElementById("event-form").requestSubmit(); return true })()`)
 		tab.Eventually(soon, `document.querySelector("[data-outbox=sent]")`)
-		require.Contains(t, browser.Eval[string](tab, `fetch("/api/snapshot").then(r => r.text())`), `"recorded_at":"2026-07-01T12:00:00Z"`)
+		require.Contains(t, browser.Eval[string](tab, `fetch("/api/snapshot").then(r => r.text())`),
+			`"recorded_at":"2026-07-01T12:00:00Z"`)
 		tab.Close()
 	}
 }
@@ -171,15 +196,19 @@ func TestCSVForSpreadsheets(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	s.Publish(`{"type":"payment_received","id":"p","data":{"rental_id":1,"amount":10.05,"payment_method":"cash"}}`)
-	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active","customer":"Müller GmbH – Łódź"}}`)
+	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active","customer":"Müller GmbH – ` +
+		`Łódź"}}`)
 	for locale, want := range map[string]string{"en-GB": "\ufefftime,type,", "de-DE": "\ufefftime;type;"} {
 		u := browser.NewUser(t)
 		signIn(s, u, "manager")
 		tab := u.NewTab()
-		tab.OnNewDocument(fmt.Sprintf(`{ const Plain = Intl.NumberFormat; Intl.NumberFormat = function (_, o) { return new Plain(%q, o) } }`, locale))
+		tab.OnNewDocument(fmt.Sprintf(`{ const Plain = Intl.NumberFormat; Intl.NumberFormat = function (_, o) { `+
+			`return new Plain(%q, o) } }`, locale))
 		tab.Open(s.URL + "/events")
 		shows(tab, "p")
-		browser.Eval[bool](tab, `(() => { window.files = []; const made = URL.createObjectURL; URL.createObjectURL = b => { b.arrayBuffer().then(a => files.push(new TextDecoder("utf-8", {ignoreBOM: true}).decode(a))); return made.call(URL, b) }; return true })()`)
+		browser.Eval[bool](tab, `(() => { window.files = []; const made = URL.createObjectURL; URL.createObjectURL `+
+			`= b => { b.arrayBuffer().then(a => files.push(new TextDecoder("utf-8", {ignoreBOM: true}).decode(a))); `+
+			`return made.call(URL, b) }; return true })()`)
 		tab.Click("#export-csv")
 		tab.Eventually(soon, `files.length === 1`)
 		file := browser.Eval[string](tab, `files[0]`)
@@ -197,15 +226,22 @@ func TestPrintIsLight(t *testing.T) {
 	for _, theme := range []string{"", "light", "dark"} {
 		for _, scheme := range []string{"light", "dark"} {
 			tab.Print(scheme)
-			browser.Eval[bool](tab, fmt.Sprintf(`(() => { if (%q) document.documentElement.dataset.theme = %q; else delete document.documentElement.dataset.theme; return true })()`, theme, theme))
-			require.Equal(t, "rgb(27, 33, 38)", browser.Eval[string](tab, `getComputedStyle(document.querySelector("h1")).color`), "%s %s", theme, scheme)
-			require.Equal(t, "rgb(255, 255, 255)", browser.Eval[string](tab, `getComputedStyle(document.querySelector(".card")).backgroundColor`), "%s %s", theme, scheme)
-			require.Equal(t, "none", browser.Eval[string](tab, `getComputedStyle(document.querySelector(".nav")).display`))
+			browser.Eval[bool](tab, fmt.Sprintf(`(() => { if (%q) document.documentElement.dataset.theme = %q; else `+
+				`delete document.documentElement.dataset.theme; return true })()`, theme, theme))
+			require.Equal(t, "rgb(27, 33, 38)",
+				browser.Eval[string](tab, `getComputedStyle(document.querySelector("h1")).color`), "%s %s", theme,
+				scheme)
+			require.Equal(t, "rgb(255, 255, 255)",
+				browser.Eval[string](tab, `getComputedStyle(document.querySelector(".card")).backgroundColor`), "%s %s",
+				theme, scheme)
+			require.Equal(t, "none", browser.Eval[string](tab,
+				`getComputedStyle(document.querySelector(".nav")).display`))
 		}
 	}
 }
 
-// TestGatewayAsksToSignInAgain: a gateway's redirect leads to its page by a reload, by itself only where nothing is unsent.
+// TestGatewayAsksToSignInAgain reloads the page at a gateway's redirect. The app reloads by itself only when nothing is
+// unsent.
 func TestGatewayAsksToSignInAgain(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
@@ -240,8 +276,10 @@ func TestGatewayAsksToSignInAgain(t *testing.T) {
 		s.Up()
 		if unsent {
 			tab.Click(`.nav a[href="/rentals"]`)
-			tab.Eventually(soon, `document.querySelector(".banner-login")?.innerText.includes("A sign-in page answers in the broker’s place")`)
-			require.Contains(t, browser.Eval[string](tab, `document.querySelector(".banner-login").innerText`), "1 change will be sent later.")
+			tab.Eventually(soon, `document.querySelector(".banner-login")?.innerText.includes("A sign-in page `+
+				`answers in the broker’s place")`)
+			require.Contains(t, browser.Eval[string](tab, `document.querySelector(".banner-login").innerText`),
+				"1 change will be sent later.")
 			tab.Click(".banner-login button")
 		}
 		tab.Eventually(soon, `document.title === "Gateway"`)
@@ -254,11 +292,13 @@ func TestShiftOnALink(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	signIn(s, u, "manager")
 	tab := u.NewTab()
-	tab.OnNewDocument(`addEventListener("click", e => { if (e.shiftKey || e.altKey) e.preventDefault() }, true)`) // no window opens
+	// The page's own handler keeps the browser from opening a window.
+	tab.OnNewDocument(`addEventListener("click", e => { if (e.shiftKey || e.altKey) e.preventDefault() }, true)`)
 	tab.Open(s.URL + "/")
 	tab.Eventually(soon, isLive)
 	for _, key := range []string{"shiftKey", "altKey"} {
-		browser.Eval[bool](tab, fmt.Sprintf(`document.querySelector('.nav a[href="/rentals"]').dispatchEvent(new MouseEvent("click", {bubbles: true, cancelable: true, %s: true}))`, key))
+		browser.Eval[bool](tab, fmt.Sprintf(`document.querySelector('.nav a[href="/rentals"]').dispatchEvent(new `+
+			`MouseEvent("click", {bubbles: true, cancelable: true, %s: true}))`, key))
 		tab.Click(`.nav a[href="/events"]`)
 		tab.Eventually(soon, `document.querySelector("main").dataset.page === "/events"`)
 		browser.Eval[bool](tab, `(() => { history.back(); return true })()`)

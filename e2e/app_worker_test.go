@@ -36,22 +36,26 @@ func TestWorkerWithoutCache(t *testing.T) {
 	s := stack.Start(t)
 	for name, script := range map[string]string{
 		"open fails": `CacheStorage.prototype.open = () => Promise.reject(new DOMException("x", "UnknownError"));`,
-		"all fails":  `for (const n of ["open", "keys", "match", "delete"]) CacheStorage.prototype[n] = () => Promise.reject(new DOMException("x", "UnknownError"));`,
-		"open hangs": `CacheStorage.prototype.open = () => new Promise(() => {}); self.addEventListener("install", () => {});`,
-		"quota":      `Cache.prototype.put = () => Promise.reject(new DOMException("full", "QuotaExceededError"));`,
-		"no caches":  `Object.defineProperty(self, "caches", {value: undefined});`,
+		"all fails": `for (const n of ["open", "keys", "match", "delete"]) CacheStorage.prototype[n] = () => ` +
+			`Promise.reject(new DOMException("x", "UnknownError"));`,
+		"open hangs": `CacheStorage.prototype.open = () => new Promise(() => {}); self.addEventListener("install", ` +
+			`() => {});`,
+		"quota":     `Cache.prototype.put = () => Promise.reject(new DOMException("full", "QuotaExceededError"));`,
+		"no caches": `Object.defineProperty(self, "caches", {value: undefined});`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFront(t, s)
 			tab := browser.NewUser(t).NewTab()
 			if name == "open hangs" { // of a worker that was installed while it worked
-				script = `self.addEventListener("message", (e) => { if (e.data === "hang") CacheStorage.prototype.open = () => new Promise(() => {}) });`
+				script = `self.addEventListener("message", (e) => { if (e.data === "hang") ` +
+					`CacheStorage.prototype.open = () => new Promise(() => {}) });`
 			}
 			f.with(func(f *front) { f.script = script })
 			tab.Open(f.URL + "/")
 			tab.Eventually(soon, controlled)
 			if name == "open hangs" {
-				browser.Eval[bool](tab, `(() => { navigator.serviceWorker.controller.postMessage("hang"); return true })()`)
+				browser.Eval[bool](tab,
+					`(() => { navigator.serviceWorker.controller.postMessage("hang"); return true })()`)
 			}
 			tab.Open(f.URL + "/rentals")
 			tab.Eventually(soon, `document.querySelector("[data-user=manager]")`)
@@ -74,7 +78,7 @@ func TestWorkerFillsItsCacheAgain(t *testing.T) {
 	eventually(t, soon, "the shell again", func() bool { return browser.Eval[bool](tab, cachedShell) })
 }
 
-// TestWorkerKeepsNoProxysPage: what a gateway answers in the place of a file is not kept.
+// TestWorkerKeepsNoProxysPage answers a file with a gateway's page, which the worker must not keep.
 func TestWorkerKeepsNoProxysPage(t *testing.T) {
 	t.Parallel()
 	f := newFront(t, stack.Start(t))
@@ -91,9 +95,11 @@ func TestWorkerKeepsNoProxysPage(t *testing.T) {
 	tab := browser.NewUser(t).NewTab()
 	tab.Open(f.URL + "/")
 	tab.Eventually(soon, `document.querySelector("[data-user=manager]")`)
-	eventually(t, soon, "the installation", func() bool { return f.count("/web/icon-512.png", func(*http.Request) bool { return true }) > 0 })
+	eventually(t, soon, "the installation",
+		func() bool { return f.count("/web/icon-512.png", func(*http.Request) bool { return true }) > 0 })
 	eventually(t, soon, "its end", func() bool {
-		return browser.Eval[bool](tab, `navigator.serviceWorker.getRegistration().then(r => !r || !r.installing && !r.active)`)
+		return browser.Eval[bool](tab,
+			`navigator.serviceWorker.getRegistration().then(r => !r || !r.installing && !r.active)`)
 	})
 	require.False(t, browser.Eval[bool](tab, cachedShell))
 }
@@ -114,9 +120,10 @@ func TestNavigationsLookLikeNavigations(t *testing.T) {
 	}))
 }
 
-const notifications = `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.map(n => n.title + " | " + n.body))`
+const notifications = `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.map(n => ` +
+	`n.title + " | " + n.body))`
 
-// TestEveryPushIsShown, whatever is in it and whoever looks.
+// TestEveryPushIsShown sends pushes of any content to a visible tab.
 func TestEveryPushIsShown(t *testing.T) {
 	t.Parallel()
 	s, u := stack.Start(t), browser.NewUser(t)
@@ -126,10 +133,12 @@ func TestEveryPushIsShown(t *testing.T) {
 	tab.Show()
 	const nothing = "Yardline | There is news in Yardline. Open it to see what has happened."
 	for body, want := range map[string]string{
-		"": nothing, "no JSON": nothing, "{}": nothing, "null": nothing, `"text"`: nothing, `[1]`: nothing, `{"title":7,"body":{}}`: nothing,
+		"": nothing, "no JSON": nothing, "{}": nothing, "null": nothing, `"text"`: nothing, `[1]`: nothing,
+		`{"title":7,"body":{}}`: nothing,
 		`{"title":"Rental","body":"Late","tag":"t","url":"/rentals/1","severity":"error"}`: "Rental | Late",
 	} {
-		browser.Eval[bool](tab, `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.forEach(n => n.close())).then(() => true)`)
+		browser.Eval[bool](tab, `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => `+
+			`all.forEach(n => n.close())).then(() => true)`)
 		tab.Push(s.URL, body)
 		eventually(t, soon, "a notification of "+body, func() bool {
 			shown := browser.Eval[[]string](tab, notifications)
@@ -138,11 +147,15 @@ func TestEveryPushIsShown(t *testing.T) {
 	}
 }
 
-// clicks lets a page click on a notification, and hear what the worker does. Browsers let workers do so for real clicks only.
+// clicks lets a page click on a notification and hear about the worker's acts. Browsers let workers open windows for
+// real clicks only.
 const clicks = `
 const said = new BroadcastChannel("test");
 let focusWorks = true;
-WindowClient.prototype.focus = async function () { if (!focusWorks) throw new DOMException("no", "InvalidAccessError"); said.postMessage("focus " + this.id); };
+WindowClient.prototype.focus = async function () {
+  if (!focusWorks) throw new DOMException("no", "InvalidAccessError");
+  said.postMessage("focus " + this.id);
+};
 Clients.prototype.openWindow = async (url) => { said.postMessage("open " + new URL(url).pathname); };
 self.addEventListener("message", (e) => {
   if (e.data.click === undefined) return;
@@ -163,15 +176,21 @@ func TestClickOnNotification(t *testing.T) {
 	a := openFront(t, f, u, "/")
 	b := openFront(t, f, u, "/rentals/124")
 	listen := func(tab *browser.Tab) {
-		browser.Eval[bool](tab, `(() => { window.heard = []; new BroadcastChannel("test").onmessage = e => heard.push(e.data); return true })()`)
+		browser.Eval[bool](tab, `(() => { window.heard = []; new BroadcastChannel("test").onmessage = e => `+
+			`heard.push(e.data); return true })()`)
 	}
 	listen(b)
 	click := func(path string, focusWorks bool) {
-		browser.Eval[bool](b, fmt.Sprintf(`(() => { heard = []; navigator.serviceWorker.controller.postMessage({click: %q, focusWorks: %v}); return true })()`, path, focusWorks))
+		browser.Eval[bool](b, fmt.Sprintf(`(() => {
+			heard = [];
+			navigator.serviceWorker.controller.postMessage({click: %q, focusWorks: %v});
+			return true;
+		})()`, path, focusWorks))
 	}
 	// Something is typed in b, so that a is led to the page.
 	b.Show()
-	browser.Eval[bool](b, `(() => { [...document.querySelectorAll("[data-act]")].find(e => e.innerText === "Record a payment").click(); return true })()`)
+	browser.Eval[bool](b, `(() => { [...document.querySelectorAll("[data-act]")].find(e => e.innerText === "Record `+
+		`a payment").click(); return true })()`)
 	b.Eventually(soon, `document.querySelector("dialog[open] #ask-amount")`)
 	browser.Eval[bool](b, `(() => { document.getElementById("ask-amount").value = "77.50"; return true })()`)
 	click("/rentals/123", true)

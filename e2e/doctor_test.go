@@ -35,7 +35,8 @@ const nginxSite = `daemon off; worker_processes 1; pid %[1]s/pid; error_log stde
 events { worker_connections 64; }
 http {
   access_log off;
-  client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi; uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
+  client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi;
+  uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
   map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
   server {
     listen 127.0.0.1:%[2]d;
@@ -81,7 +82,8 @@ func TestDoctorMeasuresDelay(t *testing.T) {
 	s := stack.Start(t)
 	for option, want := range map[string]doctor.Result{"": doctor.Warning, "  option http-no-delay": doctor.OK} {
 		address := behind(t, []string{"haproxy", "-db", "-f"}, haproxySite, s.Port, option)
-		for role, measured := range map[access.Role]string{access.Admin: "An event came", access.Manager: "The first word of a stream came"} {
+		for role, measured := range map[access.Role]string{access.Admin: "An event came",
+			access.Manager: "The first word of a stream came"} {
 			f := examine(t, "http://"+address, s.TokenFor("5", 0, role))["delay"]
 			require.Equal(t, want, f.Result, "%s with %q: %s", role, option, f.Found)
 			require.Contains(t, f.Found, measured)
@@ -143,10 +145,12 @@ func TestDoctorBehindProxies(t *testing.T) {
 		"nginx": {nginx, nginxSite, "proxy_http_version 1.1;", "", "delay", doctor.OK, ""},
 		"nginx that buffers": {nginx, nginxSite, "proxy_http_version 1.0; proxy_ignore_headers " +
 			"X-Accel-Buffering;", "", "stream", doctor.Failed, "proxy_buffering off"},
-		"nginx with a password":        {nginx, nginxSite, "auth_basic Staff; auth_basic_user_file " + passwords + ";", "", "basic", doctor.Failed, "the same header"},
-		"nginx with a password, known": {nginx, nginxSite, "auth_basic Staff; auth_basic_user_file " + passwords + ";", "staff:gatepass@", "basic", doctor.Warning, "the same header"},
-		"caddy":                        {caddy, caddySite, "", "", "delay", doctor.OK, ""},
-		"caddy with compression":       {caddy, caddySite, "encode gzip", "", "delay", doctor.OK, ""},
+		"nginx with a password": {nginx, nginxSite, "auth_basic Staff; auth_basic_user_file " + passwords + ";",
+			"", "basic", doctor.Failed, "the same header"},
+		"nginx with a password, known": {nginx, nginxSite, "auth_basic Staff; auth_basic_user_file " + passwords + ";",
+			"staff:gatepass@", "basic", doctor.Warning, "the same header"},
+		"caddy":                  {caddy, caddySite, "", "", "delay", doctor.OK, ""},
+		"caddy with compression": {caddy, caddySite, "encode gzip", "", "delay", doctor.OK, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

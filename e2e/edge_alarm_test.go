@@ -29,9 +29,10 @@ export default { fetch(request, env) { return env.HUB.getByName("test").fetch(re
 func TestEdgeKeepsItsAlarm(t *testing.T) {
 	t.Parallel()
 	for name, program := range map[string]string{
-		"the program cannot start":      "", // without its secret
-		"the program ends in its alarm": "async program() { let alive = true; return { get binding() { return alive ? { alarm() { alive = false; } } : undefined; } }; }",
-		"the program cannot be loaded":  `async program() { throw new Error("no such program"); }`,
+		"the program cannot start": "", // without its secret
+		"the program ends in its alarm": "async program() { let alive = true; return { get binding() { return alive " +
+			"? { alarm() { alive = false; } } : undefined; } }; }",
+		"the program cannot be loaded": `async program() { throw new Error("no such program"); }`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

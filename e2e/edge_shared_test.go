@@ -42,22 +42,30 @@ func TestEdgeRefusesAsTheBroker(t *testing.T) {
 				status             int
 				says               string
 			}{
-				"a semicolon in the query": {"GET", "/api/sse?types=payment_received;severity=error", "", nil, 400, "invalid_parameter"},
-				"a broken escape":          {"GET", "/api/events?subjects=rental/100%", "", nil, 400, "invalid_parameter"},
-				"both cursors":             {"GET", "/api/events?limit=1&lastEventId=oldest", "", nil, 200, `"events"`},
-				"a time of the future": {"POST", "/api/sse", strings.Replace(overdue, "{", `{"specversion":"1.0","source":"/erp","id":"f1","time":"2046-01-01T00:00:00Z",`, 1),
+				"a semicolon in the query": {"GET", "/api/sse?types=payment_received;severity=error", "", nil, 400,
+					"invalid_parameter"},
+				"a broken escape": {"GET", "/api/events?subjects=rental/100%", "", nil, 400,
+					"invalid_parameter"},
+				"both cursors": {"GET", "/api/events?limit=1&lastEventId=oldest", "", nil, 200, `"events"`},
+				"a time of the future": {"POST", "/api/sse", strings.Replace(overdue, "{",
+					`{"specversion":"1.0","source":"/erp","id":"f1","time":"2046-01-01T00:00:00Z",`, 1),
 					[]string{"Content-Type: application/cloudevents+json"}, 422, "/time"},
-				"a byte order mark": {"POST", "/api/sse", "\xef\xbb\xbf" + overdue, []string{"Content-Type: application/json"}, 201, `"id"`},
-				"an id that is taken, in a batch": {"POST", "/api/sse", "[" + event("b1", "5") + "," + event("x1", "2") + "]",
+				"a byte order mark": {"POST", "/api/sse", "\xef\xbb\xbf" + overdue,
+					[]string{"Content-Type: application/json"}, 201, `"id"`},
+				"an id that is taken, in a batch": {"POST", "/api/sse", "[" + event("b1", "5") + "," + event("x1",
+					"2") + "]",
 					[]string{batch}, 409, "/1/id"},
-				"one id twice in a batch": {"POST", "/api/sse", "[" + event("c1", "5") + "," + event("c1", "2") + "]", []string{batch}, 409, "/1/id"},
-				"a control character":     {"POST", "/api/sse", "[" + event(`d\u0007`, "5") + "]", []string{batch}, 422, "/0/id"},
+				"one id twice in a batch": {"POST", "/api/sse", "[" + event("c1", "5") + "," + event("c1", "2") + "]",
+					[]string{batch}, 409, "/1/id"},
+				"a control character": {"POST", "/api/sse", "[" + event(`d\u0007`, "5") + "]", []string{batch}, 422,
+					"/0/id"},
 			} {
 				status, answer := send(t, s.URL, c.method, c.path, c.body, append(c.headers, token)...)
 				require.Equal(t, c.status, status, "%s: %s", what, answer)
 				require.Contains(t, answer, c.says, what)
 			}
-			for _, e := range readPage(t, s.URL, s.TokenFor("4", 0, access.Manager), "after=oldest&types=payment_received").Events {
+			for _, e := range readPage(t, s.URL, s.TokenFor("4", 0, access.Manager),
+				"after=oldest&types=payment_received").Events {
 				require.Equal(t, "x1", e.ID)
 			}
 			answer := request(t, http.DefaultClient, s.URL+"/api/sse", s.Token)
@@ -82,7 +90,8 @@ func TestEdgeRefusesAsTheBroker(t *testing.T) {
 func TestEdgeLocationOfTheFuture(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
-	location := `{"type":"equipment_location_updated","data":{"equipment_id":7,"latitude":50,"longitude":8,"recorded_at":"` +
+	location := `{"type":"equipment_location_updated","data":{"equipment_id":7,"latitude":50,"longitude":8,` +
+		`"recorded_at":"` +
 		time.Now().
 			AddDate(20, 0, 0).
 			UTC().

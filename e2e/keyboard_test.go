@@ -107,7 +107,8 @@ func TestFormErrors(t *testing.T) {
 	tab.Click(`dialog [type=submit]`)
 	tab.Eventually(soon, `document.activeElement.id === "ask-amount"`)
 	require.Equal(t, "Expected: a number with at most the decimals of its currency, more than 0",
-		browser.Eval[string](tab, `[...document.activeElement.closest(".field").querySelectorAll("p")].map(e => e.innerText).filter(Boolean).join(" | ")`))
+		browser.Eval[string](tab, `[...document.activeElement.closest(".field").querySelectorAll("p")].map(e => `+
+			`e.innerText).filter(Boolean).join(" | ")`))
 	tab.Type("12,50\r")
 	tab.Eventually(soon, `!document.querySelector("dialog[open]")`)
 	tab.Eventually(soon, `[...document.querySelectorAll(".row-text")].some(e => e.innerText.includes("12.50"))`)

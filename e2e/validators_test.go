@@ -30,7 +30,8 @@ for line in sys.stdin:
 const Ajv = require("ajv/dist/2020"), formats = require("ajv-formats"), fs = require("fs");
 const validate = formats(new Ajv({allErrors: true})).compile(JSON.parse(fs.readFileSync(process.argv[2])));
 for (const line of fs.readFileSync(0, "utf8").trim().split("\n"))
-	if (!validate(JSON.parse(line))) console.log(line, validate.errors.map(e => e.instancePath + " " + e.message).join("; "));
+	if (!validate(JSON.parse(line)))
+		console.log(line, validate.errors.map(e => e.instancePath + " " + e.message).join("; "));
 `
 )
 
@@ -65,7 +66,8 @@ func TestCommonValidatorsTakeEveryAmount(t *testing.T) {
 	s := stack.Start(t)
 	_, schema := send(t, s.URL, "GET", "/api/schema/payment_received?for=publish", "")
 	document := func(amount, more string) string {
-		return fmt.Sprintf(`{"type":"payment_received"%s,"data":{"rental_id":1,"payment_method":"cash","amount":%s}}`, more, amount)
+		return fmt.Sprintf(`{"type":"payment_received"%s,"data":{"rental_id":1,"payment_method":"cash","amount":%s}}`,
+			more, amount)
 	}
 	var amounts []string
 	for cents := 1; cents <= 20_000; cents++ {
@@ -86,7 +88,8 @@ func TestCommonValidatorsTakeEveryAmount(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(snapshot), &state))
 	require.JSONEq(t, fmt.Sprintf(`{"EUR":%d.%02d}`, sum/100, sum%100), string(state.Figures["revenue_today"]))
-	wrong := []string{document("0", ""), document("-1", ""), document(`"1"`, ""), document("1e17", ""), document("1", `,"id":"a\u0000b"`), document("1", `,"id":""`)}
+	wrong := []string{document("0", ""), document("-1", ""), document(`"1"`, ""), document("1e17", ""),
+		document("1", `,"id":"a\u0000b"`), document("1", `,"id":""`)}
 	for program, refused := range validators(t, schema, wrong) {
 		require.Equal(t, len(wrong), strings.Count(refused, "payment_received"), "%s: %s", program, refused)
 	}

@@ -149,7 +149,8 @@ func TestWidgetKeptFromTheLocalNetwork(t *testing.T) {
 		};`)
 	tab.Eventually(soon, widgetSays+` === "reconnecting"`)
 	tab.Eventually(soon, `document.querySelector("yardline-status").reason === "local_network"`)
-	title := browser.Eval[string](tab, `document.querySelector("yardline-status").shadowRoot.querySelector("[data-status]").title`)
+	title := browser.Eval[string](tab,
+		`document.querySelector("yardline-status").shadowRoot.querySelector("[data-status]").title`)
 	require.Contains(t, title, "local network")
 	last := browser.Eval[string](tab, `JSON.stringify(states.at(-1))`)
 	require.Equal(t, `{"state":"reconnecting","reason":"local_network"}`, last)

@@ -28,14 +28,14 @@ type Session struct {
 	Warning *Warning `json:"warning,omitempty"` // nil: all is well
 }
 
-// A Warning is what keeps a user from being signed in or out, in words for them.
+// A Warning explains to the user why a sign-in or sign-out did not work.
 type Warning struct {
 	Code   string `json:"code"` // stable: still_signed_in, needs_tls, …
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 }
 
-// Sentence says what is the matter and what to do, with the code to quote.
+// Sentence returns the fault and the remedy, with the code to quote.
 func (w *Warning) Sentence() string {
 	return (&Error{Code: w.Code, Title: w.Title, Detail: w.Detail}).Sentence()
 }
@@ -160,8 +160,8 @@ func (a API) send(ctx context.Context, r Request, body, into any) error {
 	return nil
 }
 
-// genuine is the error of a call that went well, and whose answer lacks what
-// the broker always says.
+// genuine returns the error of a successful call whose answer lacks a field that
+// the broker always sends.
 func genuine(err error, complete bool) error {
 	if err == nil && !complete {
 		return ErrNotBroker

@@ -53,7 +53,7 @@ func (d *driver) look(in any) (done bool) {
 	return false
 }
 
-// loaded takes the place of the first snapshot of a log: what is before it is no
+// loaded records the place of the first snapshot of a log. Events before it are no
 // news.
 func (a *attention) loaded(at wire.Cursor) {
 	if !a.started || a.since.Epoch != at.Epoch {

@@ -38,7 +38,7 @@ type Client struct {
 	asOf        time.Time
 	toasts      toast.Queue
 	outbox      outbox.Machine
-	lost        int          // items that an emptied storage had, and the user has not read it
+	lost        int          // items that an emptied storage had; 0 once the user has read about them
 	unsaved     bool         // the storage failed, and has not yet taken what it missed
 	failures    int          // of the storage
 	transitions []Transition // the last of them, oldest first
@@ -193,7 +193,7 @@ func (c *Client) RetryItem(id string) { c.box.put(outbox.Retry{ID: id}) }
 // DiscardItem drops an item that was not sent.
 func (c *Client) DiscardItem(id string) { c.box.put(outbox.Discard{ID: id}) }
 
-// LostRead notes that the user has read of what View.Lost counts.
+// LostRead records that the user has read about the lost items of View.Lost.
 func (c *Client) LostRead() {
 	c.mu.Lock()
 	c.lost = 0

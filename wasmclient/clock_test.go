@@ -27,8 +27,10 @@ func (p *punctual) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Res
 	var body struct{ Time string }
 	if r.Method == "POST" && json.Unmarshal(r.Body, &body) == nil && body.Time != "" {
 		p.refused.Add(1)
-		return wasmclient.Response{Status: 422, ContentType: "application/problem+json", Body: []byte(`{"type":"urn:yardline:problem:invalid_event","status":422,` +
-			`"code":"invalid_event","title":"The event is not valid","errors":[{"pointer":"/time","code":"limit","expected":"a time at most 5 minutes ahead"}]}`)}, nil
+		return wasmclient.Response{Status: 422, ContentType: "application/problem+json",
+			Body: []byte(`{"type":"urn:yardline:problem:invalid_event","status":422,` +
+				`"code":"invalid_event","title":"The event is not valid","errors":[{"pointer":"/time","code":"limit",` +
+				`"expected":"a time at most 5 minutes ahead"}]}`)}, nil
 	}
 	return p.Broker.Do(ctx, r)
 }

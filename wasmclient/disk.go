@@ -160,8 +160,8 @@ func (d *driver) writeAll(known []outbox.Item, state *record) error {
 	return nil
 }
 
-// verify looks whether the storage still has what is unsent: browsers empty it, and
-// users do. What lacks is written again.
+// verify checks that the storage still has the unsent items, because browsers and
+// users empty it. It writes missing items again.
 func (k *keeper) verify() {
 	d := k.d
 	if k.unsent == 0 || d.o.Storage == nil || d.failing() || !d.sends() {
@@ -192,8 +192,8 @@ func (d *driver) noteUnsent(n int) {
 	}
 }
 
-// missed is how many items were unsent when the storage of this user was emptied,
-// 0 where it was not.
+// missed returns the number of items that were unsent when the storage of this user
+// was emptied, or 0 when it was not emptied.
 func (d *driver) missed(values map[string][]byte) (n int) {
 	s, can := d.storage.(Noter)
 	if !can || values[StateKey] != nil || len(items(values)) > 0 {

@@ -332,7 +332,7 @@ func (g *group) hear(m tabs.Message) {
 	case m.Kind == tabs.Shown:
 		g.sayFocus()
 	case m.Kind == tabs.Status && m.Status != nil && m.Status.Connected() && g.isDenied():
-		g.start() // what denied us is no longer so
+		g.start() // Another tab is live, so the reason of the denial no longer holds.
 	case g.relay == nil:
 	case m.Kind == tabs.Attach:
 		if g.relay.Attach(m) {

@@ -25,7 +25,7 @@ type HistoryPage struct {
 	unreadable []wire.Frame // in place of events that cannot be read
 }
 
-// UnmarshalJSON reads a page, and leaves out the events that cannot be read.
+// UnmarshalJSON reads a page. It leaves out the events that it cannot read.
 func (p *HistoryPage) UnmarshalJSON(b []byte) error {
 	type page HistoryPage // without this method
 	var in struct {

@@ -183,7 +183,7 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 	e := event.Event{ID: s.Item.ID, Type: s.Item.Type, Data: s.Item.Data, Time: s.Item.Written}
 	receipt, err := d.API.publish(ctx, e, s.Item.Based, d.o.Grant)
 	if errors.As(err, &refused) && slices.ContainsFunc(refused.Fields, ofTime) {
-		e.Time = time.Time{} // this device's clock is ahead of the broker's, whose time it is then
+		e.Time = time.Time{} // This device's clock is ahead, so the broker sets the time.
 		receipt, err = d.API.publish(ctx, e, s.Item.Based, d.o.Grant)
 	}
 	switch {
@@ -202,7 +202,7 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 	return a
 }
 
-// ofTime tells whether the broker has refused the time of an event.
+// ofTime tells whether the broker has refused an event because of its time.
 func ofTime(f event.FieldError) bool { return f.Pointer == "/time" }
 
 // find looks for an item in the history of its subject; the zero cursor says

@@ -89,12 +89,12 @@ type Persister interface {
 	Persist()
 }
 
-// A Noter is a Storage that has a place for a few words which outlives it, so
-// that a storage that was emptied is known from one that never had anything.
+// A Noter is a Storage with a place for a short text that outlives the storage. By
+// it the client tells an emptied storage from a new one.
 type Noter interface {
 	// Note replaces the words. Deleting everything from the storage deletes
 	// them too.
 	Note(words string)
-	// Noted are the words, "" where there are none.
+	// Noted returns the text, or "" without one.
 	Noted() string
 }

@@ -24,7 +24,8 @@ func TestPortalsAnswerForNobody(t *testing.T) {
 		"a session of none": {Status: 200, ContentType: "application/json", Body: []byte(`{"user":null}`)},
 		"no content":        {Status: 204},
 		"a redirect":        {Status: 302},
-		"a refusal":         {Status: 401, ContentType: "application/json", Body: []byte(`{"code":"sign_in_required"}`)},
+		"a refusal": {Status: 401, ContentType: "application/json",
+			Body: []byte(`{"code":"sign_in_required"}`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := fake.New(manager)
@@ -34,7 +35,11 @@ func TestPortalsAnswerForNobody(t *testing.T) {
 				"session":  func() error { _, err := api.Session(ctx); return err },
 				"sign in":  func() error { _, err := api.SignIn(ctx, "ann", ""); return err },
 				"snapshot": func() error { _, err := api.Snapshot(ctx); return err },
-				"publish":  func() error { _, err := api.Publish(ctx, event.Example(event.TypeSyncProgress)); return err },
+				"publish": func() error {
+					_, err := api.Publish(ctx,
+						event.Example(event.TypeSyncProgress))
+					return err
+				},
 				"raw":      func() error { _, err := api.PublishJSON(ctx, []byte("{}")); return err },
 				"history":  func() error { _, err := api.History(ctx, filter.Filter{}, wire.Cursor{}, 1); return err },
 				"devices":  func() error { _, _, err := api.Devices(ctx); return err },

@@ -67,8 +67,8 @@ type Transport interface {
 // ErrNoUpgrade means that a WebSocket did not open.
 var ErrNoUpgrade = errors.New("wasmclient: the WebSocket did not open")
 
-// An Error is a refusal: by the broker, or by something between that answered in
-// its place, which is never the last word.
+// An Error is a refusal by the broker, or by a proxy or the like that answered in
+// the broker's place. Such an answer is never final.
 type Error struct {
 	Status     int
 	FromBroker bool
@@ -138,8 +138,8 @@ func ErrorOf(r Response) error {
 	return e
 }
 
-// notBroker is the error of an answer that the broker would not give, though its
-// status says that all is well.
+// notBroker returns the error of an answer with a successful status that the broker
+// would not give.
 func notBroker(r Response) error {
 	if r.Status == 200 {
 		return fmt.Errorf("%w, but %q", ErrNotBroker, r.ContentType)

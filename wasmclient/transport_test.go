@@ -10,7 +10,8 @@ import (
 
 func TestErrors(t *testing.T) {
 	err := ErrorOf(Response{Status: 422, ContentType: problemMedia,
-		Body: []byte(`{"type":"urn:yardline:problem:invalid_event","code":"invalid_event","title":"The event is not valid","errors":[{"pointer":"/data/x","code":"c","expected":"e"}]}`)})
+		Body: []byte(`{"type":"urn:yardline:problem:invalid_event","code":"invalid_event","title":"The event is not ` +
+			`valid","errors":[{"pointer":"/data/x","code":"c","expected":"e"}]}`)})
 	var refused *Error
 	require.ErrorAs(t, err, &refused)
 	require.True(t, refused.FromBroker)

@@ -40,7 +40,8 @@ func (g *garbled) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Resp
 	return a, err
 }
 
-func (g *garbled) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
+func (g *garbled) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response,
+	error) {
 	return g.Broker.Stream(ctx, r, func(piece []byte) error { return take(g.spoil(piece)) })
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
 
-// feature is what the browser has under some names, undefined where it has nothing or throws: some do where storage is
-// blocked, in private windows and in web views. Value.Get would end the program then: only what calls throw can be
-// recovered.
+// feature returns a property of the browser, or undefined when the browser lacks it or throws. Some browsers throw when
+// storage is blocked, in private windows and in web views. Value.Get would end the program then, because Go can recover
+// only from exceptions of calls.
 func feature(names ...string) (found app.Value) {
 	defer func() {
 		if recover() != nil {
@@ -82,7 +82,8 @@ func Badge(n int) {
 	if n == 0 {
 		method = "clearAppBadge"
 	}
-	go func() { _, _ = await(context.Background(), feature("navigator"), method, n) }() // it is an ornament
+	// The badge is an ornament, so its errors do not matter.
+	go func() { _, _ = await(context.Background(), feature("navigator"), method, n) }()
 }
 
 // Save offers a file to the user.
@@ -102,8 +103,8 @@ func Save(name, media, content string) {
 	window.Get("URL").Call("revokeObjectURL", url)
 }
 
-// Copy puts a text into the clipboard. Where the page may not use that, it selects the text and lets the browser copy:
-// browsers keep the clipboard from plain addresses.
+// Copy puts a text into the clipboard. When the page may not use the clipboard, as on a plain HTTP address, Copy
+// selects the text and lets the browser copy it.
 func Copy(words string) {
 	go func() {
 		ctx, done := context.WithTimeout(context.Background(), copyTime)
@@ -192,8 +193,8 @@ func ScrollTo(selector string) {
 	}
 }
 
-// await calls a method and waits for its promise. What the method throws is an error, too. It must not be called on the
-// UI goroutine.
+// await calls a method and waits for its promise. An exception of the method is an error, too. The UI goroutine must
+// not call it.
 func await(ctx context.Context, of app.Value, method string, args ...any) (value app.Value, err error) {
 	promise, err := called(of, method, args...)
 	if err != nil || !promise.Truthy() { // some old methods promise nothing
@@ -227,7 +228,7 @@ func await(ctx context.Context, of app.Value, method string, args ...any) (value
 	}
 }
 
-// called calls a method, and makes an error of what it throws.
+// called calls a method, and returns its exception as an error.
 func called(of app.Value, method string, args ...any) (result app.Value, err error) {
 	defer func() {
 		if r := recover(); r != nil {

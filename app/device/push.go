@@ -35,8 +35,8 @@ func Push(ctx context.Context) PushState {
 	return PushOff
 }
 
-// permission is what the user has said of notifications: granted, denied, or default for nothing; "" where the browser
-// has none.
+// permission returns the user's choice on notifications: granted, denied, or default before a choice. It returns ""
+// when the browser has no notifications.
 func permission() string {
 	if p := feature("Notification", "permission"); p.Truthy() {
 		return p.String()
@@ -87,8 +87,8 @@ func Subscribe(ctx context.Context, key string) (map[string]any, error) {
 	return Renew(ctx, key)
 }
 
-// Renew returns the subscription with the broker's key, and subscribes anew where the browser has lost it or has one with
-// another key. It asks the user for nothing: the error is ErrRefused where they would have to be asked.
+// Renew returns the subscription with the broker's key. It subscribes anew when the browser has lost the subscription
+// or has one with another key. It never asks the user: it returns ErrRefused when the user has not given permission.
 func Renew(ctx context.Context, key string) (map[string]any, error) {
 	if permission() != "granted" {
 		return nil, ErrRefused
@@ -117,7 +117,7 @@ func Renew(ctx context.Context, key string) (map[string]any, error) {
 	return plain(made)
 }
 
-// keyOf is the key that a subscription was made with, as the broker writes it; "" where the browser does not say.
+// keyOf returns the key of a subscription, as the broker writes it. It returns "" when the browser does not tell.
 func keyOf(subscription app.Value) string {
 	options := subscription.Get("options")
 	if !options.Truthy() || !options.Get("applicationServerKey").Truthy() {

@@ -6,8 +6,9 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
 
-// OnWorker hears the service worker for the life of the page. It calls navigate with where a clicked notification leads.
-// Before that the worker asks each tab where it is, and whether something is typed there that would be lost.
+// OnWorker handles messages of the service worker for the life of the page. It calls navigate with the address of a
+// clicked notification. Before that the worker asks each tab for its address, and whether a form of it holds typed
+// text.
 func OnWorker(navigate func(path string)) {
 	worker := feature("navigator", "serviceWorker")
 	if !worker.Truthy() || !worker.Get("addEventListener").Truthy() {
@@ -28,18 +29,18 @@ func OnWorker(navigate func(path string)) {
 		}
 		return nil
 	}))
-	// A page that hears by addEventListener gets no message before it says that it listens.
+	// A page that uses addEventListener gets no messages before it calls startMessages.
 	if worker.Get("startMessages").Truthy() {
 		worker.Call("startMessages")
 	}
 }
 
-// reloadPause is the least time between two reloads by the app itself: what a reload has not helped it will not help at
-// once.
+// reloadPause is the least time between two reloads by the app itself. A second reload right after a vain one would not
+// help either.
 const reloadPause = 10 * time.Minute
 
-// FirstReload tells whether the app may reload the page by itself now: the tab is visible, and it did not do so lately. It
-// notes that the app does.
+// FirstReload tells whether the app may reload the page by itself now: the tab is visible, and the last such reload was
+// at least reloadPause ago. FirstReload records that the app reloads.
 func FirstReload(now time.Time) (first bool) {
 	defer func() { _ = recover() }() // without a storage nothing would end a loop of reloads
 	const name = "reloaded"
@@ -56,7 +57,8 @@ func FirstReload(now time.Time) (first bool) {
 	return tab.Call("getItem", name).Truthy()
 }
 
-// Typed tells whether a form of the page holds something that was typed and not sent. Filters are in the address.
+// Typed tells whether a form of the page holds typed text that was not sent. Filters do not count, because the address
+// holds them.
 func Typed() bool {
 	if !app.IsClient {
 		return false

@@ -7,8 +7,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// askOn asks from time to time who is signed in, while the broker says that nobody is or refuses the stream: its answer
-// may have been wrong, and users sign in elsewhere. It asks at once when the tab is shown or the network is back.
+// askOn asks the broker from time to time for the session, while the broker reports no user or refuses the stream. The
+// broker's answer may have been wrong, and users sign in elsewhere. askOn asks at once when the tab is shown or the
+// network is back.
 func (l *Live) askOn() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

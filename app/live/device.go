@@ -5,10 +5,11 @@ import (
 	"errors"
 )
 
-// deviceKey is where the storage has the broker's id of this device, as text. The service worker reads and writes it too.
+// deviceKey is the key in the storage of the broker's id of this device, as text. The service worker reads and writes
+// it, too.
 const deviceKey = "push-device"
 
-// Device is the broker's id of this device, "" where it is not pushed to.
+// Device returns the broker's id of this device, or "" when the device gets no pushes.
 func (l *Live) Device(ctx context.Context) string {
 	within, done := context.WithTimeout(ctx, storageTime)
 	defer done()
@@ -24,7 +25,7 @@ var errLeft = errors.New("live: nobody is signed in")
 
 // KeepDevice keeps the broker's id of this device; "" forgets it.
 func (l *Live) KeepDevice(ctx context.Context, id string) error {
-	l.turn.Lock() // A sign-out in between would leave something of a user who has left.
+	l.turn.Lock() // Otherwise a sign-out in between would leave data of the signed-out user.
 	defer l.turn.Unlock()
 	if l.Client() == nil {
 		return errLeft

@@ -7,13 +7,13 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// keptSession is what the storage has of who was signed in the last time.
+// keptSession is the stored session of the last signed-in user.
 type keptSession struct {
 	wasmclient.Session
-	Over bool `json:"over,omitempty"` // the broker has said since that nobody is: it must not open offline
+	Over bool `json:"over,omitempty"` // the broker has reported no user since: the app must not open offline
 }
 
-// kept is the zero keptSession where nothing is kept.
+// kept returns the stored session, or the zero keptSession without one.
 func (l *Live) kept(ctx context.Context) (s keptSession) {
 	values, err := l.in.Storage.Load(ctx, sessionKey)
 	if err != nil || json.Unmarshal(values[sessionKey], &s) != nil {
@@ -22,9 +22,9 @@ func (l *Live) kept(ctx context.Context) (s keptSession) {
 	return s
 }
 
-// keep notes who is signed in, so that the app opens offline. It deletes only
-// what is another user's: that nobody is signed in may be wrong, or be so for a
-// moment. What fails here the client will say.
+// keep stores the session, so that the app opens offline. It deletes only the data
+// of another user, because an answer without a user may be wrong or hold for a
+// moment only. keep ignores errors of the storage, because the client reports them.
 func (l *Live) keep(s wasmclient.Session) {
 	ctx, done := context.WithTimeout(context.Background(), storageTime)
 	defer done()
@@ -42,7 +42,7 @@ func (l *Live) keep(s wasmclient.Session) {
 			_ = l.in.Storage.Delete(ctx, key)
 		}
 	}
-	next.Warning = nil // it is of its moment
+	next.Warning = nil // A warning holds for the moment only.
 	if raw, err := json.Marshal(next); err == nil {
 		_ = l.in.Storage.Save(ctx, sessionKey, raw)
 	}

@@ -53,11 +53,12 @@ func keys(t *testing.T, st wasmclient.Storage) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// TestNobodySignedInDeletesNothing: an answer that nobody is signed in may be wrong. The app comes back by itself when the
-// broker knows the user again, with what was kept and what was not sent.
+// TestNobodySignedInDeletesNothing has the broker report no user for a while, which may be wrong. The app comes back by
+// itself when the broker knows the user again, with its stored state and its unsent items.
 func TestNobodySignedInDeletesNothing(t *testing.T) {
 	for name, end := range map[string]func(b *fake.Broker){
-		"regrant": func(b *fake.Broker) { b.Bye(wire.ByeRegrant) }, "expired": func(b *fake.Broker) { b.Bye(wire.ByeExpired) }, "cut": (*fake.Broker).Cut,
+		"regrant": func(b *fake.Broker) { b.Bye(wire.ByeRegrant) },
+		"expired": func(b *fake.Broker) { b.Bye(wire.ByeExpired) }, "cut": (*fake.Broker).Cut,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

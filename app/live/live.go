@@ -28,11 +28,11 @@ type Surroundings struct {
 	MaxToasts int
 	OnStep    func(conn.Input, conn.Status) // nil: nobody asked for the debug log
 	OnEvent   func(store.Received)
-	Badge     func(n int)                  // shows how many errors nobody has seen; nil: nowhere
+	Badge     func(n int)                  // shows the number of unread errors; nil: nowhere
 	Format    event.Format                 // of money and dates in toasts
 	Scale     func() float64               // of the time that toasts stay, as toast.Queue.SetScale takes it; nil: 1
-	Welcome   func(context.Context, *Live) // somebody is signed in, and the broker has said so; nil: nothing
-	Forget    func()                       // what the page keeps of a user beside the storage; nil: nothing
+	Welcome   func(context.Context, *Live) // called when the broker has confirmed a user; nil: nothing
+	Forget    func()                       // drops the page's data of a user outside the storage; nil: nothing
 }
 
 // Live is safe for concurrent use.
@@ -59,9 +59,9 @@ type Live struct {
 
 	life     context.Context // of the page
 	login    bool            // a gateway's sign-in page came in place of the broker's answer
-	leftUser string          // the id of the user who has signed out here; "": nobody has
+	leftUser string          // the id of the user that has signed out here; "": none
 	refused  bool            // the broker refuses the stream
-	askPause time.Duration   // before the broker is asked again who is signed in
+	askPause time.Duration   // before the next request for the session
 
 	left        bool      // the broker is still to hear of a sign-out
 	gap         time.Time // events were lost for good then, and the user has not read it
@@ -88,12 +88,13 @@ const (
 
 // State is everything that pages show, at one moment.
 type State struct {
-	Phase    Phase
-	Failure  string              // why the last thing that the user asked for did not work
-	Warning  *wasmclient.Warning // of the broker, on who is signed in; nil: none
-	Login    bool                // a gateway's sign-in page came in place of the broker's answer: the page must be loaded anew
-	Users    []string            // who may sign in by name
-	SignIn   string              // how one signs in, as wasmclient.Session has it
+	Phase   Phase
+	Failure string              // why the last thing that the user asked for did not work
+	Warning *wasmclient.Warning // of the broker, on who is signed in; nil: none
+	// Login tells whether a gateway's sign-in page came in place of the broker's answer. Then the page must reload.
+	Login    bool
+	Users    []string // who may sign in by name
+	SignIn   string   // how one signs in, as wasmclient.Session has it
 	User     wasmclient.User
 	Tab      string
 	View     wasmclient.View
@@ -177,7 +178,8 @@ func (l *Live) changed() {
 func (l *Live) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := State{Phase: l.phase, Failure: l.failure, Warning: l.session.Warning, Login: l.login, Users: l.session.Users, SignIn: l.session.SignIn, Tab: l.in.Page.Tab()}
+	s := State{Phase: l.phase, Failure: l.failure, Warning: l.session.Warning, Login: l.login, Users: l.session.Users,
+		SignIn: l.session.SignIn, Tab: l.in.Page.Tab()}
 	if l.session.User != nil {
 		s.User = *l.session.User
 	}

@@ -200,7 +200,10 @@ func TestRefusedIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
 		p := openTab(t, b, &fake.Browser{}, nil)
-		b.Refuse(&wasmclient.Response{Status: 422, ContentType: "application/problem+json", Body: []byte(`{"type":"urn:yardline:problem:invalid_event","code":"invalid_event","title":"The event is not valid","errors":[{"pointer":"/data/rental_id","code":"limit","expected":"an integer, at least 1"}]}`)})
+		b.Refuse(&wasmclient.Response{Status: 422, ContentType: "application/problem+json",
+			Body: []byte(`{"type":"urn:yardline:problem:invalid_event","code":"invalid_event","title":"The event is ` +
+				`not valid","errors":[{"pointer":"/data/rental_id","code":"limit","expected":"an integer, at least ` +
+				`1"}]}`)})
 		p.Publish(t.Context(), overdue(t, 1))
 		settle()
 		item := p.State().View.Outbox[0]

@@ -70,7 +70,8 @@ func (l *Live) Start(ctx context.Context) {
 func (l *Live) ask(ctx context.Context) (s wasmclient.Session, err error) {
 	if l.leaving(ctx) {
 		var refused *wasmclient.Error
-		if err := l.api.SignOut(ctx); err != nil && (!errors.As(err, &refused) || !refused.FromBroker || refused.Status >= 500) {
+		if err := l.api.SignOut(ctx); err != nil &&
+			(!errors.As(err, &refused) || !refused.FromBroker || refused.Status >= 500) {
 			return s, err
 		}
 		l.stayed()
@@ -115,13 +116,15 @@ func (l *Live) stayed() {
 	_ = l.in.Storage.Delete(ctx, leavingKey)
 }
 
-// answered takes the broker's word on who is signed in. A sign-out that the broker could not bring about, since the
-// browser still sends another cookie of the same user, leaves nobody signed in here: the page says why.
+// answered handles the broker's session. When the broker could not end the user's sign-in, because the browser still
+// sends another cookie of the same user, the app treats the user as signed out all the same, and the page shows the
+// reason.
 func (l *Live) answered(ctx context.Context, s wasmclient.Session) {
 	l.mu.Lock()
 	if s.User != nil && s.User.ID == l.leftUser {
 		if s.User = nil; s.Warning == nil {
-			s.Warning = &wasmclient.Warning{Code: "still_signed_in", Title: text.Of("still_signed_in"), Detail: text.Of("still_signed_in.text")}
+			s.Warning = &wasmclient.Warning{Code: "still_signed_in", Title: text.Of("still_signed_in"),
+				Detail: text.Of("still_signed_in.text")}
 		}
 	}
 	same := l.client != nil && s.User != nil && l.session.User != nil && s.User.ID == l.session.User.ID && s.Grant == l.session.Grant
@@ -134,7 +137,7 @@ func (l *Live) answered(ctx context.Context, s wasmclient.Session) {
 	case !same:
 		l.use(ctx, s)
 	case c.View().Status.State == conn.Denied:
-		c.Connect() // the refusal was wrong, or is over
+		c.Connect() // The broker's refusal was wrong, or no longer holds.
 	}
 }
 
@@ -189,7 +192,7 @@ func (l *Live) SignIn(ctx context.Context, user, password string) {
 		l.set(func() { l.failure = Explain(err) })
 		return
 	}
-	// Browsers drop the cookie of a sign-in without a word, as over plain HTTP.
+	// Browsers silently drop the cookie of a sign-in, for example over plain HTTP.
 	if now, err := l.api.Session(ctx); err == nil && now.User == nil {
 		l.set(func() {
 			if l.failure = text.Of("cookie_dropped"); now.Warning != nil {
@@ -205,7 +208,7 @@ func (l *Live) SignIn(ctx context.Context, user, password string) {
 	l.tell(signedIn)
 }
 
-// cameBack ends what a sign-out has begun: whoever is signed in from now on is so by their own will.
+// cameBack ends a sign-out, because the user has signed in again.
 func (l *Live) cameBack() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -241,7 +244,7 @@ func (l *Live) SignOut(ctx context.Context) {
 	l.Start(ctx)
 }
 
-// depart notes which user signs out.
+// depart records the user that signs out.
 func (l *Live) depart() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -276,7 +279,7 @@ func (l *Live) told(message []byte) {
 	}
 }
 
-// alive is the life of the page.
+// alive returns the context of the page's life.
 func (l *Live) alive() context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -301,8 +304,8 @@ func (l *Live) forgetOnce(connection context.Context, purge bool) {
 	l.Start(l.alive())
 }
 
-// forget drops everything of the user from the memory, and from the storage
-// too where they signed out, and asks anew who is signed in.
+// forget drops all data of the user from the memory, and after a sign-out from the
+// storage, too. Then it asks the broker for the session.
 func (l *Live) forget(ctx context.Context, purge bool) {
 	l.turn.Lock()
 	l.drop(purge)
@@ -318,7 +321,7 @@ func (l *Live) drop(purge bool) {
 	if purge {
 		ctx, done := context.WithTimeout(context.Background(), storageTime)
 		defer done()
-		left := l.leaving(ctx) // another tab's word, which the broker is still to hear
+		left := l.leaving(ctx) // Another tab has started a sign-out that the broker does not know yet.
 		err = l.in.Storage.Delete(ctx, "")
 		if left {
 			l.note()
@@ -331,7 +334,8 @@ func (l *Live) drop(purge bool) {
 	}
 	l.set(func() {
 		l.phase, l.session.User, l.gap = Loading, nil, time.Time{}
-		l.trends, l.preferences, l.agreed, l.learned, l.wishing = trends{}, notify.Default(access.Grant{}), notify.Default(access.Grant{}), false, false
+		l.trends, l.preferences, l.agreed, l.learned, l.wishing = trends{}, notify.Default(access.Grant{}),
+			notify.Default(access.Grant{}), false, false
 		if err != nil {
 			l.failure = text.Of("failed.clear")
 		}

@@ -14,7 +14,8 @@ import (
 func TestTrendsAfterAClockThatWasAhead(t *testing.T) {
 	now := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 	var tr trends
-	for i, at := range []time.Time{now, now.AddDate(1, 0, 0), now.AddDate(1, 0, 1), now.Add(trendStep), now.Add(2 * trendStep), now.Add(3 * trendStep)} {
+	for i, at := range []time.Time{now, now.AddDate(1, 0, 0), now.AddDate(1, 0, 1), now.Add(trendStep),
+		now.Add(2 * trendStep), now.Add(3 * trendStep)} {
 		tr.note(map[string]projection.Value{"active_rentals": {Count: i}}, at)
 	}
 	points := tr.Of["active_rentals"].Points

@@ -128,7 +128,8 @@ func (r *Root) send(e event.Event) {
 	if r.acting.pressed == nil {
 		r.acting.pressed = map[string]time.Time{}
 	}
-	maps.DeleteFunc(r.acting.pressed, func(_ string, at time.Time) bool { return time.Since(at) > 3*rest }) // tabs stay open for days
+	// Tabs stay open for days, so old entries must go.
+	maps.DeleteFunc(r.acting.pressed, func(_ string, at time.Time) bool { return time.Since(at) > 3*rest })
 	r.acting.pressed[e.Stamp("", time.Now()).Subject] = time.Now()
 	go r.Live.Publish(context.Background(), e)
 }

@@ -195,7 +195,9 @@ const (
 func (r *Root) tokens(a *adminPage) app.UI {
 	return ui.Card("", "tokens", text.Of("admin.tokens"), ui.Line("p", "row-meta", text.Of("admin.tokens.text")),
 		ui.When(a.failed != "", func() app.UI { return ui.Line("p", "problem", a.failed).Role("alert") }),
-		ui.Submit("token-form", ui.Field(tokenUser, text.Of("admin.token.user"), ui.Input().ID(tokenUser).Attr("type", "text").Attr("required", true).Attr("maxlength", 64).Attr("autocomplete", "off").Attr("placeholder", "erp")),
+		ui.Submit("token-form",
+			ui.Field(tokenUser, text.Of("admin.token.user"), ui.Input().ID(tokenUser).Attr("type", "text").
+				Attr("required", true).Attr("maxlength", 64).Attr("autocomplete", "off").Attr("placeholder", "erp")),
 			ui.Choice(tokenDays, text.Of("admin.token.ttl"), []ui.Option{{Value: "1", Label: text.Count("days", 1)}, {Value: "30", Label: text.Count("days", 30)}, {Value: "365", Label: text.Count("days", 365)}}, "30", nil),
 			ui.Line("button", "button button-primary", text.Of("admin.token.sign")).Attr("type", "submit").ID("mint")).OnSubmit(func(_ app.Context, e app.Event) {
 			e.PreventDefault()
@@ -215,6 +217,7 @@ func (r *Root) tokens(a *adminPage) app.UI {
 		ui.When(a.token.Token != "", func() app.UI {
 			return ui.El("div", "token", ui.Line("p", "", text.Of("admin.token.once", a.token.User, text.DateTime(a.token.Expires))),
 				ui.Line("pre", "raw", a.token.Token).ID("token").TabIndex(0).Aria("label", text.Of("admin.token")),
-				ui.Button("button button-small", text.Of("copy")).OnClick(func(app.Context, app.Event) { device.Copy(a.token.Token) }))
+				ui.Button("button button-small", text.Of("copy")).
+					OnClick(func(app.Context, app.Event) { device.Copy(a.token.Token) }))
 		}))
 }

@@ -73,8 +73,9 @@ func asJSON(all []store.Received) string {
 // byteOrderMark tells spreadsheets that a file is in UTF-8: without it some take it for a code page of their own.
 const byteOrderMark = "\ufeff"
 
-// asCSV is a table by RFC 4180: the envelope, then every field that some event has. For readers who write decimals with a
-// comma it is as their spreadsheets expect it, with semicolons between cells: they would take 10.05 for a day in May.
+// asCSV returns a table by RFC 4180: the envelope, then every field that some event has. For readers that write
+// decimals with a comma, it writes decimals so and puts semicolons between cells, because their spreadsheets would take
+// 10.05 for a day in May.
 func asCSV(all []store.Received, comma bool) string {
 	columns := []string{}
 	for _, e := range all {
@@ -124,7 +125,8 @@ const formula = "=+-@＝＋－＠"
 // cell quotes a value where it must be, and keeps a spreadsheet from taking a text
 // for a formula, or a phone number for a sum. Negative numbers stay.
 func cell(value string) string {
-	begin := strings.TrimLeftFunc(value, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' })
+	begin := strings.TrimLeftFunc(value,
+		func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' })
 	first, _ := utf8.DecodeRuneInString(begin)
 	number := value == begin && first == '-' && strings.Trim(value[1:], "0123456789.,") == ""
 	if begin != "" && strings.ContainsRune(formula, first) && !number {

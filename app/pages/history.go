@@ -221,9 +221,14 @@ func (r *Root) filters() app.UI {
 	modules := slices.DeleteFunc(slices.Clone(event.Modules), func(m event.Module) bool {
 		return !slices.ContainsFunc(types, func(t event.Type) bool { return event.Event{Type: t}.Module() == m })
 	})
-	return ui.El("details", "card filters", ui.Line("summary", "", text.Of("filter")), ui.Submit("", choice("types", names(types)), choice("modules", names(modules)), choice("severity", names(event.Severities[1:])),
-		input("subjects", "text", "rental/123"), input("from", "date", ""), input("to", "date", ""),
-		ui.El("div", "field", ui.Link("button button-small", "/events", text.Of("filter.clear")))).Aria("label", text.Of("filter")).OnSubmit(func(_ app.Context, e app.Event) { e.PreventDefault() })).Attr("open", !r.narrow || r.query != "")
+	return ui.El("details", "card filters", ui.Line("summary", "", text.Of("filter")),
+		ui.Submit("", choice("types", names(types)), choice("modules", names(modules)),
+			choice("severity", names(event.Severities[1:])),
+			input("subjects", "text", "rental/123"), input("from", "date", ""), input("to", "date", ""),
+			ui.El("div", "field", ui.Link("button button-small", "/events", text.Of("filter.clear")))).
+			Aria("label", text.Of("filter")).
+			OnSubmit(func(_ app.Context, e app.Event) { e.PreventDefault() })).
+		Attr("open", !r.narrow || r.query != "")
 }
 
 func names[T ~string](all []T) (out []string) {

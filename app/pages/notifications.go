@@ -30,10 +30,11 @@ type notifyPage struct {
 	note    string // what went well
 }
 
-// pushDevice is where earlier versions kept the broker's id of this device, which the service worker could not read.
+// pushDevice is the key under which earlier versions kept the broker's id of this device. The service worker cannot
+// read it there.
 const pushDevice = "push-device"
 
-// thisDevice is the broker's id of this device, "" for none.
+// thisDevice returns the broker's id of this device, or "" for none.
 func thisDevice(ctx context.Context, l *live.Live) string {
 	id := l.Device(ctx)
 	if id == "" {
@@ -148,7 +149,7 @@ func RenewPush(ctx context.Context, l *live.Live) {
 		return
 	}
 	if d, err := l.API().AddDevice(ctx, subscription, device.Name(), id); err == nil {
-		_ = keepDevice(ctx, l, d.ID) // what fails now is done the next time
+		_ = keepDevice(ctx, l, d.ID) // The next visit repeats a step that fails now.
 	}
 }
 
@@ -259,14 +260,15 @@ func (r *Root) pushCard(n *notifyPage) app.UI {
 			if d.ID == this {
 				name = text.Of("push.this", name)
 			}
-			return ui.El("li", "device", ui.El("div", "row-main", ui.Line("p", "row-text", name), ui.Line("p", "row-meta", text.Of("push.since", text.Day(d.Created))),
+			return ui.El("li", "device", ui.El("div", "row-main", ui.Line("p", "row-text", name),
+				ui.Line("p", "row-meta", text.Of("push.since", text.Day(d.Created))),
 				ui.If(d.Failing != nil, func() app.UI { return ui.Line("p", "problem", failing(d.Failing)) })),
 				ui.Button("button button-small", text.Of("push.turn_off")).Attr("disabled", n.busy).Aria("label", text.Of("push.turn_off.of", name)).OnClick(func(app.Context, app.Event) { n.turnOff(r, d.ID) }, app.EventScope(d.ID)))
 		})))
 }
 
-// failing says since when a push service refuses a device, and what to do. It is not the device's fault where the service
-// refuses the broker.
+// failing returns the time since when a push service refuses a device, with advice. The fault is not the device's when
+// the service refuses the broker.
 func failing(f *wasmclient.Failing) string {
 	key := "push.failing"
 	if f.Status == 401 || f.Status == 403 {

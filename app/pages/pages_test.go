@@ -47,12 +47,17 @@ func TestPages(t *testing.T) {
 			[]string{`data-page="sign-in"`, `data-user="yard"`, "No."}, []string{"data-status", `href="/sse-test"`}},
 		"password": {render("/", live.State{Phase: live.SignedOut, SignIn: "password", Failure: "No."}),
 			[]string{`autocomplete="username"`, `autocomplete="current-password"`, "No.", `for="sign-in-user"`}, []string{"data-user"}},
-		"still signed in": {render("/", live.State{Phase: live.SignedOut, SignIn: "provider", Warning: &wasmclient.Warning{Code: "still_signed_in", Title: "You are still signed in", Detail: "Sign out there."}}),
+		"still signed in": {render("/", live.State{Phase: live.SignedOut, SignIn: "provider",
+			Warning: &wasmclient.Warning{Code: "still_signed_in", Title: "You are still signed in",
+				Detail: "Sign out there."}}),
 			[]string{"You are still signed in. Sign out there. (still_signed_in)", "Stay signed in"}, nil},
-		"gateway":   {render("/", live.State{Phase: live.Failed, Login: true}), []string{"A sign-in page answers", `id="sign-in-again"`}, nil},
-		"provider":  {render("/", live.State{Phase: live.SignedOut, SignIn: "provider"}), []string{"identity provider", "Try again"}, []string{"<form"}},
+		"gateway": {render("/", live.State{Phase: live.Failed, Login: true}), []string{"A sign-in page answers",
+			`id="sign-in-again"`}, nil},
+		"provider": {render("/", live.State{Phase: live.SignedOut, SignIn: "provider"}), []string{"identity provider",
+			"Try again"}, []string{"<form"}},
 		"dashboard": {render("/", signedIn(access.Manager)), []string{`data-page="/"`, "Live feed", "All clear", `data-status="live"`, "aria-current"}, nil},
-		"emptied":   {render("/", emptied()), []string{`data-lost="shown"`, "2 changes that you wrote here were not sent, and are lost. (storage_emptied)"}, nil},
+		"emptied": {render("/", emptied()), []string{`data-lost="shown"`,
+			"2 changes that you wrote here were not sent, and are lost. (storage_emptied)"}, nil},
 		"not found": {render("/nope", signedIn()), []string{`data-page="not-found"`, "There is nothing here"}, nil},
 		"test page": {render("/sse-test", signedIn(access.Yard)), []string{`data-page="/sse-test"`, `data-send="maintenance_required"`, "your role may not send it"}, nil},
 	} {
@@ -120,7 +125,8 @@ func TestRoles(t *testing.T) {
 // address.
 func TestFormsSubmitNothing(t *testing.T) {
 	signInPage := live.State{Phase: live.SignedOut, SignIn: "password"}
-	editing := &Root{Live: live.New(nil, live.Surroundings{}), path: "/sse-test", state: signedIn(access.Admin), test: testPage{typ: event.TypePaymentReceived}}
+	editing := &Root{Live: live.New(nil, live.Surroundings{}), path: "/sse-test", state: signedIn(access.Admin),
+		test: testPage{typ: event.TypePaymentReceived}}
 	asking := &Root{Live: live.New(nil, live.Surroundings{}), path: "/", state: signedIn(access.Manager)}
 	asking.dialog = &dialog{body: ui.Form{ID: "ask", Type: event.TypePaymentReceived}.Render}
 	for _, html := range []string{render("/", signInPage), render("/events", signedIn(access.Manager)),
@@ -136,7 +142,8 @@ func TestFormsSubmitNothing(t *testing.T) {
 	for _, name := range source {
 		raw, err := os.ReadFile(name)
 		require.NoError(t, err)
-		require.False(t, !strings.HasSuffix(name, "_test.go") && strings.Contains(string(raw), `El("form"`), "%s makes a form without ui.Submit", name)
+		require.False(t, !strings.HasSuffix(name, "_test.go") && strings.Contains(string(raw), `El("form"`),
+			"%s makes a form without ui.Submit", name)
 	}
 }
 
@@ -181,13 +188,18 @@ func TestAnswered(t *testing.T) {
 func TestCSV(t *testing.T) {
 	e := made(t, event.TypeRentalStatusUpdated, map[string]any{"rental_id": 4, "status": "active", "customer": `=1+1, "Ann"`, "notes": "-5"})
 	e = e.Stamp("id", at)
-	require.Equal(t, "\ufefftime,type,severity,subject,id,cursor,actor,customer,notes,rental_id,status\r\n2026-11-23T12:00:00Z,rental_status_updated,info,rental/4,id,,,\"'=1+1, \"\"Ann\"\"\",-5,4,active\r\n",
+	require.Equal(t, "\ufefftime,type,severity,subject,id,cursor,actor,customer,notes,rental_id,status\r\n"+
+		"2026-11-23T12:00:00Z,rental_status_updated,info,rental/4,id,,,\"'=1+1, \"\"Ann\"\"\",-5,4,active\r\n",
 		asCSV([]store.Received{{Event: e}}, false))
-	paid := made(t, event.TypePaymentReceived, map[string]any{"rental_id": 4, "amount": 10.05, "payment_method": "cash", "invoice_number": "10.05"})
-	require.Equal(t, "\ufefftime;type;severity;subject;id;cursor;actor;amount;invoice_number;payment_method;rental_id\r\n2026-11-23T12:00:00Z;payment_received;success;rental/4;id;;;\"10,05\";10.05;cash;4\r\n",
+	paid := made(t, event.TypePaymentReceived, map[string]any{"rental_id": 4, "amount": 10.05, "payment_method": "cash",
+		"invoice_number": "10.05"})
+	require.Equal(t, "\ufefftime;type;severity;subject;id;cursor;actor;amount;invoice_number;payment_method;"+
+		"rental_id\r\n2026-11-23T12:00:00Z;payment_received;success;rental/4;id;;;\"10,05\";10.05;cash;4\r\n",
 		asCSV([]store.Received{{Event: paid.Stamp("id", at)}}, true), "decimal commas, and no day in May")
-	for value, want := range map[string]string{"-5": "-5", "-1,5": `"-1,5"`, "-5+cmd": "'-5+cmd", "+49 30": "'+49 30", " =1": "' =1", "\t=1": "'\t=1",
-		"\n@x": "\"'\n@x\"", "＝1": "'＝1", "a;b": `"a;b"`, "": "", "Müller – Łódź": "Müller – Łódź", "\ufeff=1": "'\ufeff=1"} {
+	for value, want := range map[string]string{"-5": "-5", "-1,5": `"-1,5"`, "-5+cmd": "'-5+cmd", "+49 30": "'+49 30",
+		" =1": "' =1", "\t=1": "'\t=1",
+		"\n@x": "\"'\n@x\"", "＝1": "'＝1", "a;b": `"a;b"`, "": "", "Müller – Łódź": "Müller – Łódź",
+		"\ufeff=1": "'\ufeff=1"} {
 		require.Equal(t, want, cell(value), "%q", value)
 	}
 }
@@ -216,12 +228,14 @@ func TestAttention(t *testing.T) {
 	require.Equal(t, []string{"Rental #4 is 2 days overdue", "Crane", "Timesheet submitted: Sam, 2026-11-23", "Lift"}, titles)
 }
 
-// TestRefusedDevice says since when its push service refuses it, and what to do; a refusal of the broker is no fault of the
-// device's.
+// TestRefusedDevice shows the time since when the push service refuses the device, and advice. A refusal of the broker
+// is no device's.
 func TestRefusedDevice(t *testing.T) {
-	for status, want := range map[int]string{401: "Tell your administrator", 403: "Tell your administrator", 400: "turn it on again"} {
+	for status, want := range map[int]string{401: "Tell your administrator", 403: "Tell your administrator",
+		400: "turn it on again"} {
 		r := &Root{Live: live.New(nil, live.Surroundings{}), path: "/notifications", state: signedIn(access.Manager)}
-		r.wishes.devices = []wasmclient.Device{{ID: "a", Name: "Tablet", Created: at, Failing: &wasmclient.Failing{Since: at, Status: status}}, {ID: "b", Name: "Phone", Created: at}}
+		r.wishes.devices = []wasmclient.Device{{ID: "a", Name: "Tablet", Created: at,
+			Failing: &wasmclient.Failing{Since: at, Status: status}}, {ID: "b", Name: "Phone", Created: at}}
 		html := app.HTMLString(r.Render())
 		require.Contains(t, html, want)
 		require.Equal(t, 1, strings.Count(html, "refuses messages to this device since 2026-11-23"), status)

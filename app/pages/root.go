@@ -179,8 +179,8 @@ func (r *Root) refresh(ctx app.Context) {
 	}
 }
 
-// reloadForGateway loads the page anew where a gateway asks for another sign-in, so that it can show its page: once in a
-// while, and only where nothing is lost by it.
+// reloadForGateway reloads the page when a gateway asks for another sign-in, so that the gateway can show its page. It
+// does so once in a while, and only when the reload loses nothing.
 func (r *Root) reloadForGateway() {
 	v := r.state.View
 	if r.state.Login && v.Unsent() == 0 && v.Rejected() == 0 && !device.Typed() && device.FirstReload(time.Now()) {
@@ -217,7 +217,8 @@ func (r *Root) actions() ui.Actions {
 	return ui.Actions{
 		Connect: with((*wasmclient.Client).Connect), Disconnect: with((*wasmclient.Client).Disconnect),
 		Pause: with((*wasmclient.Client).Pause), Resume: with((*wasmclient.Client).Resume),
-		SignIn: func() { go r.Live.SignInAgain(context.Background()) }, Reload: reload, Copy: func() { r.copied(r.Live.Report()) },
+		SignIn: func() { go r.Live.SignInAgain(context.Background()) }, Reload: reload,
+		Copy: func() { r.copied(r.Live.Report()) },
 	}
 }
 

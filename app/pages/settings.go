@@ -53,7 +53,8 @@ func (r *Root) settings() app.UI {
 		ui.El("div", "columns", ui.El("div", "stack", ui.Card("", "look", text.Of("settings.look"), r.choice("theme", text.Of("settings.theme"), device.Theme, []string{"", "light", "dark"}, device.ApplyTheme),
 			toggle("iso-dates", text.Of("settings.iso"), style.ISODates, func(on bool) { s := StyleOf(); s.ISODates = on; setStyle(s) }),
 			toggle("money-code", text.Of("settings.money"), style.MoneyCode, func(on bool) { s := StyleOf(); s.MoneyCode = on; setStyle(s) }),
-			ui.Line("p", "row-meta", text.Of("settings.sample", text.DateTime(r.now), text.Money(1234*event.MoneyUnit+560, "EUR")))),
+			ui.Line("p", "row-meta", text.Of("settings.sample", text.DateTime(r.now),
+				text.Money(1234*event.MoneyUnit+560, "EUR")))),
 			ui.Card("", "keys", text.Of("keys"), toggle("shortcuts", text.Of("settings.keys"), device.Setting(device.Shortcuts) != "off", func(on bool) {
 				device.Set(device.Shortcuts, map[bool]string{true: "", false: "off"}[on])
 			}), r.keyHelp()),

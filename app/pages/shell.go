@@ -122,8 +122,11 @@ func (r *Root) banners() app.UI {
 				ui.Button("button button-small", text.Of("dismiss")).OnClick(func(app.Context, app.Event) { r.Live.GapRead() })).DataSet("gap", "shown")
 		}),
 		ui.When(signedIn && r.state.View.Lost > 0, func() app.UI {
-			return ui.El("div", "banner banner-denied", ui.Line("span", "banner-text", text.Count("banner.lost", r.state.View.Lost)),
-				ui.Button("button button-small", text.Of("dismiss")).OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).LostRead) })).DataSet("lost", "shown")
+			return ui.El("div", "banner banner-denied",
+				ui.Line("span", "banner-text", text.Count("banner.lost", r.state.View.Lost)),
+				ui.Button("button button-small", text.Of("dismiss")).
+					OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).LostRead) })).
+				DataSet("lost", "shown")
 		}),
 		ui.When(r.state.View.Unsaved, func() app.UI {
 			return ui.El("div", "banner banner-limited", ui.Line("span", "banner-text", text.Of("banner.storage")))
@@ -154,7 +157,7 @@ func (r *Root) body() app.UI {
 	}
 }
 
-// failed is the page while nobody knows who is signed in.
+// failed renders the page while the session is unknown.
 func (r *Root) failed() app.UI {
 	words := "failed.text"
 	if r.state.Login {
@@ -162,7 +165,8 @@ func (r *Root) failed() app.UI {
 	}
 	return ui.El("div", "page", ui.Line("h1", "", text.Of("failed")), ui.Line("p", "", text.Of(words)),
 		ui.El("div", "buttons", ui.If(r.state.Login, func() app.UI {
-			return ui.Button("button button-primary", text.Of("sign_in")).ID("sign-in-again").OnClick(func(app.Context, app.Event) { reload() })
+			return ui.Button("button button-primary", text.Of("sign_in")).ID("sign-in-again").
+				OnClick(func(app.Context, app.Event) { reload() })
 		})))
 }
 

@@ -30,8 +30,8 @@ func (r *Root) signIn() app.UI {
 		failure, r.demoUsers())
 }
 
-// providerButton loads the page anew, by which a gateway or a provider may sign the user in; or it keeps a user signed in
-// who could not be signed out.
+// providerButton renders a button that reloads the page, so that a gateway or a provider may sign the user in. After a
+// sign-out that could not work, the button keeps the user signed in.
 func (r *Root) providerButton() app.UI {
 	label, do := "sign_in.again", reload
 	if w := r.state.Warning; w != nil && w.Code == "still_signed_in" {

@@ -11,7 +11,8 @@ var english = map[string]string{
 	"failed": "The broker cannot be reached", "failed.text": "Yardline is trying again every few seconds. Nothing is lost: what happens meanwhile comes as soon as it is back.",
 	"failed.login":   "A sign-in page answers in the broker’s place. Sign in there, and Yardline opens.",
 	"failed.network": "The broker cannot be reached. Check your connection and try again. (network)", "failed.clear": "This browser could not clear its storage. Clear the site’s data in its settings. (storage)",
-	"stopped": "Stopped", "crashed": "Yardline has stopped in this tab. Nothing is lost.", "description": "Live events for equipment rental", "loading": "Loading {progress}%",
+	"stopped": "Stopped", "crashed": "Yardline has stopped in this tab. Nothing is lost.",
+	"description": "Live events for equipment rental", "loading": "Loading {progress}%",
 	"not_found": "There is nothing here", "not_found.title": "Not found", "not_found.text": "The address may be mistyped, or it is not for you.", "not_found.go": "Go to the dashboard",
 	"unknown": "Nothing known yet", "unknown.text": "It appears here as soon as the broker can be reached.",
 
@@ -23,16 +24,23 @@ var english = map[string]string{
 	// The connection
 	"state.connecting": "Connecting…", "state.live": "Live", "state.reconnecting": "Reconnecting", "state.offline": "You’re offline", "state.paused": "Paused",
 	"state.paused.background": "Paused in background", "state.stale": "No data for a while. Checking…", "state.denied": "Session expired. Sign in again",
-	"state.denied.invalid_token": "Your sign-in is no longer accepted. Sign in again", "state.denied.signed_out": "You have signed out",
-	"state.login": "A sign-in page answers in the broker’s place. Sign in to go on", "state.denied.forbidden.short": "No access",
-	"state.denied.forbidden": "You don’t have access. Ask your administrator", "state.disconnected": "Disconnected", "state.limited": "Server is busy", "state.polling": "Delayed updates",
+	"state.denied.invalid_token":   "Your sign-in is no longer accepted. Sign in again",
+	"state.denied.signed_out":      "You have signed out",
+	"state.login":                  "A sign-in page answers in the broker’s place. Sign in to go on",
+	"state.denied.forbidden.short": "No access",
+	"state.denied.forbidden":       "You don’t have access. Ask your administrator",
+	"state.disconnected":           "Disconnected", "state.limited": "Server is busy",
+	"state.polling":     "Delayed updates",
 	"state.stale.short": "Checking…", "state.offline.short": "Offline", "state.denied.short": "Signed out", "state.limited.short": "Busy",
 	"countdown": "in %s s", "countdown.limited": "Retrying in %s s", "status.unsent": "%s to send",
 	"tab.own": "on its own", "tab.alone": "has a connection for itself", "tab.leader": "holds the connection for all tabs", "tab.follower": "follows another tab’s connection",
 	"banner.retrying": "%s %s. What you see may be out of date.", "banner.offline": "%s. Showing data from %s.", "banner.disconnected": "Disconnected. Nothing new comes in.",
 	"banner.paused": "Paused. Nothing new comes in.", "banner.unsent.one": "%s change will be sent later.", "banner.unsent.other": "%s changes will be sent later.",
-	"banner.between":  "%s %s. Something between this browser and the broker answers in its place.",
-	"banner.lost.one": "This browser has emptied its storage: %s change that you wrote here was not sent, and is lost. (storage_emptied)", "banner.lost.other": "This browser has emptied its storage: %s changes that you wrote here were not sent, and are lost. (storage_emptied)",
+	"banner.between": "%s %s. Something between this browser and the broker answers in its place.",
+	"banner.lost.one": "This browser has emptied its storage: %s change that you wrote here was not sent, and is " +
+		"lost. (storage_emptied)",
+	"banner.lost.other": "This browser has emptied its storage: %s changes that you wrote here were not sent, " +
+		"and are lost. (storage_emptied)",
 	"banner.storage":  "This browser’s storage is full or blocked. Nothing is kept for offline use, and what is not sent yet is lost when this tab closes. (storage)",
 	"banner.gap":      "At %s the broker said that some events are no longer kept. The figures are right; the list of events has a gap. (gap)",
 	"dismiss":         "Dismiss",
@@ -44,12 +52,20 @@ var english = map[string]string{
 	// Signing in
 	"sign_in": "Sign in", "sign_out": "Sign out", "sign_in.title": "Sign in to Yardline", "sign_in.name": "Name", "sign_in.password": "Password",
 	"sign_in.provider": "You sign in with your company’s identity provider. Open Yardline from there, or ask your administrator for the address.",
-	"still_signed_in":  "You are still signed in", "still_signed_in.text": "Yardline cannot end this sign-in: this browser still sends the cookie of your company’s identity provider. Sign out there, too.",
-	"cookie_dropped": "The sign-in was right, but this browser did not keep its cookie. Open Yardline by https://, or allow cookies for this site. (cookie_dropped)",
-	"sign_in.again":  "Try again", "sign_in.stay": "Stay signed in",
-	"sign_in.demo":   "This installation is for trying things out: choose whose eyes to look through. Open two windows to see the same event in both.",
-	"who.dispatcher": "Rentals, deliveries and where every machine is", "who.yard": "Returns and maintenance, without prices and customers", "who.hr": "Time sheets, leave and payroll",
-	"who.manager": "Everything that runs, and today’s revenue", "who.admin": "The system: syncs and notices, no customers, no money", "who.employee": "Only what is about Sam Field in person",
+	"still_signed_in":  "You are still signed in",
+	"still_signed_in.text": "Yardline cannot end this sign-in: this browser still sends the cookie of your " +
+		"company’s identity provider. Sign out there, too.",
+	"cookie_dropped": "The sign-in was right, but this browser did not keep its cookie. Open Yardline by https://, " +
+		"or allow cookies for this site. (cookie_dropped)",
+	"sign_in.again": "Try again", "sign_in.stay": "Stay signed in",
+	"sign_in.demo": "This installation is for trying things out: choose whose eyes to look through. Open two " +
+		"windows to see the same event in both.",
+	"who.dispatcher": "Rentals, deliveries and where every machine is",
+	"who.yard":       "Returns and maintenance, without prices and customers",
+	"who.hr":         "Time sheets, leave and payroll",
+	"who.manager":    "Everything that runs, and today’s revenue",
+	"who.admin":      "The system: syncs and notices, no customers, no money",
+	"who.employee":   "Only what is about Sam Field in person",
 
 	// Figures
 	"figure.active_rentals": "Active rentals", "figure.active_rentals.hint": "out with customers", "figure.overdue_rentals": "Overdue", "figure.overdue_rentals.hint": "not back, or not paid, in time",
@@ -113,10 +129,13 @@ var english = map[string]string{
 	"push": "Notifications on your devices", "push.unknown": "Looking …", "push.none": "Nothing is pushed from this installation. Messages appear while Yardline is open.", "push.unsupported": "This browser cannot be notified here. Over HTTPS, and with the app installed, most can.",
 	"push.blocked": "You have blocked notifications for this site. Allow them in the browser’s settings of this site.", "push.off": "This device is not notified.", "push.on": "This device is notified.",
 	"push.turn_on": "Turn on for this device", "push.turn_off": "Turn off", "push.turn_off.of": "Turn off %s", "push.test": "Send a test", "push.test.note": "The push service has taken it. It should appear in a moment.",
-	"push.empty":         "There is news in Yardline. Open it to see what has happened.",
-	"push.failing.vapid": "The push service refuses messages to this device since %s (%s). Tell your administrator: the contact or the key of the installation may be the reason.",
-	"push.failing":       "The push service refuses messages to this device since %s (%s). Turn it off, and turn it on again on that device.",
-	"push.on.note":       "This device is notified from now on.", "push.off.note": "It is notified no more.", "push.refused": "The browser was told not to allow notifications. Nothing has changed. (refused)",
+	"push.empty": "There is news in Yardline. Open it to see what has happened.",
+	"push.failing.vapid": "The push service refuses messages to this device since %s (%s). Tell your administrator: " +
+		"the contact or the key of the installation may be the reason.",
+	"push.failing": "The push service refuses messages to this device since %s (%s). Turn it off, and turn it " +
+		"on again on that device.",
+	"push.on.note": "This device is notified from now on.", "push.off.note": "It is notified no more.",
+	"push.refused": "The browser was told not to allow notifications. Nothing has changed. (refused)",
 	"push.browser": "The browser could not do it: %s (browser)", "push.device": "A device", "push.this": "%s (this one)", "push.since": "since %s",
 	"quiet": "Quiet hours", "quiet.text": "Nothing is pushed then. The feed has it all.", "quiet.on": "Keep quiet every day", "quiet.from": "From", "quiet.to": "To",
 	"toast_time": "Messages stay", "toast-time.": "As long as usual", "toast-time.2": "Twice as long", "toast-time.never": "Until dismissed",

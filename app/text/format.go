@@ -80,7 +80,8 @@ func Decimal(f float64) string {
 	return number("2", strconv.FormatFloat(f, 'f', 2, 64), map[string]any{"maximumFractionDigits": 2})
 }
 
-// DecimalComma tells whether the reader writes decimals with a comma. Their spreadsheets then divide cells by semicolons.
+// DecimalComma tells whether the reader writes decimals with a comma. The reader's spreadsheet then divides cells by
+// semicolons.
 func DecimalComma() bool {
 	return strings.Contains(number("1", "1.5", map[string]any{"minimumFractionDigits": 1}), ",")
 }
@@ -117,7 +118,8 @@ func Money(m event.Money, currency string) string {
 	plain := m.In(currency)
 	n := digits(plain)
 	if currency == "" {
-		return number("money"+strconv.Itoa(n), plain, map[string]any{"minimumFractionDigits": n, "maximumFractionDigits": n})
+		return number("money"+strconv.Itoa(n), plain, map[string]any{"minimumFractionDigits": n,
+			"maximumFractionDigits": n})
 	}
 	options := map[string]any{"style": "currency", "currency": currency, "currencyDisplay": display,
 		"minimumFractionDigits": n, "maximumFractionDigits": n}
@@ -128,7 +130,7 @@ func Money(m event.Money, currency string) string {
 	return currency + "\u00a0" + plain
 }
 
-// digits is how many an amount has after the point.
+// digits returns the number of digits after the point of an amount.
 func digits(plain string) int {
 	_, decimals, _ := strings.Cut(plain, ".")
 	return len(decimals)

@@ -35,8 +35,8 @@ func Button(class, label string) app.HTMLElem {
 	return Line("button", class, label).Attr("type", "button")
 }
 
-// Submit is a form whose fields the program reads. A browser that submits it by itself, since the program has ended, does
-// nothing by the method "dialog": no field gets into an address.
+// Submit returns a form whose fields the program reads. Its method is "dialog", so that no field gets into an address
+// when a browser submits the form by itself because the program has ended.
 //
 //go:noinline
 func Submit(class string, children ...app.UI) app.HTMLElem {

@@ -91,7 +91,8 @@ func (s Status) Banner(a Actions) app.UI {
 			break
 		}
 		if strings.HasPrefix(st.Code, "http_") || st.Code == "not_a_stream" {
-			words, action, do = text.Of("banner.between", Words(st), Countdown(st, s.Now)), text.Of("retry_now"), a.Connect
+			words = text.Of("banner.between", Words(st), Countdown(st, s.Now))
+			action, do = text.Of("retry_now"), a.Connect
 			break
 		}
 		words, action, do = text.Of("banner.retrying", Words(st), Countdown(st, s.Now)), text.Of("retry_now"), a.Connect

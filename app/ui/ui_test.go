@@ -53,21 +53,25 @@ func TestBanner(t *testing.T) {
 	require.Contains(t, banner(conn.Status{State: conn.Denied, Code: "forbidden"}), "(forbidden)")
 	require.NotContains(t, banner(conn.Status{State: conn.Paused, Code: "hidden"}), "(hidden)")
 	require.Contains(t, banner(conn.Status{State: conn.Denied, Code: "invalid_token"}), "no longer accepted")
-	require.Contains(t, banner(conn.Status{State: conn.Reconnecting, Code: conn.LoginRedirect, RetryAt: now.Add(time.Second)}), "A sign-in page answers in the broker’s place")
+	require.Contains(t, banner(conn.Status{State: conn.Reconnecting, Code: conn.LoginRedirect,
+		RetryAt: now.Add(time.Second)}), "A sign-in page answers in the broker’s place")
 	for _, code := range []string{"http_403", "http_401", "http_204", "not_a_stream"} {
-		require.Contains(t, banner(conn.Status{State: conn.Reconnecting, Code: code, RetryAt: now.Add(time.Second)}), "answers in its place. ("+code+")")
+		require.Contains(t, banner(conn.Status{State: conn.Reconnecting, Code: code, RetryAt: now.Add(time.Second)}),
+			"answers in its place. ("+code+")")
 	}
 	require.Contains(t, app.HTMLString(status(conn.Status{State: conn.Reconnecting}).Panel(Actions{})), "Retry now")
 }
 
 // TestSignedOutIsSaidOnlyOfThat: a refusal of rights is another thing.
 func TestSignedOutIsSaidOnlyOfThat(t *testing.T) {
-	for code, want := range map[string]string{"sign_in_required": "Signed out", "signed_out": "Signed out", "invalid_token": "Signed out", "forbidden": "No access"} {
+	for code, want := range map[string]string{"sign_in_required": "Signed out", "signed_out": "Signed out",
+		"invalid_token": "Signed out", "forbidden": "No access"} {
 		require.Contains(t, app.HTMLString(status(conn.Status{State: conn.Denied, Code: code}).Compact()), want, code)
 	}
 	for _, state := range states {
 		if state != conn.Denied {
-			require.NotContains(t, app.HTMLString(status(conn.Status{State: state, Code: "http_403"}).Compact()), "Signed out", state)
+			require.NotContains(t, app.HTMLString(status(conn.Status{State: state, Code: "http_403"}).Compact()),
+				"Signed out", state)
 		}
 	}
 }
@@ -100,7 +104,9 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestFigures(t *testing.T) {
-	figures := map[string]projection.Value{"active_rentals": {Count: 3}, "revenue_today": {Money: map[string]event.Money{"EUR": 1234567 * event.MoneyUnit}}, "utilisation_pct": {Count: 42},
+	figures := map[string]projection.Value{"active_rentals": {Count: 3},
+		"revenue_today":     {Money: map[string]event.Money{"EUR": 1234567 * event.MoneyUnit}},
+		"utilisation_pct":   {Count: 42},
 		"payroll_run_state": {State: "processing", Done: 3, Total: 40}, "sync_state": {State: "none"}}
 	trends := map[string]Trend{"active_rentals": {now.Add(-time.Hour), []float64{1, 2, 3}}}
 	html := app.HTMLString(Figures(figures, "EUR", trends, time.Time{}, now))

@@ -15,7 +15,7 @@
   const retry = [5, 10, 30, 60, 120]; // seconds
   const local = "This page may not reach servers in your local network. " +
     "If Yardline runs there, allow it in the settings of this site.";
-  // denied tells whether the browser keeps this page from the local network, as far as it says.
+  // denied tells whether the browser reports that it keeps this page from the local network.
   const denied = async () => {
     for (const name of ["local-network", "loopback-network", "local-network-access"]) {
       try {
@@ -130,14 +130,14 @@
       } catch {
         if (this.asking !== asking) return;
         this.asking = null;
-        // A host page may have wrapped fetch, and wraps no stream.
+        // A host page may have wrapped fetch, but it does not wrap streams.
         this.visible && this.deaf < 2 ? this.follow(true) : this.lost();
       } finally {
         clearTimeout(late);
       }
     }
 
-    // follow opens the stream; blind: after an answer that could not be had.
+    // follow opens the stream. blind tells that the last request got no answer.
     follow(blind) {
       let heard = false;
       try {
@@ -182,7 +182,7 @@
       this.timer = setTimeout(() => { this.timer = 0; if (this.visible || this.tries === 1) this.ask(); }, seconds * (750 + 500 * Math.random()));
     }
 
-    // take shows a status, and tells whether it is one.
+    // take shows a status. It returns false for anything else.
     take(status) {
       if (!Object.hasOwn(words, status.state)) return false;
       this.tries = 0;

@@ -17,7 +17,7 @@ import (
 // operators.
 func Make(dir string) error { return Explain(dir, makeAll(dir)) }
 
-// makeAll is os.MkdirAll where each new directory takes its parent's owner.
+// makeAll is like os.MkdirAll, but each new directory gets its parent's owner.
 func makeAll(dir string) error {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
@@ -59,7 +59,7 @@ func takeOwner(path string) error {
 	return giveTo(path, parent)
 }
 
-// giveTo makes the owner of a directory the owner of a file.
+// giveTo changes the owner of a file to the owner of a directory.
 func giveTo(path string, directory fs.FileInfo) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -145,7 +145,7 @@ const (
 	readable   = 4
 )
 
-// Explain says what an operator can do about an error of a file.
+// Explain adds advice for the operator to an error of a file.
 func Explain(path string, err error) error {
 	switch {
 	case err == nil:

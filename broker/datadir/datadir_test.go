@@ -201,7 +201,8 @@ func TestRestoreIsCutOff(t *testing.T) {
 		"a part of the new files was moved": {
 			before + "/jetstream/a": "old", before + "/token.key": "old", before + "/users.json": "old",
 			before + "/only-old": "old",
-			"jetstream/a":        "new", "jetstream/b": "new", moving + "/token.key": "new", moving + "/users.json": "new"},
+			"jetstream/a":        "new", "jetstream/b": "new", moving + "/token.key": "new",
+			moving + "/users.json": "new"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -69,7 +69,7 @@ func Replace(path string, content []byte) error {
 	return Explain(path, err)
 }
 
-// SyncDir makes what was renamed, made or removed in a directory survive a
+// SyncDir makes the new, renamed and removed names of a directory survive a
 // power cut. A file system that cannot sync a directory does so by itself.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -32,7 +32,7 @@ func isOfRestore(name string) bool {
 
 // CopyForRestore copies a backup into a data directory, beside its files, and
 // returns the place of the copy. The caller must hold the lock of the data
-// directory. What an earlier restore left of a copy is removed.
+// directory. CopyForRestore removes the unfinished copy of an earlier restore.
 func CopyForRestore(ctx context.Context, backup, dir string) (copied string, err error) {
 	copied = filepath.Join(dir, copyName)
 	if err := os.RemoveAll(copied); err != nil {
@@ -89,7 +89,7 @@ func copyDir(to string) error {
 	return takeOwner(to)
 }
 
-// copyFile copies a file, or what a link to a file leads to.
+// copyFile copies a file. It follows a link to a file.
 func copyFile(from, to string) (err error) {
 	info, err := os.Stat(from)
 	if err != nil {
@@ -121,7 +121,7 @@ func UseCopy(copied string, now time.Time) (old string, err error) {
 	dir := filepath.Dir(copied)
 	at := now.UTC().Format("20060102T150405.000000000Z")
 	old = filepath.Join(dir, oldPrefix+at)
-	// The lock is of the directory, and the one of the copy has done its work.
+	// The lock file of the data directory stays; the copy's own is not needed.
 	if err := os.Remove(filepath.Join(copied, LockFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", Explain(copied, err)
 	}
@@ -150,8 +150,8 @@ func syncTree(root string) error {
 	})
 }
 
-// Recover finishes a restore that a crash cut off, and removes what one that did
-// not get so far has left. A process must call it before it reads anything in a
+// Recover finishes a restore that a crash cut off after its copy was complete,
+// and removes an incomplete copy. A process must call it before it reads anything in a
 // data directory. It leaves a directory that another process uses.
 func Recover(dir string) error {
 	left := false
@@ -211,7 +211,7 @@ func finishRestore(dir string) error {
 	return SyncDir(dir)
 }
 
-// find returns what follows a prefix in the name of an entry.
+// find returns the rest of an entry's name after a prefix.
 func find(dir, prefix string) (rest string, found bool, err error) {
 	entries, err := os.ReadDir(dir)
 	for _, entry := range entries {
@@ -222,8 +222,8 @@ func find(dir, prefix string) (rest string, found bool, err error) {
 	return "", false, err
 }
 
-// moveAll moves entries from one directory into another, and makes that where
-// something is to be moved.
+// moveAll moves entries from one directory into another. It makes the target
+// directory when there is something to move.
 func moveAll(from, to string, wanted func(name string) bool) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// witnessOf reads what identifies a file.
+// witnessOf reads the attributes that identify a file.
 func witnessOf(path string) (Witness, error) {
 	var stat unix.Statx_t
 	const want = unix.STATX_INO | unix.STATX_BTIME | unix.STATX_CTIME | unix.STATX_SUBVOL

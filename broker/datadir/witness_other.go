@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// witnessOf reads what identifies a file. It leaves out the time of birth,
+// witnessOf reads the attributes that identify a file. It leaves out the time of birth,
 // which programs can set on other systems than Linux.
 func witnessOf(path string) (Witness, error) {
 	info, err := os.Lstat(path)

@@ -270,7 +270,8 @@ func (c *Company) fall(r *rental) {
 	r.overdue++
 	r.end = c.now.AddDate(0, 0, -int(r.overdue))
 	c.emit(event.TypeRentalOverdue, map[string]any{"rental_id": r.id, "days_overdue": r.overdue, "customer": r.customer, "customer_phone": "+4930555" + fmt.Sprint(1000+r.id%9000),
-		"expected_end_date": r.end.Format(time.DateOnly), "equipment_ids": []int64{r.machine.id}, "amount_outstanding": r.amount / 10})
+		"expected_end_date": r.end.Format(time.DateOnly), "equipment_ids": []int64{r.machine.id},
+		"amount_outstanding": r.amount / 10})
 }
 
 func (c *Company) pay(r *rental) {
@@ -284,6 +285,7 @@ func (c *Company) pay(r *rental) {
 		r.paid = true
 	}
 	id := c.number()
-	c.emit(event.TypePaymentReceived, map[string]any{"payment_id": id, "rental_id": r.id, "amount": r.amount, "status": status,
+	c.emit(event.TypePaymentReceived, map[string]any{"payment_id": id, "rental_id": r.id, "amount": r.amount,
+		"status":         status,
 		"payment_method": pick(c, []string{"credit_card", "bank_transfer", "online"}), "invoice_number": fmt.Sprintf("INV-%d", id%100000), "balance_due": 0})
 }

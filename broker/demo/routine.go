@@ -137,7 +137,8 @@ func (c *Company) payroll() {
 		return
 	}
 	c.emit(event.TypePayrollProcessed, data)
-	c.emit(event.TypePayrollProcessed, map[string]any{"payroll_run_id": "PR-" + period, "period": period, "employee_id": workers[c.run].id, "amount": 2400})
+	c.emit(event.TypePayrollProcessed, map[string]any{"payroll_run_id": "PR-" + period, "period": period,
+		"employee_id": workers[c.run].id, "amount": 2400})
 	c.run++
 }
 

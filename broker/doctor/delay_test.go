@@ -223,8 +223,9 @@ func TestHSTS(t *testing.T) {
 		result Result // "" for no finding
 		found  string
 	}{
-		"another port":       {[]string{"max-age=31536000"}, Warning, "every port of 127.0.0.1, for 365 days"},
-		"names below":        {[]string{`max-age="86400" ; IncludeSubdomains`}, Warning, "and of every name below it, for 1 days"},
+		"another port": {[]string{"max-age=31536000"}, Warning, "every port of 127.0.0.1, for 365 days"},
+		"names below": {[]string{`max-age="86400" ; IncludeSubdomains`}, Warning,
+			"and of every name below it, for 1 days"},
 		"twice":              {[]string{"max-age=60", "max-age=31536000"}, Warning, "2 times"},
 		"taken back":         {[]string{"max-age=0"}, OK, "forget"},
 		"of no age":          {[]string{"preload"}, OK, "forget"},

@@ -39,11 +39,10 @@ type Finding struct {
 
 // Config says what is checked.
 type Config struct {
-	// URL is the address of the broker, as clients use it. A user and a
-	// password in it are for HTTP Basic authentication of a proxy in front.
+	// URL is the address of the broker, as clients use it. The doctor sends a
+	// user and a password in it to a proxy in front, by HTTP Basic authentication.
 	URL string
-	// Token is a bearer token of somebody who may read. "" skips the checks
-	// that need one.
+	// Token is a bearer token that may read. "" skips the checks that need one.
 	Token string
 	// ReadOnly keeps the doctor from publishing an event to measure its delay.
 	ReadOnly bool

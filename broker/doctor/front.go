@@ -15,7 +15,7 @@ import (
 )
 
 // gate looks for HTTP authentication in front of the broker, which answers
-// before the broker does. It returns false where nothing gets past it.
+// before the broker does. It returns false when no request gets past it.
 func (v *visit) gate(ctx context.Context, credentials *url.Userinfo) bool {
 	for _, path := range []string{"/readyz", "/api/session"} {
 		challenge, by := v.challenge(ctx, path)
@@ -76,8 +76,8 @@ func (v *visit) gate(ctx context.Context, credentials *url.Userinfo) bool {
 	return true
 }
 
-// challenge returns how something that is not the broker asks for
-// authentication, or "" where it does not.
+// challenge returns the scheme by which something in front of the broker asks
+// for authentication, or "" when nothing asks.
 func (v *visit) challenge(ctx context.Context, path string) (challenge, by string) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -86,7 +86,7 @@ func (v *visit) challenge(ctx context.Context, path string) (challenge, by strin
 		"GET",
 		v.base.String()+path,
 		nil,
-	) // without the token: the broker's is not asked about
+	) // The request carries no token, so the broker answers with its own refusal.
 	if err != nil {
 		return "", ""
 	}
@@ -158,8 +158,8 @@ func (v *visit) encrypted(ctx context.Context) {
 	v.hsts(answer)
 }
 
-// hsts says which other services HTTP Strict Transport Security (RFC 6797)
-// binds: it is kept for a name, on all of its ports.
+// hsts reports the other services that HTTP Strict Transport Security (RFC 6797)
+// binds: a browser keeps it for a name, on all of its ports.
 func (v *visit) hsts(answer *http.Response) {
 	values := answer.Header.Values("Strict-Transport-Security")
 	if len(values) == 0 {

@@ -18,9 +18,8 @@ import (
 const buffering = "Switch off buffering and compression of text/event-stream in the proxy: proxy_buffering off in " +
 	"nginx (which must not ignore X-Accel-Buffering), no compression of this type, no caching in a CDN."
 
-// stream measures the time to hello, and then the delay of an event. A proxy
-// that holds a stream back shows by headers that come and a hello that does
-// not, or by neither.
+// stream measures the time to hello, and then the delay of an event. When a proxy
+// holds a stream back, either the headers come without a hello, or neither comes.
 func (v *visit) stream(ctx context.Context) {
 	if v.Token == "" || v.basic != nil {
 		v.say(
@@ -118,7 +117,7 @@ func (v *visit) stream(ctx context.Context) {
 // A problem is a refusal of the broker.
 type problem struct{ Type, Code, Title, Detail string }
 
-// problemOf returns the broker's refusal, or nil where the answer is another's.
+// problemOf returns the broker's refusal, or nil when the answer is not the broker's.
 func problemOf(answer *http.Response, body []byte) *problem {
 	var p problem
 	if answer.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(body, &p) != nil ||
@@ -145,8 +144,8 @@ const (
 	quiet = 500 * time.Millisecond
 )
 
-// delay measures how late a single event comes: one that the doctor publishes,
-// where the token may do so and sees it, else the stream's hello.
+// delay measures how late a single event comes. The doctor publishes the event
+// when the token may publish and see it; otherwise delay measures the stream's hello.
 func (v *visit) delay(ctx context.Context, s *stream, hello time.Duration) {
 	if v.ReadOnly || !slices.Contains(v.roles, "admin") {
 		v.helloDelay(ctx, hello)
@@ -196,7 +195,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// sayDelay says how late something comes, by a format for the time.
+// sayDelay reports a delay, by a format that has a place for the time.
 func (v *visit) sayDelay(answer *http.Response, late time.Duration, format string) {
 	late = late.Round(100 * time.Microsecond)
 	if late <= holds {
@@ -289,7 +288,7 @@ func (v *visit) publish(ctx context.Context, body string) (*http.Response, error
 // eventTimeout is long enough for an event that comes with the next heartbeat.
 func eventTimeout(s *stream) time.Duration { return s.hello.Heartbeat + helloTimeout }
 
-// errLate is that nothing came in time.
+// errLate means that nothing came in time.
 var errLate = errors.New("nothing came in time")
 
 // A stream is an open one, and its first word. Only one goroutine may use it.
@@ -338,7 +337,7 @@ func (s *stream) reason(err error) error {
 	return err
 }
 
-// next returns the next frame. The stream ends where none comes within a time.
+// next returns the next frame. It ends the stream when no frame comes within a time.
 func (s *stream) next(within time.Duration) (wire.Frame, error) {
 	timer := time.AfterFunc(within, func() { s.cancel(errLate) })
 	defer timer.Stop()

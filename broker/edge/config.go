@@ -50,7 +50,7 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 		r.keep("ALLOW_ORIGIN", httpapi.CheckOrigin(origin))
 		c.Origins = append(c.Origins, origin)
 	}
-	c.DedupWindow = min(c.DedupWindow, c.Retention) // an answer "duplicate" would be of what nobody can read
+	c.DedupWindow = min(c.DedupWindow, c.Retention) // A receipt "duplicate" must not name a purged event.
 	var err error
 	c.Location, err = zone.Load(env("TIME_ZONE"))
 	r.keep("TIME_ZONE", err)

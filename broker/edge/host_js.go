@@ -18,8 +18,8 @@ type host struct {
 
 	mu       sync.Mutex                    // guards all below
 	streams  map[string]*stream            // the open ones, by connection
-	requests map[string]context.CancelFunc // those that have no whole answer yet, by requestHeader
-	alarm    time.Time                     // when it wakes us; zero: it does not
+	requests map[string]context.CancelFunc // requests without a whole answer yet, by requestHeader
+	alarm    time.Time                     // the time of the next alarm; zero means none
 }
 
 // A stream is a connection that answers a request.

@@ -16,8 +16,8 @@ type keyring struct {
 	log    *slog.Logger
 }
 
-// set replaces the keys. It returns false where they cannot be used; the ones
-// before stay then.
+// set replaces the keys. When the new keys cannot be used, it returns false and
+// keeps the old ones.
 func (k *keyring) set(raw []byte) bool {
 	before := k.issuer.Trouble()
 	err := k.issuer.SetKeys(raw)
@@ -29,7 +29,7 @@ func (k *keyring) set(raw []byte) bool {
 	return err == nil
 }
 
-// fail tells that the keys could not be fetched, and returns false.
+// fail records that the keys could not be fetched, and returns false.
 func (k *keyring) fail(reason string) bool {
 	before, err := k.issuer.Trouble(), fmt.Errorf("cannot fetch the issuer's keys: %s", reason)
 	k.issuer.Fail(err)
@@ -37,19 +37,19 @@ func (k *keyring) fail(reason string) bool {
 	return false
 }
 
-// say writes trouble to the log, unless it is the same as before: the keys are
-// asked for again soon.
+// say writes trouble to the log, unless it is the same as before, because
+// worker.mjs soon fetches the keys again.
 func (k *keyring) say(before, now error) {
 	if before == nil || before.Error() != now.Error() {
 		k.log.Error("the issuer's keys could not be renewed; the old ones stay, if there are any", "error", now)
 	}
 }
 
-// warnings returns what GET /readyz says beside what stands behind the front.
+// warnings returns the front's own warnings for GET /readyz.
 func (k *keyring) warnings() (all []httpapi.Warning) {
 	if k.issuer != nil && k.issuer.Trouble() != nil {
-		all = append(all, httpapi.Warning{Code: "identity_keys", // as a broker has it
-			Detail: "The identity provider's keys could not be read at the edge at the last try; those read before, " +
+		all = append(all, httpapi.Warning{Code: "identity_keys", // The broker uses the same code.
+			Detail: "The identity provider's keys could not be read at the edge at the last try; the keys before, " +
 				"if any, stay in force. See the worker's log for the cause, and check JWT_JWKS."})
 	}
 	return all

@@ -30,7 +30,9 @@ func TestTroubleWithKeysIsSaid(t *testing.T) {
 		front.ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
 		return answer.Header().Get(warningsHeader)
 	}
-	const good = `{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}` // of RFC 7517, A.1
+	// The key is from RFC 7517, appendix A.1.
+	const good = `{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",` +
+		`"y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`
 	require.True(t, keys.set([]byte(good)))
 	require.Empty(t, warned("/readyz"))
 	for range 3 {

@@ -50,14 +50,17 @@ export class Tenant extends DurableObject {
 
   async fetch(request) {
     const running = await this.program(), id = request.headers.get("Yardline-Request");
-    request.signal?.addEventListener("abort", () => running.binding?.abandoned(id)); // newer runtimes do not call a stream's cancel
-    const answer = await running.ask(request), name = answer.headers.get("Yardline-Socket"), webSocket = this.clients.get(name);
+    // Newer runtimes do not call the cancel function of a stream, so the program needs the request's signal.
+    request.signal?.addEventListener("abort", () => running.binding?.abandoned(id));
+    const answer = await running.ask(request), name = answer.headers.get("Yardline-Socket");
+    const webSocket = this.clients.get(name);
     if (!name) return answer;
     this.clients.delete(name);
     return new Response(null, { status: 101, webSocket, headers: { "Sec-WebSocket-Protocol": answer.headers.get("Sec-WebSocket-Protocol") } });
   }
 
-  // alarm has the program do what is due, which asks for the next alarm. Where it cannot, this asks for one: the runtime calls a failing alarm a few times again, and then never.
+  // alarm calls the program, which does the work that is due and asks for the next alarm. When the program fails, alarm
+  // asks for the next alarm itself, because the runtime repeats a failing alarm a few times only.
   async alarm() {
     try {
       const running = await this.program();
@@ -76,7 +79,11 @@ export class Tenant extends DurableObject {
   // What follows is called by the program.
   prepare(stream, socket) { this.bye = { stream, socket }; }
   open(name) {
-    const source = { start: (controller) => { this.readers.set(name, controller); }, pull: () => { this.running?.then((running) => running.binding?.drained(name)); }, cancel: () => this.lost(name) };
+    const source = {
+      start: (controller) => { this.readers.set(name, controller); },
+      pull: () => { this.running?.then((running) => running.binding?.drained(name)); },
+      cancel: () => this.lost(name),
+    };
     return new ReadableStream(source, { highWaterMark: 1, size: (chunk) => chunk.byteLength });
   }
 
@@ -116,45 +123,60 @@ export class Tenant extends DurableObject {
 let front;
 const known = new Map(); // an origin's public answers, by path: what a Response is made of, which is of one request alone
 
-// keysOf fetches the issuer's keys. A redirect is followed to an address that is as safe as the first.
+// keysOf fetches the issuer's keys. It follows a redirect only to an https address or to the same origin.
 async function keysOf(address) {
   for (let url = new URL(address), hops = 0; hops < 5; hops++) {
-    const answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(10_000) }), next = answer.headers.get("Location");
+    const answer = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(10_000) });
+    const next = answer.headers.get("Location");
     if (answer.ok) return answer.text();
-    if (answer.status < 300 || answer.status > 399 || !next) throw new Error("the answer has the status " + answer.status);
+    if (answer.status < 300 || answer.status > 399 || !next) {
+      throw new Error("the answer has the status " + answer.status);
+    }
     const from = url;
     url = new URL(next, from);
-    if (url.protocol !== "https:" && url.origin !== from.origin) throw new Error("it redirects to an address without https");
+    if (url.protocol !== "https:" && url.origin !== from.origin) {
+      throw new Error("it redirects to an address without https");
+    }
   }
   throw new Error("it redirects in a circle");
 }
 
-// ahead is the program in front, with the issuer's keys where it needs some: fetched every JWT_REFRESH, and waited for where there are none yet.
+// ahead returns the program in front. It fetches the issuer's keys every JWT_REFRESH, and waits for them while the
+// program has none.
 async function ahead(env, context) {
   const running = await (front ??= start({ env }, () => { front = undefined; }).catch((error) => { front = undefined; throw error; }));
   if (env.JWT_JWKS && running.binding && !(Date.now() < running.fresh)) {
     running.fresh = Date.now() + running.binding.refresh;
-    running.loading = keysOf(env.JWT_JWKS).then((keys) => running.binding.keys(keys), (error) => running.binding?.keys("", String(error))).catch(() => false)
-      .then((read) => { running.keyed ||= read; if (!read) running.fresh = Date.now() + Math.min(running.keyed ? 10_000 : 1_000, running.binding?.refresh ?? 0); });
-    context.waitUntil(running.loading); // the runtime ends what a request has begun with its answer
+    running.loading = keysOf(env.JWT_JWKS)
+      .then((keys) => running.binding.keys(keys), (error) => running.binding?.keys("", String(error)))
+      .catch(() => false)
+      .then((read) => {
+        running.keyed ||= read;
+        const pause = Math.min(running.keyed ? 10_000 : 1_000, running.binding?.refresh ?? 0);
+        if (!read) running.fresh = Date.now() + pause;
+      });
+    context.waitUntil(running.loading); // Otherwise the runtime cancels the fetch when the request is answered.
   }
   if (!running.keyed) await running.loading;
   return running;
 }
 
-// broker asks the broker that this is a gate of, which never redirects: what does stands in between, and its answer is not for the broker's clients.
+// broker sends a request to the broker behind this gate. The broker never redirects, so a redirect comes from something
+// in between, and the broker's clients do not get it.
 async function broker(path, env, init) {
   const answer = await fetch(env.ORIGIN.replace(/\/$/, "") + path, { ...init, redirect: "manual" });
-  return answer.status > 300 && answer.status < 400 && answer.status !== 304 ? problem(502, "origin_unreachable", "The broker's address leads elsewhere") : answer;
+  const redirects = answer.status > 300 && answer.status < 400 && answer.status !== 304;
+  return redirects ? problem(502, "origin_unreachable", "The broker's address leads elsewhere") : answer;
 }
 
 // publicly asks an origin for what everybody may have, and keeps it for some seconds: nobody unknown reaches the origin, nor holds a stream there.
 async function publicly(path, env, context) {
   if (path.endsWith(".events")) return new Response(null, { status: 204 });
   if (!(Date.now() - known.get(path)?.at < 5_000)) {
-    const answer = broker(path, env).then(async (answer) => [await answer.arrayBuffer(), { status: answer.status, headers: [...answer.headers] }]);
+    const answer = broker(path, env)
+      .then(async (answer) => [await answer.arrayBuffer(), { status: answer.status, headers: [...answer.headers] }]);
     known.set(path, { at: Date.now(), answer });
-    context.waitUntil(answer.catch(() => {})); // others wait for it, too
+    context.waitUntil(answer.catch(() => {})); // Other requests wait for this answer, too.
   }
   return new Response(...(await known.get(path).answer));
 }
@@ -164,7 +186,8 @@ async function origin(request, env) {
   const url = new URL(request.url), headers = new Headers(request.headers);
   if (headers.get("Origin") === url.origin) headers.delete("Origin"); // the front has judged it
   headers.set("X-Forwarded-For", request.headers.get("CF-Connecting-IP") ?? "");
-  return broker(url.pathname + url.search, env, { method: request.method, headers, body: request.body, signal: request.signal });
+  const { method, body, signal } = request;
+  return broker(url.pathname + url.search, env, { method, headers, body, signal });
 }
 
 // warned adds the front's own warnings to an answer of /readyz.
@@ -172,7 +195,8 @@ async function warned(answer, warnings) {
   if (!warnings || !answer.ok) return answer;
   const ready = await answer.json(), headers = new Headers(answer.headers);
   headers.delete("Content-Length");
-  return new Response(JSON.stringify({ ...ready, warnings: [...(ready.warnings ?? []), ...JSON.parse(warnings)] }) + "\n", { status: answer.status, headers });
+  const all = { ...ready, warnings: [...(ready.warnings ?? []), ...JSON.parse(warnings)] };
+  return new Response(JSON.stringify(all) + "\n", { status: answer.status, headers });
 }
 
 export default {
@@ -182,7 +206,12 @@ export default {
     const answer = await (await ahead(env, context)).ask(request.clone()), pass = answer.headers.get("Yardline-Pass");
     if (!pass) return answer;
     const warnings = answer.headers.get("Yardline-Warnings");
-    if (env.ORIGIN) return (pass === "-" ? publicly(pathname, env, context).then((given) => warned(given, warnings)) : origin(request, env)).catch(() => problem(502, "origin_unreachable", "The broker cannot be reached"));
+    if (env.ORIGIN) {
+      const given = pass === "-"
+        ? publicly(pathname, env, context).then((answer) => warned(answer, warnings))
+        : origin(request, env);
+      return given.catch(() => problem(502, "origin_unreachable", "The broker cannot be reached"));
+    }
     const inner = new Request(request);
     inner.headers.delete("Yardline-Principal");
     inner.headers.set("Yardline-Request", crypto.randomUUID());

@@ -71,8 +71,8 @@ type Ancestor struct {
 	Through uint64 `json:"through"`
 }
 
-// Holds tells whether a place of an epoch is a place of the log too: what was
-// derived from all records up to it is right for the log.
+// Holds tells whether a place of an epoch is also a place of the log. Data that
+// was derived from all records up to such a place is right for the log.
 func Holds(log Log, epoch string, seq uint64) bool {
 	if epoch == log.Epoch() {
 		return true

@@ -230,12 +230,13 @@ func (a *API) guard(next http.Handler) http.Handler {
 	})
 }
 
-// endless are the methods whose answer may wait for events. They end when their
-// client leaves.
+// endless lists the methods whose answer may wait for events. Their handlers end
+// when the client leaves.
 var endless = []string{"GET /api/sse", "GET /api/ws", "GET /api/events", "GET /embed/v1/status.events"}
 
-// whole lets a request be answered whose client has closed its side: to net/http
-// that looks as if it had left. The answer has its time, as any other.
+// whole keeps the context of a request alive after the client has closed its
+// side of the connection, because net/http takes such a client for gone. The
+// answer has the same deadline as any other.
 func (a *API) whole(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.patience.answer)
@@ -302,7 +303,7 @@ func (a *API) signedIn(next func(http.ResponseWriter, *http.Request, identity.Pr
 	}
 }
 
-// logRefusal notes why a token was refused.
+// logRefusal logs the reason why a token was refused.
 func (a *API) logRefusal(r *http.Request, err error) {
 	if errors.Is(err, identity.ErrInvalid) {
 		requestLog(r).Info("token refused", "reason", err, "address", a.address(r))
@@ -315,7 +316,7 @@ type patience struct {
 	answer time.Duration // for an answer of the API to be taken, a long poll's wait included
 	page   time.Duration // for a part of the app to be taken, on a slow line
 	write  time.Duration // for one write to a stream or WebSocket
-	ping   time.Duration // between two looks whether the peer of a WebSocket is there
+	ping   time.Duration // the interval of checks whether the peer of a WebSocket is there
 	auth   time.Duration // for the first message of a WebSocket, where it says who it is
 }
 

@@ -51,8 +51,9 @@ func TestByteOrderMarks(t *testing.T) {
 		"short":      {event, []string{isJSON}},
 		"keyed":      {event, []string{isJSON, "Idempotency-Key: a"}},
 		"structured": {event, []string{"Content-Type: application/cloudevents+json"}},
-		"binary":     {`{"progress":1}`, []string{isJSON, "Ce-Specversion: 1.0", "Ce-Type: sync_progress", "Ce-Id: b", "Ce-Source: /x"}},
-		"batch":      {"[" + event + "]", []string{isBatch}},
+		"binary": {`{"progress":1}`, []string{isJSON, "Ce-Specversion: 1.0", "Ce-Type: sync_progress", "Ce-Id: b",
+			"Ce-Source: /x"}},
+		"batch": {"[" + event + "]", []string{isBatch}},
 	} {
 		r, body := s.send("POST", "/api/sse", mark+c.body, append(c.headers, service)...)
 		require.Equal(t, 201, r.StatusCode, "%s: %s", name, body)
@@ -93,13 +94,18 @@ func TestIDsHaveNoControlCharacters(t *testing.T) {
 		headers []string
 		pointer string
 	}{
-		"body":            {event(`a\u0000b`), []string{isJSON}, "/id"},
-		"batch":           {"[" + event("a") + "," + event(`a\nb`) + "]", []string{isBatch}, "/1/id"},
-		"Idempotency-Key": {`{"type":"sync_progress","data":{"progress":1}}`, []string{isJSON, "Idempotency-Key: a\tb"}, "/id"},
-		"a quoted one":    {`{"type":"sync_progress","data":{"progress":1}}`, []string{isJSON, "Idempotency-Key: \"a\u0085b\""}, "/id"},
-		"ce-id":           {`{"progress":1}`, []string{isJSON, "Ce-Specversion: 1.0", "Ce-Type: sync_progress", "Ce-Id: a%0Ab", "Ce-Source: /x"}, "/id"},
-		"ce-source":       {`{"progress":1}`, []string{isJSON, "Ce-Specversion: 1.0", "Ce-Type: sync_progress", "Ce-Id: a", "Ce-Source: /x%00"}, "/source"},
-		"ce-time":         {`{"progress":1}`, []string{isJSON, "Ce-Specversion: 1.0", "Ce-Type: sync_progress", "Ce-Id: a", "Ce-Source: /x", "Ce-Time: 2046-01-01T00:00:00Z"}, "/time"},
+		"body":  {event(`a\u0000b`), []string{isJSON}, "/id"},
+		"batch": {"[" + event("a") + "," + event(`a\nb`) + "]", []string{isBatch}, "/1/id"},
+		"Idempotency-Key": {`{"type":"sync_progress","data":{"progress":1}}`, []string{isJSON, "Idempotency-Key: a\tb"},
+			"/id"},
+		"a quoted one": {`{"type":"sync_progress","data":{"progress":1}}`,
+			[]string{isJSON, "Idempotency-Key: \"a\u0085b\""}, "/id"},
+		"ce-id": {`{"progress":1}`, []string{isJSON, "Ce-Specversion: 1.0", "Ce-Type: sync_progress",
+			"Ce-Id: a%0Ab", "Ce-Source: /x"}, "/id"},
+		"ce-source": {`{"progress":1}`, []string{isJSON, "Ce-Specversion: 1.0", "Ce-Type: sync_progress",
+			"Ce-Id: a", "Ce-Source: /x%00"}, "/source"},
+		"ce-time": {`{"progress":1}`, []string{isJSON, "Ce-Specversion: 1.0", "Ce-Type: sync_progress",
+			"Ce-Id: a", "Ce-Source: /x", "Ce-Time: 2046-01-01T00:00:00Z"}, "/time"},
 	} {
 		r, body := s.send("POST", "/api/sse", c.body, append(c.headers, service)...)
 		require.Equal(t, 422, r.StatusCode, "%s: %s", name, body)
@@ -116,7 +122,8 @@ func TestConflictsOfABatch(t *testing.T) {
 	s := newSurface(t)
 	service := "Authorization: Bearer " + s.token(time.Hour, access.Service)
 	pay := func(id string, amount int) string {
-		return fmt.Sprintf(`{"id":%q,"type":"payment_received","data":{"rental_id":1,"amount":%d,"payment_method":"cash"}}`, id, amount)
+		return fmt.Sprintf(`{"id":%q,"type":"payment_received",`+
+			`"data":{"rental_id":1,"amount":%d,"payment_method":"cash"}}`, id, amount)
 	}
 	r, body := s.send("POST", "/api/sse", pay("x1", 1), service, isJSON)
 	require.Equal(t, 201, r.StatusCode, body)
@@ -127,8 +134,10 @@ func TestConflictsOfABatch(t *testing.T) {
 	}{
 		{[]string{pay("e1", 5), pay("x1", 2), pay("e3", 7)}, "id_conflict", []string{"/1/id"}},
 		{[]string{pay("f1", 1), pay("f2", 1), pay("f1", 2), pay("f3", 1)}, "id_conflict", []string{"/2/id"}},
-		{[]string{pay("f1", 1), `{"type":"timesheet_updated","data":{"timesheet_id":1,"employee_id":1,"status":"draft","date":"2026-11-23"}}`,
-			`{"type":"timesheet_updated","data":{"timesheet_id":1,"employee_id":2,"status":"draft","date":"2026-11-23"}}`}, "owner_changed", []string{"/2/data/employee_id"}},
+		{[]string{pay("f1", 1), `{"type":"timesheet_updated","data":{"timesheet_id":1,"employee_id":1,` +
+			`"status":"draft","date":"2026-11-23"}}`,
+			`{"type":"timesheet_updated","data":{"timesheet_id":1,"employee_id":2,"status":"draft",` +
+				`"date":"2026-11-23"}}`}, "owner_changed", []string{"/2/data/employee_id"}},
 	} {
 		for range 2 {
 			r, body = s.send("POST", "/api/sse", "["+strings.Join(c.batch, ",")+"]", service, isBatch)
@@ -153,9 +162,13 @@ func TestConflictsOfABatch(t *testing.T) {
 // the installation's, and a larger sum of events is exact.
 func TestMoneyOfTheInstallation(t *testing.T) {
 	s := newSurface(t)
-	service, manager := "Authorization: Bearer "+s.token(time.Hour, access.Service), "Authorization: Bearer "+s.token(time.Hour, access.Manager)
-	for amount, status := range map[string]int{`10.125`: 422, `10.125,"currency":"KWD"`: 201, `10.5,"currency":"JPY"`: 422, `0.1`: 201, `0.2`: 201} {
-		r, body := s.send("POST", "/api/sse", `{"type":"payment_received","data":{"rental_id":1,"payment_method":"cash","amount":`+amount+`}}`, service, isJSON)
+	service, manager := "Authorization: Bearer "+s.token(time.Hour, access.Service),
+		"Authorization: Bearer "+s.token(time.Hour, access.Manager)
+	for amount, status := range map[string]int{`10.125`: 422, `10.125,"currency":"KWD"`: 201,
+		`10.5,"currency":"JPY"`: 422, `0.1`: 201, `0.2`: 201} {
+		r, body := s.send("POST", "/api/sse",
+			`{"type":"payment_received","data":{"rental_id":1,"payment_method":"cash","amount":`+amount+`}}`, service,
+			isJSON)
 		require.Equal(t, status, r.StatusCode, body)
 		if status != 201 {
 			_, pointers := refusal(t, body)

@@ -29,7 +29,8 @@ var (
 
 // tracingHeaders are those that monitoring scripts add to every request of a
 // page: W3C Trace Context and Baggage, B3, and the headers of common products.
-// The broker ignores them; a browser that may not send one sends nothing.
+// The broker ignores them. A browser sends no request at all when one of its
+// headers is not permitted.
 var tracingHeaders = []string{"traceparent", "tracestate", "baggage", "b3", "sentry-trace", "uber-trace-id", "newrelic",
 	"request-id", "request-context", "elastic-apm-traceparent", "x-amzn-trace-id", "x-cloud-trace-context",
 	"x-request-id", "x-correlation-id", "x-requested-with", "cache-control", "pragma"}

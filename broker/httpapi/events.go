@@ -27,7 +27,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 		return
 	}
 	request.Grant = p.Grant
-	// As whole has it: only what waits ends when its client leaves.
+	// Only a request that waits for events ends when its client leaves; see whole.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.patience.answer)
 	defer cancel()
 	if request.Wait > 0 {

@@ -11,7 +11,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 )
 
-// TestHSTS: a browser is told to use HTTPS alone only where that is true for
+// TestHSTS expects Strict-Transport-Security only where HTTPS alone is right for
 // the whole name.
 func TestHSTS(t *testing.T) {
 	const header = "Strict-Transport-Security"

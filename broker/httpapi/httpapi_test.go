@@ -56,7 +56,8 @@ func newAPI(t testing.TB, log eventlog.Log, change func(dir string, c *Config)) 
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
 	quiet := slog.New(slog.DiscardHandler)
 	c := Config{Hub: h, Log: log, UI: page, Loopback: true, Origins: []string{"https://rental.example"}, Logger: quiet, Report: metrics, Metrics: metrics.Handler(quiet), Draining: func() bool { return false },
-		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, "testtest", SecureCookie), Directory: identity.Demo{}}}
+		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, "testtest", SecureCookie),
+			Directory: identity.Demo{}}}
 	if change != nil {
 		change(dir, &c)
 	}
@@ -141,13 +142,18 @@ func TestRefusals(t *testing.T) {
 		status             int
 		code, pointer      string
 	}{
-		"no credentials":       {"POST", "/api/sse", good, []string{isJSON}, 401, "sign_in_required", ""},
-		"stream without":       {"GET", "/api/sse", "", nil, 401, "sign_in_required", ""},
-		"snapshot without":     {"GET", "/api/snapshot", "", nil, 401, "sign_in_required", ""},
-		"expired":              {"POST", "/api/sse", good, []string{expired, isJSON}, 401, "expired", ""},
-		"rubbish token":        {"POST", "/api/sse", good, []string{"Authorization: Bearer x.y.z", isJSON}, 401, "invalid_token", ""},
-		"unsigned token":       {"POST", "/api/sse", good, []string{"Authorization: Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiI5Iiwicm9sZXMiOlsic2VydmljZSJdLCJpc3MiOiJ5YXJkbGluZSIsImV4cCI6OTk5OTk5OTk5OX0.", isJSON}, 401, "invalid_token", ""},
-		"another scheme":       {"POST", "/api/sse", good, []string{"Authorization: Basic eDp5", isJSON}, 401, "sign_in_required", ""},
+		"no credentials":   {"POST", "/api/sse", good, []string{isJSON}, 401, "sign_in_required", ""},
+		"stream without":   {"GET", "/api/sse", "", nil, 401, "sign_in_required", ""},
+		"snapshot without": {"GET", "/api/snapshot", "", nil, 401, "sign_in_required", ""},
+		"expired":          {"POST", "/api/sse", good, []string{expired, isJSON}, 401, "expired", ""},
+		"rubbish token": {"POST", "/api/sse", good, []string{"Authorization: Bearer x.y.z", isJSON}, 401,
+			"invalid_token", ""},
+		"unsigned token": {"POST", "/api/sse", good,
+			[]string{"Authorization: Bearer eyJhbGciOiJub25lIn0." +
+				"eyJzdWIiOiI5Iiwicm9sZXMiOlsic2VydmljZSJdLCJpc3MiOiJ5YXJkbGluZSIsImV4cCI6OTk5OTk5OTk5OX0.", isJSON},
+			401, "invalid_token", ""},
+		"another scheme": {"POST", "/api/sse", good, []string{"Authorization: Basic eDp5", isJSON}, 401,
+			"sign_in_required", ""},
 		"may not publish":      {"POST", "/api/sse", good, []string{yard, isJSON}, 403, "forbidden", ""},
 		"not JSON by type":     {"POST", "/api/sse", good, []string{service, "Content-Type: text/plain"}, 415, "unsupported_media_type", ""},
 		"no type":              {"POST", "/api/sse", good, []string{service}, 415, "unsupported_media_type", ""},

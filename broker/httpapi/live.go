@@ -89,7 +89,7 @@ func (w *watch) recheck() (decided bool) {
 		p, err := one.again()
 		switch {
 		case errors.Is(err, identity.ErrNone) && time.Until(one.Expires) < refreshEvery:
-			one.end(wire.ByeExpired) // the store has forgotten it at its end: nobody signed out
+			one.end(wire.ByeExpired) // The store drops a session when it expires, so this is no sign-out.
 		case errors.Is(err, identity.ErrNone):
 			one.end(wire.ByeSignedOut)
 		case errors.Is(err, identity.ErrExpired):

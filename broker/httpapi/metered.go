@@ -39,15 +39,15 @@ const (
 // wait only for a peer that does not read; they are dropped.
 const waitingControlFrames = 8
 
-// A meteredConn is the connection of a WebSocket. It counts what its peer takes
-// and sends, which tells a slow peer from one that has gone, and it bounds and
-// answers control frames. The library would give a pong five seconds and then end
+// A meteredConn is the connection of a WebSocket. It counts the bytes that its
+// peer receives and sends, by which the broker tells a slow peer from one that
+// has gone. It also bounds and answers control frames. The library would give a pong five seconds and then end
 // the WebSocket, but a slow peer may need longer for what is written before it. One
 // goroutine may read and one may write; everything else may be called by any.
 type meteredConn struct {
 	net.Conn
 
-	taken atomic.Int64 // bytes that the peer's side has taken, of whole writes
+	taken atomic.Int64 // bytes of whole writes that the peer's side has received
 	heard atomic.Int64 // bytes that the peer has sent
 
 	waiting chan []byte // control frames that go out at the next end of a frame
@@ -56,7 +56,7 @@ type meteredConn struct {
 	out     frameParser // of what is written
 
 	// Owned by the goroutine that reads.
-	in      io.Reader // what the HTTP server has read ahead, then the connection
+	in      io.Reader // the bytes that the HTTP server has read ahead, then the connection
 	frames  frameParser
 	limit   *rate.Limiter // of control frames and continuations
 	flooded bool
@@ -64,11 +64,12 @@ type meteredConn struct {
 
 func newMeteredConn(conn net.Conn, in io.Reader) *meteredConn {
 	return &meteredConn{Conn: conn, in: in, frames: frameParser{hidePings: true},
-		waiting: make(chan []byte, waitingControlFrames), limit: rate.NewLimiter(controlFramesPerSec, burstOfControlFrames)}
+		waiting: make(chan []byte, waitingControlFrames),
+		limit:   rate.NewLimiter(controlFramesPerSec, burstOfControlFrames)}
 }
 
-// Read implements net.Conn. It answers pings; its caller gets each as a pong
-// that nobody waits for, which means nothing.
+// Read implements net.Conn. It answers pings, and gives each to its caller as an
+// unsolicited pong, which has no effect.
 func (c *meteredConn) Read(p []byte) (int, error) {
 	if c.flooded {
 		return 0, errFlood
@@ -222,8 +223,8 @@ func (f *frameParser) length() uint64 {
 	}
 }
 
-// A meteringWriter is the answer that a WebSocket is made of. Its connection is
-// metered once it is taken over.
+// A meteringWriter is the response writer of a WebSocket request. Hijack makes
+// its connection a meteredConn.
 type meteringWriter struct {
 	http.ResponseWriter
 	conn *meteredConn // nil before Hijack

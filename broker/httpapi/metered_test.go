@@ -107,7 +107,8 @@ func (s *surface) rawSocket(headers string, receive int) net.Conn {
 	if receive > 0 {
 		require.NoError(s, c.(*net.TCPConn).SetReadBuffer(receive))
 	}
-	_, err = io.WriteString(c, strings.ReplaceAll("GET /api/ws?after=oldest HTTP/1.1\nHost: localhost\nConnection: Upgrade\n"+
+	_, err = io.WriteString(c, strings.ReplaceAll("GET /api/ws?after=oldest HTTP/1.1\nHost: localhost\n"+
+		"Connection: Upgrade\n"+
 		"Upgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"+
 		"Sec-WebSocket-Protocol: yardline.v1\n"+headers+"\n", "\n", "\r\n"))
 	require.NoError(s, err)
@@ -118,7 +119,8 @@ func (s *surface) rawSocket(headers string, receive int) net.Conn {
 // WebSocket, whether or not it has said who it is; a few of them do not.
 func TestControlFrames(t *testing.T) {
 	s := newSurface(t)
-	frames := map[string][]byte{"ping": clientFrame(0x89, 0), "pong": clientFrame(0x8a, 4), "continuation": clientFrame(0, 0)}
+	frames := map[string][]byte{"ping": clientFrame(0x89, 0), "pong": clientFrame(0x8a, 4),
+		"continuation": clientFrame(0, 0)}
 	for _, headers := range []string{"", s.bearer(access.Manager) + "\n"} {
 		for name, frame := range frames {
 			c := s.rawSocket(headers, 0)
@@ -173,9 +175,9 @@ func TestTooManyCalls(t *testing.T) {
 	})
 }
 
-// TestSlowSocket: a reader who takes what is sent, slowly and steadily, is not
-// taken for one who has gone. It does not answer pings in time, because they wait
-// behind what was sent before.
+// TestSlowSocket has a reader that receives slowly and steadily. The broker must not
+// take it for one that has gone. The reader does not answer pings in time, because
+// they wait behind the earlier data.
 func TestSlowSocket(t *testing.T) {
 	s := newSurfaceOn(t, memlog.New("k", time.Hour), unlimited)
 	s.api.patience.ping = 100 * time.Millisecond

@@ -51,7 +51,8 @@ func TestEndlessBodies(t *testing.T) {
 	s.api.patience.body = 100 * time.Millisecond
 	bearer := s.bearer(access.Manager, access.Admin, access.Service)
 	for _, line := range []string{
-		"POST /api/sse", "PUT /api/push/preferences", "POST /api/push/subscriptions", "POST /api/tokens", "POST /api/session",
+		"POST /api/sse", "PUT /api/push/preferences", "POST /api/push/subscriptions", "POST /api/tokens",
+		"POST /api/session",
 		"GET /api/sse", "DELETE /api/session", "POST /api/connections/c-1/close", "GET /api/snapshot",
 	} {
 		for _, body := range []string{"Content-Length: 1000\n\n{", "Transfer-Encoding: chunked\n\n1\n{\n"} {

@@ -144,7 +144,8 @@ func problemOf(err error) Problem {
 		return Problem{Status: http.StatusServiceUnavailable, Code: "draining", Title: "The broker is stopping", Detail: "Try again in a moment.", RetryAfter: 2}
 	case errors.Is(err, eventlog.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return Problem{Status: http.StatusServiceUnavailable, Code: "log_unavailable", Title: "The event log is not available",
-			Detail: "Whether it was stored is not known. Send it again with the same id: it is stored once.", RetryAfter: 5}
+			Detail:     "Whether it was stored is not known. Send it again with the same id: it is stored once.",
+			RetryAfter: 5}
 	}
 	return Problem{Status: http.StatusInternalServerError, Code: "internal", Title: "Something went wrong on the server",
 		Detail: "Try again. If it happens again, tell your administrator."}

@@ -163,7 +163,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // fails only for what is no connection
+		// It fails only for a writer that is not a connection.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		text, err := event.WithoutMark(body)
 		if err != nil {
 			return nil, event.Refuse("", "utf8", "text in UTF-8, not in UTF-16")

@@ -73,9 +73,9 @@ func (a *API) devices(w http.ResponseWriter, _ *http.Request, p identity.Princip
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// addDevice is POST /api/push/subscriptions: a PushSubscription, what its user
-// calls the device, and the id of the device that it replaces, if there is one.
-// The same endpoint again renews it.
+// addDevice handles POST /api/push/subscriptions. The body is a PushSubscription
+// with the name of the device and the id of the device that it replaces, if there
+// is one. A known endpoint renews its device.
 func (a *API) addDevice(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	var body struct {
 		push.Subscription
@@ -117,7 +117,8 @@ func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Princi
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// notPushed says to a user whether it helps to try again.
+// notPushed answers a failed push, and tells the user whether it helps to try
+// again.
 func notPushed(err error) Problem {
 	var refused *push.Refused
 	if errors.As(err, &refused) {

@@ -42,9 +42,11 @@ func TestPushOverHTTP(t *testing.T) {
 	require.Contains(t, refused, "403")
 	require.Contains(t, refused, "administrator")
 	require.Regexp(t, `"failing":\{"since":"[^"]+","status":403\}`, status(200, "GET", "/api/push/subscriptions", ""))
-	replacement, err := json.Marshal(map[string]any{"endpoint": d.Subscription().Endpoint + "2", "keys": d.Subscription().Keys, "replaces": device.ID})
+	replacement, err := json.Marshal(map[string]any{"endpoint": d.Subscription().Endpoint + "2",
+		"keys": d.Subscription().Keys, "replaces": device.ID})
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal([]byte(status(201, "POST", "/api/push/subscriptions", string(replacement))), &device))
+	require.NoError(t, json.Unmarshal([]byte(status(201, "POST", "/api/push/subscriptions", string(replacement))),
+		&device))
 	listed = status(200, "GET", "/api/push/subscriptions", "")
 	require.Contains(t, listed, `"Phone"`)
 	require.Equal(t, 1, strings.Count(listed, `"id"`), listed)

@@ -14,8 +14,8 @@ import (
 // the filter, and the two names of the cursor to resume at.
 var streamParameters = slices.Concat(filter.Parameters, []string{"after", lastEventID})
 
-// parametersOf lists the query parameters of each method of the API that takes
-// some. Every other one takes none.
+// parametersOf lists the query parameters of each method of the API. A method
+// that is not listed has none.
 var parametersOf = map[string][]string{
 	"GET /api/sse":           streamParameters,
 	"POST /api/sse":          {"strict"},
@@ -24,10 +24,10 @@ var parametersOf = map[string][]string{
 	"GET /api/schema/{type}": {"for"},
 }
 
-// checkQuery refuses a query that would not mean what its sender meant by it,
-// before next sees it: a malformed one, an unknown parameter, and a second
-// value where one is taken. Without that, net/url drops a malformed pair
-// silently, and a filter that was dropped gives everything.
+// checkQuery refuses a malformed query, an unknown parameter, and a second value
+// of a parameter that is no list, before next gets the request. Otherwise net/url
+// would drop a malformed pair silently, and without its filter a reader would get
+// all events.
 func (a *API) checkQuery(known []string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q, err := parseQuery(r.URL.RawQuery)

@@ -19,11 +19,11 @@ type session struct {
 	Users  []string `json:"users"`   // who may sign in by name alone
 	SignIn string   `json:"sign_in"` // how: name, password, or provider for elsewhere
 
-	Warning *warning `json:"warning,omitempty"` // nil where there is nothing to explain
+	Warning *warning `json:"warning,omitempty"` // nil means that there is nothing to explain
 }
 
-// A warning tells people why they are signed in, or are not, against what they
-// would expect. Its fields are those of a Problem.
+// A warning explains to users why they are unexpectedly signed in or signed out.
+// Its fields are those of a Problem.
 type warning struct {
 	Code   string `json:"code"`
 	Title  string `json:"title"`
@@ -46,10 +46,10 @@ var needsTLS = &Problem{Status: http.StatusForbidden, Code: "needs_tls", Title: 
 	Detail: "Your browser drops the session's cookie on an address that begins with http://. " +
 		"Open the address with https://, or ask your administrator to serve Yardline over TLS."}
 
-// isPlainHTTP tells whether a request comes from a page that a browser has loaded
-// over plain HTTP, so that it would drop the session's cookie, which is marked
-// for HTTPS. The page's own address says so, because a proxy in front may have
-// ended TLS without a word.
+// isPlainHTTP tells whether a browser has loaded the page of a request over plain
+// HTTP. Such a browser would drop the session's cookie, which is marked for HTTPS.
+// isPlainHTTP reads the page's own address, because a proxy in front may end TLS
+// without telling the broker.
 func isPlainHTTP(r *http.Request) bool {
 	page, err := url.Parse(cmp.Or(r.Header.Get("Origin"), r.Header.Get("Referer")))
 	return err == nil && page.Scheme == "http" && page.Host == r.Host && r.TLS == nil && SecureCookie(r)
@@ -117,7 +117,8 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		User     string `json:"user"`
 		Password string `json:"password"`
 	}
-	if err := json.NewDecoder(event.SkipMark(http.MaxBytesReader(w, r.Body, maxSignIn))).Decode(&body); err != nil || body.User == "" {
+	if err := json.NewDecoder(event.SkipMark(http.MaxBytesReader(w, r.Body, maxSignIn))).Decode(&body); err != nil ||
+		body.User == "" {
 		a.Refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "invalid_sign_in", Title: "The sign-in is not valid", Detail: `Send {"user":"…","password":"…"}; demo users have no password.`,
 			Errors: []event.FieldError{{Pointer: "/user", Code: "required", Expected: "the name of a user"}}})
 		return
@@ -158,8 +159,8 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// hasBearer tells whether a request is signed in by a bearer token, which no
-// sign-out can end.
+// hasBearer tells whether a request carries a bearer token, which no sign-out can
+// end.
 func (a *API) hasBearer(r *http.Request) bool {
 	token, err := identity.Bearer(r.Header)
 	if err == nil && token != "" && !a.Authority.Vouched {

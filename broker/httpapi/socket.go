@@ -92,8 +92,8 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// isSocketKey tells whether the WebSocket library takes a key; it would refuse
-// another one in its own words.
+// isSocketKey tells whether the WebSocket library accepts a key. The broker checks
+// it first, because the library would answer without a problem document.
 func isSocketKey(key string) bool {
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(key))
 	return err == nil && len(raw) == 16
@@ -180,14 +180,15 @@ func (s *socket) turnAway(ctx context.Context, err error) {
 	}
 }
 
-// signOfLife is how many bytes a peer must have taken between two looks to be
-// slow and not gone. Heartbeats and pings are less: a proxy takes them for a peer
-// that has left.
+// signOfLife is the number of bytes that a peer must receive between two checks
+// to count as slow and not as gone. Heartbeats and pings are fewer bytes, because
+// a proxy still receives them for a peer that has left.
 const signOfLife = 4 << 10
 
-// ping ends the WebSocket of a peer that is gone: it has sent nothing, a pong
-// included, and has taken next to nothing since it was pinged. A peer that takes
-// what waits for it is not pinged, because the ping would wait behind that. ping
+// ping ends the WebSocket of a peer that is gone: since the last ping the peer has
+// sent nothing, not even a pong, and has received fewer than signOfLife bytes. ping
+// does not ping a peer that still receives, because the ping would wait behind the
+// data. ping
 // needs somebody who reads.
 func (s *socket) ping(ctx context.Context) {
 	tick := time.NewTicker(s.api.patience.ping)
@@ -211,8 +212,8 @@ func (s *socket) ping(ctx context.Context) {
 	}
 }
 
-// errLeft is the error of a peer that ended its WebSocket, or broke it, before it
-// said who it is.
+// errLeft is the error of a peer that ended or broke its WebSocket before it
+// authenticated.
 var errLeft = errors.New("httpapi: the peer has left")
 
 var errNotText = errors.New("httpapi: a binary message")

@@ -107,8 +107,8 @@ func (a *API) write(w http.ResponseWriter, out *http.ResponseController, frames 
 	return out.SetWriteDeadline(time.Time{})
 }
 
-// asked returns what a reader asks for: which events, and from where. The
-// query must have passed checkQuery.
+// asked returns the filter and the cursor that a reader asks for. The query must
+// have passed checkQuery.
 func asked(r *http.Request) (f filter.Filter, after *wire.Cursor, err error) {
 	if f, err = filter.Parse(r.URL.Query()); err != nil {
 		return f, nil, err
@@ -117,11 +117,11 @@ func asked(r *http.Request) (f filter.Filter, after *wire.Cursor, err error) {
 	return f, after, err
 }
 
-// lastEventID is the query parameter by which EventSource polyfills, which
-// cannot set a header in every browser, say where they resume.
+// lastEventID is the query parameter in which EventSource polyfills send their
+// cursor, because they cannot set a header in every browser.
 const lastEventID = "lastEventId"
 
-// cursorOf returns where a reader wants to resume; nil means live events only.
+// cursorOf returns the place where a reader resumes. nil means live events only.
 // Last-Event-ID, which a browser sends by itself when it reconnects, wins over
 // lastEventId, which a polyfill adds then. Both win over after, which is in the
 // URL since the first attempt.

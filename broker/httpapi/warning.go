@@ -6,7 +6,7 @@ package httpapi
 // the broker's log.
 type Warning struct {
 	Code   string `json:"code"`   // stable
-	Detail string `json:"detail"` // says in a sentence what is wrong, and what to change
+	Detail string `json:"detail"` // one sentence with the fault and the remedy
 }
 
 // readiness is the answer of GET /readyz while the broker serves.

@@ -20,11 +20,13 @@ import (
 
 // payment is an event with an id; payments of other amounts are other events.
 func payment(id string, amount int) json.RawMessage {
-	return fmt.Appendf(nil, `{"type":"payment_received","id":%q,"data":{"rental_id":1,"amount":%d,"payment_method":"cash"}}`, id, amount)
+	return fmt.Appendf(nil, `{"type":"payment_received","id":%q,`+
+		`"data":{"rental_id":1,"amount":%d,"payment_method":"cash"}}`, id, amount)
 }
 
 func sheet(id, employee int) json.RawMessage {
-	return fmt.Appendf(nil, `{"type":"timesheet_updated","data":{"timesheet_id":%d,"employee_id":%d,"status":"draft","date":"2026-11-23"}}`, id, employee)
+	return fmt.Appendf(nil, `{"type":"timesheet_updated","data":{"timesheet_id":%d,"employee_id":%d,`+
+		`"status":"draft","date":"2026-11-23"}}`, id, employee)
 }
 
 // last is the sequence of the log's newest record.
@@ -68,14 +70,22 @@ func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
 		reason error
 		at     []string
 	}{
-		"an id of the log":          {erp, []json.RawMessage{payment("e1", 5), payment("x1", 2), payment("e3", 7)}, eventlog.ErrConflict, []string{"/1/id"}},
-		"all of them are named":     {erp, []json.RawMessage{payment("x1", 2), payment("e1", 5), payment("x1", 3)}, eventlog.ErrConflict, []string{"/2/id"}},
-		"ids of the batch":          {erp, []json.RawMessage{payment("f1", 1), payment("f2", 1), payment("f1", 2), payment("f3", 1), payment("f2", 2)}, eventlog.ErrConflict, []string{"/2/id", "/4/id"}},
-		"an owner of the state":     {erp, []json.RawMessage{payment("g1", 1), sheet(1, 2)}, ErrOwner, []string{"/1/data/employee_id"}},
-		"an owner of the batch":     {erp, []json.RawMessage{sheet(2, 1), sheet(3, 1), sheet(2, 2)}, ErrOwner, []string{"/2/data/employee_id"}},
-		"a type that may not be":    {grant(t, "5", 0, access.Dispatcher), []json.RawMessage{payment("h1", 1), sheet(4, 1)}, ErrForbidden, []string{"/1/type"}},
-		"one at the end of a batch": {erp, append(manyPayments(999), payment("x1", 9)), eventlog.ErrConflict, []string{"/999/id"}},
-		"one at the start":          {erp, append([]json.RawMessage{payment("x1", 9)}, manyPayments(3)...), eventlog.ErrConflict, []string{"/0/id"}},
+		"an id of the log": {erp, []json.RawMessage{payment("e1", 5), payment("x1", 2), payment("e3", 7)},
+			eventlog.ErrConflict, []string{"/1/id"}},
+		"all of them are named": {erp, []json.RawMessage{payment("x1", 2), payment("e1", 5), payment("x1", 3)},
+			eventlog.ErrConflict, []string{"/2/id"}},
+		"ids of the batch": {erp, []json.RawMessage{payment("f1", 1), payment("f2", 1), payment("f1", 2),
+			payment("f3", 1), payment("f2", 2)}, eventlog.ErrConflict, []string{"/2/id", "/4/id"}},
+		"an owner of the state": {erp, []json.RawMessage{payment("g1", 1), sheet(1, 2)}, ErrOwner,
+			[]string{"/1/data/employee_id"}},
+		"an owner of the batch": {erp, []json.RawMessage{sheet(2, 1), sheet(3, 1), sheet(2, 2)}, ErrOwner,
+			[]string{"/2/data/employee_id"}},
+		"a type that may not be": {grant(t, "5", 0, access.Dispatcher), []json.RawMessage{payment("h1", 1),
+			sheet(4, 1)}, ErrForbidden, []string{"/1/type"}},
+		"one at the end of a batch": {erp, append(manyPayments(999), payment("x1", 9)), eventlog.ErrConflict,
+			[]string{"/999/id"}},
+		"one at the start": {erp, append([]json.RawMessage{payment("x1", 9)}, manyPayments(3)...),
+			eventlog.ErrConflict, []string{"/0/id"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, h := range []*Hub{h, again, h} {
@@ -85,9 +95,11 @@ func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
 			}
 		})
 	}
-	receipts, err := again.PublishBatch(t.Context(), erp, []json.RawMessage{payment("e1", 5), payment("x1", 1), payment("e1", 5)}, false)
+	receipts, err := again.PublishBatch(t.Context(), erp, []json.RawMessage{payment("e1", 5), payment("x1", 1),
+		payment("e1", 5)}, false)
 	require.NoError(t, err)
-	require.Equal(t, []bool{false, true, true}, []bool{receipts[0].Duplicate, receipts[1].Duplicate, receipts[2].Duplicate}, "repetitions are no conflicts")
+	require.Equal(t, []bool{false, true, true}, []bool{receipts[0].Duplicate, receipts[1].Duplicate,
+		receipts[2].Duplicate}, "repetitions are no conflicts")
 	require.Equal(t, head+1, last(t, log))
 }
 
@@ -122,7 +134,8 @@ func TestRememberedIDsAreBounded(t *testing.T) {
 	h := running(t, log, Config{IDs: 16})
 	erp := grant(t, "erp", 0, access.Service)
 	for i := range 10 {
-		_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment(fmt.Sprint("a", i), 1), payment(fmt.Sprint("b", i), 1), payment(fmt.Sprint("c", i), 1)}, false)
+		_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment(fmt.Sprint("a", i), 1),
+			payment(fmt.Sprint("b", i), 1), payment(fmt.Sprint("c", i), 1)}, false)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(h.ids.known), 16)
 	}
@@ -165,7 +178,8 @@ func TestABatchWaitsForWhatIsUnderWay(t *testing.T) {
 		reason error
 		at     string
 	}{
-		"an id":     {payment("x1", 1), []json.RawMessage{payment("e1", 1), payment("x1", 2)}, eventlog.ErrConflict, "/1/id"},
+		"an id": {payment("x1", 1), []json.RawMessage{payment("e1", 1), payment("x1", 2)}, eventlog.ErrConflict,
+			"/1/id"},
 		"an entity": {sheet(1, 1), []json.RawMessage{payment("e1", 1), sheet(1, 2)}, ErrOwner, "/1/data/employee_id"},
 	} {
 		for _, failure := range []error{nil, eventlog.ErrFull} {
@@ -210,7 +224,8 @@ func TestRacingBatchesAreStoredWholeOrNotAtAll(t *testing.T) {
 		for n := range results {
 			all.Go(func() {
 				// In another order each, which must not make them wait for each other.
-				batch := []json.RawMessage{sheet(2*i+1+n%2, 1+n), payment(fmt.Sprint("p", i), 1+n), sheet(2*i+2-n%2, 1+n)}
+				batch := []json.RawMessage{sheet(2*i+1+n%2, 1+n), payment(fmt.Sprint("p", i), 1+n),
+					sheet(2*i+2-n%2, 1+n)}
 				_, results[n] = h.PublishBatch(t.Context(), erp, batch, false)
 			})
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClaimsAreGrantedInTheOrderOfAsking, all names at once, and who gives up
+// TestClaimsAreGrantedInTheOrderOfAsking, all names at once, and a caller that gives up
 // stands in nobody's way.
 func TestClaimsAreGrantedInTheOrderOfAsking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

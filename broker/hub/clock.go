@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A clockWatch tells for how long the clock of the machine has run without a
+// A clockWatch measures for how long the clock of the machine has run without a
 // jump. It is safe for concurrent use.
 type clockWatch struct {
 	mu    sync.Mutex // guards all below
@@ -15,8 +15,9 @@ type clockWatch struct {
 	wall  time.Time     // of the clock, at the last look
 }
 
-// maxDrift is how far the clock may be from the time that has passed, between
-// two looks. What sets a clock right in small steps stays below it.
+// maxDrift is the largest difference between the clock and the passed time,
+// between two looks. A time service that corrects the clock in small steps stays
+// below it.
 const maxDrift = time.Minute
 
 // steady looks at the clock, and returns for how long it has run steadily. The

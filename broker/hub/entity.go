@@ -54,8 +54,8 @@ func ownerFields(t event.Type) []string {
 	return nil
 }
 
-// keepOwners is keepOwner for a batch, before any of it is stored: what comes
-// earlier in the batch counts too.
+// keepOwners is keepOwner for a batch, before any of it is stored. It counts the
+// earlier events of the batch, too.
 func (h *Hub) keepOwners(batch []publication) error {
 	latest := map[string]event.Object{} // the fields of each entity with an owner
 	var refused *Refused

@@ -134,8 +134,8 @@ type publication struct {
 	entityAt *wire.Cursor
 }
 
-// claims are the names that nobody else may hold while the event is judged and
-// stored: of its id, and of the entity that it changes.
+// claims returns the names that no other caller may hold while the hub judges and
+// stores the event: its id, and the entity that it changes.
 func (p publication) claims() []string {
 	names := []string{"id " + p.key}
 	if key := event.ThingKey(p.event); key != "" {
@@ -173,9 +173,9 @@ func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, err
 // store puts one event into the log and waits until this hub has taken it.
 func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
 	defer func() { h.c.Observer.Published(p.event.Type, resultOf(r, err)) }()
-	// From the checks until the hub has taken the event: two first events of
-	// one thing must not name two owners, and nothing may come between a look
-	// at the thing and its change.
+	// Publish holds the claims from the checks until the hub has handled the event.
+	// Otherwise two first events of one entity could name two owners, or another
+	// event could come between the check of an entity and its change.
 	release, err := h.claim.acquire(ctx, p.claims()...)
 	if err != nil {
 		return Receipt{}, err
@@ -213,8 +213,8 @@ func (h *Hub) append(ctx context.Context, p publication) (Receipt, error) {
 // publishedWithin bounds how long an answer waits for this hub to catch up.
 const publishedWithin = time.Second
 
-// awaitPublished waits for a while until this hub has taken an event. It is
-// stored: that the hub lags is no failure of the publisher's.
+// awaitPublished waits, up to publishedWithin, until this hub has handled a stored
+// event. A hub that lags does not fail the publication.
 func (h *Hub) awaitPublished(ctx context.Context, seq uint64) {
 	wait, cancel := context.WithTimeout(ctx, publishedWithin)
 	defer cancel()

@@ -35,7 +35,8 @@ func (h *Hub) Purge(ctx context.Context, retention time.Duration) error {
 	kept := bounds.Last + 1 - bounds.First
 	wait := min(trustClockAfter, retention) - steady
 	if !h.c.TrustClock && count*muchOfLog > kept && wait > 0 {
-		h.c.Logger.Warn("a purge of much of the log is put off until the clock has run steadily: check the machine's time",
+		h.c.Logger.Warn("a purge of much of the log is put off until the clock has run steadily: "+
+			"check the machine's time",
 			"events", count, "kept", kept,
 			"clock", now.UTC().Format(time.RFC3339), "wait", wait.Round(time.Second))
 		return nil

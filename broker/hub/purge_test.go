@@ -23,7 +23,7 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// purges counts what an Observer is told of purges.
+// purges counts the purges that an Observer is called for.
 type purges struct {
 	nobody
 	events atomic.Uint64
@@ -60,7 +60,8 @@ func (k *clocked) publish(n int) {
 		e, err := event.RentalStatusUpdated(int64(last(k.t, k.log)+1), "completed", "")
 		require.NoError(k.t, err)
 		body := e.Stamp(fmt.Sprint(last(k.t, k.log)), time.Now()).AppendJSON(nil)
-		_, err = k.log.Append(k.t.Context(), eventlog.Entry{Type: e.Type, Subject: e.Subject, Key: string(body), Body: body})
+		_, err = k.log.Append(k.t.Context(), eventlog.Entry{Type: e.Type, Subject: e.Subject, Key: string(body),
+			Body: body})
 		require.NoError(k.t, err)
 	}
 	page, err := k.log.Read(k.t.Context(), k.head().Seq, n, eventlog.Selection{})
@@ -179,7 +180,8 @@ func TestATrustedClockPurgesAtOnce(t *testing.T) {
 // TestOldLogsWithTimesOfTheFutureHeal: a fix of 2046 that an older broker took
 // is outranked by the next one, from the log and from the stored state alike.
 func TestOldLogsWithTimesOfTheFutureHeal(t *testing.T) {
-	const poisoned = `{"specversion":"1.0","id":"old","type":"equipment_location_updated","source":"/yardline","subject":"equipment/7","time":"%s","severity":"info",` +
+	const poisoned = `{"specversion":"1.0","id":"old","type":"equipment_location_updated","source":"/yardline",` +
+		`"subject":"equipment/7","time":"%s","severity":"info",` +
 		`"data":{"equipment_id":7,"location_name":"wrong","recorded_at":"2046-01-01T00:00:00Z"}}`
 	for name, prepare := range map[string]func(t *testing.T, log *memlog.Log){
 		"of the log": func(t *testing.T, log *memlog.Log) {},
@@ -195,12 +197,14 @@ func TestOldLogsWithTimesOfTheFutureHeal(t *testing.T) {
 			_, err = io.Copy(zip, bytes.NewReader(raw))
 			require.NoError(t, err)
 			require.NoError(t, zip.Close())
-			require.NoError(t, saveBlob(t.Context(), log, checkpointKey, packed.Bytes(), wire.Cursor{Epoch: "k", Seq: 1}))
+			require.NoError(t, saveBlob(t.Context(), log, checkpointKey, packed.Bytes(),
+				wire.Cursor{Epoch: "k", Seq: 1}))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := memlog.New("k", time.Hour)
-			_, err := log.Append(t.Context(), eventlog.Entry{Type: event.TypeEquipmentLocationUpdated, Subject: "equipment/7", Key: "old", Body: fmt.Appendf(nil, poisoned, "2046-01-01T00:00:00Z")})
+			_, err := log.Append(t.Context(), eventlog.Entry{Type: event.TypeEquipmentLocationUpdated,
+				Subject: "equipment/7", Key: "old", Body: fmt.Appendf(nil, poisoned, "2046-01-01T00:00:00Z")})
 			require.NoError(t, err)
 			prepare(t, log)
 			h := running(t, log, Config{})
@@ -209,12 +213,15 @@ func TestOldLogsWithTimesOfTheFutureHeal(t *testing.T) {
 			require.NoError(t, err)
 			require.Less(t, before.Entities[0].Fields.Text("recorded_at"), "2046", "no reader is told of 2046")
 			client := projection.From(before.Cursor, before.Entities)
-			receipt, err := h.Publish(t.Context(), manager, []byte(`{"type":"equipment_location_updated","data":{"equipment_id":7,"location_name":"right"}}`), PublishOptions{})
+			receipt, err := h.Publish(t.Context(), manager,
+				[]byte(`{"type":"equipment_location_updated","data":{"equipment_id":7,"location_name":"right"}}`),
+				PublishOptions{})
 			require.NoError(t, err)
 			require.Equal(t, "right", h.Entity("location/7").Fields.Text("location_name"))
 			page, err := h.History(t.Context(), HistoryRequest{Grant: manager, Limit: 10})
 			require.NoError(t, err)
-			require.Equal(t, time.Now().Year(), page.Events[0].Time.Year(), "the history has the time when it was stored")
+			require.Equal(t, time.Now().Year(), page.Events[0].Time.Year(),
+				"the history has the time when it was stored")
 			client.Apply(page.Events[1], receipt.Cursor)
 			require.Equal(t, "right", client.Get("location/7").Fields.Text("location_name"))
 		})
@@ -227,7 +234,8 @@ func TestTimesOfTheFutureAreRefused(t *testing.T) {
 	h := running(t, log, Config{})
 	erp := grant(t, "erp", 0, access.Service)
 	fix := func(ahead time.Duration) json.RawMessage {
-		return fmt.Appendf(nil, `{"type":"equipment_location_updated","data":{"equipment_id":7,"location_name":"x","recorded_at":%q}}`, time.Now().Add(ahead).UTC().Format(time.RFC3339))
+		return fmt.Appendf(nil, `{"type":"equipment_location_updated","data":{"equipment_id":7,"location_name":"x",`+
+			`"recorded_at":%q}}`, time.Now().Add(ahead).UTC().Format(time.RFC3339))
 	}
 	var problem *event.Problem
 	_, err := h.Publish(t.Context(), erp, fix(time.Hour), PublishOptions{})

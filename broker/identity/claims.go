@@ -30,8 +30,8 @@ func claim(object map[string]any, path string) (value any, found bool) {
 	return nil, false
 }
 
-// roles reads the roles of a token. The log says where there are none, because
-// their user then sees an app that works and is empty.
+// roles reads the roles of a token. It logs a token without roles, because the
+// user of such a token gets an empty app.
 func (i *Issuer) roles(c jwt.MapClaims) []access.Role {
 	value, found := claim(c, i.c.RolesClaim)
 	roles := rolesOf(value)

@@ -36,9 +36,9 @@ const (
 	maxRedirects = 5
 )
 
-// OpenIssuer starts to fetch the keys. It waits a moment for them, so that a
-// usual start has keys; where they cannot be had it goes on without and tries
-// again. Close ends the fetching.
+// OpenIssuer starts to fetch the keys, and waits up to fetchPatient for them.
+// When the keys do not come in time, OpenIssuer returns an issuer without keys,
+// which tries again. Close ends the fetching.
 func OpenIssuer(c IssuerConfig) *Issuer {
 	i := NewIssuer(c)
 	ctx, stop := context.WithCancel(context.Background())
@@ -60,7 +60,8 @@ func (i *Issuer) Close() {
 	f.client.CloseIdleConnections()
 }
 
-// checkRedirect follows no redirect to where the keys could be changed on the way.
+// checkRedirect refuses a redirect to an address where somebody in between could
+// replace the keys.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return errors.New("there are too many redirects")
@@ -93,7 +94,8 @@ func (f *fetcher) run() {
 	}
 }
 
-// pause is how long to wait for the next fetch, after so many failures in a row.
+// pause returns the time to wait before the next fetch, after a number of
+// failures in a row.
 func pause(failures int, usual time.Duration) time.Duration {
 	if failures == 0 {
 		return usual
@@ -101,8 +103,8 @@ func pause(failures int, usual time.Duration) time.Duration {
 	return min(usual, time.Second<<min(failures-1, 16))
 }
 
-// refetch fetches the keys out of turn. It is errTooSoon where that was done a
-// moment ago, and ErrNoKeys where it takes too long to wait for.
+// refetch fetches the keys out of turn. It returns errTooSoon when the last such
+// fetch was a moment ago, and ErrNoKeys when the fetch takes too long.
 func (f *fetcher) refetch() error {
 	f.mu.Lock()
 	underWay := f.flight != nil
@@ -131,8 +133,8 @@ func (f *fetcher) wait(flight <-chan struct{}) bool {
 	return false
 }
 
-// begin starts a fetch unless one is under way. The channel is closed when it
-// has ended; after Close it is nil.
+// begin starts a fetch unless one is under way. It returns a channel that is
+// closed when the fetch has ended, or nil after Close.
 func (f *fetcher) begin() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,6 +1,7 @@
 package identity
 
-// A fetcher is not there at the edge: its host fetches the keys, for SetKeys.
+// A fetcher does nothing at the edge, because the host fetches the keys and calls
+// SetKeys.
 type fetcher struct{}
 
 func (*fetcher) refetch() error { return nil }

@@ -120,7 +120,8 @@ func (a *Authority) byIssuerCookie(r *http.Request) (p Principal, err error) {
 		if refused == nil {
 			return found, nil
 		}
-		// A token that may be good, or was once, says more than one that is wrong.
+		// The error of a token that may be good, or was good once, is of more use
+		// than that of a wrong one.
 		if err == ErrNone || errors.Is(refused, ErrNoKeys) || errors.Is(refused, ErrExpired) && !errors.Is(err,
 			ErrNoKeys) {
 			err = refused

@@ -60,8 +60,8 @@ var publicMethods = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512
 // sayAgain is how long the log is silent about the same lack in further tokens.
 const sayAgain = 10 * time.Minute
 
-// NewIssuer knows no keys before SetKeys is called, by a caller that fetches
-// them by other means. It needs no Close.
+// NewIssuer returns an issuer without keys. Its caller fetches the keys and calls
+// SetKeys. The issuer needs no Close.
 func NewIssuer(c IssuerConfig) *Issuer {
 	sometimes := func() *rate.Sometimes { return &rate.Sometimes{First: 1, Interval: sayAgain} }
 	return &Issuer{c: c, trouble: ErrNoKeys, retired: map[string]bool{},
@@ -108,15 +108,15 @@ func (i *Issuer) sinceGood() time.Duration {
 	return time.Since(i.goodAt)
 }
 
-// Trouble is why the keys could not be got by the last attempt, nil while it was
-// good. The keys of the last good attempt stay in use.
+// Trouble returns the error of the last attempt to get the keys, or nil when that
+// was good. The keys of the last good attempt stay in use.
 func (i *Issuer) Trouble() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.trouble
 }
 
-// Fail notes that the keys could not be fetched, for a caller of SetKeys.
+// Fail records that the keys could not be fetched. A caller of SetKeys calls it.
 func (i *Issuer) Fail(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -148,8 +148,8 @@ func (c IssuerConfig) Check() error {
 	return c.checkCookie()
 }
 
-// trustworthy tells whether keys may come from an address: nobody in between
-// can put other ones in their place.
+// trustworthy tells whether keys may come from an address, because nobody in
+// between can replace them.
 func trustworthy(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && loopback.Name(u.Hostname())
 }
@@ -171,7 +171,7 @@ func (c IssuerConfig) checkCookie() error {
 	return nil
 }
 
-// refresh tells whether the keys have changed since it was called last.
+// refresh tells whether the keys have changed since the last call of refresh.
 func (i *Issuer) refresh() (changed bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -10,10 +10,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A Refusal says why a token is not accepted. It wraps ErrInvalid.
+// A Refusal is the reason why a token is not accepted. It wraps ErrInvalid.
 type Refusal struct {
-	Advice string // tells the caller what is wrong with the token and what to do
-	Cause  error  // is for operators
+	Advice string // for the sender of the token: its fault and the remedy
+	Cause  error  // for operators
 }
 
 // Error implements error.

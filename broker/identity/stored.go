@@ -51,7 +51,7 @@ func NewSessions(store eventlog.Store, installation string, secure func(*http.Re
 	}}
 }
 
-// Where the store has the installation's id, and how many characters it has.
+// The key of the installation's id in the store, and the number of its characters.
 const (
 	installationKey = "installation"
 	installationLen = 8
@@ -64,7 +64,7 @@ func Installation(ctx context.Context, store eventlog.Store) (string, error) {
 	if errors.Is(err, eventlog.ErrNotFound) {
 		id = []byte(strings.ToLower(rand.Text()[:installationLen]))
 		err = store.Create(ctx, installationKey, id, 0)
-		if errors.Is(err, eventlog.ErrExists) { // another broker was first
+		if errors.Is(err, eventlog.ErrExists) { // Another broker has made the id first.
 			id, err = store.Get(ctx, installationKey)
 		}
 	}

@@ -35,11 +35,11 @@ const (
 	maxRetry = 30 * time.Second
 )
 
-// A Refused is the answer of a push service that refuses this broker: trying
-// again does not help before something was changed.
+// A Refused is the answer of a push service that refuses this broker. Trying
+// again does not help before an operator has changed something.
 type Refused struct {
 	Status int
-	Answer string // the first line of what it says, for the operator
+	Answer string // the first line of the service's answer, for the operator
 }
 
 func (r *Refused) Error() string {
@@ -118,10 +118,10 @@ func (s *Service) attempt(
 	return status, fmt.Errorf("%w, tried %d times: %w", ErrNotDelivered, attempts, last)
 }
 
-// An answer is what a push service says to one request.
+// An answer is the answer of a push service to one request.
 type answer struct {
 	status int           // 0 where there was no answer
-	after  time.Duration // that it asks to wait
+	after  time.Duration // the time that the service asks to wait
 	text   string        // the first line of its body, of printable characters alone
 }
 
@@ -152,7 +152,7 @@ func (s *Service) post(
 	defer response.Body.Close()
 	text, _ := io.ReadAll(
 		io.LimitReader(response.Body, 4<<10),
-	) // what there is of it; read so that the connection can be used again
+	) // The body is read so that the connection can be used again.
 	seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 	return answer{response.StatusCode, time.Duration(max(0, min(seconds, 60))) * time.Second, printable(text)}, nil
 }

@@ -34,8 +34,8 @@ type Config struct {
 	Test     bool // take endpoints on loopback, also without TLS, and those alone beside public ones
 }
 
-// An Observer counts what became of a push: one of the Results, with one of
-// the Reasons where it failed, else "". It is called concurrently.
+// An Observer counts the results of pushes. It gets one of the Results, with one
+// of the Reasons for a failed push and "" otherwise. It is called concurrently.
 type Observer interface{ Pushed(result, reason string) }
 
 // The results of a push.
@@ -49,11 +49,11 @@ const (
 // Results lists the results.
 var Results = []string{ResultSent, ResultGone, ResultFailed, ResultDropped}
 
-// Reasons lists why pushes fail: the status of the push service's last answer,
-// or that there was none.
+// Reasons lists the reasons of failed pushes: the status of the push service's
+// last answer, or that there was no answer.
 var Reasons = []string{"400", "401", "403", "413", "429", "5xx", "other", "unreachable"}
 
-// reasonOf returns the reason of a status; 0 is that of no answer.
+// reasonOf returns the reason of a status. The status 0 means no answer.
 func reasonOf(status int) string {
 	text := strconv.Itoa(status)
 	switch {

@@ -116,8 +116,8 @@ func TestReplacedDeviceGoes(t *testing.T) {
 	require.Equal(t, s.Devices(p.Grant), again.Devices(p.Grant), "as the store has it")
 }
 
-// TestRenewedDeviceKeepsItsName: a worker that renews a subscription does not
-// know what its user calls the device.
+// TestRenewedDeviceKeepsItsName renews a subscription without a name, because a
+// service worker does not know the name of the device.
 func TestRenewedDeviceKeepsItsName(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(nil)
@@ -132,10 +132,16 @@ func TestRenewedDeviceKeepsItsName(t *testing.T) {
 
 func TestContact(t *testing.T) {
 	for contact, want := range map[string]struct{ valid, placeholder bool }{
-		push.Placeholder: {true, true}, "mailto:ops@company.example": {true, true}, "mailto:a@example.com": {true, true}, "mailto:root@localhost": {true, true},
-		"https://localhost/": {true, true}, "https://127.0.0.1": {true, true}, "mailto:ops@YARD.Test": {true, true}, "https://example.org./": {true, true},
-		"mailto:ops@rental.company": {true, false}, "https://rental.company/contact": {true, false}, "mailto:ops@notexample.com": {true, false},
-		"": {}, "mailto:": {}, "mailto:ops": {}, "mailto: ops@rental.company": {}, "mailto:<ops@rental.company>": {}, "https://": {}, "http://rental.company": {}, "ops@rental.company": {},
+		push.Placeholder: {true, true}, "mailto:ops@company.example": {true, true}, "mailto:a@example.com": {true,
+			true},
+		"mailto:root@localhost": {true, true},
+		"https://localhost/":    {true, true}, "https://127.0.0.1": {true, true}, "mailto:ops@YARD.Test": {true, true},
+		"https://example.org./":     {true, true},
+		"mailto:ops@rental.company": {true, false}, "https://rental.company/contact": {true, false},
+		"mailto:ops@notexample.com": {true, false},
+		"":                          {}, "mailto:": {}, "mailto:ops": {}, "mailto: ops@rental.company": {},
+		"mailto:<ops@rental.company>": {},
+		"https://":                    {}, "http://rental.company": {}, "ops@rental.company": {},
 		"mailto:Ops <ops@rental.company>": {}, "https://u:p@rental.company": {},
 	} {
 		if err := push.CheckContact(contact); (err == nil) != want.valid {

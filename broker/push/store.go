@@ -44,8 +44,8 @@ type device struct {
 	pace *rate.Limiter
 }
 
-// Failing says since when a push service refuses all pushes to a device, and
-// the status of its last answer.
+// Failing holds the time since when a push service refuses all pushes to a
+// device, and the status of its last answer.
 type Failing struct {
 	Since  time.Time `json:"since"`
 	Status int       `json:"status"`
@@ -244,7 +244,7 @@ func (s *Service) put(ctx context.Context, d *device) error {
 	return s.c.Log.Put(ctx, subscriptions+d.ID, raw, 0)
 }
 
-// publicLocked returns what its user sees of a device.
+// publicLocked returns the part of a device that its user may see.
 func (s *Service) publicLocked(d *device) Device {
 	public := Device{ID: d.ID, Name: d.Name, Created: d.Created}
 	if f, failing := s.failing[d.ID]; failing {

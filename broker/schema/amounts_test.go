@@ -55,7 +55,8 @@ func TestEveryAmountIsTaken(t *testing.T) {
 	s := compile(t, Event(event.TypePaymentReceived, Publish))
 	for currency, form := range map[string]string{"EUR": "%d.%02d", "KWD": "%d.0%02d"} {
 		for cents := 1; cents <= 20_000; cents++ {
-			raw := fmt.Appendf(nil, `{"type":"payment_received","data":{"rental_id":1,"payment_method":"cash","currency":%q,"amount":`+form+`}}`,
+			raw := fmt.Appendf(nil, `{"type":"payment_received","data":{"rental_id":1,"payment_method":"cash",`+
+				`"currency":%q,"amount":`+form+`}}`,
 				currency, cents/100, cents%100)
 			_, _, err := event.Parse(raw, event.Rules{Strict: true})
 			require.NoError(t, err)
@@ -73,7 +74,8 @@ func TestIntegersSayTheirSize(t *testing.T) {
 	integers = func(path string, v any) {
 		switch v := v.(type) {
 		case map[string]any:
-			if maximum, bounded := v["maximum"].(float64); v["type"] == "integer" && (!bounded || maximum > math.MaxInt32) {
+			if maximum, bounded := v["maximum"].(float64); v["type"] == "integer" &&
+				(!bounded || maximum > math.MaxInt32) {
 				found++
 				require.Equal(t, formatInt, v["format"], path)
 			}

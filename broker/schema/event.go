@@ -45,7 +45,7 @@ func encode(v any) []byte {
 // line matches text without control characters.
 const line = `^[^\x00-\x1f\x7f-\x9f]*$`
 
-// text is what may identify a thing.
+// text matches texts that may identify an entity.
 func text(most int) object {
 	return object{"type": "string", "minLength": 1, "maxLength": most, "pattern": line}
 }
@@ -137,7 +137,7 @@ var formats = map[string]object{
 	"line":     {"pattern": line},
 }
 
-// formatInt is the format of integers, for those who make code from a schema.
+// formatInt is the format of integers, for generators of code.
 const formatInt = "int64"
 
 // maxID is the largest integer of event: an int64.

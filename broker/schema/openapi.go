@@ -185,7 +185,8 @@ func typeSchemas(into object, use Use, anyOf string) {
 
 // components are the schemas that paths and messages refer to.
 func components() object {
-	str, boolean, number, instant := object{"type": "string"}, object{"type": "boolean"}, object{"type": "integer", "format": formatInt, "minimum": 0}, object{"type": "string", "format": "date-time"}
+	str, boolean, number, instant := object{"type": "string"}, object{"type": "boolean"},
+		object{"type": "integer", "format": formatInt, "minimum": 0}, object{"type": "string", "format": "date-time"}
 	cursor := object{"type": "string", "pattern": cursorPattern, "description": "A place in the log. Treat it as opaque."}
 	array := func(items object) object { return object{"type": "array", "items": items} }
 	counts := object{"type": "object", "additionalProperties": number}
@@ -211,15 +212,17 @@ func components() object {
 			"started": instant, "events_per_minute": array(number), "events_by_type": counts, "delivery_ms": record(object{"p50": amount, "p95": amount, "p99": amount, "writes": number}),
 			"published": counts, "pushes": counts, "gaps": number, "slow": number, "memory_bytes": number, "connection_memory_bytes": number, "log_healthy": boolean, "log_oldest": number, "log_newest": number,
 			"open": array(record(object{"id": str, "actor": str, "roles": str, "transport": str, "since": instant, "lag_bytes": number}))}),
-		"Token":  record(object{"token": str, "user": str, "roles": list(access.Roles), "expires": instant}),
-		"Status": record(object{"state": object{"enum": []string{"connecting", "live", "limited", "disconnected"}}, "since": instant, "message": str}),
+		"Token": record(object{"token": str, "user": str, "roles": list(access.Roles), "expires": instant}),
+		"Status": record(object{"state": object{"enum": []string{"connecting", "live", "limited", "disconnected"}},
+			"since": instant, "message": str}),
 		"Readiness": record(object{"status": object{"const": "ready"},
 			"warnings": array(record(object{"code": str, "detail": str}))}, "warnings"),
 		"PushKey": record(object{"key": str}),
 		"Device": record(object{"id": str, "name": str, "created": instant,
 			"failing": record(object{"since": instant, "status": number})}, "failing"),
 		"Devices": record(object{"devices": array(ref("Device"))}),
-		"Subscription": record(object{"endpoint": object{"type": "string", "format": "uri"}, "keys": record(object{"p256dh": str, "auth": str}),
+		"Subscription": record(object{"endpoint": object{"type": "string", "format": "uri"},
+			"keys": record(object{"p256dh": str, "auth": str}),
 			"name": object{"type": "string", "maxLength": 80}, "replaces": str}, "name", "replaces"),
 		"Preferences": record(object{"muted": list(event.Types), "push": list(event.Types),
 			"quiet": record(object{"from": clock, "to": clock, "zone": str})}, "quiet"),

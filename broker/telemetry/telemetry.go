@@ -124,8 +124,8 @@ func (m *Metrics) Watch(h *hub.Hub, log eventlog.Log) {
 	m.registry.MustRegister(&watcher{h, log, m.Idle()})
 }
 
-// WatchIssuer adds whether the identity provider's keys could be got. trouble is
-// asked at every scrape.
+// WatchIssuer adds a metric that tells whether the last fetch of the identity
+// provider's keys was good. Every scrape calls trouble.
 func (m *Metrics) WatchIssuer(trouble func() error) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "yardline_issuer_keys_good",
 		Help: "1 while the last fetch of the identity provider's keys was good, else 0: older keys stay in use."},

@@ -22,8 +22,8 @@ WebAssembly.instantiateStreaming(fetch("/test.wasm"), go.importObject)
   .then(r => go.run(r.instance)).catch(e => { output += "\n" + e; code ??= 2 });
 </script>`
 
-// GoTest runs the tests of a package, given by its folder, in a page. Its server
-// has nothing else but /redirect, which leads to another origin.
+// GoTest runs the tests of a package, given by its folder, in a page. The server of
+// the page serves also /redirect, which redirects to another origin.
 func GoTest(t *testing.T, dir string) {
 	t.Helper()
 	wasm := filepath.Join(t.TempDir(), "test.wasm")

@@ -33,7 +33,8 @@ func (b *Tab) Push(origin, body string) {
 		}
 		for _, r := range e.Registrations {
 			if r.ScopeURL == origin+"/" && !r.IsDeleted {
-				defer call(b, serviceworker.Disable, cdp.Empty{}) // so that the next Push hears of the registration, too
+				// Disabling lets the next Push hear of the registration, too.
+				defer call(b, serviceworker.Disable, cdp.Empty{})
 				call(b, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: origin + "/", RegistrationID: r.RegistrationID, Data: body})
 				return
 			}

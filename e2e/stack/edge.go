@@ -71,9 +71,8 @@ export default { fetch(request, env) { return env.HUB.getByName("test").fetch(re
 `)
 
 // Runtimes are the packages of workerd that tests may run the edge in. The
-// first is the newest, which is the default. The others differ in what they
-// tell of a client that has left: 2026-04 calls cancel of a stream, 2026-06
-// does not.
+// first is the newest, which is the default. The others report the departure of a
+// client differently: 2026-04 calls cancel of a stream, 2026-06 does not.
 var Runtimes = []string{"workerd", "workerd-2026-04", "workerd-2026-06"}
 
 // Runtime runs the worker in one of the Runtimes.
@@ -97,7 +96,8 @@ func StartEdge(t testing.TB, options ...EdgeOption) *Stack {
 		t.Fatal(err)
 	}
 	e := &edge{vars: map[string]string{"TOKEN_KEY": tokenKey, "AUTH": "dev"}, folder: folder, program: filepath.Join(folder, "edge.wasm"),
-		assets: serveAssets(t, filepath.Join(folder, "assets")), tokens: tokens, tenant: edgeTenant, runtime: Runtimes[0]}
+		assets: serveAssets(t, filepath.Join(folder, "assets")), tokens: tokens, tenant: edgeTenant,
+		runtime: Runtimes[0]}
 	for _, option := range options {
 		option(e)
 	}

@@ -40,10 +40,13 @@ Made from the Go types and the table of rights by ` + "`go test ./shared/access 
 A field that says *strict* is required with ` + "`?strict=true`" + `. Class: O operational, C customer, F finance, H HR, P pay, L precise location,
 S system. Times are RFC 3339, dates YYYY-MM-DD. What identifies a thing has no control characters.
 
-Money is a number with at most the decimals of its ` + "`currency`" + ` (ISO 4217): none for JPY, three for KWD, two for most. Where an event names no
-currency, it is that of the installation (` + "`serve --currency`" + `). The served schemas leave the decimals to the broker: validators divide in binary, where 19.99 is no multiple of 0.01.
+Money is a number with at most the decimals of its ` + "`currency`" + ` (ISO 4217): none for JPY, three for
+KWD, two for most. An event that names no currency is in the installation's (` + "`serve --currency`" + `).
+The served schemas leave the check of decimals to the broker, because validators divide in binary, where
+19.99 is no multiple of 0.01.
 
-A time of something that has happened (the event's ` + "`time`, `recorded_at`, `received_at`" + `) is at most five minutes ahead of the broker's clock; what is further ahead is refused (422).
+A time of something that has happened (the event's ` + "`time`, `recorded_at`, `received_at`" + `) may be at most
+five minutes ahead of the broker's clock. The broker refuses a time that is further ahead (422).
 
 `)
 	for _, typ := range event.Types {

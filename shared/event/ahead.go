@@ -8,15 +8,14 @@ import (
 
 const maxAheadMinutes = 5
 
-// MaxAhead is how far a time of something that has happened may be after the
-// broker's clock. What is further ahead would outrank everything that comes
-// until then.
+// MaxAhead is the longest time by which the time of a past event may be ahead of the
+// broker's clock. An event further ahead would outrank all events until then.
 const MaxAhead = maxAheadMinutes * time.Minute
 
 // ahead tells whether a time is too far after the broker's clock.
 func (r Rules) ahead(t time.Time) bool { return !r.Now.IsZero() && t.After(r.Now.Add(MaxAhead)) }
 
-// noLater says in words what ahead refuses.
+// noLater describes the limit of ahead.
 func (r Rules) noLater() string {
 	return fmt.Sprintf("a time at most %d minutes ahead of the broker's clock, which is at %s",
 		maxAheadMinutes, r.Now.UTC().Format(time.RFC3339))
@@ -45,9 +44,9 @@ func (r Rules) checkMoney(t Type, in, out Object, problem *Problem) {
 
 var decimalsInWords = []string{"no decimals", "1 decimal", "2 decimals", "3 decimals"}
 
-// Bounded is e with every time of something that has happened brought back to
-// when the log stored it, where it is more than MaxAhead after that. It is for
-// events of logs that took such times. The zero time bounds nothing.
+// Bounded returns e with every past time that is more than MaxAhead after the time
+// of its storage brought back to that time. It is for events of logs that accepted
+// such times. The zero time bounds nothing.
 func (e Event) Bounded(stored time.Time) Event {
 	rules, bound := Rules{Now: stored}, BoundTime(stored)
 	if rules.ahead(e.Time) {
@@ -61,8 +60,8 @@ func (e Event) Bounded(stored time.Time) Event {
 	return e
 }
 
-// BoundTime is what a time that is too far ahead of a clock becomes. It has the
-// precision of Stamp, so that an event of the same moment is no older.
+// BoundTime returns the replacement of a time that is too far ahead of a clock. It
+// has the precision of Stamp, so that an event of the same moment is no older.
 func BoundTime(now time.Time) time.Time { return now.UTC().Truncate(time.Millisecond) }
 
 // timeOf reads the value of a field that was checked.

@@ -190,8 +190,8 @@ func key(kind string, parts ...string) string {
 	return kind
 }
 
-// escapeControl escapes control characters: an issue may have several lines,
-// but a key is one line.
+// escapeControl escapes control characters, because an issue may have several
+// lines but a key is one line.
 func escapeControl(s string) string {
 	if !hasControl(s) {
 		return s

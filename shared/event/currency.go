@@ -10,8 +10,8 @@ func IsCurrency(s string) bool {
 // Currencies lists the codes that IsCurrency knows.
 func Currencies() []string { return strings.Fields(currencies) }
 
-// Decimals is how many decimals the amounts of a currency have, by the minor
-// unit of ISO 4217. It is 2 for a code that is not known.
+// Decimals returns the number of decimals of a currency's amounts, by the minor
+// unit of ISO 4217. It returns 2 for an unknown code.
 func Decimals(currency string) int {
 	switch code := " " + currency + " "; {
 	case len(currency) != 3:
@@ -32,7 +32,8 @@ const (
 )
 
 // currencies are the active codes of ISO 4217 for money in circulation.
-const currencies = " AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD " +
+const currencies = " AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP " +
+	"BYN BZD " +
 	"CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD " +
 	"HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD " +
 	"MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG " +

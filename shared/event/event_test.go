@@ -63,8 +63,9 @@ func TestEveryFieldIsChecked(t *testing.T) {
 					t.Errorf("%s without %s: %+v", typ, spec.Name, got)
 				}
 			}
-			bad := map[Kind]string{KindInt: `"7"`, KindString: `7`, KindBool: `1`, KindNumber: `"1"`, KindMoney: `1.2345`,
-				KindRef: `true`, KindTime: `"yesterday"`, KindIntList: `[0]`, KindTextList: `["nobody"]`}[spec.Kind]
+			bad := map[Kind]string{KindInt: `"7"`, KindString: `7`, KindBool: `1`, KindNumber: `"1"`,
+				KindMoney: `1.2345`,
+				KindRef:   `true`, KindTime: `"yesterday"`, KindIntList: `[0]`, KindTextList: `["nobody"]`}[spec.Kind]
 			got := refusal(t, with(typ, spec.Name, bad), false)
 			if got[0].Pointer != "/data/"+spec.Name || got[0].Expected == "" {
 				t.Errorf("%s with %s=%s: %+v", typ, spec.Name, bad, got)
@@ -76,7 +77,8 @@ func TestEveryFieldIsChecked(t *testing.T) {
 			}
 			if spec.MaxLen > 0 && spec.Format == "" {
 				refusal(t, with(typ, spec.Name, `"`+strings.Repeat("é", spec.MaxLen+1)+`"`), false)
-				if _, _, err := Parse(with(typ, spec.Name, `"`+strings.Repeat("é", spec.MaxLen)+`"`), Rules{}); err != nil {
+				if _, _, err := Parse(with(typ, spec.Name, `"`+strings.Repeat("é", spec.MaxLen)+`"`),
+					Rules{}); err != nil {
 					t.Errorf("%s: %d characters of %s refused: %v", typ, spec.MaxLen, spec.Name, err)
 				}
 			}
@@ -170,7 +172,8 @@ func TestCanonicalForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"specversion":"1.0","id":"a","type":"payment_received","source":"/yardline","subject":"rental/5","time":"2026-11-23T00:02:03.5Z","severity":"success",` +
+	want := `{"specversion":"1.0","id":"a","type":"payment_received","source":"/yardline","subject":"rental/5",` +
+		`"time":"2026-11-23T00:02:03.5Z","severity":"success",` +
 		`"data":{"rental_id":5,"amount":1500,"payment_method":"cash","received_at":"2026-11-23T13:00:00Z"}}`
 	if got := string(e.AppendJSON(nil)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -235,7 +238,8 @@ func TestConstructors(t *testing.T) {
 		}
 	}
 	for _, err := range []error{
-		second(RentalStatusUpdated(0, "active", "")), second(PaymentReceived(1, "1.2345", "cash")), second(New("nope", nil)),
+		second(RentalStatusUpdated(0, "active", "")), second(PaymentReceived(1, "1.2345", "cash")),
+		second(New("nope", nil)),
 		second(New(TypeSyncProgress, map[string]any{"progress": 5, "x": 1})), second(New(TypeSyncProgress, make(chan int))),
 	} {
 		var p *Problem

@@ -54,7 +54,7 @@ func isWeek(s string) bool {
 	return week >= 1 && week <= last
 }
 
-// isLine takes what may name a thing, in keys and subjects too.
+// isLine tells whether a text may name an entity, also in keys and subjects.
 func isLine(s string) bool { return !hasControl(s) }
 
 // isPath refuses whatever a browser would resolve to another site: a scheme,

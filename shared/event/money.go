@@ -64,15 +64,15 @@ func ParseMoney(s string) (Money, error) {
 	return Money(n), nil
 }
 
-// MoneyOf is the amount nearest to a number of units, for differences that
-// were computed as numbers.
+// MoneyOf returns the amount nearest to a number of units. It is for differences
+// that were computed as numbers.
 func MoneyOf(units float64) Money { return Money(math.Round(units * float64(MoneyUnit))) }
 
-// Units is the amount as a number of units, which may be rounded.
+// Units returns the amount as a number of units, which may be rounded.
 func (m Money) Units() float64 { return float64(m) / float64(MoneyUnit) }
 
-// Plus is the sum of two amounts. A sum that Money cannot hold is the largest
-// or smallest amount that it can.
+// Plus returns the sum of two amounts. When Money cannot hold the sum, Plus returns
+// the largest or smallest amount.
 func (m Money) Plus(n Money) Money {
 	switch sum := m + n; {
 	case m > 0 && n > 0 && sum < 0:
@@ -84,7 +84,7 @@ func (m Money) Plus(n Money) Money {
 	}
 }
 
-// Decimals is how many digits after the point the amount needs: 0 to 3.
+// Decimals returns the number of digits that the amount needs after the point: 0 to 3.
 func (m Money) Decimals() int {
 	needed := moneyDecimals
 	for part := m % MoneyUnit; needed > 0 && part%10 == 0; part /= 10 {

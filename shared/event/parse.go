@@ -18,14 +18,14 @@ const (
 // DefaultSource is the source of an event that names none.
 const DefaultSource = "/yardline"
 
-// Rules are what a broker adds to the rules of the vocabulary.
+// Rules holds the rules that a broker adds to those of the vocabulary.
 type Rules struct {
 	// Strict makes every doubt a refusal.
 	Strict bool
-	// Currency is that of amounts whose event names none. "" leaves their
-	// decimals open.
+	// Currency is the currency of amounts whose event names none. "" disables the
+	// check of their decimals.
 	Currency string
-	// Now is the broker's clock. The zero time takes times of any future.
+	// Now is the time of the broker's clock. The zero time accepts any future time.
 	Now time.Time
 }
 

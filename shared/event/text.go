@@ -25,7 +25,8 @@ func WithoutMark(text []byte) ([]byte, error) {
 	return bytes.TrimPrefix(text, []byte(utf8Mark)), nil
 }
 
-// SkipMark reads a text as WithoutMark returns it. The first Read has the error.
+// SkipMark returns a reader of a text without its mark, as WithoutMark does for a
+// slice. The first Read returns its error.
 func SkipMark(text io.Reader) io.Reader {
 	start := make([]byte, len(utf8Mark))
 	n, err := io.ReadFull(text, start)
@@ -39,14 +40,14 @@ func SkipMark(text io.Reader) io.Reader {
 	return io.MultiReader(bytes.NewReader(kept), text)
 }
 
-// failing is a reader that has an error alone.
+// failing is a reader that returns its error only.
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// isID tells whether a text may identify something. It has no control character,
-// and none that stands for what could not be read: two ids that were not read
-// would be one.
+// isID tells whether a text may identify an entity: it has no control character
+// and no replacement character. Two ids with unreadable characters would
+// otherwise be one.
 func isID(s string) bool { return !hasControl(s) && !strings.ContainsRune(s, utf8.RuneError) }
 
 // hasControl tells whether a text has a control character (Unicode's category

@@ -203,7 +203,8 @@ func (s FieldSpec) Limits() string {
 		return "a number with at most the decimals of its currency" + s.bounds()
 	case KindTime:
 		if s.Past {
-			return fmt.Sprintf("a date and time by RFC 3339, such as 2026-11-23T14:32:00Z, at most %d minutes ahead of the broker's clock", maxAheadMinutes)
+			return fmt.Sprintf("a date and time by RFC 3339, such as 2026-11-23T14:32:00Z, at most %d minutes ahead "+
+				"of the broker's clock", maxAheadMinutes)
 		}
 		return "a date and time by RFC 3339, such as 2026-11-23T14:32:00Z"
 	case KindIntList:

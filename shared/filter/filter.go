@@ -67,7 +67,8 @@ func Parse(q url.Values) (Filter, error) {
 	for _, s := range values(q, "subjects") {
 		subject, err := url.PathUnescape(s)
 		kind, rest, slash := strings.Cut(subject, "/")
-		if err != nil || !slash || !slices.Contains(event.SubjectKinds, kind) || rest == "" || len(subject) > maxSubjectLen ||
+		if err != nil || !slash || !slices.Contains(event.SubjectKinds, kind) || rest == "" ||
+			len(subject) > maxSubjectLen ||
 			strings.ContainsFunc(subject, unicode.IsControl) {
 			return Filter{}, &Error{"subjects", "subjects such as rental/123 or rental/*, of a kind out of " + join(event.SubjectKinds)}
 		}

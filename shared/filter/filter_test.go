@@ -66,7 +66,8 @@ func TestUnknownNamesAreRefused(t *testing.T) {
 	for query, known := range map[string]string{
 		"types=rental_status": "rental_status_updated", "modules=rentals": "customer", "severity=debug": "warning",
 		"severity=info,error": "one of", "subjects=rental": "rental/*", "subjects=/1": "rental/*", "subjects=a/": "rental/*", "subjects=%2561%25zz": "rental/*",
-		"subjects=rental/" + strings.Repeat("1", 512): "rental/*", "subjects=foo/1": "equipment", "subjects=equipment/a%250Ab": "rental/*", "subjects=equipment/a%00b": "rental/*",
+		"subjects=rental/" + strings.Repeat("1", 512): "rental/*", "subjects=foo/1": "equipment",
+		"subjects=equipment/a%250Ab": "rental/*", "subjects=equipment/a%00b": "rental/*",
 	} {
 		q, _ := url.ParseQuery(query)
 		_, err := Parse(q)

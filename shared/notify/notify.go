@@ -30,12 +30,12 @@ type Quiet struct {
 	Zone string `json:"zone"` // of the IANA database, such as Europe/Berlin; "": the installation's
 }
 
-// pushedByDefault are the types that are pushed to people who have not chosen.
+// pushedByDefault lists the types that are pushed to users without a choice.
 var pushedByDefault = []event.Type{event.TypeMaintenanceRequired, event.TypeRentalOverdue, event.TypeTimesheetUpdated,
 	event.TypePayrollProcessed, event.TypeLeaveRequestUpdated, event.TypeSystemNotification}
 
-// Default are the preferences of a person who has not chosen any. They name
-// only types that the person may ever see.
+// Default returns the preferences of a user that has not chosen any. They name only
+// types that the user may ever see.
 func Default(g access.Grant) Preferences {
 	p := Preferences{Muted: []event.Type{}, Push: []event.Type{}}
 	for _, t := range pushedByDefault {

@@ -66,7 +66,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreOfVisibleTypes: nobody is told of what they can never see.
+// TestDefaultsAreOfVisibleTypes expects default preferences to name visible types only.
 func TestDefaultsAreOfVisibleTypes(t *testing.T) {
 	for _, c := range []struct {
 		roles    []access.Role
@@ -74,10 +74,14 @@ func TestDefaultsAreOfVisibleTypes(t *testing.T) {
 		want     string
 	}{
 		{[]access.Role{access.Yard}, 0, "[maintenance_required rental_overdue system_notification]"},
-		{[]access.Role{access.Yard}, 456, "[maintenance_required rental_overdue timesheet_updated payroll_processed leave_request_updated system_notification]"},
-		{[]access.Role{access.Dispatcher}, 0, "[maintenance_required rental_overdue leave_request_updated system_notification]"},
-		{[]access.Role{access.HR}, 0, "[timesheet_updated payroll_processed leave_request_updated system_notification]"},
-		{[]access.Role{access.Manager}, 0, "[maintenance_required rental_overdue timesheet_updated payroll_processed leave_request_updated system_notification]"},
+		{[]access.Role{access.Yard}, 456, "[maintenance_required rental_overdue timesheet_updated payroll_processed " +
+			"leave_request_updated system_notification]"},
+		{[]access.Role{access.Dispatcher}, 0,
+			"[maintenance_required rental_overdue leave_request_updated system_notification]"},
+		{[]access.Role{access.HR}, 0,
+			"[timesheet_updated payroll_processed leave_request_updated system_notification]"},
+		{[]access.Role{access.Manager}, 0, "[maintenance_required rental_overdue timesheet_updated " +
+			"payroll_processed leave_request_updated system_notification]"},
 		{[]access.Role{access.Admin}, 0, "[maintenance_required rental_overdue system_notification]"},
 		{nil, 456, "[timesheet_updated payroll_processed leave_request_updated system_notification]"},
 		{[]access.Role{access.Service}, 0, "[]"},

@@ -209,10 +209,9 @@ func (s *State) Prune(now time.Time, through uint64) {
 	})
 }
 
-// Bound brings every time of something that has happened back to the clock
-// where it is more than event.MaxAhead after that: in a state that was stored
-// before events with such times were refused, what comes next must outrank it.
-// The zero time bounds nothing.
+// Bound brings every past time of the state back to the clock when it is more than
+// event.MaxAhead after the clock. Older brokers accepted events with such times, and
+// the next events must outrank them. The zero time bounds nothing.
 func (s *State) Bound(now time.Time) {
 	for key, e := range s.entities {
 		if bounded := e.bounded(now); bounded != nil {
@@ -221,7 +220,7 @@ func (s *State) Bound(now time.Time) {
 	}
 }
 
-// bounded is the entity as Bound makes it, nil where it stays as it is.
+// bounded returns the bounded copy of an entity, or nil when no time changes.
 func (e *Entity) bounded(now time.Time) *Entity {
 	changed := false
 	bound := func(t time.Time) time.Time {
@@ -238,7 +237,8 @@ func (e *Entity) bounded(now time.Time) *Entity {
 		return &Booking{b.Amount, b.Currency, bound(b.At)}
 	}
 	out := *e
-	out.Time, out.Earned, out.Refunded, out.Balance = bound(e.Time), booking(e.Earned), booking(e.Refunded), booking(e.Balance)
+	out.Time, out.Earned, out.Refunded, out.Balance = bound(e.Time), booking(e.Earned), booking(e.Refunded),
+		booking(e.Balance)
 	if !endsByDate(e) {
 		out.Closed = bound(e.Closed)
 	}

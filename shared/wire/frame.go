@@ -206,7 +206,8 @@ func ParseMessage(m Message) (Frame, error) {
 	return e, nil
 }
 
-// Unreadable stands for an event that cannot be read. It is never written.
+// Unreadable stands for an event that this build cannot read. The broker never
+// writes it.
 type Unreadable struct {
 	Cursor Cursor
 	Err    error

@@ -37,7 +37,8 @@ func Grace() time.Duration {
 	return d
 }
 
-// setting is what localStorage has under a name, "" where that is blocked.
+// setting returns the value of a name in localStorage, or "" when localStorage is
+// blocked.
 func setting(name string) (value string) {
 	_ = Attempt(func() {
 		if v := Property(js.Global(), "localStorage").Call("getItem", name); v.Type() == js.TypeString {

@@ -184,13 +184,13 @@ func (s *Storage) Delete(ctx context.Context, prefix string) error {
 	return s.within(ctx, "readwrite", func(store js.Value) { store.Call("delete", prefixed(prefix)) })
 }
 
-// Persist implements wasmclient.Persister. A browser without it, as on plain
-// HTTP, empties what it will.
+// Persist implements wasmclient.Persister. It does nothing in a browser without
+// that feature, for example on plain HTTP.
 func (s *Storage) Persist() {
 	_ = Attempt(func() { Property(js.Global().Get("navigator"), "storage").Call("persist").Call("catch", ignore) })
 }
 
-// ignore takes what nobody wants to know.
+// ignore discards the result of a promise.
 var ignore = js.FuncOf(func(js.Value, []js.Value) any { return nil })
 
 // Note implements wasmclient.Noter with localStorage, where that is not blocked.

@@ -58,7 +58,7 @@ func (s Status) Connected() bool { return s.State == Live || s.State == Polling 
 // A Failure is why an attempt ended.
 type Failure struct {
 	Status     int           // of HTTP; 0 where no answer came
-	FromBroker bool          // the broker itself refused; else something between answered in its place
+	FromBroker bool          // false: a proxy or the like answered in the broker's place
 	Code       string        // of the problem document, or of the client: network, not_a_stream
 	RetryAfter time.Duration // what the answer asked for
 }
@@ -158,7 +158,7 @@ const (
 	minDelay     = time.Second      // of the first retry, unless the broker says more
 	maxDelay     = 30 * time.Second // of any retry by backoff
 	helloWithin  = 5 * time.Second  // else something buffers the stream
-	deadWithin   = 12 * time.Second // where it worked: a dead HTTP/2 connection is noticed after 10 s
+	deadWithin   = 12 * time.Second // of a transport that worked: browsers notice a dead HTTP/2 connection after 10 s
 	snapshotTime = 15 * time.Second
 	steadyAfter  = 10 * time.Second // a stream that lived so long ends a row of failures
 	missedBeats  = 3                // heartbeats without a byte
@@ -172,9 +172,8 @@ const (
 // what it said was not heard.
 const LeaderChanged = "leader_changed"
 
-// LoginRedirect is why an attempt fails where a redirect is the answer: a login
-// proxy or a captive portal wants to be seen first. A page that is loaded anew
-// leads there.
+// LoginRedirect is the code of an attempt that got a redirect: a login proxy or a
+// captive portal wants the user to sign in first. A reload of the page leads there.
 const LoginRedirect = "login_redirect"
 
 // NoNetwork is why an attempt fails where the browser has no network.

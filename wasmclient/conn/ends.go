@@ -42,15 +42,15 @@ func (m *Machine) bye(now time.Time, b *wire.Bye) {
 // ended decides what the end of an attempt leads to.
 func (m *Machine) ended(now time.Time, f Failure) {
 	switch {
-	case !f.FromBroker: // nothing between us and the broker has the last word
-	case f.Status == 401 && !m.following: // else the tab that leads will say so
+	case !f.FromBroker: // An answer of anything but the broker is never final.
+	case f.Status == 401 && !m.following: // For a following tab, the leading tab reports it.
 		m.refused(now, Denied, f.Code)
 		return
 	case f.Status == 403 && !m.following:
 		m.refused(now, Denied, "forbidden")
 		return
 	case f.Status == 409 && f.Code == "regranted":
-		m.status.Attempt++ // whoever says so may say it again
+		m.status.Attempt++ // The broker may end the next stream for the same reason.
 		m.regranted(now, delay(m.status.Attempt, m.least, m.c.Random()))
 		return
 	case f.Status == 400 && f.Code == "invalid_cursor" && m.known:
@@ -92,9 +92,9 @@ func (m *Machine) ended(now time.Time, f Failure) {
 	m.wait(now, state, f.Code, pause)
 }
 
-// expired goes on at the place that was reached, without a word of it: cookie or
-// token may have been renewed meanwhile. If not, the broker answers 401. A stream
-// that ends so again and again is not opened in a hurry.
+// expired reconnects silently at the last cursor, because the cookie or token may
+// have been renewed meanwhile. If not, the broker answers 401. When streams expire
+// again and again, expired backs off.
 func (m *Machine) expired(now time.Time) {
 	steady := m.phase == open && now.Sub(m.liveSince) >= steadyAfter
 	if steady || !m.renewed {
@@ -106,10 +106,10 @@ func (m *Machine) expired(now time.Time) {
 	m.wait(now, Reconnecting, string(wire.ByeExpired), delay(m.status.Attempt, m.least, m.c.Random()))
 }
 
-// unreadable asks once more for an event that cannot be read, because something may
-// have spoilt it on its way. The second time the stream goes on after it, as after
-// a gap, and so it does at once after any other: the broker writes what this build
-// cannot read.
+// unreadable asks once more for an event that this build cannot read, because
+// something may have spoilt the event on its way. The second time the stream goes on
+// after the event, as after a gap. It then goes on at once after every other
+// unreadable event, because the broker writes events that this build does not know.
 func (m *Machine) unreadable(now time.Time, at wire.Cursor) {
 	if !m.skips && m.spoilt != at {
 		m.spoilt = at

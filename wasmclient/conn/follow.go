@@ -46,7 +46,7 @@ func (m *Machine) attached() {
 // snapshot goes on from a snapshot that the store has taken. The stream begins
 // before it: where the kept history ends, if that is not too far back.
 func (m *Machine) snapshot(now time.Time, in Snapshot) {
-	other := m.cursor.Epoch != in.Cursor.Epoch // the log is another: the history begins anew
+	other := m.cursor.Epoch != in.Cursor.Epoch // Another log begins a new history.
 	m.cursor, m.base = in.Cursor, in.Cursor
 	if !m.known || other {
 		kept := m.c.After

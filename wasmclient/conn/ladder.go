@@ -14,7 +14,7 @@ type ladder struct {
 	rung    int           // of Config.Ladder
 	cuts    int           // streams in a row that were cut early
 	proven  int           // the rung that last had a hello, counted from 1; 0: none
-	unheard bool          // since then it was opened in vain: the connection below it may have been dead
+	unheard bool          // an attempt since then was in vain: the connection below may have been dead
 	climbAt time.Time     // a better transport is due to be tried, or its trial to be given up; zero: neither
 	pause   time.Duration // until the next trial
 	trial   int           // the attempt that tries a better one, 0: none
@@ -40,8 +40,8 @@ func (m *Machine) fall(f Failure) bool {
 	return false
 }
 
-// patient tells whether silence may be of a connection that died, which the browser
-// replaces: nothing that another transport would mend.
+// patient tells whether a dead connection may be the cause of the silence. The
+// browser replaces such a connection, so another transport would not help.
 func (m *Machine) patient() bool { return m.proven == m.rung+1 && !m.unheard }
 
 // unfit tells whether a failure is of the transport: something between takes

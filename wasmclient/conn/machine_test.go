@@ -211,8 +211,10 @@ func FuzzMachine(f *testing.F) {
 				Frame{at, &wire.Hello{Start: c(), Head: c(), Heartbeat: 15 * time.Second, Grant: "g"}}, Frame{at, &wire.Heartbeat{Cursor: c()}},
 				Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Gap{From: c(), To: c()}},
 				Frame{at, &wire.Bye{Reason: wire.ByeRetry}},
-				Frame{at, &wire.Bye{Reason: wire.ByeExpired}}, Frame{at, &wire.Unreadable{Cursor: c()}}, Ended{at, Failure{Code: "no_hello"}},
-				Ended{at, Failure{Status: []int{0, 200, 204, 302, 401, 403, 503, 426}[r.Intn(8)], FromBroker: r.Intn(2) == 0}}}
+				Frame{at, &wire.Bye{Reason: wire.ByeExpired}}, Frame{at, &wire.Unreadable{Cursor: c()}},
+				Ended{at, Failure{Code: "no_hello"}},
+				Ended{at, Failure{Status: []int{0, 200, 204, 302, 401, 403, 503, 426}[r.Intn(8)],
+					FromBroker: r.Intn(2) == 0}}}
 			in := inputs[r.Intn(len(inputs))]
 			before := m.Status()
 			for _, e := range m.Step(now, in) {

@@ -21,7 +21,7 @@ func event(at, id string) string {
 	return "id: " + at + "\nevent: system_notification\ndata: " + data(id) + "\n\n"
 }
 
-// unreadable is an event whose time is none.
+// unreadable is an event without a valid time.
 func unreadable(at string) string {
 	data := `{"id":"x","type":"system_notification","time":"tomorrow","data":{}}`
 	return "id: " + at + "\nevent: system_notification\ndata: " + data + "\n\n"
@@ -37,7 +37,8 @@ func open(body string) Answer { return Answer{Body: body, Open: true} }
 // refusal is a problem document of the broker.
 func refusal(status int, code string) Answer {
 	return Answer{Status: status,
-		Body: fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"x"}`, status, code)}
+		Body: fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"x"}`, status,
+			code)}
 }
 
 // expired is a stream that ends with a token.
@@ -45,8 +46,7 @@ func expired(body string) Answer {
 	return Answer{Body: body, Lasts: 11 * time.Second, Later: bye("expired")}
 }
 
-// between is a stream that is cut; then something between answers once in the
-// broker's place.
+// between is a stream that is cut. Then a proxy answers once in the broker's place.
 func between(a Answer) []Answer {
 	return []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a")}, a, open(hello("k-6", "k-7") + event("k-7", "b"))}
 }
@@ -107,8 +107,9 @@ var Cases = []Case{
 	{Name: "a gateway's own problem document is not the broker's", Answers: between(
 		Answer{Status: 401, Body: `{"type":"about:blank","code":"unauthorized","title":"x"}`}),
 		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
-	{Name: "HTML with 200 is never the last word", Answers: between(Answer{Status: 200, Body: "<html>sign in to this hotel"}),
-		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
+	{Name: "HTML with 200 is never the last word",
+		Answers: between(Answer{Status: 200, Body: "<html>sign in to this hotel"}),
+		IDs:     []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
 	{Name: "a redirect is never the last word", Answers: between(Answer{Status: 302}),
 		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
 	{Name: "a redirect is known for one", Answers: []Answer{{Status: 302}},

@@ -93,7 +93,8 @@ func (b *Broker) SetDown(down bool) {
 
 // Refusal is a problem document of a broker.
 func Refusal(status int, code string) *wasmclient.Response {
-	body := fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"Refused"}`, status, code)
+	body := fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"Refused"}`, status,
+		code)
 	return &wasmclient.Response{Status: status, ContentType: "application/problem+json", Body: []byte(body)}
 }
 

@@ -63,8 +63,8 @@ const (
 // died silently is given up then.
 const answerWithin = time.Minute
 
-// stay follows no redirect: it would make a GET of a POST, and take the token to
-// another port or host.
+// stay refuses redirects, because a redirect would turn a POST into a GET and take
+// the token to another port or host.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Close ends idle connections.
@@ -111,7 +111,7 @@ func (t *Transport) Stream(ctx context.Context, r wasmclient.Request, take func(
 	}
 }
 
-// send sends a request with more headers, names and values in turn.
+// send sends a request with further headers, given as names and values in turn.
 func (t *Transport) send(ctx context.Context, r wasmclient.Request, more ...string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, r.Method, t.base+r.Path, bytes.NewReader(r.Body))
 	if err != nil {
@@ -150,7 +150,7 @@ func head(answer *http.Response) wasmclient.Response {
 	r := wasmclient.Response{Status: answer.StatusCode, RetryAfter: h.Get("Retry-After"),
 		ContentType: wasmclient.MediaType(h.Get("Content-Type"))}
 	if to, err := answer.Location(); err == nil {
-		to.RawQuery, to.User = "", nil // for logs: what a login page is handed is nobody else's
+		to.RawQuery, to.User = "", nil // Logs show this address, and the query of a login page may hold secrets.
 		r.Location = to.String()
 	}
 	return r

@@ -147,7 +147,8 @@ func TestToday(t *testing.T) {
 // broker, is outranked by what comes next.
 func TestAKeptStateHeals(t *testing.T) {
 	fix := func(at time.Time, place string) event.Event {
-		e, err := event.New(event.TypeEquipmentLocationUpdated, map[string]any{"equipment_id": 7, "location_name": place})
+		e, err := event.New(event.TypeEquipmentLocationUpdated, map[string]any{"equipment_id": 7,
+			"location_name": place})
 		require.NoError(t, err)
 		return e.Stamp(place, at)
 	}

@@ -68,7 +68,8 @@ func Run(t *testing.T, transport wasmclient.Transport) {
 		}
 	})
 	t.Run("a malformed parameter", func(t *testing.T) {
-		if body, r, err := collect(t.Context(), "/odd"); err != nil || r.ContentType != "text/event-stream" || body == "" {
+		if body, r, err := collect(t.Context(), "/odd"); err != nil || r.ContentType != "text/event-stream" ||
+			body == "" {
 			t.Errorf("%q %+v %v", body, r, err)
 		}
 	})

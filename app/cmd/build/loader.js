@@ -6,8 +6,8 @@ try {
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 } catch {}
 
-// Some browsers throw where a feature is blocked. The program finds such a feature missing, and such a storage empty:
-// go-app reads localStorage when it starts.
+// Some browsers throw when a page uses a blocked feature. This code makes such a feature look missing and such a
+// storage look empty, because go-app reads localStorage when it starts.
 const goappNoStorage = { length: 0, key: () => null, getItem: () => null, setItem() {}, removeItem() {}, clear() {} };
 for (const [owner, names, value] of [
   [window, ["localStorage", "sessionStorage"], goappNoStorage],
@@ -25,13 +25,15 @@ if (!window.matchMedia) window.matchMedia = () => ({ matches: false, addEventLis
 
 // Some translators take no notice of translate="no", and put font elements in the place of text nodes. The program
 // writes into the text nodes that it knows, so each of them returns to its place before it is written or removed.
-const goappTranslated = new WeakMap(); // what stands in the place of a text node
+const goappTranslated = new WeakMap(); // the element in the place of a text node
 const goappTranslations = new MutationObserver((records) => records.forEach(goappNoteTranslation));
 goappTranslations.observe(document.documentElement, { childList: true, subtree: true });
 
 function goappNoteTranslation({ addedNodes, removedNodes, previousSibling, nextSibling }) {
   const font = [...addedNodes, previousSibling, nextSibling].find((n) => n && n.nodeName === "FONT");
-  if (font && removedNodes.length === 1 && removedNodes[0].nodeType === Node.TEXT_NODE) goappTranslated.set(removedNodes[0], font);
+  if (font && removedNodes.length === 1 && removedNodes[0].nodeType === Node.TEXT_NODE) {
+    goappTranslated.set(removedNodes[0], font);
+  }
 }
 
 function goappPutBack(node) {
@@ -71,7 +73,7 @@ document.addEventListener("visibilitychange", () => {
 
 let goappVersion; // the version that was there when the page was loaded
 
-// goappCompareVersion stands in where there is no service worker, whose script names the version.
+// goappCompareVersion finds new versions without a service worker. Otherwise the worker's script names the version.
 async function goappCompareVersion() {
   try {
     const response = await fetch("/app-worker.js", { cache: "no-cache" });
@@ -103,8 +105,8 @@ function goappExited() {
   document.body.append(note);
 }
 
-// A click with Shift or Alt on a link is the browser's affair: a new window, or a download. go-app would go there in this
-// one.
+// The browser handles a click on a link with Shift or Alt itself, by a new window or a download. go-app would open the
+// link in this window.
 addEventListener("click", (event) => {
   if ((event.shiftKey || event.altKey) && event.target.closest?.("a[href]")) event.stopImmediatePropagation();
 }, true);

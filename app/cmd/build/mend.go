@@ -60,10 +60,10 @@ function goappTryUpdate() {`},
 //go:embed loader.js
 var loaderAddition string
 
-// loaderMiddle divides loader.js into what runs before go-app's loader and what runs after it.
+// loaderMiddle divides loader.js into the part before go-app's loader and the part after it.
 const loaderMiddle = "//// After it.\n"
 
-// withTexts puts the app's texts in the place of their keys.
+// withTexts replaces the keys by the app's texts.
 func withTexts(script string, keys ...string) string {
 	for _, key := range keys {
 		script = strings.ReplaceAll(script, "«"+key+"»", text.Of(key))
@@ -108,8 +108,8 @@ func mendManifest(b []byte) ([]byte, error) {
 
 // mendShell makes the page the same for the same input (go-app writes
 // attributes in the order of a map), drops what advertises another site, and
-// refuses what the content security policy would block. It keeps translators from the page, and asks for the
-// manifest with the cookies that gateways want.
+// refuses elements that the content security policy would block. It keeps translators from the page, and requests
+// the manifest with the cookies that gateways want.
 func mendShell(b []byte) ([]byte, error) {
 	page, err := html.Parse(bytes.NewReader(b))
 	if err != nil {

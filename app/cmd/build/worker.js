@@ -44,8 +44,9 @@ self.addEventListener("fetch", (event) => {
 
 const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// fill puts the files of this version into its cache. A file that the network does not give fails it, so that the
-// browser installs the worker another time. A storage that is full or broken does not: files come from the network then.
+// fill puts the files of this version into its cache. fill fails when the network does not deliver a file, so that the
+// browser installs the worker another time. fill does not fail when the storage is full or broken: files then come from
+// the network.
 async function fill() {
   const local = resourcesToCache.filter((u) => new URL(u, self.location.origin).origin === self.location.origin);
   const answers = await Promise.all(local.map(async (u) => {
@@ -81,8 +82,8 @@ async function fromCache(request) {
   });
 }
 
-// navigation asks the network first, and takes the cached shell when the network fails or is too slow, or when a proxy
-// answers 5xx. The request is the browser's own, or is passed on as it is: gateways must not take it for a script's.
+// navigation asks the network first, and uses the cached shell when the network fails or is too slow, or when a proxy
+// answers 5xx. It passes the browser's own request on unchanged, so that gateways do not take it for a script's.
 async function navigation(event) {
   const network = Promise.resolve(event.preloadResponse).then((response) => response || fetch(event.request));
   network.catch(() => {}); // The shell may have answered before it fails.
@@ -115,9 +116,9 @@ self.addEventListener("message", (event) => {
   if (msg.type === "app:skip-waiting") event.waitUntil(self.skipWaiting());
 });
 
-// Every push is shown, whatever is in it: browsers take the permission from who shows nothing. It is shown without a
-// sound while somebody looks at the app, where its message is. A later one of the same subject takes the place of the
-// earlier.
+// The worker shows every push, because browsers withdraw the permission from a site that shows nothing. It shows a push
+// without a sound while the user looks at the app, because the app shows the message, too. A later push replaces an
+// earlier one of the same subject.
 self.addEventListener("push", (event) => {
   event.waitUntil((async () => {
     let m;
@@ -134,8 +135,8 @@ self.addEventListener("push", (event) => {
   })());
 });
 
-// A click goes to the tab that has the page. Else it goes there in a tab where nothing is typed that would be lost, and
-// in a new window where there is none, or where the browser does not bring the tab to the front.
+// A click brings the tab with the page to the front. Without such a tab, the worker opens the page in a tab that holds
+// no typed text. Without that either, or when the browser does not bring the tab to the front, it opens a new window.
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
   const url = new URL((event.notification.data && event.notification.data.url) || "/", self.location.origin);
@@ -158,8 +159,8 @@ self.addEventListener("notificationclick", (event) => {
   })());
 });
 
-// ask asks a tab where it is, and whether something is typed there. A tab that is frozen, or whose program has ended,
-// says nothing.
+// ask asks a tab for its address, and whether a form of it holds typed text. A tab does not answer when it is frozen or
+// its program has ended.
 function ask(client) {
   const { port1, port2 } = new MessageChannel();
   const answer = new Promise((resolve) => { port1.onmessage = (e) => resolve(e.data); });
@@ -167,7 +168,8 @@ function ask(client) {
   return Promise.race([answer, after(askTimeout)]).finally(() => port1.close());
 }
 
-// The browser has changed its subscription, or dropped it: the broker gets the new one in the place of the old.
+// When the browser has changed or dropped its subscription, the worker sends the new one to the broker in place of the
+// old one.
 self.addEventListener("pushsubscriptionchange", (event) => {
   event.waitUntil((async () => {
     let fresh = event.newSubscription;
@@ -192,7 +194,7 @@ self.addEventListener("pushsubscriptionchange", (event) => {
   })());
 });
 
-// values does something with the store of the app's database and gives its result, undefined where the storage fails.
+// values runs a request on the store of the app's database. It returns the result, or undefined when the storage fails.
 function values(mode, use) {
   return new Promise((resolve) => {
     const opening = indexedDB.open("yardline", 1);

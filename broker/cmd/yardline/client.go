@@ -146,8 +146,8 @@ func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) 
 	return o.With("id", quoted).AppendJSON(nil), nil
 }
 
-// describe adds the fields that the broker refused to its sentence, and advice
-// where something else answered.
+// describe returns the sentence of an error. It adds the fields that the broker
+// refused, or advice when something other than the broker answered.
 func describe(err error) error {
 	var refused *wasmclient.Error
 	isRefused := errors.As(err, &refused)
@@ -215,7 +215,7 @@ place is no reason to end.`,
 	}
 }
 
-// What tail does at a gap.
+// Values of --on-gap: they say how tail treats a gap.
 const (
 	gapNote = "note"
 	gapLine = "line"
@@ -269,7 +269,7 @@ func isNews(last, s conn.Status) bool {
 	return s.State != last.State || s.Code != last.Code
 }
 
-// gapWords says what is missing.
+// gapWords describes the missing events.
 func gapWords(g wire.Gap) string {
 	if g.To == (wire.Cursor{}) {
 		return fmt.Sprintf("the broker does not know the place %s; what came after it may be missing", g.From)
@@ -277,7 +277,7 @@ func gapWords(g wire.Gap) string {
 	return fmt.Sprintf("events after %s up to %s can no longer be had", g.From, g.To)
 }
 
-// advice says what may be behind an answer that is not the broker's.
+// advice names the likely cause of an answer that is not the broker's.
 func advice(code string) string {
 	switch {
 	case code == conn.LoginRedirect:

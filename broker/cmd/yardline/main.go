@@ -30,15 +30,15 @@ const (
 func main() {
 	// A limit on the size of files is an error of the write, not our death.
 	signal.Ignore(syscall.SIGXFSZ)
-	// A terminal that is closed stops what runs in it, unless it was started by
-	// nohup, which has the signal ignored.
+	// SIGHUP comes from a closed terminal. It stops the program, unless nohup
+	// started it: nohup makes the program ignore the signal.
 	stops := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
 		stops = append(stops, syscall.SIGHUP)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), stops...)
 	defer stop()
-	// Who presses Ctrl-C again does not want to wait any longer.
+	// A user who presses Ctrl-C again does not want to wait any longer.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr}))
 }
@@ -60,10 +60,12 @@ func run(ctx context.Context, args []string, env environment) int {
 	}
 	root := &ffcli.Command{
 		Name: "yardline", ShortUsage: "yardline <command> [flags]", UsageFunc: usage,
-		ShortHelp:   "live events for equipment-rental companies",
-		LongHelp:    "Start with:\n  yardline serve --demo\n\nEvery flag can also be set in the environment (--listen is YARDLINE_LISTEN) and in a\nfile of lines like 'listen 127.0.0.1:8080' that --config names.",
-		FlagSet:     group("yardline"),
-		Subcommands: []*ffcli.Command{serve(env), publish(env), tail(env), token(env), user(env), restore(env), demoCommand(env), doctorCommand(env), schemaCommand(env)},
+		ShortHelp: "live events for equipment-rental companies",
+		LongHelp: "Start with:\n  yardline serve --demo\n\nEvery flag can also be set in the environment (--listen " +
+			"is YARDLINE_LISTEN) and in a\nfile of lines like 'listen 127.0.0.1:8080' that --config names.",
+		FlagSet: group("yardline"),
+		Subcommands: []*ffcli.Command{serve(env), publish(env), tail(env), token(env), user(env), restore(env),
+			demoCommand(env), doctorCommand(env), schemaCommand(env)},
 		Exec: func(_ context.Context, args []string) error {
 			if len(args) > 0 && args[0] != "help" {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown command %q; see yardline --help", args[0])}

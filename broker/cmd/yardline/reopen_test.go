@@ -69,7 +69,8 @@ func TestServeGoesOnAfterTheServerWasPutBack(t *testing.T) {
 	start()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	require.Eventually(t, func() bool {
-		yardline(t.Context(), "", "publish", "--id", "d", "sync_progress", "progress=1") // by which it is noticed at once
+		// The broker notices the restore at once by this publication.
+		yardline(t.Context(), "", "publish", "--id", "d", "sync_progress", "progress=1")
 		r, err := http.NewRequestWithContext(t.Context(), "GET", where.URL+"/api/events?after="+seen, nil)
 		require.NoError(t, err)
 		r.Header.Set("Authorization", "Bearer "+where.Token)

@@ -10,7 +10,7 @@ import (
 	"github.com/snd-rental/yardline/broker"
 )
 
-// restore puts a backup back.
+// restore returns the command that puts a backup back.
 func restore(env environment) *ffcli.Command {
 	fs := flags("yardline restore")
 	data := fs.String("data", "./data", "the `directory` that the broker uses; it must be stopped")

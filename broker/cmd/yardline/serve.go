@@ -66,7 +66,8 @@ func serve(env environment) *ffcli.Command {
 	fs.DurationVar(&c.Retention, "retention", 30*24*time.Hour, "how long events are kept; the state outlives them")
 	origins := fs.String("allow-origin", "", "other `origins` whose pages may use the API, comma separated, such as https://rental.example")
 	zone := fs.String("time-zone", "UTC", "the installation's `zone`, for what is today, such as Europe/Berlin")
-	fs.StringVar(&c.Currency, "currency", "EUR", "the installation's `currency`, by ISO 4217: that of amounts that name none, with its decimals")
+	fs.StringVar(&c.Currency, "currency", "EUR",
+		"the installation's `currency`, by ISO 4217: that of amounts that name none, with its decimals")
 	fs.IntVar(&c.Fleet, "fleet", 0, "how many `units` the installation rents out, for the utilisation; 0 is unknown, and with --demo the demo company's fleet")
 	format := fs.String("log-format", "text", "the `form` of the log: text or json")
 	level := fs.String("log-level", "info", "the least `level` that is logged: debug, info, warn or error")
@@ -142,11 +143,11 @@ func logger(env environment, level, format string) (*slog.Logger, error) {
 	return nil, &broker.Misuse{Reason: fmt.Sprintf("unknown --log-format %q: use text or json", format)}
 }
 
-// serveUntil runs a broker until ctx ends, and makes it anew where its log is
-// not what it was.
+// serveUntil runs a broker until ctx ends. It starts a new broker when the log
+// got another epoch.
 func serveUntil(ctx context.Context, c broker.Config, env environment, asJSON bool) error {
-	// What collects the log may end before the broker does: that is an error of
-	// the write.
+	// The program that reads the broker's log may end before the broker does.
+	// With SIGPIPE ignored, the write then returns an error.
 	signal.Ignore(syscall.SIGPIPE)
 	for announced := false; ; announced = true {
 		b, err := broker.New(ctx, c)

@@ -29,7 +29,7 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 	head := l.reached()
 	link := l.connected(ctx)
 	ack, err := link.publish(ctx, m, e.Key)
-	if err == nil || caller.Err() == nil { // that a caller is gone says nothing of the log
+	if err == nil || caller.Err() == nil { // A caller that has left says nothing about the log.
 		l.appended(err)
 	}
 	if err != nil {
@@ -70,7 +70,7 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// errDown is what the client library says of a message that it did not send,
+// errDown is the client library's error for a message that it did not send,
 // because the connection is down.
 var errDown = nats.ErrReconnectBufExceeded
 
@@ -90,7 +90,7 @@ func (l *link) publish(ctx context.Context, m *nats.Msg, key string) (*jetstream
 	}
 }
 
-// hear notes that the log has had a record with this sequence.
+// hear records that the log has a record with this sequence.
 func (l *Log) hear(seq uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -98,7 +98,7 @@ func (l *Log) hear(seq uint64) {
 }
 
 // checkDigest tells a repetition from another event under the same id. A
-// record that was purged since cannot be told and counts as a repetition.
+// purged record cannot be compared, so it counts as a repetition.
 func (l *link) checkDigest(ctx context.Context, seq uint64, digest string) error {
 	m, err := l.stream.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -113,8 +113,8 @@ func (l *link) checkDigest(ctx context.Context, seq uint64, digest string) error
 	return nil
 }
 
-// connected is the link, which waits for an external server that comes back
-// within callTimeout.
+// connected returns the link. It waits up to callTimeout for an external server
+// to come back.
 func (l *Log) connected(ctx context.Context) *link {
 	link := l.now()
 	if l.c.URL == "" || link.conn.IsConnected() {

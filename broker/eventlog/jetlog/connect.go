@@ -19,8 +19,8 @@ import (
 // epochKey is where the stream's metadata hold the first epoch of the log.
 const epochKey = "epoch"
 
-// A link is a connection to a server, and what is open on it. It is replaced
-// as a whole when an embedded server is started again.
+// A link is a connection to a server, with the stream and the store that are open
+// on it. A new start of the embedded server replaces the whole link.
 type link struct {
 	c      Config
 	server *server.Server // nil where it is external
@@ -42,8 +42,8 @@ func connect(ctx context.Context, c Config, create bool, reconnected func()) (_ 
 			l.close()
 		}
 	}()
-	// What cannot be sent is refused at once: a publication that waits in the
-	// client would be stored after its publisher was told that it failed.
+	// The client refuses a message at once when it cannot send it. A message that
+	// waits in the client would be stored after its publisher got an error.
 	options := []nats.Option{nats.Name("yardline"), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
 		nats.ReconnectHandler(func(*nats.Conn) { reconnected() })}
 	if c.URL == "" {

@@ -26,7 +26,7 @@ const recordKey = "epoch"
 // under the newest within seconds, so older ones are of no use.
 const maxAncestors = 16
 
-// A record is what the store knows of the log.
+// A record holds the knowledge of the store about the log.
 type record struct {
 	Epoch     string              `json:"epoch"`
 	Ancestors []eventlog.Ancestor `json:"ancestors,omitempty"` // newest first
@@ -64,7 +64,7 @@ func (r record) descendsFrom(epoch string) bool {
 	return false
 }
 
-// keptState is what the keeper knows of the record.
+// keptState holds the keeper's knowledge about the record.
 type keptState struct {
 	record   record
 	revision uint64    // of the record in the store, 0 where there is none
@@ -72,7 +72,7 @@ type keptState struct {
 	renewed  time.Time // when the witness was made
 	behind   bool      // the log ended before its known head at the last look
 	failing  bool      // the last try to keep the record failed, and was logged
-	known    known     // what is in the data directory
+	known    known     // as the data directory has it
 }
 
 // readRecord returns the record of the store. Its revision is 0 where there is
@@ -149,7 +149,7 @@ func (l *Log) settleOnce(ctx context.Context, known known) error {
 	next.Head = b.Last
 	err = l.keepRecord(ctx, next, revision)
 	if err != nil && reason == "" && !errors.Is(err, errRaced) {
-		// Such as for lack of room: the present record is still true.
+		// The write may fail for lack of room. The present record is still true.
 		l.c.Logger.Warn("the log's record of its epoch could not be renewed", "error", err)
 		l.state = keptState{record: r, revision: revision}
 		err = nil
@@ -166,7 +166,8 @@ func (l *Log) settleOnce(ctx context.Context, known known) error {
 	return nil
 }
 
-// wentBack tells why the log may lack records that readers have seen, or "".
+// wentBack returns the reason why the log may lack records that readers have
+// seen, or "" when there is none.
 func (l *Log) wentBack(r record, revision uint64, known known, last uint64) (reason string, err error) {
 	lost := l.lostPart(r, last)
 	switch {
@@ -180,7 +181,7 @@ func (l *Log) wentBack(r record, revision uint64, known known, last uint64) (rea
 	case l.c.URL != "":
 		return known.contradictedBy(l.link.first, r, last), nil
 	case revision == 0:
-		return "", nil // of before there were records
+		return "", nil // The log is from a version without such records.
 	case r.Witness == nil:
 		return "the log was kept by another server before", nil
 	}

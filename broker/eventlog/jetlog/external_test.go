@@ -287,7 +287,8 @@ func TestOlderServerIsNamed(t *testing.T) {
 		}
 		defer conn.Close()
 		fmt.Fprint(conn,
-			`INFO {"server_id":"a","version":"2.9.10","proto":1,"max_payload":1048576,"headers":true,"jetstream":true}`+"\r\n")
+			`INFO {"server_id":"a","version":"2.9.10","proto":1,"max_payload":1048576,"headers":true,`+
+				`"jetstream":true}`+"\r\n")
 		said, buffer := "", make([]byte, 4096)
 		for {
 			n, err := conn.Read(buffer)

@@ -42,18 +42,18 @@ const DefaultPrefix = "YARDLINE"
 
 // Config says where the log is.
 type Config struct {
-	// Dir is the data directory. Embedded, it holds the log. With URL it holds
-	// what the broker remembers of the log, so that it notices when the log went
-	// back to an earlier state; empty with URL remembers nothing.
+	// Dir is the data directory. It holds an embedded log. With URL it holds the
+	// broker's notes about the log, by which the broker notices a log that went
+	// back to an earlier state. With URL, "" keeps no notes.
 	Dir string
-	// URL is the address of an external NATS server. Empty embeds one.
+	// URL is the address of an external NATS server. "" embeds a server.
 	URL string
 	// Prefix begins the names of the stream and the store of an external
 	// server, so that several installations can share it. It consists of
 	// letters, digits, _ and -. Defaults to DefaultPrefix.
 	Prefix string
-	// Owner identifies the installation at an external server. Another owner
-	// of the same log is refused. Empty is not checked.
+	// Owner identifies the installation at an external server. Open refuses a
+	// log of another owner. "" disables the check.
 	Owner string
 	// NewEpoch gives the log a new epoch when it is opened.
 	NewEpoch bool
@@ -63,7 +63,7 @@ type Config struct {
 	// Window is how long ids are remembered. Each takes about 100 bytes of
 	// memory. Defaults to one hour.
 	Window time.Duration
-	// Logger defaults to none.
+	// Logger defaults to one that discards everything.
 	Logger *slog.Logger
 }
 

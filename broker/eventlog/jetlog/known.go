@@ -11,19 +11,19 @@ import (
 	"github.com/snd-rental/yardline/broker/datadir"
 )
 
-// known is what a broker remembers of an external log in its own data
-// directory. The zero value knows nothing.
+// known holds a broker's notes about an external log, which it keeps in its own
+// data directory. The zero value has no notes.
 type known struct {
 	Log   string `json:"log"`   // the log's first epoch, which never changes
 	Epoch string `json:"epoch"` // the last one that the broker used
 	Head  uint64 `json:"head"`  // a sequence that the log has reached
 }
 
-// knownFile is its name in the data directory.
+// knownFile is the name of the file with the notes in the data directory.
 const knownFile = "nats.json"
 
-// readKnown reads what the broker remembers, which is nothing without a
-// directory or a file.
+// readKnown reads the broker's notes. Without a directory or a file it returns
+// the zero value.
 func readKnown(c Config) (k known, err error) {
 	if c.URL == "" || c.Dir == "" {
 		return k, nil
@@ -42,7 +42,7 @@ func readKnown(c Config) (k known, err error) {
 	return k, nil
 }
 
-// writeKnown stores it.
+// writeKnown stores the broker's notes.
 func writeKnown(c Config, k known) error {
 	if c.URL == "" || c.Dir == "" {
 		return nil
@@ -54,8 +54,8 @@ func writeKnown(c Config, k known) error {
 	return datadir.Replace(filepath.Join(c.Dir, knownFile), append(raw, '\n'))
 }
 
-// contradictedBy tells why a log lacks what this broker has seen in it, or "".
-// Another log has another first epoch.
+// contradictedBy returns the reason why a log lacks records that this broker has
+// seen in it, or "". A log with another first epoch is another log.
 func (k known) contradictedBy(first string, r record, last uint64) string {
 	switch {
 	case k.Log != first:

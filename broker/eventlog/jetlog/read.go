@@ -194,7 +194,7 @@ func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eve
 	}
 }
 
-// A leaderAnswer is what the leader says to a request of a message.
+// A leaderAnswer is the leader's answer to a request for a message.
 type leaderAnswer struct {
 	Error   *struct{ Code int }
 	Message struct {

@@ -109,7 +109,7 @@ func (l *Log) tendShared(ctx context.Context) error {
 	return err
 }
 
-// remember keeps what the broker knows of an external log, where it changed.
+// remember stores the broker's notes about an external log when they changed.
 func (l *Log) remember(head uint64) error {
 	k := known{Log: l.now().first, Epoch: l.epoch, Head: head}
 	if k == l.state.known {
@@ -122,8 +122,8 @@ func (l *Log) remember(head uint64) error {
 	return err
 }
 
-// giveUp tells the owner of the log that it must be opened again, which finds
-// its epoch.
+// giveUp tells the owner of the log to open it again. Opening finds the new
+// epoch.
 func (l *Log) giveUp(reason string) {
 	l.change.Do(func() {
 		l.c.Logger.Warn("the log is not what it was: it is opened again", "reason", reason)
@@ -175,8 +175,8 @@ func (l *Log) reached() uint64 {
 	return l.head
 }
 
-// sweepMarkers removes the marks of keys that were deleted long ago. Servers
-// keep those of earlier versions of the broker for good.
+// sweepMarkers removes the marks of keys that were deleted long ago, because
+// servers keep the marks of earlier versions of the broker for good.
 func (l *Log) sweepMarkers(ctx context.Context) {
 	link := l.now()
 	removed, err := link.sweepMarkers(ctx, time.Now().Add(-markerAge))
@@ -213,8 +213,8 @@ func (l *link) sweepMarkers(ctx context.Context, before time.Time) (removed int,
 	return len(old), nil
 }
 
-// oldMarkers picks the marks from what a watcher first reports, which is every
-// present key and then nil.
+// oldMarkers picks the marks from the first reports of a watcher: one for every
+// present key, and then nil.
 func oldMarkers(ctx context.Context, updates <-chan jetstream.KeyValueEntry,
 	before time.Time) (old []jetstream.KeyValueEntry, err error) {
 	for {

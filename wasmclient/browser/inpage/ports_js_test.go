@@ -24,10 +24,13 @@ func TestStorage(t *testing.T) {
 // error, and no panic.
 func TestStorageThatFails(t *testing.T) {
 	for name, breakage := range map[string]string{
-		"refuses to open":  `IDBFactory.prototype.open = () => { throw new DOMException("denied", "SecurityError") }`,
-		"dies later":       `IDBDatabase.prototype.transaction = () => { throw new DOMException("closing", "InvalidStateError") }`,
-		"aborts a write":   `const put = IDBObjectStore.prototype.put; IDBObjectStore.prototype.put = function () { put.apply(this, arguments); this.transaction.abort() }`,
-		"forbids it":       `Object.defineProperty(window, "indexedDB", {get() { throw new DOMException("denied") }, configurable: true})`,
+		"refuses to open": `IDBFactory.prototype.open = () => { throw new DOMException("denied", "SecurityError") }`,
+		"dies later": `IDBDatabase.prototype.transaction = () => { throw new DOMException("closing", ` +
+			`"InvalidStateError") }`,
+		"aborts a write": `const put = IDBObjectStore.prototype.put; IDBObjectStore.prototype.put = function () { ` +
+			`put.apply(this, arguments); this.transaction.abort() }`,
+		"forbids it": `Object.defineProperty(window, "indexedDB", {get() { throw new DOMException("denied") },` +
+			` configurable: true})`,
 		"has no IndexedDB": `Object.defineProperty(window, "indexedDB", {value: undefined, configurable: true})`,
 	} {
 		t.Run(name, func(t *testing.T) {
