@@ -235,8 +235,8 @@ func TestRestoreOfAPart(t *testing.T) {
 	s.start()
 	s.rent("1")
 	s.end()
-	for part, says := range map[string]string{"YARDLINE_EVENTS": "has been at 1", "KV_YARDLINE_STORE": "store beside it",
-		"none": ""} {
+	for part, says := range map[string]string{"YARDLINE_EVENTS": "has been at 1",
+		"KV_YARDLINE_STORE": "store beside it", "none": ""} {
 		backup := filepath.Join(t.TempDir(), "backup")
 		require.NoError(t, exec.Command("cp", "-a", dir, backup).Run())
 		require.NoError(t, os.RemoveAll(filepath.Join(backup, "jetstream/$G/streams", part)))

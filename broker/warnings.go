@@ -84,8 +84,8 @@ func (b *Broker) warnings() (all []httpapi.Warning) {
 	if b.issuer != nil && b.issuer.Trouble() != nil {
 		warn(
 			WarnIdentityKeys,
-			"The identity provider's keys could not be read at the last try; those read before, if any, stay in force. "+
-				"See the broker's log for the cause, and check --jwt-jwks.",
+			"The identity provider's keys could not be read at the last try; those read before, if any, stay in "+
+				"force. See the broker's log for the cause, and check --jwt-jwks.",
 		)
 	}
 	if _, err := loadZone(anyZone); err != nil {

@@ -66,8 +66,8 @@ func (p *provider) signFor(t *testing.T, user string, after time.Duration) strin
 	t.Helper()
 	token := jwt.NewWithClaims(
 		jwt.SigningMethodES256,
-		jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": user, "name": "user " + user, "tenant": "main",
-			"roles": []string{"manager"}, "exp": time.Now().Add(after).Unix()},
+		jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": user, "name": "user " + user,
+			"tenant": "main", "roles": []string{"manager"}, "exp": time.Now().Add(after).Unix()},
 	)
 	token.Header["kid"] = "k1"
 	signed, err := token.SignedString(p.key)

@@ -241,3 +241,9 @@ func TestRefusedDevice(t *testing.T) {
 		require.Equal(t, 1, strings.Count(html, "refuses messages to this device since 2026-11-23"), status)
 	}
 }
+
+// TestUserWithoutAName is shown by the id, because an identity provider's token may lack the claim name.
+func TestUserWithoutAName(t *testing.T) {
+	require.Equal(t, "auth0|a_b", userName(wasmclient.User{ID: "auth0|a_b"}))
+	require.Equal(t, "Ann lee", userName(wasmclient.User{ID: "7", Name: "ann_lee"}))
+}

@@ -58,12 +58,20 @@ func (r *Root) header() app.UI {
 	return ui.El("header", "header", ui.El("a", "brand", ui.El("span", "brand-mark").Aria("hidden", "true"), ui.Line("span", "", "Yardline")).Attr("href", "/"),
 		ui.El("div", "header-end", ui.If(signedIn, func() app.UI { return r.status().Compact() }),
 			ui.If(signedIn, func() app.UI {
-				return ui.El("div", "user", ui.Line("span", "user-name", text.Label(r.state.User.Name)),
+				return ui.El("div", "user", ui.Line("span", "user-name", userName(r.state.User)),
 					ui.Button("button button-small button-quiet", text.Of("sign_out")).ID("sign-out").OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }),
 				)
 			}),
 		),
 	)
+}
+
+// userName returns the name of a user as people read it. An identity provider may name nobody: then it is the id.
+func userName(u wasmclient.User) string {
+	if u.Name == "" {
+		return u.ID
+	}
+	return text.Label(u.Name)
 }
 
 // onBar is how many pages stand on the bar of a small screen, beside More.

@@ -295,7 +295,8 @@ func (v *visit) session(ctx context.Context) {
 	if who.User != nil {
 		v.roles = who.User.Roles
 	}
-	how := map[string]string{"name": "by name alone (dev)", "password": "with a password", "provider": "with an identity provider"}[who.SignIn]
+	how := map[string]string{"name": "by name alone (dev)", "password": "with a password",
+		"provider": "with an identity provider"}[who.SignIn]
 	switch {
 	case who.SignIn == "name" && !loopback.Name(v.base.Hostname()):
 		v.say("sign-in", Failed, "Start the broker with --auth users or --auth jwt.", "Anybody can sign in as anybody.")

@@ -25,7 +25,8 @@ import (
 // the change within two seconds.
 func user(env environment) *ffcli.Command {
 	return &ffcli.Command{
-		Name: "user", ShortUsage: "yardline user <command> NAME [flags]", ShortHelp: "edit who may sign in with --auth users", FlagSet: group("yardline user"),
+		Name: "user", ShortUsage: "yardline user <command> NAME [flags]",
+		ShortHelp: "edit who may sign in with --auth users", FlagSet: group("yardline user"),
 		LongHelp: "A broker that runs takes a change within two seconds. Passwords are read from the\nterminal, or from the first line of standard input.",
 		Subcommands: []*ffcli.Command{
 			userCommand(env, "add", "add a user", []string{"roles", "employee", "id"}, func(path, name string, given userFlags) error {
