@@ -93,7 +93,7 @@ func TestStoppedProgramLooksStopped(t *testing.T) {
 	require.Equal(t, []string{"ended", "ended"}, tab.Attrs("[data-status]", "data-status"))
 	require.Equal(t, "✕ Stopped", browser.Eval[string](tab,
 		`document.querySelector(".header [data-status]").innerText`))
-	require.NotContains(t, browser.Eval[string](tab, `document.body.innerText`), "Live")
+	require.NotContains(t, browser.Eval[string](tab, `document.body.innerText`), "●", "the mark of a live state")
 }
 
 // TestStoppedProgramSubmitsNothing: a click on Sign in must not put the password into the address.

@@ -16,7 +16,6 @@ import (
 // TestSubscriptionChange has the browser drop its subscription. The worker subscribes anew, and tells the broker which
 // device it is.
 func TestSubscriptionChange(t *testing.T) {
-	t.Parallel()
 	s, old, fresh := stack.Start(t, "--push-test"), pushtest.New(t), pushtest.New(t)
 	f := newFront(t, s)
 	f.with(func(f *front) {
@@ -68,7 +67,6 @@ PushManager.prototype.subscribe = async o => {
 
 // TestPushKeyChanged: the subscription with the old key makes room for one with the new one.
 func TestPushKeyChanged(t *testing.T) {
-	t.Parallel()
 	s, d, u := stack.Start(t, "--push-test"), pushtest.New(t), browser.NewUser(t)
 	u.AllowNotifications(s.URL)
 	signIn(s, u, "manager")

@@ -125,7 +125,6 @@ const notifications = `navigator.serviceWorker.ready.then(r => r.getNotification
 
 // TestEveryPushIsShown sends pushes of any content to a visible tab.
 func TestEveryPushIsShown(t *testing.T) {
-	t.Parallel()
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := open(s, u, "manager", "/")
 	tab.Eventually(soon, controlled)

@@ -3,8 +3,10 @@ package jetlog
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,15 +64,24 @@ func lockDir(dir string) (*os.File, error) {
 }
 
 // healthy tells whether everything that was stored could be recovered; an
-// external server cannot be asked and counts as healthy.
+// external server cannot be asked and counts as healthy. The server itself
+// waits only a millisecond for its own readiness, which is too short on a busy
+// machine, so healthy asks again for up to ten seconds while that is all that
+// the server lacks.
 func healthy(s *server.Server) error {
 	if s == nil {
 		return nil
 	}
-	if h := s.Healthz(nil); h.StatusCode != 200 {
-		return errors.New(h.Error)
+	for attempt := 0; ; attempt++ {
+		h := s.Healthz(nil)
+		if h.StatusCode == http.StatusOK {
+			return nil
+		}
+		if !strings.HasPrefix(h.Error, "failed to be ready") || attempt == 10 {
+			return errors.New(h.Error)
+		}
+		s.ReadyForConnections(time.Second)
 	}
-	return nil
 }
 
 func stopEmbedded(s *server.Server) {

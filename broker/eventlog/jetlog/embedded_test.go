@@ -1,0 +1,26 @@
+package jetlog
+
+import (
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/require"
+)
+
+// TestServerThatStartsIsNotDamaged asks a server for its health before it has started. nats-server v2.15.2 waits a
+// millisecond for itself and then reports a failure, which on a busy machine kept a broker from starting.
+func TestServerThatStartsIsNotDamaged(t *testing.T) {
+	s, err := server.NewServer(&server.Options{ServerName: "t", DontListen: true, JetStream: true, StoreDir: t.TempDir(),
+		NoSigs: true, NoLog: true})
+	require.NoError(t, err)
+	health := make(chan error, 1)
+	asked := make(chan struct{})
+	go func() {
+		close(asked)
+		health <- healthy(s)
+	}()
+	<-asked
+	s.Start()
+	defer stopEmbedded(s)
+	require.NoError(t, <-health)
+}
