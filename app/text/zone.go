@@ -1,6 +1,7 @@
 package text
 
 import (
+	"sync"
 	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
@@ -12,8 +13,39 @@ func Local(t time.Time) time.Time {
 	if !app.IsClient {
 		return t.Local()
 	}
-	west := app.Window().Get("Date").New(float64(t.UnixMilli())).Call("getTimezoneOffset").Int() // minutes
-	return t.In(time.FixedZone("", -west*60))
+	return t.In(zones.at(t.Unix() / quarterHour))
+}
+
+// quarterHour is in seconds. All clocks change at a quarter of an hour.
+const quarterHour = 15 * 60
+
+// zones remembers the reader's offsets: a page asks for hundreds of times in a frame, and each call of the browser
+// leaves values behind for the garbage collector.
+var zones = offsets{of: map[int64]*time.Location{}}
+
+// offsets holds zones by the quarter hours since 1970 in which they hold. It is safe for concurrent use.
+type offsets struct {
+	mu sync.Mutex // guards of
+	of map[int64]*time.Location
+}
+
+// maxOffsets bounds the map of offsets. The map begins anew beyond it.
+const maxOffsets = 4096
+
+// at returns the zone that holds in a quarter hour.
+func (o *offsets) at(quarter int64) *time.Location {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	zone := o.of[quarter]
+	if zone == nil {
+		date := app.Window().Get("Date").New(float64(quarter * quarterHour * 1000))
+		zone = time.FixedZone("", -date.Call("getTimezoneOffset").Int()*60) // it counts minutes to the west
+		if len(o.of) >= maxOffsets {
+			clear(o.of)
+		}
+		o.of[quarter] = zone
+	}
+	return zone
 }
 
 // ParseLocal reads a date and time of the reader's zone. A time that their clocks skip counts on from the one before.
