@@ -59,7 +59,8 @@ func (r *Root) settings() app.UI {
 				device.Set(device.Shortcuts, map[bool]string{true: "", false: "off"}[on])
 			}), r.keyHelp()),
 			r.installCard()),
-			ui.El("div", "stack", ui.Card("", "account", text.Of("settings.account"), ui.Line("p", "", text.Of("settings.who", userName(r.state.User))),
+			ui.El("div", "stack", ui.Card("", "account", text.Of("settings.account"),
+				ui.Line("p", "", text.Of("settings.who", userName(r.state.User))),
 				ui.Line("p", "row-meta", text.Of("settings.purge")),
 				ui.El("div", "buttons card-buttons", ui.Button("button", text.Of("sign_out")).OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }))),
 				ui.Card("", "debug", text.Of("settings.debug"), toggle("debug", text.Of("settings.debug.on"), device.Setting(device.Debug) == "true", func(on bool) {

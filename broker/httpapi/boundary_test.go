@@ -37,8 +37,8 @@ func asUTF16(s string) string {
 	return b.String()
 }
 
-// TestByteOrderMarks: every body of JSON may begin with that of UTF-8, and one
-// in UTF-16 is told so.
+// TestByteOrderMarks sends bodies of JSON that begin with the mark of UTF-8,
+// which the broker takes, and bodies in UTF-16, which it refuses by that name.
 func TestByteOrderMarks(t *testing.T) {
 	const mark = "\ufeff"
 	s := newSurface(t)

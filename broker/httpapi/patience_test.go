@@ -173,7 +173,7 @@ func TestRoleChangeMeetsAStreamThatOpens(t *testing.T) {
 	require.Equal(t, 409, <-status)
 }
 
-// deafStore fails to read while it is told to.
+// deafStore is a store whose reads fail while the test asks for it.
 type deafStore struct {
 	eventlog.Log
 	deaf *atomic.Bool

@@ -90,9 +90,9 @@ func TestBasicAuthenticationInFront(t *testing.T) {
 	require.Nil(t, s.session(basic).User)
 }
 
-// TestSignInOverPlainHTTP: a browser would drop the cookie, so it is told why
-// before a password is sent. A broker behind a proxy that ends TLS without a
-// word goes on working.
+// TestSignInOverPlainHTTP expects a refusal before a password is sent, because
+// the browser would drop the cookie. Sign-ins through a proxy that ends TLS go
+// on, also when the proxy sends no header about it.
 func TestSignInOverPlainHTTP(t *testing.T) {
 	s := newSurfaceOn(t, memlog.New("k", time.Hour), withUsers(t))
 	ask := func(method, host string, headers ...string) (*http.Response, session) {
@@ -163,8 +163,8 @@ func TestWhyNobodyIsSignedIn(t *testing.T) {
 	require.Equal(t, long, s.session("Cookie: id="+sign(jwt.MapClaims{"sub": long})).User.ID)
 }
 
-// TestBeforeTheKeysAreKnown: a provider's token is neither good nor bad, and
-// nobody is told that they are signed out; the installation's own tokens work.
+// TestBeforeTheKeysAreKnown asks a broker that cannot judge a provider's token
+// yet. It answers 503 and signs nobody out. The installation's own tokens work.
 func TestBeforeTheKeysAreKnown(t *testing.T) {
 	change, sign := withIssuer(t, false)
 	s := newSurfaceOn(t, memlog.New("k", time.Hour), change)

@@ -85,7 +85,7 @@ func TestChunks(t *testing.T) {
 	require.Equal(t, 200, answer.StatusCode)
 }
 
-// brokenLog fails to read while it is told to.
+// brokenLog is a log whose reads fail while the test asks for it.
 type brokenLog struct {
 	eventlog.Log
 	broken *atomic.Bool

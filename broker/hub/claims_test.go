@@ -18,13 +18,13 @@ func TestClaimsAreGrantedInTheOrderOfAsking(t *testing.T) {
 		var c claims
 		var order []string
 		var mu sync.Mutex
-		ask := func(ctx context.Context, who string, names ...string) (done chan func()) {
+		ask := func(ctx context.Context, name string, names ...string) (done chan func()) {
 			done = make(chan func(), 1) // one answer
 			go func() {
 				release, err := c.acquire(ctx, names...)
 				if err == nil {
 					mu.Lock()
-					order = append(order, who)
+					order = append(order, name)
 					mu.Unlock()
 				}
 				done <- release
@@ -38,7 +38,7 @@ func TestClaimsAreGrantedInTheOrderOfAsking(t *testing.T) {
 		gone := ask(impatient, "gone", "a", "b")
 		late := ask(t.Context(), "late", "b")
 		other := ask(t.Context(), "other", "c")
-		require.Equal(t, []string{"first", "other"}, order, "b waits behind who asked for a and b")
+		require.Equal(t, []string{"first", "other"}, order, "b waits behind the caller that asked for a and b")
 		giveUp()
 		require.Nil(t, <-gone)
 		(<-first)()

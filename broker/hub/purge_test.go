@@ -211,7 +211,7 @@ func TestOldLogsWithTimesOfTheFutureHeal(t *testing.T) {
 			manager := grant(t, "1", 0, access.Manager)
 			before, err := h.Snapshot(t.Context(), manager)
 			require.NoError(t, err)
-			require.Less(t, before.Entities[0].Fields.Text("recorded_at"), "2046", "no reader is told of 2046")
+			require.Less(t, before.Entities[0].Fields.Text("recorded_at"), "2046", "readers see no time of 2046")
 			client := projection.From(before.Cursor, before.Entities)
 			receipt, err := h.Publish(t.Context(), manager,
 				[]byte(`{"type":"equipment_location_updated","data":{"equipment_id":7,"location_name":"right"}}`),

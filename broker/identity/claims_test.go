@@ -140,7 +140,7 @@ func requireAdvice(t *testing.T, advice string, err error) {
 	require.Contains(t, refusal.Advice, advice)
 }
 
-// TestAdvice: the sender of a token is told the true reason why it is refused.
+// TestAdvice expects the true reason of each refusal in the advice to the sender of a token.
 func TestAdvice(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
