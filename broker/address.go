@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// UsualIdleTimeout is how long a connection without a request is kept by
+// DefaultIdleTimeout is how long a connection without a request is kept by
 // default. It is longer than common balancers keep theirs (up to ten minutes), so
 // that the balancer closes first and never sends into a closing connection.
-const UsualIdleTimeout = 11 * time.Minute
+const DefaultIdleTimeout = 11 * time.Minute
 
 // URL returns an address of the broker that can be opened from this machine.
 func (b *Broker) URL() string {

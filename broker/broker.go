@@ -114,7 +114,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	c.Location = cmp.Or(c.Location, time.UTC)
 	c.Retention = cmp.Or(c.Retention, 30*24*time.Hour)
 	c.DedupWindow = cmp.Or(c.DedupWindow, time.Hour)
-	c.IdleTimeout = cmp.Or(c.IdleTimeout, UsualIdleTimeout)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, DefaultIdleTimeout)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -298,8 +298,8 @@ func (b *Broker) Address() string {
 	return net.JoinHostPort(host, port)
 }
 
-// MintToken signs a bearer token of this installation.
-func (b *Broker) MintToken(g access.Grant, ttl time.Duration) (string, error) {
+// CreateToken signs a bearer token of this installation.
+func (b *Broker) CreateToken(g access.Grant, ttl time.Duration) (string, error) {
 	return b.tokens.Mint(g, ttl)
 }
 

@@ -39,7 +39,7 @@ func TestCheck9Churn(t *testing.T) {
 	<-b.hub.Ready()
 	g, err := access.NewGrant("4", "", []access.Role{access.Manager}, 456)
 	require.NoError(t, err)
-	token, err := b.MintToken(g, time.Hour)
+	token, err := b.CreateToken(g, time.Hour)
 	require.NoError(t, err)
 
 	churn(t, b, token, 1000) // what is made once and kept

@@ -83,7 +83,7 @@ func TestProviderAway(t *testing.T) {
 	status, text := get(snapshot, token)
 	require.Equal(t, 503, status)
 	require.Contains(t, text, `"code":"starting"`)
-	own, err := b.MintToken(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
+	own, err := b.CreateToken(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
 	require.NoError(t, err)
 	status, _ = get(snapshot, own)
 	require.Equal(t, 200, status)

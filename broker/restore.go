@@ -17,12 +17,18 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 )
 
-// A Restored data directory is ready for a broker.
+// Restored describes a data directory that Restore has made ready for a broker.
 type Restored struct {
-	Events uint64    // in the log
-	Last   time.Time // when the newest was stored; zero without events
-	Epoch  string    // of the log from now on
-	Old    string    // where the files are that were in the directory; "" without any
+	// Events is the number of events in the log.
+	Events uint64
+	// LastStored is when the newest event was stored. It is zero if the log has no
+	// events.
+	LastStored time.Time
+	// Epoch is the new epoch of the log.
+	Epoch string
+	// ReplacedFiles is the directory that holds the files which were in the data
+	// directory before. It is empty if there were none.
+	ReplacedFiles string
 }
 
 // Restore puts a backup, which is a copy of a data directory, in the place of
@@ -53,7 +59,7 @@ func Restore(ctx context.Context, backup, dir string, logger *slog.Logger) (r Re
 		return r, &Misuse{fmt.Sprintf("the backup %s cannot be used: %s", backup, strings.ReplaceAll(err.Error(),
 			copied, backup))}
 	}
-	r.Old, err = datadir.UseCopy(copied, time.Now())
+	r.ReplacedFiles, err = datadir.UseCopy(copied, time.Now())
 	return r, err
 }
 
@@ -139,7 +145,7 @@ func (r *Restored) openCopy(ctx context.Context, copied string, logger *slog.Log
 		var page eventlog.Page
 		page, err = log.Read(ctx, b.Last-1, 1, eventlog.Selection{})
 		if len(page.Records) == 1 {
-			r.Last = page.Records[0].Stored
+			r.LastStored = page.Records[0].Stored
 		}
 	}
 	r.Events, r.Epoch = b.Last+1-b.First, log.Epoch()

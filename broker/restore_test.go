@@ -37,7 +37,7 @@ func (s *site) start() {
 	require.NoError(s.t, err)
 	g, err := access.NewGrant("erp", "erp", []access.Role{access.Service, access.Manager}, 0)
 	require.NoError(s.t, err)
-	s.token, err = s.b.MintToken(g, time.Hour)
+	s.token, err = s.b.CreateToken(g, time.Hour)
 	require.NoError(s.t, err)
 	ctx, stop := context.WithCancel(s.t.Context())
 	s.stop, s.done = stop, make(chan error, 1)
@@ -174,8 +174,8 @@ func TestRestore(t *testing.T) {
 	r, err := restore(link, dir)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.Events)
-	require.WithinDuration(t, time.Now(), r.Last, time.Hour)
-	require.DirExists(t, filepath.Join(r.Old, "jetstream"))
+	require.WithinDuration(t, time.Now(), r.LastStored, time.Hour)
+	require.DirExists(t, filepath.Join(r.ReplacedFiles, "jetstream"))
 	s.start()
 	require.Equal(t, 1, s.active())
 	s.token = token
@@ -186,7 +186,7 @@ func TestRestore(t *testing.T) {
 	fresh := &site{t: t, c: Config{Data: filepath.Join(t.TempDir(), "new", "data")}}
 	r, err = restore(backup, fresh.c.Data)
 	require.NoError(t, err)
-	require.Empty(t, r.Old)
+	require.Empty(t, r.ReplacedFiles)
 	fresh.start()
 	require.Equal(t, 1, fresh.active())
 	fresh.end()

@@ -79,7 +79,7 @@ func TestTLS(t *testing.T) {
 
 	g, err := access.NewGrant("4", "", []access.Role{access.Manager}, 0)
 	require.NoError(t, err)
-	token, err := b.MintToken(g, time.Hour)
+	token, err := b.CreateToken(g, time.Hour)
 	require.NoError(t, err)
 	request, err := http.NewRequest("GET", b.URL()+"/api/sse", nil)
 	require.NoError(t, err)

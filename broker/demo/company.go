@@ -93,8 +93,8 @@ var (
 	faults    = []string{"Engine maintenance due", "Hydraulic leak", "Battery does not hold charge", "Tyre damaged", "Safety inspection due", "Oil pressure low"}
 )
 
-// Fleet is how many machines the company rents out.
-var Fleet = len(machines)
+// FleetSize is the number of machines that the company rents out.
+var FleetSize = len(machines)
 
 // NewCompany is a company before its first event. Its amounts are whole units
 // of the currency; "" leaves it to the installation.

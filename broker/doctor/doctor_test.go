@@ -47,7 +47,7 @@ func serveFor(t *testing.T, c broker.Config, roles ...access.Role) (address stri
 	for _, role := range roles {
 		g, err := access.NewGrant("4", "", []access.Role{role}, 0)
 		require.NoError(t, err)
-		token, err := b.MintToken(g, time.Hour)
+		token, err := b.CreateToken(g, time.Hour)
 		require.NoError(t, err)
 		tokens = append(tokens, token)
 	}

@@ -20,8 +20,9 @@ const (
 	warningsHeader = "Yardline-Warnings"
 )
 
-// Front is the handler of the stateless part. It answers what it refuses.
-func Front(c Config, keys *keyring) http.Handler {
+// newFront returns the handler of the stateless part. It answers the requests that it
+// refuses itself.
+func newFront(c Config, keys *keyring) http.Handler {
 	authority := &identity.Authority{Tokens: c.Tokens, Issuer: c.Issuer, Tenants: c.Origin == ""}
 	if c.Dev {
 		authority.Directory = identity.Demo{Tenant: c.Tenant}

@@ -83,7 +83,7 @@ func TestFrontByTokens(t *testing.T) {
 		r := httptest.NewRequest("GET", "/api/snapshot", nil)
 		r.Header.Set("Authorization", "Bearer "+token)
 		r.Header.Set(tenantHeader, "other")
-		who, tenant, answer := ask(t, Front(c.c, &keyring{}), r)
+		who, tenant, answer := ask(t, newFront(c.c, &keyring{}), r)
 		require.Equal(t, c.tenant, tenant)
 		if c.tenant == "" {
 			require.Equal(t, http.StatusUnauthorized, answer.Code)
@@ -105,7 +105,7 @@ func TestFrontByIssuer(t *testing.T) {
 	keys, err := json.Marshal(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk.Marshal()}})
 	require.NoError(t, err)
 	c := config(t, map[string]string{"AUTH": "jwt", "JWT_ISSUER": "https://id.example", "JWT_AUDIENCE": "yardline", "JWT_JWKS": "https://id.example/keys", "JWT_COOKIE": "id"})
-	front := Front(c, &keyring{})
+	front := newFront(c, &keyring{})
 	request := func(claims jwt.MapClaims) *http.Request {
 		token := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
 		token.Header["kid"] = "k1"
@@ -141,7 +141,7 @@ func TestFrontByIssuer(t *testing.T) {
 // TestFrontForTheDemo: anybody signs in, on this machine alone, by a cookie
 // that is no bearer token, and signs out.
 func TestFrontForTheDemo(t *testing.T) {
-	front := Front(config(t, map[string]string{"AUTH": "dev"}), &keyring{})
+	front := newFront(config(t, map[string]string{"AUTH": "dev"}), &keyring{})
 	signIn := func(host string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest("POST", "/api/session", strings.NewReader(`{"user":"yard"}`))
 		r.Host = host

@@ -24,7 +24,7 @@ func TestTroubleWithKeysIsSaid(t *testing.T) {
 		},
 	)
 	keys := &keyring{issuer: c.Issuer, log: slog.New(slog.NewTextHandler(&log, nil))}
-	front := Front(c, keys)
+	front := newFront(c, keys)
 	warned := func(path string) string {
 		answer := httptest.NewRecorder()
 		front.ServeHTTP(answer, httptest.NewRequest("GET", path, nil))

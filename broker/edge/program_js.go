@@ -38,7 +38,7 @@ func Run() error {
 
 func runFront(c Config) {
 	keys := &keyring{issuer: c.Issuer, log: c.Logger}
-	workers.ServeNonBlock(received(Front(c, keys), nil))
+	workers.ServeNonBlock(received(newFront(c, keys), nil))
 	if c.Issuer == nil {
 		return
 	}

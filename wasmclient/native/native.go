@@ -1,3 +1,7 @@
+// A browser has its own transport, which is package browser: net/http would add to the wasm.
+
+//go:build !js
+
 // Package native is the client's transport over net/http, for Go programs:
 // command lines, services, tests. It is not for the browser: the HTTP client
 // would add 0.8 MB to the wasm.

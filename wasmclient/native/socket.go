@@ -1,3 +1,5 @@
+//go:build !js
+
 //lint:file-ignore SA1019 the module is given; it is imported here alone, so that moving to its successor is one line
 
 package native

@@ -33,12 +33,12 @@ func restore(env environment) *ffcli.Command {
 				return err
 			}
 			fmt.Fprintf(env.out, "Restored %d events", r.Events)
-			if !r.Last.IsZero() {
-				fmt.Fprintf(env.out, ", the newest of %s", r.Last.UTC().Format(time.RFC3339))
+			if !r.LastStored.IsZero() {
+				fmt.Fprintf(env.out, ", the newest of %s", r.LastStored.UTC().Format(time.RFC3339))
 			}
 			fmt.Fprintf(env.out, ", under the new epoch %s.\n", r.Epoch)
-			if r.Old != "" {
-				fmt.Fprintf(env.out, "What was there before is in %s; delete it when you no longer need it.\n", r.Old)
+			if r.ReplacedFiles != "" {
+				fmt.Fprintf(env.out, "What was there before is in %s; delete it when you no longer need it.\n", r.ReplacedFiles)
 			}
 			return nil
 		},

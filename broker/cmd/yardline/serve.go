@@ -45,7 +45,7 @@ func serve(env environment) *ffcli.Command {
 	fs.StringVar(&c.TLSKey, "tls-key", "", "the `file` of its key, PEM")
 	fs.DurationVar(&c.HSTS, "hsts", httpapi.UsualHSTS,
 		"with TLS on port 443, how long browsers use HTTPS alone for the name, on all its ports; 0 lets them forget it")
-	fs.DurationVar(&c.IdleTimeout, "idle-timeout", broker.UsualIdleTimeout,
+	fs.DurationVar(&c.IdleTimeout, "idle-timeout", broker.DefaultIdleTimeout,
 		"how long a connection without a request is kept; longer than a balancer in front keeps it")
 	fs.StringVar(&c.NATS, "nats", "", "the `URL` of a NATS server with JetStream, in place of the embedded log")
 	fs.StringVar(&c.NATSPrefix, "nats-prefix", jetlog.DefaultPrefix, "what the `names` of the stream and the store "+
@@ -90,7 +90,7 @@ func serve(env environment) *ffcli.Command {
 					"called %q: use a name such as Europe/Berlin", *zone)}
 			}
 			if c.Demo && c.Fleet == 0 {
-				c.Fleet = demo.Fleet
+				c.Fleet = demo.FleetSize
 			}
 			c.Origins = listOf(*origins)
 			for _, network := range listOf(*proxies) {
@@ -187,7 +187,7 @@ func announce(b *broker.Broker, env environment, c broker.Config, asJSON bool) e
 	if err != nil {
 		return err
 	}
-	token, err := b.MintToken(g, welcomeTTL)
+	token, err := b.CreateToken(g, welcomeTTL)
 	if err != nil {
 		return err
 	}
