@@ -155,7 +155,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b.log, b.reopen = log, log.Changed()
+	b.log, b.reopen = log, log.EpochChanged()
 	installation, err := identity.Installation(ctx, log)
 	if err != nil {
 		return nil, err

@@ -126,7 +126,7 @@ func (o *object) alarm(now time.Time) {
 	o.again(now, "beat", o.host.streaming(), o.c.Heartbeat, func() { o.hub.Heartbeat(wire.SSE) })
 	o.again(now, "socket beat", open > 0, socketBeat, func() { o.hub.Heartbeat(wire.JSON) })
 	ctx := context.Background() // the storage does not wait
-	o.again(now, "save", o.hub.Unsaved(), saveEvery, func() { o.report("the state could not be stored", o.hub.Save(ctx)) })
+	o.again(now, "save", o.hub.HasUnsavedState(), saveEvery, func() { o.report("the state could not be stored", o.hub.Save(ctx)) })
 	bounds, err := o.log.Bounds(ctx)
 	o.report("the log's bounds are not known", err)
 	o.again(now, "purge", bounds.First <= bounds.Last, min(purgeEvery, o.c.Retention), func() {
@@ -195,7 +195,7 @@ func (o *object) restore(id string, a attachment) {
 	if err == nil {
 		again := func() (identity.Principal, error) { return a.Principal, nil }
 		reader, err = o.api.Adopt(context.Background(), httpapi.Peer{Principal: a.Principal, Address: a.Address, Again: again, Log: o.c.Logger},
-			hub.Request{ID: id, Filter: f, Format: wire.JSON, Beat: socketBeat})
+			hub.Request{ID: id, Filter: f, Format: wire.JSON, Heartbeat: socketBeat})
 	}
 	if err == nil {
 		_, err = reader.Next(context.Background()) // it has had its hello

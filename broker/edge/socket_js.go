@@ -59,7 +59,7 @@ func (o *object) socket(w http.ResponseWriter, r *http.Request) {
 		o.api.Refuse(w, r, err)
 		return
 	}
-	reader, err := o.api.Open(r, p, hub.Request{Filter: f, After: after, Format: wire.JSON, Beat: socketBeat})
+	reader, err := o.api.Open(r, p, hub.Request{Filter: f, After: after, Format: wire.JSON, Heartbeat: socketBeat})
 	if err != nil {
 		o.api.Refuse(w, r, err)
 		return
@@ -119,7 +119,7 @@ func (s *socket) pump(ctx context.Context) {
 		return nil
 	})
 	bye := wire.ByeRetry
-	var closed *hub.Closed
+	var closed *hub.ClosedError
 	if errors.As(err, &closed) {
 		bye = closed.Bye.Reason
 	}

@@ -347,7 +347,7 @@ func (a *API) ready(ctx context.Context) error {
 		return hub.ErrNotReady
 	}
 	if a.Draining() {
-		return &hub.Closed{}
+		return &hub.ClosedError{}
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()

@@ -66,12 +66,12 @@ func problemOf(err error) Problem {
 		own     *Problem
 		refused *event.Problem
 		filters *filter.Error
-		closed  *hub.Closed
-		moved   *hub.Moved
+		closed  *hub.ClosedError
+		moved   *hub.MovedError
 		token   *identity.Refusal
-		named   *hub.Refused
+		named   *hub.RefusedError
 	)
-	var partial *hub.Partial
+	var partial *hub.PartialError
 	if errors.As(err, &partial) {
 		p := problemOf(partial.Err)
 		p.Stored = partial.Stored

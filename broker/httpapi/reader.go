@@ -103,7 +103,7 @@ func (r *Reader) Pump(ctx context.Context, write func([]byte) error) error {
 	err := r.pump(ctx, write)
 	// That a reader was too slow is worth more than a detail.
 	level := slog.LevelDebug
-	var closed *hub.Closed
+	var closed *hub.ClosedError
 	if errors.As(err, &closed) && closed.Bye.Reason == wire.ByeSlow || stalled(err) {
 		level = slog.LevelInfo
 	}
@@ -114,7 +114,7 @@ func (r *Reader) Pump(ctx context.Context, write func([]byte) error) error {
 func (r *Reader) pump(ctx context.Context, write func([]byte) error) error {
 	for {
 		frames, err := r.Next(ctx)
-		var closed *hub.Closed
+		var closed *hub.ClosedError
 		if errors.As(err, &closed) {
 			// Everything before it was written whole, so this is a frame
 			// boundary. It is best effort: an end without it means retry.
@@ -127,14 +127,14 @@ func (r *Reader) pump(ctx context.Context, write func([]byte) error) error {
 		}
 		if err := writeAll(write, frames, maxPiece); err != nil {
 			if stalled(err) {
-				r.Stalled()
+				r.MarkStalled()
 			}
 			return err
 		}
 		if closed != nil {
 			return closed
 		}
-		r.Written()
+		r.MarkWritten()
 	}
 }
 
@@ -207,7 +207,7 @@ func (r *Reader) publish(ctx context.Context, call wire.Call) (*wire.Reply, erro
 	if err := r.api.mayPublish(r.peer.Principal, r.peer.Address, 1); err != nil {
 		return nil, err
 	}
-	if r.Closed() {
+	if r.IsClosed() {
 		return nil, identity.ErrNone // the grant is over, even if the goodbye has not been taken yet
 	}
 	if !time.Now().Before(r.peer.Principal.Expires) {

@@ -141,7 +141,7 @@ func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.
 	err = reader.Pump(ctx, func(frames []byte) error {
 		return writeAll(func(message []byte) error { return s.write(ctx, message) }, frames, maxMessage)
 	})
-	var closed *hub.Closed
+	var closed *hub.ClosedError
 	if errors.As(err, &closed) && closed.Bye.Reason != wire.ByeSlow {
 		s.close(websocket.StatusCode(closed.Bye.Reason.CloseCode()), string(closed.Bye.Reason))
 	}

@@ -83,7 +83,7 @@ func (a *API) Look(ctx context.Context) { a.status.become(stateOf(a.ready(ctx)))
 
 // stateOf is the name of what readiness says.
 func stateOf(err error) string {
-	var closed *hub.Closed
+	var closed *hub.ClosedError
 	switch {
 	case err == nil:
 		return "live"

@@ -47,7 +47,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 	// A stream that ends without a goodbye must not look complete: with its
 	// deadline passed, the last chunk is not written and the connection is cut.
 	deadline := time.Now()
-	var closed *hub.Closed
+	var closed *hub.ClosedError
 	if errors.As(err, &closed) && closed.Bye.Reason != wire.ByeSlow {
 		deadline = deadline.Add(a.patience.write)
 	}

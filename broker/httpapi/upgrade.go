@@ -39,7 +39,7 @@ func (a *API) MayUpgrade(w http.ResponseWriter, r *http.Request) (f filter.Filte
 			Detail: "Open the WebSocket with the subprotocol " + wire.Subprotocol + "."}
 	}
 	if a.Draining() {
-		return f, nil, &hub.Closed{}
+		return f, nil, &hub.ClosedError{}
 	}
 	return asked(r)
 }

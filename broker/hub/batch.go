@@ -14,8 +14,8 @@ import (
 // PublishBatch checks all events before it stores any, also their ids and
 // owners against the log, against each other and against what this hub stores
 // at the same time; then it stores them in their order. Pointers of an
-// *event.Problem and of a *Refused begin with the place of the event in the
-// batch. The error is a *Partial once something was stored: the log broke off,
+// *event.Problem and of a *RefusedError begin with the place of the event in the
+// batch. The error is a *PartialError once something was stored: the log broke off,
 // or another broker on the same log stored an event with one of the ids in
 // between.
 func (h *Hub) PublishBatch(
@@ -52,10 +52,10 @@ func (h *Hub) storeBatch(ctx context.Context, batch []publication) ([]Receipt, e
 		r, err := h.append(ctx, p)
 		h.c.Observer.Published(p.event.Type, resultOf(r, err))
 		if errors.Is(err, eventlog.ErrConflict) {
-			err = (*Refused)(nil).and(i, err)
+			err = (*RefusedError)(nil).and(i, err)
 		}
 		if err != nil && i > 0 {
-			return receipts, &Partial{receipts, err}
+			return receipts, &PartialError{receipts, err}
 		}
 		if err != nil {
 			return nil, err
@@ -71,7 +71,7 @@ func (h *Hub) storeBatch(ctx context.Context, batch []publication) ([]Receipt, e
 func (h *Hub) prepareBatch(g access.Grant, raws []json.RawMessage, strict bool) ([]publication, error) {
 	batch := make([]publication, len(raws))
 	var invalid event.Problem
-	var refused *Refused
+	var refused *RefusedError
 	digests := map[string]string{} // by key
 	for i, raw := range raws {
 		p, err := h.prepare(g, raw, strict)
@@ -124,7 +124,7 @@ func (h *Hub) judge(ctx context.Context, batch []publication) error {
 	if err := h.ids.load(ctx, h.c.Log, now); err != nil {
 		return err
 	}
-	var refused *Refused
+	var refused *RefusedError
 	for i, p := range batch {
 		if p.named && h.ids.taken(p.key, p.digest, now) {
 			refused = refused.and(i, idTaken(eventlog.ErrConflict))

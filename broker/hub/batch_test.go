@@ -41,9 +41,9 @@ func last(t *testing.T, log eventlog.Log) uint64 {
 func refusedAt(t *testing.T, err, reason error) (pointers []string) {
 	t.Helper()
 	require.ErrorIs(t, err, reason)
-	var partial *Partial
+	var partial *PartialError
 	require.False(t, errors.As(err, &partial), "something was stored: %v", err)
-	var refused *Refused
+	var refused *RefusedError
 	require.ErrorAs(t, err, &refused)
 	for _, f := range refused.Fields {
 		require.NotEmpty(t, f.Code+f.Expected)
@@ -131,7 +131,7 @@ func TestIDsAreRememberedForTheWindow(t *testing.T) {
 // refusal has the place in the batch too.
 func TestRememberedIDsAreBounded(t *testing.T) {
 	log := memlog.New("k", time.Hour)
-	h := running(t, log, Config{IDs: 16})
+	h := running(t, log, Config{MaxRememberedIDs: 16})
 	erp := grant(t, "erp", 0, access.Service)
 	for i := range 10 {
 		_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment(fmt.Sprint("a", i), 1),
@@ -142,13 +142,13 @@ func TestRememberedIDsAreBounded(t *testing.T) {
 	_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("d", 1), payment("c9", 2)}, false)
 	require.Equal(t, []string{"/1/id"}, refusedAt(t, err, eventlog.ErrConflict))
 	_, err = h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("e", 1), payment("a0", 2)}, false)
-	var partial *Partial
+	var partial *PartialError
 	require.ErrorAs(t, err, &partial)
 	require.Len(t, partial.Stored, 1)
-	var refused *Refused
+	var refused *RefusedError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "/1/id", refused.Fields[0].Pointer)
-	other := running(t, log, Config{IDs: 16}) // reads no more than it may remember
+	other := running(t, log, Config{MaxRememberedIDs: 16}) // reads no more than it may remember
 	_, err = other.PublishBatch(t.Context(), erp, []json.RawMessage{payment("f", 1)}, false)
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(other.ids.known), 16)
@@ -251,7 +251,7 @@ func TestABatchThatTheLogBreaksOff(t *testing.T) {
 		log.open <- err
 	}
 	_, err := h.PublishBatch(t.Context(), grant(t, "erp", 0, access.Service), batch, false)
-	var partial *Partial
+	var partial *PartialError
 	require.ErrorAs(t, err, &partial)
 	require.ErrorIs(t, err, eventlog.ErrFull)
 	require.Len(t, partial.Stored, 1)

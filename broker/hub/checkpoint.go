@@ -107,7 +107,7 @@ func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
 
 // keep stores the state from time to time and once more at the end.
 func (h *Hub) keep(ctx context.Context) {
-	tick := time.NewTicker(h.c.Checkpoint)
+	tick := time.NewTicker(h.c.CheckpointInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -129,13 +129,13 @@ func (h *Hub) trySave(ctx context.Context) {
 	}
 }
 
-// Unsaved tells whether there is something for Save to do.
-func (h *Hub) Unsaved() bool { return h.head().Seq != h.saved.Load() }
+// HasUnsavedState tells whether there is something for Save to do.
+func (h *Hub) HasUnsavedState() bool { return h.head().Seq != h.saved.Load() }
 
 // Save stores the state as it is now, unless it, or a later one of another
 // broker on the same log, is stored already.
 func (h *Hub) Save(ctx context.Context) error {
-	if !h.Unsaved() {
+	if !h.HasUnsavedState() {
 		return nil
 	}
 	now := h.now()

@@ -49,7 +49,7 @@ func (s *Subscriber) Close(bye wire.Bye) {
 	// A reader that is too slow has not taken what was written: waiting for
 	// it to take more would hold its memory.
 	if first && bye.Reason == wire.ByeSlow {
-		s.hub.c.Observer.Slow(Lagged)
+		s.hub.c.Observer.Slow(CauseLag)
 		s.Abort()
 	}
 }
@@ -63,8 +63,8 @@ func (s *Subscriber) Abort() {
 	}
 }
 
-// Closed tells whether the broker has ended the subscription.
-func (s *Subscriber) Closed() bool { return s.closed() != nil }
+// IsClosed tells whether the broker has ended the subscription.
+func (s *Subscriber) IsClosed() bool { return s.closed() != nil }
 
 func (s *Subscriber) closed() error {
 	s.mu.Lock()
@@ -72,7 +72,7 @@ func (s *Subscriber) closed() error {
 	if s.bye == nil {
 		return nil
 	}
-	return &Closed{*s.bye}
+	return &ClosedError{*s.bye}
 }
 
 // CloseWhere closes every subscription that the condition picks. The

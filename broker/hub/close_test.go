@@ -20,7 +20,7 @@ func TestCloseAndDrain(t *testing.T) {
 	one.next()
 	two.next()
 	h.CloseWhere(wire.ByeSignedOut, func(s *Subscriber) bool { return s.ID == one.ID })
-	var closed *Closed
+	var closed *ClosedError
 	_, err := one.Next(t.Context())
 	require.ErrorAs(t, err, &closed)
 	require.Equal(t, wire.ByeSignedOut, closed.Bye.Reason)

@@ -13,7 +13,7 @@ import (
 // keepOwner holds that sight of an entity never depends on a value that
 // changes: the person whom it is about stays, and is named by every event.
 // before are the fields of the entity, nil where there is none yet. The error
-// is a *Refused.
+// is a *RefusedError.
 func keepOwner(before event.Object, e event.Event) (event.Event, error) {
 	if before == nil {
 		return e, nil
@@ -58,7 +58,7 @@ func ownerFields(t event.Type) []string {
 // earlier events of the batch, too.
 func (h *Hub) keepOwners(batch []publication) error {
 	latest := map[string]event.Object{} // the fields of each entity with an owner
-	var refused *Refused
+	var refused *RefusedError
 	for i := range batch {
 		key := event.EntityKey(batch[i].event)
 		before, follows := latest[key]
@@ -97,12 +97,12 @@ func (h *Hub) keepUnmoved(ctx context.Context, p publication) (*Receipt, error) 
 	epoch := h.c.Log.Epoch()
 	if p.entityAt.Epoch == epoch && p.entityAt.Seq > bounds.Last {
 		h.warnAhead(p.entityAt, bounds.Last)
-		return nil, &Moved{wire.Cursor{Epoch: epoch, Seq: bounds.Last}} // nobody has seen that
+		return nil, &MovedError{wire.Cursor{Epoch: epoch, Seq: bounds.Last}} // nobody has seen that
 	}
 	if now == nil || p.entityAt.Epoch == epoch && now.Seq <= p.entityAt.Seq {
 		return nil, nil
 	}
-	moved := &Moved{wire.Cursor{Epoch: epoch, Seq: now.Seq}}
+	moved := &MovedError{wire.Cursor{Epoch: epoch, Seq: now.Seq}}
 	if !p.named || p.entityAt.Epoch != epoch {
 		return nil, moved
 	}

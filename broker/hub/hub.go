@@ -23,24 +23,24 @@ import (
 
 // Config is how a Hub works. The zero value of every field but Log is good.
 type Config struct {
-	Log        eventlog.Log
-	Logger     *slog.Logger   // nil: none
-	Heartbeat  time.Duration  // 15 s
-	Retry      time.Duration  // what clients wait before the first reconnect, 1 s
-	Ring       int            // recent events kept in memory, 4096
-	MaxLag     int64          // bytes that a subscriber may lag, 4 MiB
-	Checkpoint time.Duration  // how often the state is stored, 30 s
-	Location   *time.Location // of the installation, UTC
-	Currency   string         // of the installation, EUR
-	Fleet      int            // rentable units of the installation; 0: unknown
-	Strict     bool           // refuse what strict mode refuses, whatever a publisher asks for
-	Observer   Observer       // nil: none
-	Groups     Groups         // who writes to the readers of a view; nil: each reader pulls
+	Log                eventlog.Log
+	Logger             *slog.Logger   // nil: none
+	Heartbeat          time.Duration  // 15 s
+	Retry              time.Duration  // what clients wait before the first reconnect, 1 s
+	Ring               int            // recent events kept in memory, 4096
+	MaxLag             int64          // bytes that a subscriber may lag, 4 MiB
+	CheckpointInterval time.Duration  // how often the state is stored, 30 s
+	Location           *time.Location // of the installation, UTC
+	Currency           string         // of the installation, EUR
+	Fleet              int            // rentable units of the installation; 0: unknown
+	Strict             bool           // refuse what strict mode refuses, whatever a publisher asks for
+	Observer           Observer       // nil: none
+	Groups             Groups         // who writes to the readers of a view; nil: each reader pulls
 	// Window is the deduplication window of the log. Defaults to one hour.
 	Window time.Duration
 	// IDs is how many ids of the log are remembered for batches, some 100 bytes
 	// each, once there was one. Defaults to 262,144.
-	IDs int
+	MaxRememberedIDs int
 	// TrustClock lets everything be forgotten by the clock at once, where the
 	// platform keeps the clock.
 	TrustClock bool
@@ -104,10 +104,10 @@ func New(c Config) *Hub {
 	c.Retry = cmp.Or(c.Retry, time.Second)
 	c.Ring = cmp.Or(c.Ring, 4096)
 	c.MaxLag = cmp.Or(c.MaxLag, 4<<20)
-	c.Checkpoint = cmp.Or(c.Checkpoint, 30*time.Second)
+	c.CheckpointInterval = cmp.Or(c.CheckpointInterval, 30*time.Second)
 	c.Currency = cmp.Or(c.Currency, "EUR")
 	c.Window = cmp.Or(c.Window, time.Hour)
-	c.IDs = cmp.Or(c.IDs, 1<<18)
+	c.MaxRememberedIDs = cmp.Or(c.MaxRememberedIDs, 1<<18)
 	if c.Location == nil {
 		c.Location = time.UTC
 	}
@@ -122,7 +122,7 @@ func New(c Config) *Hub {
 		ahead: newAhead(),
 		state: projection.New(c.Log.Epoch()), views: map[string]*view{}, beats: map[wire.Format]*signal{wire.SSE: {}, wire.JSON: {}},
 		subscribers: map[*Subscriber]struct{}{}, polls: map[string]int{}, persons: map[string]map[*Subscriber]struct{}{},
-		ids: ids{window: c.Window, most: c.IDs}, started: time.Now(), now: time.Now,
+		ids: ids{window: c.Window, most: c.MaxRememberedIDs}, started: time.Now(), now: time.Now,
 	}
 	h.wake.init()
 	for _, beat := range h.beats {
@@ -211,7 +211,7 @@ func (h *Hub) take(r eventlog.Record) {
 		h.c.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
 	}
 	h.taken.Add(1)
-	h.c.Observer.Taken(e.Type)
+	h.c.Observer.Received(e.Type)
 	h.ids.add(r)
 	h.mu.Lock()
 	h.state.Apply(e, at)

@@ -332,7 +332,7 @@ func TestSlowReadersAreClosed(t *testing.T) {
 		}
 		<-aborted // by the sweep, while nobody reads
 		_, err := slow.Next(t.Context())
-		var closed *Closed
+		var closed *ClosedError
 		require.ErrorAs(t, err, &closed)
 		require.Equal(t, wire.ByeSlow, closed.Bye.Reason)
 		publish(t, h, 4*40)

@@ -72,7 +72,7 @@ type refilter struct {
 // Refilter gives the subscription another filter: everything through a seam
 // goes by the old one, then comes a wire.Refilter with the seam and the ref,
 // and everything after it goes by the new one. It returns when Next has taken
-// it. The error is a *Closed, or that of ctx.
+// it. The error is a *ClosedError, or that of ctx.
 func (s *Subscriber) Refilter(ctx context.Context, f filter.Filter, ref string) error {
 	select {
 	case s.refilters <- refilter{f, ref}:
@@ -109,19 +109,19 @@ func (s *Subscriber) refilter(r refilter) (frames []byte) {
 // Format is how the frames are written.
 func (s *Subscriber) Format() wire.Format { return s.format }
 
-// Written tells that what Next returned has reached the socket. It is called
+// MarkWritten tells that what Next returned has reached the socket. It is called
 // by the goroutine that calls Next.
-func (s *Subscriber) Written() {
+func (s *Subscriber) MarkWritten() {
 	if s.stored > s.written {
 		s.written = s.stored
 		s.hub.c.Observer.Delivered(time.Since(time.Unix(0, s.stored)))
 	}
 }
 
-// Stalled tells that a write to the reader took too long, and the connection
+// MarkStalled tells that a write to the reader took too long, and the connection
 // is closed for it. One that was closed before was aborted, and is no other.
-func (s *Subscriber) Stalled() {
-	if !s.Closed() {
-		s.hub.c.Observer.Slow(StalledWrite)
+func (s *Subscriber) MarkStalled() {
+	if !s.IsClosed() {
+		s.hub.c.Observer.Slow(CauseStalledWrite)
 	}
 }

@@ -91,6 +91,6 @@ func TestRefilterOfAClosedStream(t *testing.T) {
 	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
 	defer r.Leave()
 	r.Close(wire.Bye{Reason: wire.ByeStop})
-	var closed *Closed
+	var closed *ClosedError
 	require.ErrorAs(t, r.Refilter(t.Context(), filter.Filter{}, ""), &closed)
 }

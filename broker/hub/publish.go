@@ -35,11 +35,11 @@ var (
 	ErrNoEntity = errors.New("hub: the event changes no entity")
 )
 
-// A Moved error says that the entity has changed after the cursor that the
+// A MovedError says that the entity has changed after the cursor that the
 // publisher gave: Cursor is of its last change.
-type Moved struct{ Cursor wire.Cursor }
+type MovedError struct{ Cursor wire.Cursor }
 
-func (m *Moved) Error() string { return "hub: the entity has moved to " + m.Cursor.String() }
+func (m *MovedError) Error() string { return "hub: the entity has moved to " + m.Cursor.String() }
 
 // PublishOptions are what a publisher may ask for beside its event.
 type PublishOptions struct {
@@ -80,7 +80,7 @@ func (h *Hub) prepareOne(g access.Grant, raw []byte, o PublishOptions) (publicat
 // resultOf is how a publication went, for the Observer.
 func resultOf(r Receipt, err error) string {
 	var invalid *event.Problem
-	var moved *Moved
+	var moved *MovedError
 	switch {
 	case err == nil && r.Duplicate:
 		return ResultDuplicate
@@ -96,19 +96,19 @@ func resultOf(r Receipt, err error) string {
 	return ResultUnavailable
 }
 
-// A Partial error says that the log failed in the middle of a batch. What was
+// A PartialError says that the log failed in the middle of a batch. What was
 // stored before is in Stored; publishing the whole batch again completes it.
-type Partial struct {
+type PartialError struct {
 	Stored []Receipt
 	Err    error
 }
 
-func (p *Partial) Error() string {
+func (p *PartialError) Error() string {
 	return fmt.Sprintf("hub: %d stored, then: %v", len(p.Stored), p.Err)
 }
 
 // Unwrap returns why it stopped.
-func (p *Partial) Unwrap() error { return p.Err }
+func (p *PartialError) Unwrap() error { return p.Err }
 
 // Check refuses what Publish and PublishBatch would refuse of every hub: what
 // is not valid, or not for the grant. It needs no log.

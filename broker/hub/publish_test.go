@@ -108,7 +108,7 @@ func TestEntityAt(t *testing.T) {
 	again, err := send("b", "off_rent", &first.Cursor)
 	require.NoError(t, err)
 	require.Equal(t, Receipt{ID: "b", Cursor: second.Cursor, Duplicate: true}, again)
-	var moved *Moved
+	var moved *MovedError
 	for _, at := range []*wire.Cursor{&first.Cursor, {Epoch: "other", Seq: 9}, {Epoch: "k", Seq: 99}} {
 		_, err = send("c", "returned", at)
 		require.ErrorAs(t, err, &moved)

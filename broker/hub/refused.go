@@ -7,15 +7,15 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Refused error names the fields for which valid events were refused, by
+// A RefusedError names the fields for which valid events were refused, by
 // pointers as those of an *event.Problem.
-type Refused struct {
+type RefusedError struct {
 	Err    error // ErrForbidden, ErrOwner or eventlog.ErrConflict
 	Fields []event.FieldError
 }
 
 // Error lists the fields.
-func (r *Refused) Error() string {
+func (r *RefusedError) Error() string {
 	text := r.Err.Error()
 	for _, f := range r.Fields {
 		text += "; " + f.Pointer
@@ -24,26 +24,26 @@ func (r *Refused) Error() string {
 }
 
 // Unwrap returns why they were refused.
-func (r *Refused) Unwrap() error { return r.Err }
+func (r *RefusedError) Unwrap() error { return r.Err }
 
-func refuse(err error, pointer, code, expected string) *Refused {
-	return &Refused{err, event.Refuse(pointer, code, expected).Fields}
+func refuse(err error, pointer, code, expected string) *RefusedError {
+	return &RefusedError{err, event.Refuse(pointer, code, expected).Fields}
 }
 
 // idTaken refuses an id that stands for another event.
-func idTaken(err error) *Refused {
+func idTaken(err error) *RefusedError {
 	return refuse(err, "/id", "conflict", "an id that was not used for other content")
 }
 
 // and adds the refusal of one event of a batch. Those for the first reason
 // alone are kept: a refusal has one reason.
-func (r *Refused) and(place int, err error) *Refused {
-	var one *Refused
+func (r *RefusedError) and(place int, err error) *RefusedError {
+	var one *RefusedError
 	if !errors.As(err, &one) {
-		one = &Refused{Err: err, Fields: []event.FieldError{{}}}
+		one = &RefusedError{Err: err, Fields: []event.FieldError{{}}}
 	}
 	if r == nil {
-		r = &Refused{Err: one.Err}
+		r = &RefusedError{Err: one.Err}
 	}
 	if !errors.Is(one.Err, r.Err) {
 		return r
@@ -56,7 +56,7 @@ func (r *Refused) and(place int, err error) *Refused {
 }
 
 // err is r as an error, nil where nothing was refused.
-func (r *Refused) err() error {
+func (r *RefusedError) err() error {
 	if r == nil {
 		return nil
 	}

@@ -98,8 +98,8 @@ type Observer interface {
 	// Published: somebody tried to publish; the type is "" where there was
 	// none that is known, the result is one of the Results.
 	Published(t event.Type, result string)
-	// Taken: an event of the log was taken.
-	Taken(t event.Type)
+	// Received: the hub has received an event of the log.
+	Received(t event.Type)
 	// Delivered: an event reached a socket so long after the log had it.
 	Delivered(after time.Duration)
 	// Replayed: a subscriber has caught up with so many events.
@@ -108,7 +108,7 @@ type Observer interface {
 	Gap()
 	// Purged: so many events were forgotten because of their age.
 	Purged(events uint64)
-	// Slow: a subscriber was closed because it was Lagged or a StalledWrite.
+	// Slow: a subscriber was closed because of CauseLag or CauseStalledWrite.
 	Slow(cause string)
 }
 
@@ -124,14 +124,14 @@ const (
 
 // Why a slow reader was closed.
 const (
-	Lagged       = "lag"
-	StalledWrite = "write_deadline"
+	CauseLag          = "lag"
+	CauseStalledWrite = "write_deadline"
 )
 
 type nobody struct{}
 
 func (nobody) Published(event.Type, string) {}
-func (nobody) Taken(event.Type)             {}
+func (nobody) Received(event.Type)          {}
 func (nobody) Delivered(time.Duration)      {}
 func (nobody) Replayed(int)                 {}
 func (nobody) Gap()                         {}

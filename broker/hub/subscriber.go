@@ -19,13 +19,13 @@ import (
 
 // A Request is what somebody subscribes to.
 type Request struct {
-	Grant  access.Grant
-	Filter filter.Filter
-	After  *wire.Cursor  // nil: live events only; the zero Cursor: from the oldest kept
-	Format wire.Format   // of the frames
-	ID     string        // of the connection; "": a new one
-	Beat   time.Duration // what the stream says of its heartbeat; 0: the hub's
-	Abort  func()        // breaks off a write that hangs; may be nil; called at most once
+	Grant     access.Grant
+	Filter    filter.Filter
+	After     *wire.Cursor  // nil: live events only; the zero Cursor: from the oldest kept
+	Format    wire.Format   // of the frames
+	ID        string        // of the connection; "": a new one
+	Heartbeat time.Duration // what the stream says of its heartbeat; 0: the hub's
+	Abort     func()        // breaks off a write that hangs; may be nil; called at most once
 }
 
 // A Subscriber is one reader's way through the log. Next is called by one
@@ -52,7 +52,7 @@ type Subscriber struct {
 	at       place
 	quiet    *time.Timer // the heartbeat of a subscriber without a view
 	stored   int64       // of the newest event that Next has returned, as view.stored
-	written  int64       // of the newest that Written knows of
+	written  int64       // of the newest that MarkWritten knows of
 
 	waiting atomic.Int64 // bytes of splices
 
@@ -68,17 +68,17 @@ type splice struct {
 	frame  []byte
 }
 
-// A Closed error ends a subscription: send the Bye, if the transport can, and
+// A ClosedError ends a subscription: send the Bye, if the transport can, and
 // close.
-type Closed struct{ Bye wire.Bye }
+type ClosedError struct{ Bye wire.Bye }
 
-func (c *Closed) Error() string { return "hub: closed: " + string(c.Bye.Reason) }
+func (c *ClosedError) Error() string { return "hub: closed: " + string(c.Bye.Reason) }
 
 // NewID names a connection.
 func NewID() string { return "c-" + strings.ToLower(rand.Text()[:10]) }
 
 // Subscribe opens a subscription. It fails where the log does, or with a
-// Closed error while the hub drains.
+// ClosedError while the hub drains.
 func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	bounds, err := h.c.Log.Bounds(ctx)
 	if err != nil {
@@ -94,7 +94,7 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	start, gap := startOf(r.After, bounds, epoch)
 	h.warnAhead(r.After, bounds.Last)
 	s.cursor = start
-	s.first = s.format.Append(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: cmp.Or(r.Beat, h.c.Heartbeat),
+	s.first = s.format.Append(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: cmp.Or(r.Heartbeat, h.c.Heartbeat),
 		Retry: h.c.Retry, Connection: s.ID, Grant: r.Grant.ID()})
 	if gap != nil {
 		h.c.Observer.Gap()
@@ -104,7 +104,7 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.draining {
-		return nil, &Closed{drainBye()}
+		return nil, &ClosedError{drainBye()}
 	}
 	h.subscribers[s] = struct{}{}
 	return s, nil
@@ -130,7 +130,7 @@ func startOf(after *wire.Cursor, b eventlog.Bounds, epoch string) (start wire.Cu
 
 // Next returns the next bytes of the stream, always whole frames, and waits
 // where there are none. They must not be changed, and are valid until the
-// next call. The error is a *Closed, that of ctx, or that of the log.
+// next call. The error is a *ClosedError, that of ctx, or that of the log.
 func (s *Subscriber) Next(ctx context.Context) ([]byte, error) {
 	if s.first != nil {
 		frames := s.first

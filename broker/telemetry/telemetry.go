@@ -60,7 +60,7 @@ func New() *Metrics {
 	}
 	m.registry.MustRegister(m.published, m.latency, m.replays, m.gaps, m.slow, m.pushes, m.purged,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, cause := range []string{hub.Lagged, hub.StalledWrite} {
+	for _, cause := range []string{hub.CauseLag, hub.CauseStalledWrite} {
 		m.slow.WithLabelValues(cause)
 	}
 	for _, reason := range push.Reasons {

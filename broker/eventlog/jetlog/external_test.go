@@ -147,7 +147,7 @@ func TestServerPutBackWhileRunning(t *testing.T) {
 		Body: []byte("{}")})
 	require.ErrorIs(t, err, eventlog.ErrUnavailable)
 	select {
-	case <-log.Changed():
+	case <-log.EpochChanged():
 	case <-time.After(30 * time.Second):
 		t.Fatal("the log was not given up")
 	}
@@ -172,7 +172,7 @@ func TestAnotherBrokerGivesANewEpoch(t *testing.T) {
 	require.NoError(t, other.Close())
 	log.checkSoon()
 	select {
-	case <-log.Changed():
+	case <-log.EpochChanged():
 	case <-time.After(30 * time.Second):
 		t.Fatal("the other epoch was not noticed")
 	}

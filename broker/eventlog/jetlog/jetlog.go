@@ -242,9 +242,9 @@ func (l *Log) Purge(ctx context.Context, through uint64) error {
 	return unavailable(l.connected(ctx).stream.Purge(ctx, jetstream.WithPurgeSequence(keep)))
 }
 
-// Changed is closed when the log got another epoch, by another broker or because
+// EpochChanged is closed when the log got another epoch, by another broker or because
 // it went back to an earlier state. The caller must close it and open it again.
-func (l *Log) Changed() <-chan struct{} { return l.changed }
+func (l *Log) EpochChanged() <-chan struct{} { return l.changed }
 
 // ServerVersion is the version of the NATS server, such as 2.15.2.
 func (l *Log) ServerVersion() string { return l.now().conn.ConnectedServerVersion() }

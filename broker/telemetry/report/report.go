@@ -105,8 +105,8 @@ func (r *Recorder) Slow(string) { r.do(func() { r.slow++ }) }
 // Pushed implements push.Observer.
 func (r *Recorder) Pushed(result string) { r.do(func() { r.pushes[result]++ }) }
 
-// Taken implements hub.Observer.
-func (r *Recorder) Taken(t event.Type) {
+// Received implements hub.Observer.
+func (r *Recorder) Received(t event.Type) {
 	r.do(func() {
 		r.turnLocked(time.Now())
 		count := &r.counts[r.minute%minutes]
