@@ -82,7 +82,7 @@ func (d *driver) noticed(r store.Received, at wire.Cursor, now time.Time) {
 		return
 	}
 	a := &d.looking
-	_, self := access.PersonView(d.o.Grant, r.Event)
+	_, self := access.RedactForPerson(d.o.Grant, r.Event)
 	if _, worth := event.ToastText(r.Event, self); !worth || at.Epoch == a.since.Epoch && at.Seq <= a.since.Seq {
 		return
 	}

@@ -61,7 +61,7 @@ func (r *Root) rested() bool {
 // version tells what the card showed when it was drawn: go-app keeps the handler
 // of an earlier render where the scope is the same.
 func (r *Root) action(t event.Type, subject, scope string, version uint64, label string, do func()) app.UI {
-	if !access.MayPublish(r.state.User.Grant(), t) {
+	if !access.CanPublish(r.state.User.Grant(), t) {
 		return ui.El("span", "")
 	}
 	return keyed(scope, ui.Button("button button-small", label).DataSet("act", scope).Aria("disabled", r.standing(subject)).OnClick(func(app.Context, app.Event) {

@@ -70,7 +70,7 @@ func (r *Root) close() {
 
 // showEvent opens the details of an event.
 func (r *Root) showEvent(e event.Event) {
-	_, self := access.PersonView(r.state.User.Grant(), e)
+	_, self := access.RedactForPerson(r.state.User.Grant(), e)
 	r.ctx.Dispatch(func(ctx app.Context) {
 		r.open(ctx, text.Label(string(e.Type)), "drawer", func() app.UI { return ui.Drawer(e, self, time.Now()) })
 	})

@@ -39,7 +39,7 @@ func (r *Root) employees() app.UI {
 	g := r.state.User.Grant()
 	parts = slices.DeleteFunc(parts, func(p part) bool {
 		if p.key == "waiting" {
-			return !access.MayPublish(g, event.TypeTimesheetUpdated)
+			return !access.CanPublish(g, event.TypeTimesheetUpdated)
 		}
 		of := map[string]event.Type{"sheets": event.TypeTimesheetUpdated, "leave": event.TypeLeaveRequestUpdated, "payroll": event.TypePayrollProcessed}
 		t, typed := of[p.key]
@@ -128,7 +128,7 @@ func (r *Root) payrollItem(e *projection.Entity) item {
 	i := item{id: e.Key, title: text.Of("employees.payroll.of", o.Text("period")), chip: text.Label(status), tone: tones[status]}
 	if o.Has("employee_id") {
 		i.title = text.Of("employees.payslip", o.Text("employee_id"), o.Text("period"))
-		if _, self := access.PersonView(r.state.User.Grant(), eventOf(e)); self {
+		if _, self := access.RedactForPerson(r.state.User.Grant(), eventOf(e)); self {
 			i.title = text.Of("employees.payslip.own", o.Text("period"))
 		}
 	}

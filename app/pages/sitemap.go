@@ -35,7 +35,7 @@ func reads(types ...event.Type) func(access.Grant) bool {
 func readable(g access.Grant) []event.Type {
 	return slices.DeleteFunc(slices.Clone(event.Types), func(t event.Type) bool {
 		rule := access.Table[t]
-		return !rule.Audience && !reads(t)(g) && (rule.Self == nil || g.Employee == 0) && (rule.Starter == nil || !access.MayPublish(g, t))
+		return !rule.ByAudience && !reads(t)(g) && (rule.Employee == nil || g.Employee == 0) && (rule.Starter == nil || !access.CanPublish(g, t))
 	})
 }
 
@@ -44,10 +44,10 @@ func readsPeople(g access.Grant) bool {
 }
 
 func readsCustomers(g access.Grant) bool {
-	return g.Has(access.Admin) || access.SeesField(g, event.TypeRentalStatusUpdated, "customer")
+	return g.HasRole(access.Admin) || access.CanSeeField(g, event.TypeRentalStatusUpdated, "customer")
 }
 
-func isAdmin(g access.Grant) bool { return g.Has(access.Admin) }
+func isAdmin(g access.Grant) bool { return g.HasRole(access.Admin) }
 
 // sitemap has all pages, in the order of the navigation. The pages refer to it,
 // so it is set by init.

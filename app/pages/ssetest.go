@@ -66,7 +66,7 @@ func roundTrips(items []outbox.Item) string {
 }
 
 func (r *Root) preset(t event.Type, g access.Grant, counts map[event.Type]int) app.UI {
-	allowed := access.MayPublish(g, t)
+	allowed := access.CanPublish(g, t)
 	note := text.Count("test.count", counts[t])
 	if !allowed {
 		note = text.Of("test.not_yours", note)
@@ -132,7 +132,7 @@ func (r *Root) editor(g access.Grant) app.UI {
 			ui.Line("label", "hidden", text.Of("test.json")).Attr("for", payloadID),
 			ui.El("textarea", "").ID(payloadID).Class("payload").Attr("rows", 9).Attr("spellcheck", "false").Attr("placeholder", text.Of("test.choose.text")),
 			ui.When(r.test.problem != "", func() app.UI { return ui.Line("p", "problem", r.test.problem).Role("alert") }),
-			ui.Button("button", text.Of("test.send_json")).Attr("disabled", r.test.typ == "" || !access.MayPublish(g, r.test.typ)).ID("send-payload").OnClick(func(app.Context, app.Event) { r.sendPayload() })),
+			ui.Button("button", text.Of("test.send_json")).Attr("disabled", r.test.typ == "" || !access.CanPublish(g, r.test.typ)).ID("send-payload").OnClick(func(app.Context, app.Event) { r.sendPayload() })),
 	)
 }
 

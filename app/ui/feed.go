@@ -75,7 +75,7 @@ func (f Feed) list(rows []Row) app.UI {
 }
 
 func (f Feed) row(r Row) app.UI {
-	_, self := access.PersonView(f.Grant, r.Event)
+	_, self := access.RedactForPerson(f.Grant, r.Event)
 	line := app.UI(Line("p", "row-text", Describe(r.Event, self)))
 	if f.Open != nil {
 		line = Button("row-text row-open", Describe(r.Event, self)).OnClick(on(func() { f.Open(r.Event) }), app.EventScope(r.Cursor))

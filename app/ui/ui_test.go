@@ -124,7 +124,7 @@ func TestEveryFigureIsShown(t *testing.T) {
 		shown[f.key] = true
 		require.NotContains(t, text.Of("figure."+f.key)+text.Of("figure."+f.key+".hint"), "⟨")
 	}
-	for key := range access.Figures {
+	for key := range access.FigureRoles {
 		require.True(t, shown[key], key)
 	}
 }

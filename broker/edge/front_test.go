@@ -71,7 +71,7 @@ func TestFrontByTokens(t *testing.T) {
 	require.Equal(t, "https://broker.example", gate.Origin)
 	g, err := access.NewGrant("4", "Łukasz", []access.Role{access.Manager}, 0)
 	require.NoError(t, err)
-	acme, err := g.Of("acme")
+	acme, err := g.InTenant("acme")
 	require.NoError(t, err)
 	for _, c := range []struct {
 		c      Config

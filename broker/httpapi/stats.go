@@ -16,7 +16,7 @@ import (
 // admin passes on the requests of admins alone.
 func (a *API) admin(next func(http.ResponseWriter, *http.Request, identity.Principal)) http.HandlerFunc {
 	return a.signedIn(func(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-		if !p.Grant.Has(access.Admin) {
+		if !p.Grant.HasRole(access.Admin) {
 			a.Refuse(w, r, &Problem{Status: http.StatusForbidden, Code: "forbidden", Title: "This is for admins", Detail: "Ask your administrator."})
 			return
 		}

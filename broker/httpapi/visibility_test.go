@@ -129,7 +129,7 @@ func (s *specimens) all() (all []specimen) {
 			c[name] = value
 			all = append(all, s.make(t, c))
 		}
-		if rule.Self != nil {
+		if rule.Employee != nil {
 			with("employee_id", selfEmployee)
 		}
 		if rule.Starter != nil {
@@ -143,31 +143,31 @@ func (s *specimens) all() (all []specimen) {
 // the table row by row; nil where the event itself is hidden.
 func shown(g access.Grant, e event.Event) map[string]bool {
 	rule := access.Table[e.Type]
-	var sights []access.Sight
-	for role, sight := range rule.Roles {
-		if g.Has(role) && (!sight.Runs || !e.Data.Has("employee_id")) {
-			sights = append(sights, sight)
+	var visibilities []access.Visibility
+	for role, visibility := range rule.Roles {
+		if g.HasRole(role) && (!visibility.OnlyRuns || !e.Data.Has("employee_id")) {
+			visibilities = append(visibilities, visibility)
 		}
 	}
-	if rule.Audience && !g.Has(access.Service) && (!e.Data.Has("audience") || slices.ContainsFunc(g.Roles, func(r access.Role) bool { return strings.Contains(e.Data.Text("audience"), `"`+string(r)+`"`) })) {
-		sights = append(sights, access.Sight{Actor: true})
+	if rule.ByAudience && !g.HasRole(access.Service) && (!e.Data.Has("audience") || slices.ContainsFunc(g.Roles, func(r access.Role) bool { return strings.Contains(e.Data.Text("audience"), `"`+string(r)+`"`) })) {
+		visibilities = append(visibilities, access.Visibility{ShowsActor: true})
 	}
-	if rule.Self != nil && g.Employee != 0 && e.Data.Int("employee_id") == g.Employee {
-		sights = append(sights, *rule.Self)
+	if rule.Employee != nil && g.Employee != 0 && e.Data.Int("employee_id") == g.Employee {
+		visibilities = append(visibilities, *rule.Employee)
 	}
-	if rule.Starter != nil && !g.Has(access.Service) && e.Data.Text("started_by") == g.User {
-		sights = append(sights, *rule.Starter)
+	if rule.Starter != nil && !g.HasRole(access.Service) && e.Data.Text("started_by") == g.User {
+		visibilities = append(visibilities, *rule.Starter)
 	}
-	if len(sights) == 0 {
+	if len(visibilities) == 0 {
 		return nil
 	}
 	fields := map[string]bool{}
 	for _, f := range e.Data {
-		if slices.ContainsFunc(sights, func(s access.Sight) bool { return s.Shows(e.Type, f.Name) }) {
+		if slices.ContainsFunc(visibilities, func(s access.Visibility) bool { return s.Shows(e.Type, f.Name) }) {
 			fields[f.Name] = true
 		}
 	}
-	if e.Module() != event.ModuleEmployee || slices.ContainsFunc(sights, func(s access.Sight) bool { return s.Actor }) {
+	if e.Module() != event.ModuleEmployee || slices.ContainsFunc(visibilities, func(s access.Visibility) bool { return s.ShowsActor }) {
 		fields["actor"] = true
 	}
 	return fields

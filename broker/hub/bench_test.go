@@ -107,7 +107,7 @@ func benchReference(b *testing.B, grants []access.Grant) {
 			b.Fatal(err)
 		}
 		for n, g := range grants {
-			if seen, ok := access.View(g, e); ok {
+			if seen, ok := access.Redact(g, e); ok {
 				channels[n] <- wire.AppendSSE(nil, &wire.Event{Cursor: wire.Cursor{Epoch: "k", Seq: uint64(i + 1)}, Event: seen})
 			}
 		}

@@ -46,7 +46,7 @@ func (h *Hub) fieldsOf(e event.Event) event.Object {
 // ownerFields name the persons of a type.
 func ownerFields(t event.Type) []string {
 	switch rule := access.Table[t]; {
-	case rule.Self != nil:
+	case rule.Employee != nil:
 		return []string{"employee_id"}
 	case rule.Starter != nil:
 		return []string{"started_by"}

@@ -84,7 +84,7 @@ type Hub struct {
 	views       map[string]*view
 	subscribers map[*Subscriber]struct{}
 	polls       map[string]int                      // long polls that wait, by the names of the roles
-	persons     map[string]map[*Subscriber]struct{} // live ones, by access.PersonKeys
+	persons     map[string]map[*Subscriber]struct{} // live ones, by access.PersonKeysOfGrant
 	draining    bool
 }
 
@@ -237,7 +237,7 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (wo
 		}
 		frame, known := forms[v.form]
 		if !known {
-			if seen, ok := access.RoleView(v.roles, e); ok {
+			if seen, ok := access.RedactForRoles(v.roles, e); ok {
 				frame = v.format.Append(nil, &wire.Event{Cursor: at, Event: seen})
 			}
 			forms[v.form] = frame
@@ -252,12 +252,12 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (wo
 			h.delivered.Add(int64(v.members))
 		}
 	}
-	for _, person := range access.Persons(e) {
+	for _, person := range access.PersonKeysOfEvent(e) {
 		for s := range h.persons[person] {
 			if forms[s.view.form] != nil || !s.view.filter.Match(e) {
 				continue // the view's form stands
 			}
-			if seen, ok := access.PersonView(s.grant, e); ok {
+			if seen, ok := access.RedactForPerson(s.grant, e); ok {
 				h.delivered.Add(1)
 				if frame := s.format.Append(nil, &wire.Event{Cursor: at, Event: seen}); h.c.Groups != nil {
 					h.c.Groups.Send(s.ID, frame)

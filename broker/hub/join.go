@@ -25,7 +25,7 @@ func (h *Hub) joinLocked(s *Subscriber) {
 	s.at.segment = v.tail
 	s.at.offset.Store(v.end.Load())
 	s.stored, s.written = v.stored.Load(), v.stored.Load()
-	for _, person := range access.PersonKeys(s.grant) {
+	for _, person := range access.PersonKeysOfGrant(s.grant) {
 		if h.persons[person] == nil {
 			h.persons[person] = map[*Subscriber]struct{}{}
 		}
@@ -41,7 +41,7 @@ func (h *Hub) joinLocked(s *Subscriber) {
 // partLocked ends a membership; what the view holds for the subscriber up to
 // now can still be read.
 func (h *Hub) partLocked(s *Subscriber) {
-	for _, person := range access.PersonKeys(s.grant) {
+	for _, person := range access.PersonKeysOfGrant(s.grant) {
 		if delete(h.persons[person], s); len(h.persons[person]) == 0 {
 			delete(h.persons, person)
 		}

@@ -153,7 +153,7 @@ func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, err
 	if err != nil {
 		return publication{}, err
 	}
-	if !access.MayPublish(g, e.Type) {
+	if !access.CanPublish(g, e.Type) {
 		refused := refuse(ErrForbidden, "/type", "rule", "a type that you may publish")
 		return publication{event: event.Event{Type: e.Type}}, refused
 	}

@@ -350,5 +350,5 @@ func visible(g access.Grant, f filter.Filter, e event.Event) (seen event.Event, 
 	if !f.Match(e) {
 		return event.Event{}, false
 	}
-	return access.View(g, e)
+	return access.Redact(g, e)
 }

@@ -169,7 +169,7 @@ func TestAdvice(t *testing.T) {
 	require.NoError(t, err)
 	foreign, err := elsewhere.Mint(demoUsers[0], time.Hour)
 	require.NoError(t, err)
-	tenant, err := demoUsers[0].Of("acme")
+	tenant, err := demoUsers[0].InTenant("acme")
 	require.NoError(t, err)
 	ofTenant, err := tokens.Mint(tenant, time.Hour)
 	require.NoError(t, err)

@@ -251,7 +251,7 @@ func (i *Issuer) principal(token string, c jwt.MapClaims) (Principal, error) {
 	if err == nil && i.c.TenantClaim != "" {
 		value, _ := claim(c, i.c.TenantClaim)
 		tenant, _ := value.(string)
-		g, err = g.Of(tenant)
+		g, err = g.InTenant(tenant)
 	}
 	if err != nil {
 		return Principal{}, noUser(err)

@@ -116,7 +116,7 @@ func (t *Tokens) Verify(token string) (Principal, error) {
 	}
 	g, err := access.NewGrant(c.Subject, c.Name, c.Roles, c.Employee)
 	if err == nil && c.Tenant != "" {
-		g, err = g.Of(c.Tenant)
+		g, err = g.InTenant(c.Tenant)
 	}
 	if err != nil {
 		return Principal{}, noUser(err)

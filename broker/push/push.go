@@ -243,7 +243,7 @@ func (s *Service) wantsLocked(d *device, e event.Event, now time.Time) (access.G
 	if !slices.Contains(p.Push, e.Type) || p.Quiet != nil && s.quiet(*p.Quiet, now) {
 		return g, false
 	}
-	seen, ok := access.View(g, e)
+	seen, ok := access.Redact(g, e)
 	if !ok {
 		return g, false
 	}
@@ -303,7 +303,7 @@ func (s *Service) send(ctx context.Context, j job) {
 		return
 	}
 	for i, d := range j.devices {
-		seen, ok := access.View(j.grants[i], j.event)
+		seen, ok := access.Redact(j.grants[i], j.event)
 		if !ok {
 			continue
 		}

@@ -103,7 +103,7 @@ func dataSchema(t event.Type, use Use) object {
 
 // alwaysSeen tells whether everybody who sees a type sees the field.
 func alwaysSeen(t event.Type, name string) bool {
-	return !slices.ContainsFunc(access.Sights(t), func(s access.Sight) bool { return !s.Shows(t, name) })
+	return !slices.ContainsFunc(access.Visibilities(t), func(s access.Visibility) bool { return !s.Shows(t, name) })
 }
 
 func requires(names ...string) object { return object{"required": names} }

@@ -206,7 +206,7 @@ func (s *Stack) MintBrief(ttl time.Duration, tenant, user string, employee int64
 	s.t.Helper()
 	g, err := access.NewGrant(user, "", roles, employee)
 	if err == nil && tenant != "" {
-		g, err = g.Of(tenant)
+		g, err = g.InTenant(tenant)
 	}
 	if err != nil {
 		s.t.Fatal(err)

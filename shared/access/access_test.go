@@ -70,7 +70,7 @@ func TestTable(t *testing.T) {
 
 // missing lists the fields of e that g is not given, or "no".
 func missing(g Grant, e event.Event) string {
-	seen, ok := View(g, e)
+	seen, ok := Redact(g, e)
 	if !ok {
 		return "no"
 	}
@@ -111,9 +111,9 @@ func TestPersons(t *testing.T) {
 		if got := missing(c.g, c.e); got != c.want {
 			t.Errorf("%s: missing %q, want %q", c.name, got, c.want)
 		}
-		_, inPerson := PersonView(c.g, c.e)
-		keys := PersonKeys(c.g)
-		found := slices.ContainsFunc(Persons(c.e), func(k string) bool { return slices.Contains(keys, k) })
+		_, inPerson := RedactForPerson(c.g, c.e)
+		keys := PersonKeysOfGrant(c.g)
+		found := slices.ContainsFunc(PersonKeysOfEvent(c.e), func(k string) bool { return slices.Contains(keys, k) })
 		if inPerson && !found {
 			t.Errorf("%s: the hub would not find the person", c.name)
 		}
@@ -126,11 +126,11 @@ func TestAudience(t *testing.T) {
 		t.Fatal(err)
 	}
 	for role, want := range map[Role]bool{Yard: true, HR: true, Admin: true, Manager: false, Dispatcher: false, Service: false} {
-		if _, ok := View(grant(t, "1", 0, role), e); ok != want {
+		if _, ok := Redact(grant(t, "1", 0, role), e); ok != want {
 			t.Errorf("%s: %v", role, ok)
 		}
 	}
-	if _, ok := View(grant(t, "7", 456), e); ok {
+	if _, ok := Redact(grant(t, "7", 456), e); ok {
 		t.Error("an employee without a role sees a message for others")
 	}
 }
@@ -138,11 +138,11 @@ func TestAudience(t *testing.T) {
 func TestUndeclaredFieldsAreNeverShown(t *testing.T) {
 	e := full(event.TypeRentalStatusUpdated)
 	e.Data = e.Data.With("secret", []byte("1"))
-	if seen, _ := View(grant(t, "1", 0, Manager), e); seen.Data.Has("secret") {
+	if seen, _ := Redact(grant(t, "1", 0, Manager), e); seen.Data.Has("secret") {
 		t.Error("shown")
 	}
 	if !e.Data.Has("secret") {
-		t.Error("View changed its argument")
+		t.Error("Redact changed its argument")
 	}
 }
 
@@ -155,12 +155,12 @@ func TestMayPublish(t *testing.T) {
 		Yard: equipment, HR: employee,
 	} {
 		for _, typ := range event.Types {
-			if got := MayPublish(grant(t, "1", 0, role), typ); got != slices.Contains(may, typ) {
+			if got := CanPublish(grant(t, "1", 0, role), typ); got != slices.Contains(may, typ) {
 				t.Errorf("%s publishes %s: %v", role, typ, got)
 			}
 		}
 	}
-	if MayPublish(grant(t, "1", 0, Admin), "unknown") || MayPublish(grant(t, "7", 456), event.TypeTimesheetUpdated) {
+	if CanPublish(grant(t, "1", 0, Admin), "unknown") || CanPublish(grant(t, "7", 456), event.TypeTimesheetUpdated) {
 		t.Error("allowed what nobody may")
 	}
 }
@@ -209,7 +209,7 @@ func TestTableCoversTheVocabulary(t *testing.T) {
 			t.Errorf("no rule for %s", typ)
 		}
 		for role, s := range Table[typ].Roles {
-			for _, name := range slices.Concat(s.Except, s.Only) {
+			for _, name := range slices.Concat(s.HiddenFields, s.OnlyFields) {
 				if _, ok := event.Spec(typ, name); !ok {
 					t.Errorf("%s for %s names %s, which does not exist", typ, role, name)
 				}

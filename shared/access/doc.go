@@ -1,5 +1,5 @@
 // Package access decides who may read and publish what. Table is the one
-// place that says it; every path out of the broker asks View, and the client
+// place that says it; every path out of the broker asks Redact, and the client
 // reads the same table to hide what a user cannot do. The broker alone
 // decides.
 //

@@ -82,17 +82,17 @@ func describe(b *strings.Builder, typ event.Type) {
 		sees := "nothing"
 		if s, found := rule.Roles[role]; found {
 			sees = s.words()
-		} else if rule.Audience && role != Service {
+		} else if rule.ByAudience && role != Service {
 			sees = "what names the role, or no audience"
 		}
 		publishes := ""
-		if MayPublish(Grant{User: "x", Roles: []Role{role}}, typ) {
+		if CanPublish(Grant{User: "x", Roles: []Role{role}}, typ) {
 			publishes = "yes"
 		}
 		fmt.Fprintf(b, "| %s | %s | %s |\n", role, sees, publishes)
 	}
-	if rule.Self != nil {
-		fmt.Fprintf(b, "| the employee | %s, where no role shows it | |\n", rule.Self.words())
+	if rule.Employee != nil {
+		fmt.Fprintf(b, "| the employee | %s, where no role shows it | |\n", rule.Employee.words())
 	}
 	if rule.Starter != nil {
 		fmt.Fprintf(b, "| who started it | %s, where no role shows it | |\n", rule.Starter.words())
@@ -108,20 +108,20 @@ func between(typ event.Type) string {
 	return ""
 }
 
-// words say what a sight includes.
-func (s Sight) words() string {
+// words say what a visibility includes.
+func (s Visibility) words() string {
 	var parts []string
-	if s.Runs {
+	if s.OnlyRuns {
 		parts = append(parts, "runs, no payslips")
 	}
-	if s.Only != nil {
-		parts = append(parts, "only "+strings.Join(s.Only, ", "))
+	if s.OnlyFields != nil {
+		parts = append(parts, "only "+strings.Join(s.OnlyFields, ", "))
 	}
-	for _, class := range s.Without {
+	for _, class := range s.HiddenClasses {
 		parts = append(parts, fmt.Sprintf("without class %c", class))
 	}
-	if s.Except != nil {
-		parts = append(parts, "without "+strings.Join(s.Except, ", "))
+	if s.HiddenFields != nil {
+		parts = append(parts, "without "+strings.Join(s.HiddenFields, ", "))
 	}
 	if parts == nil {
 		return "everything"

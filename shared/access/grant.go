@@ -74,9 +74,9 @@ func NewGrant(user, name string, roles []Role, employee int64) (Grant, error) {
 	return Grant{User: user, Name: name, Roles: slices.Compact(sorted), Employee: employee}, nil
 }
 
-// Of returns the grant as one of a tenant's. The name of a tenant has 1 to 64
+// InTenant returns the grant as one of a tenant's. The name of a tenant has 1 to 64
 // letters, digits, - and _.
-func (g Grant) Of(tenant string) (Grant, error) {
+func (g Grant) InTenant(tenant string) (Grant, error) {
 	odd := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 	}
@@ -87,12 +87,12 @@ func (g Grant) Of(tenant string) (Grant, error) {
 	return g, nil
 }
 
-// Has tells whether the grant includes a role.
-func (g Grant) Has(r Role) bool { return slices.Contains(g.Roles, r) }
+// HasRole reports whether the grant includes a role.
+func (g Grant) HasRole(r Role) bool { return slices.Contains(g.Roles, r) }
 
 // Actor is how the grant signs what it publishes.
 func (g Grant) Actor() string {
-	if g.Has(Service) {
+	if g.HasRole(Service) {
 		return "service:" + g.User
 	}
 	return "user:" + g.User

@@ -2,107 +2,161 @@ package access
 
 import "github.com/snd-rental/yardline/shared/event"
 
-// A Sight is which fields of a type's payload a reader is given: all, less
-// the classes and names of Without, or only the names of Only.
-type Sight struct {
-	Without []event.Class
-	Except  []string
-	Only    []string
-	Runs    bool // only events without an employee: payroll runs, not payslips
-	Actor   bool // sees the actor of an employee type
+// A Visibility says which fields of a type's payload a reader is given. The zero
+// Visibility shows every field that the vocabulary declares, but not the actor of
+// an event about an employee.
+type Visibility struct {
+	// HiddenClasses hides all fields of these sensitivity classes.
+	HiddenClasses []event.Class
+	// HiddenFields hides the fields of these names.
+	HiddenFields []string
+	// OnlyFields hides all fields except those of these names. Nil disables it.
+	OnlyFields []string
+	// OnlyRuns hides events that name an employee: it shows payroll runs, and no
+	// payslips.
+	OnlyRuns bool
+	// ShowsActor shows the actor of an event of the module employee. The actor of any
+	// other event is always shown.
+	ShowsActor bool
 }
 
-// A Rule is who may read and publish a type.
+// A Rule says which principals may read and publish a type.
 type Rule struct {
-	Roles    map[Role]Sight
-	Audience bool   // the roles are those that the event names; all where it names none
-	Self     *Sight // the employee whom the event is about
-	Starter  *Sight // the user who started it
-	Publish  []Role // beside Service and Admin
+	// Roles maps each role that may read the type to the fields that it sees.
+	Roles map[Role]Visibility
+	// ByAudience shows the whole event to the roles that the event's field audience
+	// names, and to every reader when the event has no such field.
+	ByAudience bool
+	// Employee is what the employee sees that the event is about, when no role of that
+	// reader shows the event. Nil means nothing.
+	Employee *Visibility
+	// Starter is what the user sees that started the event's job, when no role of that
+	// reader shows the event. Nil means nothing.
+	Starter *Visibility
+	// Publishers are the roles that may publish the type, in addition to Service and
+	// Admin, which may publish every type.
+	Publishers []Role
 }
 
 var (
-	whole     = Sight{Actor: true}
-	noFinance = Sight{Without: []event.Class{event.Finance}}
-	noMoney   = Sight{Without: []event.Class{event.Finance, event.Customer}}
+	everything                = Visibility{ShowsActor: true}
+	withoutFinance            = Visibility{HiddenClasses: []event.Class{event.Finance}}
+	withoutFinanceAndCustomer = Visibility{HiddenClasses: []event.Class{event.Finance, event.Customer}}
+	withoutLocation           = Visibility{HiddenClasses: []event.Class{event.Location}}
+
+	// payrollRuns is what a manager sees of payroll: runs without amounts.
+	payrollRuns = Visibility{
+		HiddenFields: []string{"amount", "currency", "total_net"},
+		OnlyRuns:     true,
+		ShowsActor:   true,
+	}
+	// ownPayslip hides the figures of the run, in case a payslip carries them.
+	ownPayslip = Visibility{
+		HiddenFields: []string{"total_net", "employee_count", "processed_count", "failed_count"},
+		ShowsActor:   true,
+	}
+	// absence is what a dispatcher sees of a leave request: who is away, and when.
+	absence = Visibility{OnlyFields: []string{
+		"leave_request_id", "employee_id", "employee_name", "start_date", "end_date", "status",
+	}}
+	leaveWithoutReason = Visibility{HiddenFields: []string{"leave_type", "reason"}, ShowsActor: true}
 )
 
-// Table is the visibility table of the vocabulary.
+// Table is the visibility table of the vocabulary. It must not be changed.
 var Table = map[event.Type]Rule{
 	event.TypeRentalStatusUpdated: {
-		Roles:   map[Role]Sight{Dispatcher: whole, Yard: noMoney, Manager: whole, Admin: noMoney},
-		Publish: []Role{Manager, Dispatcher},
+		Roles: map[Role]Visibility{
+			Dispatcher: everything,
+			Yard:       withoutFinanceAndCustomer,
+			Manager:    everything,
+			Admin:      withoutFinanceAndCustomer,
+		},
+		Publishers: []Role{Manager, Dispatcher},
 	},
 	event.TypePaymentReceived: {
-		Roles:   map[Role]Sight{Dispatcher: noFinance, Manager: whole, Admin: noFinance},
-		Publish: []Role{Manager, Dispatcher},
+		Roles: map[Role]Visibility{
+			Dispatcher: withoutFinance,
+			Manager:    everything,
+			Admin:      withoutFinance,
+		},
+		Publishers: []Role{Manager, Dispatcher},
 	},
 	event.TypeMaintenanceRequired: {
-		Roles:   map[Role]Sight{Dispatcher: whole, Yard: noFinance, Manager: whole, Admin: noFinance},
-		Publish: []Role{Manager, Dispatcher, Yard},
+		Roles: map[Role]Visibility{
+			Dispatcher: everything,
+			Yard:       withoutFinance,
+			Manager:    everything,
+			Admin:      withoutFinance,
+		},
+		Publishers: []Role{Manager, Dispatcher, Yard},
 	},
 	event.TypeRentalOverdue: {
-		Roles:   map[Role]Sight{Dispatcher: whole, Yard: noMoney, Manager: whole, Admin: noMoney},
-		Publish: []Role{Manager, Dispatcher},
+		Roles: map[Role]Visibility{
+			Dispatcher: everything,
+			Yard:       withoutFinanceAndCustomer,
+			Manager:    everything,
+			Admin:      withoutFinanceAndCustomer,
+		},
+		Publishers: []Role{Manager, Dispatcher},
 	},
 	event.TypeEquipmentLocationUpdated: {
-		Roles: map[Role]Sight{Dispatcher: whole, Yard: {Without: []event.Class{event.Location}}, Manager: whole,
-			Admin: {Without: []event.Class{event.Location}}},
-		Publish: []Role{Manager, Dispatcher, Yard},
+		Roles: map[Role]Visibility{
+			Dispatcher: everything,
+			Yard:       withoutLocation,
+			Manager:    everything,
+			Admin:      withoutLocation,
+		},
+		Publishers: []Role{Manager, Dispatcher, Yard},
 	},
 	event.TypeTimesheetUpdated: {
-		Roles:   map[Role]Sight{HR: whole, Manager: whole},
-		Self:    &whole,
-		Publish: []Role{HR},
+		Roles:      map[Role]Visibility{HR: everything, Manager: everything},
+		Employee:   &everything,
+		Publishers: []Role{HR},
 	},
 	event.TypePayrollProcessed: {
-		Roles: map[Role]Sight{HR: whole, Manager: {Except: []string{"amount", "currency", "total_net"}, Runs: true, Actor: true}},
-		// A payslip that carries figures of its run does not show them to its employee.
-		Self:    &Sight{Except: []string{"total_net", "employee_count", "processed_count", "failed_count"}, Actor: true},
-		Publish: []Role{HR},
+		Roles:      map[Role]Visibility{HR: everything, Manager: payrollRuns},
+		Employee:   &ownPayslip,
+		Publishers: []Role{HR},
 	},
 	event.TypeLeaveRequestUpdated: {
-		Roles: map[Role]Sight{
-			Dispatcher: {Only: []string{"leave_request_id", "employee_id", "employee_name", "start_date", "end_date", "status"}},
-			HR:         whole,
-			Manager:    {Except: []string{"leave_type", "reason"}, Actor: true},
-		},
-		Self:    &whole,
-		Publish: []Role{HR},
+		Roles:      map[Role]Visibility{Dispatcher: absence, HR: everything, Manager: leaveWithoutReason},
+		Employee:   &everything,
+		Publishers: []Role{HR},
 	},
 	event.TypeSystemNotification: {
-		Roles:    map[Role]Sight{Admin: whole},
-		Audience: true,
+		Roles:      map[Role]Visibility{Admin: everything},
+		ByAudience: true,
 	},
 	event.TypeSyncProgress: {
-		Roles:   map[Role]Sight{Admin: whole},
-		Starter: &whole,
+		Roles:   map[Role]Visibility{Admin: everything},
+		Starter: &everything,
 	},
 }
 
-// Sights are all the ways in which a type is seen by somebody.
-func Sights(t event.Type) []Sight {
+// Visibilities returns every Visibility under which some reader sees events of the
+// type.
+func Visibilities(t event.Type) []Visibility {
 	rule := Table[t]
-	var all []Sight
+	var all []Visibility
 	for _, r := range Roles {
-		if s, found := rule.Roles[r]; found {
-			all = append(all, s)
+		if v, found := rule.Roles[r]; found {
+			all = append(all, v)
 		}
 	}
-	if rule.Audience {
-		all = append(all, whole)
+	if rule.ByAudience {
+		all = append(all, everything)
 	}
-	for _, s := range []*Sight{rule.Self, rule.Starter} {
-		if s != nil {
-			all = append(all, *s)
+	for _, v := range []*Visibility{rule.Employee, rule.Starter} {
+		if v != nil {
+			all = append(all, *v)
 		}
 	}
 	return all
 }
 
-// Figures says which roles see a figure of the dashboard. Who started a sync
-// sees its state too.
-var Figures = map[string][]Role{
+// FigureRoles maps each figure of the dashboard to the roles that see it. A user
+// that started a sync sees sync_state too.
+var FigureRoles = map[string][]Role{
 	"active_rentals":     {Dispatcher, Yard, Manager},
 	"overdue_rentals":    {Dispatcher, Yard, Manager},
 	"due_today":          {Dispatcher, Yard, Manager},

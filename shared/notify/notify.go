@@ -39,7 +39,7 @@ var pushedByDefault = []event.Type{event.TypeMaintenanceRequired, event.TypeRent
 func Default(g access.Grant) Preferences {
 	p := Preferences{Muted: []event.Type{}, Push: []event.Type{}}
 	for _, t := range pushedByDefault {
-		if access.MaySee(g, t) {
+		if access.CanSee(g, t) {
 			p.Push = append(p.Push, t)
 		}
 	}

@@ -92,8 +92,8 @@ func TestDefaultsAreOfVisibleTypes(t *testing.T) {
 			t.Errorf("%v, employee %d: %s, want %s", c.roles, c.employee, got, c.want)
 		}
 		for _, typ := range event.Types {
-			_, seen := access.View(g, event.Example(typ))
-			if seen && !access.MaySee(g, typ) {
+			_, seen := access.Redact(g, event.Example(typ))
+			if seen && !access.CanSee(g, typ) {
 				t.Errorf("%v see a %s and may not", c.roles, typ)
 			}
 		}

@@ -42,7 +42,7 @@ func VisibleFigures(s *State, g access.Grant, now time.Time, in Installation) ma
 	figures := s.Figures(now, in)
 	maps.DeleteFunc(figures, func(name string, v Value) bool {
 		started := name == "sync_state" && v.Total > 0 // by the reader: nobody else's is in the state
-		return !access.SeesFigure(g, name) && !started
+		return !access.CanSeeFigure(g, name) && !started
 	})
 	return figures
 }

@@ -254,13 +254,13 @@ func sameField(a, b event.Field) bool { return a.Name == b.Name && string(a.Raw)
 // View is an entity as the grant may see it, nil where it may not.
 func (e *Entity) View(g access.Grant) *Entity {
 	as := event.Event{Type: e.Type, Data: e.Fields}
-	seen, ok := access.View(g, as)
+	seen, ok := access.Redact(g, as)
 	if !ok || event.EntityKey(seen) == "" {
 		return nil
 	}
 	out := *e
 	out.Fields = seen.Data
-	if !access.SeesField(g, event.TypePaymentReceived, "balance_due") {
+	if !access.CanSeeField(g, event.TypePaymentReceived, "balance_due") {
 		out.Balance = nil
 	}
 	return &out

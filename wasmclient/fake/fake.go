@@ -240,7 +240,7 @@ func (b *Broker) pageLocked(query string) map[string]any {
 	last := min(first+limit, len(b.events))
 	events := []event.Event{}
 	for i, e := range b.events[first:last] {
-		if seen, ok := access.View(b.grant, e); ok && asked.Match(seen) {
+		if seen, ok := access.Redact(b.grant, e); ok && asked.Match(seen) {
 			seen.Cursor = at(first + i + 1).String()
 			events = append(events, seen)
 		}
@@ -337,7 +337,7 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 			at, next = b.headLocked(), len(b.events)
 		}
 		for ; next < len(b.events); next++ {
-			if seen, ok := access.View(b.grant, b.events[next]); ok && asked.Match(seen) { // of the grant now: the stream is cut when it changes
+			if seen, ok := access.Redact(b.grant, b.events[next]); ok && asked.Match(seen) { // of the grant now: the stream is cut when it changes
 				frames = wire.AppendSSE(frames, &wire.Event{Cursor: wire.Cursor{Epoch: b.epoch, Seq: uint64(next + 1)}, Event: seen})
 			}
 		}

@@ -312,7 +312,7 @@ func token(env environment) *ffcli.Command {
 			}
 			g, err := access.NewGrant(*user, *name, names, *employee)
 			if err == nil && *tenant != "" {
-				g, err = g.Of(*tenant)
+				g, err = g.InTenant(*tenant)
 			}
 			if err != nil {
 				return &broker.Misuse{Reason: err.Error()}
