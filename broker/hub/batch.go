@@ -30,15 +30,15 @@ func (h *Hub) PublishBatch(
 	}
 	var names []string
 	for _, p := range batch {
-		names = append(names, p.claims()...)
+		names = append(names, p.claimNames()...)
 	}
-	release, err := h.claim.acquire(ctx, names...)
+	release, err := h.claims.acquire(ctx, names...)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if err := h.judge(ctx, batch); err != nil {
-		h.c.Observer.Published(batch[0].event.Type, resultOf(Receipt{}, err))
+	if err := h.checkAgainstLog(ctx, batch); err != nil {
+		h.config.Observer.Published(batch[0].event.Type, publishResult(Receipt{}, err))
 		return nil, err
 	}
 	return h.storeBatch(ctx, batch)
@@ -50,9 +50,9 @@ func (h *Hub) storeBatch(ctx context.Context, batch []publication) ([]Receipt, e
 	var last uint64
 	for i, p := range batch {
 		r, err := h.append(ctx, p)
-		h.c.Observer.Published(p.event.Type, resultOf(r, err))
+		h.config.Observer.Published(p.event.Type, publishResult(r, err))
 		if errors.Is(err, eventlog.ErrConflict) {
-			err = (*RefusedError)(nil).and(i, err)
+			err = (*RefusedError)(nil).addEvent(i, err)
 		}
 		if err != nil && i > 0 {
 			return receipts, &PartialError{receipts, err}
@@ -77,12 +77,12 @@ func (h *Hub) prepareBatch(g access.Grant, raws []json.RawMessage, strict bool) 
 		p, err := h.prepare(g, raw, strict)
 		if err == nil {
 			if digest, twice := digests[p.key]; twice && digest != p.digest {
-				err = idTaken(eventlog.ErrConflict)
+				err = idConflict(eventlog.ErrConflict)
 			}
 			digests[p.key] = p.digest
 		}
 		if err != nil {
-			h.c.Observer.Published(p.event.Type, resultOf(Receipt{}, err))
+			h.config.Observer.Published(p.event.Type, publishResult(Receipt{}, err))
 		}
 		var problem *event.Problem
 		switch {
@@ -93,7 +93,7 @@ func (h *Hub) prepareBatch(g access.Grant, raws []json.RawMessage, strict bool) 
 			}
 			continue
 		case err != nil:
-			refused = refused.and(i, err)
+			refused = refused.addEvent(i, err)
 			continue
 		}
 		for n := range p.remarks {
@@ -104,31 +104,31 @@ func (h *Hub) prepareBatch(g access.Grant, raws []json.RawMessage, strict bool) 
 	if len(invalid.Fields) > 0 {
 		return nil, &invalid
 	}
-	return batch, refused.err()
+	return batch, refused.orNil()
 }
 
 // judge holds a batch against the log. The caller must hold its claims. It
 // looks at the log's head, so that what other brokers stored counts too.
-func (h *Hub) judge(ctx context.Context, batch []publication) error {
-	bounds, err := h.c.Log.Bounds(ctx)
+func (h *Hub) checkAgainstLog(ctx context.Context, batch []publication) error {
+	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {
 		return err
 	}
 	if err := h.Await(ctx, bounds.Last); err != nil {
 		return err
 	}
-	if err := h.keepOwners(batch); err != nil {
+	if err := h.inheritOwners(batch); err != nil {
 		return err
 	}
 	now := h.now()
-	if err := h.ids.load(ctx, h.c.Log, now); err != nil {
+	if err := h.ids.load(ctx, h.config.Log, now); err != nil {
 		return err
 	}
 	var refused *RefusedError
 	for i, p := range batch {
-		if p.named && h.ids.taken(p.key, p.digest, now) {
-			refused = refused.and(i, idTaken(eventlog.ErrConflict))
+		if p.hasID && h.ids.conflicts(p.key, p.digest, now) {
+			refused = refused.addEvent(i, idConflict(eventlog.ErrConflict))
 		}
 	}
-	return refused.err()
+	return refused.orNil()
 }

@@ -24,13 +24,13 @@ func payment(id string, amount int) json.RawMessage {
 		`"data":{"rental_id":1,"amount":%d,"payment_method":"cash"}}`, id, amount)
 }
 
-func sheet(id, employee int) json.RawMessage {
+func timesheet(id, employee int) json.RawMessage {
 	return fmt.Appendf(nil, `{"type":"timesheet_updated","data":{"timesheet_id":%d,"employee_id":%d,`+
 		`"status":"draft","date":"2026-11-23"}}`, id, employee)
 }
 
 // last is the sequence of the log's newest record.
-func last(t *testing.T, log eventlog.Log) uint64 {
+func lastSeq(t *testing.T, log eventlog.Log) uint64 {
 	t.Helper()
 	b, err := log.Bounds(t.Context())
 	require.NoError(t, err)
@@ -56,14 +56,14 @@ func refusedAt(t *testing.T, err, reason error) (pointers []string) {
 // batch itself, by owners and by rights, and again after a restart.
 func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
 	log := memlog.New("k", time.Hour)
-	h := running(t, log, Config{})
+	h := startHub(t, log, Config{})
 	erp := grant(t, "erp", 0, access.Service)
 	_, err := h.Publish(t.Context(), erp, payment("x1", 1), PublishOptions{})
 	require.NoError(t, err)
-	_, err = h.Publish(t.Context(), erp, sheet(1, 1), PublishOptions{})
+	_, err = h.Publish(t.Context(), erp, timesheet(1, 1), PublishOptions{})
 	require.NoError(t, err)
-	again := running(t, log, Config{}) // another broker, or the same one later
-	head := last(t, log)
+	again := startHub(t, log, Config{}) // another broker, or the same one later
+	head := lastSeq(t, log)
 	for name, c := range map[string]struct {
 		grant  access.Grant
 		batch  []json.RawMessage
@@ -76,12 +76,12 @@ func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
 			eventlog.ErrConflict, []string{"/2/id"}},
 		"ids of the batch": {erp, []json.RawMessage{payment("f1", 1), payment("f2", 1), payment("f1", 2),
 			payment("f3", 1), payment("f2", 2)}, eventlog.ErrConflict, []string{"/2/id", "/4/id"}},
-		"an owner of the state": {erp, []json.RawMessage{payment("g1", 1), sheet(1, 2)}, ErrOwner,
+		"an owner of the state": {erp, []json.RawMessage{payment("g1", 1), timesheet(1, 2)}, ErrOwner,
 			[]string{"/1/data/employee_id"}},
-		"an owner of the batch": {erp, []json.RawMessage{sheet(2, 1), sheet(3, 1), sheet(2, 2)}, ErrOwner,
+		"an owner of the batch": {erp, []json.RawMessage{timesheet(2, 1), timesheet(3, 1), timesheet(2, 2)}, ErrOwner,
 			[]string{"/2/data/employee_id"}},
 		"a type that may not be": {grant(t, "5", 0, access.Dispatcher), []json.RawMessage{payment("h1", 1),
-			sheet(4, 1)}, ErrForbidden, []string{"/1/type"}},
+			timesheet(4, 1)}, ErrForbidden, []string{"/1/type"}},
 		"one at the end of a batch": {erp, append(manyPayments(999), payment("x1", 9)), eventlog.ErrConflict,
 			[]string{"/999/id"}},
 		"one at the start": {erp, append([]json.RawMessage{payment("x1", 9)}, manyPayments(3)...),
@@ -91,7 +91,7 @@ func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
 			for _, h := range []*Hub{h, again, h} {
 				_, err := h.PublishBatch(t.Context(), c.grant, c.batch, false)
 				require.Equal(t, c.at, refusedAt(t, err, c.reason))
-				require.Equal(t, head, last(t, log), "no refusal changes the log")
+				require.Equal(t, head, lastSeq(t, log), "no refusal changes the log")
 			}
 		})
 	}
@@ -100,7 +100,7 @@ func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []bool{false, true, true}, []bool{receipts[0].Duplicate, receipts[1].Duplicate,
 		receipts[2].Duplicate}, "repetitions are no conflicts")
-	require.Equal(t, head+1, last(t, log))
+	require.Equal(t, head+1, lastSeq(t, log))
 }
 
 func manyPayments(n int) (batch []json.RawMessage) {
@@ -114,7 +114,7 @@ func manyPayments(n int) (batch []json.RawMessage) {
 // again then, as the log has it.
 func TestIDsAreRememberedForTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := running(t, memlog.New("k", time.Hour), Config{Window: time.Hour})
+		h := startHub(t, memlog.New("k", time.Hour), Config{Window: time.Hour})
 		erp := grant(t, "erp", 0, access.Service)
 		batch := func(amount int) error {
 			_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("a", 1), payment("x", amount)}, false)
@@ -131,7 +131,7 @@ func TestIDsAreRememberedForTheWindow(t *testing.T) {
 // refusal has the place in the batch too.
 func TestRememberedIDsAreBounded(t *testing.T) {
 	log := memlog.New("k", time.Hour)
-	h := running(t, log, Config{MaxRememberedIDs: 16})
+	h := startHub(t, log, Config{MaxRememberedIDs: 16})
 	erp := grant(t, "erp", 0, access.Service)
 	for i := range 10 {
 		_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment(fmt.Sprint("a", i), 1),
@@ -148,7 +148,7 @@ func TestRememberedIDsAreBounded(t *testing.T) {
 	var refused *RefusedError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "/1/id", refused.Fields[0].Pointer)
-	other := running(t, log, Config{MaxRememberedIDs: 16}) // reads no more than it may remember
+	other := startHub(t, log, Config{MaxRememberedIDs: 16}) // reads no more than it may remember
 	_, err = other.PublishBatch(t.Context(), erp, []json.RawMessage{payment("f", 1)}, false)
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(other.ids.known), 16)
@@ -180,13 +180,13 @@ func TestABatchWaitsForWhatIsUnderWay(t *testing.T) {
 	}{
 		"an id": {payment("x1", 1), []json.RawMessage{payment("e1", 1), payment("x1", 2)}, eventlog.ErrConflict,
 			"/1/id"},
-		"an entity": {sheet(1, 1), []json.RawMessage{payment("e1", 1), sheet(1, 2)}, ErrOwner, "/1/data/employee_id"},
+		"an entity": {timesheet(1, 1), []json.RawMessage{payment("e1", 1), timesheet(1, 2)}, ErrOwner, "/1/data/employee_id"},
 	} {
 		for _, failure := range []error{nil, eventlog.ErrFull} {
 			t.Run(fmt.Sprint(name, failure), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					log := gated{memlog.New("k", time.Hour), make(chan struct{}, 9), make(chan error, 9)}
-					h := running(t, log, Config{})
+					h := startHub(t, log, Config{})
 					erp := grant(t, "erp", 0, access.Service)
 					single, batch := make(chan error, 1), make(chan error, 1) // one answer each
 					go func() { _, err := h.Publish(t.Context(), erp, c.single, PublishOptions{}); single <- err }()
@@ -201,7 +201,7 @@ func TestABatchWaitsForWhatIsUnderWay(t *testing.T) {
 					}
 					if err := <-batch; failure == nil {
 						require.Equal(t, []string{c.at}, refusedAt(t, err, c.reason))
-						require.EqualValues(t, 1, last(t, log))
+						require.EqualValues(t, 1, lastSeq(t, log))
 					} else {
 						require.NoError(t, err, "what failed stands in nobody's way")
 					}
@@ -215,17 +215,17 @@ func TestABatchWaitsForWhatIsUnderWay(t *testing.T) {
 // one thing, or other content of one id, one is refused and leaves nothing.
 func TestRacingBatchesAreStoredWholeOrNotAtAll(t *testing.T) {
 	log := memlog.New("k", time.Hour)
-	h := running(t, log, Config{})
+	h := startHub(t, log, Config{})
 	erp := grant(t, "erp", 0, access.Service)
 	for i := range 50 {
 		var all sync.WaitGroup
 		results := make([]error, 4)
-		before := last(t, log)
+		before := lastSeq(t, log)
 		for n := range results {
 			all.Go(func() {
 				// In another order each, which must not make them wait for each other.
-				batch := []json.RawMessage{sheet(2*i+1+n%2, 1+n), payment(fmt.Sprint("p", i), 1+n),
-					sheet(2*i+2-n%2, 1+n)}
+				batch := []json.RawMessage{timesheet(2*i+1+n%2, 1+n), payment(fmt.Sprint("p", i), 1+n),
+					timesheet(2*i+2-n%2, 1+n)}
 				_, results[n] = h.PublishBatch(t.Context(), erp, batch, false)
 			})
 		}
@@ -237,7 +237,7 @@ func TestRacingBatchesAreStoredWholeOrNotAtAll(t *testing.T) {
 			}
 		}
 		require.Equal(t, 1, stored, "%v", results)
-		require.Equal(t, before+3, last(t, log))
+		require.Equal(t, before+3, lastSeq(t, log))
 	}
 }
 
@@ -245,7 +245,7 @@ func TestRacingBatchesAreStoredWholeOrNotAtAll(t *testing.T) {
 // completes it.
 func TestABatchThatTheLogBreaksOff(t *testing.T) {
 	log := gated{memlog.New("k", time.Hour), make(chan struct{}, 9), make(chan error, 9)}
-	h := running(t, log, Config{})
+	h := startHub(t, log, Config{})
 	batch := []json.RawMessage{payment("a", 1), payment("b", 1), payment("c", 1)}
 	for _, err := range []error{nil, eventlog.ErrFull, nil, nil, nil} {
 		log.open <- err
@@ -258,7 +258,7 @@ func TestABatchThatTheLogBreaksOff(t *testing.T) {
 	receipts, err := h.PublishBatch(t.Context(), grant(t, "erp", 0, access.Service), batch, false)
 	require.NoError(t, err)
 	require.True(t, receipts[0].Duplicate && !receipts[1].Duplicate && !receipts[2].Duplicate)
-	require.EqualValues(t, 3, last(t, log))
+	require.EqualValues(t, 3, lastSeq(t, log))
 }
 
 // TestTheFrontJudgesABatchByItself, as far as that needs no log.
@@ -267,7 +267,7 @@ func TestTheFrontJudgesABatchByItself(t *testing.T) {
 	erp := grant(t, "erp", 0, access.Service)
 	err := front.Check(erp, []json.RawMessage{payment("a", 1), payment("a", 2)}, true, PublishOptions{})
 	require.Equal(t, []string{"/1/id"}, refusedAt(t, err, eventlog.ErrConflict))
-	err = front.Check(erp, []json.RawMessage{sheet(1, 1), sheet(1, 2)}, true, PublishOptions{})
+	err = front.Check(erp, []json.RawMessage{timesheet(1, 1), timesheet(1, 2)}, true, PublishOptions{})
 	require.Equal(t, []string{"/1/data/employee_id"}, refusedAt(t, err, ErrOwner))
 	var problem *event.Problem
 	err = front.Check(erp, []json.RawMessage{payment("a", 1), payment("a\n", 1)}, true, PublishOptions{})

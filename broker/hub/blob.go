@@ -27,13 +27,13 @@ type blob struct {
 // partBytes is under the default limit of a NATS message, 1 MiB.
 const partBytes = 512 << 10
 
-func (b blob) part(key string, i int) string { return fmt.Sprintf("%s.%s.%d", key, b.Generation, i) }
+func (b blob) partKey(key string, i int) string { return fmt.Sprintf("%s.%s.%d", key, b.Generation, i) }
 
 // saveBlob stores a value, which is of a place in the log. A value of the same or
 // a later place of the same epoch stays.
 func saveBlob(ctx context.Context, s eventlog.Store, key string, value []byte, at wire.Cursor) error {
-	old, err := blobIndex(ctx, s, key)
-	if err != nil && !errors.Is(err, eventlog.ErrNotFound) && !errors.Is(err, errBlob) {
+	old, err := loadBlobIndex(ctx, s, key)
+	if err != nil && !errors.Is(err, eventlog.ErrNotFound) && !errors.Is(err, errDamagedBlob) {
 		return err
 	}
 	if err == nil && old.Version >= at.Seq && (old.Epoch == at.Epoch || old.Epoch == "") {
@@ -41,7 +41,7 @@ func saveBlob(ctx context.Context, s eventlog.Store, key string, value []byte, a
 	}
 	next := blob{strings.ToLower(rand.Text()[:8]), (len(value) + partBytes - 1) / partBytes, at.Seq, at.Epoch}
 	for i := range next.Parts {
-		if err := s.Put(ctx, next.part(key, i), value[i*partBytes:min((i+1)*partBytes, len(value))], 0); err != nil {
+		if err := s.Put(ctx, next.partKey(key, i), value[i*partBytes:min((i+1)*partBytes, len(value))], 0); err != nil {
 			return err
 		}
 	}
@@ -53,7 +53,7 @@ func saveBlob(ctx context.Context, s eventlog.Store, key string, value []byte, a
 		return err
 	}
 	for i := range old.Parts {
-		if err := s.Delete(ctx, old.part(key, i)); err != nil {
+		if err := s.Delete(ctx, old.partKey(key, i)); err != nil {
 			return err
 		}
 	}
@@ -62,30 +62,30 @@ func saveBlob(ctx context.Context, s eventlog.Store, key string, value []byte, a
 
 // loadBlob returns a value, or eventlog.ErrNotFound.
 func loadBlob(ctx context.Context, s eventlog.Store, key string) ([]byte, error) {
-	index, err := blobIndex(ctx, s, key)
+	index, err := loadBlobIndex(ctx, s, key)
 	if err != nil {
 		return nil, err
 	}
 	var value []byte
 	for i := range index.Parts {
-		part, err := s.Get(ctx, index.part(key, i))
+		part, err := s.Get(ctx, index.partKey(key, i))
 		if err != nil {
-			return nil, fmt.Errorf("%w: part %d of %s: %w", errBlob, i, key, err)
+			return nil, fmt.Errorf("%w: part %d of %s: %w", errDamagedBlob, i, key, err)
 		}
 		value = append(value, part...)
 	}
 	return value, nil
 }
 
-var errBlob = errors.New("hub: damaged value")
+var errDamagedBlob = errors.New("hub: damaged value")
 
-func blobIndex(ctx context.Context, s eventlog.Store, key string) (b blob, err error) {
+func loadBlobIndex(ctx context.Context, s eventlog.Store, key string) (b blob, err error) {
 	raw, err := s.Get(ctx, key)
 	if err != nil {
 		return b, err
 	}
 	if err := json.Unmarshal(raw, &b); err != nil || b.Parts < 0 {
-		return blob{}, fmt.Errorf("%w: index of %s", errBlob, key)
+		return blob{}, fmt.Errorf("%w: index of %s", errDamagedBlob, key)
 	}
 	return b, nil
 }

@@ -19,8 +19,8 @@ import (
 const checkpointKey = "checkpoint"
 
 // load takes the stored state, or folds the whole log where none fits.
-func (h *Hub) load(ctx context.Context) error {
-	bounds, err := h.c.Log.Bounds(ctx)
+func (h *Hub) loadState(ctx context.Context) error {
+	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {
 		return err
 	}
@@ -33,24 +33,24 @@ func (h *Hub) load(ctx context.Context) error {
 	case errors.Is(err, eventlog.ErrUnavailable):
 		return err
 	case err != nil:
-		h.c.Logger.Warn("no usable checkpoint: the state is folded from the oldest kept event", "reason", err)
-	case !eventlog.Holds(h.c.Log, state.Cursor.Epoch, state.Cursor.Seq) || state.Cursor.Seq > bounds.Last:
-		h.c.Logger.Warn("the checkpoint is of another log: the state is folded from the oldest kept event", "cursor", state.Cursor.String())
+		h.config.Logger.Warn("no usable checkpoint: the state is folded from the oldest kept event", "reason", err)
+	case !eventlog.Holds(h.config.Log, state.Cursor.Epoch, state.Cursor.Seq) || state.Cursor.Seq > bounds.Last:
+		h.config.Logger.Warn("the checkpoint is of another log: the state is folded from the oldest kept event", "cursor", state.Cursor.String())
 		state = nil
 	default:
-		h.saved.Store(state.Cursor.Seq)
-		state.Cursor.Epoch = h.c.Log.Epoch()
+		h.savedSeq.Store(state.Cursor.Seq)
+		state.Cursor.Epoch = h.config.Log.Epoch()
 	}
 	if state == nil {
-		state = projection.New(h.c.Log.Epoch())
+		state = projection.New(h.config.Log.Epoch())
 	}
 	if state.Cursor.Seq+1 < bounds.First {
 		if bounds.First > 1 {
-			h.c.Logger.Error("events are gone that no checkpoint holds: the state is incomplete", "from", state.Cursor.Seq+1, "to", bounds.First-1)
+			h.config.Logger.Error("events are gone that no checkpoint holds: the state is incomplete", "from", state.Cursor.Seq+1, "to", bounds.First-1)
 		}
 		state.Cursor.Seq = bounds.First - 1
 	}
-	newest, err := h.newest(ctx, bounds)
+	newest, err := h.newestTime(ctx, bounds)
 	if err != nil {
 		return err
 	}
@@ -67,12 +67,12 @@ func (h *Hub) load(ctx context.Context) error {
 
 // newest is the time by the clock, or that of the newest record where the clock
 // is behind it: no time of the state may be much later.
-func (h *Hub) newest(ctx context.Context, bounds eventlog.Bounds) (time.Time, error) {
+func (h *Hub) newestTime(ctx context.Context, bounds eventlog.Bounds) (time.Time, error) {
 	now := h.now()
 	if bounds.Last < bounds.First {
 		return now, nil
 	}
-	page, err := h.c.Log.Read(ctx, bounds.Last-1, 1, eventlog.Selection{})
+	page, err := h.config.Log.Read(ctx, bounds.Last-1, 1, eventlog.Selection{})
 	if err != nil {
 		return now, err
 	}
@@ -83,9 +83,9 @@ func (h *Hub) newest(ctx context.Context, bounds eventlog.Bounds) (time.Time, er
 }
 
 func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
-	packed, err := loadBlob(ctx, h.c.Log, checkpointKey)
-	if errors.Is(err, eventlog.ErrNotFound) && !errors.Is(err, errBlob) {
-		return projection.New(h.c.Log.Epoch()), nil
+	packed, err := loadBlob(ctx, h.config.Log, checkpointKey)
+	if errors.Is(err, eventlog.ErrNotFound) && !errors.Is(err, errDamagedBlob) {
+		return projection.New(h.config.Log.Epoch()), nil
 	}
 	if err != nil {
 		return nil, err
@@ -106,8 +106,8 @@ func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
 }
 
 // keep stores the state from time to time and once more at the end.
-func (h *Hub) keep(ctx context.Context) {
-	tick := time.NewTicker(h.c.CheckpointInterval)
+func (h *Hub) runCheckpoints(ctx context.Context) {
+	tick := time.NewTicker(h.config.CheckpointInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -125,12 +125,12 @@ func (h *Hub) keep(ctx context.Context) {
 func (h *Hub) trySave(ctx context.Context) {
 	if err := h.Save(ctx); err != nil {
 		// The log is not purged past the stored state, so nothing is lost.
-		h.c.Logger.Error("the checkpoint could not be stored", "error", err)
+		h.config.Logger.Error("the checkpoint could not be stored", "error", err)
 	}
 }
 
 // HasUnsavedState tells whether there is something for Save to do.
-func (h *Hub) HasUnsavedState() bool { return h.head().Seq != h.saved.Load() }
+func (h *Hub) HasUnsavedState() bool { return h.head().Seq != h.savedSeq.Load() }
 
 // Save stores the state as it is now, unless it, or a later one of another
 // broker on the same log, is stored already.
@@ -140,8 +140,8 @@ func (h *Hub) Save(ctx context.Context) error {
 	}
 	now := h.now()
 	// A clock that has jumped ahead makes every closed entity look old.
-	trusted := h.c.TrustClock || h.clockSteady(now) >= trustClockAfter
-	old, err := eventlog.SeqBefore(ctx, h.c.Log, now.Add(-projection.KeepClosed))
+	trusted := h.config.TrustClock || h.clockSteadyFor(now) >= trustClockAfter
+	old, err := eventlog.SeqBefore(ctx, h.config.Log, now.Add(-projection.KeepClosed))
 	if err != nil {
 		return err
 	}
@@ -163,9 +163,9 @@ func (h *Hub) Save(ctx context.Context) error {
 	if err := zip.Close(); err != nil {
 		return fmt.Errorf("hub: checkpoint: %w", err)
 	}
-	if err := saveBlob(ctx, h.c.Log, checkpointKey, packed.Bytes(), state.Cursor); err != nil {
+	if err := saveBlob(ctx, h.config.Log, checkpointKey, packed.Bytes(), state.Cursor); err != nil {
 		return err
 	}
-	h.saved.Store(state.Cursor.Seq)
+	h.savedSeq.Store(state.Cursor.Seq)
 	return nil
 }

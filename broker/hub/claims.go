@@ -17,9 +17,9 @@ type claims struct {
 
 // A claim is one caller's. It holds a name once it is the first in its queue.
 type claim struct {
-	names   []string
-	waits   int           // names that others hold
-	granted chan struct{} // closed when it holds all its names
+	names     []string
+	blockedBy int           // names that others hold
+	granted   chan struct{} // closed when it holds all its names
 }
 
 // acquire waits until the caller holds all the names, and returns how to give
@@ -33,24 +33,24 @@ func (c *claims) acquire(ctx context.Context, names ...string) (release func(), 
 	}
 	for _, name := range mine.names {
 		if c.queue[name] = append(c.queue[name], mine); len(c.queue[name]) > 1 {
-			mine.waits++
+			mine.blockedBy++
 		}
 	}
-	if mine.waits == 0 {
+	if mine.blockedBy == 0 {
 		close(mine.granted)
 	}
 	c.mu.Unlock()
 	select {
 	case <-mine.granted:
-		return func() { c.leave(mine) }, nil
+		return func() { c.remove(mine) }, nil
 	case <-ctx.Done():
-		c.leave(mine)
+		c.remove(mine)
 		return nil, ctx.Err()
 	}
 }
 
 // leave takes a claim out of all its queues.
-func (c *claims) leave(gone *claim) {
+func (c *claims) remove(gone *claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, name := range gone.names {
@@ -63,7 +63,7 @@ func (c *claims) leave(gone *claim) {
 		}
 		if at == 0 { // the next in the queue holds the name now
 			next := waiting[0]
-			if next.waits--; next.waits == 0 {
+			if next.blockedBy--; next.blockedBy == 0 {
 				close(next.granted)
 			}
 		}

@@ -9,15 +9,15 @@ import (
 
 // lags tells whether the subscriber is too far behind its view. It is called
 // under the hub's lock.
-func (s *Subscriber) lags() bool { return s.lag() > s.hub.c.MaxLag }
+func (s *Subscriber) isLagging() bool { return s.lagBytes() > s.hub.config.MaxLag }
 
 // lag is how many bytes wait for the subscriber in its view. It is called
 // under the hub's lock.
-func (s *Subscriber) lag() int64 {
+func (s *Subscriber) lagBytes() int64 {
 	if s.view == nil {
 		return 0
 	}
-	return s.view.end.Load() - s.at.offset.Load() + s.waiting.Load()
+	return s.view.end.Load() - s.position.offset.Load() + s.spliceBytes.Load()
 }
 
 // Leave ends the subscription. Leaving twice is leaving once.
@@ -33,7 +33,7 @@ func (s *Subscriber) Leave() {
 	}
 	delete(h.subscribers, s)
 	if s.view != nil {
-		h.partLocked(s)
+		h.leaveViewLocked(s)
 	}
 }
 
@@ -49,7 +49,7 @@ func (s *Subscriber) Close(bye wire.Bye) {
 	// A reader that is too slow has not taken what was written: waiting for
 	// it to take more would hold its memory.
 	if first && bye.Reason == wire.ByeSlow {
-		s.hub.c.Observer.Slow(CauseLag)
+		s.hub.config.Observer.Slow(CauseLag)
 		s.Abort()
 	}
 }
@@ -64,9 +64,9 @@ func (s *Subscriber) Abort() {
 }
 
 // IsClosed tells whether the broker has ended the subscription.
-func (s *Subscriber) IsClosed() bool { return s.closed() != nil }
+func (s *Subscriber) IsClosed() bool { return s.closeError() != nil }
 
-func (s *Subscriber) closed() error {
+func (s *Subscriber) closeError() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.bye == nil {
@@ -78,12 +78,12 @@ func (s *Subscriber) closed() error {
 // CloseWhere closes every subscription that the condition picks. The
 // condition is called under the hub's lock and must not block.
 func (h *Hub) CloseWhere(reason wire.Reason, pick func(*Subscriber) bool) {
-	for _, s := range h.pick(pick) {
+	for _, s := range h.subscribersWhere(pick) {
 		s.Close(wire.Bye{Reason: reason})
 	}
 }
 
-func (h *Hub) pick(condition func(*Subscriber) bool) (picked []*Subscriber) {
+func (h *Hub) subscribersWhere(condition func(*Subscriber) bool) (picked []*Subscriber) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.subscribers {
@@ -103,7 +103,7 @@ func (h *Hub) Drain() {
 	h.draining = true
 	h.mu.Unlock()
 	h.wake.notify() // long polls too
-	for _, s := range h.pick(func(*Subscriber) bool { return true }) {
+	for _, s := range h.subscribersWhere(func(*Subscriber) bool { return true }) {
 		s.Close(drainBye())
 	}
 }

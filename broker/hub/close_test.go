@@ -12,7 +12,7 @@ import (
 )
 
 func TestCloseAndDrain(t *testing.T) {
-	h := running(t, memlog.New("k", time.Hour), Config{})
+	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	one := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
 	two := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
 	defer one.Leave()

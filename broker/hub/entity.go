@@ -14,7 +14,7 @@ import (
 // changes: the person whom it is about stays, and is named by every event.
 // before are the fields of the entity, nil where there is none yet. The error
 // is a *RefusedError.
-func keepOwner(before event.Object, e event.Event) (event.Event, error) {
+func inheritOwner(before event.Object, e event.Event) (event.Event, error) {
 	if before == nil {
 		return e, nil
 	}
@@ -33,7 +33,7 @@ func keepOwner(before event.Object, e event.Event) (event.Event, error) {
 }
 
 // fieldsOf are the fields of an entity with an owner, nil for others.
-func (h *Hub) fieldsOf(e event.Event) event.Object {
+func (h *Hub) currentFields(e event.Event) event.Object {
 	if len(ownerFields(e.Type)) == 0 {
 		return nil // most types: no look at the state
 	}
@@ -56,18 +56,18 @@ func ownerFields(t event.Type) []string {
 
 // keepOwners is keepOwner for a batch, before any of it is stored. It counts the
 // earlier events of the batch, too.
-func (h *Hub) keepOwners(batch []publication) error {
+func (h *Hub) inheritOwners(batch []publication) error {
 	latest := map[string]event.Object{} // the fields of each entity with an owner
 	var refused *RefusedError
 	for i := range batch {
 		key := event.EntityKey(batch[i].event)
 		before, follows := latest[key]
 		if !follows {
-			before = h.fieldsOf(batch[i].event)
+			before = h.currentFields(batch[i].event)
 		}
-		e, err := keepOwner(before, batch[i].event)
+		e, err := inheritOwner(before, batch[i].event)
 		if err != nil {
-			refused = refused.and(i, err)
+			refused = refused.addEvent(i, err)
 			continue
 		}
 		batch[i].event = e
@@ -75,18 +75,18 @@ func (h *Hub) keepOwners(batch []publication) error {
 			latest[key] = e.Data
 		}
 	}
-	return refused.err()
+	return refused.orNil()
 }
 
 // keepUnmoved holds a publisher to the state that it has seen. It looks at the
 // log's head, so that what other brokers stored counts too; two brokers may
 // still store at the same moment. Where the thing was moved by this very event,
 // whose answer was lost, it returns the receipt of that.
-func (h *Hub) keepUnmoved(ctx context.Context, p publication) (*Receipt, error) {
+func (h *Hub) checkUnmoved(ctx context.Context, p publication) (*Receipt, error) {
 	if p.entityAt == nil {
 		return nil, nil
 	}
-	bounds, err := h.c.Log.Bounds(ctx)
+	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (h *Hub) keepUnmoved(ctx context.Context, p publication) (*Receipt, error) 
 		return nil, err
 	}
 	now := h.Entity(event.EntityKey(p.event))
-	epoch := h.c.Log.Epoch()
+	epoch := h.config.Log.Epoch()
 	if p.entityAt.Epoch == epoch && p.entityAt.Seq > bounds.Last {
 		h.warnAhead(p.entityAt, bounds.Last)
 		return nil, &MovedError{wire.Cursor{Epoch: epoch, Seq: bounds.Last}} // nobody has seen that
@@ -103,10 +103,10 @@ func (h *Hub) keepUnmoved(ctx context.Context, p publication) (*Receipt, error) 
 		return nil, nil
 	}
 	moved := &MovedError{wire.Cursor{Epoch: epoch, Seq: now.Seq}}
-	if !p.named || p.entityAt.Epoch != epoch {
+	if !p.hasID || p.entityAt.Epoch != epoch {
 		return nil, moved
 	}
-	page, err := h.c.Log.Read(ctx, p.entityAt.Seq, maxMoves, eventlog.Selection{Types: []event.Type{p.event.Type}, Subjects: []string{p.event.Subject}})
+	page, err := h.config.Log.Read(ctx, p.entityAt.Seq, maxRepetitionScan, eventlog.Selection{Types: []event.Type{p.event.Type}, Subjects: []string{p.event.Subject}})
 	if err != nil && !errors.Is(err, eventlog.ErrGone) {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (h *Hub) keepUnmoved(ctx context.Context, p publication) (*Receipt, error) 
 			continue
 		}
 		if string(e.Data.AppendJSON(nil)) != string(p.event.Data.AppendJSON(nil)) {
-			return nil, idTaken(eventlog.ErrConflict)
+			return nil, idConflict(eventlog.ErrConflict)
 		}
 		return &Receipt{ID: e.ID, Cursor: wire.Cursor{Epoch: epoch, Seq: record.Seq}, Duplicate: true}, nil
 	}
@@ -125,4 +125,4 @@ func (h *Hub) keepUnmoved(ctx context.Context, p publication) (*Receipt, error) 
 
 // maxMoves is how many changes of an entity are looked through for a
 // repetition.
-const maxMoves = 256
+const maxRepetitionScan = 256

@@ -71,7 +71,7 @@ func TestGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const events = 400
 		board := newSwitchboard()
-		h := running(t, memlog.New("k", time.Hour), Config{Ring: 16, Groups: board})
+		h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 16, Groups: board})
 		grants := []access.Grant{grant(t, "1", 0, access.Manager), grant(t, "2", 2, access.Yard), grant(t, "3", 3)}
 		var all sync.WaitGroup
 		for i := range 12 {
@@ -100,7 +100,7 @@ func TestGroups(t *testing.T) {
 				pumping.Wait()
 				r.Leave()
 				board.mu.Lock()
-				r.take(board.wires[r.ID])
+				r.decode(board.wires[r.ID])
 				board.mu.Unlock()
 				checkSeams(t, h, g, r.frames, events)
 			})
@@ -128,9 +128,9 @@ func checkSeams(t *testing.T, h *Hub, g access.Grant, frames []wire.Frame, throu
 		case *wire.Event:
 			got = append(got, frame.Cursor.Seq)
 		case *wire.Refilter:
-			require.Equal(t, inRange(wanted(t, h, g, f, from, through), frame.Seam.Seq), got, "through the seam of %s", frame.Filter)
+			require.Equal(t, seqsThrough(expectedSeqs(t, h, g, f, from, through), frame.Seam.Seq), got, "through the seam of %s", frame.Filter)
 			f, got, from = parse(t, frame.Filter), nil, frame.Seam.Seq
 		}
 	}
-	require.Equal(t, wanted(t, h, g, f, from, through), got)
+	require.Equal(t, expectedSeqs(t, h, g, f, from, through), got)
 }

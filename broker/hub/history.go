@@ -38,11 +38,11 @@ const maxHistoryReads = 8
 
 // History returns a page. The error is that of the log or of ctx.
 func (h *Hub) History(ctx context.Context, r HistoryRequest) (HistoryPage, error) {
-	bounds, err := h.c.Log.Bounds(ctx)
+	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {
 		return HistoryPage{}, err
 	}
-	epoch := h.c.Log.Epoch()
+	epoch := h.config.Log.Epoch()
 	page := HistoryPage{Events: []event.Event{}, Head: wire.Cursor{Epoch: epoch, Seq: bounds.Last}}
 	if r.After == nil {
 		before := bounds.Last + 1
@@ -51,39 +51,39 @@ func (h *Hub) History(ctx context.Context, r HistoryRequest) (HistoryPage, error
 		} else if r.Before != nil {
 			before = min(before, r.Before.Seq)
 		}
-		err := h.readBack(ctx, r, before, &page)
+		err := h.readBackwards(ctx, r, before, &page)
 		return page, err
 	}
-	start, gap := startOf(r.After, bounds, epoch)
+	start, gap := resolveStart(r.After, bounds, epoch)
 	h.warnAhead(r.After, bounds.Last)
 	if page.Gap = gap; gap != nil {
-		h.c.Observer.Gap()
+		h.config.Observer.Gap()
 		start = gap.To
 	}
 	page.Previous = wire.Cursor{Epoch: epoch, Seq: start.Seq + 1}
 	page.Next = start
 	if r.Wait > 0 {
-		defer h.poll(r.Grant)()
+		defer h.countPoll(r.Grant)()
 	}
 	wait, cancel := context.WithTimeout(ctx, r.Wait)
 	defer cancel()
 	for {
 		wake := h.wake.wait()
-		err := h.readOn(ctx, r, &page)
+		err := h.readForwards(ctx, r, &page)
 		page.Head.Seq = max(page.Head.Seq, page.Next.Seq)
 		if err != nil || len(page.Events) > 0 || page.Gap != nil || r.Wait == 0 {
 			return page, err
 		}
-		if !h.awaitSeen(wait, wake, r, page.Next.Seq) {
+		if !h.awaitVisible(wait, wake, r, page.Next.Seq) {
 			return page, ctx.Err()
 		}
 	}
 }
 
 // readOn reads forwards from page.Next.
-func (h *Hub) readOn(ctx context.Context, r HistoryRequest, page *HistoryPage) error {
+func (h *Hub) readForwards(ctx context.Context, r HistoryRequest, page *HistoryPage) error {
 	for range maxHistoryReads {
-		p, err := h.c.Log.Read(ctx, page.Next.Seq, r.Limit-len(page.Events), selection(r.Filter))
+		p, err := h.config.Log.Read(ctx, page.Next.Seq, r.Limit-len(page.Events), selection(r.Filter))
 		if errors.Is(err, eventlog.ErrGone) {
 			return nil // purged meanwhile: the next request is told of the gap
 		}
@@ -91,7 +91,7 @@ func (h *Hub) readOn(ctx context.Context, r HistoryRequest, page *HistoryPage) e
 			return err
 		}
 		for _, record := range p.Records {
-			if e, ok := h.see(r, record); ok {
+			if e, ok := h.visibleRecord(r, record); ok {
 				page.Events = append(page.Events, e)
 			}
 		}
@@ -104,12 +104,12 @@ func (h *Hub) readOn(ctx context.Context, r HistoryRequest, page *HistoryPage) e
 }
 
 // readBack reads backwards from a place.
-func (h *Hub) readBack(ctx context.Context, r HistoryRequest, before uint64, page *HistoryPage) error {
+func (h *Hub) readBackwards(ctx context.Context, r HistoryRequest, before uint64, page *HistoryPage) error {
 	epoch := page.Head.Epoch
 	page.Next = wire.Cursor{Epoch: epoch, Seq: max(before, 1) - 1}
 	page.Previous = wire.Cursor{Epoch: epoch, Seq: before}
 	for range maxHistoryReads {
-		records, from, err := eventlog.ReadBefore(ctx, h.c.Log, page.Previous.Seq, r.Limit-len(page.Events), selection(r.Filter))
+		records, from, err := eventlog.ReadBefore(ctx, h.config.Log, page.Previous.Seq, r.Limit-len(page.Events), selection(r.Filter))
 		if errors.Is(err, eventlog.ErrGone) {
 			return nil // nothing earlier is kept
 		}
@@ -118,7 +118,7 @@ func (h *Hub) readBack(ctx context.Context, r HistoryRequest, before uint64, pag
 		}
 		var seen []event.Event
 		for _, record := range records {
-			if e, ok := h.see(r, record); ok {
+			if e, ok := h.visibleRecord(r, record); ok {
 				seen = append(seen, e)
 			}
 		}
@@ -134,8 +134,8 @@ func (h *Hub) readBack(ctx context.Context, r HistoryRequest, before uint64, pag
 }
 
 // see is a record as the reader may see it.
-func (h *Hub) see(r HistoryRequest, record eventlog.Record) (event.Event, bool) {
-	e, err := Decode(record, h.c.Log.Epoch())
+func (h *Hub) visibleRecord(r HistoryRequest, record eventlog.Record) (event.Event, bool) {
+	e, err := Decode(record, h.config.Log.Epoch())
 	if err != nil {
 		return event.Event{}, false
 	}
@@ -148,7 +148,7 @@ func (h *Hub) see(r HistoryRequest, record eventlog.Record) (event.Event, bool) 
 
 // awaitSeen waits until the ring holds something after a place that the
 // reader may see. It is false when ctx ends first, or the hub drains.
-func (h *Hub) awaitSeen(ctx context.Context, wake <-chan struct{}, r HistoryRequest, after uint64) bool {
+func (h *Hub) awaitVisible(ctx context.Context, wake <-chan struct{}, r HistoryRequest, after uint64) bool {
 	for {
 		select {
 		case <-wake:

@@ -27,7 +27,7 @@ func cursors(events []event.Event) []string {
 // exactly the events of their stream, in the same form.
 func TestHistoryIsTheStream(t *testing.T) {
 	const total = 200
-	h := running(t, memlog.New("k", time.Hour), Config{Ring: 16, Heartbeat: 50 * time.Millisecond})
+	h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 16, Heartbeat: 50 * time.Millisecond})
 	for i := range total {
 		publish(t, h, i)
 	}
@@ -76,7 +76,7 @@ func TestHistoryIsTheStream(t *testing.T) {
 
 func TestHistoryDeclaresGaps(t *testing.T) {
 	log := memlog.New("k", time.Hour)
-	h := running(t, log, Config{})
+	h := startHub(t, log, Config{})
 	for i := range 20 {
 		publish(t, h, 4*i)
 	}
@@ -98,7 +98,7 @@ func TestHistoryDeclaresGaps(t *testing.T) {
 
 func TestLongPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := running(t, memlog.New("k", time.Hour), Config{})
+		h := startHub(t, memlog.New("k", time.Hour), Config{})
 		publish(t, h, 0)
 		yard := grant(t, "2", 0, access.Yard)
 		poll := func(after wire.Cursor, wait time.Duration) (HistoryPage, time.Duration) {

@@ -60,27 +60,27 @@ type Groups interface {
 // A Hub serves streams from a log. All methods may be called concurrently;
 // Run is called once.
 type Hub struct {
-	c       Config
-	ready   chan struct{}           // closed when the state has caught up with the log
-	wake    signal                  // a record was taken
-	beats   map[wire.Format]*signal // a heartbeat is due for readers without a view, of Groups
-	drained chan struct{}           // closed by Drain
-	reads   chan struct{}           // tokens: how many subscribers read the log at once
+	config     Config
+	ready      chan struct{}           // closed when the state has caught up with the log
+	wake       signal                  // a record was taken
+	heartbeats map[wire.Format]*signal // a heartbeat is due for readers without a view, of Groups
+	drained    chan struct{}           // closed by Drain
+	readTokens chan struct{}           // tokens: how many subscribers read the log at once
 
-	saved atomic.Uint64 // sequence of the stored checkpoint
-	ahead *rate.Sometimes
-	claim claims // of ids and entities, while an event is checked and stored
-	ids   ids    // of the log, for batches
-	clock clockWatch
+	savedSeq     atomic.Uint64 // sequence of the stored checkpoint
+	aheadWarning *rate.Sometimes
+	claims       claims // of ids and entities, while an event is checked and stored
+	ids          ids    // of the log, for batches
+	clock        clockWatch
 
 	started time.Time        // of this process, by the monotonic clock
 	now     func() time.Time // the clock of the machine
 
-	taken, delivered atomic.Int64 // for Stats
+	received, delivered atomic.Int64 // for Stats
 
 	mu          sync.Mutex // guards all below
 	state       *projection.State
-	ring        []item // in order; the last is the head where it is not empty
+	ring        []ringItem // in order; the last is the head where it is not empty
 	views       map[string]*view
 	subscribers map[*Subscriber]struct{}
 	polls       map[string]int                      // long polls that wait, by the names of the roles
@@ -89,14 +89,14 @@ type Hub struct {
 }
 
 // An item is an event of the ring.
-type item struct {
+type ringItem struct {
 	seq   uint64
 	event event.Event
 }
 
 // concurrentReads is how many subscribers may read the log at once: each read
 // is a burst of work for the log's single writer too.
-const concurrentReads = 4
+const maxConcurrentReads = 4
 
 // New makes a hub. Nothing happens before Run.
 func New(c Config) *Hub {
@@ -112,20 +112,20 @@ func New(c Config) *Hub {
 		c.Location = time.UTC
 	}
 	if c.Observer == nil {
-		c.Observer = nobody{}
+		c.Observer = noObserver{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	h := &Hub{
-		c: c, ready: make(chan struct{}), drained: make(chan struct{}), reads: make(chan struct{}, concurrentReads),
-		ahead: newAhead(),
-		state: projection.New(c.Log.Epoch()), views: map[string]*view{}, beats: map[wire.Format]*signal{wire.SSE: {}, wire.JSON: {}},
+		config: c, ready: make(chan struct{}), drained: make(chan struct{}), readTokens: make(chan struct{}, maxConcurrentReads),
+		aheadWarning: newAheadWarning(),
+		state:        projection.New(c.Log.Epoch()), views: map[string]*view{}, heartbeats: map[wire.Format]*signal{wire.SSE: {}, wire.JSON: {}},
 		subscribers: map[*Subscriber]struct{}{}, polls: map[string]int{}, persons: map[string]map[*Subscriber]struct{}{},
-		ids: ids{window: c.Window, most: c.MaxRememberedIDs}, started: time.Now(), now: time.Now,
+		ids: ids{window: c.Window, max: c.MaxRememberedIDs}, started: time.Now(), now: time.Now,
 	}
 	h.wake.init()
-	for _, beat := range h.beats {
+	for _, beat := range h.heartbeats {
 		beat.init()
 	}
 	return h
@@ -134,45 +134,45 @@ func New(c Config) *Hub {
 // Run serves until ctx ends, then stores a last checkpoint. An error means
 // that the log failed; Run may be called again then, and goes on where it was.
 func (h *Hub) Run(ctx context.Context) error {
-	if err := h.load(ctx); err != nil {
+	if err := h.loadState(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var side sync.WaitGroup
-	side.Go(func() { h.beat(ctx) })
-	side.Go(func() { h.keep(ctx) })
+	side.Go(func() { h.runHeartbeats(ctx) })
+	side.Go(func() { h.runCheckpoints(ctx) })
 	defer side.Wait()
 	defer cancel()
-	return h.follow(ctx)
+	return h.tailLog(ctx)
 }
 
 // Follow is Run without a clock, for who calls Heartbeat and Save by an alarm.
 func (h *Hub) Follow(ctx context.Context) error {
-	if err := h.load(ctx); err != nil {
+	if err := h.loadState(ctx); err != nil {
 		return err
 	}
-	return h.follow(ctx)
+	return h.tailLog(ctx)
 }
 
 // follow takes what the log has and gets, until ctx ends.
-func (h *Hub) follow(ctx context.Context) error {
-	bounds, err := h.c.Log.Bounds(ctx)
+func (h *Hub) tailLog(ctx context.Context) error {
+	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {
 		return err
 	}
 	if h.head().Seq >= bounds.Last {
-		h.setReady()
+		h.markReady()
 	}
-	return h.c.Log.Tail(ctx, h.head().Seq, func(r eventlog.Record) {
-		h.take(r)
+	return h.config.Log.Tail(ctx, h.head().Seq, func(r eventlog.Record) {
+		h.handle(r)
 		if r.Seq >= bounds.Last {
-			h.setReady()
+			h.markReady()
 		}
 	})
 }
 
 // setReady is called by Run's goroutine alone.
-func (h *Hub) setReady() {
+func (h *Hub) markReady() {
 	select {
 	case <-h.ready:
 	default:
@@ -202,22 +202,22 @@ func Decode(r eventlog.Record, epoch string) (event.Event, error) {
 }
 
 // take is called for every record, in order, by Run's goroutine alone.
-func (h *Hub) take(r eventlog.Record) {
-	at := wire.Cursor{Epoch: h.c.Log.Epoch(), Seq: r.Seq}
+func (h *Hub) handle(r eventlog.Record) {
+	at := wire.Cursor{Epoch: h.config.Log.Epoch(), Seq: r.Seq}
 	e, err := Decode(r, at.Epoch)
 	if err != nil {
 		// Only a foreign writer can bring this about. The record is passed
 		// over, but its place is taken.
-		h.c.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
+		h.config.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
 	}
-	h.taken.Add(1)
-	h.c.Observer.Received(e.Type)
+	h.received.Add(1)
+	h.config.Observer.Received(e.Type)
 	h.ids.add(r)
 	h.mu.Lock()
 	h.state.Apply(e, at)
-	h.ring = append(h.ring, item{r.Seq, e})
-	if len(h.ring) >= 2*h.c.Ring {
-		h.ring = append([]item(nil), h.ring[len(h.ring)-h.c.Ring:]...)
+	h.ring = append(h.ring, ringItem{r.Seq, e})
+	if len(h.ring) >= 2*h.config.Ring {
+		h.ring = append([]ringItem(nil), h.ring[len(h.ring)-h.config.Ring:]...)
 	}
 	woken := h.deliverLocked(e, at, r.Stored)
 	h.mu.Unlock()
@@ -235,32 +235,32 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (wo
 		if !v.filter.Match(e) {
 			continue
 		}
-		frame, known := forms[v.form]
+		frame, known := forms[v.audience]
 		if !known {
 			if seen, ok := access.RedactForRoles(v.roles, e); ok {
 				frame = v.format.Append(nil, &wire.Event{Cursor: at, Event: seen})
 			}
-			forms[v.form] = frame
+			forms[v.audience] = frame
 		}
 		if frame != nil {
-			v.stored.Store(stored.UnixNano())
+			v.newestStored.Store(stored.UnixNano())
 			if h.appendLocked(v, frame) {
 				woken = append(woken, v)
 			} else {
-				h.c.Observer.Delivered(time.Since(stored))
+				h.config.Observer.Delivered(time.Since(stored))
 			}
-			h.delivered.Add(int64(v.members))
+			h.delivered.Add(int64(v.memberCount))
 		}
 	}
 	for _, person := range access.PersonKeysOfEvent(e) {
 		for s := range h.persons[person] {
-			if forms[s.view.form] != nil || !s.view.filter.Match(e) {
+			if forms[s.view.audience] != nil || !s.view.filter.Match(e) {
 				continue // the view's form stands
 			}
 			if seen, ok := access.RedactForPerson(s.grant, e); ok {
 				h.delivered.Add(1)
-				if frame := s.format.Append(nil, &wire.Event{Cursor: at, Event: seen}); h.c.Groups != nil {
-					h.c.Groups.Send(s.ID, frame)
+				if frame := s.format.Append(nil, &wire.Event{Cursor: at, Event: seen}); h.config.Groups != nil {
+					h.config.Groups.Send(s.ID, frame)
 				} else {
 					s.splice(frame)
 					woken = append(woken, s.view)
@@ -274,8 +274,8 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (wo
 // appendLocked adds frames to a view, and tells whether its readers are to be
 // woken for them.
 func (h *Hub) appendLocked(v *view, frames []byte) (wake bool) {
-	if h.c.Groups != nil {
-		h.c.Groups.Write(v.key, frames)
+	if h.config.Groups != nil {
+		h.config.Groups.Write(v.key, frames)
 		return false
 	}
 	v.append(frames)
@@ -283,8 +283,8 @@ func (h *Hub) appendLocked(v *view, frames []byte) (wake bool) {
 }
 
 // beat writes heartbeats to the views and closes who lags.
-func (h *Hub) beat(ctx context.Context) {
-	beats := time.NewTicker(h.c.Heartbeat)
+func (h *Hub) runHeartbeats(ctx context.Context) {
+	beats := time.NewTicker(h.config.Heartbeat)
 	defer beats.Stop()
 	sweeps := time.NewTicker(time.Second)
 	defer sweeps.Stop()
@@ -293,7 +293,7 @@ func (h *Hub) beat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-sweeps.C:
-			h.CloseWhere(wire.ByeSlow, (*Subscriber).lags)
+			h.CloseWhere(wire.ByeSlow, (*Subscriber).isLagging)
 		case <-beats.C:
 			h.Heartbeat(wire.SSE, wire.JSON)
 		}
@@ -316,7 +316,7 @@ func (h *Hub) Heartbeat(formats ...wire.Format) {
 		v.wake.notify()
 	}
 	for _, format := range formats {
-		h.beats[format].notify()
+		h.heartbeats[format].notify()
 	}
 }
 
@@ -344,7 +344,7 @@ func (h *Hub) Entity(key string) *projection.Entity {
 }
 
 // readyWithin is how long a request waits while the hub starts.
-const readyWithin = 3 * time.Second
+const readyTimeout = 3 * time.Second
 
 // awaitReady waits until the hub has caught up, for a while.
 func (h *Hub) awaitReady(ctx context.Context) error {
@@ -353,7 +353,7 @@ func (h *Hub) awaitReady(ctx context.Context) error {
 		return nil
 	default:
 	}
-	timer := time.NewTimer(readyWithin)
+	timer := time.NewTimer(readyTimeout)
 	defer timer.Stop()
 	select {
 	case <-h.ready:
@@ -376,7 +376,7 @@ func (h *Hub) Snapshot(ctx context.Context, g access.Grant) (projection.Snapshot
 	h.mu.Unlock()
 	now := time.Now()
 	return projection.NewSnapshot(at, entities, g, now,
-		projection.Installation{Zone: projection.ZoneAt(now, h.c.Location), Currency: h.c.Currency, Fleet: h.c.Fleet}), nil
+		projection.Installation{Zone: projection.ZoneAt(now, h.config.Location), Currency: h.config.Currency, Fleet: h.config.Fleet}), nil
 }
 
 // ErrNotReady means that the state has not caught up with the log yet.

@@ -30,7 +30,7 @@ func grant(t testing.TB, user string, employee int64, roles ...access.Role) acce
 }
 
 // running starts a hub over a log; the test's end stops it.
-func running(t *testing.T, log eventlog.Log, c Config) *Hub {
+func startHub(t *testing.T, log eventlog.Log, c Config) *Hub {
 	t.Helper()
 	c.Log = log
 	h := New(c)
@@ -68,7 +68,7 @@ type reader struct {
 }
 
 // take decodes what Next returned.
-func (r *reader) take(chunk []byte) {
+func (r *reader) decode(chunk []byte) {
 	r.t.Helper()
 	if r.format == wire.JSON {
 		for line := range bytes.Lines(chunk) {
@@ -100,7 +100,7 @@ func (r *reader) next() wire.Frame {
 		chunk, err := r.Next(ctx)
 		cancel()
 		require.NoError(r.t, err)
-		r.take(chunk)
+		r.decode(chunk)
 	}
 	f := r.frames[0]
 	r.frames = r.frames[1:]
@@ -134,7 +134,7 @@ func (r *reader) through(seq uint64) (seqs []uint64) {
 }
 
 func TestHelloIsFirst(t *testing.T) {
-	h := running(t, memlog.New("k", time.Hour), Config{})
+	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	publish(t, h, 0)
 	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
 	defer r.Leave()
@@ -149,8 +149,8 @@ func TestHelloIsFirst(t *testing.T) {
 }
 
 // wanted is what a reader must receive of n events, by the plainest means.
-func wanted(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, n uint64) []uint64 {
-	page, err := h.c.Log.Read(t.Context(), 0, int(n), eventlog.Selection{})
+func expectedSeqs(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, n uint64) []uint64 {
+	page, err := h.config.Log.Read(t.Context(), 0, int(n), eventlog.Selection{})
 	require.NoError(t, err)
 	var seqs []uint64
 	for _, r := range page.Records {
@@ -169,7 +169,7 @@ func wanted(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, n uint
 // and resume at the last cursor they were given.
 func TestSeam(t *testing.T) {
 	const total = 240
-	h := running(t, memlog.New("k", time.Hour), Config{Ring: 16, Heartbeat: 50 * time.Millisecond})
+	h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 16, Heartbeat: 50 * time.Millisecond})
 	for i := range total / 3 {
 		publish(t, h, i)
 	}
@@ -230,7 +230,7 @@ func readAll(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, total
 		}
 		s.Leave()
 	}
-	want := wanted(t, h, g, f, after, total)
+	want := expectedSeqs(t, h, g, f, after, total)
 	for len(got) > 0 && got[len(got)-1] > total {
 		got = got[:len(got)-1]
 	}
@@ -241,7 +241,7 @@ func readAll(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, total
 
 func TestGaps(t *testing.T) {
 	log := memlog.New("k", time.Hour)
-	h := running(t, log, Config{Ring: 4})
+	h := startHub(t, log, Config{Ring: 4})
 	for i := range 40 {
 		publish(t, h, 4*i)
 	}
@@ -280,23 +280,23 @@ func TestGaps(t *testing.T) {
 // TestPurgedWhileCatchingUp: what is forgotten under a reader is declared.
 func TestPurgedWhileCatchingUp(t *testing.T) {
 	log := memlog.New("k", time.Hour)
-	h := running(t, log, Config{Ring: 1})
-	for i := range 2 * page {
+	h := startHub(t, log, Config{Ring: 1})
+	for i := range 2 * catchUpPage {
 		publish(t, h, 4*i)
 	}
 	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager), After: &wire.Cursor{Epoch: "k"}})
 	defer r.Leave()
-	require.Len(t, r.through(page), page)
-	require.NoError(t, log.Purge(t.Context(), page+50))
+	require.Len(t, r.through(catchUpPage), catchUpPage)
+	require.NoError(t, log.Purge(t.Context(), catchUpPage+50))
 	require.IsType(t, &wire.Heartbeat{}, r.next())
 	gap := r.next().(*wire.Gap)
-	require.Equal(t, [2]uint64{page, page + 50}, [2]uint64{gap.From.Seq, gap.To.Seq})
-	require.EqualValues(t, page+51, r.next().(*wire.Event).Cursor.Seq)
+	require.Equal(t, [2]uint64{catchUpPage, catchUpPage + 50}, [2]uint64{gap.From.Seq, gap.To.Seq})
+	require.EqualValues(t, catchUpPage+51, r.next().(*wire.Event).Cursor.Seq)
 }
 
 func TestHeartbeatsKeepQuietStreamsFresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := running(t, memlog.New("k", time.Hour), Config{Heartbeat: 10 * time.Second})
+		h := startHub(t, memlog.New("k", time.Hour), Config{Heartbeat: 10 * time.Second})
 		for _, f := range []filter.Filter{{Types: []event.Type{event.TypeSystemNotification}}, {Subjects: []string{"system/*"}}} {
 			r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Yard), Filter: f})
 			start := time.Now()
@@ -315,7 +315,7 @@ func TestHeartbeatsKeepQuietStreamsFresh(t *testing.T) {
 
 func TestSlowReadersAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := running(t, memlog.New("k", time.Hour), Config{MaxLag: 2000})
+		h := startHub(t, memlog.New("k", time.Hour), Config{MaxLag: 2000})
 		aborted := make(chan struct{})
 		slow := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager), Abort: func() { close(aborted) }})
 		quick := subscribe(t, h, Request{Grant: grant(t, "2", 0, access.Manager)})
@@ -343,7 +343,7 @@ func TestSlowReadersAreClosed(t *testing.T) {
 // TestSplicesLagToo: what waits for one person counts like what waits in a view.
 func TestSplicesLagToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := running(t, memlog.New("k", time.Hour), Config{MaxLag: 2000})
+		h := startHub(t, memlog.New("k", time.Hour), Config{MaxLag: 2000})
 		r := subscribe(t, h, Request{Grant: grant(t, "3", 3)})
 		defer r.Leave()
 		r.next()
@@ -355,9 +355,9 @@ func TestSplicesLagToo(t *testing.T) {
 		for i := range 30 {
 			publish(t, h, 2+28*(i+1))
 		}
-		require.True(t, r.lags())
+		require.True(t, r.isLagging())
 		r.through(31)
-		require.False(t, r.lags())
+		require.False(t, r.isLagging())
 	})
 }
 
@@ -365,7 +365,7 @@ func TestSplicesLagToo(t *testing.T) {
 // also from a hub that has not caught up.
 func TestLiveOnlyWhileStarting(t *testing.T) {
 	log := memlog.New("k", time.Hour)
-	before := running(t, log, Config{})
+	before := startHub(t, log, Config{})
 	publish(t, before, 0)
 	h := New(Config{Log: log})
 	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})

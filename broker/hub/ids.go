@@ -17,60 +17,60 @@ import (
 // event is stored. They are safe for concurrent use.
 type ids struct {
 	window time.Duration // the log's deduplication window
-	most   int           // how many are remembered at most
+	max    int           // how many are remembered at most
 
-	build sync.Mutex // held while the log is read
+	loading sync.Mutex // held while the log is read
 
-	mu    sync.Mutex // guards all below
-	known map[sum]knownID
-	live  bool // the tail adds to them
+	mu        sync.Mutex // guards all below
+	known     map[shortHash]knownID
+	recording bool // the tail adds to them
 }
 
 // A sum stands for a key or a digest: half of a SHA-256.
-type sum [16]byte
+type shortHash [16]byte
 
 type knownID struct {
 	seq    uint64
-	digest sum
+	digest shortHash
 	stored time.Time
 }
 
-func sumOf(s string) sum {
+func shortHashOf(s string) shortHash {
 	whole := sha256.Sum256([]byte(s))
-	return sum(whole[:16])
+	return shortHash(whole[:16])
 }
 
 // add remembers a record of the log. Run's goroutine calls it for every one.
 func (k *ids) add(r eventlog.Record) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if !k.live || r.Key == "" {
+	if !k.recording || r.Key == "" {
 		return
 	}
-	if len(k.known) >= k.most {
+	if len(k.known) >= k.max {
 		newest := r.Seq
-		maps.DeleteFunc(k.known, func(_ sum, id knownID) bool {
-			return id.seq+uint64(k.most/2) < newest || r.Stored.Sub(id.stored) > k.window
+		maps.DeleteFunc(k.known, func(_ shortHash, id knownID) bool {
+			return id.seq+uint64(k.max/2) < newest || r.Stored.Sub(id.stored) > k.window
 		})
 	}
-	if old, found := k.known[sumOf(r.Key)]; !found || old.seq < r.Seq {
-		k.known[sumOf(r.Key)] = knownID{r.Seq, sumOf(r.Digest), r.Stored}
+	if old, found := k.known[shortHashOf(r.Key)]; !found || old.seq < r.Seq {
+		k.known[shortHashOf(r.Key)] = knownID{r.Seq, shortHashOf(r.Digest), r.Stored}
 	}
 }
 
 // taken tells whether a key stands for another event of the log.
-func (k *ids) taken(key, digest string, now time.Time) bool {
+func (k *ids) conflicts(key, digest string, now time.Time) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	id, found := k.known[sumOf(key)]
-	return found && id.digest != sumOf(digest) && now.Sub(id.stored) < k.window
+	id, found := k.known[shortHashOf(key)]
+	return found && id.digest != shortHashOf(digest) && now.Sub(id.stored) < k.window
 }
 
 // forget makes the next batch read the log again.
 func (k *ids) forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.live, k.known = false, nil
+	k.recording, k.known = false, nil
 }
 
 // idPage is how many records are read at once.
@@ -79,12 +79,12 @@ const idPage = 512
 // load reads the log, unless that was done before. The tail adds what comes
 // meanwhile and later.
 func (k *ids) load(ctx context.Context, log eventlog.Log, now time.Time) (err error) {
-	k.build.Lock()
-	defer k.build.Unlock()
+	k.loading.Lock()
+	defer k.loading.Unlock()
 	k.mu.Lock()
-	live := k.live
+	live := k.recording
 	if !live {
-		k.live, k.known = true, map[sum]knownID{}
+		k.recording, k.known = true, map[shortHash]knownID{}
 	}
 	k.mu.Unlock()
 	if live {
@@ -103,7 +103,7 @@ func (k *ids) load(ctx context.Context, log eventlog.Log, now time.Time) (err er
 	if err != nil {
 		return err
 	}
-	if reach := uint64(k.most / 2); bounds.Last > reach {
+	if reach := uint64(k.max / 2); bounds.Last > reach {
 		at = max(at, bounds.Last-reach)
 	}
 	for at < bounds.Last {

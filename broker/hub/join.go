@@ -12,50 +12,50 @@ import (
 
 // joinLocked makes a subscriber that has reached the head a member of its
 // view.
-func (h *Hub) joinLocked(s *Subscriber) {
-	form := formOf(s.grant.Roles, s.format)
+func (h *Hub) joinViewLocked(s *Subscriber) {
+	form := audienceKey(s.grant.Roles, s.format)
 	key := form + "?" + s.filter.Key()
 	v := h.views[key]
 	if v == nil {
 		v = newView(key, form, s.grant.Roles, s.format, s.filter)
 		h.views[key] = v
 	}
-	v.members++
+	v.memberCount++
 	s.view = v
-	s.at.segment = v.tail
-	s.at.offset.Store(v.end.Load())
-	s.stored, s.written = v.stored.Load(), v.stored.Load()
+	s.position.segment = v.tail
+	s.position.offset.Store(v.end.Load())
+	s.returnedStored, s.writtenStored = v.newestStored.Load(), v.newestStored.Load()
 	for _, person := range access.PersonKeysOfGrant(s.grant) {
 		if h.persons[person] == nil {
 			h.persons[person] = map[*Subscriber]struct{}{}
 		}
 		h.persons[person][s] = struct{}{}
 	}
-	if h.c.Groups != nil {
-		h.c.Groups.Join(v.key, s.ID)
+	if h.config.Groups != nil {
+		h.config.Groups.Join(v.key, s.ID)
 	}
-	h.c.Observer.Replayed(s.replayed)
+	h.config.Observer.Replayed(s.replayed)
 	s.replayed = 0
 }
 
 // partLocked ends a membership; what the view holds for the subscriber up to
 // now can still be read.
-func (h *Hub) partLocked(s *Subscriber) {
+func (h *Hub) leaveViewLocked(s *Subscriber) {
 	for _, person := range access.PersonKeysOfGrant(s.grant) {
 		if delete(h.persons[person], s); len(h.persons[person]) == 0 {
 			delete(h.persons, person)
 		}
 	}
-	if h.c.Groups != nil {
-		h.c.Groups.Leave(s.view.key, s.ID)
+	if h.config.Groups != nil {
+		h.config.Groups.Leave(s.view.key, s.ID)
 	}
-	if s.view.members--; s.view.members == 0 {
+	if s.view.memberCount--; s.view.memberCount == 0 {
 		delete(h.views, s.view.key)
 	}
 }
 
 // formOf is equal for views that deliver equal frames of an event.
-func formOf(roles []access.Role, format wire.Format) string {
+func audienceKey(roles []access.Role, format wire.Format) string {
 	form := []byte(strconv.Itoa(int(format)))
 	for _, r := range roles {
 		form = append(append(form, ','), r...)
@@ -64,7 +64,7 @@ func formOf(roles []access.Role, format wire.Format) string {
 }
 
 // A refilter is another filter for a subscription.
-type refilter struct {
+type refilterRequest struct {
 	filter filter.Filter
 	ref    string
 }
@@ -75,10 +75,10 @@ type refilter struct {
 // it. The error is a *ClosedError, or that of ctx.
 func (s *Subscriber) Refilter(ctx context.Context, f filter.Filter, ref string) error {
 	select {
-	case s.refilters <- refilter{f, ref}:
+	case s.refilters <- refilterRequest{f, ref}:
 		return nil
 	case <-s.done:
-		return s.closed()
+		return s.closeError()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -87,15 +87,15 @@ func (s *Subscriber) Refilter(ctx context.Context, f filter.Filter, ref string) 
 // refilter returns what is left to send by the old filter, and the seam.
 // While the subscriber catches up the seam is where it stands; in a view it is
 // the head, through which the view is delivered.
-func (s *Subscriber) refilter(r refilter) (frames []byte) {
+func (s *Subscriber) applyRefilter(r refilterRequest) (frames []byte) {
 	h := s.hub
 	if s.view != nil {
 		h.mu.Lock()
 		s.cursor = h.state.Cursor
 		end := s.view.end.Load()
-		h.partLocked(s)
+		h.leaveViewLocked(s)
 		h.mu.Unlock()
-		for more := s.readLive(end); more != nil; more = s.readLive(end) {
+		for more := s.readView(end); more != nil; more = s.readView(end) {
 			frames = append(frames, more...)
 		}
 		h.mu.Lock()
@@ -112,9 +112,9 @@ func (s *Subscriber) Format() wire.Format { return s.format }
 // MarkWritten tells that what Next returned has reached the socket. It is called
 // by the goroutine that calls Next.
 func (s *Subscriber) MarkWritten() {
-	if s.stored > s.written {
-		s.written = s.stored
-		s.hub.c.Observer.Delivered(time.Since(time.Unix(0, s.stored)))
+	if s.returnedStored > s.writtenStored {
+		s.writtenStored = s.returnedStored
+		s.hub.config.Observer.Delivered(time.Since(time.Unix(0, s.returnedStored)))
 	}
 }
 
@@ -122,6 +122,6 @@ func (s *Subscriber) MarkWritten() {
 // is closed for it. One that was closed before was aborted, and is no other.
 func (s *Subscriber) MarkStalled() {
 	if !s.IsClosed() {
-		s.hub.c.Observer.Slow(CauseStalledWrite)
+		s.hub.config.Observer.Slow(CauseStalledWrite)
 	}
 }

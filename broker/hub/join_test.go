@@ -25,7 +25,7 @@ func TestRefilter(t *testing.T) {
 	filters := []string{"", "types=payment_received", "subjects=rental/1", "modules=rental,employee", "severity=success", "types=timesheet_updated,sync_progress"}
 	synctest.Test(t, func(t *testing.T) {
 		const events = 400
-		h := running(t, memlog.New("k", time.Hour), Config{Ring: 16})
+		h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 16})
 		grants := []access.Grant{grant(t, "1", 0, access.Manager), grant(t, "2", 2, access.Yard), grant(t, "3", 3)}
 		var all sync.WaitGroup
 		for i := range 12 {
@@ -50,12 +50,12 @@ func TestRefilter(t *testing.T) {
 					case *wire.Event:
 						got = append(got, frame.Cursor.Seq)
 					case *wire.Refilter:
-						require.Equal(t, inRange(wanted(t, h, g, f, from, events), frame.Seam.Seq), got, "through the seam of %s", frame.Filter)
+						require.Equal(t, seqsThrough(expectedSeqs(t, h, g, f, from, events), frame.Seam.Seq), got, "through the seam of %s", frame.Filter)
 						require.Equal(t, frame.Ref, frame.Filter)
 						f, got, from, seams = parse(t, frame.Filter), nil, frame.Seam.Seq, seams+1
 					case *wire.Heartbeat:
 						if seams == 6 && frame.Cursor.Seq == events {
-							require.Equal(t, wanted(t, h, g, f, from, events), got)
+							require.Equal(t, expectedSeqs(t, h, g, f, from, events), got)
 							return
 						}
 					}
@@ -72,7 +72,7 @@ func TestRefilter(t *testing.T) {
 	})
 }
 
-func inRange(seqs []uint64, through uint64) []uint64 {
+func seqsThrough(seqs []uint64, through uint64) []uint64 {
 	return append([]uint64(nil), slices.DeleteFunc(seqs, func(s uint64) bool { return s > through })...)
 }
 
@@ -87,7 +87,7 @@ func parse(t *testing.T, query string) filter.Filter {
 
 // TestRefilterOfAClosedStream does not wait for a reader who is gone.
 func TestRefilterOfAClosedStream(t *testing.T) {
-	h := running(t, memlog.New("k", time.Hour), Config{})
+	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
 	defer r.Leave()
 	r.Close(wire.Bye{Reason: wire.ByeStop})

@@ -71,14 +71,14 @@ func (h *Hub) prepareOne(g access.Grant, raw []byte, o PublishOptions) (publicat
 		err = ErrNoEntity
 	}
 	if err != nil {
-		h.c.Observer.Published(p.event.Type, resultOf(Receipt{}, err))
+		h.config.Observer.Published(p.event.Type, publishResult(Receipt{}, err))
 		return publication{}, err
 	}
 	return p, nil
 }
 
 // resultOf is how a publication went, for the Observer.
-func resultOf(r Receipt, err error) string {
+func publishResult(r Receipt, err error) string {
 	var invalid *event.Problem
 	var moved *MovedError
 	switch {
@@ -118,7 +118,7 @@ func (h *Hub) Check(g access.Grant, raws []json.RawMessage, batch bool, o Publis
 		if err != nil {
 			return err
 		}
-		return h.keepOwners(prepared)
+		return h.inheritOwners(prepared)
 	}
 	_, err := h.prepareOne(g, raws[0], o)
 	return err
@@ -127,7 +127,7 @@ func (h *Hub) Check(g access.Grant, raws []json.RawMessage, batch bool, o Publis
 // A publication is an event that may be stored.
 type publication struct {
 	event    event.Event
-	named    bool   // the publisher gave the id
+	hasID    bool   // the publisher gave the id
 	key      string // of the log, for deduplication
 	digest   string
 	remarks  []event.Remark
@@ -136,7 +136,7 @@ type publication struct {
 
 // claims returns the names that no other caller may hold while the hub judges and
 // stores the event: its id, and the entity that it changes.
-func (p publication) claims() []string {
+func (p publication) claimNames() []string {
 	names := []string{"id " + p.key}
 	if key := event.ThingKey(p.event); key != "" {
 		names = append(names, "entity "+key)
@@ -148,7 +148,7 @@ func (p publication) claims() []string {
 // be used, where it is known.
 func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
 	now := h.now()
-	rules := event.Rules{Strict: strict || h.c.Strict, Currency: h.c.Currency, Now: now}
+	rules := event.Rules{Strict: strict || h.config.Strict, Currency: h.config.Currency, Now: now}
 	e, remarks, err := event.Parse(raw, rules)
 	if err != nil {
 		return publication{}, err
@@ -167,24 +167,24 @@ func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, err
 	digest, named := hash(string(e.AppendJSON(nil))), e.ID != ""
 	e = e.Stamp(id.String(), now)
 	key := hash(e.Actor, e.Source, e.ID)
-	return publication{event: e, named: named, key: key, digest: digest, remarks: remarks}, nil
+	return publication{event: e, hasID: named, key: key, digest: digest, remarks: remarks}, nil
 }
 
 // store puts one event into the log and waits until this hub has taken it.
 func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
-	defer func() { h.c.Observer.Published(p.event.Type, resultOf(r, err)) }()
+	defer func() { h.config.Observer.Published(p.event.Type, publishResult(r, err)) }()
 	// Publish holds the claims from the checks until the hub has handled the event.
 	// Otherwise two first events of one entity could name two owners, or another
 	// event could come between the check of an entity and its change.
-	release, err := h.claim.acquire(ctx, p.claims()...)
+	release, err := h.claims.acquire(ctx, p.claimNames()...)
 	if err != nil {
 		return Receipt{}, err
 	}
 	defer release()
-	if p.event, err = keepOwner(h.fieldsOf(p.event), p.event); err != nil {
+	if p.event, err = inheritOwner(h.currentFields(p.event), p.event); err != nil {
 		return Receipt{}, err
 	}
-	if before, err := h.keepUnmoved(ctx, p); err != nil {
+	if before, err := h.checkUnmoved(ctx, p); err != nil {
 		return Receipt{}, err
 	} else if before != nil {
 		before.Warnings = p.remarks
@@ -199,24 +199,24 @@ func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
 // append puts an event into the log.
 func (h *Hub) append(ctx context.Context, p publication) (Receipt, error) {
 	e := p.event
-	ack, err := h.c.Log.Append(ctx, eventlog.Entry{
+	ack, err := h.config.Log.Append(ctx, eventlog.Entry{
 		Type: e.Type, Subject: e.Subject, Key: p.key, Digest: p.digest, Body: e.AppendJSON(nil)})
 	if errors.Is(err, eventlog.ErrConflict) {
-		return Receipt{}, idTaken(err)
+		return Receipt{}, idConflict(err)
 	}
 	if err != nil {
 		return Receipt{}, err
 	}
-	return Receipt{e.ID, wire.Cursor{Epoch: h.c.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, p.remarks}, nil
+	return Receipt{e.ID, wire.Cursor{Epoch: h.config.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, p.remarks}, nil
 }
 
 // publishedWithin bounds how long an answer waits for this hub to catch up.
-const publishedWithin = time.Second
+const catchUpTimeout = time.Second
 
 // awaitPublished waits, up to publishedWithin, until this hub has handled a stored
 // event. A hub that lags does not fail the publication.
 func (h *Hub) awaitPublished(ctx context.Context, seq uint64) {
-	wait, cancel := context.WithTimeout(ctx, publishedWithin)
+	wait, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
 	_ = h.Await(wait, seq)
 }

@@ -18,7 +18,7 @@ import (
 )
 
 func TestPublish(t *testing.T) {
-	h := running(t, memlog.New("k", time.Hour), Config{})
+	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	erp := grant(t, "erp", 0, access.Service)
 	send := func(g access.Grant, body string) (Receipt, error) {
 		return h.Publish(t.Context(), g, []byte(body), PublishOptions{})
@@ -62,7 +62,7 @@ func TestPublish(t *testing.T) {
 // TestOneOwner: of two first events of one thing that name two people, one is
 // stored, and an owner does not appear later.
 func TestOneOwner(t *testing.T) {
-	h := running(t, memlog.New("k", time.Hour), Config{})
+	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	erp := grant(t, "erp", 0, access.Service)
 	for i := range 100 {
 		results := make(chan error, 2) // one for each
@@ -95,7 +95,7 @@ func TestNothingIsStoredBeforeTheStateIsKnown(t *testing.T) {
 // TestEntityAt: a publisher who has not seen the last change is told so, and
 // sending again after a lost answer is not a change by somebody else.
 func TestEntityAt(t *testing.T) {
-	h := running(t, memlog.New("k", time.Hour), Config{})
+	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	erp := grant(t, "erp", 0, access.Service)
 	send := func(id, status string, at *wire.Cursor) (Receipt, error) {
 		body := fmt.Appendf(nil, `{"type":"rental_status_updated","id":%q,"data":{"rental_id":1,"status":%q}}`, id, status)
@@ -118,13 +118,13 @@ func TestEntityAt(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoEntity)
 	_, err = h.Publish(t.Context(), erp, []byte(`{"type":"payment_received","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`), PublishOptions{EntityAt: &first.Cursor})
 	require.ErrorIs(t, err, ErrNoEntity, "a payment without an id is a thing of its own")
-	b, err := h.c.Log.Bounds(t.Context())
+	b, err := h.config.Log.Bounds(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 2, b.Last)
 }
 
 func TestStrictInstallation(t *testing.T) {
-	h := running(t, memlog.New("k", time.Hour), Config{Strict: true})
+	h := startHub(t, memlog.New("k", time.Hour), Config{Strict: true})
 	_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service), []byte(`{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"x":1}}`), PublishOptions{})
 	require.ErrorContains(t, err, "/data/x")
 }
@@ -133,7 +133,7 @@ func TestStrictInstallation(t *testing.T) {
 // does not bring back an old state.
 func TestLateRepeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := running(t, memlog.New("k", time.Hour), Config{})
+		h := startHub(t, memlog.New("k", time.Hour), Config{})
 		erp := grant(t, "erp", 0, access.Service)
 		send := func(id, status string, at *wire.Cursor) (Receipt, error) {
 			body := fmt.Appendf(nil, `{"type":"rental_status_updated","id":%q,"data":{"rental_id":1,"status":%q}}`, id, status)
@@ -157,13 +157,13 @@ func TestLateRepeat(t *testing.T) {
 
 // TestOwnersWithinABatch are judged before anything of it is stored.
 func TestOwnersWithinABatch(t *testing.T) {
-	h := running(t, memlog.New("k", time.Hour), Config{})
+	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	sheet := func(fields string) json.RawMessage {
 		return json.RawMessage(`{"type":"timesheet_updated","data":{"timesheet_id":1,` + fields + `"status":"draft","date":"2026-11-23"}}`)
 	}
 	_, err := h.PublishBatch(t.Context(), grant(t, "erp", 0, access.Service), []json.RawMessage{sheet(`"employee_id":1,`), sheet(`"employee_id":2,`)}, false)
 	require.ErrorIs(t, err, ErrOwner)
-	b, err := h.c.Log.Bounds(t.Context())
+	b, err := h.config.Log.Bounds(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, b.Last)
 	receipts, err := h.PublishBatch(t.Context(), grant(t, "erp", 0, access.Service), []json.RawMessage{sheet(`"employee_id":1,`), sheet(`"employee_id":1,`)}, false)

@@ -25,7 +25,7 @@ import (
 
 // purges counts the purges that an Observer is called for.
 type purges struct {
-	nobody
+	noObserver
 	events atomic.Uint64
 }
 
@@ -34,7 +34,7 @@ func (p *purges) Purged(n uint64) { p.events.Add(n) }
 const day = 24 * time.Hour
 
 // A clocked hub runs by a clock that can jump. Its log keeps the true time.
-type clocked struct {
+type clockedHub struct {
 	*Hub
 	t     *testing.T
 	log   *memlog.Log
@@ -43,23 +43,23 @@ type clocked struct {
 	count purges
 }
 
-func newClocked(t *testing.T, c Config) *clocked {
-	k := &clocked{t: t, log: memlog.New("k", time.Hour)}
+func newClockedHub(t *testing.T, c Config) *clockedHub {
+	k := &clockedHub{t: t, log: memlog.New("k", time.Hour)}
 	c.Logger, c.Observer = slog.New(slog.NewTextHandler(&k.out, nil)), &k.count
 	c.Log = k.log
 	k.Hub = New(c)
 	k.now = func() time.Time { return time.Now().Add(k.ahead) }
-	require.NoError(t, k.load(t.Context()))
-	k.setReady()
+	require.NoError(t, k.loadState(t.Context()))
+	k.markReady()
 	return k
 }
 
 // publish stores n rentals that are over, and the state with them.
-func (k *clocked) publish(n int) {
+func (k *clockedHub) publish(n int) {
 	for range n {
-		e, err := event.RentalStatusUpdated(int64(last(k.t, k.log)+1), "completed", "")
+		e, err := event.RentalStatusUpdated(int64(lastSeq(k.t, k.log)+1), "completed", "")
 		require.NoError(k.t, err)
-		body := e.Stamp(fmt.Sprint(last(k.t, k.log)), time.Now()).AppendJSON(nil)
+		body := e.Stamp(fmt.Sprint(lastSeq(k.t, k.log)), time.Now()).AppendJSON(nil)
 		_, err = k.log.Append(k.t.Context(), eventlog.Entry{Type: e.Type, Subject: e.Subject, Key: string(body),
 			Body: body})
 		require.NoError(k.t, err)
@@ -67,14 +67,14 @@ func (k *clocked) publish(n int) {
 	page, err := k.log.Read(k.t.Context(), k.head().Seq, n, eventlog.Selection{})
 	require.NoError(k.t, err)
 	for _, r := range page.Records {
-		k.take(r)
+		k.handle(r)
 	}
 	require.NoError(k.t, k.Save(k.t.Context()))
 }
 
 // kept purges by a retention of 30 days, and tells what is left of log and state.
-func (k *clocked) kept() string {
-	k.saved.Store(0) // as if there were something to save
+func (k *clockedHub) kept() string {
+	k.savedSeq.Store(0) // as if there were something to save
 	require.NoError(k.t, k.Save(k.t.Context()))
 	require.NoError(k.t, k.Purge(k.t.Context(), 30*day))
 	b, err := k.log.Bounds(k.t.Context())
@@ -88,7 +88,7 @@ func (k *clocked) kept() string {
 // neither of the log nor of the state.
 func TestAClockThatJumpsAheadPurgesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newClocked(t, Config{})
+		k := newClockedHub(t, Config{})
 		k.publish(20)
 		time.Sleep(2 * time.Hour)
 		require.Equal(t, "20 events, 20 entities", k.kept())
@@ -112,7 +112,7 @@ func TestAClockThatJumpsAheadPurgesNothing(t *testing.T) {
 // TestAnOldLogIsPurgedByASteadyClock, with a line of the log and in the metrics.
 func TestAnOldLogIsPurgedByASteadyClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newClocked(t, Config{})
+		k := newClockedHub(t, Config{})
 		k.publish(20)
 		require.Equal(t, "20 events, 20 entities", k.kept())
 		time.Sleep(40 * day)
@@ -122,7 +122,7 @@ func TestAnOldLogIsPurgedByASteadyClock(t *testing.T) {
 
 		// After a start the clock is looked at anew: a broker that was off for long
 		// waits for an hour.
-		k = newClocked(t, Config{})
+		k = newClockedHub(t, Config{})
 		k.publish(20)
 		k.ahead = 40 * day
 		require.Equal(t, "20 events, 20 entities", k.kept())
@@ -130,13 +130,13 @@ func TestAnOldLogIsPurgedByASteadyClock(t *testing.T) {
 		require.Equal(t, "0 events, 0 entities", k.kept())
 
 		// Small steps, by which a clock is set right, are no jump.
-		k = newClocked(t, Config{})
+		k = newClockedHub(t, Config{})
 		k.publish(20)
 		time.Sleep(31 * day)
 		for range 60 {
 			k.ahead += time.Second
 			time.Sleep(time.Minute)
-			k.clockSteady(k.now())
+			k.clockSteadyFor(k.now())
 		}
 		require.Equal(t, "0 events, 0 entities", k.kept())
 	})
@@ -146,7 +146,7 @@ func TestAnOldLogIsPurgedByASteadyClock(t *testing.T) {
 func TestAPurgeOfLittleDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, old := range []int{2, 3} {
-			k := newClocked(t, Config{})
+			k := newClockedHub(t, Config{})
 			k.publish(old)
 			time.Sleep(31 * day)
 			k.clock = clockWatch{} // as after a start
@@ -161,11 +161,11 @@ func TestAPurgeOfLittleDoesNotWait(t *testing.T) {
 // that is shorter than an hour waits no longer than itself.
 func TestATrustedClockPurgesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := newClocked(t, Config{TrustClock: true})
+		k := newClockedHub(t, Config{TrustClock: true})
 		k.publish(20)
 		k.ahead = 40 * day
 		require.Equal(t, "0 events, 0 entities", k.kept())
-		k = newClocked(t, Config{})
+		k = newClockedHub(t, Config{})
 		k.publish(20)
 		time.Sleep(3 * time.Second)
 		k.clock = clockWatch{} // as after a start
@@ -207,7 +207,7 @@ func TestOldLogsWithTimesOfTheFutureHeal(t *testing.T) {
 				Subject: "equipment/7", Key: "old", Body: fmt.Appendf(nil, poisoned, "2046-01-01T00:00:00Z")})
 			require.NoError(t, err)
 			prepare(t, log)
-			h := running(t, log, Config{})
+			h := startHub(t, log, Config{})
 			manager := grant(t, "1", 0, access.Manager)
 			before, err := h.Snapshot(t.Context(), manager)
 			require.NoError(t, err)
@@ -231,7 +231,7 @@ func TestOldLogsWithTimesOfTheFutureHeal(t *testing.T) {
 // TestTimesOfTheFutureAreRefused by the hub's own clock, alone and in a batch.
 func TestTimesOfTheFutureAreRefused(t *testing.T) {
 	log := memlog.New("k", time.Hour)
-	h := running(t, log, Config{})
+	h := startHub(t, log, Config{})
 	erp := grant(t, "erp", 0, access.Service)
 	fix := func(ahead time.Duration) json.RawMessage {
 		return fmt.Appendf(nil, `{"type":"equipment_location_updated","data":{"equipment_id":7,"location_name":"x",`+
@@ -244,7 +244,7 @@ func TestTimesOfTheFutureAreRefused(t *testing.T) {
 	_, err = h.PublishBatch(t.Context(), erp, []json.RawMessage{fix(0), fix(time.Hour)}, false)
 	require.ErrorAs(t, err, &problem)
 	require.Equal(t, "/1/data/recorded_at", problem.Fields[0].Pointer)
-	require.Zero(t, last(t, log))
+	require.Zero(t, lastSeq(t, log))
 	_, err = h.Publish(t.Context(), erp, fix(event.MaxAhead-time.Minute), PublishOptions{})
 	require.NoError(t, err)
 }

@@ -31,13 +31,13 @@ func refuse(err error, pointer, code, expected string) *RefusedError {
 }
 
 // idTaken refuses an id that stands for another event.
-func idTaken(err error) *RefusedError {
+func idConflict(err error) *RefusedError {
 	return refuse(err, "/id", "conflict", "an id that was not used for other content")
 }
 
 // and adds the refusal of one event of a batch. Those for the first reason
 // alone are kept: a refusal has one reason.
-func (r *RefusedError) and(place int, err error) *RefusedError {
+func (r *RefusedError) addEvent(place int, err error) *RefusedError {
 	var one *RefusedError
 	if !errors.As(err, &one) {
 		one = &RefusedError{Err: err, Fields: []event.FieldError{{}}}
@@ -56,7 +56,7 @@ func (r *RefusedError) and(place int, err error) *RefusedError {
 }
 
 // err is r as an error, nil where nothing was refused.
-func (r *RefusedError) err() error {
+func (r *RefusedError) orNil() error {
 	if r == nil {
 		return nil
 	}

@@ -47,14 +47,14 @@ func TestStateSurvivesANewEpoch(t *testing.T) {
 		require.NoError(t, <-done)
 
 		after := restored{log, "l", []eventlog.Ancestor{{Epoch: "k", Through: 2}}}
-		h = running(t, after, Config{})
+		h = startHub(t, after, Config{})
 		s, err := h.Snapshot(t.Context(), manager)
 		require.NoError(t, err)
 		require.Equal(t, "2", s.Figures["active_rentals"].String())
 		require.Equal(t, wire.Cursor{Epoch: "l", Seq: 2}, s.Cursor)
 		publish(t, h, 8)
 		require.NoError(t, h.Save(t.Context()))
-		b, err := blobIndex(t.Context(), log, checkpointKey)
+		b, err := loadBlobIndex(t.Context(), log, checkpointKey)
 		require.NoError(t, err)
 		require.Equal(t, "l", b.Epoch)
 	})
@@ -78,12 +78,12 @@ func TestCheckpointOfALostBranch(t *testing.T) {
 	require.NoError(t, err)
 
 	other := memlog.New("k", time.Hour) // as the log was put back: two records, and the store of later
-	first := running(t, other, Config{})
+	first := startHub(t, other, Config{})
 	publish(t, first, 0)
 	publish(t, first, 4)
 	require.NoError(t, saveBlob(t.Context(), other, checkpointKey, lost, wire.Cursor{Epoch: "k", Seq: 4}))
 	after := restored{other, "l", []eventlog.Ancestor{{Epoch: "k", Through: 2}}}
-	h = running(t, after, Config{})
+	h = startHub(t, after, Config{})
 	require.NoError(t, h.Purge(t.Context(), 0))
 	b, err := other.Bounds(t.Context())
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestCheckpointOfALostBranch(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "2", s.Figures["active_rentals"].String())
 	require.NoError(t, h.Save(t.Context()))
-	saved, err := blobIndex(t.Context(), other, checkpointKey)
+	saved, err := loadBlobIndex(t.Context(), other, checkpointKey)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, saved.Version)
 }
@@ -102,7 +102,7 @@ func TestCheckpointOfALostBranch(t *testing.T) {
 func TestPlaceAheadOfTheLogIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines bytes.Buffer
-		h := running(t, memlog.New("k", time.Hour), Config{Logger: slog.New(slog.NewTextHandler(&lines, nil))})
+		h := startHub(t, memlog.New("k", time.Hour), Config{Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 		publish(t, h, 0)
 		manager := grant(t, "1", 0, access.Manager)
 		ask := func(epoch string, seq uint64) {
@@ -119,7 +119,7 @@ func TestPlaceAheadOfTheLogIsLogged(t *testing.T) {
 			Limit: 1})
 		require.NoError(t, err)
 		require.Equal(t, 1, count())
-		time.Sleep(aheadEvery)
+		time.Sleep(aheadWarningInterval)
 		_, err = h.History(t.Context(), HistoryRequest{Grant: manager, After: &wire.Cursor{Epoch: "k", Seq: 3},
 			Limit: 1})
 		require.NoError(t, err)

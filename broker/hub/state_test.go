@@ -46,7 +46,7 @@ func TestCheckpointOutlivesTheEvents(t *testing.T) {
 		publish(t, h, 16) // rental 3, not in the checkpoint unless stored at the end
 		cancel()
 		require.NoError(t, <-done)
-		again := running(t, log, Config{})
+		again := startHub(t, log, Config{})
 		require.Equal(t, "4", active(again))
 		// The log is never purged past the checkpoint.
 		publish(t, again, 20)
@@ -62,7 +62,7 @@ func TestCheckpointOutlivesTheEvents(t *testing.T) {
 // from the stored state, and says so to who reads.
 func TestBehindAPurge(t *testing.T) {
 	log := memlog.New("k", time.Hour)
-	other := running(t, log, Config{})
+	other := startHub(t, log, Config{})
 	for i := range 10 {
 		publish(t, other, 4*i)
 	}
@@ -78,7 +78,7 @@ func TestBehindAPurge(t *testing.T) {
 	<-h.Ready()
 	require.EqualValues(t, 10, h.head().Seq)
 	require.NotNil(t, h.Entity("rental/1"))
-	require.Error(t, s.closed())
+	require.Error(t, s.closeError())
 	cancel()
 	require.NoError(t, <-done)
 }
@@ -89,13 +89,13 @@ func TestBlob(t *testing.T) {
 	require.ErrorIs(t, err, eventlog.ErrNotFound)
 	value := bytes.Repeat([]byte("0123456789"), 200_000) // four parts
 	require.NoError(t, saveBlob(t.Context(), store, "b", value, wire.Cursor{Epoch: "k", Seq: 7}))
-	first, err := blobIndex(t.Context(), store, "b")
+	first, err := loadBlobIndex(t.Context(), store, "b")
 	require.NoError(t, err)
 	require.Equal(t, 4, first.Parts)
 	require.NoError(t, saveBlob(t.Context(), store, "b", []byte("older"), wire.Cursor{Epoch: "k", Seq: 6}))
 	got, err := loadBlob(t.Context(), store, "b")
 	require.NoError(t, err)
-	kept, err := blobIndex(t.Context(), store, "b")
+	kept, err := loadBlobIndex(t.Context(), store, "b")
 	require.NoError(t, err)
 	require.EqualValues(t, 7, kept.Version)
 	require.True(t, bytes.Equal(value, got))
@@ -104,14 +104,14 @@ func TestBlob(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "newer", string(got))
 	for i := range first.Parts {
-		_, err := store.Get(t.Context(), first.part("b", i))
+		_, err := store.Get(t.Context(), first.partKey("b", i))
 		require.ErrorIs(t, err, eventlog.ErrNotFound, "nothing of the old one stays")
 	}
-	last, err := blobIndex(t.Context(), store, "b")
+	last, err := loadBlobIndex(t.Context(), store, "b")
 	require.NoError(t, err)
-	require.NoError(t, store.Delete(t.Context(), last.part("b", 0)))
+	require.NoError(t, store.Delete(t.Context(), last.partKey("b", 0)))
 	_, err = loadBlob(t.Context(), store, "b")
-	require.ErrorIs(t, err, errBlob)
+	require.ErrorIs(t, err, errDamagedBlob)
 }
 
 func TestForeignCheckpointsAreFoldedAnew(t *testing.T) {
@@ -121,7 +121,7 @@ func TestForeignCheckpointsAreFoldedAnew(t *testing.T) {
 			if stored != nil {
 				require.NoError(t, log.Put(t.Context(), checkpointKey, stored, 0))
 			}
-			h := running(t, log, Config{})
+			h := startHub(t, log, Config{})
 			publish(t, h, 0)
 			require.NotNil(t, h.Entity("rental/1"))
 		})
@@ -131,7 +131,7 @@ func TestForeignCheckpointsAreFoldedAnew(t *testing.T) {
 	h := New(Config{Log: log})
 	h.state = projection.From(wire.Cursor{Epoch: "k", Seq: 99}, nil)
 	require.NoError(t, h.Save(t.Context()))
-	again := running(t, log, Config{})
+	again := startHub(t, log, Config{})
 	publish(t, again, 0)
 	require.NotNil(t, again.Entity("rental/1"))
 }
@@ -139,7 +139,7 @@ func TestForeignCheckpointsAreFoldedAnew(t *testing.T) {
 // TestSnapshotContinues: a stream opened at a snapshot's cursor continues it
 // exactly, for every reader.
 func TestSnapshotContinues(t *testing.T) {
-	h := running(t, memlog.New("k", time.Hour), Config{Ring: 8})
+	h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 8})
 	for i := range 100 {
 		publish(t, h, i)
 	}

@@ -42,12 +42,12 @@ const (
 	TransportPoll      = "poll"
 )
 
-var transports = map[wire.Format]string{wire.SSE: TransportSSE, wire.JSON: TransportWebSocket}
+var transportNames = map[wire.Format]string{wire.SSE: TransportSSE, wire.JSON: TransportWebSocket}
 
 // Stats returns what the hub does now.
 func (h *Hub) Stats() Stats {
 	s := Stats{ByTransport: map[string]int{TransportSSE: 0, TransportWebSocket: 0, TransportPoll: 0}, ByRole: map[string]int{},
-		Polls: map[string]int{}, Events: h.taken.Load(), Deliveries: h.delivered.Load(), Open: []Connection{}}
+		Polls: map[string]int{}, Events: h.received.Load(), Deliveries: h.delivered.Load(), Open: []Connection{}}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.Views = len(h.views)
@@ -57,7 +57,7 @@ func (h *Hub) Stats() Stats {
 		s.ByRole[roles] += n
 	}
 	for sub := range h.subscribers {
-		c := Connection{sub.ID, sub.grant.Actor(), sub.grant.Name, roleNames(sub.grant), transports[sub.format], sub.since, sub.lag()}
+		c := Connection{sub.ID, sub.grant.Actor(), sub.grant.Name, roleNames(sub.grant), transportNames[sub.format], sub.openedAt, sub.lagBytes()}
 		s.Open = append(s.Open, c)
 		count(c.Transport, c.Roles, 1)
 	}
@@ -79,7 +79,7 @@ func roleNames(g access.Grant) string {
 }
 
 // poll counts a long poll that waits. Call the answer when it has ended.
-func (h *Hub) poll(g access.Grant) (ended func()) {
+func (h *Hub) countPoll(g access.Grant) (ended func()) {
 	names := roleNames(g)
 	add := func(n int) {
 		h.mu.Lock()
@@ -128,12 +128,12 @@ const (
 	CauseStalledWrite = "write_deadline"
 )
 
-type nobody struct{}
+type noObserver struct{}
 
-func (nobody) Published(event.Type, string) {}
-func (nobody) Received(event.Type)          {}
-func (nobody) Delivered(time.Duration)      {}
-func (nobody) Replayed(int)                 {}
-func (nobody) Gap()                         {}
-func (nobody) Purged(uint64)                {}
-func (nobody) Slow(string)                  {}
+func (noObserver) Published(event.Type, string) {}
+func (noObserver) Received(event.Type)          {}
+func (noObserver) Delivered(time.Duration)      {}
+func (noObserver) Replayed(int)                 {}
+func (noObserver) Gap()                         {}
+func (noObserver) Purged(uint64)                {}
+func (noObserver) Slow(string)                  {}

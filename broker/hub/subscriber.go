@@ -33,28 +33,28 @@ type Request struct {
 type Subscriber struct {
 	ID string
 
-	hub    *Hub
-	since  time.Time
-	grant  access.Grant
-	format wire.Format
+	hub      *Hub
+	openedAt time.Time
+	grant    access.Grant
+	format   wire.Format
 
 	abortMu sync.Mutex // guards abort; nothing else is locked under it
 	abort   func()     // nil once the reader has left
 
-	refilters chan refilter // from Refilter to Next, which takes it when it can
+	refilters chan refilterRequest // from Refilter to Next, which takes it when it can
 
 	// Owned by the goroutine that calls Next.
-	first    []byte // the frames that open the stream
-	filter   filter.Filter
-	cursor   wire.Cursor // delivered through, while catching up
-	replayed int         // events so far, while catching up
-	view     *view       // set once it has joined; guarded by the hub's lock to write
-	at       place
-	quiet    *time.Timer // the heartbeat of a subscriber without a view
-	stored   int64       // of the newest event that Next has returned, as view.stored
-	written  int64       // of the newest that MarkWritten knows of
+	openingFrames  []byte // the frames that open the stream
+	filter         filter.Filter
+	cursor         wire.Cursor // delivered through, while catching up
+	replayed       int         // events so far, while catching up
+	view           *view       // set once it has joined; guarded by the hub's lock to write
+	position       position
+	heartbeatTimer *time.Timer // the heartbeat of a subscriber without a view
+	returnedStored int64       // of the newest event that Next has returned, as view.stored
+	writtenStored  int64       // of the newest that MarkWritten knows of
 
-	waiting atomic.Int64 // bytes of splices
+	spliceBytes atomic.Int64 // bytes of splices
 
 	mu      sync.Mutex // guards all below
 	splices []splice
@@ -80,25 +80,25 @@ func NewID() string { return "c-" + strings.ToLower(rand.Text()[:10]) }
 // Subscribe opens a subscription. It fails where the log does, or with a
 // ClosedError while the hub drains.
 func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
-	bounds, err := h.c.Log.Bounds(ctx)
+	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s := &Subscriber{
 		ID:  cmp.Or(r.ID, NewID()),
-		hub: h, since: time.Now().UTC(), grant: r.Grant, filter: r.Filter, format: r.Format, abort: r.Abort,
-		refilters: make(chan refilter), done: make(chan struct{}),
+		hub: h, openedAt: time.Now().UTC(), grant: r.Grant, filter: r.Filter, format: r.Format, abort: r.Abort,
+		refilters: make(chan refilterRequest), done: make(chan struct{}),
 	}
-	epoch := h.c.Log.Epoch()
+	epoch := h.config.Log.Epoch()
 	head, oldest := wire.Cursor{Epoch: epoch, Seq: bounds.Last}, wire.Cursor{Epoch: epoch, Seq: bounds.First}
-	start, gap := startOf(r.After, bounds, epoch)
+	start, gap := resolveStart(r.After, bounds, epoch)
 	h.warnAhead(r.After, bounds.Last)
 	s.cursor = start
-	s.first = s.format.Append(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: cmp.Or(r.Heartbeat, h.c.Heartbeat),
-		Retry: h.c.Retry, Connection: s.ID, Grant: r.Grant.ID()})
+	s.openingFrames = s.format.Append(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: cmp.Or(r.Heartbeat, h.config.Heartbeat),
+		Retry: h.config.Retry, Connection: s.ID, Grant: r.Grant.ID()})
 	if gap != nil {
-		h.c.Observer.Gap()
-		s.first = s.format.Append(s.first, gap)
+		h.config.Observer.Gap()
+		s.openingFrames = s.format.Append(s.openingFrames, gap)
 		s.cursor = gap.To
 	}
 	h.mu.Lock()
@@ -113,7 +113,7 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 // startOf is where a stream starts for a given cursor, and the gap before its
 // first event. The stream says that it starts at the cursor as it was given:
 // whoever is cut between hello and gap must be told of the gap again.
-func startOf(after *wire.Cursor, b eventlog.Bounds, epoch string) (start wire.Cursor, gap *wire.Gap) {
+func resolveStart(after *wire.Cursor, b eventlog.Bounds, epoch string) (start wire.Cursor, gap *wire.Gap) {
 	oldest, head := wire.Cursor{Epoch: epoch, Seq: b.First - 1}, wire.Cursor{Epoch: epoch, Seq: b.Last}
 	switch {
 	case after == nil:
@@ -132,21 +132,21 @@ func startOf(after *wire.Cursor, b eventlog.Bounds, epoch string) (start wire.Cu
 // where there are none. They must not be changed, and are valid until the
 // next call. The error is a *ClosedError, that of ctx, or that of the log.
 func (s *Subscriber) Next(ctx context.Context) ([]byte, error) {
-	if s.first != nil {
-		frames := s.first
-		s.first = nil
+	if s.openingFrames != nil {
+		frames := s.openingFrames
+		s.openingFrames = nil
 		return frames, nil
 	}
 	for {
-		if err := s.closed(); err != nil {
+		if err := s.closeError(); err != nil {
 			return nil, err
 		}
 		select {
 		case r := <-s.refilters:
-			return s.refilter(r), nil
+			return s.applyRefilter(r), nil
 		default:
 		}
-		wake := s.wakes()
+		wake := s.wakeChannel()
 		frames, idle, err := s.advance(ctx)
 		if err != nil {
 			return nil, err
@@ -157,14 +157,14 @@ func (s *Subscriber) Next(ctx context.Context) ([]byte, error) {
 			}
 		}
 		if len(frames) > 0 {
-			s.resetQuiet()
+			s.resetHeartbeatTimer()
 			return frames, nil
 		}
 	}
 }
 
 // wakes returns what is closed when there may be more.
-func (s *Subscriber) wakes() <-chan struct{} {
+func (s *Subscriber) wakeChannel() <-chan struct{} {
 	if s.view != nil {
 		return s.view.wake.wait()
 	}
@@ -176,15 +176,15 @@ func (s *Subscriber) advance(ctx context.Context) (frames []byte, idle bool, err
 	if s.view == nil {
 		return s.catchUp(ctx)
 	}
-	if s.hub.c.Groups != nil {
+	if s.hub.config.Groups != nil {
 		return nil, true, nil // others write what comes
 	}
 	// The end comes first: a splice is there before any byte behind it, so
 	// none that belongs before this end can be missed. What is stored later
 	// than this is not in the frames.
-	stored := s.view.stored.Load()
-	frames = s.readLive(s.view.end.Load())
-	s.stored = stored
+	stored := s.view.newestStored.Load()
+	frames = s.readView(s.view.end.Load())
+	s.returnedStored = stored
 	return frames, frames == nil, nil
 }
 
@@ -195,19 +195,19 @@ func (s *Subscriber) wait(ctx context.Context, wake <-chan struct{}) ([]byte, er
 	var beat <-chan struct{}
 	switch {
 	case s.view != nil: // it has the heartbeats of the view
-	case s.hub.c.Groups != nil: // a timer would keep awake what may sleep
-		beat = s.hub.beats[s.format].wait()
+	case s.hub.config.Groups != nil: // a timer would keep awake what may sleep
+		beat = s.hub.heartbeats[s.format].wait()
 	default:
-		if s.quiet == nil {
-			s.quiet = time.NewTimer(s.hub.c.Heartbeat)
+		if s.heartbeatTimer == nil {
+			s.heartbeatTimer = time.NewTimer(s.hub.config.Heartbeat)
 		}
-		quiet = s.quiet.C
+		quiet = s.heartbeatTimer.C
 	}
 	select {
 	case <-wake:
 	case <-s.done:
 	case r := <-s.refilters:
-		return s.refilter(r), nil
+		return s.applyRefilter(r), nil
 	case <-beat:
 		return s.format.Append(nil, &wire.Heartbeat{Cursor: s.cursor}), nil
 	case <-quiet:
@@ -218,27 +218,27 @@ func (s *Subscriber) wait(ctx context.Context, wake <-chan struct{}) ([]byte, er
 	return nil, nil
 }
 
-func (s *Subscriber) resetQuiet() {
-	if s.quiet != nil {
-		s.quiet.Reset(s.hub.c.Heartbeat)
+func (s *Subscriber) resetHeartbeatTimer() {
+	if s.heartbeatTimer != nil {
+		s.heartbeatTimer.Reset(s.hub.config.Heartbeat)
 	}
 }
 
 // readLive returns what the view has for the subscriber up to an offset, its
 // splices in place.
-func (s *Subscriber) readLive(limit int64) []byte {
+func (s *Subscriber) readView(limit int64) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.splices) > 0 {
 		next := s.splices[0]
-		if next.offset == s.at.offset.Load() {
+		if next.offset == s.position.offset.Load() {
 			s.splices = s.splices[1:]
-			s.waiting.Add(-int64(len(next.frame)))
+			s.spliceBytes.Add(-int64(len(next.frame)))
 			return next.frame
 		}
 		limit = min(limit, next.offset)
 	}
-	return s.at.read(limit)
+	return s.position.read(limit)
 }
 
 // splice is called by the hub, under its lock.
@@ -246,11 +246,11 @@ func (s *Subscriber) splice(frame []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.splices = append(s.splices, splice{s.view.end.Load(), frame})
-	s.waiting.Add(int64(len(frame)))
+	s.spliceBytes.Add(int64(len(frame)))
 }
 
 // page is how many records are read from the log at once.
-const page = 256
+const catchUpPage = 256
 
 // catchUp returns the frames of the next records after the cursor, from the
 // ring where it reaches back so far and from the log otherwise. At the head
@@ -260,7 +260,7 @@ func (s *Subscriber) catchUp(ctx context.Context) (frames []byte, idle bool, err
 	h.mu.Lock()
 	head := h.state.Cursor.Seq
 	if s.cursor.Seq == head && len(s.filter.Subjects) == 0 {
-		h.joinLocked(s)
+		h.joinViewLocked(s)
 		h.mu.Unlock()
 		return nil, false, nil
 	}
@@ -268,11 +268,11 @@ func (s *Subscriber) catchUp(ctx context.Context) (frames []byte, idle bool, err
 		h.mu.Unlock()
 		return nil, true, nil
 	}
-	var items []item
+	var items []ringItem
 	if len(h.ring) > 0 && s.cursor.Seq+1 >= h.ring[0].seq {
 		// The ring is appended to and replaced, never changed in place.
 		items = h.ring[s.cursor.Seq+1-h.ring[0].seq:]
-		items = items[:min(page, len(items))]
+		items = items[:min(catchUpPage, len(items))]
 	}
 	h.mu.Unlock()
 	if items == nil {
@@ -282,7 +282,7 @@ func (s *Subscriber) catchUp(ctx context.Context) (frames []byte, idle bool, err
 	hidden := 0
 	for _, it := range items {
 		before := len(frames)
-		frames = s.appendSeen(frames, it.event, it.seq)
+		frames = s.appendVisible(frames, it.event, it.seq)
 		s.cursor.Seq = it.seq
 		if hidden++; len(frames) > before {
 			hidden = 0
@@ -300,22 +300,22 @@ func (s *Subscriber) catchUp(ctx context.Context) (frames []byte, idle bool, err
 func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
 	h := s.hub
 	select {
-	case h.reads <- struct{}{}:
-		defer func() { <-h.reads }()
+	case h.readTokens <- struct{}{}:
+		defer func() { <-h.readTokens }()
 	case <-s.done:
 		return nil, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	p, err := h.c.Log.Read(ctx, s.cursor.Seq, page, selection(s.filter))
+	p, err := h.config.Log.Read(ctx, s.cursor.Seq, catchUpPage, selection(s.filter))
 	if errors.Is(err, eventlog.ErrGone) {
-		b, err := h.c.Log.Bounds(ctx)
+		b, err := h.config.Log.Bounds(ctx)
 		if err != nil {
 			return nil, err
 		}
 		gap := &wire.Gap{From: s.cursor, To: wire.Cursor{Epoch: s.cursor.Epoch, Seq: b.First - 1}}
 		s.cursor = gap.To
-		h.c.Observer.Gap()
+		h.config.Observer.Gap()
 		return s.format.Append(nil, gap), nil
 	}
 	if err != nil {
@@ -325,17 +325,17 @@ func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
 	for _, r := range p.Records {
 		e, err := Decode(r, s.cursor.Epoch)
 		if err != nil {
-			h.c.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
+			h.config.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
 			continue
 		}
-		frames = s.appendSeen(frames, e, r.Seq)
+		frames = s.appendVisible(frames, e, r.Seq)
 	}
 	s.cursor.Seq = p.Through
 	return s.format.Append(frames, &wire.Heartbeat{Cursor: s.cursor}), nil
 }
 
 // appendSeen appends an event as this reader sees it.
-func (s *Subscriber) appendSeen(frames []byte, e event.Event, seq uint64) []byte {
+func (s *Subscriber) appendVisible(frames []byte, e event.Event, seq uint64) []byte {
 	seen, ok := visible(s.grant, s.filter, e)
 	if !ok {
 		return frames

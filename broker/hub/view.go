@@ -16,31 +16,31 @@ const segmentBytes = 32 << 10
 // A segment is a piece of a view's log. Bytes below n never change, so
 // readers need no lock.
 type segment struct {
-	base int64 // offset of buf[0] in the log
-	buf  []byte
-	n    atomic.Int64
-	next atomic.Pointer[segment] // set when nothing more comes here
+	base   int64 // offset of buf[0] in the log
+	buf    []byte
+	length atomic.Int64
+	next   atomic.Pointer[segment] // set when nothing more comes here
 }
 
 // A view is one log of frames for all who share filter and roles. The hub
 // appends, under its lock; subscribers read without one. Only the newest
 // segment is held here: older ones live as long as somebody reads them.
 type view struct {
-	key    string
-	roles  []access.Role
-	form   string // of roles and format: views that share it deliver equal frames
-	format wire.Format
-	filter filter.Filter
+	key      string
+	roles    []access.Role
+	audience string // of roles and format: views that share it deliver equal frames
+	format   wire.Format
+	filter   filter.Filter
 
-	members int // guarded by the hub's lock
-	tail    *segment
-	end     atomic.Int64
-	stored  atomic.Int64 // when the newest event was stored, Unix time in ns
-	wake    signal
+	memberCount  int // guarded by the hub's lock
+	tail         *segment
+	end          atomic.Int64
+	newestStored atomic.Int64 // when the newest event was stored, Unix time in ns
+	wake         signal
 }
 
 func newView(key, form string, roles []access.Role, format wire.Format, f filter.Filter) *view {
-	v := &view{key: key, roles: roles, form: form, format: format, filter: f, tail: &segment{}}
+	v := &view{key: key, roles: roles, audience: form, format: format, filter: f, tail: &segment{}}
 	v.wake.init()
 	return v
 }
@@ -48,33 +48,33 @@ func newView(key, form string, roles []access.Role, format wire.Format, f filter
 // append adds whole frames. Readers see all of them or none.
 func (v *view) append(frames []byte) {
 	s := v.tail
-	used := s.n.Load()
+	used := s.length.Load()
 	if int(used)+len(frames) > len(s.buf) {
 		next := &segment{base: s.base + used, buf: make([]byte, max(segmentBytes, len(frames)))}
 		copy(next.buf, frames)
-		next.n.Store(int64(len(frames)))
+		next.length.Store(int64(len(frames)))
 		s.next.Store(next)
 		v.tail = next
 	} else {
 		copy(s.buf[used:], frames)
-		s.n.Store(used + int64(len(frames)))
+		s.length.Store(used + int64(len(frames)))
 	}
 	v.end.Add(int64(len(frames)))
 }
 
 // A place is where a subscriber stands in a view's log.
-type place struct {
+type position struct {
 	segment *segment
 	offset  atomic.Int64 // read by the hub to measure the lag
 }
 
 // read returns the bytes between the place and limit, at most one segment's
 // worth, and moves on. It returns nil where there are none.
-func (p *place) read(limit int64) []byte {
+func (p *position) read(limit int64) []byte {
 	for {
 		s, at := p.segment, p.offset.Load()
 		next := s.next.Load() // before n: nothing is added once next is set
-		if end := min(s.base+s.n.Load(), limit); at < end {
+		if end := min(s.base+s.length.Load(), limit); at < end {
 			p.offset.Store(end)
 			return s.buf[at-s.base : end-s.base]
 		}
