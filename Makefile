@@ -28,7 +28,7 @@ bin/app.wasm: $(GO_FILES)
 	GOOS=js GOARCH=wasm $(GO) build -trimpath -gcflags='github.com/maxence-charriere/...=-l' -gcflags='github.com/snd-rental/yardline/app/...=-l' -ldflags '-s -w' -o $@ ./app/cmd/web
 
 # Its files, compressed; fails where the wasm is too large.
-$(DIST)/index.html.br: bin/app.wasm $(wildcard app/web/*) app/widget/status.js $(wildcard app/cmd/build/*)
+$(DIST)/index.html.br: bin/app.wasm $(wildcard app/web/* app/web/styles/*) app/widget/status.js $(wildcard app/cmd/build/*)
 	$(GO) run ./app/cmd/build -wasm bin/app.wasm -web app/web -widget app/widget/status.js -out $(DIST) -limit $(WASM_LIMIT)
 
 # Without cgo the program needs no C library: it runs in an empty container.

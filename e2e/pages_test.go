@@ -25,7 +25,7 @@ func examples(s *stack.Stack) {
 
 // small are the controls that a finger misses: lower than 44 px, where not all
 // of their row or card is theirs.
-const small = `[...document.querySelectorAll("a[href], button, summary, select, input:not([type=checkbox]), label:has(input)")].filter(e => e.checkVisibility() && !e.closest(".hidden, dialog") && !e.classList.contains("skip"))
+const small = `[...document.querySelectorAll("a[href], button, summary, select, input:not([type=checkbox]), label:has(input)")].filter(e => e.checkVisibility() && !e.closest(".visually-hidden, dialog") && !e.classList.contains("skip"))
 	.filter(e => e.getBoundingClientRect().height < 43.5 && getComputedStyle(e, "::after").content === "none").map(e => e.outerHTML.slice(0, 120) + " " + e.getBoundingClientRect().height)`
 
 // TestNothingScrollsSideways at 360 px, however long the words are that people

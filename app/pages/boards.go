@@ -27,9 +27,9 @@ func (r *Root) board(name string, parts []part) app.UI {
 			shown = p
 		}
 	}
-	return ui.El("div", "board", ui.El("div", "parts", ui.Each(len(parts), func(i int) app.UI {
+	return ui.El("div", "board", ui.El("div", "board-parts", ui.Each(len(parts), func(i int) app.UI {
 		p := parts[i]
-		return ui.El("button", "part", ui.Line("span", "", text.Of(name+"."+p.key)), ui.Line("span", "part-count", text.Number(len(p.cards)))).Attr("type", "button").Aria("pressed", p.key == shown.key).DataSet("part", p.key).OnClick(func(app.Context, app.Event) {
+		return ui.El("button", "board-part", ui.Line("span", "", text.Of(name+"."+p.key)), ui.Line("span", "board-part-count", text.Number(len(p.cards)))).Attr("type", "button").Aria("pressed", p.key == shown.key).DataSet("part", p.key).OnClick(func(app.Context, app.Event) {
 			if r.boards.part == nil {
 				r.boards.part = map[string]string{}
 			}

@@ -74,7 +74,7 @@ func (r *Root) dashboard() app.UI {
 				return ui.Button("button button-small button-primary", text.Of("feed.news", text.Number(news))).OnClick(func(app.Context, app.Event) { r.feed.held = nil; device.ScrollTo(feedCard) })
 			})),
 			ui.If(r.unknown(), nothingKnown).Else(feed.Collapsed)).Aria("labelledby", "feed-title"),
-			ui.Card("attention-card", "attention", text.Of("attention"), ui.If(r.unknown(), nothingKnown).ElseIf(len(matters) == 0, func() app.UI {
+			ui.Card("aside-card", "attention", text.Of("attention"), ui.If(r.unknown(), nothingKnown).ElseIf(len(matters) == 0, func() app.UI {
 				return ui.Empty(text.Of("attention.empty"), text.Of("attention.empty.text"))
 			}).Else(func() app.UI { return attentionList(matters, r.now) }),
 			),

@@ -171,7 +171,7 @@ func (r *Root) notifications() app.UI {
 		ui.When(n.problem != "", func() app.UI { return ui.Line("p", "banner banner-denied", n.problem).Role("alert") }),
 		ui.When(n.note != "", func() app.UI { return ui.Line("p", "banner", n.note).Role("status") }),
 		ui.El("div", "columns", ui.Card("", "types", text.Of("notify.types"), ui.Line("p", "row-meta", text.Of("notify.types.text")),
-			ui.El("table", "wishes", ui.El("thead", "", ui.El("tr", "", ui.Line("th", "", text.Of("drawer.type")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.toast")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.push")).Attr("scope", "col"))),
+			ui.El("table", "preferences", ui.El("thead", "", ui.El("tr", "", ui.Line("th", "", text.Of("drawer.type")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.toast")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.push")).Attr("scope", "col"))),
 				ui.El("tbody", "", ui.Each(len(types), func(i int) app.UI { return r.wish(p, types[i]) })))),
 			ui.El("div", "stack", r.pushCard(n), ui.When(!n.none, func() app.UI { return r.quietCard(p) }), r.toastTime())))
 }
@@ -198,7 +198,7 @@ func (r *Root) wish(p notify.Preferences, t event.Type) app.UI {
 
 func check(id, label string, on bool, set func(on bool)) app.UI {
 	return ui.El("label", "check", ui.Input().Attr("type", "checkbox").ID(id).Attr("checked", on).OnChange(func(_ app.Context, e app.Event) { set(e.Get("target").Get("checked").Bool()) }, app.EventScope(id)),
-		ui.Line("span", "hidden", label))
+		ui.Line("span", "visually-hidden", label))
 }
 
 // prefer changes what the user wants. Where the broker does not take it, the

@@ -25,8 +25,8 @@ func (r *Root) Render() app.UI {
 		),
 		r.dialogHost(),
 		ui.Toasts(r.state.View.Toasts, r.state.View.More, r.dismiss, r.holdToasts),
-		ui.Line("div", "hidden", r.says[0]).Role("status").Aria("live", "polite"),
-		ui.Line("div", "hidden", r.says[1]).Role("alert").Aria("live", "assertive"),
+		ui.Line("div", "visually-hidden", r.says[0]).Role("status").Aria("live", "polite"),
+		ui.Line("div", "visually-hidden", r.says[1]).Role("alert").Aria("live", "assertive"),
 	).ID("root")
 }
 
@@ -161,7 +161,7 @@ func (r *Root) body() app.UI {
 		return ui.El("div", "page", ui.Line("h1", "", text.Of("not_found")),
 			ui.El("p", "", app.Text(text.Of("not_found.text")+" "), ui.Link("", "/", text.Of("not_found.go"))))
 	default:
-		return app.Elem("y-" + p.key).Class("page-of").Body(p.render(r)) // by its tag, so that no page is given another's controls
+		return app.Elem("y-" + p.key).Class("page-host").Body(p.render(r)) // by its tag, so that no page is given another's controls
 	}
 }
 
@@ -182,7 +182,7 @@ func (r *Root) failed() app.UI {
 func (r *Root) page(title string, children ...app.UI) app.UI {
 	asOf, class := r.asOf(), "page"
 	if !asOf.IsZero() {
-		class += " page-past"
+		class += " page-outdated"
 	}
 	head := ui.El("div", "page-head", ui.Line("h1", "", title),
 		ui.If(!asOf.IsZero(), func() app.UI {

@@ -129,7 +129,7 @@ func (r *Root) editor(g access.Grant) app.UI {
 		return app.Elem("y-form-" + tag(r.test.typ)).Body(r.form().Render())
 	})),
 		ui.El("details", "fields-more", ui.Line("summary", "", text.Of("test.json")),
-			ui.Line("label", "hidden", text.Of("test.json")).Attr("for", payloadID),
+			ui.Line("label", "visually-hidden", text.Of("test.json")).Attr("for", payloadID),
 			ui.El("textarea", "").ID(payloadID).Class("payload").Attr("rows", 9).Attr("spellcheck", "false").Attr("placeholder", text.Of("test.choose.text")),
 			ui.When(r.test.problem != "", func() app.UI { return ui.Line("p", "problem", r.test.problem).Role("alert") }),
 			ui.Button("button", text.Of("test.send_json")).Attr("disabled", r.test.typ == "" || !access.CanPublish(g, r.test.typ)).ID("send-payload").OnClick(func(app.Context, app.Event) { r.sendPayload() })),

@@ -104,7 +104,7 @@ func (r *Root) timeline(title string, facts []fact, actions ...app.UI) app.UI {
 			ui.El("div", "more-rows", ui.If(s.before != (wire.Cursor{}), func() app.UI {
 				return ui.Button("button", text.Of("events.older")).Attr("disabled", s.busy).OnClick(func(app.Context, app.Event) { s.load(r) })
 			}))).Aria("busy", s.busy),
-			ui.Card("attention-card", "now", text.Of("timeline.now"), ui.El("dl", "facts", ui.Each(len(facts), func(i int) app.UI {
+			ui.Card("aside-card", "now", text.Of("timeline.now"), ui.El("dl", "facts", ui.Each(len(facts), func(i int) app.UI {
 				return ui.El("div", "", ui.Line("dt", "", facts[i].name), ui.El("dd", "", facts[i].value))
 			})),
 				ui.El("div", "buttons").Body(actions...)).DataSet("item", s.of).TabIndex(-1),

@@ -68,8 +68,8 @@ func Shares(all []Share) app.UI {
 	return El("dl", "shares", Each(len(sorted), func(i int) app.UI {
 		s := sorted[i]
 		return El("div", "", Line("dt", "", s.Name), El("dd", "", picture("share", "", 100, 8).Attr("preserveAspectRatio", "none").Body(
-			svg("rect", "width", "100", "height", "8", "rx", "2", "class", "share-all"),
-			svg("rect", "width", coordinate(max(1, 100*s.Value/most)), "height", "8", "rx", "2", "class", "share-part")),
+			svg("rect", "width", "100", "height", "8", "rx", "2", "class", "share-track"),
+			svg("rect", "width", coordinate(max(1, 100*s.Value/most)), "height", "8", "rx", "2", "class", "share-bar")),
 			Line("span", "share-value", s.Text)))
 	}))
 }

@@ -18,14 +18,14 @@ func Outbox(items []outbox.Item, self string, retry, discard func(id string)) ap
 	}
 	items = slices.Clone(items)
 	slices.Reverse(items)
-	return El("ol", "sent", Each(len(items), func(i int) app.UI {
+	return El("ol", "outbox-items", Each(len(items), func(i int) app.UI {
 		item := items[i]
 		from := text.Clock(item.Written)
 		if item.Tab != self {
 			from = text.Of("outbox.elsewhere", from)
 		}
 		row := El("li", "").DataSet("outbox", string(item.State)).DataSet("item", item.ID)
-		head := []app.UI{Line("span", "sent-what", Describe(event.Event{Type: item.Type, Data: item.Data, Subject: item.Subject}, false)), Line("span", "row-meta", text.Label(string(item.Type))), Line("span", "row-meta", from)}
+		head := []app.UI{Line("span", "outbox-title", Describe(event.Event{Type: item.Type, Data: item.Data, Subject: item.Subject}, false)), Line("span", "row-meta", text.Label(string(item.Type))), Line("span", "row-meta", from)}
 		switch item.State {
 		case outbox.Sent:
 			return row.Body(append(head, Line("code", "", item.Cursor.String()), Line("span", "row-meta", text.Of("outbox.took", text.Number(item.Done.Sub(item.Written).Milliseconds()))))...)

@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,6 +25,8 @@ func TestGenerate(t *testing.T) {
 	for _, name := range []string{"index.html", "app.js", "app.css", "app-worker.js", "wasm_exec.js", "manifest.webmanifest", "web/main.css", "web/icon-192.png"} {
 		require.NotEmpty(t, files[name], name)
 	}
+	sheet := string(files["web/main.css"])
+	require.Less(t, strings.Index(sheet, ":root {"), strings.Index(sheet, "@media print {"), "the sheets in their order")
 	require.Contains(t, string(files["app.js"]), "goappApplyUpdate")
 	require.Contains(t, string(files["app-worker.js"]), `const bypass = ["/api/", "/embed/"]`)
 	require.NotContains(t, string(files["app-worker.js"]), "{{")

@@ -88,16 +88,37 @@ func build(wasmFile, web, widgetFile, out string, limit int) error {
 // maxWidget is what other people's pages are asked to load, in bytes of gzip.
 const maxWidget = 5 << 10
 
-// assets reads the files that are served as they are, below web/.
+// stylesDir is the directory of the style sheets, below the directory of the assets. Their rules override each other, so
+// the names of the files begin with the numbers of their order.
+const stylesDir = "styles"
+
+// assets reads the files that are served as they are, below web/. It joins the style sheets into web/main.css.
 func assets(dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
 	for _, e := range entries {
+		if e.Name() == stylesDir {
+			continue
+		}
 		if files["web/"+e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name())); err != nil {
 			return nil, err
 		}
 	}
-	return files, err
+	sheets, err := filepath.Glob(filepath.Join(dir, stylesDir, "*.css")) // in the order of their names
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range sheets {
+		sheet, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files["web/main.css"] = append(files["web/main.css"], sheet...)
+	}
+	return files, nil
 }
 
 // generate adds what go-app makes.
