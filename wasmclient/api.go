@@ -59,7 +59,7 @@ type Receipt struct {
 	ID        string         `json:"id"`
 	Cursor    wire.Cursor    `json:"cursor"`
 	Duplicate bool           `json:"duplicate"`
-	Warnings  []event.Remark `json:"warnings"`
+	Warnings  []event.FieldWarning `json:"warnings"`
 }
 
 // Session asks who is signed in.

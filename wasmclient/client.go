@@ -152,7 +152,7 @@ func (c *Client) Publish(ctx context.Context, e event.Event) (outbox.Item, error
 		return outbox.Item{}, err
 	}
 	now := time.Now()
-	item := outbox.Item{ID: id.String(), Type: e.Type, Data: e.Data, Written: now, Subject: e.Subject, Key: event.ThingKey(e), State: outbox.Queued}
+	item := outbox.Item{ID: id.String(), Type: e.Type, Data: e.Data, Written: now, Subject: e.Subject, Key: event.ReusableEntityKey(e), State: outbox.Queued}
 	if c.o.Page != nil {
 		item.Tab = c.o.Page.Tab()
 	}

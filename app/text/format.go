@@ -115,7 +115,7 @@ func Money(m event.Money, currency string) string {
 		display = "symbol"
 	}
 	mu.Unlock()
-	plain := m.In(currency)
+	plain := m.FormatIn(currency)
 	n := digits(plain)
 	if currency == "" {
 		return number("money"+strconv.Itoa(n), plain, map[string]any{"minimumFractionDigits": n,
@@ -137,7 +137,7 @@ func digits(plain string) int {
 }
 
 // Format is how events write money and dates for this reader.
-var Format = event.Format{Money: Money, Date: Date}
+var Format = event.ToastFormat{Money: Money, Date: Date}
 
 // Bytes writes an amount of memory.
 func Bytes(n int64) string {

@@ -147,7 +147,7 @@ func figureHint(key string, v projection.Value, t Trend, currency string, asOf, 
 func changeText(key string, by float64, currency string) string {
 	switch key {
 	case "revenue_today", "overdue_exposure":
-		return text.Money(event.MoneyOf(by), currency)
+		return text.Money(event.MoneyFromUnits(by), currency)
 	case "utilisation_pct":
 		return text.Of("figure.points", text.Number(int(by)))
 	}

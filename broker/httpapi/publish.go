@@ -165,7 +165,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	case err == nil:
 		// It fails only for a writer that is not a connection.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-		text, err := event.WithoutMark(body)
+		text, err := event.TrimByteOrderMark(body)
 		if err != nil {
 			return nil, event.Refuse("", "utf8", "text in UTF-8, not in UTF-16")
 		}

@@ -117,7 +117,7 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		User     string `json:"user"`
 		Password string `json:"password"`
 	}
-	if err := json.NewDecoder(event.SkipMark(http.MaxBytesReader(w, r.Body, maxSignIn))).Decode(&body); err != nil ||
+	if err := json.NewDecoder(event.SkipByteOrderMark(http.MaxBytesReader(w, r.Body, maxSignIn))).Decode(&body); err != nil ||
 		body.User == "" {
 		a.Refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "invalid_sign_in", Title: "The sign-in is not valid", Detail: `Send {"user":"…","password":"…"}; demo users have no password.`,
 			Errors: []event.FieldError{{Pointer: "/user", Code: "required", Expected: "the name of a user"}}})

@@ -198,7 +198,7 @@ func Decode(r eventlog.Record, epoch string) (event.Event, error) {
 		return e, fmt.Errorf("hub: record %d: %w", r.Seq, err)
 	}
 	e.Cursor = wire.Cursor{Epoch: epoch, Seq: r.Seq}.String()
-	return e.Bounded(r.Stored), nil
+	return e.ClampTimes(r.Stored), nil
 }
 
 // take is called for every record, in order, by Run's goroutine alone.

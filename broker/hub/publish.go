@@ -22,7 +22,7 @@ type Receipt struct {
 	ID        string         `json:"id"`
 	Cursor    wire.Cursor    `json:"cursor"`
 	Duplicate bool           `json:"duplicate"`
-	Warnings  []event.Remark `json:"warnings,omitempty"`
+	Warnings  []event.FieldWarning `json:"warnings,omitempty"`
 }
 
 // Errors of Publish beside those of the log and *event.Problem.
@@ -67,7 +67,7 @@ func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, o Publish
 func (h *Hub) prepareOne(g access.Grant, raw []byte, o PublishOptions) (publication, error) {
 	p, err := h.prepare(g, raw, o.Strict)
 	p.entityAt = o.EntityAt
-	if err == nil && p.entityAt != nil && event.ThingKey(p.event) == "" {
+	if err == nil && p.entityAt != nil && event.ReusableEntityKey(p.event) == "" {
 		err = ErrNoEntity
 	}
 	if err != nil {
@@ -130,7 +130,7 @@ type publication struct {
 	hasID    bool   // the publisher gave the id
 	key      string // of the log, for deduplication
 	digest   string
-	remarks  []event.Remark
+	remarks  []event.FieldWarning
 	entityAt *wire.Cursor
 }
 
@@ -138,7 +138,7 @@ type publication struct {
 // stores the event: its id, and the entity that it changes.
 func (p publication) claimNames() []string {
 	names := []string{"id " + p.key}
-	if key := event.ThingKey(p.event); key != "" {
+	if key := event.ReusableEntityKey(p.event); key != "" {
 		names = append(names, "entity "+key)
 	}
 	return names

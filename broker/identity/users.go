@@ -162,7 +162,7 @@ func ReadUsers(path string) ([]User, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the users: %w", datadir.Explain(path, err))
 	}
-	if raw, err = event.WithoutMark(raw); err != nil {
+	if raw, err = event.TrimByteOrderMark(raw); err != nil {
 		return nil, fmt.Errorf("the users file %s: %w", path, err)
 	}
 	var file struct {

@@ -180,7 +180,7 @@ func field(f event.FieldSpec) object {
 			s["allOf"] = []object{{"pattern": `\S`}}
 		}
 	}
-	for name, bound := range map[string]*float64{"minimum": f.Min, "maximum": f.Max, "exclusiveMinimum": f.Over, "exclusiveMaximum": f.Under} {
+	for name, bound := range map[string]*float64{"minimum": f.Min, "maximum": f.Max, "exclusiveMinimum": f.ExclusiveMin, "exclusiveMaximum": f.ExclusiveMax} {
 		if bound != nil {
 			s[name] = *bound
 		}

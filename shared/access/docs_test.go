@@ -102,7 +102,7 @@ func describe(b *strings.Builder, typ event.Type) {
 
 // between are the rules between fields.
 func between(typ event.Type) string {
-	if text := event.RulesBetween(typ); text != "" {
+	if text := event.CrossFieldRules(typ); text != "" {
 		return " " + text
 	}
 	return ""

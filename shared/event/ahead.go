@@ -44,11 +44,11 @@ func (r Rules) checkMoney(t Type, in, out Object, problem *Problem) {
 
 var decimalsInWords = []string{"no decimals", "1 decimal", "2 decimals", "3 decimals"}
 
-// Bounded returns e with every past time that is more than MaxAhead after the time
+// ClampTimes returns e with every past time that is more than MaxAhead after the time
 // of its storage brought back to that time. It is for events of logs that accepted
 // such times. The zero time bounds nothing.
-func (e Event) Bounded(stored time.Time) Event {
-	rules, bound := Rules{Now: stored}, BoundTime(stored)
+func (e Event) ClampTimes(stored time.Time) Event {
+	rules, bound := Rules{Now: stored}, StampTime(stored)
 	if rules.ahead(e.Time) {
 		e.Time = bound
 	}
@@ -60,9 +60,9 @@ func (e Event) Bounded(stored time.Time) Event {
 	return e
 }
 
-// BoundTime returns the replacement of a time that is too far ahead of a clock. It
+// StampTime returns the replacement of a time that is too far ahead of a clock. It
 // has the precision of Stamp, so that an event of the same moment is no older.
-func BoundTime(now time.Time) time.Time { return now.UTC().Truncate(time.Millisecond) }
+func StampTime(now time.Time) time.Time { return now.UTC().Truncate(time.Millisecond) }
 
 // timeOf reads the value of a field that was checked.
 func timeOf(raw json.RawMessage) time.Time {

@@ -63,12 +63,12 @@ func TestBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bounded := e.Bounded(clock)
+	bounded := e.ClampTimes(clock)
 	if !bounded.Time.Equal(clock) || bounded.Data.Text("recorded_at") != "2026-12-01T09:00:00Z" ||
 		e.Data.Text("recorded_at") != "2046-01-01T00:00:00Z" {
 		t.Errorf("%s", bounded.AppendJSON(nil))
 	}
-	for _, as := range []Event{e.Bounded(time.Time{}), e.Bounded(e.Time.Add(-MaxAhead))} {
+	for _, as := range []Event{e.ClampTimes(time.Time{}), e.ClampTimes(e.Time.Add(-MaxAhead))} {
 		if string(as.AppendJSON(nil)) != string(e.AppendJSON(nil)) {
 			t.Errorf("changed without need: %s", as.AppendJSON(nil))
 		}
@@ -122,20 +122,20 @@ func TestByteOrderMarks(t *testing.T) {
 			"UTF-16") {
 			t.Errorf("%q: %+v", mark, got)
 		}
-		if _, err := io.ReadAll(SkipMark(strings.NewReader(mark))); !errors.Is(err, ErrUTF16) {
+		if _, err := io.ReadAll(SkipByteOrderMark(strings.NewReader(mark))); !errors.Is(err, ErrUTF16) {
 			t.Errorf("%q: %v", mark, err)
 		}
 	}
 	for _, text := range []string{"", "x", plain} {
 		for _, start := range []string{"", utf8Mark} {
-			got, err := io.ReadAll(SkipMark(iotest.OneByteReader(strings.NewReader(start + text))))
+			got, err := io.ReadAll(SkipByteOrderMark(iotest.OneByteReader(strings.NewReader(start + text))))
 			if err != nil || string(got) != text {
 				t.Errorf("%q: %q, %v", start+text, got, err)
 			}
 		}
 	}
 	broken := errors.New("broken")
-	if _, err := io.ReadAll(SkipMark(iotest.ErrReader(broken))); !errors.Is(err, broken) {
+	if _, err := io.ReadAll(SkipByteOrderMark(iotest.ErrReader(broken))); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 }

@@ -99,15 +99,17 @@ func subjectOf(t Type, o Object) string {
 	return ""
 }
 
-// ThingKey is the EntityKey of what can change again; "" where an event leaves
-// no state, or makes a thing of its own, such as a payment without an id.
-func ThingKey(e Event) string {
-	key := EntityKey(e)
-	e.Cursor = "another"
-	if EntityKey(e) != key {
+// ReusableEntityKey returns the [EntityKey] of an event whose entity a later event can
+// change again. It is "" for the two kinds of event without such an entity:
+//
+//   - an event that leaves no state, so that EntityKey is "" too;
+//   - a payment without a payment_id, because its entity is named after the event's
+//     own cursor.
+func ReusableEntityKey(e Event) string {
+	if e.Type == TypePaymentReceived && !e.Data.Has("payment_id") {
 		return ""
 	}
-	return key
+	return EntityKey(e)
 }
 
 // EntityKey names the thing whose last state the event changes: its kind,

@@ -21,6 +21,6 @@
 // no raw control character, so that no value from a publisher can break a
 // frame. Nothing that identifies a thing has a control character at all. The
 // package is pure: it has no clock, no goroutine and no randomness. Rules hand
-// the broker's clock to Parse, and Bounded brings a time that is ahead of the
+// the broker's clock to Parse, and ClampTimes brings a time that is ahead of the
 // clock back to it.
 package event

@@ -88,11 +88,6 @@ type Event struct {
 // Module is derived from the type and, for a sync, from what is synced.
 func (e Event) Module() Module { return moduleOf(e.Type, e.Data) }
 
-// Entity is the key of the thing whose last state this event changes, such
-// as rental/123 or overdue/123/late_return; empty where the event leaves no
-// state (a system notification).
-func (e Event) Entity() string { return EntityKey(e) }
-
 // AppendJSON appends e in the CloudEvents JSON format, compact and without
 // any control character.
 func (e Event) AppendJSON(b []byte) []byte {

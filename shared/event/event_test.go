@@ -297,8 +297,8 @@ func TestCatalogue(t *testing.T) {
 	} {
 		e := event(c.typ, c.data)
 		text, _ := ToastText(e, true)
-		if e.Module() != c.module || e.Severity != c.severity || e.Subject != c.subject || e.Entity() != c.entity || text != c.text {
-			t.Errorf("%s: got %s %s %s %s %q", c.data, e.Module(), e.Severity, e.Subject, e.Entity(), text)
+		if e.Module() != c.module || e.Severity != c.severity || e.Subject != c.subject || EntityKey(e) != c.entity || text != c.text {
+			t.Errorf("%s: got %s %s %s %s %q", c.data, e.Module(), e.Severity, e.Subject, EntityKey(e), text)
 		}
 	}
 }

@@ -64,9 +64,9 @@ func ParseMoney(s string) (Money, error) {
 	return Money(n), nil
 }
 
-// MoneyOf returns the amount nearest to a number of units. It is for differences
+// MoneyFromUnits returns the amount nearest to a number of units. It is for differences
 // that were computed as numbers.
-func MoneyOf(units float64) Money { return Money(math.Round(units * float64(MoneyUnit))) }
+func MoneyFromUnits(units float64) Money { return Money(math.Round(units * float64(MoneyUnit))) }
 
 // Units returns the amount as a number of units, which may be rounded.
 func (m Money) Units() float64 { return float64(m) / float64(MoneyUnit) }
@@ -97,9 +97,9 @@ func (m Money) Decimals() int {
 // 19.90, 10.125.
 func (m Money) String() string { return m.format(2) }
 
-// In is the amount as its currency writes it: whole amounts without decimals,
+// FormatIn is the amount as its currency writes it: whole amounts without decimals,
 // others with those of the currency: 10.500 KWD. It never leaves a digit out.
-func (m Money) In(currency string) string { return m.format(Decimals(currency)) }
+func (m Money) FormatIn(currency string) string { return m.format(Decimals(currency)) }
 
 // format writes a whole amount without decimals, and any other one with at
 // least so many.

@@ -37,7 +37,7 @@ func TestMoneyAddsUp(t *testing.T) {
 	if sum != math.MaxInt64 || (-sum).Plus(-MaxMoney).Plus(-MaxMoney) != math.MinInt64 {
 		t.Errorf("a thousand of the largest are %s", sum)
 	}
-	if MoneyOf(1077.37-1000) != 77*MoneyUnit+370 {
+	if MoneyFromUnits(1077.37-1000) != 77*MoneyUnit+370 {
 		t.Error("a difference of floats was not rounded")
 	}
 }
@@ -51,7 +51,7 @@ func TestMoneyInItsCurrency(t *testing.T) {
 		{"-0.5", "TND", "-0.500"},
 	} {
 		m, err := ParseMoney(c.amount)
-		if got := m.In(c.currency); err != nil || got != c.want {
+		if got := m.FormatIn(c.currency); err != nil || got != c.want {
 			t.Errorf("%s %s is written %s, want %s (%v)", c.amount, c.currency, got, c.want, err)
 		}
 	}

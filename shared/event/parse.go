@@ -35,7 +35,7 @@ type Rules struct {
 // empty, since the broker alone sets them. In strict mode every doubt is a
 // refusal; otherwise the warnings say what was dropped or changed. The error
 // is a *Problem.
-func Parse(raw []byte, rules Rules) (Event, []Remark, error) {
+func Parse(raw []byte, rules Rules) (Event, []FieldWarning, error) {
 	if len(raw) > MaxEventBytes {
 		return Event{}, nil, Refuse("", "size", fmt.Sprintf("an event of at most %d bytes", MaxEventBytes))
 	}
@@ -62,7 +62,7 @@ func Parse(raw []byte, rules Rules) (Event, []Remark, error) {
 // data among them. The text may begin with a byte order mark. The error is a
 // *Problem.
 func ParseEnvelope(raw []byte) (Object, error) {
-	text, err := WithoutMark(raw)
+	text, err := TrimByteOrderMark(raw)
 	if err != nil {
 		return nil, Refuse("", "utf8", "text in UTF-8, not in UTF-16")
 	}
@@ -98,7 +98,7 @@ func New(t Type, data any) (Event, error) {
 // parser collects what one event's envelope gives rise to.
 type parser struct {
 	rules    Rules
-	warnings []Remark
+	warnings []FieldWarning
 	problem  Problem
 }
 
@@ -108,7 +108,7 @@ func (p *parser) doubt(pointer, code, expected, done string) {
 		p.problem.add(pointer, code, expected)
 		return
 	}
-	p.warnings = append(p.warnings, Remark{pointer, done})
+	p.warnings = append(p.warnings, FieldWarning{pointer, done})
 }
 
 // envelope reads the attributes of CloudEvents and of ours.
@@ -159,7 +159,7 @@ func (p *parser) envelope(in Object) Event {
 			}
 		case "data", "module", "dataschema":
 		case "actor", "cursor":
-			p.warnings = append(p.warnings, Remark{pointer, "set by the broker, dropped"})
+			p.warnings = append(p.warnings, FieldWarning{pointer, "set by the broker, dropped"})
 		default:
 			p.doubt(pointer, "unknown_field", "only the attributes of the envelope", "unknown attribute, dropped")
 		}
@@ -189,7 +189,7 @@ func (p *parser) text(pointer, s string, most int) string {
 }
 
 // complete validates the payload and derives what follows from it.
-func (p *parser) complete(e Event, data Object) (Event, []Remark, error) {
+func (p *parser) complete(e Event, data Object) (Event, []FieldWarning, error) {
 	if size := len(data.AppendJSON(nil)); size > MaxDataBytes {
 		return Event{}, nil, Refuse("/data", "size", fmt.Sprintf("data of at most %d bytes", MaxDataBytes))
 	}
@@ -228,7 +228,7 @@ func (e Event) Stamp(id string, now time.Time) Event {
 		e.ID = id
 	}
 	if e.Time.IsZero() {
-		e.Time = BoundTime(now)
+		e.Time = StampTime(now)
 	}
 	return e
 }

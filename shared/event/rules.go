@@ -2,8 +2,8 @@ package event
 
 import "strings"
 
-// RulesBetween says in words what checkRules holds.
-func RulesBetween(t Type) string {
+// CrossFieldRules says in words what checkRules holds.
+func CrossFieldRules(t Type) string {
 	switch t {
 	case TypeEquipmentLocationUpdated:
 		return "Latitude and longitude come together; without them a location_name is required."

@@ -41,21 +41,21 @@ const (
 
 // A FieldSpec is what the tags of a payload field declare.
 type FieldSpec struct {
-	Name     string
-	Kind     Kind
-	Class    Class
-	Required bool     // always
-	Strict   bool     // required in strict mode only
-	Enum     []string // allowed values, of the elements for a list
-	Default  string   // what an absent enum means in an entity's first event
-	Format   string   // date, month, week, phone, currency, path, nocard, line
-	MaxLen   int      // characters of a string, 0: no limit of its own
-	MaxItems int      // elements of a list
-	Min, Max *float64 // inclusive bounds
-	Over     *float64 // exclusive lower bound
-	Under    *float64 // exclusive upper bound
-	Step     float64  // the value is a multiple of it, 0: any
-	Past     bool     // a time that is at most MaxAhead after the broker's clock
+	Name         string
+	Kind         Kind
+	Class        Class
+	Required     bool     // always
+	Strict       bool     // required in strict mode only
+	Enum         []string // allowed values, of the elements for a list
+	Default      string   // what an absent enum means in an entity's first event
+	Format       string   // date, month, week, phone, currency, path, nocard, line
+	MaxLen       int      // characters of a string, 0: no limit of its own
+	MaxItems     int      // elements of a list
+	Min, Max     *float64 // inclusive bounds
+	ExclusiveMin *float64 // exclusive lower bound
+	ExclusiveMax *float64 // exclusive upper bound
+	Step         float64  // the value is a multiple of it, 0: any
+	Past         bool     // a time that is at most MaxAhead after the broker's clock
 }
 
 // payloads ties each type to its struct.
@@ -160,9 +160,9 @@ func readSpec(f reflect.StructField) FieldSpec {
 		case "max":
 			s.Max = &number
 		case "over":
-			s.Over = &number
+			s.ExclusiveMin = &number
 		case "under":
-			s.Under = &number
+			s.ExclusiveMax = &number
 		case "step":
 			s.Step = number
 		default:

@@ -16,24 +16,24 @@ var ErrUTF16 = errors.New("the text is in UTF-16: save or send it as UTF-8")
 // it, and JSON does not know it (RFC 8259, section 8.1).
 const utf8Mark = "\xef\xbb\xbf"
 
-// WithoutMark is a text without the byte order mark of UTF-8, which it may
+// TrimByteOrderMark is a text without the byte order mark of UTF-8, which it may
 // begin with. The error is ErrUTF16 for a text with the mark of UTF-16.
-func WithoutMark(text []byte) ([]byte, error) {
+func TrimByteOrderMark(text []byte) ([]byte, error) {
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
 		return nil, ErrUTF16
 	}
 	return bytes.TrimPrefix(text, []byte(utf8Mark)), nil
 }
 
-// SkipMark returns a reader of a text without its mark, as WithoutMark does for a
+// SkipByteOrderMark returns a reader of a text without its mark, as TrimByteOrderMark does for a
 // slice. The first Read returns its error.
-func SkipMark(text io.Reader) io.Reader {
+func SkipByteOrderMark(text io.Reader) io.Reader {
 	start := make([]byte, len(utf8Mark))
 	n, err := io.ReadFull(text, start)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return io.MultiReader(bytes.NewReader(start[:n]), failing{err})
 	}
-	kept, err := WithoutMark(start[:n])
+	kept, err := TrimByteOrderMark(start[:n])
 	if err != nil {
 		return failing{err}
 	}

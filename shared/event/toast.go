@@ -2,34 +2,34 @@ package event
 
 import "strings"
 
-// A Format writes what readers of different places write differently. What is
+// A ToastFormat writes what readers of different places write differently. What is
 // nil is written plainly.
-type Format struct {
+type ToastFormat struct {
 	Money func(amount Money, currency string) string // the currency may be ""
 	Date  func(day string) string                    // YYYY-MM-DD
 }
 
-func (f Format) money(amount Money, currency string) string {
+func (f ToastFormat) money(amount Money, currency string) string {
 	if f.Money != nil {
 		return f.Money(amount, currency)
 	}
-	return strings.TrimSpace(currency + " " + amount.In(currency))
+	return strings.TrimSpace(currency + " " + amount.FormatIn(currency))
 }
 
-func (f Format) date(day string) string {
+func (f ToastFormat) date(day string) string {
 	if f.Date != nil && day != "" {
 		return f.Date(day)
 	}
 	return day
 }
 
-// ToastText is Format.ToastText, written plainly.
-func ToastText(e Event, self bool) (string, bool) { return Format{}.ToastText(e, self) }
+// ToastText is ToastFormat.ToastText, written plainly.
+func ToastText(e Event, self bool) (string, bool) { return ToastFormat{}.ToastText(e, self) }
 
 // ToastText is what a toast says about e, and whether e makes one at all. It
 // uses only the fields that the reader was given. self tells that the event
 // is about the reader in person.
-func (f Format) ToastText(e Event, self bool) (string, bool) {
+func (f ToastFormat) ToastText(e Event, self bool) (string, bool) {
 	o := e.Data
 	switch e.Type {
 	case TypeRentalStatusUpdated:
@@ -72,7 +72,7 @@ func (f Format) ToastText(e Event, self bool) (string, bool) {
 }
 
 // paymentText never says that money was received where none was.
-func (f Format) paymentText(e Event) string {
+func (f ToastFormat) paymentText(e Event) string {
 	word := map[string]string{"completed": "received", "pending": "pending", "failed": "failed", "refunded": "refunded"}[ValueOrDefault(e.Type, e.Data, "status")]
 	rental := " · rental #" + e.Data.Text("rental_id")
 	if amount, ok := e.Data.Money("amount"); ok {

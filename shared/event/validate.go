@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// A Remark says what lenient mode changed in an event that it accepted.
-type Remark struct {
+// A FieldWarning says what lenient mode changed in an event that it accepted.
+type FieldWarning struct {
 	Pointer string `json:"pointer"`
 	Message string `json:"message"`
 }
@@ -23,10 +23,10 @@ const maxRefLen = 64
 // checkData brings a payload into its canonical form: known fields in
 // declared order, nulls dropped, times in UTC. Unknown fields are refused in
 // strict mode and dropped with a warning otherwise.
-func checkData(t Type, in Object, rules Rules) (Object, []Remark, error) {
+func checkData(t Type, in Object, rules Rules) (Object, []FieldWarning, error) {
 	var (
 		out      Object
-		warnings []Remark
+		warnings []FieldWarning
 		problem  Problem
 	)
 	for _, f := range in {
@@ -37,7 +37,7 @@ func checkData(t Type, in Object, rules Rules) (Object, []Remark, error) {
 		if rules.Strict {
 			problem.add(pointer, "unknown_field", "only the fields of "+string(t))
 		} else {
-			warnings = append(warnings, Remark{pointer, "unknown field, dropped"})
+			warnings = append(warnings, FieldWarning{pointer, "unknown field, dropped"})
 		}
 	}
 	for _, spec := range specs[t] {
@@ -136,7 +136,7 @@ func (s FieldSpec) inRange(n float64) bool {
 	if s.Min != nil && n < *s.Min || s.Max != nil && n > *s.Max {
 		return false
 	}
-	if s.Over != nil && n <= *s.Over || s.Under != nil && n >= *s.Under {
+	if s.ExclusiveMin != nil && n <= *s.ExclusiveMin || s.ExclusiveMax != nil && n >= *s.ExclusiveMax {
 		return false
 	}
 	return s.Step == 0 || math.Mod(n, s.Step) == 0
@@ -233,8 +233,8 @@ func (s FieldSpec) bounds() string {
 	}
 	say("at least", s.Min)
 	say("at most", s.Max)
-	say("more than", s.Over)
-	say("less than", s.Under)
+	say("more than", s.ExclusiveMin)
+	say("less than", s.ExclusiveMax)
 	if s.Step != 0 {
 		say("in steps of", &s.Step)
 	}

@@ -228,7 +228,7 @@ func (e *Entity) bounded(now time.Time) *Entity {
 			return t
 		}
 		changed = true
-		return event.BoundTime(now)
+		return event.StampTime(now)
 	}
 	booking := func(b *Booking) *Booking {
 		if b == nil {
@@ -242,7 +242,7 @@ func (e *Entity) bounded(now time.Time) *Entity {
 	if !endsByDate(e) {
 		out.Closed = bound(e.Closed)
 	}
-	out.Fields = event.Event{Type: e.Type, Data: e.Fields}.Bounded(now).Data
+	out.Fields = event.Event{Type: e.Type, Data: e.Fields}.ClampTimes(now).Data
 	if !changed && slices.EqualFunc(out.Fields, e.Fields, sameField) {
 		return nil
 	}

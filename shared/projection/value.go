@@ -34,7 +34,7 @@ func (v Value) String() string {
 	}
 	var parts []string
 	for _, currency := range slices.Sorted(maps.Keys(v.Money)) {
-		parts = append(parts, strings.TrimSpace(currency+" "+v.Money[currency].In(currency)))
+		parts = append(parts, strings.TrimSpace(currency+" "+v.Money[currency].FormatIn(currency)))
 	}
 	return strings.Join(parts, ", ")
 }

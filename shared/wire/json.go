@@ -158,7 +158,7 @@ func ParseCall(raw []byte) (Call, error) {
 	if !utf8.Valid(raw) {
 		return c, ErrUTF8
 	}
-	raw, _ = event.WithoutMark(raw) // it is valid UTF-8, so it is not in UTF-16
+	raw, _ = event.TrimByteOrderMark(raw) // it is valid UTF-8, so it is not in UTF-16
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {

@@ -56,7 +56,7 @@ type Queue struct {
 	seen     []string  // keys, newest last
 	held     time.Time // the clock stands since then; zero: it runs
 	muted    []event.Type
-	format   event.Format
+	format   event.ToastFormat
 	max      int     // visible at once; 0: maxVisible
 	scale    float64 // of lifetimes; 0: 1
 }
@@ -69,7 +69,7 @@ const Never = -1
 func (q *Queue) SetScale(scale float64) { q.scale = scale }
 
 // SetFormat says how money and dates are written.
-func (q *Queue) SetFormat(f event.Format) { q.format = f }
+func (q *Queue) SetFormat(f event.ToastFormat) { q.format = f }
 
 // Mute lets these types make no toast.
 func (q *Queue) Mute(types []event.Type) { q.muted = types }

@@ -187,7 +187,7 @@ func TestAnnouncer(t *testing.T) {
 func TestMutedAndFormatted(t *testing.T) {
 	var q Queue
 	q.Mute([]event.Type{event.TypeRentalOverdue})
-	q.SetFormat(event.Format{Money: func(m event.Money, currency string) string { return m.String() + " of " + currency }})
+	q.SetFormat(event.ToastFormat{Money: func(m event.Money, currency string) string { return m.String() + " of " + currency }})
 	q.Add(start, event.Example(event.TypeRentalOverdue), false)
 	q.Add(start, event.Example(event.TypePaymentReceived).Stamp("pay", start), false)
 	require.Len(t, q.Visible(), 1)

@@ -128,7 +128,7 @@ func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) 
 		}
 		body, _ = json.Marshal(map[string]any{"type": args[0], "data": data})
 	}
-	body, err := event.WithoutMark(body)
+	body, err := event.TrimByteOrderMark(body)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func configParser(fs *flag.FlagSet) ff.ConfigFileParser {
 		if err != nil {
 			return fmt.Errorf("--config: %w", err)
 		}
-		text, err := event.WithoutMark(raw)
+		text, err := event.TrimByteOrderMark(raw)
 		if err != nil {
 			return fmt.Errorf("--config: %w", err)
 		}

@@ -173,7 +173,7 @@ func newPassword(env environment) (hash string, err error) {
 func readPassword(env environment) (string, error) {
 	in, isFile := env.in.(*os.File)
 	if !isFile || !term.IsTerminal(int(in.Fd())) {
-		line, err := bufio.NewReader(event.SkipMark(env.in)).ReadString('\n')
+		line, err := bufio.NewReader(event.SkipByteOrderMark(env.in)).ReadString('\n')
 		if errors.Is(err, event.ErrUTF16) {
 			return "", &broker.Misuse{Reason: "the password: " + err.Error()}
 		}
