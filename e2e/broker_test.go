@@ -56,7 +56,7 @@ func TestResume(t *testing.T) {
 	}
 	manager := s.As("4", 0, access.Manager)
 	for _, from := range []int{0, 7, 18} {
-		frames := read(t, manager, cursors[from], func(f wire.Frame) bool { return f.At().String() == cursors[19] })
+		frames := read(t, manager, cursors[from], func(f wire.Frame) bool { return f.ReachedCursor().String() == cursors[19] })
 		require.IsType(t, &wire.Hello{}, frames[0])
 		var got []string
 		for _, f := range frames[1:] {
@@ -115,7 +115,7 @@ func TestKilledTwentyTimes(t *testing.T) {
 
 	manager := s.As("4", 0, access.Manager)
 	state, seen := projection.New(last.Epoch), map[string]wire.Cursor{}
-	for _, f := range read(t, manager, "oldest", func(f wire.Frame) bool { return f.At() == last }) {
+	for _, f := range read(t, manager, "oldest", func(f wire.Frame) bool { return f.ReachedCursor() == last }) {
 		if _, gap := f.(*wire.Gap); gap {
 			t.Fatal("a gap in a whole log")
 		}

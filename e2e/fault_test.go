@@ -64,7 +64,7 @@ func TestDiskTakesNothing(t *testing.T) {
 		acked[r.ID], last = r.Cursor, r.Cursor
 	}
 	seen := map[string]wire.Cursor{}
-	for _, f := range read(t, s.As("4", 0, access.Manager), "oldest", func(f wire.Frame) bool { return f.At() == last }) {
+	for _, f := range read(t, s.As("4", 0, access.Manager), "oldest", func(f wire.Frame) bool { return f.ReachedCursor() == last }) {
 		if e, ok := f.(*wire.Event); ok {
 			require.NotContains(t, seen, e.Event.ID)
 			seen[e.Event.ID] = e.Cursor

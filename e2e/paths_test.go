@@ -51,7 +51,7 @@ func bySSE(t *testing.T, base, token, after string, through wire.Cursor, opened 
 		if e, ok := f.(*wire.Event); ok {
 			got = append(got, text(e.Event))
 		}
-		return f.At().Seq >= through.Seq
+		return f.ReachedCursor().Seq >= through.Seq
 	})
 	return got
 }
@@ -90,7 +90,7 @@ func byWebSocket(t *testing.T, base, token, after string, through wire.Cursor, o
 			if e, ok := f.(*wire.Event); ok {
 				got = append(got, text(e.Event))
 			}
-			if f.At().Seq >= through.Seq {
+			if f.ReachedCursor().Seq >= through.Seq {
 				return got
 			}
 		}

@@ -145,7 +145,7 @@ func TestProxies(t *testing.T) {
 						read++
 						require.Equal(t, fmt.Sprintf("e%d", read), f.Event.ID)
 					}
-					cursor = f.At().String()
+					cursor = f.ReachedCursor().String()
 					if read < 20*round && published == read {
 						publish() // one at a time: nothing is held back until more comes
 					}

@@ -181,7 +181,7 @@ func (o *object) message(id string, message js.Value) {
 	select {
 	case s.calls <- text:
 	default:
-		o.host.close(id, wire.RefusedCode(http.StatusTooManyRequests), "too_many_calls")
+		o.host.close(id, wire.RefusalCloseCode(http.StatusTooManyRequests), "too_many_calls")
 	}
 }
 

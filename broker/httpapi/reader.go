@@ -165,7 +165,7 @@ func (r *Reader) Answer(ctx context.Context, call wire.Call, parsed error) []byt
 		answer, err = r.answer(ctx, call)
 	}
 	if err != nil {
-		answer = wire.Refused(call.Ref, r.api.problem(r.peer.Log, err))
+		answer = wire.NewRefused(call.Ref, r.api.problem(r.peer.Log, err))
 	}
 	if answer == nil || ctx.Err() != nil {
 		return nil
@@ -186,7 +186,7 @@ func pause(ctx context.Context, d time.Duration) {
 func (r *Reader) answer(ctx context.Context, call wire.Call) (*wire.Reply, error) {
 	switch call.Call {
 	case wire.CallPing:
-		return wire.Pong(call.Ref), nil
+		return wire.NewPong(call.Ref), nil
 	case wire.CallFilter:
 		f, err := filterOf(call.Filter)
 		if err != nil {
@@ -220,5 +220,5 @@ func (r *Reader) publish(ctx context.Context, call wire.Call) (*wire.Reply, erro
 	if err != nil {
 		return nil, err
 	}
-	return wire.Published(call.Ref, receipt), nil
+	return wire.NewPublished(call.Ref, receipt), nil
 }

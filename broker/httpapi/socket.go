@@ -175,8 +175,8 @@ func (s *socket) turnAway(ctx context.Context, err error) {
 		return // it has gone by itself, or was turned away
 	}
 	p := s.api.problem(s.peer.Log, err)
-	if s.write(ctx, wire.AppendJSON(nil, wire.Refused("", p))) == nil {
-		s.close(websocket.StatusCode(wire.RefusedCode(p.Status)), p.Code)
+	if s.write(ctx, wire.AppendJSON(nil, wire.NewRefused("", p))) == nil {
+		s.close(websocket.StatusCode(wire.RefusalCloseCode(p.Status)), p.Code)
 	}
 }
 

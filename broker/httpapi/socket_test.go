@@ -128,10 +128,10 @@ func TestSocket(t *testing.T) {
 	require.EqualValues(t, 3, frame[*wire.Event](c).Cursor.Seq)
 
 	c.say(`{"call":"ping","ref":"p"}`)
-	require.Equal(t, wire.Pong("p"), frame[*wire.Reply](c))
+	require.Equal(t, wire.NewPong("p"), frame[*wire.Reply](c))
 
 	c.say(`{"call":"filter","ref":"f","filter":"types=payment_received"}`)
-	require.Equal(t, &wire.Refilter{Seam: wire.Cursor{Epoch: "k", Seq: 3}, Ref: "f", Filter: "types=payment_received"}, frame[*wire.Refilter](c))
+	require.Equal(t, &wire.FilterChanged{Through: wire.Cursor{Epoch: "k", Seq: 3}, Ref: "f", Filter: "types=payment_received"}, frame[*wire.FilterChanged](c))
 	c.say(`{"call":"publish","ref":"a","event":{"type":"rental_overdue","id":"x","data":{"rental_id":2,"days_overdue":1}}}`)
 	receipt := frame[*wire.Reply](c)
 	require.Equal(t, "a", receipt.Ref)

@@ -199,7 +199,7 @@ var outlets = map[string]map[string]outlet{
 				if e, ok := f.(*wire.Event); ok {
 					events = append(events, e.Event)
 				}
-				done = done || f.At() == last
+				done = done || f.ReachedCursor() == last
 			}))
 		}
 		return text, events
@@ -213,7 +213,7 @@ var outlets = map[string]map[string]outlet{
 			if e, ok := f.(*wire.Event); ok {
 				events = append(events, e.Event)
 			}
-			if f.At() == last {
+			if f.ReachedCursor() == last {
 				return text, events
 			}
 		}

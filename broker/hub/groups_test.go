@@ -127,9 +127,9 @@ func checkSeams(t *testing.T, h *Hub, g access.Grant, frames []wire.Frame, throu
 		switch frame := frame.(type) {
 		case *wire.Event:
 			got = append(got, frame.Cursor.Seq)
-		case *wire.Refilter:
-			require.Equal(t, seqsThrough(expectedSeqs(t, h, g, f, from, through), frame.Seam.Seq), got, "through the seam of %s", frame.Filter)
-			f, got, from = parse(t, frame.Filter), nil, frame.Seam.Seq
+		case *wire.FilterChanged:
+			require.Equal(t, seqsThrough(expectedSeqs(t, h, g, f, from, through), frame.Through.Seq), got, "through the seam of %s", frame.Filter)
+			f, got, from = parse(t, frame.Filter), nil, frame.Through.Seq
 		}
 	}
 	require.Equal(t, expectedSeqs(t, h, g, f, from, through), got)

@@ -40,7 +40,7 @@ func TestHistoryIsTheStream(t *testing.T) {
 				if e, ok := frame.(*wire.Event); ok {
 					want = append(want, e.Event)
 				}
-				done = frame.At().Seq == total
+				done = frame.ReachedCursor().Seq == total
 			}
 			r.Leave()
 			for _, limit := range []int{1, 7, 1000} {

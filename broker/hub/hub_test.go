@@ -127,7 +127,7 @@ func (r *reader) through(seq uint64) (seqs []uint64) {
 		if e, ok := f.(*wire.Event); ok {
 			seqs = append(seqs, e.Cursor.Seq)
 		}
-		if f.At().Seq >= seq {
+		if f.ReachedCursor().Seq >= seq {
 			return seqs
 		}
 	}
@@ -216,7 +216,7 @@ func readAll(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, total
 		r := &reader{t: t, Subscriber: s}
 		for n := 0; cursor.Seq < total && (cut == 0 || n <= cut); n++ {
 			frame := r.next()
-			if at := frame.At(); at.Seq < cursor.Seq {
+			if at := frame.ReachedCursor(); at.Seq < cursor.Seq {
 				t.Errorf("%v went back from %v to %v", g, cursor, at)
 			} else {
 				cursor = at
@@ -351,7 +351,7 @@ func TestSplicesLagToo(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			publish(t, h, 2) // a time sheet of employee 3
 		}()
-		require.EqualValues(t, 1, r.next().At().Seq)
+		require.EqualValues(t, 1, r.next().ReachedCursor().Seq)
 		for i := range 30 {
 			publish(t, h, 2+28*(i+1))
 		}

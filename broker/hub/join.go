@@ -70,7 +70,7 @@ type refilterRequest struct {
 }
 
 // Refilter gives the subscription another filter: everything through a seam
-// goes by the old one, then comes a wire.Refilter with the seam and the ref,
+// goes by the old one, then comes a wire.FilterChanged with the seam and the ref,
 // and everything after it goes by the new one. It returns when Next has taken
 // it. The error is a *ClosedError, or that of ctx.
 func (s *Subscriber) Refilter(ctx context.Context, f filter.Filter, ref string) error {
@@ -103,7 +103,7 @@ func (s *Subscriber) applyRefilter(r refilterRequest) (frames []byte) {
 		h.mu.Unlock()
 	}
 	s.filter = r.filter
-	return s.format.Append(frames, &wire.Refilter{Seam: s.cursor, Ref: r.ref, Filter: r.filter.Key()})
+	return s.format.Append(frames, &wire.FilterChanged{Through: s.cursor, Ref: r.ref, Filter: r.filter.Key()})
 }
 
 // Format is how the frames are written.

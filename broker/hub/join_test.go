@@ -49,10 +49,10 @@ func TestRefilter(t *testing.T) {
 					switch frame := r.next().(type) {
 					case *wire.Event:
 						got = append(got, frame.Cursor.Seq)
-					case *wire.Refilter:
-						require.Equal(t, seqsThrough(expectedSeqs(t, h, g, f, from, events), frame.Seam.Seq), got, "through the seam of %s", frame.Filter)
+					case *wire.FilterChanged:
+						require.Equal(t, seqsThrough(expectedSeqs(t, h, g, f, from, events), frame.Through.Seq), got, "through the seam of %s", frame.Filter)
 						require.Equal(t, frame.Ref, frame.Filter)
-						f, got, from, seams = parse(t, frame.Filter), nil, frame.Seam.Seq, seams+1
+						f, got, from, seams = parse(t, frame.Filter), nil, frame.Through.Seq, seams+1
 					case *wire.Heartbeat:
 						if seams == 6 && frame.Cursor.Seq == events {
 							require.Equal(t, expectedSeqs(t, h, g, f, from, events), got)

@@ -10,11 +10,11 @@ import (
 )
 
 // A Frame is one of *Hello, *Event, *Gap, *Heartbeat and *Bye, and on a
-// WebSocket of *Refilter and *Reply too.
+// WebSocket of *FilterChanged and *Reply too.
 type Frame interface {
-	// At is the cursor that a reader has reached with this frame; the zero
+	// ReachedCursor is the cursor that a reader has reached with this frame; the zero
 	// Cursor for Bye and Reply, which move nobody.
-	At() Cursor
+	ReachedCursor() Cursor
 }
 
 // Hello is the first frame of every stream.
@@ -66,20 +66,20 @@ const (
 	ByeStop      Reason = "stop"       // do not reconnect
 )
 
-// At implements Frame.
-func (h *Hello) At() Cursor { return h.Start }
+// ReachedCursor implements Frame.
+func (h *Hello) ReachedCursor() Cursor { return h.Start }
 
-// At implements Frame.
-func (e *Event) At() Cursor { return e.Cursor }
+// ReachedCursor implements Frame.
+func (e *Event) ReachedCursor() Cursor { return e.Cursor }
 
-// At implements Frame.
-func (g *Gap) At() Cursor { return g.To }
+// ReachedCursor implements Frame.
+func (g *Gap) ReachedCursor() Cursor { return g.To }
 
-// At implements Frame.
-func (h *Heartbeat) At() Cursor { return h.Cursor }
+// ReachedCursor implements Frame.
+func (h *Heartbeat) ReachedCursor() Cursor { return h.Cursor }
 
-// At implements Frame.
-func (*Bye) At() Cursor { return Cursor{} }
+// ReachedCursor implements Frame.
+func (*Bye) ReachedCursor() Cursor { return Cursor{} }
 
 // Names of the frames that are no events of the vocabulary.
 const (
@@ -105,7 +105,7 @@ type (
 	}
 )
 
-// AppendSSE appends a frame as one block of an event stream. A Refilter and a
+// AppendSSE appends a frame as one block of an event stream. A FilterChanged and a
 // Reply are of WebSockets alone and have none.
 func AppendSSE(b []byte, f Frame) []byte {
 	switch f := f.(type) {
@@ -117,15 +117,15 @@ func AppendSSE(b []byte, f Frame) []byte {
 		return append(f.appendJSON(b), "\n\n"...)
 	case *Heartbeat:
 		return append(appendID(b, f.Cursor), '\n')
-	case *Refilter, *Reply:
+	case *FilterChanged, *Reply:
 		return b
 	case *Hello:
 		b = append(b, "retry: "...)
 		b = strconv.AppendInt(b, f.Retry.Milliseconds(), 10)
 		b = append(b, '\n')
 	}
-	if f.At() != (Cursor{}) {
-		b = appendID(b, f.At())
+	if f.ReachedCursor() != (Cursor{}) {
+		b = appendID(b, f.ReachedCursor())
 	}
 	name, data := control(f)
 	b = append(append(b, "event: "...), name...)
@@ -213,7 +213,7 @@ type Unreadable struct {
 	Err    error
 }
 
-// At implements Frame.
-func (u *Unreadable) At() Cursor { return u.Cursor }
+// ReachedCursor implements Frame.
+func (u *Unreadable) ReachedCursor() Cursor { return u.Cursor }
 
 func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -45,12 +45,12 @@ func AppendJSON(b []byte, f Frame) []byte {
 		b = append(b, `","data":`...)
 		return append(e.appendJSON(b), "}\n"...)
 	}
-	l := line{ID: f.At()}
+	l := line{ID: f.ReachedCursor()}
 	switch f := f.(type) {
 	case *Heartbeat:
 	case *Reply:
 		l.Event, l.Ref, l.Data = f.Name, f.Ref, f.Data
-	case *Refilter:
+	case *FilterChanged:
 		l.Event, l.Ref, l.Data = nameRefilter, f.Ref, encode(refilterJSON{f.Filter})
 	default:
 		l.Event, l.Data = control(f)
@@ -73,21 +73,21 @@ func ParseJSON(raw []byte) (Frame, error) {
 		if err := json.Unmarshal(l.Data, &r); err != nil {
 			return nil, fmt.Errorf("wire: filter: %w", err)
 		}
-		return &Refilter{l.ID, l.Ref, r.Filter}, nil
+		return &FilterChanged{l.ID, l.Ref, r.Filter}, nil
 	}
 	return ParseMessage(Message{Type: l.Event, Data: l.Data, LastEventID: l.ID.String(), Empty: l.Event == ""})
 }
 
-// Refilter says that everything through Seam went by the old filter of a
+// FilterChanged says that everything through Through went by the old filter of a
 // WebSocket, and everything after it goes by the new one.
-type Refilter struct {
-	Seam   Cursor
+type FilterChanged struct {
+	Through   Cursor
 	Ref    string // of the call that asked for it
 	Filter string // the new filter in its query form
 }
 
-// At implements Frame.
-func (r *Refilter) At() Cursor { return r.Seam }
+// ReachedCursor implements Frame.
+func (r *FilterChanged) ReachedCursor() Cursor { return r.Through }
 
 // Reply answers a Call on a WebSocket. It stands in no order with the frames
 // of the stream.
@@ -97,17 +97,17 @@ type Reply struct {
 	Data json.RawMessage
 }
 
-// At implements Frame: a Reply moves nobody.
-func (*Reply) At() Cursor { return Cursor{} }
+// ReachedCursor implements Frame: a Reply moves nobody.
+func (*Reply) ReachedCursor() Cursor { return Cursor{} }
 
-// Pong answers a ping.
-func Pong(ref string) *Reply { return &Reply{namePong, ref, nil} }
+// NewPong answers a ping.
+func NewPong(ref string) *Reply { return &Reply{namePong, ref, nil} }
 
-// Published answers a publication with its receipt.
-func Published(ref string, receipt any) *Reply { return &Reply{namePublished, ref, encode(receipt)} }
+// NewPublished answers a publication with its receipt.
+func NewPublished(ref string, receipt any) *Reply { return &Reply{namePublished, ref, encode(receipt)} }
 
-// Refused answers a call that was refused, with a problem document.
-func Refused(ref string, problem any) *Reply { return &Reply{nameRefused, ref, encode(problem)} }
+// NewRefused answers a call that was refused, with a problem document.
+func NewRefused(ref string, problem any) *Reply { return &Reply{nameRefused, ref, encode(problem)} }
 
 const (
 	nameRefilter  = "filter"
@@ -195,9 +195,9 @@ var closeCodes = map[Reason]int{
 // CloseCode is the WebSocket close code that mirrors a reason.
 func (r Reason) CloseCode() int { return closeCodes[r] }
 
-// RefusedCode is the close code of a WebSocket that was refused after it had
+// RefusalCloseCode is the close code of a WebSocket that was refused after it had
 // been opened, for the status of its problem document.
-func RefusedCode(status int) int { return 4000 + status }
+func RefusalCloseCode(status int) int { return 4000 + status }
 
 func encode(v any) json.RawMessage {
 	raw, err := json.Marshal(v)

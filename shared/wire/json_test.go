@@ -17,7 +17,7 @@ func TestLinesRoundTrip(t *testing.T) {
 	frames := []Frame{
 		&Hello{at, Cursor{"k3x9", 9}, Cursor{"k3x9", 1}, 15 * time.Second, time.Second, "c-1", "g"},
 		&Gap{at, Cursor{"k3x9", 7}}, &Heartbeat{at}, &Bye{ByeDrain, time.Second},
-		&Refilter{at, "r\n1", "types=sync_progress"}, Pong("7"), Published("8", map[string]int{"a": 1}), Refused("9", map[string]string{"code": "x"}),
+		&FilterChanged{at, "r\n1", "types=sync_progress"}, NewPong("7"), NewPublished("8", map[string]int{"a": 1}), NewRefused("9", map[string]string{"code": "x"}),
 	}
 	for _, want := range frames {
 		line := AppendJSON(nil, want)
@@ -91,7 +91,7 @@ func FuzzCall(f *testing.F) {
 		if err != nil {
 			return
 		}
-		line := AppendJSON(nil, Refused(c.Ref, event.Refuse(c.Filter, "x", string(c.Event))))
+		line := AppendJSON(nil, NewRefused(c.Ref, event.Refuse(c.Filter, "x", string(c.Event))))
 		back, err := ParseJSON(line)
 		if err != nil || bytes.Count(line, []byte("\n")) != 1 || back.(*Reply).Ref != c.Ref {
 			t.Fatalf("%q became %q: %v", raw, line, err)

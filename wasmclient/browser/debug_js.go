@@ -20,7 +20,7 @@ func Debug() (step func(conn.Input, conn.Status), event func(store.Received)) {
 	step = func(in conn.Input, s conn.Status) {
 		text := fmt.Sprintf("%T", in)
 		if f, ok := in.(conn.Frame); ok {
-			text = fmt.Sprintf("%T %s", f.Frame, f.Frame.At())
+			text = fmt.Sprintf("%T %s", f.Frame, f.Frame.ReachedCursor())
 		}
 		log(text + " → " + string(s.State) + " " + s.Code)
 	}

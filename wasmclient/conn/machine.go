@@ -333,7 +333,7 @@ func (m *Machine) becomeLive(now time.Time, f *wire.Hello) {
 
 // progress moves the cursor on; what was delivered before is passed over.
 func (m *Machine) progress(f wire.Frame) {
-	at := f.At()
+	at := f.ReachedCursor()
 	if at.Epoch == m.cursor.Epoch && at.Seq <= m.cursor.Seq {
 		return
 	}

@@ -160,7 +160,7 @@ func (p *player) show(e Effect) string {
 		if e.Replayed {
 			replayed = " replayed"
 		}
-		return fmt.Sprintf("deliver %s %s%s", strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", e.Frame), "*wire.")), e.Frame.At(), replayed)
+		return fmt.Sprintf("deliver %s %s%s", strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", e.Frame), "*wire.")), e.Frame.ReachedCursor(), replayed)
 	case Changed:
 		out := "status " + string(e.Status.State)
 		if e.Status.Code != "" {
@@ -231,12 +231,12 @@ func FuzzMachine(f *testing.F) {
 				case Deliver:
 					switch f := e.Frame.(type) {
 					case *wire.Event, *wire.Heartbeat:
-						if f.At().Seq <= delivered.Seq {
-							t.Fatalf("%v after %v", f.At(), delivered)
+						if f.ReachedCursor().Seq <= delivered.Seq {
+							t.Fatalf("%v after %v", f.ReachedCursor(), delivered)
 						}
-						delivered = f.At()
+						delivered = f.ReachedCursor()
 					default:
-						delivered = f.At()
+						delivered = f.ReachedCursor()
 					}
 				}
 			}

@@ -39,7 +39,7 @@ func TestReplacedLog(t *testing.T) {
 			_, _ = b.Stream(ctx, wasmclient.Request{Path: "/api/sse?after=k-1"}, func(piece []byte) error {
 				return d.Feed(piece, func(m wire.Message) {
 					if f, err := wire.ParseMessage(m); err == nil && f != nil {
-						heard = append(heard, fmt.Sprintf("%T %s", f, f.At()))
+						heard = append(heard, fmt.Sprintf("%T %s", f, f.ReachedCursor()))
 					}
 				})
 			})

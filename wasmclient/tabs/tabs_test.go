@@ -182,7 +182,7 @@ func showMessage(m Message) string {
 }
 
 func showFrame(f wire.Frame) string {
-	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", f), "*wire.")) + ":" + f.At().String()
+	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", f), "*wire.")) + ":" + f.ReachedCursor().String()
 }
 
 // show is effects as lines; times are relative to now.
