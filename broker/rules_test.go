@@ -18,11 +18,11 @@ func TestImports(t *testing.T) {
 		"github.com/snd-rental/yardline/broker/eventlog/jetlog": "the hub knows the log by its contract",
 	}
 	deptest.Check(t,
-		deptest.Rule{Packages: "./...", Never: up},
-		deptest.Rule{Packages: "./hub", Never: core},
-		deptest.Rule{Packages: "./hub", Env: []string{"GOOS=js", "GOARCH=wasm"}, Never: core},
+		deptest.Rule{Packages: "./...", Forbidden: up},
+		deptest.Rule{Packages: "./hub", Forbidden: core},
+		deptest.Rule{Packages: "./hub", Env: []string{"GOOS=js", "GOARCH=wasm"}, Forbidden: core},
 	)
-	deptest.Check(t, deptest.Rule{Packages: "./edge/cmd/edge", Env: []string{"GOOS=js", "GOARCH=wasm"}, Never: map[string]string{
+	deptest.Check(t, deptest.Rule{Packages: "./edge/cmd/edge", Env: []string{"GOOS=js", "GOARCH=wasm"}, Forbidden: map[string]string{
 		"github.com/nats-io/...":                       "the log at the edge is the object's storage",
 		"github.com/prometheus/...":                    "every byte is loaded before a first request is answered",
 		"nhooyr.io/websocket":                          "the runtime speaks WebSocket at the edge",
@@ -33,16 +33,16 @@ func TestImports(t *testing.T) {
 	// One import a side: moving to the library's successor is one line.
 	sockets := map[string]string{"nhooyr.io/websocket": "only httpapi speaks WebSocket"}
 	for _, name := range []string{"./doctor", "./hub", "./schema", "./telemetry", "./identity", "./push"} {
-		deptest.Check(t, deptest.Rule{Packages: name, Never: sockets})
+		deptest.Check(t, deptest.Rule{Packages: name, Forbidden: sockets})
 	}
 	// The command line is a client too; the broker itself is none.
 	client := map[string]string{"github.com/snd-rental/yardline/wasmclient/...": "the broker does not depend on its clients"}
 	for _, name := range []string{".", "./hub", "./httpapi", "./identity", "./eventlog/...", "./demo", "./webui", "./telemetry", "./schema", "./doctor", "./push"} {
-		deptest.Check(t, deptest.Rule{Packages: name, Never: client})
+		deptest.Check(t, deptest.Rule{Packages: name, Forbidden: client})
 	}
 }
 
 // TestHubCompilesForTheEdge builds what go list cannot judge.
 func TestHubCompilesForTheEdge(t *testing.T) {
-	deptest.Build(t, "./hub", "GOOS=js", "GOARCH=wasm")
+	deptest.CheckBuild(t, "./hub", "GOOS=js", "GOARCH=wasm")
 }

@@ -114,7 +114,7 @@ func TestKilledTwentyTimes(t *testing.T) {
 	last := s.Publish(`{"type":"payment_received","id":"last","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`).Cursor
 
 	manager := s.As("4", 0, access.Manager)
-	state, seen := projection.New(last.Epoch), map[string]wire.Cursor{}
+	state, seen := projection.NewState(last.Epoch), map[string]wire.Cursor{}
 	for _, f := range read(t, manager, "oldest", func(f wire.Frame) bool { return f.ReachedCursor() == last }) {
 		if _, gap := f.(*wire.Gap); gap {
 			t.Fatal("a gap in a whole log")

@@ -11,10 +11,10 @@ import (
 func TestImports(t *testing.T) {
 	for _, name := range []string{"event", "access", "filter", "wire", "projection"} {
 		deptest.Check(t, deptest.Rule{
-			Packages: "./" + name,
-			Only:     []string{"github.com/snd-rental/yardline/shared/"},
-			Why:      "shared is compiled into everything, so it costs everybody",
-			Never: map[string]string{
+			Packages:        "./" + name,
+			AllowedPrefixes: []string{"github.com/snd-rental/yardline/shared/"},
+			Reason:          "shared is compiled into everything, so it costs everybody",
+			Forbidden: map[string]string{
 				"net/http": "it adds 0.8 MB to the browser's wasm",
 				"testing":  "it belongs to tests",
 				"os/exec":  "shared is pure",

@@ -56,9 +56,9 @@ func (u User) Grant() access.Grant {
 
 // Receipt says where a published event is.
 type Receipt struct {
-	ID        string         `json:"id"`
-	Cursor    wire.Cursor    `json:"cursor"`
-	Duplicate bool           `json:"duplicate"`
+	ID        string               `json:"id"`
+	Cursor    wire.Cursor          `json:"cursor"`
+	Duplicate bool                 `json:"duplicate"`
 	Warnings  []event.FieldWarning `json:"warnings"`
 }
 

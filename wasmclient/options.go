@@ -57,7 +57,7 @@ type View struct {
 	Events    []store.Received // newest first
 	Counts    map[event.Type]int
 	Total     int
-	Figures   map[string]projection.Value // nil before the first snapshot
+	Figures   map[string]projection.Figure // nil before the first snapshot
 	Currency  string
 	Today     string        // the day of the installation, YYYY-MM-DD; "" before the first snapshot
 	AsOf      time.Time     // when what is shown was true, where it is from the last visit; else zero

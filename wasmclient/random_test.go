@@ -125,7 +125,7 @@ func agree(t *testing.T, seed int64, b *fake.Broker, in *fake.Browser, open []*w
 	}
 	require.Zero(t, written, "seed %d: of the outbox", seed)
 	leaders := 0
-	var figures map[string]projection.Value
+	var figures map[string]projection.Figure
 	for i, w := range open {
 		v := w.View()
 		require.Equal(t, conn.Live, v.Status.State, "seed %d, tab %d: %+v", seed, i, v.Status)

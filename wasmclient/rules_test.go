@@ -13,14 +13,14 @@ func TestImports(t *testing.T) {
 	}
 	inBrowser := map[string]string{"net/http": "the HTTP client costs 0.8 MB of wasm", "nhooyr.io/websocket": "it costs 0.24 MB of wasm; the browser has its own"}
 	deptest.Check(t,
-		deptest.Rule{Packages: "./...", Never: never},
-		deptest.Rule{Packages: ".", Never: inBrowser},
-		deptest.Rule{Packages: "./browser", Env: []string{"GOOS=js", "GOARCH=wasm"}, Never: inBrowser},
-		deptest.Rule{Packages: "./tabs", Never: map[string]string{"context": "the machines wait for nothing", "syscall/js": "they are pure"},
-			Only: []string{"github.com/snd-rental/yardline/shared/", "github.com/snd-rental/yardline/wasmclient/conn", "github.com/snd-rental/yardline/wasmclient/tabs"}, Why: "the machines are pure"},
-		deptest.Rule{Packages: "./outbox", Never: map[string]string{"context": "the machine waits for nothing", "syscall/js": "it is pure"},
-			Only: []string{"github.com/snd-rental/yardline/shared/", "github.com/snd-rental/yardline/wasmclient/outbox"}, Why: "the machine is pure"},
-		deptest.Rule{Packages: "./conn", Never: map[string]string{"context": "the machine waits for nothing", "net": "the machine has no network", "syscall/js": "the machine is pure"},
-			Only: []string{"github.com/snd-rental/yardline/shared/", "github.com/snd-rental/yardline/wasmclient/conn"}, Why: "the machine is pure"},
+		deptest.Rule{Packages: "./...", Forbidden: never},
+		deptest.Rule{Packages: ".", Forbidden: inBrowser},
+		deptest.Rule{Packages: "./browser", Env: []string{"GOOS=js", "GOARCH=wasm"}, Forbidden: inBrowser},
+		deptest.Rule{Packages: "./tabs", Forbidden: map[string]string{"context": "the machines wait for nothing", "syscall/js": "they are pure"},
+			AllowedPrefixes: []string{"github.com/snd-rental/yardline/shared/", "github.com/snd-rental/yardline/wasmclient/conn", "github.com/snd-rental/yardline/wasmclient/tabs"}, Reason: "the machines are pure"},
+		deptest.Rule{Packages: "./outbox", Forbidden: map[string]string{"context": "the machine waits for nothing", "syscall/js": "it is pure"},
+			AllowedPrefixes: []string{"github.com/snd-rental/yardline/shared/", "github.com/snd-rental/yardline/wasmclient/outbox"}, Reason: "the machine is pure"},
+		deptest.Rule{Packages: "./conn", Forbidden: map[string]string{"context": "the machine waits for nothing", "net": "the machine has no network", "syscall/js": "the machine is pure"},
+			AllowedPrefixes: []string{"github.com/snd-rental/yardline/shared/", "github.com/snd-rental/yardline/wasmclient/conn"}, Reason: "the machine is pure"},
 	)
 }

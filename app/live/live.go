@@ -29,7 +29,7 @@ type Surroundings struct {
 	OnStep    func(conn.Input, conn.Status) // nil: nobody asked for the debug log
 	OnEvent   func(store.Received)
 	Badge     func(n int)                  // shows the number of unread errors; nil: nowhere
-	Format    event.ToastFormat                 // of money and dates in toasts
+	Format    event.ToastFormat            // of money and dates in toasts
 	Scale     func() float64               // of the time that toasts stay, as toast.Queue.SetScale takes it; nil: 1
 	Welcome   func(context.Context, *Live) // called when the broker has confirmed a user; nil: nothing
 	Forget    func()                       // drops the page's data of a user outside the storage; nil: nothing

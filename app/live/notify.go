@@ -124,7 +124,7 @@ func (l *Live) learnPreferences(ctx context.Context, grant string) {
 		user = l.session.User.Grant()
 	}
 	l.mu.Unlock()
-	p, kept := notify.Default(user), keptPreferences{}
+	p, kept := notify.DefaultPreferences(user), keptPreferences{}
 	within, done := context.WithTimeout(ctx, storageTime)
 	values, err := l.in.Storage.Load(within, preferencesKey)
 	done()

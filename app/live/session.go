@@ -334,8 +334,8 @@ func (l *Live) drop(purge bool) {
 	}
 	l.set(func() {
 		l.phase, l.session.User, l.gap = Loading, nil, time.Time{}
-		l.trends, l.preferences, l.agreed, l.learned, l.wishing = trends{}, notify.Default(access.Grant{}),
-			notify.Default(access.Grant{}), false, false
+		l.trends, l.preferences, l.agreed, l.learned, l.wishing = trends{}, notify.DefaultPreferences(access.Grant{}),
+			notify.DefaultPreferences(access.Grant{}), false, false
 		if err != nil {
 			l.failure = text.Of("failed.clear")
 		}

@@ -15,8 +15,8 @@ type Trend struct {
 
 // A Point is a figure at a time.
 type Point struct {
-	At    time.Time        `json:"at"`
-	Value projection.Value `json:"value"`
+	At    time.Time         `json:"at"`
+	Value projection.Figure `json:"value"`
 }
 
 const (
@@ -38,7 +38,7 @@ type trends struct {
 
 // note takes the figures of now. Within a step the last point moves; a figure
 // that does not change needs no more points.
-func (t *trends) note(figures map[string]projection.Value, now time.Time) {
+func (t *trends) note(figures map[string]projection.Figure, now time.Time) {
 	for key, value := range figures {
 		points := t.Of[key].Points
 		for len(points) > 0 && now.Sub(points[0].At) > trendOf {
@@ -75,7 +75,7 @@ func (t *trends) copyOf() map[string]Trend {
 
 // noteTrendsLocked takes the figures of a connection that is live, and keeps
 // their courses over reloads.
-func (l *Live) noteTrendsLocked(figures map[string]projection.Value, now time.Time) {
+func (l *Live) noteTrendsLocked(figures map[string]projection.Figure, now time.Time) {
 	if l.session.Grant != l.trends.Grant {
 		l.trends = trends{Grant: l.session.Grant}
 	}

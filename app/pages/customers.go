@@ -56,7 +56,7 @@ func (r *Root) renting() (all []*customer) {
 	}
 	for _, e := range r.byType(event.TypeRentalStatusUpdated, false) {
 		if name := e.Fields.Text("customer"); name != "" && e.Closed.IsZero() {
-			if c := get(name); projection.Out(e.Fields.Text("status")) {
+			if c := get(name); projection.IsWithCustomer(e.Fields.Text("status")) {
 				c.out++
 			}
 		}

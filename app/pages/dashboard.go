@@ -120,7 +120,7 @@ func attention(entities []*projection.Entity) []*matter {
 			continue
 		}
 		if m, found := matterOf(e); found {
-			m.since, m.page = e.Time, notify.Page(eventOf(e))
+			m.since, m.page = e.Time, notify.PagePath(eventOf(e))
 			all = append(all, &m)
 		}
 	}

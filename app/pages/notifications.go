@@ -279,11 +279,11 @@ func failing(f *wasmclient.Failing) string {
 
 // quietCard keeps the hours in which nothing is pushed.
 func (r *Root) quietCard(p notify.Preferences) app.UI {
-	q := notify.Quiet{From: "22:00", To: "06:00"}
+	q := notify.QuietHours{From: "22:00", To: "06:00"}
 	if p.Quiet != nil {
 		q = *p.Quiet
 	}
-	save := func(change func(q *notify.Quiet)) {
+	save := func(change func(q *notify.QuietHours)) {
 		r.prefer(func(p *notify.Preferences) {
 			next := q
 			if p.Quiet != nil {
@@ -294,11 +294,11 @@ func (r *Root) quietCard(p notify.Preferences) app.UI {
 			p.Quiet = &next
 		})
 	}
-	hour := func(id, label, value string, set func(q *notify.Quiet, value string)) app.UI {
+	hour := func(id, label, value string, set func(q *notify.QuietHours, value string)) app.UI {
 		return ui.El("div", "field", ui.Line("label", "", label).Attr("for", id), ui.Input().ID(id).Attr("type", "time").Attr("required", true).Attr("disabled", p.Quiet == nil).Attr("value", value).
 			OnChange(func(_ app.Context, e app.Event) {
 				if at := e.Get("target").Get("value").String(); at != "" {
-					save(func(q *notify.Quiet) { set(q, at) })
+					save(func(q *notify.QuietHours) { set(q, at) })
 				}
 			}, app.EventScope(id, p.Quiet != nil, q.From, q.To)))
 	}
@@ -306,13 +306,13 @@ func (r *Root) quietCard(p notify.Preferences) app.UI {
 		ui.El("div", "field field-check", ui.Line("label", "", text.Of("quiet.on")).Attr("for", "quiet-on"),
 			ui.Input().Attr("type", "checkbox").ID("quiet-on").Attr("checked", p.Quiet != nil).OnChange(func(_ app.Context, e app.Event) {
 				if e.Get("target").Get("checked").Bool() {
-					save(func(*notify.Quiet) {})
+					save(func(*notify.QuietHours) {})
 					return
 				}
 				r.prefer(func(p *notify.Preferences) { p.Quiet = nil })
 			})),
-		ui.El("div", "pair", hour("quiet-from", text.Of("quiet.from"), q.From, func(q *notify.Quiet, v string) { q.From = v }),
-			hour("quiet-to", text.Of("quiet.to"), q.To, func(q *notify.Quiet, v string) { q.To = v })))
+		ui.El("div", "pair", hour("quiet-from", text.Of("quiet.from"), q.From, func(q *notify.QuietHours, v string) { q.From = v }),
+			hour("quiet-to", text.Of("quiet.to"), q.To, func(q *notify.QuietHours, v string) { q.To = v })))
 }
 
 // ToastScale is how much longer toasts stay, as the user has set it on this

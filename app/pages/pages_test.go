@@ -32,7 +32,7 @@ func render(path string, s live.State) string {
 
 func signedIn(roles ...access.Role) live.State {
 	return live.State{Phase: live.SignedIn, User: wasmclient.User{ID: "1", Name: "somebody", Roles: roles},
-		View: wasmclient.View{Status: conn.Status{State: conn.Live}, Connected: true, Figures: map[string]projection.Value{}}}
+		View: wasmclient.View{Status: conn.Status{State: conn.Live}, Connected: true, Figures: map[string]projection.Figure{}}}
 }
 
 func TestPages(t *testing.T) {
@@ -79,7 +79,7 @@ func emptied() live.State {
 
 // folded is a state after events, in their order.
 func folded(t *testing.T, s live.State, all ...event.Event) live.State {
-	state := projection.New("k")
+	state := projection.NewState("k")
 	for i, e := range all {
 		state.Apply(e.Stamp("id", at), wire.Cursor{Epoch: "k", Seq: uint64(i + 1)})
 	}
@@ -205,7 +205,7 @@ func TestCSV(t *testing.T) {
 }
 
 func TestAttention(t *testing.T) {
-	state := projection.New("k")
+	state := projection.NewState("k")
 	for i, data := range []struct {
 		typ  event.Type
 		data map[string]any

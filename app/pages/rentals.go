@@ -44,7 +44,7 @@ func (r *Root) rentals() app.UI {
 		known[id] = true
 		card := r.rentalItem(e, late[id]).card()
 		switch {
-		case projection.Out(status):
+		case projection.IsWithCustomer(status):
 			put("out", card)
 		case status == "returned" || status == "completed" || status == "cancelled":
 			put("back", card)

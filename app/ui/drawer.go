@@ -29,7 +29,7 @@ func Drawer(e event.Event, self bool, now time.Time) app.UI {
 		El("dl", "facts", Each(len(rows), func(i int) app.UI {
 			return El("div", "", Line("dt", "", rows[i][0]), Line("dd", "", rows[i][1]))
 		})),
-		El("p", "", Link("button button-small", notify.Page(e), text.Of("drawer.subject", e.Subject))),
+		El("p", "", Link("button button-small", notify.PagePath(e), text.Of("drawer.subject", e.Subject))),
 		El("details", "", Line("summary", "", text.Of("drawer.raw")), Line("pre", "raw", raw.String()).TabIndex(0).Aria("label", text.Of("drawer.raw"))))
 }
 

@@ -41,7 +41,7 @@ var figureKeys = []struct {
 
 // Figures are the cards of the dashboard, of what the reader may see. asOf is
 // when they were true, zero where they are live.
-func Figures(figures map[string]projection.Value, currency string, trends map[string]Trend, asOf, now time.Time) app.UI {
+func Figures(figures map[string]projection.Figure, currency string, trends map[string]Trend, asOf, now time.Time) app.UI {
 	shown := slices.Clone(figureKeys)
 	shown = slices.DeleteFunc(shown, func(f struct {
 		key   string
@@ -85,7 +85,7 @@ func valueClass(words string) string {
 }
 
 // magnitude is a figure as one number, for its course.
-func magnitude(v projection.Value) float64 {
+func magnitude(v projection.Figure) float64 {
 	if v.State != "" {
 		return float64(v.Done)
 	}
@@ -98,13 +98,13 @@ func magnitude(v projection.Value) float64 {
 
 // Magnitude is a figure as one number; ok is false where its course would say
 // nothing: sums of several currencies, and jobs.
-func Magnitude(v projection.Value) (n float64, ok bool) {
+func Magnitude(v projection.Figure) (n float64, ok bool) {
 	return magnitude(v), v.State == "" && len(v.Money) <= 1
 }
 
 // figureText is the value in the reader's way of writing. No income is zero of
 // the installation's currency.
-func figureText(key string, v projection.Value, currency string) string {
+func figureText(key string, v projection.Figure, currency string) string {
 	switch {
 	case v.State != "" && v.Total == 100 && key == "sync_state":
 		return text.Percent(v.Done)
@@ -130,7 +130,7 @@ func figureText(key string, v projection.Value, currency string) string {
 }
 
 // figureHint says how the figure has changed, or of when it is.
-func figureHint(key string, v projection.Value, t Trend, currency string, asOf, now time.Time) string {
+func figureHint(key string, v projection.Figure, t Trend, currency string, asOf, now time.Time) string {
 	switch change := t.Change(); {
 	case !asOf.IsZero():
 		return text.Of("as_of", text.When(asOf, now))

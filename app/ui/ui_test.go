@@ -104,7 +104,7 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestFigures(t *testing.T) {
-	figures := map[string]projection.Value{"active_rentals": {Count: 3},
+	figures := map[string]projection.Figure{"active_rentals": {Count: 3},
 		"revenue_today":     {Money: map[string]event.Money{"EUR": 1234567 * event.MoneyUnit}},
 		"utilisation_pct":   {Count: 42},
 		"payroll_run_state": {State: "processing", Done: 3, Total: 40}, "sync_state": {State: "none"}}
@@ -114,8 +114,8 @@ func TestFigures(t *testing.T) {
 		require.Contains(t, html, part)
 	}
 	require.NotContains(t, html, "overdue_rentals", "a figure that the role may not see has no card")
-	require.Contains(t, app.HTMLString(Figures(map[string]projection.Value{"active_rentals": {}}, "EUR", nil, now, now)), "as of ")
-	require.Equal(t, "EUR\u00a00", figureText("revenue_today", projection.Value{Money: map[string]event.Money{}}, "EUR"))
+	require.Contains(t, app.HTMLString(Figures(map[string]projection.Figure{"active_rentals": {}}, "EUR", nil, now, now)), "as of ")
+	require.Equal(t, "EUR\u00a00", figureText("revenue_today", projection.Figure{Money: map[string]event.Money{}}, "EUR"))
 }
 
 func TestEveryFigureIsShown(t *testing.T) {

@@ -26,7 +26,7 @@ func TestCompany(t *testing.T) {
 func testCompany(t *testing.T, currency string) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	c := NewCompany(1, now, currency)
-	state, types, ids := projection.New("k"), map[event.Type]int{}, map[string]bool{}
+	state, types, ids := projection.NewState("k"), map[event.Type]int{}, map[string]bool{}
 	take := func(events []event.Event) {
 		require.NotEmpty(t, events)
 		for _, e := range events {

@@ -42,7 +42,7 @@ func (h *Hub) loadState(ctx context.Context) error {
 		state.Cursor.Epoch = h.config.Log.Epoch()
 	}
 	if state == nil {
-		state = projection.New(h.config.Log.Epoch())
+		state = projection.NewState(h.config.Log.Epoch())
 	}
 	if state.Cursor.Seq+1 < bounds.First {
 		if bounds.First > 1 {
@@ -54,7 +54,7 @@ func (h *Hub) loadState(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	state.Bound(newest)
+	state.ClampTimes(newest)
 	h.ids.forget()
 	h.mu.Lock()
 	h.state, h.ring = state, nil
@@ -85,7 +85,7 @@ func (h *Hub) newestTime(ctx context.Context, bounds eventlog.Bounds) (time.Time
 func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
 	packed, err := loadBlob(ctx, h.config.Log, checkpointKey)
 	if errors.Is(err, eventlog.ErrNotFound) && !errors.Is(err, errDamagedBlob) {
-		return projection.New(h.config.Log.Epoch()), nil
+		return projection.NewState(h.config.Log.Epoch()), nil
 	}
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (h *Hub) Save(ctx context.Context) error {
 	now := h.now()
 	// A clock that has jumped ahead makes every closed entity look old.
 	trusted := h.config.TrustClock || h.clockSteadyFor(now) >= trustClockAfter
-	old, err := eventlog.SeqBefore(ctx, h.config.Log, now.Add(-projection.KeepClosed))
+	old, err := eventlog.SeqBefore(ctx, h.config.Log, now.Add(-projection.ClosedRetention))
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (h *Hub) Save(ctx context.Context) error {
 	if trusted {
 		h.state.Prune(now, old)
 	}
-	state := projection.From(h.state.Cursor, h.state.Entities())
+	state := projection.NewStateFrom(h.state.Cursor, h.state.Entities())
 	h.mu.Unlock()
 	raw, err := json.Marshal(state)
 	if err != nil {

@@ -120,7 +120,7 @@ func New(c Config) *Hub {
 	h := &Hub{
 		config: c, ready: make(chan struct{}), drained: make(chan struct{}), readTokens: make(chan struct{}, maxConcurrentReads),
 		aheadWarning: newAheadWarning(),
-		state:        projection.New(c.Log.Epoch()), views: map[string]*view{}, heartbeats: map[wire.Format]*signal{wire.SSE: {}, wire.JSON: {}},
+		state:        projection.NewState(c.Log.Epoch()), views: map[string]*view{}, heartbeats: map[wire.Format]*signal{wire.SSE: {}, wire.JSON: {}},
 		subscribers: map[*Subscriber]struct{}{}, polls: map[string]int{}, persons: map[string]map[*Subscriber]struct{}{},
 		ids: ids{window: c.Window, max: c.MaxRememberedIDs}, started: time.Now(), now: time.Now,
 	}

@@ -19,9 +19,9 @@ import (
 
 // A Receipt says where a published event is.
 type Receipt struct {
-	ID        string         `json:"id"`
-	Cursor    wire.Cursor    `json:"cursor"`
-	Duplicate bool           `json:"duplicate"`
+	ID        string               `json:"id"`
+	Cursor    wire.Cursor          `json:"cursor"`
+	Duplicate bool                 `json:"duplicate"`
 	Warnings  []event.FieldWarning `json:"warnings,omitempty"`
 }
 

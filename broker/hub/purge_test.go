@@ -188,7 +188,7 @@ func TestOldLogsWithTimesOfTheFutureHeal(t *testing.T) {
 		"of the stored state": func(t *testing.T, log *memlog.Log) {
 			var e event.Event
 			require.NoError(t, json.Unmarshal(fmt.Appendf(nil, poisoned, "2046-01-01T00:00:00Z"), &e))
-			state := projection.New("k")
+			state := projection.NewState("k")
 			state.Apply(e, wire.Cursor{Epoch: "k", Seq: 1})
 			raw, err := json.Marshal(state)
 			require.NoError(t, err)
@@ -212,7 +212,7 @@ func TestOldLogsWithTimesOfTheFutureHeal(t *testing.T) {
 			before, err := h.Snapshot(t.Context(), manager)
 			require.NoError(t, err)
 			require.Less(t, before.Entities[0].Fields.Text("recorded_at"), "2046", "readers see no time of 2046")
-			client := projection.From(before.Cursor, before.Entities)
+			client := projection.NewStateFrom(before.Cursor, before.Entities)
 			receipt, err := h.Publish(t.Context(), manager,
 				[]byte(`{"type":"equipment_location_updated","data":{"equipment_id":7,"location_name":"right"}}`),
 				PublishOptions{})

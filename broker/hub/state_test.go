@@ -129,7 +129,7 @@ func TestForeignCheckpointsAreFoldedAnew(t *testing.T) {
 	// A checkpoint that is ahead of a log restored from a backup.
 	log := memlog.New("k", time.Hour)
 	h := New(Config{Log: log})
-	h.state = projection.From(wire.Cursor{Epoch: "k", Seq: 99}, nil)
+	h.state = projection.NewStateFrom(wire.Cursor{Epoch: "k", Seq: 99}, nil)
 	require.NoError(t, h.Save(t.Context()))
 	again := startHub(t, log, Config{})
 	publish(t, again, 0)
@@ -146,7 +146,7 @@ func TestSnapshotContinues(t *testing.T) {
 	for i, g := range []access.Grant{grant(t, "1", 0, access.Manager), grant(t, "2", 0, access.Yard), grant(t, "3", 3), grant(t, "4", 4, access.HR)} {
 		snapshot, err := h.Snapshot(t.Context(), g)
 		require.NoError(t, err)
-		state := projection.From(snapshot.Cursor, snapshot.Entities)
+		state := projection.NewStateFrom(snapshot.Cursor, snapshot.Entities)
 		for n := range 30 {
 			publish(t, h, 1000*(i+1)+n)
 		}

@@ -259,7 +259,7 @@ func (s *Service) grant(d *device, now time.Time) (access.Grant, bool) {
 	return s.c.Still(d.Grant, d.Stamp)
 }
 
-func (s *Service) quiet(q notify.Quiet, now time.Time) bool {
+func (s *Service) quiet(q notify.QuietHours, now time.Time) bool {
 	in := s.c.Location
 	if q.Zone != "" {
 		if zone, err := time.LoadLocation(q.Zone); err == nil {
@@ -267,7 +267,7 @@ func (s *Service) quiet(q notify.Quiet, now time.Time) bool {
 		}
 	}
 	local := now.In(in)
-	return q.Covers(local.Hour(), local.Minute())
+	return q.Contains(local.Hour(), local.Minute())
 }
 
 // work sends what the follower found.
@@ -311,7 +311,7 @@ func (s *Service) send(ctx context.Context, j job) {
 			s.c.Observer.Pushed(ResultDropped, "")
 			continue
 		}
-		body, err := json.Marshal(notify.MessageOf(seen))
+		body, err := json.Marshal(notify.NewMessage(seen))
 		if err != nil {
 			panic(err) // our own type
 		}

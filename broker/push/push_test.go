@@ -198,14 +198,14 @@ func TestPreferences(t *testing.T) {
 	p := r.person("manager", 0, access.Manager)
 	_, err := s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
-	require.Equal(t, notify.Default(p.Grant), s.Preferences(p.Grant))
+	require.Equal(t, notify.DefaultPreferences(p.Grant), s.Preferences(p.Grant))
 	wish := notify.Preferences{Push: []event.Type{event.TypeRentalStatusUpdated}, Muted: []event.Type{}}
 	require.NoError(t, s.Prefer(t.Context(), p.Grant, wish))
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
 	r.publish(event.RentalStatusUpdated(3, "active", ""))
 	require.Equal(t, "Rental", r.got(d, 1)[0].Title)
 	now := time.Now().UTC()
-	wish.Quiet = &notify.Quiet{From: now.Add(-time.Hour).Format("15:04"), To: now.Add(time.Hour).Format("15:04"), Zone: "UTC"}
+	wish.Quiet = &notify.QuietHours{From: now.Add(-time.Hour).Format("15:04"), To: now.Add(time.Hour).Format("15:04"), Zone: "UTC"}
 	require.NoError(t, s.Prefer(t.Context(), p.Grant, wish))
 	wish.Quiet = nil
 	other := pushtest.New(t)
@@ -217,8 +217,8 @@ func TestPreferences(t *testing.T) {
 	r.publish(event.RentalStatusUpdated(5, "active", ""))
 	r.got(other, 2)
 	require.Equal(t, 1, d.Tries(), "quiet hours")
-	for _, bad := range []notify.Preferences{{Push: []event.Type{"none"}}, {Quiet: &notify.Quiet{From: "25:00", To: "01:00"}}, {Quiet: &notify.Quiet{From: "01:00", To: "01:00"}},
-		{Quiet: &notify.Quiet{From: "22:00", To: "06:00", Zone: "Nowhere/None"}}} {
+	for _, bad := range []notify.Preferences{{Push: []event.Type{"none"}}, {Quiet: &notify.QuietHours{From: "25:00", To: "01:00"}}, {Quiet: &notify.QuietHours{From: "01:00", To: "01:00"}},
+		{Quiet: &notify.QuietHours{From: "22:00", To: "06:00", Zone: "Nowhere/None"}}} {
 		var refused *event.Problem
 		require.ErrorAs(t, s.Prefer(t.Context(), p.Grant, bad), &refused)
 	}

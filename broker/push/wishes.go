@@ -62,7 +62,7 @@ func (w *Wishes) Preferences(g access.Grant) notify.Preferences {
 	if p, said := w.of[hash(g.Actor())]; said {
 		return p
 	}
-	return notify.Default(g)
+	return notify.DefaultPreferences(g)
 }
 
 // Prefer keeps what a user wants. The error may be an *event.Problem.

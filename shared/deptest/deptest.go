@@ -12,12 +12,12 @@ import (
 
 // A Rule forbids dependencies of the packages that a pattern names.
 type Rule struct {
-	Packages string            // as for go list, from the test's folder
-	Tags     string            // build tags, comma separated
-	Env      []string          // such as GOOS=js
-	Never    map[string]string // import path, or prefix ending in /..., to the reason
-	Only     []string          // prefixes beside the standard library; nil allows all
-	Why      string            // the reason for Only
+	Packages        string            // as for go list, from the test's folder
+	Tags            string            // build tags, comma separated
+	Env             []string          // such as GOOS=js
+	Forbidden       map[string]string // import path, or prefix ending in /..., to the reason
+	AllowedPrefixes []string          // prefixes beside the standard library; nil allows all
+	Reason          string            // the reason for Only
 }
 
 // Check fails the test for every forbidden dependency, direct or not. It asks
@@ -26,16 +26,16 @@ func Check(t *testing.T, rules ...Rule) {
 	t.Helper()
 	for _, rule := range rules {
 		for _, dep := range list(t, rule) {
-			for path, why := range rule.Never {
+			for path, why := range rule.Forbidden {
 				prefix, under := strings.CutSuffix(path, "/...")
 				if dep == prefix || under && strings.HasPrefix(dep, prefix+"/") {
 					t.Errorf("%s depends on %s: %s", rule.Packages, dep, why)
 				}
 			}
 			foreign := strings.Contains(strings.SplitN(dep, "/", 2)[0], ".")
-			allowed := slices.ContainsFunc(rule.Only, func(prefix string) bool { return strings.HasPrefix(dep, prefix) })
-			if rule.Only != nil && foreign && !allowed {
-				t.Errorf("%s depends on %s: %s", rule.Packages, dep, rule.Why)
+			allowed := slices.ContainsFunc(rule.AllowedPrefixes, func(prefix string) bool { return strings.HasPrefix(dep, prefix) })
+			if rule.AllowedPrefixes != nil && foreign && !allowed {
+				t.Errorf("%s depends on %s: %s", rule.Packages, dep, rule.Reason)
 			}
 		}
 	}
@@ -57,8 +57,8 @@ func list(t *testing.T, rule Rule) []string {
 	return deps
 }
 
-// Build fails the test where packages do not compile in an environment.
-func Build(t *testing.T, packages string, env ...string) {
+// CheckBuild fails the test where packages do not compile in an environment.
+func CheckBuild(t *testing.T, packages string, env ...string) {
 	t.Helper()
 	cmd := exec.Command("go", "build", packages)
 	cmd.Env = append(os.Environ(), env...)

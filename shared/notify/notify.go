@@ -19,12 +19,12 @@ import (
 type Preferences struct {
 	Muted []event.Type `json:"muted"`           // these make no toast
 	Push  []event.Type `json:"push"`            // these are pushed
-	Quiet *Quiet       `json:"quiet,omitempty"` // nothing is pushed then
+	Quiet *QuietHours  `json:"quiet,omitempty"` // nothing is pushed then
 }
 
-// Quiet hours are every day, in the person's own zone. Where From is after To
+// QuietHours are every day, in the person's own zone. Where From is after To
 // they go over midnight.
-type Quiet struct {
+type QuietHours struct {
 	From string `json:"from"` // 22:00
 	To   string `json:"to"`
 	Zone string `json:"zone"` // of the IANA database, such as Europe/Berlin; "": the installation's
@@ -34,9 +34,9 @@ type Quiet struct {
 var pushedByDefault = []event.Type{event.TypeMaintenanceRequired, event.TypeRentalOverdue, event.TypeTimesheetUpdated,
 	event.TypePayrollProcessed, event.TypeLeaveRequestUpdated, event.TypeSystemNotification}
 
-// Default returns the preferences of a user that has not chosen any. They name only
+// DefaultPreferences returns the preferences of a user that has not chosen any. They name only
 // types that the user may ever see.
-func Default(g access.Grant) Preferences {
+func DefaultPreferences(g access.Grant) Preferences {
 	p := Preferences{Muted: []event.Type{}, Push: []event.Type{}}
 	for _, t := range pushedByDefault {
 		if access.CanSee(g, t) {
@@ -77,8 +77,8 @@ func minutes(clock string) int {
 	return 60*at.Hour() + at.Minute()
 }
 
-// Covers tells whether a time of day, in the quiet hours' zone, is within.
-func (q Quiet) Covers(hour, minute int) bool {
+// Contains tells whether a time of day, in the quiet hours' zone, is within.
+func (q QuietHours) Contains(hour, minute int) bool {
 	now, from, to := 60*hour+minute, minutes(q.From), minutes(q.To)
 	if from < to {
 		return from <= now && now < to
@@ -101,10 +101,10 @@ type Message struct {
 // maxBody bounds a body, in characters.
 const maxBody = 180
 
-// MessageOf says what an event is, as the reader may see it, without what a
+// NewMessage says what an event is, as the reader may see it, without what a
 // push must not hold.
-func MessageOf(e event.Event) Message {
-	m := Message{Title: titles[e.Type], Tag: Topic(e), URL: Page(e), Severity: e.Severity}
+func NewMessage(e event.Event) Message {
+	m := Message{Title: titles[e.Type], Tag: Topic(e), URL: PagePath(e), Severity: e.Severity}
 	if e.Module() == event.ModuleEmployee { // all of it is HR's
 		m.Body = "Open Yardline to see it."
 		return m
@@ -144,8 +144,8 @@ func Topic(e event.Event) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])[:32]
 }
 
-// Page is where the app shows the subject of an event.
-func Page(e event.Event) string {
+// PagePath is the page on which the app shows the subject of an event.
+func PagePath(e event.Event) string {
 	kind, id, _ := strings.Cut(e.Subject, "/")
 	switch e.Module() {
 	case event.ModuleRental:

@@ -15,7 +15,7 @@ import (
 func TestMessagesAreMinimal(t *testing.T) {
 	for _, typ := range event.Types {
 		e := event.Example(typ)
-		m := MessageOf(e)
+		m := NewMessage(e)
 		if m.Severity != e.Severity {
 			t.Errorf("%s: a badge would count %q as %q", typ, e.Severity, m.Severity)
 		}
@@ -34,7 +34,7 @@ func TestMessagesAreMinimal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := MessageOf(long).Body; utf8.RuneCountInString(got) != maxBody || !strings.HasSuffix(got, "…") {
+	if got := NewMessage(long).Body; utf8.RuneCountInString(got) != maxBody || !strings.HasSuffix(got, "…") {
 		t.Errorf("%q", got)
 	}
 }
@@ -46,7 +46,7 @@ func TestQuiet(t *testing.T) {
 		want         bool
 	}{{"22:00", "06:00", 23, 0, true}, {"22:00", "06:00", 5, 59, true}, {"22:00", "06:00", 6, 0, false}, {"22:00", "06:00", 21, 59, false}, {"22:00", "06:00", 22, 0, true},
 		{"12:00", "13:30", 12, 30, true}, {"12:00", "13:30", 13, 30, false}, {"12:00", "13:30", 0, 0, false}} {
-		if got := (Quiet{From: c.from, To: c.to}).Covers(c.hour, c.minute); got != c.want {
+		if got := (QuietHours{From: c.from, To: c.to}).Contains(c.hour, c.minute); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
@@ -60,7 +60,7 @@ func TestQuiet(t *testing.T) {
 func TestPages(t *testing.T) {
 	for _, typ := range event.Types {
 		e := event.Example(typ)
-		if page := Page(e); !strings.HasPrefix(page, "/") || strings.Contains(page, "//") {
+		if page := PagePath(e); !strings.HasPrefix(page, "/") || strings.Contains(page, "//") {
 			t.Errorf("%s: %s", typ, page)
 		}
 	}
@@ -87,7 +87,7 @@ func TestDefaultsAreOfVisibleTypes(t *testing.T) {
 		{[]access.Role{access.Service}, 0, "[]"},
 	} {
 		g := access.Grant{User: "7", Roles: c.roles, Employee: c.employee}
-		p := Default(g)
+		p := DefaultPreferences(g)
 		if got := fmt.Sprint(p.Push); got != c.want {
 			t.Errorf("%v, employee %d: %s, want %s", c.roles, c.employee, got, c.want)
 		}

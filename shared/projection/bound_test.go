@@ -24,7 +24,7 @@ func TestTimesOfTheFutureAreOutranked(t *testing.T) {
 	s.apply(event.TypeLeaveRequestUpdated, `{"leave_request_id":1,"employee_id":1,"status":"approved",`+
 		`"start_date":"2030-01-01","end_date":"2030-01-05"}`)
 	leave, stored := s.state.Get("leave/1"), s.state.Entities()
-	s.state.Bound(noon)
+	s.state.ClampTimes(noon)
 	for _, e := range s.state.Entities() {
 		if e.Key == "leave/1" {
 			continue
@@ -44,7 +44,7 @@ func TestTimesOfTheFutureAreOutranked(t *testing.T) {
 	if got := s.state.Get("leave/1"); got != leave || got.Closed.Year() != 2030 {
 		t.Errorf("the end of a leave was moved: %+v", got)
 	}
-	if From(s.state.Cursor, stored).Get("location/7").Fields.Text("recorded_at")[:4] != "2046" {
+	if NewStateFrom(s.state.Cursor, stored).Get("location/7").Fields.Text("recorded_at")[:4] != "2046" {
 		t.Error("an entity was changed in place")
 	}
 	s.now = noon.Add(time.Second)

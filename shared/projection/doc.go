@@ -12,5 +12,5 @@
 //
 // The times of events are never far after the clock of the broker that stored
 // them (event.MaxAhead): a time of the far future would outrank all that comes
-// until then. Bound brings the times of an older state back.
+// until then. ClampTimes brings the times of an older state back.
 package projection

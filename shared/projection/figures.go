@@ -20,13 +20,13 @@ type Installation struct {
 const staleAfter = 24 * time.Hour
 
 // Figures computes every figure from the state.
-func (s *State) Figures(now time.Time, in Installation) map[string]Value {
+func (s *State) Figures(now time.Time, in Installation) map[string]Figure {
 	t := tally{now: now, today: in.Zone.Day(now), in: in, down: map[string]bool{}, overdue: map[string]bool{}, out: map[string]bool{},
 		revenue: map[string]event.Money{}, owed: map[string]*Entity{}}
 	for _, e := range s.entities {
 		t.add(e)
 	}
-	figures := map[string]Value{
+	figures := map[string]Figure{
 		"active_rentals":     {Count: t.active},
 		"overdue_rentals":    {Count: len(t.overdue)},
 		"due_today":          {Count: t.due},
@@ -41,7 +41,7 @@ func (s *State) Figures(now time.Time, in Installation) map[string]Value {
 		"sync_state":         syncState(t.sync),
 	}
 	if in.Fleet > 0 {
-		figures["utilisation_pct"] = Value{Count: int(math.Round(100 * float64(len(t.out)) / float64(in.Fleet)))}
+		figures["utilisation_pct"] = Figure{Count: int(math.Round(100 * float64(len(t.out)) / float64(in.Fleet)))}
 	}
 	return figures
 }
@@ -105,13 +105,13 @@ func (t *tally) add(e *Entity) {
 	}
 }
 
-// Out tells whether a rental of a status is with the customer.
-func Out(status string) bool {
+// IsWithCustomer reports whether a rental of a status is with the customer.
+func IsWithCustomer(status string) bool {
 	return status == "active" || status == "off_rent" || status == "pending_return"
 }
 
 func (t *tally) addRental(e *Entity, status string) {
-	if Out(status) {
+	if IsWithCustomer(status) {
 		t.active++
 		var units []json.Number
 		_ = json.Unmarshal(e.Fields.Get("equipment_ids"), &units) // absent is none
@@ -148,18 +148,18 @@ func (t *tally) exposure() map[string]event.Money {
 
 func later(e, than *Entity) bool { return than == nil || e.Seq > than.Seq }
 
-func payrollState(run *Entity) Value {
+func payrollState(run *Entity) Figure {
 	if run == nil {
-		return Value{State: "none"}
+		return Figure{State: "none"}
 	}
-	return Value{State: event.ValueOrDefault(run.Type, run.Fields, "status"), Done: int(run.Fields.Int("processed_count")), Total: int(run.Fields.Int("employee_count"))}
+	return Figure{State: event.ValueOrDefault(run.Type, run.Fields, "status"), Done: int(run.Fields.Int("processed_count")), Total: int(run.Fields.Int("employee_count"))}
 }
 
-func syncState(run *Entity) Value {
+func syncState(run *Entity) Figure {
 	if run == nil {
-		return Value{State: "none"}
+		return Figure{State: "none"}
 	}
-	return Value{State: event.ValueOrDefault(run.Type, run.Fields, "status"), Done: int(run.Fields.Number("progress")), Total: 100}
+	return Figure{State: event.ValueOrDefault(run.Type, run.Fields, "status"), Done: int(run.Fields.Number("progress")), Total: 100}
 }
 
 func equipmentOf(o event.Object) string {

@@ -95,7 +95,7 @@ func TestSyncState(t *testing.T) {
 	s.want("sync_state", "none")
 	s.apply(event.TypeSyncProgress, `{"sync_id":"a","progress":45.9,"started_by":5}`)
 	s.want("sync_state", "running 45/100")
-	reader := func(user string, roles ...access.Role) map[string]Value {
+	reader := func(user string, roles ...access.Role) map[string]Figure {
 		g, err := access.NewGrant(user, "", roles, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -113,12 +113,12 @@ func TestSyncState(t *testing.T) {
 }
 
 func TestValuesOnTheWire(t *testing.T) {
-	for _, v := range []Value{{Count: 3}, {Money: map[string]event.Money{"EUR": 150}}, {Money: map[string]event.Money{}}, {State: "running", Done: 45, Total: 100}, {State: "none"}} {
+	for _, v := range []Figure{{Count: 3}, {Money: map[string]event.Money{"EUR": 150}}, {Money: map[string]event.Money{}}, {State: "running", Done: 45, Total: 100}, {State: "none"}} {
 		raw, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var back Value
+		var back Figure
 		if err := json.Unmarshal(raw, &back); err != nil || !reflect.DeepEqual(v, back) {
 			t.Errorf("%s came back as %+v (%v)", raw, back, err)
 		}

@@ -31,7 +31,7 @@ type script struct {
 	now   time.Time
 }
 
-func newScript(t *testing.T) *script { return &script{t, New("k"), noon} }
+func newScript(t *testing.T) *script { return &script{t, NewState("k"), noon} }
 
 func (s *script) apply(typ event.Type, data string) {
 	s.Helper()
@@ -140,7 +140,7 @@ func TestClosedEntitiesLeave(t *testing.T) {
 	}
 	// Started afresh whether or not it was forgotten meanwhile.
 	s.now = noon.Add(9 * 24 * time.Hour)
-	kept := From(s.state.Cursor, s.state.Entities())
+	kept := NewStateFrom(s.state.Cursor, s.state.Entities())
 	s.state.Prune(s.now, 99)
 	if len(s.state.Entities()) != 1 {
 		t.Error("not forgotten")
@@ -203,7 +203,7 @@ func TestZone(t *testing.T) {
 }
 
 func TestCheckpoint(t *testing.T) {
-	s, r := New("k"), rand.New(rand.NewSource(1))
+	s, r := NewState("k"), rand.New(rand.NewSource(1))
 	for i, e := range randomEvents(t, r, 300) {
 		s.Apply(e, wire.Cursor{Epoch: "k", Seq: uint64(i + 1)})
 	}
@@ -296,7 +296,7 @@ func TestRedactionCommutes(t *testing.T) {
 		r := rand.New(rand.NewSource(seed))
 		events := randomEvents(t, r, 100)
 		for _, g := range grants(t) {
-			whole, own := New("k"), New("k")
+			whole, own := NewState("k"), NewState("k")
 			var resumed *State // from a snapshot somewhere on the way
 			start := r.Intn(len(events))
 			for i, e := range events {
@@ -345,7 +345,7 @@ func roundTrip(t *testing.T, s Snapshot) *State {
 	if err := json.Unmarshal(raw, &back); err != nil {
 		t.Fatal(err)
 	}
-	return From(back.Cursor, back.Entities)
+	return NewStateFrom(back.Cursor, back.Entities)
 }
 
 // dump is the entities as text, in the order of their keys. The order of

@@ -17,8 +17,8 @@ type Snapshot struct {
 	Grant  string      `json:"grant"` // the grant's ID
 	Time   time.Time   `json:"time"`  // of the broker's clock
 	Installation
-	Figures  map[string]Value `json:"figures"`
-	Entities []*Entity        `json:"entities"`
+	Figures  map[string]Figure `json:"figures"`
+	Entities []*Entity         `json:"entities"`
 }
 
 // NewSnapshot is what the grant may see of entities that were true at a cursor.
@@ -27,20 +27,20 @@ type Snapshot struct {
 func NewSnapshot(at wire.Cursor, entities []*Entity, g access.Grant, now time.Time, in Installation) Snapshot {
 	out := Snapshot{Cursor: at, Grant: g.ID(), Time: now.UTC(), Installation: in, Entities: []*Entity{}}
 	for _, e := range entities {
-		if seen := e.View(g); seen != nil {
+		if seen := e.Redact(g); seen != nil {
 			out.Entities = append(out.Entities, seen)
 		}
 	}
 	slices.SortFunc(out.Entities, func(a, b *Entity) int { return strings.Compare(a.Key, b.Key) })
-	out.Figures = VisibleFigures(From(at, out.Entities), g, now, in)
+	out.Figures = VisibleFigures(NewStateFrom(at, out.Entities), g, now, in)
 	return out
 }
 
 // VisibleFigures computes the figures that the grant may see, of a state that
 // holds only what it may see.
-func VisibleFigures(s *State, g access.Grant, now time.Time, in Installation) map[string]Value {
+func VisibleFigures(s *State, g access.Grant, now time.Time, in Installation) map[string]Figure {
 	figures := s.Figures(now, in)
-	maps.DeleteFunc(figures, func(name string, v Value) bool {
+	maps.DeleteFunc(figures, func(name string, v Figure) bool {
 		started := name == "sync_state" && v.Total > 0 // by the reader: nobody else's is in the state
 		return !access.CanSeeFigure(g, name) && !started
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// KeepClosed is how long a closed entity stays in the state.
-const KeepClosed = 7 * 24 * time.Hour
+// ClosedRetention is how long a closed entity stays in the state.
+const ClosedRetention = 7 * 24 * time.Hour
 
 // An Entity is the last state of one thing. Entities are never changed once
 // they are in a State; the fold replaces them.
@@ -49,11 +49,11 @@ type State struct {
 	entities map[string]*Entity
 }
 
-// New is the empty state before the first event of a log.
-func New(epoch string) *State { return From(wire.Cursor{Epoch: epoch}, nil) }
+// NewState returns the empty state before the first event of a log.
+func NewState(epoch string) *State { return NewStateFrom(wire.Cursor{Epoch: epoch}, nil) }
 
-// From is a state that starts from a snapshot's entities.
-func From(at wire.Cursor, entities []*Entity) *State {
+// NewStateFrom returns a state that starts from a snapshot's entities.
+func NewStateFrom(at wire.Cursor, entities []*Entity) *State {
 	s := &State{at, make(map[string]*Entity, len(entities))}
 	for _, e := range entities {
 		s.entities[e.Key] = e
@@ -80,7 +80,7 @@ func (s *State) Apply(e event.Event, at wire.Cursor) {
 		return
 	}
 	before := s.entities[key]
-	if before != nil && !before.Closed.IsZero() && e.Time.Sub(before.Closed) > KeepClosed {
+	if before != nil && !before.Closed.IsZero() && e.Time.Sub(before.Closed) > ClosedRetention {
 		before = nil
 	}
 	after := fold(before, e, key, at.Seq)
@@ -199,29 +199,29 @@ func endsByDate(e *Entity) bool {
 	return e.Type == event.TypeLeaveRequestUpdated && event.ValueOrDefault(e.Type, e.Fields, "status") == "approved"
 }
 
-// Prune forgets the entities that were closed for longer than KeepClosed, if
+// Prune forgets the entities that were closed for longer than ClosedRetention, if
 // their last event is no newer than through: the caller names a place of the
 // log that is as old. Events say themselves when they happened, and a history
 // that is written late must not be forgotten while it comes in.
 func (s *State) Prune(now time.Time, through uint64) {
 	maps.DeleteFunc(s.entities, func(_ string, e *Entity) bool {
-		return e.Seq <= through && !e.Closed.IsZero() && now.Sub(e.Closed) > KeepClosed
+		return e.Seq <= through && !e.Closed.IsZero() && now.Sub(e.Closed) > ClosedRetention
 	})
 }
 
-// Bound brings every past time of the state back to the clock when it is more than
+// ClampTimes brings every past time of the state back to the clock when it is more than
 // event.MaxAhead after the clock. Older brokers accepted events with such times, and
 // the next events must outrank them. The zero time bounds nothing.
-func (s *State) Bound(now time.Time) {
+func (s *State) ClampTimes(now time.Time) {
 	for key, e := range s.entities {
-		if bounded := e.bounded(now); bounded != nil {
-			s.entities[key] = bounded
+		if clamped := e.clamped(now); clamped != nil {
+			s.entities[key] = clamped
 		}
 	}
 }
 
-// bounded returns the bounded copy of an entity, or nil when no time changes.
-func (e *Entity) bounded(now time.Time) *Entity {
+// clamped returns the clamped copy of an entity, or nil when no time changes.
+func (e *Entity) clamped(now time.Time) *Entity {
 	changed := false
 	bound := func(t time.Time) time.Time {
 		if now.IsZero() || !t.After(now.Add(event.MaxAhead)) {
@@ -251,8 +251,8 @@ func (e *Entity) bounded(now time.Time) *Entity {
 
 func sameField(a, b event.Field) bool { return a.Name == b.Name && string(a.Raw) == string(b.Raw) }
 
-// View is an entity as the grant may see it, nil where it may not.
-func (e *Entity) View(g access.Grant) *Entity {
+// Redact returns an entity as the grant may see it, nil where it may not.
+func (e *Entity) Redact(g access.Grant) *Entity {
 	as := event.Event{Type: e.Type, Data: e.Fields}
 	seen, ok := access.Redact(g, as)
 	if !ok || event.EntityKey(seen) == "" {
@@ -290,7 +290,7 @@ func (s *State) UnmarshalJSON(b []byte) error {
 	if c.Version != checkpointVersion {
 		return fmt.Errorf("projection: checkpoint of version %d, want %d", c.Version, checkpointVersion)
 	}
-	*s = *From(c.Cursor, c.Entities)
+	*s = *NewStateFrom(c.Cursor, c.Entities)
 	return nil
 }
 

@@ -11,9 +11,9 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Value is one figure: a count, amounts by currency where Money is set, or
+// A Figure is one figure: a count, amounts by currency where Money is set, or
 // how far a job is where State is set.
-type Value struct {
+type Figure struct {
 	Count int // of a percentage: whole per cent
 	Money map[string]event.Money
 	State string // of a job: a status of its type, or none
@@ -23,7 +23,7 @@ type Value struct {
 
 // String is the value as plain text: 3, or "EUR 1500" and further
 // currencies, comma separated, or "running 45/100". No income is 0.
-func (v Value) String() string {
+func (v Figure) String() string {
 	switch {
 	case v.State != "" && v.Total > 0:
 		return fmt.Sprintf("%s %d/%d", v.State, v.Done, v.Total)
@@ -39,7 +39,7 @@ func (v Value) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// job is a Value of a job on the wire.
+// job is a Figure of a job on the wire.
 type job struct {
 	State string `json:"state"`
 	Done  int    `json:"done"`
@@ -48,7 +48,7 @@ type job struct {
 
 // MarshalJSON writes a number, an object of numbers by currency, or a job's
 // state, done and total.
-func (v Value) MarshalJSON() ([]byte, error) {
+func (v Figure) MarshalJSON() ([]byte, error) {
 	switch {
 	case v.State != "":
 		return json.Marshal(job{v.State, v.Done, v.Total})
@@ -59,8 +59,8 @@ func (v Value) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
-func (v *Value) UnmarshalJSON(b []byte) error {
-	*v = Value{}
+func (v *Figure) UnmarshalJSON(b []byte) error {
+	*v = Figure{}
 	if !strings.HasPrefix(string(b), "{") {
 		return json.Unmarshal(b, &v.Count)
 	}

@@ -81,9 +81,9 @@ func ParseJSON(raw []byte) (Frame, error) {
 // FilterChanged says that everything through Through went by the old filter of a
 // WebSocket, and everything after it goes by the new one.
 type FilterChanged struct {
-	Through   Cursor
-	Ref    string // of the call that asked for it
-	Filter string // the new filter in its query form
+	Through Cursor
+	Ref     string // of the call that asked for it
+	Filter  string // the new filter in its query form
 }
 
 // ReachedCursor implements Frame.

@@ -268,7 +268,7 @@ func (b *Broker) headLocked() wire.Cursor {
 }
 
 func (b *Broker) snapshotLocked() projection.Snapshot {
-	state := projection.New(b.epoch)
+	state := projection.NewState(b.epoch)
 	for i, e := range b.events {
 		state.Apply(e, wire.Cursor{Epoch: b.epoch, Seq: uint64(i + 1)})
 	}

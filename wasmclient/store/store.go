@@ -62,8 +62,8 @@ func (s *Store) Load(snapshot projection.Snapshot, now time.Time) {
 	if s.state != nil && s.state.Cursor.Epoch != snapshot.Cursor.Epoch {
 		s.Clear()
 	}
-	s.state = projection.From(snapshot.Cursor, snapshot.Entities)
-	s.state.Bound(snapshot.Time) // one that was kept from an older broker may have times of the far future
+	s.state = projection.NewStateFrom(snapshot.Cursor, snapshot.Entities)
+	s.state.ClampTimes(snapshot.Time) // one that was kept from an older broker may have times of the far future
 	s.meta, s.meta.Entities = snapshot, nil
 	s.skew = snapshot.Time.Sub(now)
 }
@@ -109,7 +109,7 @@ func (s *Store) Today(now time.Time) string {
 }
 
 // Figures are those that the grant may see, nil before the first snapshot.
-func (s *Store) Figures(g access.Grant, now time.Time) map[string]projection.Value {
+func (s *Store) Figures(g access.Grant, now time.Time) map[string]projection.Figure {
 	if s.state == nil {
 		return nil
 	}

@@ -152,7 +152,7 @@ func TestAKeptStateHeals(t *testing.T) {
 		require.NoError(t, err)
 		return e.Stamp(place, at)
 	}
-	state := projection.New("k")
+	state := projection.NewState("k")
 	state.Apply(fix(now.AddDate(20, 0, 0), "wrong"), place(1))
 	kept := snapshotOf(manager, 1)
 	kept.Entities = state.Entities()
