@@ -5,25 +5,28 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/snd-rental/yardline/broker/loopback"
 )
 
-// DefaultIdleTimeout is how long a connection without a request is kept by
-// default. It is longer than common balancers keep theirs (up to ten minutes), so
-// that the balancer closes first and never sends into a closing connection.
+// DefaultIdleTimeout is the default of Config.IdleTimeout. Common load balancers
+// keep a quiet connection for up to ten minutes. A longer timeout here makes the
+// balancer close first, so that it never sends a request into a connection that the
+// broker is closing.
 const DefaultIdleTimeout = 11 * time.Minute
 
-// URL returns an address of the broker that can be opened from this machine.
+// URL returns an address of the broker that a browser on this machine can open.
 func (b *Broker) URL() string {
-	host, port, _ := net.SplitHostPort(b.listener.Addr().String()) // our own listener's address parses
-	given, _, _ := net.SplitHostPort(b.c.Listen)                   // checkAddresses has split it
+	host, port, _ := net.SplitHostPort(b.listener.Addr().String()) // a listener's own address parses
+	configured, _, _ := net.SplitHostPort(b.c.Listen)              // checkAddresses has split it
 	addr, err := netip.ParseAddr(host)
 	switch {
-	case given != "" && net.ParseIP(given) == nil: // a name
-		host = given
-	case err == nil && addr.IsUnspecified(): // all addresses, and none that can be opened
+	case configured != "" && net.ParseIP(configured) == nil: // a name
+		host = configured
+	case err == nil && addr.IsUnspecified(): // all addresses, none of which a browser can open
 		host = "localhost"
 		if b.certificate != nil {
-			host = b.certificate.name(host)
+			host = b.certificate.hostname(host)
 		}
 	case host == "127.0.0.1":
 		host = "localhost"
@@ -35,9 +38,9 @@ func (b *Broker) URL() string {
 	return scheme + net.JoinHostPort(host, port)
 }
 
-// name returns the first name of the certificate that is not a pattern. It
-// returns otherwise when there is no such name.
-func (c *certificate) name(otherwise string) string {
+// hostname returns the first name of the certificate that is not a wildcard, or
+// fallback if there is none. A browser refuses the certificate under other names.
+func (c *certificate) hostname(fallback string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, name := range c.pair.Leaf.DNSNames {
@@ -45,11 +48,18 @@ func (c *certificate) name(otherwise string) string {
 			return name
 		}
 	}
-	return otherwise
+	return fallback
 }
 
-// signInNeedsTLS tells whether browsers of other machines cannot sign in: they
-// keep a session's cookie only over HTTPS, and nothing here serves that.
+// isLoopback tells whether only this machine can reach an address to listen on.
+func isLoopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	return err == nil && loopback.Name(host)
+}
+
+// signInNeedsTLS tells whether browsers on other machines cannot sign in. They keep
+// the cookie of a session only if it came over HTTPS, and neither the broker nor a
+// proxy in front serves HTTPS.
 func (c Config) signInNeedsTLS() bool {
 	return c.Auth == AuthUsers && c.TLSCert == "" && len(c.Proxies) == 0 && !isLoopback(c.Listen)
 }

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,110 +18,41 @@ import (
 	"github.com/snd-rental/yardline/broker/httpapi"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
-	"github.com/snd-rental/yardline/broker/loopback"
 	"github.com/snd-rental/yardline/broker/push"
 	"github.com/snd-rental/yardline/broker/telemetry"
 	"github.com/snd-rental/yardline/broker/webui"
 	"github.com/snd-rental/yardline/shared/access"
-	"github.com/snd-rental/yardline/shared/event"
 )
 
-// Config is how a broker runs. The zero value of every field but Data is
-// good.
-type Config struct {
-	Listen      string // 127.0.0.1:8080; port 0 picks a free one
-	DebugListen string // a loopback address for profiles and metrics; "": none
-	Data        string // the data directory; required
-	NATS        string // an external NATS server, in place of the embedded log
-	NATSPrefix  string // of the names there, so that installations can share a server; YARDLINE
-	Replicas    int    // on how many servers of its cluster a new log is kept, 1
-	NewEpoch    bool   // give the log a new epoch: it was put back to an earlier state, unnoticed
-
-	Auth   string                // dev
-	Issuer identity.IssuerConfig // with Auth jwt
-
-	TLSCert string         // a certificate's file, with TLSKey: HTTPS and HTTP/2
-	TLSKey  string         // its key's file
-	Origins []string       // whose pages may use the API beside our own, such as https://rental.example
-	Proxies []netip.Prefix // of the proxies in front, whose X-Forwarded-For is believed
-	Limits  httpapi.Limits //
-
-	IdleTimeout time.Duration // how long a connection without a request is kept, 11 min; more than a balancer keeps it
-	HSTS        time.Duration // the max-age of Strict-Transport-Security on port 443; 0 tells browsers to forget it
-
-	PushContact string // an https or mailto address that push services may write to
-	PushTest    bool   // take push endpoints on loopback; for tests, with Auth dev
-
-	Demo     bool    // a demo company publishes
-	DemoRate float64 // of its events a second, 1
-
-	Strict      bool           // refuse unknown fields from every publisher
-	Heartbeat   time.Duration  // 15 s
-	DedupWindow time.Duration  // 1 h
-	Retention   time.Duration  // how long events are kept, 30 days
-	Location    *time.Location // of the installation, UTC
-	Currency    string         // of the installation, EUR
-	Fleet       int            // how many units it rents out; 0: unknown, and no utilisation
-	Logger      *slog.Logger   // nil: none
-}
-
-// minWindow is the shortest deduplication window that the log takes.
-const minWindow = 100 * time.Millisecond
-
-// Who may sign in.
-const (
-	AuthDev   = "dev"   // anybody as a demo user, on loopback alone
-	AuthUsers = "users" // the users of the users file
-	AuthJWT   = "jwt"   // nobody here: an identity provider's tokens are taken
-)
-
-// A Misuse is a fault in the configuration: nothing was started.
-type Misuse struct{ Reason string }
-
-func (m *Misuse) Error() string { return m.Reason }
-
-// ErrReopen means that the log got another epoch: an operator put it back to an
-// earlier state, or another broker gave it a new one.
+// ErrReopen means that the log got another epoch: an operator put the log back to
+// an earlier state, or another broker gave it a new epoch. The caller should close
+// the broker and make a new one.
 var ErrReopen = errors.New("broker: the log is not what it was")
 
-// A Broker is one running installation. Close it after Run.
+// Broker is one running installation. The caller calls Run at most once, and
+// Close after it.
 type Broker struct {
 	c        Config
 	log      eventlog.Log
-	reopen   <-chan struct{} // closed when the log is not what it was
+	reopen   <-chan struct{} // closed when the log has got another epoch
 	hub      *hub.Hub
 	push     *push.Service
 	api      *httpapi.API
 	tokens   *identity.Tokens
-	issuer   *identity.Issuer // nil without one
+	issuer   *identity.Issuer // nil without an identity provider
 	listener net.Listener
 	server   *http.Server
 
 	certificate *certificate // nil without TLS
 
-	debug    *debugServer // nil without one
-	draining atomic.Bool
+	debug    *debugServer // nil without Config.DebugListen
+	draining atomic.Bool  // set when Run begins to stop
 }
 
-// New opens the log and the listener. An error that is a *Misuse is one of
-// the configuration.
+// New opens the data directory, the listener and the log. It serves nothing
+// before Run is called. A fault in the configuration is a *Misuse.
 func New(ctx context.Context, c Config) (_ *Broker, err error) {
-	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8080")
-	c.Auth = cmp.Or(c.Auth, AuthDev)
-	c.PushContact = cmp.Or(c.PushContact, push.Placeholder)
-	c.Location = cmp.Or(c.Location, time.UTC)
-	c.Retention = cmp.Or(c.Retention, 30*24*time.Hour)
-	c.DedupWindow = cmp.Or(c.DedupWindow, time.Hour)
-	c.IdleTimeout = cmp.Or(c.IdleTimeout, DefaultIdleTimeout)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.Retention > 0 && c.Retention < c.DedupWindow { // A receipt "duplicate" must not name a purged event.
-		c.Logger.Info("ids are remembered as long as events are kept", "retention", c.Retention, "dedup_window",
-			c.DedupWindow)
-		c.DedupWindow = max(c.Retention, minWindow)
-	}
-	c.Issuer = c.Issuer.WithDefaults(c.Logger)
+	c = c.withDefaults()
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -146,63 +75,32 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if b.listener, err = listen(ctx, c.Listen); err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
 	}
-	log, err := jetlog.Open(ctx, jetlog.Config{Dir: c.Data, URL: c.NATS, Prefix: c.NATSPrefix,
-		Owner: b.tokens.Fingerprint(), NewEpoch: c.NewEpoch,
-		Replicas: c.Replicas, Window: c.DedupWindow, Logger: c.Logger})
-	if err != nil && (c.NATS == "" || errors.Is(err, jetlog.ErrForeign)) {
-		return nil, &Misuse{err.Error()}
+	if err := b.openLog(ctx); err != nil {
+		return nil, err
 	}
+	installation, err := identity.Installation(ctx, b.log)
 	if err != nil {
 		return nil, err
 	}
-	b.log, b.reopen = log, log.EpochChanged()
-	installation, err := identity.Installation(ctx, log)
-	if err != nil {
-		return nil, err
-	}
-	authority.Sessions = identity.NewSessions(log, installation, httpapi.SecureCookie)
-	var tlsConfig *tls.Config
+	authority.Sessions = identity.NewSessions(b.log, installation, httpapi.SecureCookie)
 	if c.TLSCert != "" {
 		if b.certificate, err = openCertificate(c.TLSCert, c.TLSKey, c.Logger); err != nil {
 			return nil, &Misuse{err.Error()}
 		}
-		tlsConfig = &tls.Config{GetCertificate: b.certificate.get, MinVersion: tls.VersionTLS12}
 	}
 	metrics := telemetry.New()
-	b.hub = hub.New(hub.Config{Log: log, Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location,
-		Currency: c.Currency, Fleet: c.Fleet, Strict: c.Strict,
-		Observer: metrics, Window: c.DedupWindow})
-	metrics.Watch(b.hub, log)
-	if b.issuer != nil {
-		metrics.WatchIssuer(b.issuer.Trouble)
-	}
-	pushes := push.Config{Log: log, Contact: c.PushContact, Location: c.Location, Logger: c.Logger, Shared: c.NATS != "", Observer: metrics, Test: c.PushTest}
-	if authority.Directory != nil {
-		pushes.Still = authority.Still
-	}
-	if b.push, err = push.New(ctx, pushes); err != nil {
+	b.openHub(metrics)
+	if err := b.openPush(ctx, authority, metrics); err != nil {
 		return nil, err
 	}
 	b.logWarnings()
-	b.api = httpapi.New(httpapi.Config{
-		Warnings: b.warnings,
-
-		Hub: b.hub, Log: log, Authority: authority, Push: b.push, Wishes: b.push, UI: webui.Handler(), Report: metrics, Metrics: metrics.Handler(c.Logger), Logger: c.Logger,
-		Draining: b.draining.Load, HSTS: c.HSTS, Loopback: c.Auth == AuthDev, Origins: c.Origins,
-		Proxies: c.Proxies, Limits: c.Limits,
-	})
-	if c.DebugListen != "" {
-		if b.debug, err = openDebug(c.DebugListen, metrics.Handler(c.Logger)); err != nil {
-			return nil, err
-		}
+	if err := b.openServers(authority, metrics); err != nil {
+		return nil, err
 	}
-	b.server = &http.Server{Handler: b.api, TLSConfig: tlsConfig, ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:    c.IdleTimeout,
-		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug)}
 	return b, nil
 }
 
-// authority is who may, by the configuration; its sessions are still to come.
+// authority returns the part that identifies clients, without its sessions.
 func (b *Broker) authority() (*identity.Authority, error) {
 	a := &identity.Authority{Tokens: b.tokens, Shared: b.c.NATS != ""}
 	var err error
@@ -220,85 +118,121 @@ func (b *Broker) authority() (*identity.Authority, error) {
 	return a, nil
 }
 
-// check refuses what must not run.
-func (c Config) check() error {
-	if c.Data == "" {
-		return &Misuse{"a data directory is needed: --data ./data"}
+// openLog opens the event log. An error is a *Misuse unless an external server is
+// the likely cause, because the server may be reachable later.
+func (b *Broker) openLog(ctx context.Context) error {
+	log, err := jetlog.Open(ctx, jetlog.Config{
+		Dir:      b.c.Data,
+		URL:      b.c.NATS,
+		Prefix:   b.c.NATSPrefix,
+		Owner:    b.tokens.Fingerprint(),
+		NewEpoch: b.c.NewEpoch,
+		Replicas: b.c.Replicas,
+		Window:   b.c.DedupWindow,
+		Logger:   b.c.Logger,
+	})
+	if err != nil && (b.c.NATS == "" || errors.Is(err, jetlog.ErrForeign)) {
+		return &Misuse{err.Error()}
 	}
-	switch c.Auth {
-	case AuthDev, AuthUsers:
-	case AuthJWT:
-		if err := c.Issuer.Check(); err != nil {
-			return &Misuse{err.Error()}
-		}
-	default:
-		return &Misuse{fmt.Sprintf("unknown --auth %q: use dev, users or jwt", c.Auth)}
-	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return &Misuse{"--tls-cert and --tls-key belong together"}
-	}
-	if err := c.checkAddresses(); err != nil {
+	if err != nil {
 		return err
 	}
-	if c.Currency != "" && !event.IsCurrency(c.Currency) {
-		return &Misuse{fmt.Sprintf("unknown --currency %q: use a code of ISO 4217 such as EUR", c.Currency)}
+	b.log, b.reopen = log, log.EpochChanged()
+	return nil
+}
+
+// openHub makes the hub, and lets the metrics observe it.
+func (b *Broker) openHub(metrics *telemetry.Metrics) {
+	b.hub = hub.New(hub.Config{
+		Log:       b.log,
+		Logger:    b.c.Logger,
+		Heartbeat: b.c.Heartbeat,
+		Location:  b.c.Location,
+		Currency:  b.c.Currency,
+		Fleet:     b.c.Fleet,
+		Strict:    b.c.Strict,
+		Observer:  metrics,
+		Window:    b.c.DedupWindow,
+	})
+	metrics.Watch(b.hub, b.log)
+	if b.issuer != nil {
+		metrics.WatchIssuer(b.issuer.Trouble)
 	}
-	if err := push.CheckContact(c.PushContact); err != nil {
-		return &Misuse{"--push-contact: " + err.Error()}
+}
+
+// openPush opens the push service.
+func (b *Broker) openPush(ctx context.Context, authority *identity.Authority, metrics *telemetry.Metrics) error {
+	c := push.Config{
+		Log:      b.log,
+		Contact:  b.c.PushContact,
+		Location: b.c.Location,
+		Logger:   b.c.Logger,
+		Shared:   b.c.NATS != "",
+		Observer: metrics,
+		Test:     b.c.PushTest,
 	}
-	if c.PushTest && c.Auth != AuthDev {
-		return &Misuse{"--push-test lets the broker call this machine, so it goes with --auth dev alone"}
+	if authority.Directory != nil {
+		c.Still = authority.Still
 	}
-	for _, origin := range c.Origins {
-		if err := httpapi.CheckOrigin(origin); err != nil {
-			return &Misuse{"--allow-origin: " + err.Error()}
+	var err error
+	b.push, err = push.New(ctx, c)
+	return err
+}
+
+// Bounds of one request to the server.
+const (
+	headerTimeout  = 10 * time.Second // for the headers of a request
+	maxHeaderBytes = 32 << 10
+)
+
+// openServers makes the HTTP API, its server and the debug server.
+func (b *Broker) openServers(authority *identity.Authority, metrics *telemetry.Metrics) (err error) {
+	b.api = httpapi.New(httpapi.Config{
+		Warnings:  b.warnings,
+		Hub:       b.hub,
+		Log:       b.log,
+		Authority: authority,
+		Push:      b.push,
+		Wishes:    b.push,
+		UI:        webui.Handler(),
+		Report:    metrics,
+		Metrics:   metrics.Handler(b.c.Logger),
+		Logger:    b.c.Logger,
+		Draining:  b.draining.Load,
+		HSTS:      b.c.HSTS,
+		Loopback:  b.c.Auth == AuthDev,
+		Origins:   b.c.Origins,
+		Proxies:   b.c.Proxies,
+		Limits:    b.c.Limits,
+	})
+	if b.c.DebugListen != "" {
+		if b.debug, err = openDebug(b.c.DebugListen, metrics.Handler(b.c.Logger)); err != nil {
+			return err
 		}
 	}
-	if c.NATSPrefix != "" && !jetlog.ValidPrefix(c.NATSPrefix) {
-		return &Misuse{fmt.Sprintf("--nats-prefix %q: use up to 32 letters, digits, _ and -", c.NATSPrefix)}
+	b.server = &http.Server{
+		Handler:           b.api,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       b.c.IdleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(b.c.Logger.Handler(), slog.LevelDebug),
 	}
-	if c.DemoRate < 0 || c.Limits.PublishRate < 0 {
-		return &Misuse{"--demo-rate and --publish-rate must not be negative"}
-	}
-	if c.Limits.Connections < 0 || c.Replicas < 0 || c.Fleet < 0 {
-		return &Misuse{"--max-connections, --nats-replicas and --fleet must not be negative"}
-	}
-	if c.IdleTimeout < 0 || c.HSTS < 0 {
-		return &Misuse{"--idle-timeout and --hsts must not be negative"}
-	}
-	if c.Heartbeat < 0 || c.Retention < 0 || c.DedupWindow < 0 || c.Issuer.Refresh < 0 || c.Issuer.Skew < 0 {
-		return &Misuse{"durations must not be negative"}
+	if b.certificate != nil {
+		b.server.TLSConfig = &tls.Config{GetCertificate: b.certificate.get, MinVersion: tls.VersionTLS12}
 	}
 	return nil
 }
 
-func (c Config) checkAddresses() error {
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return &Misuse{fmt.Sprintf("--listen %q is no address such as 127.0.0.1:8080", c.Listen)}
-	}
-	if c.Auth == AuthDev && !isLoopback(c.Listen) {
-		return &Misuse{fmt.Sprintf("--auth dev lets anybody sign in as anybody, so it listens on loopback only, not on %q: use --listen 127.0.0.1:8080", c.Listen)}
-	}
-	if c.DebugListen != "" && !isLoopback(c.DebugListen) {
-		return &Misuse{fmt.Sprintf("--debug-listen has no sign-in, so it listens on loopback only, not on %q: use 127.0.0.1:6060", c.DebugListen)}
-	}
-	return nil
-}
-
-// isLoopback tells whether an address to listen on is of this machine alone.
-func isLoopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	return err == nil && loopback.Name(host)
-}
-
-// Address is where the broker listens, as Config.Listen with the port that it got.
+// Address returns the address that the broker listens on: Config.Listen, with the
+// port that the listener got.
 func (b *Broker) Address() string {
-	host, _, _ := net.SplitHostPort(b.c.Listen)                 // checked
-	_, port, _ := net.SplitHostPort(b.listener.Addr().String()) // our own listener's address parses
+	host, _, _ := net.SplitHostPort(b.c.Listen)                 // checkAddresses has split it
+	_, port, _ := net.SplitHostPort(b.listener.Addr().String()) // a listener's own address parses
 	return net.JoinHostPort(host, port)
 }
 
-// CreateToken signs a bearer token of this installation.
+// CreateToken signs a bearer token of this installation. The token expires after
+// ttl.
 func (b *Broker) CreateToken(g access.Grant, ttl time.Duration) (string, error) {
 	return b.tokens.Mint(g, ttl)
 }
@@ -306,33 +240,27 @@ func (b *Broker) CreateToken(g access.Grant, ttl time.Duration) (string, error) 
 // drainTime bounds how long streams may take to end.
 const drainTime = 3 * time.Second
 
-// Run serves until ctx ends; then readiness fails, streams are told to come
-// back later, and the state is stored. It returns within five seconds of
-// that, nil where all went well, and ErrReopen where the broker is to be closed and
-// made anew.
+// Run serves until ctx ends. GET /readyz fails then, every stream is told to
+// reconnect later, and the state is stored. Run returns within five seconds of
+// that. It returns nil after a regular end, and ErrReopen when the caller should
+// make a new broker.
 func (b *Broker) Run(ctx context.Context) error {
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	failed := make(chan error, 1) // of the server, which fails once
-	var all sync.WaitGroup
-	all.Go(func() { b.runHub(inner) })
-	all.Go(func() { b.forget(inner) })
-	all.Go(func() { b.api.Run(inner) })
-	all.Go(func() { b.push.Run(inner) })
+	var parts sync.WaitGroup
+	parts.Go(func() { b.runHub(inner) })
+	parts.Go(func() { b.purgeOldEvents(inner) })
+	parts.Go(func() { b.api.Run(inner) })
+	parts.Go(func() { b.push.Run(inner) })
 	if b.debug != nil {
-		all.Go(func() { b.debug.run(inner) })
+		parts.Go(func() { b.debug.run(inner) })
 	}
 	if b.c.Demo {
-		all.Go(func() { b.runDemo(inner) })
+		parts.Go(func() { b.runDemo(inner) })
 	}
-	all.Go(func() {
-		var err error
-		if b.server.TLSConfig != nil {
-			err = b.server.ServeTLS(b.listener, "", "") // the certificate is in the configuration
-		} else {
-			err = b.server.Serve(b.listener)
-		}
-		if !errors.Is(err, http.ErrServerClosed) {
+	failed := make(chan error, 1) // one place, because the server fails at most once
+	parts.Go(func() {
+		if err := b.serve(); !errors.Is(err, http.ErrServerClosed) {
 			failed <- err
 		}
 	})
@@ -343,24 +271,37 @@ func (b *Broker) Run(ctx context.Context) error {
 		err = ErrReopen
 	case err = <-failed:
 	}
+	b.drain(ctx)
+	stop()
+	parts.Wait()
+	return err
+}
+
+// serve serves HTTP or HTTPS until the server is shut down.
+func (b *Broker) serve() error {
+	if b.server.TLSConfig != nil {
+		return b.server.ServeTLS(b.listener, "", "") // TLSConfig has the certificate
+	}
+	return b.server.Serve(b.listener)
+}
+
+// drain ends the streams, and cuts those that have not ended after drainTime.
+func (b *Broker) drain(ctx context.Context) {
 	b.draining.Store(true)
 	b.hub.Drain()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if b.server.Shutdown(grace) != nil {
-		b.server.Close() // who did not take the goodbye is cut
+		b.server.Close()
 	}
 	b.api.Shutdown(grace)
-	stop()
-	all.Wait()
-	return err
 }
 
-// Close stops the log and frees the address. It may be called after a failed
-// New too.
+// Close closes the log and the listener. It may also be called without Run.
 func (b *Broker) Close() error {
 	var err error
-	if b.listener != nil { // Run has closed it, where it ran
+	if b.listener != nil {
+		// Run has closed the listener already.
 		if closed := b.listener.Close(); !errors.Is(closed, net.ErrClosed) {
 			err = closed
 		}

@@ -7,17 +7,18 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"time"
 
 	"github.com/snd-rental/yardline/broker/httpapi"
 )
 
-// debugServer serves profiles and metrics to who is on this machine.
+// debugServer serves profiles and metrics to programs on this machine, without
+// authentication.
 type debugServer struct {
 	http.Server
 	listener net.Listener
 }
 
+// openDebug listens on an address. It serves nothing before run is called.
 func openDebug(listen string, metrics http.Handler) (*debugServer, error) {
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
@@ -30,24 +31,26 @@ func openDebug(listen string, metrics http.Handler) (*debugServer, error) {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	// A page of another site could make its own name point here.
-	own := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	// Another site could make a name of its own resolve to this machine, and its pages
+	// could then read the answers. Such a request has that name as its host.
+	loopbackOnly := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !httpapi.LoopbackHost(r.Host) {
 			http.Error(w, "use a name of this machine", http.StatusMisdirectedRequest)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
-	return &debugServer{http.Server{Handler: own, ReadHeaderTimeout: 10 * time.Second}, listener}, nil
+	return &debugServer{http.Server{Handler: loopbackOnly, ReadHeaderTimeout: headerTimeout}, listener}, nil
 }
 
 // run serves until ctx ends.
 func (d *debugServer) run(ctx context.Context) {
 	defer context.AfterFunc(ctx, func() { d.Close() })()
-	_ = d.Serve(d.listener) // ends with Close
+	_ = d.Serve(d.listener) // Close ends it.
 }
 
-// Close stops it, also where it never ran.
+// Close stops the server and closes its listener, which a server that never ran
+// does not know.
 func (d *debugServer) Close() error {
 	err := d.Server.Close()
 	if closed := d.listener.Close(); !errors.Is(closed, net.ErrClosed) {

@@ -9,22 +9,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unacknowledged is how long a peer may leave what it was sent without an
-// answer. A machine that was switched off would otherwise hold its streams for
-// a quarter of an hour, by the kernel's own patience (tcp(7), TCP_USER_TIMEOUT).
-const unacknowledged = time.Minute
+// ackTimeout is how long sent data may stay unacknowledged before the kernel closes
+// the connection (tcp(7), TCP_USER_TIMEOUT). By its own default the kernel keeps the
+// streams of a machine that was switched off for a quarter of an hour.
+const ackTimeout = time.Minute
 
-// unsent is how many bytes the kernel takes for a peer beyond what it may send at
-// once (tcp(7), TCP_NOTSENT_LOWAT). Without a limit it takes megabytes, which a
-// slow reader needs minutes for: no write would tell that it takes any.
-const unsent = 16 << 10
+// maxUnsent is the number of bytes that the kernel buffers for a client beyond those
+// that it may send at once (tcp(7), TCP_NOTSENT_LOWAT). Without a limit it buffers
+// megabytes. A slow reader needs minutes for them, and until then no write shows
+// whether the reader reads at all.
+const maxUnsent = 16 << 10
 
+// listen opens a TCP listener. Its connections inherit ackTimeout and maxUnsent.
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		controlled := c.Control(func(fd uintptr) {
-			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unacknowledged.Milliseconds()))
+			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT,
+				int(ackTimeout.Milliseconds()))
 			if err == nil {
-				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent)
+				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent)
 			}
 		})
 		if controlled != nil {

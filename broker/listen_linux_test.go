@@ -8,8 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestGonePeers: accepted connections have the limit of the listener.
-func TestGonePeers(t *testing.T) {
+func TestAcceptedConnectionsInheritTheListenersLimits(t *testing.T) {
 	l, err := listen(t.Context(), "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
@@ -23,11 +22,11 @@ func TestGonePeers(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, raw.Control(func(fd uintptr) {
 		limit, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
-		if err != nil || limit != int(unacknowledged.Milliseconds()) {
+		if err != nil || limit != int(ackTimeout.Milliseconds()) {
 			t.Errorf("%d ms, %v", limit, err)
 		}
 		limit, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
-		if err != nil || limit != unsent {
+		if err != nil || limit != maxUnsent {
 			t.Errorf("%d bytes, %v", limit, err)
 		}
 	}))

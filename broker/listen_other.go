@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// listen leaves a peer that was switched off to the patience of the system.
+// listen opens a TCP listener. Its connections have the time-outs of the system.
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	var config net.ListenConfig
 	return config.Listen(ctx, "tcp", address)

@@ -31,11 +31,11 @@ type Restored struct {
 	ReplacedFiles string
 }
 
-// Restore puts a backup, which is a copy of a data directory, in the place of
-// the files of a data directory, and gives its log a new epoch. It refuses a
-// directory that a broker uses and a backup that no broker could use, and moves
-// the present files aside once the new ones are complete. An error that is a
-// *Misuse changed nothing.
+// Restore replaces the files of the data directory dir by those of backup, which is a
+// copy of a data directory, and gives the log in dir a new epoch. It refuses a directory
+// that a broker uses, and a backup that no broker could use. It moves the present files
+// aside only when the new files are complete. After an error that is a *Misuse, dir is as
+// it was before.
 func Restore(ctx context.Context, backup, dir string, logger *slog.Logger) (r Restored, err error) {
 	if err := checkBackup(backup, dir); err != nil {
 		return r, &Misuse{err.Error()}
@@ -49,22 +49,23 @@ func Restore(ctx context.Context, backup, dir string, logger *slog.Logger) (r Re
 	if err != nil {
 		return r, &Misuse{err.Error()}
 	}
-	defer func() { err = errors.Join(err, datadir.DropCopy(copied)) }() // After a success there is no copy any more.
+	defer func() { err = errors.Join(err, datadir.DropCopy(copied)) }() // After a success the copy is gone already.
 	for _, name := range []string{identity.KeyFile, identity.UsersFile} {
 		if err := datadir.Keep(dir, copied, name); err != nil {
 			return r, &Misuse{err.Error()}
 		}
 	}
 	if err := r.openCopy(ctx, copied, logger); err != nil {
-		return r, &Misuse{fmt.Sprintf("the backup %s cannot be used: %s", backup, strings.ReplaceAll(err.Error(),
-			copied, backup))}
+		// The operator knows the name of the backup, not that of the copy.
+		reason := strings.ReplaceAll(err.Error(), copied, backup)
+		return r, &Misuse{fmt.Sprintf("the backup %s cannot be used: %s", backup, reason)}
 	}
 	r.ReplacedFiles, err = datadir.UseCopy(copied, time.Now())
 	return r, err
 }
 
-// checkBackup refuses a path that is no backup, a backup inside the data
-// directory, and a backup that contains the data directory.
+// checkBackup returns an error if backup is no copy of a data directory, or if dir is
+// the backup or is inside it.
 func checkBackup(backup, dir string) error {
 	info, err := os.Stat(backup)
 	if err != nil {
@@ -79,8 +80,8 @@ func checkBackup(backup, dir string) error {
 	return nil
 }
 
-// isWithin tells whether a path, which need not exist, is a directory or would
-// lie in it.
+// isWithin tells whether path is the directory dir or would be inside it. The path need
+// not exist.
 func isWithin(path string, dir fs.FileInfo) bool {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -88,7 +89,7 @@ func isWithin(path string, dir fs.FileInfo) bool {
 	}
 	for {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real // From here on the parents are real ones, too.
+			path = real // From here on its parents have no symbolic links either.
 		}
 		if info, err := os.Stat(path); err == nil && os.SameFile(info, dir) {
 			return true
@@ -101,7 +102,8 @@ func isWithin(path string, dir fs.FileInfo) bool {
 	}
 }
 
-// lockForRestore keeps brokers away from both directories.
+// lockForRestore locks both directories, so that no broker uses them. It also finishes
+// an earlier restore of dir that was interrupted.
 func lockForRestore(backup, dir string) (unlock func(), err error) {
 	if err := datadir.Make(dir); err != nil {
 		return nil, err
@@ -120,7 +122,7 @@ func lockForRestore(backup, dir string) (unlock func(), err error) {
 	if err == nil {
 		err = datadir.FinishRestore(dir)
 	}
-	unlock = func() { errors.Join(lock.Close(), source.Close()) } // An error of a close changes nothing.
+	unlock = func() { errors.Join(lock.Close(), source.Close()) } // An error of Close changes nothing.
 	if err != nil {
 		unlock()
 		return nil, err
@@ -128,7 +130,8 @@ func lockForRestore(backup, dir string) (unlock func(), err error) {
 	return unlock, nil
 }
 
-// openCopy opens the copy as a broker would, under a new epoch.
+// openCopy opens a copy of a data directory as a broker would, gives its log a new
+// epoch, and fills in Events, LastStored and Epoch.
 func (r *Restored) openCopy(ctx context.Context, copied string, logger *slog.Logger) error {
 	if _, err := identity.OpenTokens(copied); err != nil {
 		return err

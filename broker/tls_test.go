@@ -109,7 +109,7 @@ func TestBrokenCertificateIsNotUsed(t *testing.T) {
 	before, err := c.get(nil)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(cert, []byte("broken"), 0o600))
-	c.looked = time.Time{} // as if a second had gone by
+	c.checkedAt = time.Time{} // as if certificateCheckEvery had passed
 	after, err := c.get(nil)
 	require.NoError(t, err)
 	require.Same(t, before, after)

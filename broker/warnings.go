@@ -8,28 +8,29 @@ import (
 	"github.com/snd-rental/yardline/broker/push"
 )
 
-// The codes of warnings.
+// Codes of the warnings that GET /readyz lists.
 const (
-	WarnPushContact  = "push_contact"
-	WarnPushRefused  = "push_refused"
-	WarnIdentityKeys = "identity_keys"
-	WarnZones        = "no_time_zones"
-	WarnNATS         = "old_nats"
-	WarnSignIn       = "sign_in_needs_tls"
+	WarnPushContact  = "push_contact"      // Config.PushContact is the placeholder
+	WarnPushRefused  = "push_refused"      // a push service refuses pushes to a device
+	WarnIdentityKeys = "identity_keys"     // the identity provider's keys could not be read
+	WarnZones        = "no_time_zones"     // the machine has no table of time zones
+	WarnNATS         = "old_nats"          // the NATS server is too old
+	WarnSignIn       = "sign_in_needs_tls" // browsers on other machines cannot sign in
 )
 
-// anyZone is a time zone that every zone table has.
-const anyZone = "Europe/Berlin"
+// commonZone is a time zone that every table of time zones has.
+const commonZone = "Europe/Berlin"
 
-// loadZone finds a zone in the table of this machine, or of the program.
+// loadZone finds a time zone in the table of this machine, or in the one that is
+// linked into the program. Tests replace it.
 var loadZone = time.LoadLocation
 
-// The oldest NATS server that keeps the log as it should: streams have metadata
-// since 2.10, and markers of deleted keys expire since 2.11.
+// The oldest version of a NATS server that the log needs: streams have metadata since
+// 2.10, and markers of deleted keys expire since 2.11.
 const natsMajor, natsMinor = 2, 11
 
-// isOldNATS tells whether a NATS server is older than that. A version that
-// cannot be read is taken for a new one.
+// isOldNATS tells whether the version of a NATS server is older than natsMajor and
+// natsMinor. A version that cannot be parsed counts as new.
 func isOldNATS(version string) bool {
 	var major, minor int
 	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
@@ -38,15 +39,15 @@ func isOldNATS(version string) bool {
 	return major < natsMajor || major == natsMajor && minor < natsMinor
 }
 
-// logWarnings writes the warnings of the start to the log.
+// logWarnings logs the warnings that exist when the broker starts.
 func (b *Broker) logWarnings() {
 	for _, w := range b.warnings() {
 		b.c.Logger.Warn(w.Detail, "code", w.Code)
 	}
 }
 
-// warnings returns the faults that an operator should mend while the broker
-// serves. It may be called concurrently.
+// warnings returns the faults that an operator should repair although the broker
+// serves. It is safe for concurrent use.
 func (b *Broker) warnings() (all []httpapi.Warning) {
 	warn := func(code, detail string) { all = append(all, httpapi.Warning{Code: code, Detail: detail}) }
 	if push.IsPlaceholder(b.c.PushContact) {
@@ -59,8 +60,7 @@ func (b *Broker) warnings() (all []httpapi.Warning) {
 	}
 	if b.c.signInNeedsTLS() {
 		warn(WarnSignIn, "Browsers of other machines cannot sign in, because they keep the session's cookie over "+
-			"HTTPS alone. "+
-			"Use --tls-cert and --tls-key, or a proxy with TLS that --trusted-proxies names.")
+			"HTTPS alone. Use --tls-cert and --tls-key, or a proxy with TLS that --trusted-proxies names.")
 	}
 	if b.push.Refused() {
 		warn(
@@ -88,7 +88,7 @@ func (b *Broker) warnings() (all []httpapi.Warning) {
 				"force. See the broker's log for the cause, and check --jwt-jwks.",
 		)
 	}
-	if _, err := loadZone(anyZone); err != nil {
+	if _, err := loadZone(commonZone); err != nil {
 		warn(
 			WarnZones,
 			"This machine has no table of time zones, so that quiet times in a zone of their own do not work. Install "+
