@@ -22,7 +22,7 @@ import (
 // kept event, and what comes later, in order and once, also over a restart of
 // the broker; a token that is not valid is the end.
 func TestNativeClient(t *testing.T) {
-	for _, transport := range conn.Ladder {
+	for _, transport := range conn.DefaultLadder {
 		t.Run(string(transport), func(t *testing.T) {
 			s := stack.Start(t)
 			publish := func(from, to int) (want []string) {

@@ -109,7 +109,7 @@ func (d *driver) seen() {
 // missed is there.
 func (d *driver) lookedAt(now time.Time) {
 	a := &d.looking
-	if !a.back || !d.machine.CaughtUp() || !d.machine.Status().Connected() {
+	if !a.back || !d.machine.HasCaughtUp() || !d.machine.Status().Connected() {
 		return
 	}
 	a.back = false

@@ -49,7 +49,7 @@ type Client struct {
 // New makes a client that is disconnected; Run it.
 func New(o Options) *Client {
 	if o.Ladder == nil {
-		o.Ladder = conn.Ladder
+		o.Ladder = conn.DefaultLadder
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64

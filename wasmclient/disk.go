@@ -233,7 +233,7 @@ func (d *driver) restore() {
 		d.mu.Lock()
 		d.store.Restore(r.Saved, now)
 		d.asOf, d.keeper.kept = r.At, r.Cursor
-		d.machine.Keep(r.Cursor)
+		d.machine.SetHistoryEnd(r.Cursor)
 		d.mu.Unlock()
 	}
 	d.keeper.step(outbox.Learn{Items: items(values)})
@@ -320,7 +320,7 @@ func (k *keeper) state(now time.Time) *record {
 // saveFirst keeps the state as soon as it is whole: who opens the app once and
 // then goes offline finds it.
 func (k *keeper) saveFirst(now time.Time) {
-	if k.savedAt.IsZero() && k.d.machine.CaughtUp() {
+	if k.savedAt.IsZero() && k.d.machine.HasCaughtUp() {
 		k.saveState(now, true)
 	}
 }

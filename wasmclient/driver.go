@@ -157,12 +157,8 @@ type loaded struct {
 func (d *driver) step(in conn.Input) {
 	now := time.Now()
 	switch in := in.(type) {
-	case pieceEnd:
-		return
 	case loaded:
 		d.abort(in.Attempt)
-	case caughtUp:
-		d.abort(in.attempt)
 	case conn.Ended:
 		d.abort(in.Attempt)
 	}
@@ -170,7 +166,7 @@ func (d *driver) step(in conn.Input) {
 	l, isLoaded := in.(loaded)
 	if isLoaded {
 		in = l.Snapshot
-		isLoaded = d.machine.Awaits(l.Attempt)
+		isLoaded = d.machine.AwaitsSnapshot(l.Attempt)
 	}
 	before := d.machine.Status()
 	effects := slices.Clone(d.machine.Step(now, in))

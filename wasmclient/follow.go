@@ -40,7 +40,7 @@ func (g *group) carry(wants []any) {
 			g.d.step(conn.Upstream{Attempt: g.attempt, Status: w.Status})
 		case tabs.CatchUp:
 			attempt := g.attempt
-			_, grant, _ := g.d.machine.Place()
+			_, grant, _ := g.d.machine.ResumePoint()
 			g.d.attempt(attempt, func(ctx context.Context) any { return g.d.catchUp(ctx, attempt, grant, w.From, w.To) })
 		case tabs.Lost:
 			g.reader = nil

@@ -97,7 +97,7 @@ func (g *group) take(in any) {
 	case tabs.Granted, tabs.Refused, tabs.Unseen, tabs.Confirmed, tabs.Tick:
 		g.member(in)
 	case caughtUp:
-		g.d.step(in)
+		g.d.abort(in.attempt)
 		if in.attempt == g.attempt && g.reader != nil {
 			g.carry(g.reader.CaughtUp())
 		}
@@ -115,7 +115,7 @@ func (g *group) take(in any) {
 			g.start()
 		}
 	case conn.Stop, conn.Pause:
-		g.d.step(in)
+		g.d.step(in.(conn.Input))
 		g.wanted = false
 		g.member(tabs.Leave{})
 	case conn.Resume:
@@ -123,7 +123,7 @@ func (g *group) take(in any) {
 			g.join()
 			g.d.step(in)
 		}
-	default:
+	case conn.Input:
 		g.d.step(in)
 	}
 }
@@ -298,7 +298,7 @@ func (g *group) become(r tabs.Role) {
 	case tabs.Leader:
 		g.d.mu.Lock()
 		g.relay = tabs.NewRelay(g.page.Tab(), g.terms, g.types(), g.d.machine.Status())
-		if at, grant, ok := g.d.machine.Place(); ok {
+		if at, grant, ok := g.d.machine.ResumePoint(); ok {
 			g.relay.Resume(at, grant)
 		}
 		g.d.mu.Unlock()

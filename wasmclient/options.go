@@ -20,7 +20,7 @@ type Options struct {
 	Transport Transport        // required
 	Disabled  bool             // do not connect before Connect is called
 	Grant     access.Grant     // whose figures and toasts; with a Page or a Storage the broker's, user and all
-	Ladder    []conn.Transport // the transports to try, best first; nil is conn.Ladder
+	Ladder    []conn.Transport // the transports to try, best first; nil is conn.DefaultLadder
 
 	Filter    filter.Filter // which events reach history, callbacks and toasts
 	MaxEvents int           // of the history; 0 is 100

@@ -2,60 +2,55 @@ package conn
 
 import "time"
 
-// turn makes the machine follow another tab, or lead. What the store holds
-// stays, and the next attempt goes on at the place that was reached.
-func (m *Machine) turn(now time.Time, follow bool) {
-	if m.following == follow {
+// setFollowing makes the machine follow another tab, or lead. The store keeps what it holds, and
+// the next attempt goes on at the place that was reached.
+func (m *Machine) setFollowing(now time.Time, following bool) {
+	if m.following == following {
 		return
 	}
-	m.following = follow
+	m.following = following
 	m.heartbeat = 0
 	if m.phase == idle || m.phase == fetching {
 		return
 	}
 	m.abort()
 	m.status.Attempt = 0
-	if limit := m.limited; !follow && now.Before(limit.RetryAt) { // the broker has asked all of them
-		m.limited = Status{}
+	if limit := m.upstreamLimit; !following && now.Before(limit.RetryAt) { // the broker asked every tab to wait
+		m.upstreamLimit = Status{}
 		m.wait(now, Limited, limit.Code, limit.RetryAt.Sub(now))
 		return
 	}
-	m.become(now, Connecting, LeaderChanged)
+	m.setState(now, Connecting, LeaderChanged)
 	m.connect(now)
 }
 
-// limitedBy keeps what the broker asked of the tab that leads: its heir is asked
-// the same. That one says too that it stops, before it leaves.
-func (m *Machine) limitedBy(s Status) {
+// handleUpstream shows the leader's status. Until the leader has answered with a hello, the
+// machine shows it only if it says that no events come.
+func (m *Machine) handleUpstream(in Upstream) {
+	isShown := m.phase == streaming || m.phase == opening && !in.Status.Connected()
+	if m.following && in.Attempt == m.attempt && isShown && in.Status != m.status {
+		m.status = in.Status
+		m.noteUpstreamLimit(in.Status)
+		m.emit(Changed{in.Status})
+	}
+}
+
+// noteUpstreamLimit remembers that the broker made the leading tab wait: the tab that leads next
+// has to wait too. A leader also reports Disconnected before it leaves; that does not end the limit.
+func (m *Machine) noteUpstreamLimit(s Status) {
 	switch s.State {
 	case Limited:
-		m.limited = s
+		m.upstreamLimit = s
 	case Connecting, Reconnecting, Live, Polling:
-		m.limited = Status{}
+		m.upstreamLimit = Status{}
+	case Offline, Paused, Stale, Denied, Disconnected:
 	}
 }
 
-// attached takes the hello of a tab that leads. That tab has the deadlines; its
-// own life is watched by the election (package tabs).
-func (m *Machine) attached() {
-	m.phase = open
+// beginFollowing enters the phase streaming at the hello of a leading tab. It sets no deadline: the
+// leader watches the connection, and the election (package tabs) watches the leader.
+func (m *Machine) beginFollowing() {
+	m.phase = streaming
 	m.heartbeat = 0
-	m.alarm(time.Time{})
-}
-
-// snapshot goes on from a snapshot that the store has taken. The stream begins
-// before it: where the kept history ends, if that is not too far back.
-func (m *Machine) snapshot(now time.Time, in Snapshot) {
-	other := m.cursor.Epoch != in.Cursor.Epoch // Another log begins a new history.
-	m.cursor, m.base = in.Cursor, in.Cursor
-	if !m.known || other {
-		kept := m.c.After
-		if kept.Epoch == in.Cursor.Epoch && kept.Seq <= in.Cursor.Seq && in.Cursor.Seq-kept.Seq <= maxCatchUp {
-			m.cursor = kept
-		} else {
-			m.cursor.Seq -= min(m.c.Backfill, m.cursor.Seq)
-		}
-	}
-	m.known, m.synced, m.fresh, m.grant = true, true, true, in.Grant
-	m.connect(now)
+	m.setDeadline(time.Time{})
 }

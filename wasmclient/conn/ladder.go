@@ -6,49 +6,53 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// ladder is where the machine stands among its transports. It falls at once
-// when one does not work here, and climbs back beside the one that does: a
-// better one is opened at the cursor while the other still delivers, and takes
-// over with its hello.
+// ladder is the machine's position among its transports. The machine steps down at once when a
+// transport does not work here. It climbs by trials: it opens a better transport at the cursor
+// while the present one still delivers, and switches to it at its hello.
+//
+// A trial (trial > 0) exists only in the phase streaming of a machine that does not follow.
 type ladder struct {
-	rung    int           // of Config.Ladder
-	cuts    int           // streams in a row that were cut early
-	proven  int           // the rung that last had a hello, counted from 1; 0: none
-	unheard bool          // an attempt since then was in vain: the connection below may have been dead
-	climbAt time.Time     // a better transport is due to be tried, or its trial to be given up; zero: neither
-	pause   time.Duration // until the next trial
-	trial   int           // the attempt that tries a better one, 0: none
-	aim     int           // its rung
+	transportIndex  int  // the index in Config.Ladder of the transport in use
+	earlyCuts       int  // streams in a row that were cut before they were steady
+	provenTransport int  // 1 + the index of the transport that had the last hello; 0 means none
+	provenWasSilent bool // an attempt by that transport had no hello since, so it gets no more time than others
+
+	trial      int           // the attempt that tries a better transport; 0 means none
+	trialIndex int           // the index in Config.Ladder of the transport to try
+	trialAlarm time.Time     // when the next trial begins, or when the present one fails; zero means neither
+	trialPause time.Duration // the pause before the next trial
 }
 
-// fall takes the next transport where the end of an attempt says that this one
-// does not work here. Below the last it is the first again, after a pause.
-func (m *Machine) fall(f Failure) bool {
-	if m.phase == fetching || !unfit(f) && m.cuts < earlyCuts {
+// stepDown moves to the next transport if a failure says that the present one does not work here,
+// and reports whether the machine tries it at once. After the last transport comes the first one,
+// after a pause.
+func (m *Machine) stepDown(f Failure) bool {
+	if m.phase == fetching || !isTransportFailure(f) && m.earlyCuts < maxEarlyCuts {
 		return false
 	}
-	if f.Code == "no_hello" && m.patient() {
-		m.unheard = true
+	if f.Code == "no_hello" && m.mayBeDeadConnection() {
+		m.provenWasSilent = true
 		return false
 	}
-	m.cuts = 0
-	if m.rung+1 < len(m.c.Ladder) {
-		m.rung++
+	m.earlyCuts = 0
+	if m.transportIndex+1 < len(m.config.Ladder) {
+		m.transportIndex++
 		return true
 	}
-	m.rung = 0
+	m.transportIndex = 0
 	return false
 }
 
-// patient tells whether a dead connection may be the cause of the silence. The
-// browser replaces such a connection, so another transport would not help.
-func (m *Machine) patient() bool { return m.proven == m.rung+1 && !m.unheard }
+// mayBeDeadConnection reports whether a dead connection may be the reason for the silence of a
+// transport that worked. The browser replaces such a connection, so another transport would not help.
+func (m *Machine) mayBeDeadConnection() bool {
+	return m.provenTransport == m.transportIndex+1 && !m.provenWasSilent
+}
 
-// unfit tells whether a failure is of the transport: something between takes
-// it for what it is not, refuses it, or holds it back. A broker or network that is
-// down, or a sign-in that is wanted first, is nothing that another transport would
-// mend.
-func unfit(f Failure) bool {
+// isTransportFailure reports whether something between client and broker misunderstands, refuses
+// or holds back the transport. Another transport does not help against a broker or a network that
+// is down, or if the user has to sign in first.
+func isTransportFailure(f Failure) bool {
 	switch f.Code {
 	case "no_hello", "not_a_stream", "no_upgrade":
 		return true
@@ -62,77 +66,79 @@ func unfit(f Failure) bool {
 	return !f.FromBroker && (f.Status/100 == 2 || f.Status/100 == 4)
 }
 
-// goBack returns to the transport that worked last, where the attempt that ended
-// says that the broker or the network is away: then that it fell says nothing. A
-// browser tells a broker that is down from one that refuses upgrades by no word.
-func (m *Machine) goBack(f Failure) {
-	if m.phase == opening && m.proven > 0 && (f.Status == 0 || f.Status >= 500) && !unfit(f) {
-		m.rung = min(m.rung, m.proven-1)
+// returnToProven returns to the transport that worked last if a failure says that the broker or
+// the network is down: then the failures of the others say nothing about them, because a browser
+// reports a refused upgrade and a broker that is down in the same way.
+func (m *Machine) returnToProven(f Failure) {
+	isDown := (f.Status == 0 || f.Status >= 500) && !isTransportFailure(f)
+	if m.phase == opening && m.provenTransport > 0 && isDown {
+		m.transportIndex = min(m.transportIndex, m.provenTransport-1)
 	}
 }
 
-// planClimb sets when a better transport is tried. A time that is set stays,
-// however often the present one is cut meanwhile.
-func (m *Machine) planClimb(now time.Time) {
-	if m.rung == 0 {
-		m.climbAt = time.Time{}
-	} else if m.climbAt.IsZero() {
-		m.pause = max(m.pause, climbAfter)
-		m.climbAt = now.Add(m.pause)
+// planTrial sets the time of the next trial. A time that is set stays, even if the present stream
+// is cut again and again.
+func (m *Machine) planTrial(now time.Time) {
+	if m.transportIndex == 0 {
+		m.trialAlarm = time.Time{}
+	} else if m.trialAlarm.IsZero() {
+		m.trialPause = max(m.trialPause, minTrialPause)
+		m.trialAlarm = now.Add(m.trialPause)
 	}
 }
 
-// climbs tells whether a trial is planned, or under way.
-func (m *Machine) climbs() bool { return m.phase == open && !m.following && !m.climbAt.IsZero() }
+// hasTrialAlarm reports whether a trial is planned or under way.
+func (m *Machine) hasTrialAlarm() bool {
+	return m.phase == streaming && !m.following && !m.trialAlarm.IsZero()
+}
 
-// climb starts a trial, or gives one up that had no hello in time.
-func (m *Machine) climb(now time.Time) {
+// handleTrialAlarm starts a trial, or ends one that had no hello in time.
+func (m *Machine) handleTrialAlarm(now time.Time) {
 	if m.trial > 0 {
 		m.emit(Abort{m.trial})
-		m.slipped(now)
+		m.failTrial(now)
 		return
 	}
-	if m.aim >= m.rung {
-		m.aim = 0
+	if m.trialIndex >= m.transportIndex {
+		m.trialIndex = 0
 	}
-	m.last++
-	m.trial = m.last
-	m.emit(Open{m.trial, m.place(), m.c.Ladder[m.aim]})
-	m.climbAt = now.Add(helloWithin)
-	m.alarm(m.deadline)
+	m.trial = m.nextAttempt()
+	m.open(m.trial, m.config.Ladder[m.trialIndex])
+	m.trialAlarm = now.Add(helloTimeout)
+	m.setDeadline(m.deadline)
 }
 
-// slipped ends a trial that failed: another transport, and later.
-func (m *Machine) slipped(now time.Time) {
-	m.trial, m.climbAt = 0, time.Time{}
-	if m.aim++; m.aim >= m.rung {
-		m.aim, m.pause = 0, min(2*m.pause, maxClimb)
+// failTrial plans a trial of the next better transport. After the last of them, the pause doubles.
+func (m *Machine) failTrial(now time.Time) {
+	m.trial, m.trialAlarm = 0, time.Time{}
+	if m.trialIndex++; m.trialIndex >= m.transportIndex {
+		m.trialIndex, m.trialPause = 0, min(2*m.trialPause, maxTrialPause)
 	}
-	m.planClimb(now)
-	m.alarm(m.deadline)
+	m.planTrial(now)
+	m.setDeadline(m.deadline)
 }
 
-// dropTrial ends a trial because what it was to replace is over. Another is due
-// when that one would have been given up.
-func (m *Machine) dropTrial() {
+// abandonTrial ends a trial because the stream is over that it was to replace. The next trial is
+// due when this one would have failed.
+func (m *Machine) abandonTrial() {
 	if m.trial > 0 {
 		m.emit(Abort{m.trial})
 	}
 	m.trial = 0
 }
 
-// tried takes a frame of a trial: with its hello it takes over. What it
-// delivers again is passed over, so that there is no break and no repetition.
-func (m *Machine) tried(now time.Time, f wire.Frame) {
-	hello, ok := f.(*wire.Hello)
-	if !ok || hello.Grant != m.grant || hello.Start.Epoch != m.cursor.Epoch {
+// handleTrialFrame switches to the transport on trial at its hello. Both streams may deliver the
+// same events; the machine ignores the second delivery, so that there is no gap and no repetition.
+func (m *Machine) handleTrialFrame(now time.Time, f wire.Frame) {
+	hello, isHello := f.(*wire.Hello)
+	if !isHello || hello.Grant != m.grant || hello.Start.Epoch != m.cursor.Epoch {
 		m.emit(Abort{m.trial})
-		m.slipped(now)
+		m.failTrial(now)
 		return
 	}
 	m.emit(Abort{m.attempt})
-	m.attempt, m.rung = m.trial, m.aim
-	m.trial, m.cuts, m.pause, m.climbAt = 0, 0, 0, time.Time{}
-	m.becomeLive(now, hello)
-	m.alarm(now.Add(missedBeats * m.heartbeat))
+	m.attempt, m.transportIndex = m.trial, m.trialIndex
+	m.trial, m.earlyCuts, m.trialPause, m.trialAlarm = 0, 0, 0, time.Time{}
+	m.beginStreaming(now, hello)
+	m.setDeadline(now.Add(missedHeartbeats * m.heartbeat))
 }

@@ -6,43 +6,54 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// phase is what the machine is doing; State is how that looks.
+// phase is the activity of the machine. [State] is how it looks to the user.
 type phase int
 
 const (
-	idle     phase = iota // nothing is planned
-	fetching              // a snapshot is under way
-	opening               // a stream is under way, without hello
-	open                  // hello has come
-	waiting               // for the alarm, then another attempt
+	idle      phase = iota // nothing is under way or planned
+	fetching               // the driver fetches a snapshot
+	opening                // the driver opens a stream, which has had no hello yet
+	streaming              // the stream has had its hello
+	waiting                // the alarm starts the next attempt
+)
+
+// placement is what the machine knows about its place in the log. The values are ordered: each
+// includes the one before.
+type placement int
+
+const (
+	unplaced   placement = iota // the cursor means nothing: a stream would bring live events only
+	placed                      // the cursor is where a stream goes on
+	loaded                      // and the store holds a snapshot of the cursor's epoch and of the grant
+	justLoaded                  // and nothing was delivered since that snapshot
 )
 
 // A Machine is one connection. It is not safe for concurrent use.
 type Machine struct {
-	c       Config
-	status  Status
-	phase   phase
-	attempt int // the one that counts; inputs of others are passed over
-	last    int // numbers attempts
+	config    Config
+	status    Status
+	phase     phase
+	following bool // the frames come from another tab
+
+	attempt     int       // the current attempt; the machine ignores inputs of others, except of a trial
+	lastAttempt int       // the greatest number given to an attempt or trial
+	deadline    time.Time // the end of the phase; zero means none
 
 	ladder
-	following bool
-	limited   Status // of who was followed, while the broker made it wait; else zero
+	upstreamLimit Status // the leading tab's status while the broker made it wait; else zero
 
-	cursor    wire.Cursor // delivered through
-	known     bool        // cursor means something
-	synced    bool        // the store holds a snapshot of this epoch and grant
-	fresh     bool        // it was taken for the attempt under way
-	base      wire.Cursor // that snapshot's
-	grant     string
-	head      uint64 // of the stream's hello: events up to it are replayed
-	heartbeat time.Duration
-	least     time.Duration // the broker's retry
-	liveSince time.Time
-	spoilt    wire.Cursor // an event there could not be read
-	skips     bool        // nor the second time: what cannot be read is passed over
-	renewed   bool        // the stream was opened again because what the last one was read by had expired
-	deadline  time.Time   // of the phase; zero: none
+	placement   placement
+	cursor      wire.Cursor // everything through here was delivered
+	snapshotAt  wire.Cursor // the place of the last snapshot
+	grant       string      // the grant of the last snapshot or hello
+	head        uint64      // the log's last place at the stream's hello: events up to it are replayed
+	heartbeat   time.Duration
+	retryDelay  time.Duration // the least delay of retries, by the broker's last hello
+	streamingAt time.Time     // the time of the stream's hello
+	hasExpired  bool          // a stream has expired since Start
+
+	unreadableAt    wire.Cursor // the place of the last event that could not be read
+	skipsUnreadable bool        // one was unreadable twice: from now on they are skipped at once
 
 	effects []Effect
 }
@@ -52,125 +63,108 @@ func New(c Config) *Machine {
 	if len(c.Ladder) == 0 {
 		c.Ladder = []Transport{SSE}
 	}
-	return &Machine{c: c, status: Status{State: Disconnected}, cursor: c.After, known: !c.Snapshot && c.After != wire.Cursor{}, least: minDelay}
+	m := &Machine{config: c, status: Status{State: Disconnected}, cursor: c.After, retryDelay: minDelay}
+	if !c.Snapshot && c.After != (wire.Cursor{}) {
+		m.placement = placed
+	}
+	return m
 }
 
-// Status is the present one.
+// Status returns the present status.
 func (m *Machine) Status() Status { return m.status }
 
-// Cursor is the place through which frames were delivered.
+// Cursor returns the place through which frames were delivered.
 func (m *Machine) Cursor() wire.Cursor { return m.cursor }
 
-// Place is that too, with the grant it was read by; ok is false where there is
-// none yet that an attempt could go on from.
-func (m *Machine) Place() (at wire.Cursor, grant string, ok bool) {
-	return m.cursor, m.grant, m.known && (m.synced || !m.c.Snapshot)
+// ResumePoint returns the cursor at which the next attempt goes on, and the grant under which it
+// was reached. ok is false if there is no such place yet.
+func (m *Machine) ResumePoint() (at wire.Cursor, grant string, ok bool) {
+	return m.cursor, m.grant, m.placement >= placed && !m.needsSnapshot()
 }
 
-// Awaits tells whether the machine waits for the snapshot of an attempt. One that
-// comes late is older than what was delivered since.
-func (m *Machine) Awaits(attempt int) bool { return m.phase == fetching && m.attempt == attempt }
+// AwaitsSnapshot reports whether the machine waits for the snapshot of this attempt. A snapshot
+// that comes later is older than the frames that were delivered since.
+func (m *Machine) AwaitsSnapshot(attempt int) bool {
+	return m.phase == fetching && m.attempt == attempt
+}
 
-// CaughtUp tells whether everything was delivered that was there when the
-// stream began.
-func (m *Machine) CaughtUp() bool { return m.phase == open && m.cursor.Seq >= m.head }
+// HasCaughtUp reports whether every event was delivered that was in the log when the stream began.
+func (m *Machine) HasCaughtUp() bool { return m.phase == streaming && m.cursor.Seq >= m.head }
 
-// Keep says where the history ends that was kept from an earlier life. It is
-// for a machine with a snapshot that has not started.
-func (m *Machine) Keep(at wire.Cursor) { m.c.After = at }
+// SetHistoryEnd sets [Config.After] of a machine with snapshots: where the history ends that the
+// client kept from an earlier run. The caller must call it before the machine starts.
+func (m *Machine) SetHistoryEnd(at wire.Cursor) { m.config.After = at }
 
-// Step takes one input and returns its effects. The slice is valid until the
-// next call.
+// Step handles one input and returns its effects. The slice is valid until the next call.
 func (m *Machine) Step(now time.Time, in Input) []Effect {
 	m.effects = m.effects[:0]
 	switch in := in.(type) {
 	case Start:
-		m.quit()
-		m.status.Attempt, m.ladder, m.limited, m.renewed = 0, ladder{}, Status{}, false
-		m.become(now, Connecting, "")
-		m.connect(now)
+		m.start(now)
 	case Stop:
 		m.halt(now, Disconnected, "")
 	case Pause:
-		// The user's word replaces another reason: what ends that one is nothing to it.
-		if m.wants() || m.status.State == Offline || m.status.State == Paused && in.Code == "" {
-			m.halt(now, Paused, in.Code)
-		}
+		m.pause(now, in.Code)
 	case Resume:
-		if m.status.State == Paused && m.status.Code == in.Code {
-			m.become(now, Connecting, "")
-			m.connect(now)
-		}
-	case GoneOffline:
-		if m.wants() && !m.following {
-			m.halt(now, Offline, NoNetwork)
-		}
-	case Online:
-		if m.status.State == Offline && (m.phase == idle || m.phase == waiting) || m.following && m.phase == waiting {
-			m.status.Attempt = 0
-			m.become(now, Reconnecting, "")
-			m.connect(now)
-		}
-	case Tick:
-		m.tick(now)
-	case Snapshot:
-		if in.Attempt == m.attempt && m.phase == fetching {
-			m.snapshot(now, in)
-		}
+		m.resume(now, in.Code)
 	case Woke:
-		if m.wants() && !(m.following && m.phase == open) {
-			m.abort()
-			m.become(now, Stale, "woke")
-			m.connect(now)
-		}
-	case Follow, Lead:
-		m.turn(now, in == Input(Follow{}))
+		m.handleWake(now)
+	case Follow:
+		m.setFollowing(now, true)
+	case Lead:
+		m.setFollowing(now, false)
 	case Upstream:
-		// Before it is attached, what the leader says is shown only where no
-		// events come from it.
-		heard := m.phase == open || m.phase == opening && !in.Status.Connected()
-		if m.following && in.Attempt == m.attempt && heard && in.Status != m.status {
-			m.status = in.Status
-			m.limitedBy(in.Status)
-			m.emit(Changed{in.Status})
-		}
+		m.handleUpstream(in)
 	case Reopen:
-		if !m.following && (m.phase == opening || m.phase == open) {
-			m.abort()
-			m.connect(now)
-		}
+		m.reopen(now)
+	case Online:
+		m.handleOnline(now)
+	case GoneOffline:
+		m.handleOffline(now)
+	case Snapshot:
+		m.handleSnapshot(now, in)
 	case Frame:
-		if in.Attempt == m.trial && m.trial > 0 {
-			m.tried(now, in.Frame)
-		} else if in.Attempt == m.attempt && (m.phase == opening || m.phase == open) {
-			m.frame(now, in.Frame)
-		}
+		m.handleFrameOf(now, in)
 	case Ended:
-		if in.Attempt == m.trial && m.trial > 0 {
-			m.slipped(now)
-		} else if in.Attempt == m.attempt && m.phase != idle && m.phase != waiting {
-			m.ended(now, in.Failure)
-		}
+		m.handleEndOf(now, in)
+	case Tick:
+		m.handleTick(now)
 	}
 	return m.effects
 }
 
 func (m *Machine) emit(e Effect) { m.effects = append(m.effects, e) }
 
-// become changes the state; a new detail of the same state is a change too.
-func (m *Machine) become(now time.Time, s State, code string) {
-	m.becomeUntil(now, s, code, time.Time{})
+// isActive reports whether the machine is connected or tries to be.
+func (m *Machine) isActive() bool { return m.phase != idle }
+
+// isUnderWay reports whether the driver works on an attempt.
+func (m *Machine) isUnderWay() bool {
+	switch m.phase {
+	case fetching, opening, streaming:
+		return true
+	case idle, waiting:
+	}
+	return false
 }
 
-// becomeUntil changes the state with the time of the next attempt.
-func (m *Machine) becomeUntil(now time.Time, s State, code string, retry time.Time) {
+// needsSnapshot reports whether the next attempt has to begin with a snapshot.
+func (m *Machine) needsSnapshot() bool { return m.config.Snapshot && m.placement < loaded }
+
+// setState changes the state without a planned attempt. A new code of the same state is a change too.
+func (m *Machine) setState(now time.Time, s State, code string) {
+	m.setStateUntil(now, s, code, time.Time{})
+}
+
+// setStateUntil changes the state and sets the time of the next attempt.
+func (m *Machine) setStateUntil(now time.Time, s State, code string, retryAt time.Time) {
 	next := m.status
 	if next.State != s {
 		next.Since = now
 	}
-	next.State, next.Code, next.RetryAt, next.Transport = s, code, retry, ""
+	next.State, next.Code, next.RetryAt, next.Transport = s, code, retryAt, ""
 	if next.Connected() {
-		next.Transport = m.c.Ladder[m.rung]
+		next.Transport = m.config.Ladder[m.transportIndex]
 	}
 	if next != m.status {
 		m.status = next
@@ -178,165 +172,11 @@ func (m *Machine) becomeUntil(now time.Time, s State, code string, retry time.Ti
 	}
 }
 
-// wants tells whether the machine is connected or tries to be.
-func (m *Machine) wants() bool { return m.phase != idle }
-
-// abort ends the attempt that is under way, if one is.
-func (m *Machine) abort() {
-	if m.phase == fetching || m.phase == opening || m.phase == open {
-		m.emit(Abort{m.attempt})
-	}
-}
-
-// quit ends what is under way.
-func (m *Machine) quit() {
-	m.abort()
-	m.dropTrial()
-	planned := m.phase != idle
-	m.phase = idle
-	if planned {
-		m.alarm(time.Time{})
-	}
-}
-
-// halt ends what is under way and plans nothing.
-func (m *Machine) halt(now time.Time, s State, code string) {
-	m.quit()
-	m.become(now, s, code)
-}
-
-// connect starts the next attempt. The state says already why.
-func (m *Machine) connect(now time.Time) {
-	m.dropTrial()
-	m.last++
-	m.attempt = m.last
-	if m.c.Snapshot && !m.synced {
-		m.phase = fetching
-		m.emit(FetchSnapshot{m.attempt})
-		m.alarm(now.Add(snapshotTime))
-		return
-	}
-	m.phase = opening
-	by, within := m.c.Ladder[m.rung], helloWithin
-	if m.following {
-		by = Tabs
-	} else if m.patient() {
-		within = deadWithin
-	}
-	m.emit(Open{m.attempt, m.place(), by})
-	m.alarm(now.Add(within))
-}
-
-// place is the cursor to open at, zero for live events only.
-func (m *Machine) place() wire.Cursor {
-	if m.known {
-		return m.cursor
-	}
-	return wire.Cursor{}
-}
-
-// alarm sets the deadline of the phase, zero for none.
-func (m *Machine) alarm(at time.Time) {
+// setDeadline sets the end of the phase; zero means none. The alarm rings earlier if a trial is due.
+func (m *Machine) setDeadline(at time.Time) {
 	m.deadline = at
-	if m.climbs() && (at.IsZero() || m.climbAt.Before(at)) {
-		at = m.climbAt
+	if m.hasTrialAlarm() && (at.IsZero() || m.trialAlarm.Before(at)) {
+		at = m.trialAlarm
 	}
 	m.emit(Alarm{at})
-}
-
-func (m *Machine) tick(now time.Time) {
-	if m.climbs() && !now.Before(m.climbAt) {
-		m.climb(now)
-		if m.deadline.IsZero() || now.Before(m.deadline) {
-			return
-		}
-	}
-	switch m.phase {
-	case waiting:
-		if m.status.State != Offline {
-			m.become(now, Reconnecting, m.status.Code)
-		}
-		m.connect(now)
-	case fetching:
-		m.emit(Abort{m.attempt})
-		m.ended(now, Failure{Code: "timeout"})
-	case opening:
-		m.emit(Abort{m.attempt})
-		if m.following { // nobody leads yet, or the leader has no connection
-			m.connect(now)
-			return
-		}
-		m.ended(now, Failure{Code: "no_hello"})
-	case open:
-		m.emit(Abort{m.attempt})
-		m.become(now, Stale, "no_heartbeat")
-		m.connect(now)
-	}
-}
-
-func (m *Machine) frame(now time.Time, f wire.Frame) {
-	switch f := f.(type) {
-	case *wire.Hello:
-		if m.following && m.phase == open { // the leader's connection is there again, at the same place
-			m.head = f.Head.Seq
-			return
-		}
-		if m.c.Snapshot && f.Grant != m.grant {
-			m.resync(now) // what the store holds was for other eyes
-			return
-		}
-		m.head, m.grant = f.Head.Seq, f.Grant
-		m.cursor, m.known = f.Start, true
-		m.emit(Deliver{Frame: f}) // before the state: who hears of both knows what is old news
-		if m.following {
-			m.attached()
-		} else {
-			m.becomeLive(now, f)
-		}
-	case *wire.Bye:
-		m.bye(now, f)
-		return
-	case *wire.Unreadable:
-		m.unreadable(now, f.Cursor)
-		return
-	case *wire.Gap:
-		// What is missing before the snapshot is in the snapshot.
-		back := f.To.Epoch != m.base.Epoch || f.To.Seq < m.cursor.Seq // another log, or one from a backup
-		if m.c.Snapshot && (back || f.To.Seq > m.base.Seq) {
-			m.emit(Deliver{Frame: f})
-			m.resync(now)
-			return
-		}
-		m.cursor = f.To
-		m.emit(Deliver{Frame: f})
-	default:
-		m.progress(f)
-	}
-	if m.heartbeat > 0 {
-		m.alarm(now.Add(missedBeats * m.heartbeat))
-	}
-}
-
-// becomeLive takes a hello: events come from now on.
-func (m *Machine) becomeLive(now time.Time, f *wire.Hello) {
-	m.phase = open
-	m.heartbeat, m.liveSince = f.Heartbeat, now
-	m.least = max(minDelay, min(f.Retry, maxDelay))
-	m.proven, m.unheard = m.rung+1, false
-	m.planClimb(now)
-	if m.c.Ladder[m.rung] == Poll {
-		m.become(now, Polling, "")
-	} else {
-		m.become(now, Live, "")
-	}
-}
-
-// progress moves the cursor on; what was delivered before is passed over.
-func (m *Machine) progress(f wire.Frame) {
-	at := f.ReachedCursor()
-	if at.Epoch == m.cursor.Epoch && at.Seq <= m.cursor.Seq {
-		return
-	}
-	m.cursor, m.fresh = at, false
-	m.emit(Deliver{Frame: f, Replayed: at.Seq <= m.head})
 }

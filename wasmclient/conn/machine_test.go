@@ -2,7 +2,6 @@ package conn
 
 import (
 	"fmt"
-	"math/rand"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +11,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/scripttest"
 )
 
-// TestScripts runs the scripts of testdata.
-func TestScripts(t *testing.T) {
+// TestMachineFollowsItsScripts plays the scripts of testdata.
+func TestMachineFollowsItsScripts(t *testing.T) {
 	scripttest.Run(t, func(t *testing.T) func(string) []string {
 		p := &player{now: start}
 		return func(line string) (lines []string) {
@@ -72,7 +71,13 @@ func (p *player) do(t *testing.T, line string) []Effect {
 	case "machine":
 		var backfill uint64
 		fmt.Sscan(keys["backfill"], &backfill)
-		p.m = New(Config{Snapshot: keys["snapshot"] == "true", Backfill: backfill, Ladder: ladderOf(keys["ladder"]), After: cursor(keys["after"]), Random: func() float64 { return 0.5 }})
+		p.m = New(Config{
+			Snapshot: keys["snapshot"] == "true",
+			Backfill: backfill,
+			Ladder:   ladderOf(keys["ladder"]),
+			After:    cursor(keys["after"]),
+			Random:   func() float64 { return 0.5 },
+		})
 	case "start":
 		return p.m.Step(p.now, Start{})
 	case "stop":
@@ -113,7 +118,13 @@ func (p *player) do(t *testing.T, line string) []Effect {
 	case "snapshot":
 		return p.m.Step(p.now, Snapshot{attempt, cursor(words[0]), keys["grant"]})
 	case "hello":
-		return frame(&wire.Hello{Start: cursor(words[0]), Head: cursor(keys["head"]), Heartbeat: 15 * time.Second, Retry: duration(keys["retry"]), Grant: keys["grant"]})
+		return frame(&wire.Hello{
+			Start:     cursor(words[0]),
+			Head:      cursor(keys["head"]),
+			Heartbeat: 15 * time.Second,
+			Retry:     duration(keys["retry"]),
+			Grant:     keys["grant"],
+		})
 	case "event":
 		return frame(&wire.Event{Cursor: cursor(words[0]), Event: event.Example(event.TypeSyncProgress)})
 	case "heartbeat":
@@ -160,7 +171,8 @@ func (p *player) show(e Effect) string {
 		if e.Replayed {
 			replayed = " replayed"
 		}
-		return fmt.Sprintf("deliver %s %s%s", strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", e.Frame), "*wire.")), e.Frame.ReachedCursor(), replayed)
+		kind := strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", e.Frame), "*wire."))
+		return fmt.Sprintf("deliver %s %s%s", kind, e.Frame.ReachedCursor(), replayed)
 	case Changed:
 		out := "status " + string(e.Status.State)
 		if e.Status.Code != "" {
@@ -180,7 +192,7 @@ func (p *player) show(e Effect) string {
 	return fmt.Sprintf("%T", e)
 }
 
-func TestDelay(t *testing.T) {
+func TestRetryDelayStaysWithinItsBounds(t *testing.T) {
 	for n := 1; n < 100; n++ {
 		low, high := delay(n, time.Second, 0), delay(n, time.Second, 0.999999)
 		if low != time.Second || high > 30*time.Second || n > 5 && high < 29*time.Second {
@@ -188,71 +200,6 @@ func TestDelay(t *testing.T) {
 		}
 	}
 	if got := delay(1, time.Minute, 0.5); got != 30*time.Second {
-		t.Errorf("a broker that asks for more than the most: %v", got)
+		t.Errorf("the broker asks for more than the greatest delay: got %v", got)
 	}
-}
-
-// FuzzMachine plays random inputs and holds what must always be true: a
-// machine that wants a connection has an alarm or is halted, attempts only
-// grow, no event is delivered twice or backwards, and Denied stays.
-func FuzzMachine(f *testing.F) {
-	f.Add(int64(1), true)
-	f.Add(int64(2), false)
-	f.Fuzz(func(t *testing.T, seed int64, snapshot bool) {
-		r := rand.New(rand.NewSource(seed))
-		m := New(Config{Snapshot: snapshot, Ladder: Ladder[:1+r.Intn(3)], Random: r.Float64})
-		now, alarm, attempt := start, time.Time{}, 0
-		delivered := wire.Cursor{}
-		c := func() wire.Cursor { return wire.Cursor{Epoch: "k", Seq: uint64(1 + r.Intn(20))} }
-		for range 200 {
-			now = now.Add(time.Duration(r.Intn(20)) * time.Second)
-			at := attempt - r.Intn(2)
-			inputs := []Input{Start{}, Stop{}, Pause{}, Resume{}, Online{}, Woke{}, Follow{}, Lead{}, Reopen{}, Upstream{at, Status{State: Live}}, GoneOffline{}, Tick{}, Snapshot{at, c(), "g"},
-				Frame{at, &wire.Hello{Start: c(), Head: c(), Heartbeat: 15 * time.Second, Grant: "g"}}, Frame{at, &wire.Heartbeat{Cursor: c()}},
-				Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Event{Cursor: c()}}, Frame{at, &wire.Gap{From: c(), To: c()}},
-				Frame{at, &wire.Bye{Reason: wire.ByeRetry}},
-				Frame{at, &wire.Bye{Reason: wire.ByeExpired}}, Frame{at, &wire.Unreadable{Cursor: c()}},
-				Ended{at, Failure{Code: "no_hello"}},
-				Ended{at, Failure{Status: []int{0, 200, 204, 302, 401, 403, 503, 426}[r.Intn(8)],
-					FromBroker: r.Intn(2) == 0}}}
-			in := inputs[r.Intn(len(inputs))]
-			before := m.Status()
-			for _, e := range m.Step(now, in) {
-				switch e := e.(type) {
-				case Alarm:
-					alarm = e.At
-				case Open:
-					if e.Attempt <= attempt {
-						t.Fatalf("attempt %d after %d", e.Attempt, attempt)
-					}
-					attempt = e.Attempt
-				case FetchSnapshot:
-					attempt = e.Attempt
-				case Deliver:
-					switch f := e.Frame.(type) {
-					case *wire.Event, *wire.Heartbeat:
-						if f.ReachedCursor().Seq <= delivered.Seq {
-							t.Fatalf("%v after %v", f.ReachedCursor(), delivered)
-						}
-						delivered = f.ReachedCursor()
-					default:
-						delivered = f.ReachedCursor()
-					}
-				}
-			}
-			if _, took := in.(Snapshot); took {
-				delivered = m.Cursor()
-			}
-			if m.wants() && alarm.IsZero() && !(m.following && m.phase == open) {
-				t.Fatalf("%T left nothing to wake it in %v", in, m.Status())
-			}
-			if before.State == Denied && m.Status().State != Denied {
-				switch in.(type) {
-				case Start, Stop, Upstream:
-				default:
-					t.Fatalf("%T revived a denied connection", in)
-				}
-			}
-		}
-	})
 }
