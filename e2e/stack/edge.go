@@ -84,7 +84,7 @@ var tokenKey = hex.EncodeToString([]byte("a key of 32 bytes for the tests."))
 // StartEdge runs the worker in workerd until the test ends.
 func StartEdge(t testing.TB, options ...EdgeOption) *Stack {
 	t.Helper()
-	folder, err := filepath.Abs("../bin/edge")
+	folder, err := filepath.Abs("../../bin/edge")
 	if err == nil {
 		_, err = os.Stat(filepath.Join(folder, "worker.mjs"))
 	}
@@ -132,7 +132,7 @@ func StartGate(t testing.TB, origin *Stack, options ...EdgeOption) *Stack {
 // below it.
 func workerd(t testing.TB, name string) string {
 	t.Helper()
-	for _, packages := range []string{"node_modules/" + name + "/node_modules", "node_modules"} {
+	for _, packages := range []string{"../node_modules/" + name + "/node_modules", "../node_modules"} {
 		found, err := filepath.Glob(packages + "/@cloudflare/workerd-*/bin/workerd")
 		if err == nil && len(found) == 1 {
 			path, err := filepath.Abs(found[0])

@@ -55,7 +55,7 @@ func Start(t testing.TB, flags ...string) *Stack {
 // New makes an installation that is not up yet.
 func New(t testing.TB, flags ...string) *Stack {
 	t.Helper()
-	binary, err := filepath.Abs("../bin/yardline")
+	binary, err := filepath.Abs("../../bin/yardline")
 	if err == nil {
 		_, err = os.Stat(binary)
 	}

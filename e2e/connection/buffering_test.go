@@ -1,0 +1,33 @@
+package connection
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+)
+
+// TestAppConnectsThroughABufferingProxy holds streams back and refuses upgrades: "Delayed updates"
+// within 12 s, and data still flows.
+func TestAppConnectsThroughABufferingProxy(t *testing.T) {
+	s := stack.Start(t)
+	var h hostile
+	h.holdStreams.Store(true)
+	h.refuseUpgrades.Store(true)
+	base := h.between(t, s)
+	tab := browser.NewUser(t).NewTab()
+	tab.Open(base + "/")
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
+	tab.Click("[data-user=manager]")
+	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status]")`) // signed in
+	start := time.Now()
+	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=polling]")?.innerText.includes("Delayed updates")`)
+	t.Logf("delayed updates after %v", time.Since(start))
+	require.Less(t, time.Since(start), 12*time.Second)
+	s.Publish(`{"type":"rental_overdue","id":"through","data":{"rental_id":1,"days_overdue":1}}`)
+	testkit.Shows(tab, "through")
+}

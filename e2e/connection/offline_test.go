@@ -1,0 +1,224 @@
+package connection
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+	"github.com/snd-rental/yardline/wasmclient"
+)
+
+// items are the ids in the outbox that a tab shows, oldest first.
+func items(tab *browser.Tab, state string) []string {
+	return browser.Eval[[]string](tab, fmt.Sprintf(`Array.from(document.querySelectorAll("[data-outbox=%s]"), e => e.dataset.item).reverse()`, state))
+}
+
+// TestWrittenOffline: events that two tabs wrote while the broker was down
+// arrive once each, in their order, though one of the tabs is reloaded and the
+// other crashes meanwhile.
+func TestWrittenOffline(t *testing.T) {
+	s, u := stack.Start(t), browser.NewUser(t)
+	testkit.SignIn(s, u, "manager")
+	first, second := watch(s, u), watch(s, u)
+	for _, tab := range []*browser.Tab{first, second} {
+		tab.Open(s.URL + "/sse-test")
+		tab.Eventually(testkit.Soon, testkit.IsLive)
+	}
+	second.Eventually(testkit.Soon, `navigator.serviceWorker.controller`)
+	s.Kill()
+	down := time.Now()
+	write := func(tab *browser.Tab, typ string, n int) {
+		tab.Show()
+		tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
+		tab.Click(fmt.Sprintf(`[data-send=%q]`, typ))
+		for _, each := range []*browser.Tab{first, second} {
+			each.Eventually(testkit.Soon, fmt.Sprintf(`document.querySelectorAll("[data-outbox=queued]").length === %d`, n))
+		}
+	}
+	write(first, "rental_status_updated", 1)
+	write(second, "payment_received", 2)
+	write(first, "rental_overdue", 3)
+	written := items(first, "queued")
+	require.Equal(t, written, items(second, "queued"))
+	second.Open(s.URL + "/sse-test")
+	second.Eventually(testkit.Soon, `document.querySelectorAll("[data-outbox=queued]").length === 3`)
+	second.Eventually(testkit.Soon, `document.querySelector("[data-outbox=queued]").innerText.includes("Waiting to be sent")`)
+	first.Crash()
+	second.Show()
+	second.Open(s.URL + "/")
+	second.Eventually(testkit.Soon, `document.querySelector(".banner")?.innerText.includes("3 changes will be sent later")`)
+	second.Open(s.URL + "/sse-test")
+	testkit.Eventually(t, 2*time.Minute, "the broker was down for long enough", func() bool { return time.Since(down) > testkit.ForFullRun(3*time.Second, 30*time.Second) })
+	s.Up()
+	second.Eventually(2*time.Minute, `document.querySelectorAll("[data-outbox=sent]").length === 3`)
+	require.Equal(t, written, testkit.StoredIDs(t, s))
+	for _, id := range written {
+		testkit.Shows(second, id)
+	}
+	require.Empty(t, items(second, "queued"))
+}
+
+// TestMovedMeanwhile: what was written offline on a state that has changed
+// since is refused, and the user decides.
+func TestMovedMeanwhile(t *testing.T) {
+	s, u := stack.Start(t), browser.NewUser(t)
+	s.Publish(`{"type":"rental_status_updated","id":"before","data":{"rental_id":123,"status":"active"}}`)
+	var h hostile
+	base := h.between(t, s)
+	tab := u.NewTab()
+	tab.Open(base + "/sse-test")
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
+	tab.Click("[data-user=manager]")
+	testkit.Shows(tab, "before")
+	h.badGateway.Store(true)
+	h.cut()
+	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
+	tab.Click(`[data-send="rental_status_updated"]`)
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-outbox=queued]")`)
+	s.Publish(`{"type":"rental_status_updated","id":"other","data":{"rental_id":123,"status":"cancelled"}}`)
+	h.badGateway.Store(false)
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-outbox=rejected]")?.innerText.includes("(entity_moved)")`)
+	require.Equal(t, []string{"before", "other"}, testkit.StoredIDs(t, s))
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-outbox=rejected] button").innerText === "Send anyway"`)
+	tab.Click("[data-outbox=rejected] button")
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-outbox=sent]")`)
+	require.Len(t, testkit.StoredIDs(t, s), 3)
+}
+
+// throughProxy opens the app through a hostile proxy, in a tab that records.
+func throughProxy(t *testing.T, s *stack.Stack, h *hostile) *browser.Tab {
+	t.Helper()
+	base := h.between(t, s)
+	tab := browser.NewUser(t).NewTab()
+	tab.OnNewDocument("if (location.protocol !== 'about:') {" + record + "}")
+	tab.Open(base + "/")
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
+	tab.Click("[data-user=manager]")
+	tab.Eventually(testkit.Soon, testkit.IsLive)
+	return tab
+}
+
+// hasAll waits until the tab is connected, by streams or, where so many were cut
+// that it fell to it, by the poll; and holds that it has all events once and in
+// order.
+func hasAll(t *testing.T, tab *browser.Tab, ids []string) {
+	t.Helper()
+	tab.Eventually(testkit.ReconnectTimeout, `document.querySelector(".header [data-status=live]:not([data-transport=poll]), .header [data-status=polling][data-transport=poll]")`)
+	tab.Eventually(testkit.ReconnectTimeout, fmt.Sprintf(`ids[ids.length - 1] === %q`, ids[len(ids)-1]))
+	require.Equal(t, ids, browser.Eval[[]string](tab, `ids`))
+}
+
+// TestProxyCutsAgainAndAgain: all events come once, whichever transport the
+// client takes to.
+func TestProxyCutsAgainAndAgain(t *testing.T) {
+	s := stack.Start(t)
+	var h hostile
+	tab := throughProxy(t, s, &h)
+	h.lifetime.Store(int64(testkit.ForFullRun(3*time.Second, 10*time.Second)))
+	h.cut()
+	stop := load(t, s, 20)
+	cuts := h.cuts.Load()
+	testkit.Eventually(t, 3*time.Minute, "several cuts", func() bool { return h.cuts.Load() >= cuts+testkit.ForFullRun[int64](4, 6) })
+	h.lifetime.Store(0)
+	h.cut()
+	hasAll(t, tab, stop())
+	if testkit.ForFullRun(false, true) {
+		tab.Eventually(3*time.Minute, `document.querySelector(".header [data-status=live]")`)
+	}
+}
+
+// TestBadGateway: while a proxy answers 502 the tab says that it tries again, and
+// then it has all events once.
+func TestBadGateway(t *testing.T) {
+	s := stack.Start(t)
+	var h hostile
+	tab := throughProxy(t, s, &h)
+	stop := load(t, s, 20)
+	tab.Eventually(testkit.Soon, `ids.length > 0`)
+	h.badGateway.Store(true)
+	h.cut()
+	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
+	down := time.Now()
+	testkit.Eventually(t, time.Minute, "5 s of 502", func() bool { return time.Since(down) > 5*time.Second })
+	require.Contains(t, tab.Attrs(".header [data-status]", "data-status"), "reconnecting")
+	h.badGateway.Store(false)
+	hasAll(t, tab, stop())
+	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=live][data-transport=sse]")`) // a broker that is away is no reason to fall
+}
+
+// TestUsersNeverMix: two users of two browsers, and two of one browser after
+// each other, who finds nothing of the first: on the screen or on the disk.
+func TestUsersNeverMix(t *testing.T) {
+	s := stack.Start(t)
+	hr, yard := browser.NewUser(t), browser.NewUser(t)
+	testkit.SignIn(s, hr, "hr")
+	testkit.SignIn(s, yard, "yard")
+	a, b := watch(s, hr), watch(s, yard)
+	s.Publish(`{"type":"payroll_processed","id":"secret-pay","data":{"employee_id":1,"period":"2026-11","status":"completed","amount":4321}}`)
+	testkit.Shows(a, "secret-pay")
+	s.Publish(location("for-both"))
+	testkit.Shows(b, "for-both")
+	require.Equal(t, []string{"for-both"}, browser.Eval[[]string](b, `ids`))
+	const disk = `new Promise(done => { const open = indexedDB.open("yardline"); open.onsuccess = () => {
+		const all = open.result.transaction("values").objectStore("values").getAll();
+		all.onsuccess = () => { open.result.close(); done(all.result.map(v => new TextDecoder().decode(v)).join("\n")) } } })`
+	// The state is kept when the page is hidden.
+	hr.NewTab().Show()
+	testkit.Eventually(t, testkit.Soon, "the state is on the disk", func() bool { return strings.Contains(browser.Eval[string](a, disk), "secret-pay") })
+	yard.NewTab().Show()
+	testkit.Eventually(t, testkit.Soon, "the state is on the disk", func() bool { return strings.Contains(browser.Eval[string](b, disk), "for-both") })
+	require.NotContains(t, browser.Eval[string](b, disk), "secret-pay")
+
+	// The same browser, another user; a second tab of the first is still open.
+	a.Show()
+	other := watch(s, hr)
+	testkit.Shows(other, "secret-pay")
+	a.Show()
+	a.Click("#sign-out")
+	for _, tab := range []*browser.Tab{a, other} {
+		tab.Eventually(testkit.Soon, `document.querySelector("[data-user=yard]")`)
+		require.NotContains(t, browser.Eval[string](tab, `document.documentElement.outerHTML`), "secret-pay")
+	}
+	require.Empty(t, browser.Eval[string](a, disk))
+	a.Click("[data-user=yard]")
+	a.Eventually(testkit.Soon, testkit.IsLive)
+	require.NotContains(t, browser.Eval[string](a, `document.documentElement.outerHTML`), "secret-pay")
+	blank := hr.NewTab()
+	blank.Show()
+	testkit.Eventually(t, testkit.Soon, "the state is on the disk", func() bool { return browser.Eval[string](a, disk) != "" })
+	require.NotContains(t, browser.Eval[string](a, disk), "secret-pay")
+}
+
+// TestStorageFails: without a storage the app works, and says what it cannot.
+func TestStorageFails(t *testing.T) {
+	s, u := stack.Start(t), browser.NewUser(t)
+	testkit.SignIn(s, u, "manager")
+	tab := watch(s, u, `IDBFactory.prototype.open = () => { throw new DOMException("denied", "SecurityError") };`)
+	tab.Eventually(testkit.Soon, `document.querySelector(".banners")?.innerText.includes("(storage)")`)
+	tab.Open(s.URL + "/sse-test")
+	tab.Eventually(testkit.Soon, testkit.IsLive)
+	tab.Click(`[data-send="rental_overdue"]`)
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-outbox=sent]")`)
+	require.Len(t, testkit.StoredIDs(t, s), 1)
+	require.Empty(t, tab.Problems())
+}
+
+// TestReportOfStates: the last changes of state can be copied from the page.
+func TestReportOfStates(t *testing.T) {
+	s, u := stack.Start(t), browser.NewUser(t)
+	tab := testkit.Open(s, u, "manager", "/sse-test")
+	browser.Eval[bool](tab, `(() => { navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() }; return true })()`)
+	browser.Eval[bool](tab, `(() => { document.querySelector(".status-panel details button").click(); return true })()`)
+	tab.Eventually(testkit.Soon, `window.copied`)
+	var report []wasmclient.Transition
+	require.NoError(t, json.Unmarshal([]byte(browser.Eval[string](tab, `copied`)), &report))
+	require.Equal(t, "live", string(report[len(report)-1].Status.State))
+	require.NotEmpty(t, report[0].Cause)
+}

@@ -1,0 +1,96 @@
+package device
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/push/pushtest"
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+)
+
+// TestSubscriptionChange has the browser drop its subscription. The worker subscribes anew, and tells the broker which
+// device it is.
+func TestSubscriptionChange(t *testing.T) {
+	s, old, fresh := stack.Start(t, "--push-test"), pushtest.New(t), pushtest.New(t)
+	f := testkit.NewFront(t, s)
+	f.With(func(f *testkit.Front) {
+		f.Script = fmt.Sprintf(`
+PushManager.prototype.getSubscription = async () => null;
+PushManager.prototype.subscribe = async (o) => ({ toJSON: () => (%s) });
+self.addEventListener("message", (e) => {
+  if (e.data === "change") self.dispatchEvent(new ExtendableEvent("pushsubscriptionchange"));
+});`, testkit.JSON(fresh.Subscription()))
+	})
+	tab := testkit.OpenFront(t, f, browser.NewUser(t), "/")
+	body := map[string]any{"endpoint": old.Subscription().Endpoint, "keys": old.Subscription().Keys,
+		"name": "Yard tablet"}
+	id := browser.Eval[string](tab, fmt.Sprintf(`fetch("/api/push/subscriptions", {method: "POST", body: `+
+		`JSON.stringify(%s)}).then(r => r.json()).then(d => d.id)`, testkit.JSON(body)))
+	stored := func(then string) string {
+		return fmt.Sprintf(`new Promise(done => { const o = indexedDB.open("yardline", 1); o.onsuccess = () => { `+
+			`const tx = o.result.transaction("values", "readwrite"); const store = tx.objectStore("values"); %s } })`,
+			then)
+	}
+	browser.Eval[bool](tab, stored(fmt.Sprintf(`store.put(new TextEncoder().encode(%q), "push-device"); `+
+		`tx.oncomplete = () => done(true)`, id)))
+	browser.Eval[bool](tab, `(() => { navigator.serviceWorker.controller.postMessage("change"); return true })()`)
+	read := stored(`const r = store.get("push-device"); tx.oncomplete = () => done(new TextDecoder().decode(r.result))`)
+	testkit.Eventually(t, testkit.Soon, "the request",
+		func() bool { return strings.Contains(f.Posted("/api/push/subscriptions"), "replaces") })
+	testkit.Eventually(t, testkit.Soon, "another id", func() bool { return browser.Eval[string](tab, read) != id })
+	var posted struct{ Endpoint, Replaces string }
+	require.NoError(t, json.Unmarshal([]byte(f.Posted("/api/push/subscriptions")), &posted))
+	require.Equal(t, fresh.Subscription().Endpoint, posted.Endpoint)
+	require.Equal(t, id, posted.Replaces)
+}
+
+// pushStub is a browser that has a subscription with another key, and refuses a second one.
+const pushStub = `window.calls = []; window.present = {
+	endpoint: "https://old.example/x", options: {applicationServerKey: new Uint8Array(65).buffer},
+	toJSON() { return {endpoint: this.endpoint, keys: {}} },
+	unsubscribe: async () => { calls.push("unsubscribe"); present = null; return true }};
+PushManager.prototype.getSubscription = async () => present;
+PushManager.prototype.subscribe = async o => {
+	calls.push("subscribe");
+	const words = "A subscription with a different applicationServerKey already exists";
+	if (present) throw new DOMException(words, "InvalidStateError");
+	const text = atob(o.applicationServerKey.replace(/-/g, "+").replace(/_/g, "/"));
+	const raw = Uint8Array.from(text, c => c.charCodeAt(0));
+	return present = {options: {applicationServerKey: raw.buffer}, toJSON: () => (%s),
+		unsubscribe: async () => { calls.push("unsubscribe"); present = null; return true }};
+};`
+
+// TestPushKeyChanged: the subscription with the old key makes room for one with the new one.
+func TestPushKeyChanged(t *testing.T) {
+	s, d, u := stack.Start(t, "--push-test"), pushtest.New(t), browser.NewUser(t)
+	u.AllowNotifications(s.URL)
+	testkit.SignIn(s, u, "manager")
+	tab := u.NewTab()
+	tab.OnNewDocument(fmt.Sprintf(pushStub, testkit.JSON(d.Subscription())))
+	tab.Open(s.URL + "/notifications")
+	tab.Eventually(testkit.Soon, testkit.IsControlled)
+	tab.Open(s.URL + "/notifications")
+	tab.Eventually(testkit.Soon, `document.querySelector("#push-on:not([disabled])")`)
+	tab.Click("#push-on")
+	tab.Eventually(testkit.Soon, `document.getElementById("push-test")`)
+	require.Equal(t, []string{"unsubscribe", "subscribe"}, browser.Eval[[]string](tab, `calls`))
+	// With the next visit it is the key of the broker, and is left alone; one that is lost is made again.
+	tab.Open(s.URL + "/")
+	tab.Eventually(testkit.Soon, `calls.length === 2`)
+	tab.Open(s.URL + "/notifications")
+	tab.Eventually(testkit.Soon, `document.getElementById("push-test")`)
+	require.Equal(t, 1, browser.Eval[int](tab,
+		`fetch("/api/push/subscriptions").then(r => r.json()).then(a => a.devices.length)`))
+	// Turning it off ends it here and at the broker.
+	tab.Click(".device button")
+	tab.Eventually(testkit.Soon, `document.getElementById("push-on")`)
+	require.True(t, browser.Eval[bool](tab, `present === null`))
+	require.Equal(t, 0, browser.Eval[int](tab,
+		`fetch("/api/push/subscriptions").then(r => r.json()).then(a => a.devices.length)`))
+}

@@ -1,0 +1,43 @@
+package device
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/broker/push/pushtest"
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+)
+
+// TestPush: what the broker sends to the push service of a device is shown by
+// the worker of the app while nobody looks at it.
+func TestPush(t *testing.T) {
+	s, d, u := stack.Start(t, "--push-test"), pushtest.New(t), browser.NewUser(t)
+	tab := testkit.Open(s, u, "manager", "/")
+	tab.Eventually(testkit.Soon, `navigator.serviceWorker.controller`)
+	body, err := json.Marshal(map[string]any{"endpoint": d.Subscription().Endpoint, "keys": d.Subscription().Keys, "name": "Phone"})
+	require.NoError(t, err)
+	require.Equal(t, 201, browser.Eval[int](tab, fmt.Sprintf(`fetch("/api/push/subscriptions", {method: "POST", body: %s}).then(r => r.status)`, testkit.JSON(string(body)))))
+	s.Publish(`{"type":"rental_overdue","data":{"rental_id":9,"days_overdue":2,"customer":"Ann"}}`)
+	var got []pushtest.Delivery
+	testkit.Eventually(t, testkit.Soon, "the push", func() bool { got, _ = d.Got(); return len(got) == 1 })
+	require.Equal(t, "Rental #9 is 2 days overdue", got[0].Message.Body)
+
+	u.AllowNotifications(s.URL)
+	u.NewTab().Show() // nobody looks at the app
+	tab.Eventually(testkit.Soon, `document.visibilityState === "hidden"`)
+	tab.Push(s.URL, string(got[0].Body))
+	const shown = `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.map(n => n.title + " | " + n.body + " | " + n.data.url))`
+	testkit.Eventually(t, testkit.Soon, "the notification", func() bool { return len(browser.Eval[[]string](tab, shown)) == 1 })
+	require.Equal(t, []string{"Overdue | Rental #9 is 2 days overdue | /rentals/9"}, browser.Eval[[]string](tab, shown))
+	// Signing out takes the device along.
+	tab.Show()
+	tab.Click("#sign-out")
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-user]")`)
+	s.Publish(`{"type":"rental_overdue","data":{"rental_id":10,"days_overdue":2}}`)
+	require.Equal(t, 1, d.Tries())
+}

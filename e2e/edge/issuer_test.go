@@ -1,0 +1,103 @@
+package edge
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+)
+
+// TestEdgeByIssuer: the identity provider's tokens are taken from the first
+// request on, also of many at once, also where it failed at first, and also
+// where a key of a later kind stands beside the good one.
+func TestEdgeByIssuer(t *testing.T) {
+	t.Parallel()
+	p := testkit.NewProvider(t)
+	p.AnswerWith(testkit.AnswerStatus(http.StatusServiceUnavailable))
+	s := p.StartEdge(t)
+	require.Equal(
+		t,
+		http.StatusServiceUnavailable,
+		p.Snapshot(t, s),
+		"the provider fails: try again, the token may be good",
+	)
+	p.AnswerWith(nil)
+	require.Eventually(t, func() bool { return p.Snapshot(t, s) == http.StatusOK }, testkit.Soon, 100*time.Millisecond)
+	s.Kill()
+	s.Up()
+	before := p.Requests.Load()
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() {
+			if status := p.Snapshot(t, s); status != http.StatusOK {
+				t.Errorf("%d", status)
+			}
+		})
+	}
+	all.Wait()
+	require.LessOrEqual(t, p.Requests.Load()-before, int64(2))
+}
+
+// TestEdgeLearnsNewKeys: what an isolate knows is renewed while it lives.
+func TestEdgeLearnsNewKeys(t *testing.T) {
+	t.Parallel()
+	p, q := testkit.NewProvider(t), testkit.NewProvider(t)
+	s := p.StartEdge(t, stack.Var("JWT_REFRESH", "200ms"))
+	require.Equal(t, http.StatusOK, p.Snapshot(t, s))
+	require.Equal(t, http.StatusUnauthorized, q.Snapshot(t, s))
+	p.AnswerWith(testkit.AnswerText(q.Keys))
+	require.Eventually(t, func() bool { return q.Snapshot(t, s) == http.StatusOK }, testkit.Soon, 50*time.Millisecond)
+	require.Equal(t, http.StatusUnauthorized, p.Snapshot(t, s))
+}
+
+// TestEdgeKeepsTheKeys: whatever the provider answers in place of its keys, the
+// ones before stay in force, and /readyz says so until they could be read again.
+func TestEdgeKeepsTheKeys(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]http.HandlerFunc{
+		"an error": testkit.AnswerStatus(http.StatusInternalServerError),
+		"a page":   testkit.AnswerText("<html>welcome</html>"),
+		"a login page": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://login.example/", http.StatusFound)
+		},
+		"itself":          func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) },
+		"no keys":         testkit.AnswerText(`{"keys":[]}`),
+		"nothing":         testkit.AnswerText(`{}`),
+		"an unknown kind": testkit.AnswerText(`{"keys":[{"kty":"ZZZ","kid":"z"}]}`),
+		"a broken answer": testkit.AnswerText(`{"keys":[`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := testkit.NewProvider(t)
+			s := p.StartEdge(t, stack.Var("JWT_REFRESH", "200ms"))
+			require.Equal(t, http.StatusOK, p.Snapshot(t, s))
+			ready := func() string { _, answer := testkit.Send(t, s.URL, "GET", "/readyz", ""); return answer }
+			require.JSONEq(t, `{"status":"ready"}`, ready())
+			p.AnswerWith(answer)
+			require.Eventually(
+				t,
+				func() bool { return strings.Contains(ready(), `"identity_keys"`) },
+				testkit.Soon,
+				20*time.Millisecond,
+			)
+			for range 10 {
+				require.Equal(t, http.StatusOK, p.Snapshot(t, s))
+			}
+			require.Contains(t, s.EdgeLog(), "the issuer's keys could not be renewed")
+			p.AnswerWith(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/moved", http.StatusFound) })
+			require.Eventually(
+				t,
+				func() bool { return !strings.Contains(ready(), "identity_keys") },
+				testkit.Soon,
+				20*time.Millisecond,
+			)
+			require.Equal(t, http.StatusOK, p.Snapshot(t, s))
+		})
+	}
+}

@@ -1,0 +1,89 @@
+package pages
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+)
+
+// focused is what has the focus, by the name that its card gives it.
+const focused = `(document.activeElement.dataset.act ?? document.activeElement.dataset.item ?? document.activeElement.tagName)`
+
+// statuses are those that a rental went through.
+const statuses = `fetch("/api/events?after=oldest").then(r => r.json()).then(j => j.events.map(e => e.data.status))`
+
+// TestActionOnce: two quick presses of a board's action are one event, and the
+// second is none of what stands there next; nor does the focus go there.
+func TestActionOnce(t *testing.T) {
+	s := stack.Start(t)
+	for _, id := range []int{200, 201} {
+		s.Publish(fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","customer":"C"}}`, id))
+	}
+	tab := testkit.Open(s, browser.NewUser(t), "dispatcher", "/rentals")
+	tab.Show()
+	const off = `[data-act="rental-200-off_rent"]`
+	tab.Eventually(testkit.Soon, `document.querySelector('`+off+`')`)
+	press := func(act, keys string) {
+		browser.Eval[bool](tab, `(() => { document.querySelector('[data-act="`+act+`"]').focus(); return true })()`)
+		tab.Type(keys)
+	}
+	press("rental-200-off_rent", "\r\r")
+	tab.Eventually(testkit.Soon, `document.querySelector('[data-item="200"] [aria-disabled=true]')`)
+	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-200-pending_return"]')`)
+	require.Equal(t, "200", browser.Eval[string](tab, focused), "its button is gone: the focus is on the card")
+	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-200-pending_return"][aria-disabled=true]') === null`)
+	require.Equal(t, []string{"active", "active", "off_rent"}, browser.Eval[[]string](tab, statuses))
+
+	// With the pointer, at one place.
+	tab.Click(`[data-act="rental-200-pending_return"]`)
+	browser.Eval[bool](tab, `(() => { document.querySelector('[data-item="200"] .button').click(); return true })()`)
+	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-200-returned"]')`)
+	browser.Eval[bool](tab, `(() => { document.querySelector('[data-act="rental-200-returned"]').click(); return true })()`)
+	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-200-returned"][aria-disabled=true]') === null`)
+	require.Equal(t, []string{"active", "active", "off_rent", "pending_return"}, browser.Eval[[]string](tab, statuses))
+
+	// The focus stays with its rental where the cards move.
+	browser.Eval[bool](tab, `(() => { document.querySelector('[data-act="rental-201-off_rent"]').focus(); return true })()`)
+	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":202,"status":"active","expected_end_date":"2020-01-01"}}`)
+	tab.Eventually(testkit.Soon, `document.querySelector('[data-item="202"]')`)
+	require.Equal(t, "rental-201-off_rent", browser.Eval[string](tab, focused))
+	require.Empty(t, tab.Problems())
+}
+
+// TestAsksBefore what cannot be taken back; a rejection takes its reason along.
+func TestAsksBefore(t *testing.T) {
+	s := stack.Start(t)
+	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"reserved"}}`)
+	s.Publish(`{"type":"timesheet_updated","data":{"timesheet_id":8,"employee_id":5,"employee_name":"Ann","status":"submitted","date":"2026-11-24","hours_worked":8}}`)
+	tab := testkit.Open(s, browser.NewUser(t), "dispatcher", "/rentals")
+	tab.Show()
+	tab.Click(`[data-part=planned]`)
+	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-1-cancelled"]')`)
+	tab.Click(`[data-act="rental-1-cancelled"]`)
+	tab.Eventually(testkit.Soon, `document.querySelector("dialog[open] #confirm")`)
+	tab.Type("\x1b")
+	tab.Eventually(testkit.Soon, `!document.querySelector("dialog[open]")`)
+	require.Equal(t, "rental-1-cancelled", browser.Eval[string](tab, focused))
+	require.Len(t, testkit.StoredIDs(t, s), 2)
+	tab.Click(`[data-act="rental-1-cancelled"]`)
+	tab.Eventually(testkit.Soon, `document.querySelector("dialog[open] #confirm")`)
+	tab.Click("#confirm")
+	testkit.Eventually(t, testkit.Soon, "the rental is cancelled", func() bool { return len(testkit.StoredIDs(t, s)) == 3 })
+
+	hr := testkit.Open(s, browser.NewUser(t), "hr", "/employees")
+	hr.Show()
+	hr.Eventually(testkit.Soon, `document.querySelector('[data-act$=rejected]')`)
+	hr.Click(`[data-act$=rejected]`)
+	hr.Eventually(testkit.Soon, `document.querySelector("dialog[open] #reason")`)
+	browser.Eval[bool](hr, `(() => { document.getElementById("reason").focus(); return true })()`)
+	hr.Type("No breaks\r")
+	testkit.Eventually(t, testkit.Soon, "the sheet is rejected", func() bool { return len(testkit.StoredIDs(t, s)) == 4 })
+	hr.Click(`[data-part=sheets]`)
+	hr.Eventually(testkit.Soon, `document.querySelector(".item-lines").innerText.includes("No breaks")`)
+	require.Empty(t, append(tab.Problems(), hr.Problems()...))
+}

@@ -1,0 +1,94 @@
+package pages
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+)
+
+// keepFiles notes what the page saves.
+const keepFiles = `(() => { window.files = []; const made = URL.createObjectURL; URL.createObjectURL = b => { b.text().then(t => files.push(t)); return made.call(URL, b) }; return true })()`
+
+// TestHistory filters, looks into an event, and saves what it shows.
+func TestHistory(t *testing.T) {
+	s := stack.Start(t)
+	examples(s)
+	for i := range 120 {
+		s.Publish(fmt.Sprintf(`{"type":"payment_received","id":"p-%d","data":{"payment_id":%d,"rental_id":%d,"amount":10,"payment_method":"cash"}}`, i, i+1, i+1))
+	}
+	tab := testkit.Open(s, browser.NewUser(t), "manager", "/events")
+	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length >= 100 && document.getElementById("older")`)
+	tab.Click("#older")
+	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length > 120 && !document.getElementById("older")`)
+	set := func(id, value string) {
+		browser.Eval[bool](tab, fmt.Sprintf(`(() => { const e = document.getElementById(%q); e.focus(); e.value = %q; e.dispatchEvent(new Event("change", {bubbles: true})); return true })()`, id, value))
+	}
+	set("filter-types", "payment_received")
+	tab.Eventually(testkit.Soon, `location.search === "?types=payment_received"`)
+	set("filter-subjects", "rental/7")
+	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 1 && document.querySelector('[data-event="p-6"]')`)
+	require.Equal(t, "filter-subjects", browser.Eval[string](tab, `document.activeElement.id`), "the focus stays in the filter")
+	browser.Eval[bool](tab, `(() => { history.back(); return true })()`)
+	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 100 && document.getElementById("filter-subjects").value === "" && document.getElementById("filter-types").value === "payment_received"`)
+	browser.Eval[bool](tab, `(() => { history.forward(); return true })()`)
+	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 1`)
+
+	tab.Click(".row-open")
+	tab.Eventually(testkit.Soon, `document.querySelector("dialog[open].drawer")?.innerText.includes("Payment received")`)
+	tab.Click("dialog .toast-close")
+	tab.Eventually(testkit.Soon, `!document.querySelector("dialog[open]")`)
+
+	browser.Eval[bool](tab, keepFiles)
+	tab.Click("#export-csv")
+	tab.Eventually(testkit.Soon, `files.length === 1`)
+	lines := strings.Split(strings.TrimSpace(browser.Eval[string](tab, `files[0]`)), "\r\n")
+	require.Len(t, lines, 2)
+	require.True(t, strings.HasPrefix(lines[0], "time,type,severity,subject,id,cursor,actor,"), lines[0])
+	require.Contains(t, lines[1], "payment_received,success,rental/7,p-6,")
+	tab.Click("#export-json:not(:disabled)")
+	tab.Eventually(testkit.Soon, `files.length === 2`)
+	var saved []struct{ ID string }
+	require.NoError(t, json.Unmarshal([]byte(browser.Eval[string](tab, `files[1]`)), &saved))
+	require.Equal(t, "p-6", saved[0].ID)
+	require.Empty(t, tab.Problems())
+}
+
+// TestHistoryComesBack: what the broker could not be asked for is asked for again
+// when it is back, and a file says meanwhile that it is not whole.
+func TestHistoryComesBack(t *testing.T) {
+	s, u := stack.Start(t), browser.NewUser(t)
+	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":9,"days_overdue":2}}`)
+	tab := testkit.Open(s, u, "manager", "/events")
+	testkit.Shows(tab, "late")
+	tab.Eventually(testkit.Soon, `navigator.serviceWorker.controller`)
+	s.Kill()
+	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
+	subject := u.NewTab()
+	for path, on := range map[string]*browser.Tab{"/events": tab, "/rentals/9": subject} {
+		on.Open(s.URL + path)
+		on.Eventually(testkit.Soon, `document.querySelector("main .page .banner")`)
+		testkit.Shows(on, "late")
+	}
+	unknown := u.NewTab()
+	unknown.Open(s.URL + "/rentals/999")
+	unknown.Eventually(testkit.Soon, `document.querySelector("main")?.innerText.includes("Nothing known yet")`)
+	require.False(t, browser.Eval[bool](unknown, `!!document.querySelector("main [data-act]")`))
+	unknown.Close()
+	tab.Show()
+	browser.Eval[bool](tab, keepFiles)
+	tab.Click("#export-csv")
+	tab.Eventually(testkit.Soon, `files.length === 1 && document.querySelector("main .page [role=status]")?.innerText.includes("no others")`)
+	s.Up()
+	for _, on := range []*browser.Tab{tab, subject} {
+		on.Show()
+		on.Eventually(2*testkit.Soon, testkit.IsLive)
+		on.Eventually(testkit.Soon, `!document.querySelector("main .page .banner:not([role=status])")`)
+	}
+}

@@ -1,0 +1,154 @@
+package pages
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+)
+
+// TestPagesAreQuiet opens every page as every demo user: no console error, no
+// exception, no failed request, nothing that the policy blocks, and nothing
+// that scrolls sideways at 360 px.
+func TestPagesAreQuiet(t *testing.T) {
+	s := stack.Start(t, "--demo", "--demo-rate", "20")
+	for _, name := range []string{"dispatcher", "yard", "hr", "manager", "admin", "employee"} {
+		t.Run(name, func(t *testing.T) {
+			u := browser.NewUser(t)
+			tab := testkit.Open(s, u, name, "/")
+			for _, path := range append([]string{"/no/such/page"}, testkit.Paths...) {
+				tab.Open(s.URL + path)
+				tab.Eventually(testkit.Soon, testkit.IsLive)
+				if path == "/no/such/page" {
+					tab.Eventually(testkit.Soon, `document.querySelector("main").dataset.page === "not-found"`)
+				}
+				tab.Eventually(testkit.Soon, `document.querySelector("main h1") && document.querySelector("main").dataset.page !== "loading"`)
+				if path == "/sse-test" {
+					require.Len(t, tab.Attrs("[data-send]", "data-send"), 10)
+				}
+				tab.Size(360, "dark")
+				tab.Eventually(testkit.Soon, `document.documentElement.scrollWidth <= document.documentElement.clientWidth`)
+			}
+			tab.Click("#sign-out")
+			tab.Eventually(testkit.Soon, `document.querySelector("[data-user]")`)
+			require.Empty(t, tab.Problems())
+		})
+	}
+}
+
+// TestAdminSendsEveryType sends all ten presets, and one that is edited.
+func TestAdminSendsEveryType(t *testing.T) {
+	s := stack.Start(t)
+	tab := testkit.Open(s, browser.NewUser(t), "admin", "/sse-test")
+	types := tab.Attrs("[data-send]", "data-send")
+	require.Len(t, types, 10)
+	for _, typ := range types {
+		tab.Click(fmt.Sprintf(`[data-send=%q]`, typ))
+	}
+	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-outbox=sent]").length === 10`)
+	require.Empty(t, browser.Eval[string](tab, `document.querySelector("[data-outbox=rejected]")?.innerText ?? ""`))
+	got := tab.Attrs("[data-event]", "data-type")
+	for _, typ := range []string{"timesheet_updated", "payroll_processed", "leave_request_updated"} {
+		require.NotContains(t, got, typ, "an admin may send it, and not read it")
+	}
+	require.Len(t, got, 7)
+
+	testkit.UnfoldForm(tab)
+	tab.Click(`[aria-label="Edit System notification"]`)
+	tab.Eventually(testkit.Soon, `document.getElementById("payload").value !== "" && !document.getElementById("send-payload").disabled`)
+	edit := func(text string) {
+		browser.Eval[bool](tab, fmt.Sprintf(`(() => { document.getElementById("payload").value = %s; return true })()`, testkit.JSON(text)))
+		tab.Click("#send-payload")
+	}
+	edit(`{"message":""}`)
+	tab.Eventually(testkit.Soon, `document.querySelector(".problem")?.innerText.includes("/data/message")`)
+	edit(`{"message":"Hello <b>yard</b>"}`)
+	tab.Eventually(testkit.Soon, `[...document.querySelectorAll("[data-event] .row-text")].some(e => e.innerText === "Hello <b>yard</b>")`)
+	require.Empty(t, tab.Problems())
+}
+
+// TestPauseAndSignOut uses the controls of the panel; signing out in one tab
+// is one in the other too, and nothing of the user stays on its screen.
+func TestPauseAndSignOut(t *testing.T) {
+	s := stack.Start(t)
+	u := browser.NewUser(t)
+	tab := testkit.Open(s, u, "manager", "/sse-test")
+	press := func(text string) {
+		browser.Eval[bool](tab, fmt.Sprintf(`(() => { [...document.querySelectorAll(".status-panel button")].find(b => b.innerText === %q).click(); return true })()`, text))
+	}
+	state := func(name string) {
+		tab.Eventually(testkit.Soon, fmt.Sprintf(`[...document.querySelectorAll("[data-status]")].every(e => e.dataset.status === %q)`, name))
+	}
+	press("Pause")
+	state("paused")
+	s.Publish(`{"type":"system_notification","id":"meanwhile","data":{"message":"m"}}`)
+	press("Resume")
+	state("live")
+	testkit.Shows(tab, "meanwhile")
+	press("Disconnect")
+	state("disconnected")
+	press("Connect")
+	state("live")
+	// The skip link brings the keyboard into the page.
+	browser.Eval[bool](tab, `(() => { document.querySelector(".skip").click(); return true })()`)
+	tab.Eventually(testkit.Soon, `document.activeElement.id === "main"`)
+	other := testkit.Open(s, u, "manager", "/")
+	tab.Click("#sign-out")
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-user]")`)
+	other.Eventually(testkit.Soon, `document.querySelector("[data-user]") && !document.querySelector("[data-event]")`)
+}
+
+// TestFirstEvent measures a cold start: from the navigation to an event on
+// the screen, with an empty cache. The bound is the product's, of the best of
+// three, since the machine may be busy.
+func TestFirstEvent(t *testing.T) {
+	s := stack.Start(t)
+	s.Publish(`{"type":"system_notification","id":"first","data":{"message":"m"}}`)
+	var took []time.Duration
+	for range 3 {
+		tab := browser.NewUser(t).NewTab()
+		tab.Open(s.URL + "/healthz")
+		browser.Eval[int](tab, `fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`)
+		tab.OnNewDocument(`new MutationObserver((_, o) => {
+			if (document.querySelector("[data-event=first]")) { window.firstEvent = performance.now(); o.disconnect(); }
+		}).observe(document, {childList: true, subtree: true})`)
+		tab.Open(s.URL + "/")
+		tab.Eventually(testkit.Soon, `window.firstEvent > 0`)
+		took = append(took, time.Duration(browser.Eval[float64](tab, `window.firstEvent`)*float64(time.Millisecond)))
+	}
+	t.Logf("from navigation to the first event: %v", took)
+	require.Less(t, slices.Min(took), 4*time.Second)
+}
+
+// TestOpensWithoutTheBroker loads the app from the worker's cache, with the
+// state and the history of the last visit, says so, and goes on by itself when
+// the broker is back.
+func TestOpensWithoutTheBroker(t *testing.T) {
+	s := stack.Start(t)
+	u := browser.NewUser(t)
+	tab := testkit.Open(s, u, "manager", "/")
+	require.True(t, browser.Eval[bool](tab, `navigator.serviceWorker.ready.then(r => new Promise(done => {
+		const w = r.active; if (w.state === "activated") done(true); else w.addEventListener("statechange", () => done(true));
+	}))`))
+	s.Publish(`{"type":"rental_overdue","id":"before","data":{"rental_id":1,"days_overdue":1}}`)
+	testkit.Shows(tab, "before")
+	s.Kill()
+	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
+	tab.Size(360, "light")
+	tab.Eventually(testkit.Soon, `document.documentElement.scrollWidth <= document.documentElement.clientWidth`)
+	tab.Open(s.URL + "/?x=1")
+	testkit.Shows(tab, "before")
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-figure=overdue_rentals]").dataset.value === "1" && document.querySelector(".figure-hint").innerText.includes("as of")`)
+	tab.Open(s.URL + "/sse-test")
+	testkit.Shows(tab, "before")
+	require.NotContains(t, tab.Attrs("[data-status]", "data-status"), "live")
+	s.Up()
+	tab.Eventually(testkit.Soon, testkit.IsLive)
+	tab.Eventually(testkit.Soon, `document.querySelector("main").dataset.page === "/sse-test"`)
+}

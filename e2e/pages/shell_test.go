@@ -1,0 +1,135 @@
+package pages
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+)
+
+// TestUpdate offers a new version when one waits, and reloads for nobody.
+func TestUpdate(t *testing.T) {
+	s := stack.Start(t)
+	tab := testkit.Open(s, browser.NewUser(t), "manager", "/rentals")
+	browser.Eval[bool](tab, `(() => { window.same = true; goappOnUpdate(); return true })()`)
+	tab.Eventually(testkit.Soon, `document.querySelector(".banners .banner")?.innerText.includes("Update ready")`)
+	require.True(t, browser.Eval[bool](tab, `window.same === true`))
+	tab.Click(".banners .banner button")
+	tab.Eventually(testkit.Soon, `window.same === undefined && document.querySelector("main")?.dataset.page === "/rentals"`)
+	require.Empty(t, tab.Problems())
+}
+
+// TestInstall is offered where the browser can be asked, once; elsewhere the page
+// says how it is done.
+func TestInstall(t *testing.T) {
+	s := stack.Start(t)
+	tab := testkit.Open(s, browser.NewUser(t), "manager", "/settings")
+	browser.Eval[bool](tab, `(() => { window.asked = 0; const e = new Event("beforeinstallprompt"); e.prompt = () => { asked++; return Promise.resolve() }; e.userChoice = Promise.resolve({outcome: "dismissed"}); dispatchEvent(e); return true })()`)
+	tab.Eventually(testkit.Soon, `document.getElementById("install")`)
+	browser.Eval[bool](tab, `(() => { const b = document.getElementById("install"); b.click(); b.click(); return true })()`)
+	tab.Eventually(testkit.Soon, `asked === 1 && !document.getElementById("install")`)
+	require.Empty(t, tab.Problems())
+
+	apple := browser.NewUser(t).NewTab()
+	apple.OnNewDocument(`Object.defineProperty(Navigator.prototype, "userAgent", {value: "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"})`)
+	apple.Open(s.URL + "/settings")
+	apple.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
+	apple.Click("[data-user=manager]")
+	apple.Eventually(testkit.Soon, `document.querySelector("[aria-labelledby=install-title]")?.innerText.includes("Add to Home Screen")`)
+	require.False(t, browser.Eval[bool](apple, `!!document.getElementById("install")`))
+	require.Empty(t, apple.Problems())
+}
+
+// TestSaysEachChangeOnce to who listens to the page.
+func TestSaysEachChangeOnce(t *testing.T) {
+	s := stack.Start(t)
+	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
+	tab.Show()
+	tab.Eventually(testkit.Soon, `document.querySelector("#root > [role=status]").textContent === "Live"`)
+	browser.Eval[bool](tab, `(() => { window.said = []; for (const e of document.querySelectorAll("#root > [role=status], #root > [role=alert]"))
+		new MutationObserver(() => said.push(e.getAttribute("role") + ": " + e.textContent)).observe(e, {childList: true, characterData: true, subtree: true}); return true })()`)
+	s.Publish(`{"type":"payment_received","id":"paid","data":{"rental_id":123,"amount":10,"payment_method":"cash"}}`)
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=paid]")`)
+	tab.Eventually(testkit.Soon, `!document.querySelector("[data-toast=paid]")`)
+	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":1,"days_overdue":1}}`)
+	tab.Eventually(testkit.Soon, `said.some(e => e.includes("overdue"))`)
+	require.Equal(t, []string{"status: Payment received: €10 · rental #123", "alert: Rental #1 is 1 day overdue"}, browser.Eval[[]string](tab, `said`))
+}
+
+// TestFeedOnAPhone stands while its own beginning is out of sight, and only then.
+func TestFeedOnAPhone(t *testing.T) {
+	s := stack.Start(t)
+	for i := range 30 {
+		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","data":{"rental_id":%d,"days_overdue":1}}`, i+1))
+	}
+	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
+	tab.Size(360, "light")
+	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 30`)
+	news := func(id string) {
+		s.Publish(fmt.Sprintf(`{"type":"rental_status_updated","id":%q,"data":{"rental_id":900,"status":"active"}}`, id))
+	}
+	browser.Eval[bool](tab, `(() => { document.querySelector(".feed-card").scrollIntoView(); return true })()`)
+	require.Greater(t, browser.Eval[int](tab, `scrollY`), 240)
+	news("live")
+	testkit.Shows(tab, "live")
+	browser.Eval[bool](tab, `(() => { scrollBy(0, 400); return true })()`)
+	news("first")
+	tab.Eventually(testkit.Soon, `document.querySelector(".feed-news").innerText === "1 new ↑"`)
+	require.NotContains(t, tab.Attrs("[data-event]", "data-event"), "first")
+	tab.Click(".feed-news button")
+	testkit.Shows(tab, "first")
+	require.InDelta(t, 70, browser.Eval[float64](tab, `document.querySelector(".feed-card").getBoundingClientRect().top`), 10)
+}
+
+// TestToastsHeld while the pointer or the focus is on them; one leaving is not
+// both.
+func TestToastsHeld(t *testing.T) {
+	s := stack.Start(t)
+	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
+	tab.Show()
+	s.Publish(`{"type":"payment_received","id":"held","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`)
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=held]")`)
+	browser.Eval[bool](tab, `(() => { document.querySelector(".toast-close").focus(); const a = document.getElementById("toasts"); a.dispatchEvent(new MouseEvent("mouseenter")); a.dispatchEvent(new MouseEvent("mouseleave")); window.since = performance.now(); return true })()`)
+	tab.Eventually(testkit.Soon, `performance.now() - since > 7000`)
+	require.True(t, browser.Eval[bool](tab, `document.activeElement.closest("[data-toast=held]") !== null`))
+	browser.Eval[bool](tab, `(() => { document.activeElement.blur(); return true })()`)
+	tab.Eventually(testkit.Soon, `!document.querySelector("[data-toast=held]")`)
+	// On a phone there are two, wherever it was turned.
+	tab.Size(600, "light")
+	for i := range 3 {
+		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":"late-%d","data":{"rental_id":%d,"days_overdue":1}}`, i, i+1))
+	}
+	tab.Eventually(testkit.Soon, `document.querySelector(".toast-more")?.innerText === "+1 more"`)
+	require.Len(t, tab.Attrs("[data-toast]", "data-toast"), 2)
+}
+
+// TestNumbersOfTheReader are written as their browser does.
+func TestNumbersOfTheReader(t *testing.T) {
+	s, u := stack.Start(t), browser.NewUser(t)
+	s.Publish(`{"type":"timesheet_updated","data":{"timesheet_id":12345,"employee_id":5,"employee_name":"Ann","status":"submitted","date":"2026-11-24","hours_worked":7.5}}`)
+	testkit.SignIn(s, u, "hr")
+	tab := u.NewTab()
+	tab.OnNewDocument(`{ const Plain = Intl.NumberFormat; Intl.NumberFormat = function (_, o) { return new Plain("de-DE", o) } }`)
+	tab.Open(s.URL + "/employees")
+	tab.Eventually(testkit.Soon, `document.querySelector(".item-lines")?.innerText.includes("7,5")`)
+}
+
+// TestSignOutWithoutTheBroker leaves nothing at once, and ends the session when the
+// broker is back.
+func TestSignOutWithoutTheBroker(t *testing.T) {
+	s := stack.Start(t)
+	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
+	s.Publish(`{"type":"rental_overdue","id":"mine","data":{"rental_id":1,"days_overdue":1}}`)
+	testkit.Shows(tab, "mine")
+	s.Kill()
+	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
+	tab.Click("#sign-out")
+	tab.Eventually(testkit.Soon, `!document.querySelector("[data-event], #sign-out")`)
+	s.Up()
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-user]")`)
+	require.Equal(t, 401, browser.Eval[int](tab, `fetch("/api/snapshot").then(r => r.status)`))
+}

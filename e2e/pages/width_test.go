@@ -1,0 +1,55 @@
+package pages
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+	"github.com/snd-rental/yardline/shared/event"
+)
+
+// examples publishes the example of each type.
+func examples(s *stack.Stack) {
+	for _, typ := range event.Types {
+		s.Publish(fmt.Sprintf(`{"type":%q,"data":%s}`, typ, event.Example(typ).Data.AppendJSON(nil)))
+	}
+}
+
+// small are the controls that a finger misses: lower than 44 px, where not all
+// of their row or card is theirs.
+const small = `[...document.querySelectorAll("a[href], button, summary, select, input:not([type=checkbox]), label:has(input)")].filter(e => e.checkVisibility() && !e.closest(".visually-hidden, dialog") && !e.classList.contains("skip"))
+	.filter(e => e.getBoundingClientRect().height < 43.5 && getComputedStyle(e, "::after").content === "none").map(e => e.outerHTML.slice(0, 120) + " " + e.getBoundingClientRect().height)`
+
+// TestNothingScrollsSideways at 360 px, however long the words are that people
+// write. A page that is too wide makes a phone's window wider, so it is the
+// document's width that must stay.
+func TestNothingScrollsSideways(t *testing.T) {
+	s := stack.Start(t)
+	examples(s)
+	word := strings.Repeat("Donaudampfschiff", 4)
+	for i := range 2 {
+		s.Publish(fmt.Sprintf(`{"type":"maintenance_required","data":{"maintenance_id":%d,"equipment_id":31,"equipment_name":%q,"issue":"Hydraulic hose at the left boom cylinder leaks and wants replacing %d"}}`, 900+i, word, i))
+	}
+	s.Publish(fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":123,"status":"active","rental_number":"R-2026-00000000000000000000001","customer":%q}}`, word))
+	s.Publish(fmt.Sprintf(`{"type":"rental_overdue","data":{"rental_id":123,"days_overdue":3,"customer":%q,"amount_outstanding":123456789.25}}`, word))
+	s.Publish(fmt.Sprintf(`{"type":"timesheet_updated","data":{"timesheet_id":1,"employee_id":5,"employee_name":%q,"status":"submitted","date":"2026-11-24"}}`, word))
+	s.Publish(fmt.Sprintf(`{"type":"system_notification","data":{"message":%q,"title":%q}}`, word, word))
+	users := map[string]*browser.User{"manager": browser.NewUser(t), "admin": browser.NewUser(t)}
+	for _, path := range append([]string{"/equipment/31"}, testkit.Paths...) {
+		name := "manager"
+		if path == "/admin" {
+			name = "admin"
+		}
+		tab := testkit.Open(s, users[name], name, path)
+		tab.Size(360, "light")
+		tab.Eventually(testkit.Soon, `document.querySelector("main h1") && !document.querySelector("main .skeleton, main [aria-busy=true]")`)
+		require.Empty(t, browser.Eval[[]string](tab, small), path)
+		require.Equal(t, []int{360, 360}, browser.Eval[[]int](tab, `[document.documentElement.clientWidth, document.documentElement.scrollWidth]`), path)
+		tab.Close()
+	}
+}

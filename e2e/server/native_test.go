@@ -1,0 +1,71 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/native"
+	"github.com/snd-rental/yardline/wasmclient/store"
+)
+
+// TestNativeClient reads over each transport alone: everything from the oldest
+// kept event, and what comes later, in order and once, also over a restart of
+// the broker; a token that is not valid is the end.
+func TestNativeClient(t *testing.T) {
+	for _, transport := range conn.DefaultLadder {
+		t.Run(string(transport), func(t *testing.T) {
+			s := stack.Start(t)
+			publish := func(from, to int) (want []string) {
+				for i := from; i < to; i++ {
+					s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":"e%d","data":{"rental_id":1,"days_overdue":%[1]d}}`, i))
+				}
+				for i := range to {
+					want = append(want, fmt.Sprintf("e%d", i))
+				}
+				return want
+			}
+			publish(0, 10)
+			var mu sync.Mutex // guards got
+			var got []string
+			ctx, cancel := context.WithCancel(t.Context())
+			client := wasmclient.New(wasmclient.Options{Transport: s.As("4", 0, access.Manager).Transport, Ladder: []conn.Transport{transport}, Oldest: true,
+				OnEvent: func(r store.Received) { mu.Lock(); got = append(got, r.ID); mu.Unlock() }})
+			var running sync.WaitGroup
+			running.Go(func() { client.Run(ctx) })
+			has := func(want []string) {
+				t.Helper()
+				require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return slices.Equal(want, got) }, testkit.ReconnectTimeout, 5*time.Millisecond)
+			}
+			has(publish(10, 20))
+			require.Equal(t, transport, client.View().Status.Transport)
+			s.Kill()
+			s.Up()
+			has(publish(20, 30))
+			cancel()
+			running.Wait()
+
+			stranger, err := native.New(s.URL, "no.token.here")
+			require.NoError(t, err)
+			defer stranger.Close()
+			ctx, cancel = context.WithCancel(t.Context())
+			defer cancel()
+			refused := wasmclient.New(wasmclient.Options{Transport: stranger, Ladder: []conn.Transport{transport}})
+			running.Go(func() { refused.Run(ctx) })
+			require.Eventually(t, func() bool { return refused.View().Status.State == conn.Denied }, testkit.Soon, 5*time.Millisecond)
+			require.Equal(t, "invalid_token", refused.View().Status.Code)
+			cancel()
+			running.Wait()
+		})
+	}
+}

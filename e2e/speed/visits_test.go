@@ -1,0 +1,79 @@
+package speed
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/browser"
+	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/e2e/testkit"
+)
+
+// measure notes what is painted last and what moves after it was painted, with
+// the things that moved.
+const measure = `window.lcp = 0; window.cls = 0; window.moved = [];
+	const box = r => [r.x, r.y, r.width, r.height].map(Math.round).join(" ");
+	new PerformanceObserver(list => { for (const e of list.getEntries()) lcp = e.startTime }).observe({type: "largest-contentful-paint", buffered: true});
+	new PerformanceObserver(list => { for (const e of list.getEntries()) if (!e.hadRecentInput) { cls += e.value;
+		for (const s of e.sources) moved.push(s.node?.nodeName + "." + s.node?.className + ": " + box(s.previousRect) + " > " + box(s.currentRect)) } }).observe({type: "layout-shift", buffered: true});`
+
+// late holds the answers of the broker back, each for longer than the one
+// before, so that what they bring comes piece by piece.
+const late = `(() => { const now = window.fetch; let wait = 0;
+	window.fetch = (to, o) => String(to.url ?? to).includes("/api/") ? new Promise(r => setTimeout(r, wait += 300)).then(() => now(to, o)) : now(to, o) })();`
+
+// TestNothingMoves while the dashboard fills slowly, nor when the broker is gone.
+func TestNothingMoves(t *testing.T) {
+	s := stack.Start(t, "--demo", "--demo-rate", "5")
+	var tabs []*browser.Tab
+	for _, width := range []int64{1280, 360} {
+		tab := browser.NewUser(t).NewTab()
+		tab.Open(s.URL + "/healthz")
+		browser.Eval[int](tab, `fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`)
+		tab.Size(width, "light")
+		tab.OnNewDocument(measure + late)
+		tab.Open(s.URL + "/")
+		tab.Eventually(testkit.Soon, testkit.IsLive)
+		tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-figure]").length > 5 && document.querySelectorAll("[data-event]").length > 5`)
+		t.Logf("%d px: layout shift %v by %q", width, browser.Eval[float64](tab, `cls`), browser.Eval[[]string](tab, `moved`))
+		require.LessOrEqual(t, browser.Eval[float64](tab, `cls`), 0.1)
+		tabs = append(tabs, tab)
+	}
+	const top = `document.querySelector("main .figures").getBoundingClientRect().top + scrollY`
+	var before []float64
+	for _, tab := range tabs {
+		before = append(before, browser.Eval[float64](tab, top))
+	}
+	s.Kill()
+	for i, tab := range tabs {
+		tab.Eventually(testkit.Soon, `getComputedStyle(document.querySelector(".banner-reconnecting")).visibility === "visible"`)
+		require.Equal(t, before[i], browser.Eval[float64](tab, top), "the banner lies over the page")
+	}
+}
+
+// TestFirstVisit bounds what the dashboard costs with an empty cache: what is
+// painted late, what moves after it was painted, and what is loaded. The times
+// are the best of three, since the machine may be busy.
+func TestFirstVisit(t *testing.T) {
+	s := stack.Start(t, "--demo", "--demo-rate", "5")
+	var lcp, cls []float64
+	for range 3 {
+		tab := browser.NewUser(t).NewTab()
+		tab.Open(s.URL + "/healthz")
+		browser.Eval[int](tab, `fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`)
+		tab.OnNewDocument(measure)
+		tab.Open(s.URL + "/")
+		tab.Eventually(testkit.Soon, testkit.IsLive)
+		tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-figure]").length > 5 && document.querySelectorAll("[data-event]").length > 5`)
+		lcp, cls = append(lcp, browser.Eval[float64](tab, `lcp`)), append(cls, browser.Eval[float64](tab, `cls`))
+		loaded := browser.Eval[int](tab, `performance.getEntriesByType("resource").filter(e => !e.name.includes("/api/")).reduce((n, e) => n + e.encodedBodySize, performance.getEntriesByType("navigation")[0].encodedBodySize)`)
+		t.Logf("%d bytes loaded", loaded)
+		require.Greater(t, loaded, 1_000_000, "it was no first visit")
+		require.LessOrEqual(t, loaded, 2_000_000)
+	}
+	t.Logf("largest paint after %v ms, layout shift %v", lcp, cls)
+	require.LessOrEqual(t, slices.Min(lcp), 2500.0)
+	require.LessOrEqual(t, slices.Max(cls), 0.1)
+}

@@ -1,0 +1,44 @@
+package testkit
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/e2e/stack"
+)
+
+// send sends a request, and returns the answer.
+func Send(t *testing.T, base, method, path, body string, headers ...string) (status int, answer string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(Context(t), method, base+path, strings.NewReader(body))
+	require.NoError(t, err)
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		r.Header.Set(name, value)
+	}
+	got, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer got.Body.Close()
+	raw, err := io.ReadAll(got.Body)
+	require.NoError(t, err)
+	return got.StatusCode, string(raw)
+}
+
+// numbered are the ids that publishNumbered gives.
+func NumberedIDs(from, to int) (ids []string) {
+	for i := from; i < to; i++ {
+		ids = append(ids, fmt.Sprint("n", i))
+	}
+	return ids
+}
+
+func PublishNumbered(s *stack.Stack, from, to int) {
+	for i := from; i < to; i++ {
+		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":"n%d","data":{"rental_id":%d,"days_overdue":1}}`, i, i+1))
+	}
+}
