@@ -82,7 +82,7 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if err != nil {
 		return nil, err
 	}
-	authority.Sessions = identity.NewSessions(b.log, installation, httpapi.SecureCookie)
+	authority.Sessions = identity.NewSessions(b.log, installation, httpapi.NeedsSecureCookie)
 	if c.TLSCert != "" {
 		if b.certificate, err = openCertificate(c.TLSCert, c.TLSKey, c.Logger); err != nil {
 			return nil, &Misuse{err.Error()}
@@ -188,22 +188,22 @@ const (
 // openServers makes the HTTP API, its server and the debug server.
 func (b *Broker) openServers(authority *identity.Authority, metrics *telemetry.Metrics) (err error) {
 	b.api = httpapi.New(httpapi.Config{
-		Warnings:  b.warnings,
-		Hub:       b.hub,
-		Log:       b.log,
-		Authority: authority,
-		Push:      b.push,
-		Wishes:    b.push,
-		UI:        webui.Handler(),
-		Report:    metrics,
-		Metrics:   metrics.Handler(b.c.Logger),
-		Logger:    b.c.Logger,
-		Draining:  b.draining.Load,
-		HSTS:      b.c.HSTS,
-		Loopback:  b.c.Auth == AuthDev,
-		Origins:   b.c.Origins,
-		Proxies:   b.c.Proxies,
-		Limits:    b.c.Limits,
+		Warnings:     b.warnings,
+		Hub:          b.hub,
+		Log:          b.log,
+		Authority:    authority,
+		Push:         b.push,
+		Preferences:  b.push,
+		UI:           webui.Handler(),
+		Reporter:     metrics,
+		Metrics:      metrics.Handler(b.c.Logger),
+		Logger:       b.c.Logger,
+		IsDraining:   b.draining.Load,
+		HSTS:         b.c.HSTS,
+		LoopbackOnly: b.c.Auth == AuthDev,
+		Origins:      b.c.Origins,
+		Proxies:      b.c.Proxies,
+		Limits:       b.c.Limits,
 	})
 	if b.c.DebugListen != "" {
 		if b.debug, err = openDebug(b.c.DebugListen, metrics.Handler(b.c.Logger)); err != nil {

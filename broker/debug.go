@@ -34,7 +34,7 @@ func openDebug(listen string, metrics http.Handler) (*debugServer, error) {
 	// Another site could make a name of its own resolve to this machine, and its pages
 	// could then read the answers. Such a request has that name as its host.
 	loopbackOnly := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !httpapi.LoopbackHost(r.Host) {
+		if !httpapi.IsLoopbackHost(r.Host) {
 			http.Error(w, "use a name of this machine", http.StatusMisdirectedRequest)
 			return
 		}

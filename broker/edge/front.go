@@ -26,7 +26,7 @@ func newFront(c Config, keys *keyring) http.Handler {
 	authority := &identity.Authority{Tokens: c.Tokens, Issuer: c.Issuer, Tenants: c.Origin == ""}
 	if c.Dev {
 		authority.Directory = identity.Demo{Tenant: c.Tenant}
-		authority.Sessions = identity.SignedSessions{Tokens: c.Tokens, Secure: httpapi.SecureCookie}
+		authority.Sessions = identity.SignedSessions{Tokens: c.Tokens, Secure: httpapi.NeedsSecureCookie}
 	}
 	checks := c.hub()
 	checks.Log = memlog.New("front", 0) // nothing is stored here
@@ -46,5 +46,5 @@ func newFront(c Config, keys *keyring) http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	}
 	return httpapi.NewFront(httpapi.Config{Hub: hub.New(checks), Authority: authority, UI: http.NotFoundHandler(), Logger: c.Logger,
-		Draining: func() bool { return false }, HSTS: httpapi.UsualHSTS, Loopback: c.Dev, Origins: c.Origins}, pass)
+		IsDraining: func() bool { return false }, HSTS: httpapi.DefaultHSTS, LoopbackOnly: c.Dev, Origins: c.Origins}, pass)
 }

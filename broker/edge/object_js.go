@@ -55,9 +55,9 @@ func runObject(c Config, h *host) error {
 	config := c.hub()
 	config.Log, config.Groups, config.Observer = log, h, measured
 	o.hub = hub.New(config)
-	o.api = httpapi.New(httpapi.Config{Hub: o.hub, Log: log, Authority: o.authority, Wishes: wishes, Report: measured, UI: http.NotFoundHandler(), Logger: c.Logger,
-		Draining: func() bool { return false }, Socket: o.socket, HSTS: httpapi.UsualHSTS,
-		Loopback: c.Dev, Origins: c.Origins})
+	o.api = httpapi.New(httpapi.Config{Hub: o.hub, Log: log, Authority: o.authority, Preferences: wishes, Reporter: measured, UI: http.NotFoundHandler(), Logger: c.Logger,
+		IsDraining: func() bool { return false }, Socket: o.socket, HSTS: httpapi.DefaultHSTS,
+		LoopbackOnly: c.Dev, Origins: c.Origins})
 	failed := make(chan error, 1)
 	go func() { failed <- o.hub.Follow(context.Background()) }()
 	select {
@@ -76,7 +76,7 @@ func runObject(c Config, h *host) error {
 	export("drained", func(args []js.Value) any { h.drained(args[0].String()); return nil })
 	export("message", func(args []js.Value) any { o.message(args[0].String(), args[1]); return nil })
 	export("alarm", func([]js.Value) any { o.alarm(time.Now()); return nil })
-	h.wake(o.api.Expire(time.Now()))
+	h.wake(o.api.CloseExpired(time.Now()))
 	bounds, err := log.Bounds(context.Background())
 	if err == nil {
 		c.Logger.Info("object ready", "log", log.Epoch(), "events", bounds.Last, "connections", len(o.sockets))
@@ -102,7 +102,7 @@ func (o *object) serve(w http.ResponseWriter, r *http.Request) {
 		o.host.wake(p.Expires)
 	}
 	if strings.HasPrefix(r.URL.Path, "/embed/") {
-		o.api.Look(r.Context())
+		o.api.RefreshStatus(r.Context())
 	}
 	o.api.ServeHTTP(w, r)
 }
@@ -119,7 +119,7 @@ const (
 // alarm does what is due, and asks for the next alarm.
 func (o *object) alarm(now time.Time) {
 	o.host.woken()
-	o.host.wake(o.api.Expire(now))
+	o.host.wake(o.api.CloseExpired(now))
 	o.mu.Lock()
 	open := len(o.sockets)
 	o.mu.Unlock()
@@ -193,8 +193,8 @@ func (o *object) restore(id string, a attachment) {
 	}
 	var reader *httpapi.Reader
 	if err == nil {
-		again := func() (identity.Principal, error) { return a.Principal, nil }
-		reader, err = o.api.Adopt(context.Background(), httpapi.Peer{Principal: a.Principal, Address: a.Address, Again: again, Log: o.c.Logger},
+		reauthenticate := func() (identity.Principal, error) { return a.Principal, nil }
+		reader, err = o.api.Adopt(context.Background(), httpapi.Peer{Principal: a.Principal, Address: a.Address, Reauthenticate: reauthenticate, Log: o.c.Logger},
 			hub.Request{ID: id, Filter: f, Format: wire.JSON, Heartbeat: socketBeat})
 	}
 	if err == nil {

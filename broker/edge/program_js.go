@@ -81,7 +81,7 @@ func received(next http.Handler, h *host) http.Handler {
 		out := &writer{to: w, ctx: ctx, cancel: cancel, host: h}
 		if h != nil {
 			out.id = hub.NewID()
-			ctx = httpapi.WithConnection(ctx, out.id)
+			ctx = httpapi.WithConnectionID(ctx, out.id)
 		}
 		defer out.end()
 		next.ServeHTTP(out, r.WithContext(ctx))

@@ -43,7 +43,7 @@ type socket struct {
 
 // socket is GET /api/ws.
 func (o *object) socket(w http.ResponseWriter, r *http.Request) {
-	f, after, err := o.api.MayUpgrade(w, r)
+	f, after, err := o.api.CheckUpgrade(w, r)
 	if err != nil {
 		o.api.Refuse(w, r, err)
 		return
@@ -150,7 +150,7 @@ func (s *socket) take(ctx context.Context, text string) {
 		attach.Filter = call.Filter
 		attached, err = attach.text()
 	}
-	if answer := s.Answer(ctx, call, err); answer != nil {
+	if answer := s.HandleCall(ctx, call, err); answer != nil {
 		s.host.send(s.ID, answer)
 	} else if attached != "" {
 		if err := s.host.attach(s.ID, attached); err != nil {
@@ -173,7 +173,7 @@ func (o *object) message(id string, message js.Value) {
 		return
 	}
 	text := message.String()
-	if len(text) > httpapi.MaxCall {
+	if len(text) > httpapi.MaxCallBytes {
 		o.host.close(id, closeTooLarge, "the message is too large")
 		return
 	}

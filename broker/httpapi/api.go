@@ -23,33 +23,93 @@ import (
 	"github.com/snd-rental/yardline/broker/telemetry/report"
 )
 
-// Config is what the surface stands on. Every field of the first part is
-// required.
+// Config holds the dependencies and the settings of an [API]. [New] requires
+// Hub, Log, Authority, Preferences, UI, Reporter, Logger and IsDraining.
+// [NewFront] requires Hub, Authority, UI, Logger and IsDraining. The zero value
+// of every other field is useful. An API never changes its Config.
 type Config struct {
-	Hub       *hub.Hub
-	Log       eventlog.Log
+	// Hub delivers events and stores those that clients publish. An API from
+	// NewFront calls Hub.Check alone. Required.
+	Hub *hub.Hub
+
+	// Log is the event log of the Hub. The API asks it for its health, and
+	// passes it to Reporter. Required by New; NewFront does not use it.
+	Log eventlog.Log
+
+	// Authority authenticates requests, and signs users in and out. Required.
 	Authority *identity.Authority
-	Push      Push         // nil: nothing is pushed
-	Wishes    Wishes       // what people want to be told of; required
-	UI        http.Handler // serves everything that is not the API
-	Report    Reporter     // what admins are told; required
-	Metrics   http.Handler // for operators; nil: none
-	Logger    *slog.Logger
-	Draining  func() bool // the broker is about to stop
-	// Warnings returns what GET /readyz lists beside "ready". It may be called
-	// concurrently, and must not block. nil means that there are none.
+
+	// Preferences stores which events each user wants to be notified of.
+	// Required by New; NewFront does not use it.
+	Preferences PreferenceStore
+
+	// Push sends notifications to the users' devices. nil disables push: the
+	// API then has no address to add, remove or test a device, and tells
+	// clients that push is unavailable. NewFront does not use it.
+	Push Push
+
+	// UI serves every path that no route of the API has, and the script at
+	// /embed/v1/status.js. Required.
+	UI http.Handler
+
+	// Reporter returns what GET /api/stats adds to the statistics of the Hub.
+	// Required by New; NewFront does not use it.
+	Reporter Reporter
+
+	// Metrics serves GET /metrics, to admins alone. nil means that New adds no
+	// such route. NewFront does not use it.
+	Metrics http.Handler
+
+	// Logger receives the log of the API. Each line about a request has the
+	// request's id. Required: nil panics at the first request.
+	Logger *slog.Logger
+
+	// IsDraining reports whether the broker is about to stop. While it does,
+	// GET /readyz answers 503 and the API opens no new WebSocket. The API may
+	// call it concurrently. Required.
+	IsDraining func() bool
+
+	// Warnings returns the warnings that GET /readyz lists beside "ready". The
+	// API may call it concurrently; it must not block. nil means that there are
+	// none. NewFront does not use it.
 	Warnings func() []Warning
 
-	Socket http.HandlerFunc // GET /api/ws where a handler cannot take the connection over; nil: it can
+	// Socket handles GET /api/ws. nil means that the API takes the connection
+	// over by itself, which needs an HTTP server whose response writers can be
+	// hijacked. NewFront does not use it.
+	Socket http.HandlerFunc
 
-	HSTS     time.Duration  // the max-age of Strict-Transport-Security, where it applies; 0 tells browsers to forget it
-	Loopback bool           // answer only to names of this machine
-	Origins  []string       // whose pages may use the API beside our own; see CheckOrigin
-	Proxies  []netip.Prefix // of the proxies in front, whose X-Forwarded-For is believed
-	Limits   Limits
+	// HSTS is how long browsers must use HTTPS alone for the broker's name (the
+	// max-age of Strict-Transport-Security), in whole seconds. 0 makes browsers
+	// forget an earlier value. [DefaultHSTS] is the usual value. The API sends
+	// the header only over TLS on port 443, and only for a name that is neither
+	// an IP address nor a name of this machine.
+	HSTS time.Duration
+
+	// LoopbackOnly makes the API refuse requests whose Host header does not
+	// name this machine. It protects a broker without authentication from DNS
+	// rebinding. Defaults to false.
+	LoopbackOnly bool
+
+	// Origins are the foreign origins whose pages may use the API, such as
+	// "https://rental.example". Pages of the broker's own origin always may.
+	// [CheckOrigin] must accept each of them, otherwise New and NewFront panic.
+	// Empty means none.
+	Origins []string
+
+	// Proxies are the address ranges of the reverse proxies in front. The API
+	// believes the X-Forwarded-For header of these proxies alone. Empty means
+	// that the client's address is that of its connection.
+	Proxies []netip.Prefix
+
+	// Limits bound the connections and the requests of each client. A field
+	// that is 0 has its default; see [Limits].
+	Limits Limits
 }
 
-// A Reporter says how the broker does.
+// A Reporter returns the measurements that admins see at GET /api/stats. It must
+// be safe for concurrent use. connections is the number of open streams,
+// WebSockets and waiting long polls of this broker.
 type Reporter interface {
 	Report(ctx context.Context, log eventlog.Log, connections int) report.Report
 }
@@ -217,7 +277,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 		_ = conn.SetWriteDeadline(time.Now().Add(within))
 		// Without this, a page of another site could make its own name point
 		// here, and would be the same origin (DNS rebinding).
-		if a.Loopback && !LoopbackHost(r.Host) {
+		if a.LoopbackOnly && !IsLoopbackHost(r.Host) {
 			a.Refuse(w, r, &Problem{Status: http.StatusMisdirectedRequest, Code: "wrong_host", Title: "This broker answers to names of its own machine only",
 				Detail: "Use http://localhost or a loopback address."})
 			return
@@ -258,9 +318,9 @@ func dropBody(w http.ResponseWriter, r *http.Request) error {
 
 var bodyless = []string{http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions}
 
-// UsualHSTS is how long browsers should use HTTPS alone for the broker's name,
+// DefaultHSTS is how long browsers should use HTTPS alone for the broker's name,
 // unless Config.HSTS says otherwise.
-const UsualHSTS = 365 * 24 * time.Hour
+const DefaultHSTS = 365 * 24 * time.Hour
 
 // mayPinTLS tells whether an answer may tell the browser to use HTTPS alone.
 // That holds for all ports of a name, so it is not for a broker that has only
@@ -272,15 +332,15 @@ func mayPinTLS(r *http.Request) bool {
 	}
 	_, err = netip.ParseAddr(strings.Trim(host, "[]"))
 	isName := host != "" && err != nil
-	return r.TLS != nil && port == "443" && isName && !LoopbackHost(host)
+	return r.TLS != nil && port == "443" && isName && !IsLoopbackHost(host)
 }
 
-// SecureCookie tells whether the cookie of a request is marked for HTTPS only:
+// NeedsSecureCookie tells whether the cookie of a request is marked for HTTPS only:
 // always, except on plain HTTP to a name of this machine.
-func SecureCookie(r *http.Request) bool { return r.TLS != nil || !LoopbackHost(r.Host) }
+func NeedsSecureCookie(r *http.Request) bool { return r.TLS != nil || !IsLoopbackHost(r.Host) }
 
-// LoopbackHost tells whether a Host header names this machine.
-func LoopbackHost(host string) bool {
+// IsLoopbackHost tells whether a Host header names this machine.
+func IsLoopbackHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -346,7 +406,7 @@ func (a *API) ready(ctx context.Context) error {
 	default:
 		return hub.ErrNotReady
 	}
-	if a.Draining() {
+	if a.IsDraining() {
 		return &hub.ClosedError{}
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)

@@ -68,7 +68,7 @@ func (a *API) checked(pass Pass) func(http.ResponseWriter, *http.Request, identi
 // or a cookie: nobody else is let through, not even to say so.
 func (a *API) checkedSocket(through http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if _, _, err := a.MayUpgrade(w, r); err != nil {
+		if _, _, err := a.CheckUpgrade(w, r); err != nil {
 			a.Refuse(w, r, err)
 			return
 		}

@@ -16,8 +16,8 @@ import (
 func TestHSTS(t *testing.T) {
 	const header = "Strict-Transport-Security"
 	api, _, _ := newAPI(t, memlog.New("k", time.Hour), func(_ string, c *Config) {
-		c.HSTS = UsualHSTS
-		c.Loopback = false
+		c.HSTS = DefaultHSTS
+		c.LoopbackOnly = false
 	})
 	ask := func(host string, secure bool) string {
 		r := httptest.NewRequest("GET", "/healthz", nil)

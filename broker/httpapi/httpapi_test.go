@@ -55,15 +55,15 @@ func newAPI(t testing.TB, log eventlog.Log, change func(dir string, c *Config)) 
 	require.NoError(t, err)
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
 	quiet := slog.New(slog.DiscardHandler)
-	c := Config{Hub: h, Log: log, UI: page, Loopback: true, Origins: []string{"https://rental.example"}, Logger: quiet, Report: metrics, Metrics: metrics.Handler(quiet), Draining: func() bool { return false },
-		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, "testtest", SecureCookie),
+	c := Config{Hub: h, Log: log, UI: page, LoopbackOnly: true, Origins: []string{"https://rental.example"}, Logger: quiet, Reporter: metrics, Metrics: metrics.Handler(quiet), IsDraining: func() bool { return false },
+		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, "testtest", NeedsSecureCookie),
 			Directory: identity.Demo{}}}
 	if change != nil {
 		change(dir, &c)
 	}
 	pushes, err := push.New(t.Context(), push.Config{Log: log, Contact: "test@example.com", Location: time.UTC, Logger: quiet, Observer: metrics, Still: c.Authority.Still, Test: true})
 	require.NoError(t, err)
-	c.Push, c.Wishes = pushes, pushes
+	c.Push, c.Preferences = pushes, pushes
 	api = New(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

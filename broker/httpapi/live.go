@@ -78,9 +78,9 @@ func (w *watch) expire(now time.Time) (next time.Time) {
 	return next
 }
 
-// Expire is called by who does not call Run: it ends what is open by
+// CloseExpired is called by who does not call Run: it ends what is open by
 // credentials that have expired, and says when the next one does.
-func (a *API) Expire(now time.Time) (next time.Time) { return a.open.expire(now) }
+func (a *API) CloseExpired(now time.Time) (next time.Time) { return a.open.expire(now) }
 
 // recheck takes every grant afresh. It is false where the store did not say
 // what became of one: look again.

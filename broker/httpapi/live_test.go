@@ -37,7 +37,7 @@ func withUsers(t *testing.T) func(dir string, c *Config) {
 		}))
 		c.Authority.Directory, err = identity.OpenUsers(path)
 		require.NoError(t, err)
-		c.Loopback = false
+		c.LoopbackOnly = false
 	}
 }
 
@@ -210,7 +210,7 @@ func TestSignInWithPassword(t *testing.T) {
 		answer, _ = s.signIn(fmt.Sprint("user", i), "x")
 	}
 	require.Equal(t, 429, answer.StatusCode)
-	require.True(t, SecureCookie(&http.Request{Host: "yard.example"}))
+	require.True(t, NeedsSecureCookie(&http.Request{Host: "yard.example"}))
 }
 
 func TestLimits(t *testing.T) {

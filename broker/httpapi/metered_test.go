@@ -166,7 +166,7 @@ func TestTooManyCalls(t *testing.T) {
 			calls: rate.NewLimiter(callsPerSec, burstOfCalls)}
 		start, refused := time.Now(), 0
 		for range 1000 {
-			if bytes.Contains(r.Answer(t.Context(), wire.Call{Call: wire.CallPing}, nil), []byte("too_many_calls")) {
+			if bytes.Contains(r.HandleCall(t.Context(), wire.Call{Call: wire.CallPing}, nil), []byte("too_many_calls")) {
 				refused++
 			}
 		}

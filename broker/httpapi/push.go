@@ -26,15 +26,16 @@ type Push interface {
 	SignedOut(ctx context.Context, credential string) error
 }
 
-// Wishes is what the surface asks of push.Wishes.
-type Wishes interface {
+// A PreferenceStore keeps which events each user wants to be notified of.
+// *push.Wishes is one; its methods document their errors.
+type PreferenceStore interface {
 	Preferences(g access.Grant) notify.Preferences
 	Prefer(ctx context.Context, g access.Grant, p notify.Preferences) error
 }
 
 var (
-	_ Push   = (*push.Service)(nil)
-	_ Wishes = (*push.Wishes)(nil)
+	_ Push            = (*push.Service)(nil)
+	_ PreferenceStore = (*push.Wishes)(nil)
 )
 
 // wishRoutes are there also where nothing is pushed.
@@ -133,7 +134,7 @@ func notPushed(err error) Problem {
 
 // preferences is GET /api/push/preferences.
 func (a *API) preferences(w http.ResponseWriter, _ *http.Request, p identity.Principal) {
-	writeJSON(w, http.StatusOK, a.Wishes.Preferences(p.Grant))
+	writeJSON(w, http.StatusOK, a.Preferences.Preferences(p.Grant))
 }
 
 // prefer is PUT /api/push/preferences.
@@ -141,13 +142,13 @@ func (a *API) prefer(w http.ResponseWriter, r *http.Request, p identity.Principa
 	var wish notify.Preferences
 	err := readJSON(w, r, &wish)
 	if err == nil {
-		err = a.Wishes.Prefer(r.Context(), p.Grant, wish)
+		err = a.Preferences.Prefer(r.Context(), p.Grant, wish)
 	}
 	if err != nil {
 		a.Refuse(w, r, inBody(err))
 		return
 	}
-	writeJSON(w, http.StatusOK, a.Wishes.Preferences(p.Grant))
+	writeJSON(w, http.StatusOK, a.Preferences.Preferences(p.Grant))
 }
 
 // maxJSON bounds the body of a request that is no event, in bytes.

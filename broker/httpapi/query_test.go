@@ -90,7 +90,7 @@ func TestFrontQueries(t *testing.T) {
 	c := Config{Hub: hub.New(hub.Config{Log: memlog.New("k", time.Hour)}),
 		Authority: &identity.Authority{Tokens: tokens},
 		UI:        http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler),
-		Draining: func() bool { return false }}
+		IsDraining: func() bool { return false }}
 	passed := 0
 	front := NewFront(c, func(http.ResponseWriter, *http.Request, *identity.Principal) { passed++ })
 	token, err := tokens.Mint(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)

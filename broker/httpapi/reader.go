@@ -19,7 +19,7 @@ import (
 
 // A Reader is a stream or a WebSocket, whatever carries its bytes: what was
 // granted, what is subscribed to, and a place behind the gate. One goroutine
-// calls Pump, another one may call Answer. Leave must be called.
+// calls Pump, another one may call HandleCall. Leave must be called.
 type Reader struct {
 	*hub.Subscriber
 
@@ -31,10 +31,10 @@ type Reader struct {
 
 // A Peer is who reads.
 type Peer struct {
-	Principal identity.Principal
-	Address   string                             // where they are; counts for limits
-	Again     func() (identity.Principal, error) // authenticates afresh
-	Log       *slog.Logger
+	Principal      identity.Principal
+	Address        string                             // where they are; counts for limits
+	Reauthenticate func() (identity.Principal, error) // authenticates afresh
+	Log            *slog.Logger
 }
 
 // Open lets somebody read who has asked by a request. The error is for Refuse.
@@ -45,8 +45,8 @@ func (a *API) Open(r *http.Request, p identity.Principal, q hub.Request) (*Reade
 
 type connectionKey struct{}
 
-// WithConnection names the connection of a request beforehand, for hub.Groups.
-func WithConnection(ctx context.Context, id string) context.Context {
+// WithConnectionID names the connection of a request beforehand, for hub.Groups.
+func WithConnectionID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, connectionKey{}, id)
 }
 
@@ -71,7 +71,7 @@ func (a *API) read(ctx context.Context, peer Peer, q hub.Request, leave func()) 
 	if err != nil {
 		return nil, err
 	}
-	stop, err := a.open.over(peer.Principal, peer.Again, func(reason wire.Reason) {
+	stop, err := a.open.over(peer.Principal, peer.Reauthenticate, func(reason wire.Reason) {
 		sub.Close(wire.Bye{Reason: reason})
 		// Who does not read is not waited for: the grant is over.
 		time.AfterFunc(goodbyeTime, sub.Abort)
@@ -145,15 +145,15 @@ func stalled(err error) bool {
 
 // Limits of the calls of one WebSocket.
 const (
-	MaxCall      = event.MaxEventBytes + 4<<10 // bytes of a message in: an event and what is around it
+	MaxCallBytes = event.MaxEventBytes + 4<<10 // bytes of a message in: an event and what is around it
 	callsPerSec  = 50                          // beside the publish rate
 	burstOfCalls = 100
 )
 
-// Answer does what a message of a WebSocket asks for, and returns the frames
+// HandleCall does what a message of a WebSocket asks for, and returns the frames
 // of the answer, nil where there is none here: a change of the filter is
 // answered in the stream, at its seam. parsed is the error of wire.ParseCall.
-func (r *Reader) Answer(ctx context.Context, call wire.Call, parsed error) []byte {
+func (r *Reader) HandleCall(ctx context.Context, call wire.Call, parsed error) []byte {
 	var answer *wire.Reply
 	err := parsed
 	if !r.calls.Allow() {

@@ -52,7 +52,7 @@ var needsTLS = &Problem{Status: http.StatusForbidden, Code: "needs_tls", Title: 
 // without telling the broker.
 func isPlainHTTP(r *http.Request) bool {
 	page, err := url.Parse(cmp.Or(r.Header.Get("Origin"), r.Header.Get("Referer")))
-	return err == nil && page.Scheme == "http" && page.Host == r.Host && r.TLS == nil && SecureCookie(r)
+	return err == nil && page.Scheme == "http" && page.Host == r.Host && r.TLS == nil && NeedsSecureCookie(r)
 }
 
 type user struct {

@@ -46,7 +46,7 @@ func withIssuerOf(t *testing.T, keyed bool, domain string) (func(dir string, c *
 		require.NoError(t, issuer.SetKeys(keys))
 	}
 	change := func(_ string, c *Config) {
-		c.Authority.Issuer, c.Authority.Directory, c.Loopback = issuer, nil, false
+		c.Authority.Issuer, c.Authority.Directory, c.LoopbackOnly = issuer, nil, false
 	}
 	return change, func(more jwt.MapClaims) string {
 		claims := jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "ann", "roles": "manager",
@@ -219,7 +219,7 @@ func TestRenewedCookie(t *testing.T) {
 	old := "Cookie: id=" + sign(nil)
 	stream, socket := s.reading(old), s.socket("/api/ws", old)
 	frame[*wire.Hello](socket)
-	s.api.Expire(time.Now().Add(2 * time.Hour))
+	s.api.CloseExpired(time.Now().Add(2 * time.Hour))
 	text := <-stream
 	require.Contains(t, text, `"reason":"expired"`)
 	require.Equal(t, wire.ByeExpired, frame[*wire.Bye](socket).Reason)

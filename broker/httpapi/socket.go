@@ -36,7 +36,7 @@ type socket struct {
 
 // socket is GET /api/ws.
 func (a *API) socket(w http.ResponseWriter, r *http.Request) {
-	f, after, err := a.MayUpgrade(w, r)
+	f, after, err := a.CheckUpgrade(w, r)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
@@ -45,8 +45,8 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 		a.Refuse(w, r, badParameter("Sec-WebSocket-Key", "16 bytes in base64, once"))
 		return
 	}
-	peer := Peer{Address: a.address(r), Again: a.again(r), Log: requestLog(r).With("path", r.URL.Path)}
-	peer.Principal, err = peer.Again()
+	peer := Peer{Address: a.address(r), Reauthenticate: a.again(r), Log: requestLog(r).With("path", r.URL.Path)}
+	peer.Principal, err = peer.Reauthenticate()
 	anonymous := errors.Is(err, identity.ErrNone) // it may say so in its first message
 	if err != nil && !anonymous {
 		a.logRefusal(r, err)
@@ -76,7 +76,7 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(a.cut, func() { cancel(); _ = conn.CloseNow() })() // a goodbye that waits is broken off
-	conn.SetReadLimit(MaxCall)
+	conn.SetReadLimit(MaxCallBytes)
 	s := &socket{a, conn, out.conn, peer}
 	if anonymous {
 		if err = s.introduce(ctx); err == nil {
@@ -116,8 +116,8 @@ func (s *socket) introduce(ctx context.Context) error {
 	if call.Call != wire.CallAuth {
 		return identity.ErrNone
 	}
-	s.peer.Again = func() (identity.Principal, error) { return s.api.Authority.Verify(call.Token) }
-	s.peer.Principal, err = s.peer.Again()
+	s.peer.Reauthenticate = func() (identity.Principal, error) { return s.api.Authority.Verify(call.Token) }
+	s.peer.Principal, err = s.peer.Reauthenticate()
 	return err
 }
 
@@ -246,7 +246,7 @@ func (s *socket) listen(ctx context.Context, reader *Reader) {
 		if err != nil && !errors.Is(err, wire.ErrCall) {
 			return
 		}
-		answer := reader.Answer(ctx, call, err)
+		answer := reader.HandleCall(ctx, call, err)
 		if ctx.Err() != nil || answer != nil && s.write(ctx, answer) != nil {
 			return
 		}

@@ -234,7 +234,7 @@ func TestBrokenMessages(t *testing.T) {
 		},
 		websocket.StatusUnsupportedData: func(c *client) error { return c.Write(t.Context(), websocket.MessageBinary, []byte("{}")) },
 		websocket.StatusMessageTooBig: func(c *client) error {
-			return c.Write(t.Context(), websocket.MessageText, bytes.Repeat([]byte(" "), MaxCall+2))
+			return c.Write(t.Context(), websocket.MessageText, bytes.Repeat([]byte(" "), MaxCallBytes+2))
 		},
 	} {
 		c := s.socket("/api/ws", s.bearer(access.Manager))

@@ -31,7 +31,7 @@ func (a *API) stats(w http.ResponseWriter, r *http.Request, _ identity.Principal
 		report.Report
 	}
 	all.Stats = a.Hub.Stats()
-	all.Report = a.Report.Report(r.Context(), a.Log, all.Connections)
+	all.Report = a.Reporter.Report(r.Context(), a.Log, all.Connections)
 	writeJSON(w, http.StatusOK, all)
 }
 

@@ -65,7 +65,7 @@ func (a *API) watchStatus(ctx context.Context) {
 	tick := time.NewTicker(refreshEvery)
 	defer tick.Stop()
 	for {
-		a.Look(ctx)
+		a.RefreshStatus(ctx)
 		select {
 		case <-tick.C:
 		case <-a.Hub.Draining():
@@ -77,9 +77,9 @@ func (a *API) watchStatus(ctx context.Context) {
 	}
 }
 
-// Look is what Run does once a second, for who does not call it: it finds out
+// RefreshStatus is what Run does once a second, for who does not call it: it finds out
 // the public status.
-func (a *API) Look(ctx context.Context) { a.status.become(stateOf(a.ready(ctx))) }
+func (a *API) RefreshStatus(ctx context.Context) { a.status.become(stateOf(a.ready(ctx))) }
 
 // stateOf is the name of what readiness says.
 func stateOf(err error) string {

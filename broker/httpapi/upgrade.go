@@ -14,10 +14,10 @@ import (
 var upgradeRequired = &Problem{Status: http.StatusUpgradeRequired, Code: "upgrade_required", Title: "This address is for WebSockets",
 	Detail: "Open a WebSocket here, or read /api/sse. A proxy in between must pass on Upgrade and Connection."}
 
-// MayUpgrade holds the handshake to RFC 6455, section 4.2.1, and to the
+// CheckUpgrade holds the handshake to RFC 6455, section 4.2.1, and to the
 // origins that may use the API: a browser sends the cookie with a WebSocket of
 // any page.
-func (a *API) MayUpgrade(w http.ResponseWriter, r *http.Request) (f filter.Filter, after *wire.Cursor, err error) {
+func (a *API) CheckUpgrade(w http.ResponseWriter, r *http.Request) (f filter.Filter, after *wire.Cursor, err error) {
 	has := func(header, token string) bool {
 		for part := range strings.SplitSeq(strings.Join(r.Header.Values(header), ","), ",") {
 			if strings.EqualFold(strings.TrimSpace(part), token) {
@@ -38,7 +38,7 @@ func (a *API) MayUpgrade(w http.ResponseWriter, r *http.Request) (f filter.Filte
 		return f, nil, &Problem{Status: http.StatusBadRequest, Code: "subprotocol_required", Title: "The subprotocol is missing",
 			Detail: "Open the WebSocket with the subprotocol " + wire.Subprotocol + "."}
 	}
-	if a.Draining() {
+	if a.IsDraining() {
 		return f, nil, &hub.ClosedError{}
 	}
 	return asked(r)

@@ -43,7 +43,7 @@ func serve(env environment) *ffcli.Command {
 		"the `claim` with the employee id: its name, or a path")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "the `file` of a TLS certificate, PEM; read again when it changes")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "the `file` of its key, PEM")
-	fs.DurationVar(&c.HSTS, "hsts", httpapi.UsualHSTS,
+	fs.DurationVar(&c.HSTS, "hsts", httpapi.DefaultHSTS,
 		"with TLS on port 443, how long browsers use HTTPS alone for the name, on all its ports; 0 lets them forget it")
 	fs.DurationVar(&c.IdleTimeout, "idle-timeout", broker.DefaultIdleTimeout,
 		"how long a connection without a request is kept; longer than a balancer in front keeps it")
