@@ -6,6 +6,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/notify"
+	"github.com/snd-rental/yardline/wasmclient/internal/rest"
 )
 
 // Stats is what /api/stats tells an admin.
@@ -56,7 +57,7 @@ func (a API) Stats(ctx context.Context) (s Stats, err error) {
 
 // Kick ends a connection, which does not come back by itself; for admins.
 func (a API) Kick(ctx context.Context, id string) error {
-	return a.call(ctx, "POST", pathOf("api", "connections", id, "close"), nil, nil)
+	return a.call(ctx, "POST", rest.PathOf("api", "connections", id, "close"), nil, nil)
 }
 
 // A Token is a back end's.
@@ -90,7 +91,7 @@ type Failing struct {
 func (a API) PushKey(ctx context.Context) (string, error) {
 	var answer struct{ Key string }
 	err := a.call(ctx, "GET", "/api/push/key", nil, &answer)
-	return answer.Key, genuine(err, answer.Key != "")
+	return answer.Key, rest.RequireComplete(err, answer.Key != "")
 }
 
 // Devices are the caller's. pushes is false where nothing is pushed at all.
@@ -100,7 +101,7 @@ func (a API) Devices(ctx context.Context) (all []Device, pushes bool, err error)
 		Unavailable bool
 	}
 	err = a.call(ctx, "GET", "/api/push/subscriptions", nil, &answer)
-	return answer.Devices, !answer.Unavailable, genuine(err, answer.Devices != nil)
+	return answer.Devices, !answer.Unavailable, rest.RequireComplete(err, answer.Devices != nil)
 }
 
 // AddDevice registers a browser's PushSubscription, in the form of its toJSON. replaces is the id of the device that
@@ -116,12 +117,12 @@ func (a API) AddDevice(ctx context.Context, subscription map[string]any, name, r
 
 // RemoveDevice pushes no more to a device.
 func (a API) RemoveDevice(ctx context.Context, id string) error {
-	return a.call(ctx, "DELETE", pathOf("api", "push", "subscriptions", id), nil, nil)
+	return a.call(ctx, "DELETE", rest.PathOf("api", "push", "subscriptions", id), nil, nil)
 }
 
 // TestDevice pushes a greeting.
 func (a API) TestDevice(ctx context.Context, id string) error {
-	return a.call(ctx, "POST", pathOf("api", "push", "subscriptions", id, "test"), nil, nil)
+	return a.call(ctx, "POST", rest.PathOf("api", "push", "subscriptions", id, "test"), nil, nil)
 }
 
 // Preferences are what the caller wants to be told of.

@@ -3,12 +3,15 @@ package wasmclient
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"net/url"
+	"strconv"
 
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient/internal/rest"
 )
 
 // An API calls the broker's resources. An error is an *Error where the broker
@@ -65,13 +68,13 @@ type Receipt struct {
 // Session asks who is signed in.
 func (a API) Session(ctx context.Context) (s Session, err error) {
 	err = a.call(ctx, "GET", "/api/session", nil, &s)
-	return s, genuine(err, s.User != nil || s.Users != nil)
+	return s, rest.RequireComplete(err, s.User != nil || s.Users != nil)
 }
 
 // SignIn signs in; demo users have no password.
 func (a API) SignIn(ctx context.Context, user, password string) (s Session, err error) {
 	err = a.call(ctx, "POST", "/api/session", map[string]string{"user": user, "password": password}, &s)
-	return s, genuine(err, s.User != nil)
+	return s, rest.RequireComplete(err, s.User != nil)
 }
 
 // SignOut ends the session.
@@ -79,92 +82,45 @@ func (a API) SignOut(ctx context.Context) error {
 	return a.call(ctx, "DELETE", "/api/session", nil, nil)
 }
 
-// Snapshot asks for the state that the caller may see.
-func (a API) Snapshot(ctx context.Context) (s projection.Snapshot, err error) {
-	err = a.call(ctx, "GET", "/api/snapshot", nil, &s)
-	return s, genuine(err, s.Cursor.Epoch != "")
+// Snapshot reads the state that the caller may see.
+func (a API) Snapshot(ctx context.Context) (projection.Snapshot, error) {
+	return rest.Snapshot(ctx, a.Transport)
 }
 
-// Publish sends an event. Give it an ID where it may be sent twice. The
-// envelope's fields that the broker sets are left out.
-func (a API) Publish(ctx context.Context, e event.Event) (r Receipt, err error) {
-	return a.publish(ctx, e, wire.Cursor{}, access.Grant{})
-}
-
-// publish says too which state of its thing the event was based on, and who
-// wrote it, unless that is zero: by now somebody else may be signed in.
-func (a API) publish(ctx context.Context, e event.Event, based wire.Cursor, by access.Grant) (r Receipt, err error) {
-	body := map[string]any{"type": e.Type, "data": e.Data}
-	if e.ID != "" {
-		body["id"] = e.ID
-	}
-	if e.Source != "" {
-		body["source"] = e.Source
-	}
-	if !e.Time.IsZero() {
-		body["time"] = e.Time
-	}
-	if e.Severity != "" {
-		body["severity"] = e.Severity
-	}
-	header := map[string]string{}
-	if based != (wire.Cursor{}) {
-		header["If-Entity-Cursor"] = based.String()
-	}
-	if by.User != "" {
-		header["If-Grant"] = by.ID()
-	}
-	request := Request{Method: "POST", Path: "/api/sse", Header: header, Repeatable: e.ID != ""}
-	err = a.send(ctx, request, body, &r)
-	return r, genuine(err, r.Cursor.Epoch != "")
+// Publish sends an event. Give it an ID where it may be sent twice. The envelope's fields that the broker sets are left
+// out.
+func (a API) Publish(ctx context.Context, e event.Event) (Receipt, error) {
+	r, err := rest.Publish(ctx, a.Transport, e, wire.Cursor{}, access.Grant{})
+	return Receipt(r), err
 }
 
 // PublishJSON sends an event as it is written.
-func (a API) PublishJSON(ctx context.Context, body json.RawMessage) (r Receipt, err error) {
-	err = a.call(ctx, "POST", "/api/sse", body, &r)
-	return r, genuine(err, r.Cursor.Epoch != "")
+func (a API) PublishJSON(ctx context.Context, body json.RawMessage) (Receipt, error) {
+	r, err := rest.PublishJSON(ctx, a.Transport, body)
+	return Receipt(r), err
+}
+
+// A HistoryPage is a part of the history, oldest first.
+type HistoryPage struct {
+	Events   []event.Event `json:"events"`
+	Gap      *wire.Gap     `json:"gap"`      // what is no longer kept
+	Previous wire.Cursor   `json:"previous"` // ask before it for the page before this
+	Next     wire.Cursor   `json:"next"`     // ask after it for the page after this
+	Head     wire.Cursor   `json:"head"`
+	Grant    string        `json:"grant"`
+}
+
+// History asks for at most limit events that match, before a place; the zero
+// place is the end of the log. It leaves out the events that this build cannot read.
+func (a API) History(ctx context.Context, f filter.Filter, before wire.Cursor, limit int) (HistoryPage, error) {
+	q := url.Values{"limit": {strconv.Itoa(limit)}}
+	if before != (wire.Cursor{}) {
+		q.Set("before", before.String())
+	}
+	p, err := rest.ReadHistory(ctx, a.Transport, f, q)
+	return HistoryPage(p.History), err
 }
 
 func (a API) call(ctx context.Context, method, path string, body, into any) error {
-	return a.send(ctx, Request{Method: method, Path: path, Header: map[string]string{}}, body, into)
-}
-
-// send sends a request with a body of JSON, if it has one.
-func (a API) send(ctx context.Context, r Request, body, into any) error {
-	r.Header["Accept"] = "application/json"
-	if body != nil {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return fmt.Errorf("wasmclient: %w", err)
-		}
-		r.Body, r.Header["Content-Type"] = raw, "application/json"
-	}
-	response, err := a.Transport.Do(ctx, r)
-	if err != nil {
-		return err
-	}
-	if err := ErrorOf(response); err != nil {
-		return err
-	}
-	switch {
-	case response.Status == 204 && into == nil:
-		return nil
-	case response.ContentType != "application/json":
-		return notBroker(response)
-	case into == nil:
-		return nil
-	}
-	if err := json.Unmarshal(response.Body, into); err != nil {
-		return fmt.Errorf("%w: %w", ErrNotBroker, err)
-	}
-	return nil
-}
-
-// genuine returns the error of a successful call whose answer lacks a field that
-// the broker always sends.
-func genuine(err error, complete bool) error {
-	if err == nil && !complete {
-		return ErrNotBroker
-	}
-	return err
+	return rest.Call(ctx, a.Transport, method, path, body, into)
 }

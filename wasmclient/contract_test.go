@@ -8,6 +8,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/contracttest"
+	"github.com/snd-rental/yardline/wasmclient/port"
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
@@ -15,7 +16,7 @@ import (
 // does not work the contract wants another stream.
 type underTest struct{ c *wasmclient.Client }
 
-func (u *underTest) Run(ctx context.Context, t wasmclient.Transport, event func(string), gap func()) {
+func (u *underTest) Run(ctx context.Context, t port.Transport, event func(string), gap func()) {
 	u.c = wasmclient.New(wasmclient.Options{Transport: t, Ladder: []conn.Transport{conn.SSE},
 		OnEvent: func(r store.Received) { event(r.ID) }, OnGap: func(wire.Gap) { gap() }})
 	u.c.Run(ctx)

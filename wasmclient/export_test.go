@@ -1,8 +1,4 @@
 package wasmclient
 
-// Subscribers is how many the client holds.
-func (c *Client) Subscribers() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.subscribers)
-}
+// SubscriptionCount returns the number of subscriptions that are not cancelled.
+func (c *Client) SubscriptionCount() int { return c.loop.SubscriptionCount() }

@@ -15,6 +15,8 @@ func TestImports(t *testing.T) {
 	deptest.Check(t,
 		deptest.Rule{Packages: "./...", Forbidden: never},
 		deptest.Rule{Packages: ".", Forbidden: inBrowser},
+		deptest.Rule{Packages: "./internal/...", Forbidden: inBrowser},
+		deptest.Rule{Packages: "./port", Forbidden: inBrowser},
 		deptest.Rule{Packages: "./browser", Env: []string{"GOOS=js", "GOARCH=wasm"}, Forbidden: inBrowser},
 		deptest.Rule{Packages: "./tabs", Forbidden: map[string]string{"context": "the machines wait for nothing", "syscall/js": "they are pure"},
 			AllowedPrefixes: []string{"github.com/snd-rental/yardline/shared/", "github.com/snd-rental/yardline/wasmclient/conn", "github.com/snd-rental/yardline/wasmclient/tabs"}, Reason: "the machines are pure"},

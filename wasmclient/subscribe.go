@@ -3,36 +3,16 @@ package wasmclient
 import (
 	"fmt"
 	"slices"
-	"sync/atomic"
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-type subscription struct {
-	wants func(event.Event) bool
-	take  func(store.Received)
-	left  atomic.Bool // also while an event is on its round
-}
-
 // Subscribe calls take for every event of the types, all where none is
 // named, until the returned function is called: within a callback too, it is the
 // end of that subscription.
 func (c *Client) Subscribe(take func(store.Received), types ...event.Type) (leave func()) {
-	return c.subscribe(take, func(e event.Event) bool { return len(types) == 0 || slices.Contains(types, e.Type) })
-}
-
-func (c *Client) subscribe(take func(store.Received), wants func(event.Event) bool) (leave func()) {
-	s := &subscription{wants: wants, take: take}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.subscribers = append(c.subscribers, s)
-	return func() {
-		s.left.Store(true)
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.subscribers = slices.DeleteFunc(slices.Clone(c.subscribers), func(other *subscription) bool { return other == s })
-	}
+	return c.loop.Subscribe(take, func(e event.Event) bool { return len(types) == 0 || slices.Contains(types, e.Type) })
 }
 
 // On calls take for every event whose payload is a T, such as
@@ -77,5 +57,5 @@ func UseSystemEvents(c *Client, take func(store.Received)) (leave func()) {
 }
 
 func (c *Client) useModule(m event.Module, take func(store.Received)) (leave func()) {
-	return c.subscribe(take, func(e event.Event) bool { return e.Module() == m })
+	return c.loop.Subscribe(take, func(e event.Event) bool { return e.Module() == m })
 }

@@ -74,11 +74,12 @@ func TestSubscribersLeaveNothing(t *testing.T) {
 		publish(t, b, 1)
 		synctest.Wait()
 		require.Zero(t, calls)
-		require.Zero(t, c.Subscribers())
+		require.Zero(t, c.SubscriptionCount())
 		for range 50 {
-			w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
-			w.close()
-			require.Zero(t, w.Watchers())
+			tab := in.NewTab()
+			_, stop := run(t, b, wasmclient.Options{Snapshot: true, Page: tab})
+			stop()
+			require.Zero(t, tab.Watchers())
 		}
 		require.Zero(t, in.Locks())
 		require.Zero(t, in.Channels())
@@ -104,6 +105,6 @@ func TestLeaveWithinACallback(t *testing.T) {
 		publish(t, b, 2)
 		synctest.Wait()
 		require.Equal(t, []string{"first", "first"}, calls)
-		require.Equal(t, 1, c.Subscribers())
+		require.Equal(t, 1, c.SubscriptionCount())
 	})
 }

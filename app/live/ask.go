@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // askOn asks the broker from time to time for the session, while the broker reports no user or refuses the stream. The
@@ -28,8 +28,8 @@ func (l *Live) askUntil(ctx context.Context, done func()) {
 	defer done()
 	attention := make(chan struct{}, 1) // one is as good as many
 	if l.in.Page != nil {
-		defer l.in.Page.Watch(func(e wasmclient.PageEvent) {
-			if e == wasmclient.Appeared || e == wasmclient.Online {
+		defer l.in.Page.Watch(func(e port.PageEvent) {
+			if e == port.Appeared || e == port.Online {
 				select {
 				case attention <- struct{}{}:
 				default:

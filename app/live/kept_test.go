@@ -17,6 +17,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // changed lets a test change the answers of a jar while it is asked.
@@ -105,7 +106,7 @@ func TestSignedOutAtTheStartComesBack(t *testing.T) {
 		require.Equal(t, before, keys(t, st))
 		time.Sleep(time.Hour)
 		j.hand("first")
-		w.Happen(wasmclient.Appeared)
+		w.Happen(port.Appeared)
 		settle()
 		require.Equal(t, SignedIn, w.State().Phase)
 		require.Equal(t, conn.Live, w.State().View.Status.State)
@@ -153,7 +154,7 @@ func TestAnotherUserInAnotherTab(t *testing.T) {
 		j.hand("second")
 		b := openJar(t, j, in, st)
 		settle()
-		a.Happen(wasmclient.Vanished)
+		a.Happen(port.Vanished)
 		settle()
 		for _, tab := range []*window{a, b} {
 			require.Equal(t, "second", tab.State().User.Name)

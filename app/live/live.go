@@ -16,6 +16,7 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/port"
 	"github.com/snd-rental/yardline/wasmclient/store"
 	"github.com/snd-rental/yardline/wasmclient/toast"
 )
@@ -40,8 +41,8 @@ type Live struct {
 	api wasmclient.API
 	in  Surroundings
 
-	tabs wasmclient.Channel // to the other tabs, of whatever user
-	turn sync.Mutex         // held while one user's client is replaced by another's
+	tabs port.Channel // to the other tabs, of whatever user
+	turn sync.Mutex   // held while one user's client is replaced by another's
 
 	mu        sync.Mutex // guards all below
 	phase     Phase
@@ -121,8 +122,8 @@ func New(t wasmclient.Transport, in Surroundings) *Live {
 	if in.Page != nil {
 		l.tabs = in.Page.Channel(sessionChannel, l.told)
 		if in.Badge != nil {
-			in.Page.Watch(func(e wasmclient.PageEvent) {
-				if e == wasmclient.Appeared {
+			in.Page.Watch(func(e port.PageEvent) {
+				if e == port.Appeared {
 					go l.tell(errorsSeen)
 					go l.seen()
 				}

@@ -15,6 +15,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
 	"github.com/snd-rental/yardline/wasmclient/outbox"
+	"github.com/snd-rental/yardline/wasmclient/port"
 	"github.com/snd-rental/yardline/wasmclient/toast"
 )
 
@@ -66,7 +67,7 @@ func TestLife(t *testing.T) {
 		b := fake.New(dispatcher)
 		b.Publish(overdue(t, 1)) // before: in the figures and the history, no toast
 		p := openTab(t, b, &fake.Browser{}, nil)
-		p.Happen(wasmclient.Focused)
+		p.Happen(port.Focused)
 		batches := 0
 		leave := p.Subscribe(func() { batches++ })
 		s := p.State()
@@ -90,10 +91,10 @@ func TestLife(t *testing.T) {
 		require.Equal(t, 0, p.State().View.More)
 		leave()
 
-		p.Happen(wasmclient.Offline)
+		p.Happen(port.Offline)
 		settle()
 		require.Equal(t, conn.Offline, p.State().View.Status.State)
-		p.Happen(wasmclient.Online)
+		p.Happen(port.Online)
 		settle()
 		require.Equal(t, conn.Live, p.State().View.Status.State)
 

@@ -16,6 +16,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // jar is a broker that wants a cookie: the session of the one who signed in last.
@@ -76,7 +77,7 @@ func (j *jar) Stream(ctx context.Context, r wasmclient.Request, take func([]byte
 }
 
 func (j *jar) Socket(context.Context, string, func([]byte) error) error {
-	return wasmclient.ErrNoUpgrade
+	return port.ErrNoUpgrade
 }
 
 func openJar(t *testing.T, j *jar, in *fake.Browser, s wasmclient.Storage) *window {
@@ -126,7 +127,7 @@ func TestSignOutWithPausedTab(t *testing.T) {
 		settle()
 		a.SignOut(t.Context())
 		settle()
-		b.Happen(wasmclient.Vanished)
+		b.Happen(port.Vanished)
 		settle()
 		all, _ := st.Load(t.Context(), "")
 		for k := range all {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"syscall/js"
 
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // Transport reaches the broker that served the page, with its cookie. It is
@@ -15,24 +15,24 @@ type Transport struct {
 	Base string
 }
 
-var _ wasmclient.Transport = Transport{}
+var _ port.Transport = Transport{}
 
-// Do implements wasmclient.Transport.
-func (t Transport) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+// Do implements port.Transport.
+func (t Transport) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	answer, done, err := t.send(ctx, r)
 	defer done()
 	if err != nil {
-		return wasmclient.Response{}, err
+		return port.Response{}, err
 	}
 	return whole(ctx, answer)
 }
 
-// Stream implements wasmclient.Transport.
-func (t Transport) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
+// Stream implements port.Transport.
+func (t Transport) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
 	answer, done, err := t.send(ctx, r)
 	defer done()
 	if err != nil {
-		return wasmclient.Response{}, err
+		return port.Response{}, err
 	}
 	response := head(answer)
 	if response.Status != 200 || response.ContentType != "text/event-stream" {
@@ -65,7 +65,7 @@ func (t Transport) Stream(ctx context.Context, r wasmclient.Request, take func([
 
 // send starts a request. done must be called: it aborts what is still under
 // way, so that a stream nobody reads is closed.
-func (t Transport) send(ctx context.Context, r wasmclient.Request) (answer js.Value, done func(), err error) {
+func (t Transport) send(ctx context.Context, r port.Request) (answer js.Value, done func(), err error) {
 	abort := js.Global().Get("AbortController").New()
 	headers := js.Global().Get("Object").New()
 	for name, value := range r.Header {
@@ -96,7 +96,7 @@ func (t Transport) send(ctx context.Context, r wasmclient.Request) (answer js.Va
 	return answer, done, err
 }
 
-func whole(ctx context.Context, answer js.Value) (wasmclient.Response, error) {
+func whole(ctx context.Context, answer js.Value) (port.Response, error) {
 	response := head(answer)
 	buffer, err := await(ctx, answer.Call("arrayBuffer"))
 	if err != nil {
@@ -108,15 +108,15 @@ func whole(ctx context.Context, answer js.Value) (wasmclient.Response, error) {
 	return response, nil
 }
 
-func head(answer js.Value) wasmclient.Response {
+func head(answer js.Value) port.Response {
 	header := func(name string) string {
 		if v := answer.Get("headers").Call("get", name); v.Type() == js.TypeString {
 			return v.String()
 		}
 		return ""
 	}
-	r := wasmclient.Response{Status: answer.Get("status").Int(), RetryAfter: header("retry-after"),
-		ContentType: wasmclient.MediaType(header("content-type"))}
+	r := port.Response{Status: answer.Get("status").Int(), RetryAfter: header("retry-after"),
+		ContentType: port.MediaType(header("content-type"))}
 	if answer.Get("type").String() == "opaqueredirect" {
 		r.Status = 302
 	}

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"syscall/js"
 
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // Page is the page that the program runs in. It is safe for concurrent use.
@@ -15,40 +15,40 @@ type Page struct {
 	tab string
 }
 
-var _ wasmclient.Page = (*Page)(nil)
+var _ port.Page = (*Page)(nil)
 
 // NewPage returns the page, with a name that no other has.
 func NewPage() *Page { return &Page{strings.ToLower(rand.Text()[:8])} }
 
-// Tab implements wasmclient.Page.
+// Tab implements port.Page.
 func (p *Page) Tab() string { return p.tab }
 
-// Visible implements wasmclient.Page.
+// Visible implements port.Page.
 func (p *Page) Visible() bool {
 	return js.Global().Get("document").Get("visibilityState").String() == "visible"
 }
 
-// Focused implements wasmclient.Page.
+// Focused implements port.Page.
 func (p *Page) Focused() bool { return js.Global().Get("document").Call("hasFocus").Bool() }
 
-// Online implements wasmclient.Page.
+// Online implements port.Page.
 func (p *Page) Online() bool {
 	return !js.Global().Get("navigator").Get("onLine").Equal(js.ValueOf(false))
 }
 
-// HasLocks implements wasmclient.Page: browsers have locks only on secure
+// HasLocks implements port.Page: browsers have locks only on secure
 // origins, which a plain address in a company's network is not.
 func (p *Page) HasLocks() bool {
 	locks := Property(js.Global().Get("navigator"), "locks")
 	return locks.Truthy() && Property(js.Global(), "BroadcastChannel").Truthy()
 }
 
-// Watch implements wasmclient.Page. A page that goes into the back/forward
+// Watch implements port.Page. A page that goes into the back/forward
 // cache says so twice, and again twice when it is back.
-func (p *Page) Watch(took func(wasmclient.PageEvent)) (stop func()) {
+func (p *Page) Watch(took func(port.PageEvent)) (stop func()) {
 	document, window := js.Global().Get("document"), js.Global()
 	var stops []func()
-	on := func(target js.Value, name string, what func(e js.Value) wasmclient.PageEvent) {
+	on := func(target js.Value, name string, what func(e js.Value) port.PageEvent) {
 		f := js.FuncOf(func(_ js.Value, args []js.Value) any {
 			if e := what(args[0]); e != "" {
 				took(e)
@@ -61,25 +61,25 @@ func (p *Page) Watch(took func(wasmclient.PageEvent)) (stop func()) {
 			f.Release()
 		})
 	}
-	always := func(e wasmclient.PageEvent) func(js.Value) wasmclient.PageEvent {
-		return func(js.Value) wasmclient.PageEvent { return e }
+	always := func(e port.PageEvent) func(js.Value) port.PageEvent {
+		return func(js.Value) port.PageEvent { return e }
 	}
-	on(document, "visibilitychange", func(js.Value) wasmclient.PageEvent {
+	on(document, "visibilitychange", func(js.Value) port.PageEvent {
 		if p.Visible() {
-			return wasmclient.Appeared
+			return port.Appeared
 		}
-		return wasmclient.Vanished
+		return port.Vanished
 	})
-	on(window, "focus", always(wasmclient.Focused))
-	on(window, "blur", always(wasmclient.Blurred))
-	on(window, "online", always(wasmclient.Online))
-	on(window, "offline", always(wasmclient.Offline))
-	on(window, "pagehide", always(wasmclient.Frozen))
-	on(document, "freeze", always(wasmclient.Frozen))
-	on(document, "resume", always(wasmclient.Thawed))
-	on(window, "pageshow", func(e js.Value) wasmclient.PageEvent {
+	on(window, "focus", always(port.Focused))
+	on(window, "blur", always(port.Blurred))
+	on(window, "online", always(port.Online))
+	on(window, "offline", always(port.Offline))
+	on(window, "pagehide", always(port.Frozen))
+	on(document, "freeze", always(port.Frozen))
+	on(document, "resume", always(port.Thawed))
+	on(window, "pageshow", func(e js.Value) port.PageEvent {
 		if e.Get("persisted").Bool() {
-			return wasmclient.Thawed
+			return port.Thawed
 		}
 		return "" // the first of every page
 	})
@@ -90,13 +90,13 @@ func (p *Page) Watch(took func(wasmclient.PageEvent)) (stop func()) {
 	}
 }
 
-// Lock implements wasmclient.Page with the Web Locks API.
-func (p *Page) Lock(ctx context.Context, name string, mode wasmclient.LockMode, held func()) error {
+// Lock implements port.Page with the Web Locks API.
+func (p *Page) Lock(ctx context.Context, name string, mode port.LockMode, held func()) error {
 	options := js.Global().Get("Object").New()
-	if mode == wasmclient.Shared {
+	if mode == port.Shared {
 		options.Set("mode", "shared")
 	}
-	if mode == wasmclient.Steal { // takes no signal
+	if mode == port.Steal { // takes no signal
 		options.Set("steal", true)
 	} else {
 		abort := js.Global().Get("AbortController").New()
@@ -143,12 +143,12 @@ func (p *Page) Lock(ctx context.Context, name string, mode wasmclient.LockMode, 
 		return ctx.Err()
 	}
 	if err != nil {
-		return wasmclient.ErrLockLost
+		return port.ErrLockLost
 	}
 	return nil
 }
 
-// Wanted implements wasmclient.Page.
+// Wanted implements port.Page.
 func (p *Page) Wanted(ctx context.Context, name string) (bool, error) {
 	var query js.Value
 	if err := Attempt(func() { query = Property(js.Global().Get("navigator"), "locks").Call("query") }); err != nil {
@@ -173,8 +173,8 @@ type channel struct {
 	heard js.Func
 }
 
-// Channel implements wasmclient.Page with a BroadcastChannel.
-func (p *Page) Channel(name string, take func([]byte)) wasmclient.Channel {
+// Channel implements port.Page with a BroadcastChannel.
+func (p *Page) Channel(name string, take func([]byte)) port.Channel {
 	c := &channel{}
 	if Attempt(func() { c.value = Property(js.Global(), "BroadcastChannel").New(name) }) != nil {
 		return silence{}

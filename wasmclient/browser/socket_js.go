@@ -7,7 +7,7 @@ import (
 	"syscall/js"
 
 	"github.com/snd-rental/yardline/shared/wire"
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // waiting is how many messages of a WebSocket wait to be taken. A browser
@@ -17,7 +17,7 @@ const waiting = 1024
 
 var errBehind = errors.New("browser: messages come faster than they are taken")
 
-// Socket implements wasmclient.Transport.
+// Socket implements port.Transport.
 func (t Transport) Socket(ctx context.Context, path string, take func([]byte) error) error {
 	base := t.Base
 	if base == "" {
@@ -52,7 +52,7 @@ func (t Transport) Socket(ctx context.Context, path string, take func([]byte) er
 	}))
 	socket.Set("onclose", on(func(js.Value) {
 		if !opened {
-			end(wasmclient.ErrNoUpgrade)
+			end(port.ErrNoUpgrade)
 		}
 		close(messages)
 	}))
@@ -90,7 +90,7 @@ func (t Transport) Socket(ctx context.Context, path string, take func([]byte) er
 // dial makes a WebSocket; the browser throws where the address is none.
 func dial(address, protocol string) (socket js.Value, err error) {
 	if Attempt(func() { socket = js.Global().Get("WebSocket").New(address, protocol) }) != nil {
-		err = wasmclient.ErrNoUpgrade
+		err = port.ErrNoUpgrade
 	}
 	return socket, err
 }

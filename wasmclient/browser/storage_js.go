@@ -6,7 +6,7 @@ import (
 	"sync"
 	"syscall/js"
 
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // Storage keeps values in IndexedDB: one database with one store of bytes. It
@@ -28,9 +28,9 @@ type opening struct {
 }
 
 var (
-	_ wasmclient.Storage   = (*Storage)(nil)
-	_ wasmclient.Persister = (*Storage)(nil)
-	_ wasmclient.Noter     = (*Storage)(nil)
+	_ port.Storage   = (*Storage)(nil)
+	_ port.Persister = (*Storage)(nil)
+	_ port.Noter     = (*Storage)(nil)
 )
 
 const values = "values" // the store
@@ -150,7 +150,7 @@ func prefixed(prefix string) js.Value {
 	return js.Global().Get("IDBKeyRange").Call("bound", prefix, prefix+"\uffff")
 }
 
-// Load implements wasmclient.Storage.
+// Load implements port.Storage.
 func (s *Storage) Load(ctx context.Context, prefix string) (map[string][]byte, error) {
 	var keys, all js.Value
 	err := s.within(ctx, "readonly", func(store js.Value) {
@@ -169,14 +169,14 @@ func (s *Storage) Load(ctx context.Context, prefix string) (map[string][]byte, e
 	return found, nil
 }
 
-// Save implements wasmclient.Storage.
+// Save implements port.Storage.
 func (s *Storage) Save(ctx context.Context, key string, value []byte) error {
 	raw := js.Global().Get("Uint8Array").New(len(value))
 	js.CopyBytesToJS(raw, value)
 	return s.within(ctx, "readwrite", func(store js.Value) { store.Call("put", raw, key) })
 }
 
-// Delete implements wasmclient.Storage.
+// Delete implements port.Storage.
 func (s *Storage) Delete(ctx context.Context, prefix string) error {
 	if prefix == "" {
 		s.Note("")
@@ -184,7 +184,7 @@ func (s *Storage) Delete(ctx context.Context, prefix string) error {
 	return s.within(ctx, "readwrite", func(store js.Value) { store.Call("delete", prefixed(prefix)) })
 }
 
-// Persist implements wasmclient.Persister. It does nothing in a browser without
+// Persist implements port.Persister. It does nothing in a browser without
 // that feature, for example on plain HTTP.
 func (s *Storage) Persist() {
 	_ = Attempt(func() { Property(js.Global().Get("navigator"), "storage").Call("persist").Call("catch", ignore) })
@@ -193,7 +193,7 @@ func (s *Storage) Persist() {
 // ignore discards the result of a promise.
 var ignore = js.FuncOf(func(js.Value, []js.Value) any { return nil })
 
-// Note implements wasmclient.Noter with localStorage, where that is not blocked.
+// Note implements port.Noter with localStorage, where that is not blocked.
 func (s *Storage) Note(words string) {
 	_ = Attempt(func() {
 		if words == "" {
@@ -204,7 +204,7 @@ func (s *Storage) Note(words string) {
 	})
 }
 
-// Noted implements wasmclient.Noter.
+// Noted implements port.Noter.
 func (s *Storage) Noted() string { return setting(s.noteKey()) }
 
 func (s *Storage) noteKey() string { return s.Name + "-unsent" }

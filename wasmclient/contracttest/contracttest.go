@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // An Answer is what the broker, or something between, gives to one request for a
@@ -58,7 +58,7 @@ type Case struct {
 type Subject interface {
 	// Run connects by the transport until ctx ends, and calls event with the id
 	// of every event that is delivered, and gap for every gap.
-	Run(ctx context.Context, t wasmclient.Transport, event func(id string), gap func())
+	Run(ctx context.Context, t port.Transport, event func(id string), gap func())
 	// State is the present state and code, by the names of UX.
 	State() (state, code string)
 }
@@ -125,27 +125,27 @@ type script struct {
 	after []string // what each request named
 }
 
-// Stream implements wasmclient.Transport.
-func (s *script) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
+// Stream implements port.Transport.
+func (s *script) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
 	u, err := url.Parse(r.Path)
 	if err != nil {
-		return wasmclient.Response{}, err
+		return port.Response{}, err
 	}
 	s.mu.Lock()
 	n := len(s.after)
 	if n >= len(s.answers) { // nothing more is said, and nothing more is noted
 		s.mu.Unlock()
 		<-ctx.Done()
-		return wasmclient.Response{}, ctx.Err()
+		return port.Response{}, ctx.Err()
 	}
 	s.after = append(s.after, u.Query().Get("after"))
 	a := s.answers[n]
 	s.mu.Unlock()
 	if a.Status != 0 {
-		return wasmclient.Response{Status: a.Status, ContentType: a.media(), RetryAfter: a.RetryAfter,
+		return port.Response{Status: a.Status, ContentType: a.media(), RetryAfter: a.RetryAfter,
 			Body: []byte(a.Body)}, nil
 	}
-	answer := wasmclient.Response{Status: 200, ContentType: "text/event-stream"}
+	answer := port.Response{Status: 200, ContentType: "text/event-stream"}
 	for _, piece := range s.cut(a.Body) {
 		if err := take([]byte(piece)); err != nil {
 			return answer, err
@@ -164,12 +164,12 @@ func (s *script) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 	return answer, nil
 }
 
-// Do implements wasmclient.Transport: a stream is all there is.
-func (s *script) Do(context.Context, wasmclient.Request) (wasmclient.Response, error) {
-	return wasmclient.Response{}, errors.New("contracttest: no answer")
+// Do implements port.Transport: a stream is all there is.
+func (s *script) Do(context.Context, port.Request) (port.Response, error) {
+	return port.Response{}, errors.New("contracttest: no answer")
 }
 
-// Socket implements wasmclient.Transport.
+// Socket implements port.Transport.
 func (s *script) Socket(context.Context, string, func([]byte) error) error {
-	return wasmclient.ErrNoUpgrade
+	return port.ErrNoUpgrade
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // Broker answers as a broker would to the one grant that it knows. It is safe
@@ -31,7 +32,7 @@ type Broker struct {
 	epoch   string
 	events  []event.Event
 	down    bool
-	refusal *wasmclient.Response
+	refusal *port.Response
 	signed  bool
 	streams map[chan struct{}]bool // closed to cut
 	grown   chan struct{}
@@ -41,7 +42,7 @@ type Broker struct {
 	farewell []byte // what a stream says when it is cut
 }
 
-var _ wasmclient.Transport = (*Broker)(nil)
+var _ port.Transport = (*Broker)(nil)
 
 // New makes a broker with an empty log, to which the grant's user is signed in.
 func New(g access.Grant) *Broker {
@@ -92,14 +93,14 @@ func (b *Broker) SetDown(down bool) {
 }
 
 // Refusal is a problem document of a broker.
-func Refusal(status int, code string) *wasmclient.Response {
+func Refusal(status int, code string) *port.Response {
 	body := fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"Refused"}`, status,
 		code)
-	return &wasmclient.Response{Status: status, ContentType: "application/problem+json", Body: []byte(body)}
+	return &port.Response{Status: status, ContentType: "application/problem+json", Body: []byte(body)}
 }
 
 // Refuse answers everything so, nil as usual.
-func (b *Broker) Refuse(r *wasmclient.Response) {
+func (b *Broker) Refuse(r *port.Response) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refusal = r
@@ -129,13 +130,13 @@ func (b *Broker) Asked() []string {
 	return slices.Clone(b.asked)
 }
 
-// Do implements wasmclient.Transport.
-func (b *Broker) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+// Do implements port.Transport.
+func (b *Broker) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	b.await(ctx, r.Path)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.down {
-		return wasmclient.Response{}, errors.New("fake: down")
+		return port.Response{}, errors.New("fake: down")
 	}
 	if b.refusal != nil {
 		return *b.refusal, nil
@@ -160,12 +161,12 @@ func (b *Broker) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Respo
 		answer = b.sessionLocked()
 	case "DELETE /api/session":
 		b.signed = false
-		return wasmclient.Response{Status: 204}, nil
+		return port.Response{Status: 204}, nil
 	default:
 		return *Refusal(404, "not_found"), nil
 	}
 	raw, err := json.Marshal(answer)
-	return wasmclient.Response{Status: 200, ContentType: "application/json", Body: raw}, err
+	return port.Response{Status: 200, ContentType: "application/json", Body: raw}, err
 }
 
 // await waits for what a long poll asks for.
@@ -278,9 +279,9 @@ func (b *Broker) snapshotLocked() projection.Snapshot {
 // heartbeat is how often a quiet stream is given a sign of life.
 const heartbeat = 15 * time.Second
 
-// Socket implements wasmclient.Transport: there are none here.
+// Socket implements port.Transport: there are none here.
 func (b *Broker) Socket(context.Context, string, func([]byte) error) error {
-	return wasmclient.ErrNoUpgrade
+	return port.ErrNoUpgrade
 }
 
 // subscription is what a request for a stream asks for, and where it starts.
@@ -299,13 +300,13 @@ func (b *Broker) subscription(path string) (at wire.Cursor, f filter.Filter, err
 	return at, f, err
 }
 
-// Stream implements wasmclient.Transport.
-func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
+// Stream implements port.Transport.
+func (b *Broker) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
 	b.mu.Lock()
 	if b.down || b.refusal != nil {
 		defer b.mu.Unlock()
 		if b.down {
-			return wasmclient.Response{}, errors.New("fake: down")
+			return port.Response{}, errors.New("fake: down")
 		}
 		return *b.refusal, nil
 	}
@@ -345,7 +346,7 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 		b.mu.Unlock()
 		if len(frames) > 0 {
 			if err := take(frames); err != nil {
-				return wasmclient.Response{Status: 200}, err
+				return port.Response{Status: 200}, err
 			}
 			frames = nil
 		}
@@ -362,11 +363,11 @@ func (b *Broker) Stream(ctx context.Context, r wasmclient.Request, take func([]b
 			farewell := b.farewell
 			b.mu.Unlock()
 			if err := take(farewell); err != nil {
-				return wasmclient.Response{Status: 200}, err
+				return port.Response{Status: 200}, err
 			}
-			return wasmclient.Response{Status: 200, ContentType: "text/event-stream"}, nil
+			return port.Response{Status: 200, ContentType: "text/event-stream"}, nil
 		case <-ctx.Done():
-			return wasmclient.Response{}, ctx.Err()
+			return port.Response{}, ctx.Err()
 		}
 	}
 }

@@ -15,15 +15,16 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 	"github.com/snd-rental/yardline/wasmclient/porttest"
 )
 
 func TestPage(t *testing.T) {
 	b := &Browser{}
-	porttest.Page(t, func() wasmclient.Page { return b.NewTab() })
+	porttest.Page(t, func() port.Page { return b.NewTab() })
 }
 
-func TestMemory(t *testing.T) { porttest.Storage(t, &wasmclient.Memory{}) }
+func TestMemory(t *testing.T) { porttest.Storage(t, &port.Memory{}) }
 
 // TestReplacedLog: a page from a place in another log begins with a gap, and a
 // stream that is open goes on in the new one.
@@ -36,7 +37,7 @@ func TestReplacedLog(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var done sync.WaitGroup
 		done.Go(func() {
-			_, _ = b.Stream(ctx, wasmclient.Request{Path: "/api/sse?after=k-1"}, func(piece []byte) error {
+			_, _ = b.Stream(ctx, port.Request{Path: "/api/sse?after=k-1"}, func(piece []byte) error {
 				return d.Feed(piece, func(m wire.Message) {
 					if f, err := wire.ParseMessage(m); err == nil && f != nil {
 						heard = append(heard, fmt.Sprintf("%T %s", f, f.ReachedCursor()))
@@ -53,7 +54,7 @@ func TestReplacedLog(t *testing.T) {
 		require.Equal(t, []string{"*wire.Hello k-1", "*wire.Gap z-0", "*wire.Heartbeat z-0", "*wire.Event z-1"}, heard)
 		b.Publish(event.Example(event.TypeRentalOverdue))
 		page := func(query string) (p wasmclient.HistoryPage) {
-			r, err := b.Do(t.Context(), wasmclient.Request{Method: "GET", Path: "/api/events?" + query})
+			r, err := b.Do(t.Context(), port.Request{Method: "GET", Path: "/api/events?" + query})
 			require.NoError(t, err)
 			require.NoError(t, json.Unmarshal(r.Body, &p))
 			return p

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // A Browser holds the tabs of one user: their locks and channels. It is safe
@@ -30,49 +30,49 @@ type Tab struct {
 	dead     bool          // crashed: nothing more comes from it
 	stalled  chan struct{} // frozen without having been told: what it says and hears waits until this is closed; nil: it runs
 	held     []func()
-	watchers map[int]func(wasmclient.PageEvent)
+	watchers map[int]func(port.PageEvent)
 	watches  int
 }
 
-var _ wasmclient.Page = (*Tab)(nil)
+var _ port.Page = (*Tab)(nil)
 
 // NewTab opens a tab that is visible.
 func (b *Browser) NewTab() *Tab {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.tabs++
-	return &Tab{b: b, name: fmt.Sprint("tab", b.tabs), visible: true, watchers: map[int]func(wasmclient.PageEvent){}}
+	return &Tab{b: b, name: fmt.Sprint("tab", b.tabs), visible: true, watchers: map[int]func(port.PageEvent){}}
 }
 
-// Tab implements wasmclient.Page.
+// Tab implements port.Page.
 func (t *Tab) Tab() string { return t.name }
 
-// HasLocks implements wasmclient.Page.
+// HasLocks implements port.Page.
 func (t *Tab) HasLocks() bool { return !t.b.NoLocks }
 
-// Visible implements wasmclient.Page.
+// Visible implements port.Page.
 func (t *Tab) Visible() bool {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	return t.visible
 }
 
-// Focused implements wasmclient.Page.
+// Focused implements port.Page.
 func (t *Tab) Focused() bool {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	return t.visible && t.focused
 }
 
-// Online implements wasmclient.Page.
+// Online implements port.Page.
 func (t *Tab) Online() bool {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	return !t.offline
 }
 
-// Watch implements wasmclient.Page.
-func (t *Tab) Watch(took func(wasmclient.PageEvent)) (stop func()) {
+// Watch implements port.Page.
+func (t *Tab) Watch(took func(port.PageEvent)) (stop func()) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	id := t.watches
@@ -93,20 +93,20 @@ func (t *Tab) Watchers() int {
 }
 
 // Happen lets something happen to the tab.
-func (t *Tab) Happen(e wasmclient.PageEvent) {
+func (t *Tab) Happen(e port.PageEvent) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	switch e {
-	case wasmclient.Appeared:
+	case port.Appeared:
 		t.visible = true
-	case wasmclient.Vanished:
+	case port.Vanished:
 		t.visible, t.focused = false, false
-	case wasmclient.Focused:
+	case port.Focused:
 		t.focused = true
-	case wasmclient.Blurred:
+	case port.Blurred:
 		t.focused = false
-	case wasmclient.Offline, wasmclient.Online:
-		t.offline = e == wasmclient.Offline
+	case port.Offline, port.Online:
+		t.offline = e == port.Offline
 	}
 	for _, took := range t.watchers {
 		took(e)
@@ -178,7 +178,7 @@ func (t *Tab) runs(ctx context.Context) {
 
 type request struct {
 	tab     *Tab
-	mode    wasmclient.LockMode
+	mode    port.LockMode
 	granted chan struct{}
 	lost    chan struct{}
 	has     bool
@@ -187,7 +187,7 @@ type request struct {
 // grant gives a lock to those who are next.
 func (b *Browser) grant(name string) {
 	for i, r := range b.requests[name] {
-		if i > 0 && !(r.mode == wasmclient.Shared && b.requests[name][0].mode == wasmclient.Shared) {
+		if i > 0 && !(r.mode == port.Shared && b.requests[name][0].mode == port.Shared) {
 			return
 		}
 		if !r.has {
@@ -197,8 +197,8 @@ func (b *Browser) grant(name string) {
 	}
 }
 
-// Lock implements wasmclient.Page.
-func (t *Tab) Lock(ctx context.Context, name string, mode wasmclient.LockMode, held func()) error {
+// Lock implements port.Page.
+func (t *Tab) Lock(ctx context.Context, name string, mode port.LockMode, held func()) error {
 	b := t.b
 	r := &request{tab: t, mode: mode, granted: make(chan struct{}), lost: make(chan struct{})}
 	t.runs(ctx)
@@ -211,7 +211,7 @@ func (t *Tab) Lock(ctx context.Context, name string, mode wasmclient.LockMode, h
 	if b.requests == nil {
 		b.requests = map[string][]*request{}
 	}
-	if mode == wasmclient.Steal {
+	if mode == port.Steal {
 		var waiting []*request
 		for _, other := range b.requests[name] {
 			if other.has {
@@ -220,7 +220,7 @@ func (t *Tab) Lock(ctx context.Context, name string, mode wasmclient.LockMode, h
 				waiting = append(waiting, other)
 			}
 		}
-		r.mode = wasmclient.Exclusive
+		r.mode = port.Exclusive
 		b.requests[name] = append([]*request{r}, waiting...)
 	} else {
 		b.requests[name] = append(b.requests[name], r)
@@ -243,17 +243,17 @@ func (t *Tab) Lock(ctx context.Context, name string, mode wasmclient.LockMode, h
 	select {
 	case <-r.lost:
 		t.runs(ctx)
-		return wasmclient.ErrLockLost
+		return port.ErrLockLost
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// Wanted implements wasmclient.Page.
+// Wanted implements port.Page.
 func (t *Tab) Wanted(_ context.Context, name string) (bool, error) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
-	return slices.ContainsFunc(t.b.requests[name], func(r *request) bool { return !r.has && r.mode == wasmclient.Shared }), nil
+	return slices.ContainsFunc(t.b.requests[name], func(r *request) bool { return !r.has && r.mode == port.Shared }), nil
 }
 
 // Locks is how many locks of a name are held or waited for.
@@ -282,8 +282,8 @@ type channel struct {
 	take func([]byte)
 }
 
-// Channel implements wasmclient.Page.
-func (t *Tab) Channel(name string, take func([]byte)) wasmclient.Channel {
+// Channel implements port.Page.
+func (t *Tab) Channel(name string, take func([]byte)) port.Channel {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	c := &channel{t, name, take}
@@ -294,7 +294,7 @@ func (t *Tab) Channel(name string, take func([]byte)) wasmclient.Channel {
 	return c
 }
 
-// Post implements wasmclient.Channel.
+// Post implements port.Channel.
 func (c *channel) Post(message []byte) {
 	b := c.tab.b
 	b.mu.Lock()
@@ -311,7 +311,7 @@ func (c *channel) Post(message []byte) {
 	})
 }
 
-// Close implements wasmclient.Channel.
+// Close implements port.Channel.
 func (c *channel) Close() {
 	c.tab.b.mu.Lock()
 	defer c.tab.b.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // TestKeptConnectionThatEnds: a balancer may end a connection that was kept just
@@ -68,7 +69,7 @@ func TestStreamsAreNotCompressed(t *testing.T) {
 	transport, err := New(server.URL, "")
 	require.NoError(t, err)
 	defer transport.Close()
-	get := wasmclient.Request{Method: "GET", Path: "/"}
+	get := port.Request{Method: "GET", Path: "/"}
 	answer, err := transport.Stream(t.Context(), get, func([]byte) error { return nil })
 	require.NoError(t, err)
 	require.Equal(t, "identity", string(answer.Body))

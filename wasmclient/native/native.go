@@ -20,7 +20,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // maxBody bounds an answer that is read whole, in bytes.
@@ -33,7 +33,7 @@ type Transport struct {
 	client *http.Client
 }
 
-var _ wasmclient.Transport = (*Transport)(nil)
+var _ port.Transport = (*Transport)(nil)
 
 // New reaches the broker at a URL such as http://localhost:8080, with a
 // bearer token, or without one by the cookies that it sets. Redirects are not
@@ -74,11 +74,11 @@ func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse
 // Close ends idle connections.
 func (t *Transport) Close() { t.client.CloseIdleConnections() }
 
-// Do implements wasmclient.Transport.
-func (t *Transport) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+// Do implements port.Transport.
+func (t *Transport) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	answer, err := t.send(ctx, r)
 	if err != nil {
-		return wasmclient.Response{}, err
+		return port.Response{}, err
 	}
 	defer answer.Body.Close()
 	return whole(answer)
@@ -87,12 +87,12 @@ func (t *Transport) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Re
 // pieceBytes is how much of a stream is read at once.
 const pieceBytes = 32 << 10
 
-// Stream implements wasmclient.Transport.
-func (t *Transport) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
+// Stream implements port.Transport.
+func (t *Transport) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
 	// Else a proxy may compress the stream, and hold it back to do so.
 	answer, err := t.send(ctx, r, "Accept-Encoding", "identity")
 	if err != nil {
-		return wasmclient.Response{}, err
+		return port.Response{}, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK || head(answer).ContentType != "text/event-stream" {
@@ -116,7 +116,7 @@ func (t *Transport) Stream(ctx context.Context, r wasmclient.Request, take func(
 }
 
 // send sends a request with further headers, given as names and values in turn.
-func (t *Transport) send(ctx context.Context, r wasmclient.Request, more ...string) (*http.Response, error) {
+func (t *Transport) send(ctx context.Context, r port.Request, more ...string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, r.Method, t.base+r.Path, bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, fmt.Errorf("native: %w", err)
@@ -140,7 +140,7 @@ func (t *Transport) send(ctx context.Context, r wasmclient.Request, more ...stri
 	return answer, nil
 }
 
-func whole(answer *http.Response) (wasmclient.Response, error) {
+func whole(answer *http.Response) (port.Response, error) {
 	r := head(answer)
 	var err error
 	if r.Body, err = io.ReadAll(io.LimitReader(answer.Body, maxBody)); err != nil {
@@ -149,10 +149,10 @@ func whole(answer *http.Response) (wasmclient.Response, error) {
 	return r, nil
 }
 
-func head(answer *http.Response) wasmclient.Response {
+func head(answer *http.Response) port.Response {
 	h := answer.Header
-	r := wasmclient.Response{Status: answer.StatusCode, RetryAfter: h.Get("Retry-After"),
-		ContentType: wasmclient.MediaType(h.Get("Content-Type"))}
+	r := port.Response{Status: answer.StatusCode, RetryAfter: h.Get("Retry-After"),
+		ContentType: port.MediaType(h.Get("Content-Type"))}
 	if to, err := answer.Location(); err == nil {
 		to.RawQuery, to.User = "", nil // Logs show this address, and the query of a login page may hold secrets.
 		r.Location = to.String()

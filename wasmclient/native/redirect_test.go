@@ -11,6 +11,7 @@ import (
 
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // TestRedirectsTakeNothingAlong: a redirect of a POST is no GET elsewhere, and
@@ -30,7 +31,7 @@ func TestRedirectsTakeNothingAlong(t *testing.T) {
 	defer transport.Close()
 	api := wasmclient.API{Transport: transport}
 	_, err = api.PublishJSON(t.Context(), []byte(`{}`))
-	var refused *wasmclient.Error
+	var refused *port.Error
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, conn.LoginRedirect, refused.Code)
 	require.False(t, refused.FromBroker)
@@ -73,9 +74,9 @@ func TestSocketsRefused(t *testing.T) {
 	} {
 		status, media, body = c.status, c.media, c.body
 		err := transport.Socket(t.Context(), "/api/ws", func([]byte) error { return nil })
-		var refused *wasmclient.Error
+		var refused *port.Error
 		if c.code == "" {
-			require.ErrorIs(t, err, wasmclient.ErrNoUpgrade, "%+v", c)
+			require.ErrorIs(t, err, port.ErrNoUpgrade, "%+v", c)
 			continue
 		}
 		require.ErrorAs(t, err, &refused, "%+v", c)

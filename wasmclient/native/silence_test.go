@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // network connects clients to a server in memory. A connection that is silenced
@@ -79,7 +79,7 @@ func TestDeadConnectionOfHTTP1(t *testing.T) {
 		own := transport.client.Transport.(*http.Transport)
 		own.DialContext, own.Proxy = lines.dial, nil
 		ask := func() error {
-			_, err := transport.Do(t.Context(), wasmclient.Request{Method: "POST", Path: "/", Body: []byte("{}")})
+			_, err := transport.Do(t.Context(), port.Request{Method: "POST", Path: "/", Body: []byte("{}")})
 			return err
 		}
 		require.NoError(t, ask())
@@ -109,7 +109,7 @@ func TestDeadConnectionOfHTTP2(t *testing.T) {
 		ask := func() error {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			_, err := transport.Do(ctx, wasmclient.Request{Method: "POST", Path: "/", Body: []byte("{}")})
+			_, err := transport.Do(ctx, port.Request{Method: "POST", Path: "/", Body: []byte("{}")})
 			return err
 		}
 		require.NoError(t, ask())

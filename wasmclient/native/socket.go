@@ -13,13 +13,13 @@ import (
 	"nhooyr.io/websocket"
 
 	"github.com/snd-rental/yardline/shared/wire"
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // maxMessage bounds a message of a WebSocket, in bytes.
 const maxMessage = 4 << 20
 
-// Socket implements wasmclient.Transport.
+// Socket implements port.Transport.
 func (t *Transport) Socket(ctx context.Context, path string, take func([]byte) error) error {
 	header := http.Header{}
 	if t.token != "" {
@@ -52,12 +52,12 @@ func (t *Transport) Socket(ctx context.Context, path string, take func([]byte) e
 // body is there.
 func refusal(answer *http.Response) error {
 	r, err := whole(answer)
-	var refused *wasmclient.Error
-	if errors.As(wasmclient.ErrorOf(r), &refused) {
+	var refused *port.Error
+	if errors.As(port.ErrorOf(r), &refused) {
 		later := r.Status >= 500 || r.Status == http.StatusTooManyRequests
 		if refused.FromBroker || later || r.Location != "" {
 			return refused
 		}
 	}
-	return errors.Join(fmt.Errorf("%w: status %d", wasmclient.ErrNoUpgrade, answer.StatusCode), err)
+	return errors.Join(fmt.Errorf("%w: status %d", port.ErrNoUpgrade, answer.StatusCode), err)
 }

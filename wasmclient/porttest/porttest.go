@@ -10,11 +10,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // Storage tests an empty storage.
-func Storage(t *testing.T, s wasmclient.Storage) {
+func Storage(t *testing.T, s port.Storage) {
 	ctx := t.Context()
 	load := func(prefix string) map[string][]byte {
 		t.Helper()
@@ -50,7 +50,7 @@ type holder struct {
 	ended  chan error
 }
 
-func lock(t *testing.T, p wasmclient.Page, name string, mode wasmclient.LockMode) *holder {
+func lock(t *testing.T, p port.Page, name string, mode port.LockMode) *holder {
 	ctx, cancel := context.WithCancel(t.Context())
 	h := &holder{cancel, make(chan struct{}), make(chan error, 1)}
 	go func() { h.ended <- p.Lock(ctx, name, mode, func() { close(h.held) }) }()
@@ -92,7 +92,7 @@ func (h *holder) ends(t *testing.T, want error) {
 }
 
 // Page tests pages of one browser.
-func Page(t *testing.T, newPage func() wasmclient.Page) {
+func Page(t *testing.T, newPage func() port.Page) {
 	a, b := newPage(), newPage()
 	require.NotEqual(t, a.Tab(), b.Tab())
 	require.True(t, a.HasLocks())
@@ -104,16 +104,16 @@ func Page(t *testing.T, newPage func() wasmclient.Page) {
 		return yes
 	}
 	t.Run("a lock goes to one after the other", func(t *testing.T) {
-		first := lock(t, a, "1", wasmclient.Exclusive)
+		first := lock(t, a, "1", port.Exclusive)
 		first.isHeld(t)
-		second := lock(t, b, "1", wasmclient.Exclusive)
-		other := lock(t, b, "1 of another name", wasmclient.Exclusive)
+		second := lock(t, b, "1", port.Exclusive)
+		other := lock(t, b, "1 of another name", port.Exclusive)
 		other.isHeld(t)
 		second.isWaiting(t)
 		first.cancel()
 		first.ends(t, context.Canceled)
 		second.isHeld(t)
-		waiting := lock(t, a, "1", wasmclient.Exclusive)
+		waiting := lock(t, a, "1", port.Exclusive)
 		waiting.isWaiting(t)
 		waiting.cancel()
 		waiting.ends(t, context.Canceled)
@@ -121,29 +121,29 @@ func Page(t *testing.T, newPage func() wasmclient.Page) {
 		other.cancel()
 	})
 	t.Run("it can be stolen", func(t *testing.T) {
-		first := lock(t, a, "2", wasmclient.Exclusive)
+		first := lock(t, a, "2", port.Exclusive)
 		first.isHeld(t)
-		thief := lock(t, b, "2", wasmclient.Steal)
+		thief := lock(t, b, "2", port.Steal)
 		thief.isHeld(t)
-		first.ends(t, wasmclient.ErrLockLost)
+		first.ends(t, port.ErrLockLost)
 		thief.cancel()
 		thief.ends(t, context.Canceled)
-		again := lock(t, a, "2", wasmclient.Exclusive)
+		again := lock(t, a, "2", port.Exclusive)
 		again.isHeld(t)
 		again.cancel()
 	})
 	t.Run("shares exclude whoever wants it alone", func(t *testing.T) {
-		one, two := lock(t, a, "3", wasmclient.Shared), lock(t, b, "3", wasmclient.Shared)
+		one, two := lock(t, a, "3", port.Shared), lock(t, b, "3", port.Shared)
 		one.isHeld(t)
 		two.isHeld(t)
-		alone := lock(t, a, "3", wasmclient.Exclusive)
+		alone := lock(t, a, "3", port.Exclusive)
 		require.False(t, wanted("3"))
 		one.cancel()
 		one.ends(t, context.Canceled)
 		alone.isWaiting(t)
 		two.cancel()
 		alone.isHeld(t)
-		late := lock(t, b, "3", wasmclient.Shared)
+		late := lock(t, b, "3", port.Shared)
 		require.Eventually(t, func() bool { return wanted("3") }, soon, time.Millisecond)
 		require.False(t, wanted("4"))
 		alone.cancel()

@@ -1,4 +1,4 @@
-// Package transporttest is the contract of wasmclient.Transport as a test
+// Package transporttest is the contract of port.Transport as a test
 // suite. Each transport runs it against a server of its own world that
 // answers as Serve says.
 package transporttest
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 // The paths that the server must answer:
@@ -33,15 +33,15 @@ const Refusal = `{"code":"draining","title":"The broker is stopping"}`
 var Pieces = []string{"id: k-1\n", "data: ü", "€\n\n", strings.Repeat("data: x\n", 5000) + "\n"}
 
 // Run runs the suite.
-func Run(t *testing.T, transport wasmclient.Transport) {
-	get := func(path string) wasmclient.Request { return wasmclient.Request{Method: "GET", Path: path} }
-	collect := func(ctx context.Context, path string) (string, wasmclient.Response, error) {
+func Run(t *testing.T, transport port.Transport) {
+	get := func(path string) port.Request { return port.Request{Method: "GET", Path: path} }
+	collect := func(ctx context.Context, path string) (string, port.Response, error) {
 		var got strings.Builder
 		r, err := transport.Stream(ctx, get(path), func(piece []byte) error { got.Write(piece); return nil })
 		return got.String(), r, err
 	}
 	t.Run("do", func(t *testing.T) {
-		r, err := transport.Do(t.Context(), wasmclient.Request{Method: "POST", Path: "/echo?a=b", Header: map[string]string{"X-Test": "yes"}, Body: []byte("ü\x00")})
+		r, err := transport.Do(t.Context(), port.Request{Method: "POST", Path: "/echo?a=b", Header: map[string]string{"X-Test": "yes"}, Body: []byte("ü\x00")})
 		if err != nil || r.Status != 200 || r.ContentType != "text/plain" || string(r.Body) != "POST\nyes\nü\x00" {
 			t.Errorf("%+v %v", r, err)
 		}
@@ -75,7 +75,7 @@ func Run(t *testing.T, transport wasmclient.Transport) {
 	})
 	t.Run("a redirect is an answer", func(t *testing.T) {
 		for _, method := range []string{"GET", "POST"} {
-			r, err := transport.Do(t.Context(), wasmclient.Request{Method: method, Path: "/redirect"})
+			r, err := transport.Do(t.Context(), port.Request{Method: method, Path: "/redirect"})
 			if err != nil || r.Status != 302 {
 				t.Errorf("%s: %+v %v", method, r, err)
 			}
@@ -108,12 +108,12 @@ func Run(t *testing.T, transport wasmclient.Transport) {
 }
 
 // eventuallyGone waits until the server has seen the client of /endless go.
-func eventuallyGone(t *testing.T, transport wasmclient.Transport) {
+func eventuallyGone(t *testing.T, transport port.Transport) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for {
-		r, err := transport.Do(ctx, wasmclient.Request{Method: "GET", Path: "/gone"})
+		r, err := transport.Do(ctx, port.Request{Method: "GET", Path: "/gone"})
 		if err != nil {
 			t.Fatal("the server never saw the client go: ", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/browser"
 	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
 func eval(code string) js.Value { return js.Global().Call("eval", code) }
@@ -98,7 +99,7 @@ func TestForbiddenFeatures(t *testing.T) {
 				channel.Post([]byte("y"))
 				channel.Close()
 				if c.property == "locks" {
-					require.Error(t, p.Lock(t.Context(), "x", wasmclient.Exclusive, func() { t.Error("held") }))
+					require.Error(t, p.Lock(t.Context(), "x", port.Exclusive, func() { t.Error("held") }))
 					_, err := p.Wanted(t.Context(), "x")
 					require.Error(t, err)
 				}
@@ -121,7 +122,7 @@ func TestFetchThatThrows(t *testing.T) {
 		return () => { window.fetch = own };
 	})()`)
 	defer mend.Invoke()
-	_, err := browser.Transport{}.Do(context.Background(), wasmclient.Request{Method: "GET", Path: "/"})
+	_, err := browser.Transport{}.Do(context.Background(), port.Request{Method: "GET", Path: "/"})
 	require.ErrorContains(t, err, "wrapped")
 }
 
@@ -129,13 +130,13 @@ func TestFetchThatThrows(t *testing.T) {
 // tell one that was followed to another origin from a network that is down.
 func TestRedirectOfALoginProxy(t *testing.T) {
 	api := wasmclient.API{Transport: browser.Transport{}}
-	r, err := api.Transport.Do(t.Context(), wasmclient.Request{Method: "POST", Path: "/redirect", Body: []byte("{}")})
+	r, err := api.Transport.Do(t.Context(), port.Request{Method: "POST", Path: "/redirect", Body: []byte("{}")})
 	require.NoError(t, err)
 	require.Equal(t, 302, r.Status)
-	get := wasmclient.Request{Method: "GET", Path: "/redirect"}
+	get := port.Request{Method: "GET", Path: "/redirect"}
 	r, err = api.Transport.Stream(t.Context(), get, func([]byte) error { return nil })
 	require.NoError(t, err)
-	var refused *wasmclient.Error
-	require.ErrorAs(t, wasmclient.ErrorOf(r), &refused)
+	var refused *port.Error
+	require.ErrorAs(t, port.ErrorOf(r), &refused)
 	require.Equal(t, conn.LoginRedirect, refused.Code)
 }

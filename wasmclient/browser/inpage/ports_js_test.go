@@ -7,13 +7,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/browser"
+	"github.com/snd-rental/yardline/wasmclient/port"
 	"github.com/snd-rental/yardline/wasmclient/porttest"
 )
 
 func TestPage(t *testing.T) {
-	porttest.Page(t, func() wasmclient.Page { return browser.NewPage() })
+	porttest.Page(t, func() port.Page { return browser.NewPage() })
 }
 
 func TestStorage(t *testing.T) {
@@ -64,16 +64,16 @@ func TestSlowFirstOpen(t *testing.T) {
 
 // TestWatch: what the browser tells the page.
 func TestWatch(t *testing.T) {
-	var got []wasmclient.PageEvent
-	stop := browser.NewPage().Watch(func(e wasmclient.PageEvent) { got = append(got, e) })
+	var got []port.PageEvent
+	stop := browser.NewPage().Watch(func(e port.PageEvent) { got = append(got, e) })
 	fire := func() {
 		js.Global().Call("eval", `for (const name of ["focus", "blur", "online", "offline", "pagehide"]) dispatchEvent(new Event(name));
 			for (const name of ["visibilitychange", "freeze", "resume"]) document.dispatchEvent(new Event(name));
 			dispatchEvent(new PageTransitionEvent("pageshow", {persisted: false})); dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))`)
 	}
 	fire()
-	want := []wasmclient.PageEvent{wasmclient.Focused, wasmclient.Blurred, wasmclient.Online, wasmclient.Offline, wasmclient.Frozen,
-		wasmclient.Appeared, wasmclient.Frozen, wasmclient.Thawed, wasmclient.Thawed}
+	want := []port.PageEvent{port.Focused, port.Blurred, port.Online, port.Offline, port.Frozen,
+		port.Appeared, port.Frozen, port.Thawed, port.Thawed}
 	require.Equal(t, want, got)
 	stop()
 	fire()

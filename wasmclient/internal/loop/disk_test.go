@@ -1,0 +1,171 @@
+package loop_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/fake"
+	"github.com/snd-rental/yardline/wasmclient/port"
+)
+
+// stuckDisk does not answer while it is stuck.
+type stuckDisk struct {
+	port.Memory
+	stuck atomic.Bool
+}
+
+func (s *stuckDisk) wait(ctx context.Context) error {
+	if !s.stuck.Load() {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (s *stuckDisk) Load(ctx context.Context, prefix string) (map[string][]byte, error) {
+	if err := s.wait(ctx); err != nil {
+		return nil, err
+	}
+	return s.Memory.Load(ctx, prefix)
+}
+
+func (s *stuckDisk) Save(ctx context.Context, key string, value []byte) error {
+	if err := s.wait(ctx); err != nil {
+		return err
+	}
+	return s.Memory.Save(ctx, key, value)
+}
+
+func (s *stuckDisk) Delete(ctx context.Context, prefix string) error {
+	if err := s.wait(ctx); err != nil {
+		return err
+	}
+	return s.Memory.Delete(ctx, prefix)
+}
+
+// keys are those that a storage has.
+func keys(t *testing.T, s port.Storage, prefix string) (found []string) {
+	t.Helper()
+	all, err := s.Load(t.Context(), prefix)
+	require.NoError(t, err)
+	for key := range all {
+		found = append(found, key)
+	}
+	return found
+}
+
+// TestStorageWorksAgain: what was written while the storage did not answer is
+// kept once it does, and what was sent meanwhile is not there.
+func TestStorageWorksAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, disk := fake.New(manager), &stuckDisk{}
+		c := start(t, b, wasmclient.Options{Storage: disk, Snapshot: true})
+		b.SetDown(true)
+		b.Cut()
+		publish := func() string {
+			item, err := c.Publish(t.Context(), event.Example(event.TypeSystemNotification))
+			require.NoError(t, err)
+			synctest.Wait()
+			return "outbox/" + manager.User + "/" + item.ID
+		}
+		first := publish()
+		disk.stuck.Store(true)
+		second := publish()
+		require.True(t, c.View().Unsaved)
+		disk.stuck.Store(false)
+		time.Sleep(11 * time.Second)
+		require.False(t, c.View().Unsaved)
+		require.ElementsMatch(t, []string{first, second}, keys(t, disk, "outbox/"))
+		third := publish()
+		require.ElementsMatch(t, []string{first, second, third}, keys(t, disk, "outbox/"))
+
+		disk.stuck.Store(true)
+		b.SetDown(false)
+		time.Sleep(time.Minute)
+		require.Len(t, b.Events(), 3, "it is sent all the same")
+		require.True(t, c.View().Unsaved)
+		disk.stuck.Store(false)
+		time.Sleep(11 * time.Second)
+		require.False(t, c.View().Unsaved)
+		require.Empty(t, keys(t, disk, "outbox/"))
+		require.Empty(t, keys(t, disk, "probe"))
+	})
+}
+
+// TestStorageAnswersLate: what it had when the client began is not lost, and
+// what was another user's is deleted.
+func TestStorageAnswersLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, disk := fake.New(manager), &stuckDisk{}
+		require.NoError(t, disk.Save(t.Context(), "outbox/"+manager.User+"/1", []byte(`{"id":"1","type":"system_notification","state":"queued","data":{"title":"Mine","message":"My own","level":"info"},"written":"2000-01-01T00:00:00Z"}`)))
+		require.NoError(t, disk.Save(t.Context(), "outbox/77/2", []byte(`{"id":"2","state":"queued"}`)))
+		require.NoError(t, disk.Save(t.Context(), wasmclient.StateKey, []byte(`{"user":"77"}`)))
+		disk.stuck.Store(true)
+		c := start(t, b, wasmclient.Options{Storage: disk, Snapshot: true})
+		time.Sleep(5 * time.Second)
+		require.True(t, c.View().Unsaved)
+		disk.stuck.Store(false)
+		time.Sleep(time.Minute)
+		require.False(t, c.View().Unsaved)
+		require.Len(t, b.Events(), 1)
+		require.Equal(t, "1", b.Events()[0].ID)
+		require.Empty(t, keys(t, disk, "outbox/"))
+		state, err := disk.Load(t.Context(), wasmclient.StateKey)
+		require.NoError(t, err)
+		require.Contains(t, string(state[wasmclient.StateKey]), `"user":"`+manager.User+`"`)
+	})
+}
+
+// TestFreezeSavesNothing: neither when the page is frozen nor later, though the
+// state has changed.
+func TestFreezeSavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, disk := fake.New(manager), &fake.Browser{}, &counting{}
+		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Storage: disk})
+		time.Sleep(25 * time.Second) // it was saved at the start
+		publish(t, b, 1)
+		synctest.Wait()
+		uses := len(disk.uses)
+		w.Happen(port.Frozen)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		require.Empty(t, disk.uses[uses:])
+		w.Happen(port.Thawed)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Contains(t, disk.uses[uses:], "save state", "what came before is kept once the broker knows the user")
+	})
+}
+
+// TestThawedAfterSignOut: a tab that was frozen while another one signed out and
+// deleted everything brings nothing of it back, however late it is told.
+func TestThawedAfterSignOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, disk := fake.New(manager), &fake.Browser{}, &port.Memory{}
+		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Storage: disk})
+		time.Sleep(15 * time.Second)
+		publish(t, b, 1)
+		synctest.Wait()
+		w.Happen(port.Frozen)
+		synctest.Wait()
+		require.NoError(t, disk.Delete(t.Context(), ""))
+		time.Sleep(time.Minute)
+		b.SetDown(true)
+		w.Happen(port.Thawed)
+		time.Sleep(time.Minute)
+		require.Empty(t, keys(t, disk, ""))
+		b.SetDown(false)
+		b.Refuse(fake.Refusal(401, "sign_in_required"))
+		time.Sleep(time.Minute)
+		require.Equal(t, conn.Denied, w.View().Status.State)
+		require.Empty(t, keys(t, disk, ""))
+	})
+}

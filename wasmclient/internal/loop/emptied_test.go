@@ -1,0 +1,185 @@
+package loop_test
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/fake"
+	"github.com/snd-rental/yardline/wasmclient/outbox"
+	"github.com/snd-rental/yardline/wasmclient/port"
+)
+
+// evictable is a storage that a browser may empty, with a note beside it.
+type evictable struct {
+	port.Memory
+	words atomic.Value
+	asked atomic.Int32
+}
+
+func (e *evictable) Persist()          { e.asked.Add(1) }
+func (e *evictable) Note(words string) { e.words.Store(words) }
+
+func (e *evictable) Noted() string {
+	words, _ := e.words.Load().(string)
+	return words
+}
+
+// Delete deletes the note with everything else: that is a sign-out.
+func (e *evictable) Delete(ctx context.Context, prefix string) error {
+	if prefix == "" {
+		e.Note("")
+	}
+	return e.Memory.Delete(ctx, prefix)
+}
+
+// evict empties the storage as a browser does.
+func (e *evictable) evict(t *testing.T) { require.NoError(t, e.Memory.Delete(t.Context(), "")) }
+
+// TestEmptiedWhileOpen: what is unsent is written again.
+func TestEmptiedWhileOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, disk := fake.New(manager), &evictable{}
+		b.SetDown(true)
+		w := openTab(t, b, &fake.Browser{}, wasmclient.Options{Snapshot: true, Storage: disk})
+		for rental := range int64(3) { // the first is written with each attempt to send it, the others are not
+			write(t, w, rental+1)
+		}
+		synctest.Wait()
+		require.Len(t, keys(t, &disk.Memory, "outbox/"), 3)
+		disk.evict(t)
+		time.Sleep(11 * time.Second)
+		require.Len(t, keys(t, &disk.Memory, "outbox/"), 3)
+		require.False(t, w.View().Unsaved)
+		w.close()
+		b.SetDown(false)
+		w = openTab(t, b, &fake.Browser{}, wasmclient.Options{Snapshot: true, Storage: disk})
+		quiet()
+		require.Len(t, b.Events(), 3)
+		require.Zero(t, w.View().Lost)
+	})
+}
+
+// TestEmptiedBetweenVisits: the user is told what was lost, once, and nobody else
+// is; after a sign-out nothing is missing.
+func TestEmptiedBetweenVisits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, disk := fake.New(manager), &evictable{}
+		visit := func(g access.Grant) *window {
+			w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{Snapshot: true, Storage: disk, Grant: g})
+			quiet()
+			return w
+		}
+		leaveTwoUnsent := func() {
+			b.SetDown(true)
+			w := visit(manager)
+			write(t, w, 1)
+			write(t, w, 2)
+			quiet()
+			w.close()
+			b.SetDown(false)
+		}
+		leaveTwoUnsent()
+		disk.evict(t)
+		w := visit(manager)
+		require.Equal(t, 2, w.View().Lost)
+		w.LostRead()
+		require.Zero(t, w.View().Lost)
+		w.close()
+		w = visit(manager)
+		require.Zero(t, w.View().Lost)
+		w.close()
+
+		leaveTwoUnsent()
+		require.NoError(t, disk.Delete(t.Context(), ""))
+		w = visit(manager)
+		require.Zero(t, w.View().Lost, "they were left behind by a sign-out")
+		w.close()
+
+		leaveTwoUnsent()
+		disk.evict(t)
+		w = visit(access.Grant{User: "99", Name: "x", Roles: []access.Role{access.Yard}})
+		require.Zero(t, w.View().Lost, "they were another user's")
+		w.close()
+
+		leaveTwoUnsent() // and sent the next time
+		w = visit(manager)
+		require.Zero(t, w.View().Lost)
+		require.Zero(t, w.View().Unsent())
+	})
+}
+
+// TestPersistenceIsAskedFor when something has to wait, and once.
+func TestPersistenceIsAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, disk := fake.New(manager), &evictable{}
+		w := openTab(t, b, &fake.Browser{}, wasmclient.Options{Snapshot: true, Storage: disk})
+		write(t, w, 1)
+		quiet()
+		require.Zero(t, disk.asked.Load(), "nothing had to wait")
+		b.SetDown(true)
+		b.Cut()
+		synctest.Wait()
+		write(t, w, 2)
+		write(t, w, 3)
+		quiet()
+		require.EqualValues(t, 1, disk.asked.Load())
+	})
+}
+
+// TestFirewallPageWith200: a firewall that answers one item with a page of its
+// own holds up no other.
+func TestFirewallPageWith200(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &wrap{Broker: fake.New(manager)}
+		b.answer(func(r port.Request) *port.Response {
+			if r.Method == "POST" && strings.Contains(string(r.Body), "payment_received") {
+				return &port.Response{Status: 200, ContentType: "text/html", Body: []byte("<html>rejected")}
+			}
+			return nil
+		})
+		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
+		_, err := w.Publish(t.Context(), event.Example(event.TypePaymentReceived))
+		require.NoError(t, err)
+		synctest.Wait()
+		write(t, w, 77)
+		synctest.Wait()
+		require.Len(t, b.Events(), 1)
+		require.Equal(t, outbox.Queued, w.View().Outbox[0].State)
+		time.Sleep(10 * time.Minute)
+		require.Equal(t, "http_200", w.View().Outbox[0].Code)
+		require.Equal(t, 1, w.View().Rejected())
+	})
+}
+
+// TestItemIsNotSentTwiceThroughAProxy: where a proxy refuses to let the history
+// be read, an item that may be in it is not sent.
+func TestItemIsNotSentTwiceThroughAProxy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &wrap{Broker: fake.New(manager)}
+		b.SetDown(true)
+		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
+		write(t, w, 1)
+		time.Sleep(2 * time.Hour)
+		b.answer(func(r port.Request) *port.Response {
+			if r.Method == "GET" {
+				return &port.Response{Status: 403, ContentType: "text/html", Body: []byte("<html>")}
+			}
+			return nil
+		})
+		b.SetDown(false)
+		quiet()
+		require.Empty(t, b.Events())
+		b.answer(nil)
+		quiet()
+		require.Len(t, b.Events(), 1)
+	})
+}

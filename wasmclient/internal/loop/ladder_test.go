@@ -1,0 +1,216 @@
+package loop_test
+
+import (
+	"cmp"
+	"context"
+	"math/rand"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/wire"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/fake"
+	"github.com/snd-rental/yardline/wasmclient/port"
+)
+
+// spoil is what a network does to a transport.
+type spoil int
+
+const (
+	works spoil = iota
+	refused
+	held
+	cutEarly
+	spoils // how many there are
+)
+
+// spoiled has sockets too, and what is between it and the client spoils what it
+// is told to.
+type spoiled struct {
+	*fake.Broker
+	mu              sync.Mutex
+	streams, socket spoil
+	lag             time.Duration
+}
+
+func (s *spoiled) set(streams, socket spoil, lag time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams, s.socket, s.lag = streams, socket, lag
+}
+
+func (s *spoiled) get() (streams, socket spoil, lag time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.streams, s.socket, s.lag
+}
+
+// pass carries a stream through what spoils it.
+func (s *spoiled) pass(ctx context.Context, how spoil, path string, take func([]byte) error) (port.Response, error) {
+	_, _, lag := s.get()
+	time.Sleep(lag)
+	switch how {
+	case held:
+		<-ctx.Done()
+		return port.Response{}, ctx.Err()
+	case cutEarly:
+		var cancel func()
+		ctx, cancel = context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+	}
+	return s.Broker.Stream(ctx, port.Request{Path: path}, func(piece []byte) error {
+		time.Sleep(lag / 2)
+		return take(piece)
+	})
+}
+
+func (s *spoiled) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
+	how, _, _ := s.get()
+	if how == refused {
+		return port.Response{Status: 406}, nil
+	}
+	return s.pass(ctx, how, r.Path, take)
+}
+
+func (s *spoiled) Socket(ctx context.Context, path string, take func([]byte) error) error {
+	_, how, _ := s.get()
+	if how == refused {
+		return port.ErrNoUpgrade
+	}
+	var d wire.Decoder
+	_, err := s.pass(ctx, how, strings.Replace(path, "/api/ws", "/api/sse", 1), func(piece []byte) error {
+		var out []byte
+		err := d.Feed(piece, func(m wire.Message) {
+			if f, err := wire.ParseMessage(m); err == nil && f != nil {
+				out = wire.AppendJSON(out, f)
+			}
+		})
+		if len(out) > 0 {
+			err = cmp.Or(take(out), err)
+		}
+		return err
+	})
+	return err
+}
+
+// TestClimbSkipsNothing: whatever is published while a better transport takes
+// over comes once and in order, from either.
+func TestClimbSkipsNothing(t *testing.T) {
+	for _, first := range []conn.Transport{conn.WebSocket, conn.Poll} {
+		t.Run(string(first), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &spoiled{Broker: fake.New(manager)}
+				socket := works
+				if first == conn.Poll {
+					socket = refused
+				}
+				b.set(refused, socket, 400*time.Millisecond)
+				w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
+				time.Sleep(5 * time.Second)
+				require.Equal(t, first, w.View().Status.Transport)
+				b.set(works, socket, 400*time.Millisecond)
+				const n = 2000 // for 100 s, in which it climbs
+				for i := range n {
+					publish(t, b.Broker, int64(i+1))
+					time.Sleep(50 * time.Millisecond)
+				}
+				time.Sleep(5 * time.Second)
+				require.Equal(t, conn.SSE, w.View().Status.Transport)
+				same(t, numbers(0, n), w.got)
+				require.Equal(t, 1, b.Streams())
+			})
+		})
+	}
+}
+
+// TestNothingIsLiveWhileItFalls from one transport to the next.
+func TestNothingIsLiveWhileItFalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &spoiled{Broker: fake.New(manager)}
+		b.set(cutEarly, held, 0)
+		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
+		for range 400 {
+			if v := w.View(); v.Status.Transport == conn.SSE {
+				require.Equal(t, 1, b.Streams())
+			}
+			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
+		}
+		require.Equal(t, conn.Polling, w.View().Status.State, "it fell twice")
+	})
+}
+
+// TestBrokerAwayFromSocket: a restart of the broker is no reason to leave the
+// transport that works here.
+func TestBrokerAwayFromSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &spoiled{Broker: fake.New(manager)}
+		b.set(held, works, 0)
+		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
+		time.Sleep(30 * time.Second)
+		require.Equal(t, conn.WebSocket, w.View().Status.Transport)
+		b.SetDown(true)
+		b.set(held, refused, 0)
+		b.Cut()
+		time.Sleep(40 * time.Second)
+		b.SetDown(false)
+		b.set(held, works, 0)
+		time.Sleep(31 * time.Second)
+		require.Equal(t, conn.WebSocket, w.View().Status.Transport)
+	})
+}
+
+// TestLadderAtRandom: whatever a network does to streams, sockets and time, each
+// tab has what follows its first event once and in order, and by the best
+// transport in the end.
+func TestLadderAtRandom(t *testing.T) {
+	for seed := range int64(6) {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewSource(seed))
+			b, in := &spoiled{Broker: fake.New(manager)}, &fake.Browser{}
+			var open []*window
+			for i := range 3 {
+				open = append(open, openOver(t, b, in.NewTab(), wasmclient.Options{Snapshot: i%2 == 0, Random: rand.New(rand.NewSource(r.Int63())).Float64}))
+			}
+			for range 300 {
+				switch r.Intn(16) {
+				case 0, 1:
+					b.set(spoil(r.Intn(int(spoils))), spoil(r.Intn(int(spoils))), time.Duration(r.Intn(3)*r.Intn(400))*time.Millisecond)
+				case 2:
+					b.Cut()
+				case 3:
+					open[r.Intn(len(open))].Happen(port.Frozen)
+				case 4, 5:
+					open[r.Intn(len(open))].Happen(port.Thawed)
+				case 6:
+					open[r.Intn(len(open))].Reconnect()
+				}
+				for range r.Intn(30) {
+					b.Publish(event.Example(event.TypePaymentReceived))
+				}
+				time.Sleep(time.Duration(r.Intn(9000)) * time.Millisecond)
+			}
+			b.set(works, works, 0)
+			for _, w := range open {
+				w.Happen(port.Thawed)
+			}
+			time.Sleep(time.Hour) // it climbs a last time
+			b.Publish(event.Example(event.TypePaymentReceived))
+			time.Sleep(time.Second) // one that was opened when it was slow still is
+			synctest.Wait()
+			for i, w := range open {
+				require.Equal(t, conn.SSE, w.View().Status.Transport, "seed %d, tab %d: %+v", seed, i, w.View().Status)
+				n := len(b.Events())
+				same(t, numbers(n-len(w.got), n), w.got, "seed", seed, "tab", i)
+			}
+			require.Equal(t, 1, b.Streams(), "seed %d", seed)
+		})
+	}
+}

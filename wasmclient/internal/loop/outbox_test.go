@@ -1,0 +1,342 @@
+package loop_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/fake"
+	"github.com/snd-rental/yardline/wasmclient/outbox"
+	"github.com/snd-rental/yardline/wasmclient/port"
+	"github.com/snd-rental/yardline/wasmclient/tabs"
+)
+
+// forgetful remembers idempotency keys for an hour, like a broker does.
+type forgetful struct {
+	*fake.Broker
+	mu    sync.Mutex
+	first map[string]time.Time
+	n     int
+	lose  atomic.Bool // the answer is lost
+	looks int
+}
+
+func (f *forgetful) Do(ctx context.Context, r port.Request) (port.Response, error) {
+	f.mu.Lock()
+	if strings.HasPrefix(r.Path, "/api/events") {
+		f.looks++
+	}
+	lose := f.lose.Load() && r.Method == "POST"
+	if r.Method == "POST" {
+		var body map[string]any
+		_ = json.Unmarshal(r.Body, &body)
+		id := body["id"].(string)
+		if at, ok := f.first[id]; ok && time.Since(at) > time.Hour {
+			f.n++
+			body["id"] = fmt.Sprint(id, "#", f.n) // forgotten: it is a new one to it
+			r.Body, _ = json.Marshal(body)
+		} else if !ok {
+			f.first[id] = time.Now()
+		}
+	}
+	f.mu.Unlock()
+	a, err := f.Broker.Do(ctx, r)
+	if lose {
+		return port.Response{}, errors.New("cut")
+	}
+	return a, err
+}
+
+// write puts a change of a rental into a tab's outbox.
+func write(t *testing.T, w *window, rental int64) outbox.Item {
+	t.Helper()
+	e, err := event.RentalStatusUpdated(rental, "active", "")
+	require.NoError(t, err)
+	item, err := w.Publish(t.Context(), e)
+	require.NoError(t, err)
+	return item
+}
+
+// TestDiscardInFollower: it is not sent, though the leader was about to.
+func TestDiscardInFollower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := fake.New(manager), &fake.Browser{}, &port.Memory{}
+		openTab(t, b, in, wasmclient.Options{Storage: st})
+		other := openTab(t, b, in, wasmclient.Options{Storage: st})
+		b.SetDown(true)
+		b.Cut()
+		item := write(t, other, 1)
+		time.Sleep(10 * time.Second)
+		other.DiscardItem(item.ID)
+		synctest.Wait()
+		require.Empty(t, other.View().Outbox)
+		b.SetDown(false)
+		quiet()
+		require.Empty(t, b.Events(), "the user had discarded it")
+	})
+}
+
+// TestLeaderCrashesBeforeTheAnswer: its heir finds in the history what was stored, long after the broker forgot the id.
+func TestLeaderCrashesBeforeTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fake.Browser{}, &port.Memory{}
+		lead := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		other := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		b.lose.Store(true)
+		write(t, other, 1)
+		time.Sleep(500 * time.Millisecond)
+		require.Len(t, b.Events(), 1)
+		b.SetDown(true)
+		b.Cut()
+		time.Sleep(2 * time.Hour)
+		lead.Crash()
+		lead.close()
+		b.lose.Store(false)
+		b.SetDown(false)
+		quiet()
+		require.Len(t, b.Events(), 1, "one event was written")
+	})
+}
+
+// TestStorageFullMidway: what was sent is not found on the disk again.
+func TestStorageFullMidway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fullDisk{}
+		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{Snapshot: true, Storage: st})
+		w.Pause() // quiet
+		w.Resume()
+		b.SetDown(true)
+		b.Cut()
+		synctest.Wait()
+		write(t, w, 1)      // it is on the disk
+		st.full.Store(true) // and now that is full: the machine's own save of it fails
+		synctest.Wait()
+		b.SetDown(false)
+		quiet()
+		require.Len(t, b.Events(), 1)
+		require.Zero(t, w.View().Unsent())
+		require.True(t, w.View().Unsaved)
+		w.close()
+		left, err := st.Load(t.Context(), "outbox/")
+		require.NoError(t, err)
+		require.Empty(t, left)
+		time.Sleep(2 * time.Hour) // the next day
+		st.full.Store(false)
+		openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{Snapshot: true, Storage: st})
+		quiet()
+		require.Len(t, b.Events(), 1, "sent twice: the item that was sent was never removed from the disk")
+	})
+}
+
+// TestPausedTabSends: also after another tab came and went.
+func TestPausedTabSends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := fake.New(manager), &fake.Browser{}, &port.Memory{}
+		w := openTab(t, b, in, wasmclient.Options{Storage: st})
+		w.Pause()
+		synctest.Wait()
+		write(t, w, 1)
+		synctest.Wait()
+		require.Len(t, b.Events(), 1, "alone and paused it sends")
+		other := openTab(t, b, in, wasmclient.Options{Storage: st})
+		other.close()
+		synctest.Wait()
+		write(t, w, 1)
+		time.Sleep(time.Hour)
+		require.Len(t, b.Events(), 2, "alone again, it does not")
+	})
+}
+
+// TestFrozenTabSendsNothingAgain: it missed that its item was sent.
+func TestFrozenTabSendsNothingAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fake.Browser{}, &port.Memory{}
+		a := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		w := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		b.SetDown(true)
+		b.Cut()
+		write(t, w, 1)
+		synctest.Wait()
+		w.Happen(port.Frozen)
+		synctest.Wait()
+		b.SetDown(false)
+		quiet()
+		require.Len(t, b.Events(), 1)
+		time.Sleep(2 * time.Hour)
+		w.Happen(port.Thawed)
+		quiet()
+		a.close()
+		quiet()
+		require.Len(t, b.Events(), 1, "one event was written")
+	})
+}
+
+// lid is a tab's own way to the broker, which a frozen page does not use.
+type lid struct {
+	port.Transport
+	shut atomic.Bool
+}
+
+func (l *lid) Do(ctx context.Context, r port.Request) (port.Response, error) {
+	if l.shut.Load() {
+		<-ctx.Done()
+		return port.Response{}, ctx.Err()
+	}
+	return l.Transport.Do(ctx, r)
+}
+
+// TestThawedTabHearsWhatWasSent.
+func TestThawedTabHearsWhatWasSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := fake.New(manager), &fake.Browser{}, &port.Memory{}
+		a := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		l := &lid{Transport: b}
+		w := openOver(t, l, in.NewTab(), wasmclient.Options{Storage: st})
+		b.SetDown(true)
+		b.Cut()
+		write(t, w, 1)
+		synctest.Wait()
+		l.shut.Store(true)
+		w.Happen(port.Frozen)
+		synctest.Wait()
+		b.SetDown(false)
+		quiet()
+		require.Len(t, b.Events(), 1)
+		require.Zero(t, a.View().Unsent())
+		l.shut.Store(false)
+		w.Happen(port.Thawed)
+		quiet()
+		require.Equal(t, tabs.Follower, w.role())
+		require.Zero(t, w.View().Unsent(), "it was sent while this tab was frozen")
+	})
+}
+
+// TestNoLocksOutbox: each tab sends for itself.
+func TestNoLocksOutbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in := fake.New(manager), &fake.Browser{NoLocks: true}
+		w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
+		write(t, w, 1)
+		time.Sleep(time.Hour)
+		require.Equal(t, conn.Live, w.View().Status.State)
+		require.Len(t, b.Events(), 1, "without Web Locks nothing is ever sent")
+	})
+}
+
+// TestThawedTabDoublesNothing: nor when it leads later.
+func TestThawedTabDoublesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fake.Browser{}, &port.Memory{}
+		a := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		l := &lid{Transport: b}
+		w := openOver(t, l, in.NewTab(), wasmclient.Options{Storage: st})
+		b.SetDown(true)
+		b.Cut()
+		for i := range int64(2) {
+			write(t, w, i+1)
+		}
+		synctest.Wait()
+		l.shut.Store(true)
+		w.Happen(port.Frozen)
+		synctest.Wait()
+		b.SetDown(false)
+		quiet()
+		require.Len(t, b.Events(), 2)
+		time.Sleep(2 * time.Hour)
+		l.shut.Store(false)
+		w.Happen(port.Thawed)
+		quiet()
+		a.close()
+		quiet()
+		require.Len(t, b.Events(), 2, "two were written")
+	})
+}
+
+// TestProxyRefusesOne: what a proxy takes for too large holds up nothing else,
+// and the user is told.
+func TestProxyRefusesOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &wrap{Broker: fake.New(manager)}
+		b.answer(func(r port.Request) *port.Response {
+			if r.Method == "POST" && strings.Contains(string(r.Body), "payment_received") {
+				return &port.Response{Status: 413, Body: []byte("<html>nginx")}
+			}
+			return nil
+		})
+		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
+		large, err := w.Publish(t.Context(), event.Example(event.TypePaymentReceived))
+		require.NoError(t, err)
+		synctest.Wait()
+		write(t, w, 77)
+		synctest.Wait()
+		require.Len(t, b.Events(), 1)
+		require.Equal(t, outbox.Queued, w.View().Outbox[0].State)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		require.Equal(t, 1, w.View().Rejected())
+		require.Equal(t, "http_413", w.View().Outbox[0].Code)
+		b.answer(nil)
+		w.RetryItem(large.ID)
+		synctest.Wait()
+		require.Len(t, b.Events(), 2)
+	})
+}
+
+// TestPortalRefusesAll: a hotel that wants a sign-in is no reason to give
+// anything up, however long it takes.
+func TestPortalRefusesAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := fake.New(manager)
+		b.Refuse(&port.Response{Status: 404, ContentType: "text/html", Body: []byte("<html>sign in to this hotel")})
+		w := openTab(t, b, &fake.Browser{}, wasmclient.Options{})
+		write(t, w, 1)
+		write(t, w, 2)
+		time.Sleep(24 * time.Hour)
+		require.Equal(t, 2, w.View().Unsent())
+		b.Refuse(nil)
+		time.Sleep(time.Minute)
+		require.Len(t, b.Events(), 2)
+	})
+}
+
+// TestOneSender: a tab that is paused leaves to another that leads what it
+// writes, as long as one does.
+func TestOneSender(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, in, st := &posts{Broker: fake.New(manager)}, &fake.Browser{}, &port.Memory{}
+		w := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		other := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
+		wrote := 0
+		sent := func(w *window) {
+			t.Helper()
+			write(t, w, 1)
+			wrote++
+			synctest.Wait()
+			require.Len(t, b.Events(), wrote)
+			require.EqualValues(t, wrote, b.n.Load(), "one of them sends it")
+		}
+		w.Pause() // it led
+		synctest.Wait()
+		sent(w)
+		late := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st, Disabled: true})
+		sent(late) // one that never took part
+		other.Crash()
+		other.close()
+		write(t, w, 2)
+		time.Sleep(time.Minute)
+		require.Len(t, b.Events(), wrote+1, "nobody leads any more")
+		require.Zero(t, w.View().Unsent())
+	})
+}

@@ -1,0 +1,91 @@
+package loop_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/wasmclient"
+	"github.com/snd-rental/yardline/wasmclient/conn"
+	"github.com/snd-rental/yardline/wasmclient/fake"
+	"github.com/snd-rental/yardline/wasmclient/port"
+)
+
+// garbled is a broker whose answers hold an event that cannot be read, always or
+// once: that of rental 13.
+type garbled struct {
+	*fake.Broker
+	once bool
+	done bool
+}
+
+func (g *garbled) spoil(b []byte) []byte {
+	if !bytes.Contains(b, []byte("rental/13")) || g.once && g.done {
+		return b
+	}
+	g.done = true
+	at := bytes.Index(b, []byte("rental/13"))
+	timeAt := bytes.Index(b[at:], []byte(`"time":"`)) + at
+	return append(append(bytes.Clone(b[:timeAt]), []byte(`"time":"?`)...), b[timeAt+len(`"time":"`):]...)
+}
+
+func (g *garbled) Do(ctx context.Context, r port.Request) (port.Response, error) {
+	a, err := g.Broker.Do(ctx, r)
+	if bytes.Contains([]byte(r.Path), []byte("/api/events")) {
+		a.Body = g.spoil(a.Body)
+	}
+	return a, err
+}
+
+func (g *garbled) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response,
+	error) {
+	return g.Broker.Stream(ctx, r, func(piece []byte) error { return take(g.spoil(piece)) })
+}
+
+// TestUnreadableEventIsPassedOver by streams and long polls, in a tab that leads and
+// in one that reads the history: what follows comes, and the figures are right.
+func TestUnreadableEventIsPassedOver(t *testing.T) {
+	for _, by := range []conn.Transport{conn.SSE, conn.Poll} {
+		t.Run(string(by), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &garbled{Broker: fake.New(manager)}
+				in := &fake.Browser{}
+				o := wasmclient.Options{Snapshot: true, Ladder: []conn.Transport{by}}
+				w, other := openOver(t, b, in.NewTab(), o), openOver(t, b, in.NewTab(), o)
+				for _, rental := range []int64{12, 13, 14} {
+					publish(t, b.Broker, rental)
+					synctest.Wait()
+				}
+				quiet()
+				publish(t, b.Broker, 15)
+				synctest.Wait()
+				late := openOver(t, b, in.NewTab(), wasmclient.Options{Oldest: true, Ladder: o.Ladder})
+				quiet()
+				for _, tab := range []*window{w, other} {
+					require.True(t, tab.View().Connected)
+					require.Equal(t, "4", tab.View().Figures["active_rentals"].String())
+					require.Equal(t, "3", tab.got[len(tab.got)-1])
+				}
+				require.Equal(t, []string{"0", "2", "3"}, late.got)
+			})
+		})
+	}
+}
+
+// TestSpoiltOnTheWay: what can be read the second time is not missing.
+func TestSpoiltOnTheWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &garbled{Broker: fake.New(manager), once: true}
+		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
+		for _, rental := range []int64{12, 13, 14} {
+			publish(t, b.Broker, rental)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, []string{"0", "1", "2"}, w.got)
+	})
+}
