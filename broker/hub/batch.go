@@ -11,13 +11,15 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// PublishBatch checks all events before it stores any, also their ids and
-// owners against the log, against each other and against what this hub stores
-// at the same time; then it stores them in their order. Pointers of an
-// *event.Problem and of a *RefusedError begin with the place of the event in the
-// batch. The error is a *PartialError once something was stored: the log broke off,
-// or another broker on the same log stored an event with one of the ids in
-// between.
+// PublishBatch validates, authorises and stores several events. It checks all
+// events before it stores any, and then stores them in their order. It checks
+// their ids and owners against the log, against each other, and against the
+// events that this hub is storing at the same time.
+//
+// Pointers of an *event.Problem and of a *RefusedError begin with the index of
+// the event in the batch. The error is a *PartialError when some events were
+// stored: then the log failed in between, or another broker on the same log
+// stored an event with one of the ids after the checks.
 func (h *Hub) PublishBatch(
 	ctx context.Context, g access.Grant, raws []json.RawMessage, strict bool,
 ) ([]Receipt, error) {
@@ -32,6 +34,8 @@ func (h *Hub) PublishBatch(
 	for _, p := range batch {
 		names = append(names, p.claimNames()...)
 	}
+	// The claims are held from the check against the log until the events are
+	// stored and handled, so that no other event can come in between.
 	release, err := h.claims.acquire(ctx, names...)
 	if err != nil {
 		return nil, err
@@ -44,7 +48,8 @@ func (h *Hub) PublishBatch(
 	return h.storeBatch(ctx, batch)
 }
 
-// storeBatch puts the events of a batch into the log.
+// storeBatch stores the events of a batch in the log, and waits until this hub
+// has handled them. The caller must hold their claims.
 func (h *Hub) storeBatch(ctx context.Context, batch []publication) ([]Receipt, error) {
 	receipts := make([]Receipt, 0, len(batch))
 	var last uint64
@@ -66,17 +71,17 @@ func (h *Hub) storeBatch(ctx context.Context, batch []publication) ([]Receipt, e
 	return receipts, nil
 }
 
-// prepareBatch validates and authorises all events of a batch, and holds their
-// ids against each other.
+// prepareBatch validates and authorises all events of a batch, and refuses an
+// id that two different events of the batch have.
 func (h *Hub) prepareBatch(g access.Grant, raws []json.RawMessage, strict bool) ([]publication, error) {
 	batch := make([]publication, len(raws))
 	var invalid event.Problem
 	var refused *RefusedError
-	digests := map[string]string{} // by key
+	digests := map[string]string{} // digests of the events so far, by key
 	for i, raw := range raws {
 		p, err := h.prepare(g, raw, strict)
 		if err == nil {
-			if digest, twice := digests[p.key]; twice && digest != p.digest {
+			if digest, found := digests[p.key]; found && digest != p.digest {
 				err = idConflict(eventlog.ErrConflict)
 			}
 			digests[p.key] = p.digest
@@ -107,8 +112,9 @@ func (h *Hub) prepareBatch(g access.Grant, raws []json.RawMessage, strict bool) 
 	return batch, refused.orNil()
 }
 
-// judge holds a batch against the log. The caller must hold its claims. It
-// looks at the log's head, so that what other brokers stored counts too.
+// checkAgainstLog refuses the events of a batch whose ids or owners contradict
+// the log. It waits until this hub has handled the log's head, so that events
+// of other brokers count too. The caller must hold the claims of the batch.
 func (h *Hub) checkAgainstLog(ctx context.Context, batch []publication) error {
 	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {

@@ -12,25 +12,31 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A blob is a value that may be larger than the store takes at once: parts of
-// one generation, and an index under the blob's key that is written last, so
-// that a reader finds the old blob or the new one, whole.
+// A blob is the index of a value that may be larger than the store accepts at
+// once. The value consists of parts, and the index is stored under the blob's
+// key. saveBlob writes the parts under new keys first and the index last, so
+// that a reader finds either the whole old value or the whole new one.
 type blob struct {
+	// Generation is a random text in the keys of the parts.
 	Generation string `json:"generation"`
-	Parts      int    `json:"parts"`
-	Version    uint64 `json:"version"`
-	// Epoch is of the log that the version counts in. It is empty in blobs of
-	// earlier versions of the broker.
+	// Parts is the number of parts.
+	Parts int `json:"parts"`
+	// Version is the sequence of the log that the value belongs to.
+	Version uint64 `json:"version"`
+	// Epoch is the epoch of Version. It is empty in blobs of earlier versions
+	// of the broker.
 	Epoch string `json:"epoch,omitempty"`
 }
 
-// partBytes is under the default limit of a NATS message, 1 MiB.
+// partBytes is the size of all parts but the last. It is below the default
+// limit of a NATS message, which is 1 MiB.
 const partBytes = 512 << 10
 
+// partKey returns the key of a part of the blob.
 func (b blob) partKey(key string, i int) string { return fmt.Sprintf("%s.%s.%d", key, b.Generation, i) }
 
-// saveBlob stores a value, which is of a place in the log. A value of the same or
-// a later place of the same epoch stays.
+// saveBlob stores a value that belongs to the cursor at. It does nothing when
+// the store holds a value of the same or a later cursor of the same epoch.
 func saveBlob(ctx context.Context, s eventlog.Store, key string, value []byte, at wire.Cursor) error {
 	old, err := loadBlobIndex(ctx, s, key)
 	if err != nil && !errors.Is(err, eventlog.ErrNotFound) && !errors.Is(err, errDamagedBlob) {
@@ -60,7 +66,8 @@ func saveBlob(ctx context.Context, s eventlog.Store, key string, value []byte, a
 	return nil
 }
 
-// loadBlob returns a value, or eventlog.ErrNotFound.
+// loadBlob returns a value. The error is eventlog.ErrNotFound when there is
+// none, wraps errDamagedBlob when a part is missing, or is that of the store.
 func loadBlob(ctx context.Context, s eventlog.Store, key string) ([]byte, error) {
 	index, err := loadBlobIndex(ctx, s, key)
 	if err != nil {
@@ -77,8 +84,11 @@ func loadBlob(ctx context.Context, s eventlog.Store, key string) ([]byte, error)
 	return value, nil
 }
 
+// errDamagedBlob means that the index of a blob cannot be read, or a part is
+// missing.
 var errDamagedBlob = errors.New("hub: damaged value")
 
+// loadBlobIndex returns the index of a blob.
 func loadBlobIndex(ctx context.Context, s eventlog.Store, key string) (b blob, err error) {
 	raw, err := s.Get(ctx, key)
 	if err != nil {

@@ -15,40 +15,26 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// checkpointKey is where the folded state is stored, with the log.
+// checkpointKey is the key of the checkpoint in the log's store. The checkpoint
+// is the state as compressed JSON, stored as a blob.
 const checkpointKey = "checkpoint"
 
-// load takes the stored state, or folds the whole log where none fits.
+// loadState prepares the state for tailLog. It loads the checkpoint, and starts
+// with an empty state when the checkpoint is missing, damaged or of another
+// log. When Run goes on after a failure of the log, loadState keeps the present
+// state if the log still holds the records after it.
 func (h *Hub) loadState(ctx context.Context) error {
 	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {
 		return err
 	}
-	at := h.head().Seq
-	if at > 0 && at+1 >= bounds.First {
-		return nil // Run goes on after a failure of the log
+	previous := h.head().Seq
+	if previous > 0 && previous+1 >= bounds.First {
+		return nil
 	}
-	state, err := h.loadCheckpoint(ctx)
-	switch {
-	case errors.Is(err, eventlog.ErrUnavailable):
+	state, err := h.startState(ctx, bounds)
+	if err != nil {
 		return err
-	case err != nil:
-		h.config.Logger.Warn("no usable checkpoint: the state is folded from the oldest kept event", "reason", err)
-	case !eventlog.Holds(h.config.Log, state.Cursor.Epoch, state.Cursor.Seq) || state.Cursor.Seq > bounds.Last:
-		h.config.Logger.Warn("the checkpoint is of another log: the state is folded from the oldest kept event", "cursor", state.Cursor.String())
-		state = nil
-	default:
-		h.savedSeq.Store(state.Cursor.Seq)
-		state.Cursor.Epoch = h.config.Log.Epoch()
-	}
-	if state == nil {
-		state = projection.NewState(h.config.Log.Epoch())
-	}
-	if state.Cursor.Seq+1 < bounds.First {
-		if bounds.First > 1 {
-			h.config.Logger.Error("events are gone that no checkpoint holds: the state is incomplete", "from", state.Cursor.Seq+1, "to", bounds.First-1)
-		}
-		state.Cursor.Seq = bounds.First - 1
 	}
 	newest, err := h.newestTime(ctx, bounds)
 	if err != nil {
@@ -59,14 +45,46 @@ func (h *Hub) loadState(ctx context.Context) error {
 	h.mu.Lock()
 	h.state, h.ring = state, nil
 	h.mu.Unlock()
-	if at > 0 { // readers were before the jump: they resume by cursor
+	if previous > 0 {
+		// The state jumped over events that the subscribers have not received.
+		// They must resume by cursor.
 		h.CloseWhere(wire.ByeRetry, func(*Subscriber) bool { return true })
 	}
 	return nil
 }
 
-// newest is the time by the clock, or that of the newest record where the clock
-// is behind it: no time of the state may be much later.
+// startState returns the checkpoint if it fits the log, or an empty state. The
+// cursor of the state is never before the oldest kept event.
+func (h *Hub) startState(ctx context.Context, bounds eventlog.Bounds) (*projection.State, error) {
+	state, err := h.loadCheckpoint(ctx)
+	switch {
+	case errors.Is(err, eventlog.ErrUnavailable):
+		return nil, err
+	case err != nil:
+		h.config.Logger.Warn("no usable checkpoint: the state is folded from the oldest kept event", "reason", err)
+	case !eventlog.Holds(h.config.Log, state.Cursor.Epoch, state.Cursor.Seq) || state.Cursor.Seq > bounds.Last:
+		h.config.Logger.Warn("the checkpoint is of another log: the state is folded from the oldest kept event",
+			"cursor", state.Cursor.String())
+		state = nil
+	default:
+		h.savedSeq.Store(state.Cursor.Seq)
+		state.Cursor.Epoch = h.config.Log.Epoch()
+	}
+	if state == nil {
+		state = projection.NewState(h.config.Log.Epoch())
+	}
+	if state.Cursor.Seq+1 < bounds.First {
+		if bounds.First > 1 {
+			h.config.Logger.Error("events are gone that no checkpoint holds: the state is incomplete",
+				"from", state.Cursor.Seq+1, "to", bounds.First-1)
+		}
+		state.Cursor.Seq = bounds.First - 1
+	}
+	return state, nil
+}
+
+// newestTime returns the time by the machine's clock, or the time of the newest
+// record when that is later. No time of the state may be much later than it.
 func (h *Hub) newestTime(ctx context.Context, bounds eventlog.Bounds) (time.Time, error) {
 	now := h.now()
 	if bounds.Last < bounds.First {
@@ -82,6 +100,7 @@ func (h *Hub) newestTime(ctx context.Context, bounds eventlog.Bounds) (time.Time
 	return now, nil
 }
 
+// loadCheckpoint returns the stored state, or an empty state when there is none.
 func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
 	packed, err := loadBlob(ctx, h.config.Log, checkpointKey)
 	if errors.Is(err, eventlog.ErrNotFound) && !errors.Is(err, errDamagedBlob) {
@@ -105,7 +124,8 @@ func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
 	return &state, nil
 }
 
-// keep stores the state from time to time and once more at the end.
+// runCheckpoints stores the state at the interval of checkpoints, and once more
+// when ctx ends.
 func (h *Hub) runCheckpoints(ctx context.Context) {
 	tick := time.NewTicker(h.config.CheckpointInterval)
 	defer tick.Stop()
@@ -122,24 +142,29 @@ func (h *Hub) runCheckpoints(ctx context.Context) {
 	}
 }
 
+// trySave stores the state, and logs a failure.
 func (h *Hub) trySave(ctx context.Context) {
 	if err := h.Save(ctx); err != nil {
-		// The log is not purged past the stored state, so nothing is lost.
+		// Nothing is lost, because Purge keeps the events after the checkpoint.
 		h.config.Logger.Error("the checkpoint could not be stored", "error", err)
 	}
 }
 
-// HasUnsavedState tells whether there is something for Save to do.
+// HasUnsavedState reports whether the hub has handled records since the last
+// checkpoint.
 func (h *Hub) HasUnsavedState() bool { return h.head().Seq != h.savedSeq.Load() }
 
-// Save stores the state as it is now, unless it, or a later one of another
-// broker on the same log, is stored already.
+// Save stores a checkpoint of the present state. It does nothing when the log's
+// store holds this state already, or a later one of another broker on the same
+// log. Save also forgets entities that were closed long ago. Run calls Save by
+// itself; after Follow the caller must call it.
 func (h *Hub) Save(ctx context.Context) error {
 	if !h.HasUnsavedState() {
 		return nil
 	}
 	now := h.now()
-	// A clock that has jumped ahead makes every closed entity look old.
+	// Without this check a clock that has jumped ahead would make every closed
+	// entity look old.
 	trusted := h.config.TrustClock || h.clockSteadyFor(now) >= trustClockAfter
 	old, err := eventlog.SeqBefore(ctx, h.config.Log, now.Add(-projection.ClosedRetention))
 	if err != nil {

@@ -7,12 +7,12 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// lags tells whether the subscriber is too far behind its view. It is called
-// under the hub's lock.
+// isLagging reports whether more than Config.MaxLag bytes wait for the
+// subscriber. The caller must hold h.mu.
 func (s *Subscriber) isLagging() bool { return s.lagBytes() > s.hub.config.MaxLag }
 
-// lag is how many bytes wait for the subscriber in its view. It is called
-// under the hub's lock.
+// lagBytes returns the number of bytes that wait for the subscriber in its
+// view. The caller must hold h.mu.
 func (s *Subscriber) lagBytes() int64 {
 	if s.view == nil {
 		return 0
@@ -20,15 +20,16 @@ func (s *Subscriber) lagBytes() int64 {
 	return s.view.end.Load() - s.position.offset.Load() + s.spliceBytes.Load()
 }
 
-// Leave ends the subscription. Leaving twice is leaving once.
+// Leave ends the subscription from the reader's side. After it the hub does not
+// call Request.Abort any more. Calling Leave again does nothing.
 func (s *Subscriber) Leave() {
 	s.abortMu.Lock()
-	s.abort = nil // what it would break off is over, and may be somebody else's by now
+	s.abort = nil // the connection may serve another request by now
 	s.abortMu.Unlock()
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, there := h.subscribers[s]; !there {
+	if _, found := h.subscribers[s]; !found {
 		return
 	}
 	delete(h.subscribers, s)
@@ -37,7 +38,8 @@ func (s *Subscriber) Leave() {
 	}
 }
 
-// Close ends the subscription from the broker's side. The first reason stands.
+// Close ends the subscription from the broker's side: Next returns a
+// *ClosedError with bye. Calling Close again does nothing.
 func (s *Subscriber) Close(bye wire.Bye) {
 	s.mu.Lock()
 	first := s.bye == nil
@@ -46,15 +48,15 @@ func (s *Subscriber) Close(bye wire.Bye) {
 		close(s.done)
 	}
 	s.mu.Unlock()
-	// A reader that is too slow has not taken what was written: waiting for
-	// it to take more would hold its memory.
+	// A slow reader may block in a write. The hub aborts the write, because
+	// waiting for its end would keep the memory of the subscription.
 	if first && bye.Reason == wire.ByeSlow {
 		s.hub.config.Observer.Slow(CauseLag)
 		s.Abort()
 	}
 }
 
-// Abort breaks off a write that hangs, unless the reader has left.
+// Abort calls Request.Abort, unless the reader has left.
 func (s *Subscriber) Abort() {
 	s.abortMu.Lock()
 	defer s.abortMu.Unlock()
@@ -63,9 +65,10 @@ func (s *Subscriber) Abort() {
 	}
 }
 
-// IsClosed tells whether the broker has ended the subscription.
+// IsClosed reports whether the broker has ended the subscription.
 func (s *Subscriber) IsClosed() bool { return s.closeError() != nil }
 
+// closeError returns a *ClosedError, or nil while the subscription is open.
 func (s *Subscriber) closeError() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,26 +78,30 @@ func (s *Subscriber) closeError() error {
 	return &ClosedError{*s.bye}
 }
 
-// CloseWhere closes every subscription that the condition picks. The
-// condition is called under the hub's lock and must not block.
-func (h *Hub) CloseWhere(reason wire.Reason, pick func(*Subscriber) bool) {
-	for _, s := range h.subscribersWhere(pick) {
+// CloseWhere closes every subscription for which condition returns true. The
+// hub calls condition under its lock, so it must not block, and must not call
+// the hub.
+func (h *Hub) CloseWhere(reason wire.Reason, condition func(*Subscriber) bool) {
+	for _, s := range h.subscribersWhere(condition) {
 		s.Close(wire.Bye{Reason: reason})
 	}
 }
 
-func (h *Hub) subscribersWhere(condition func(*Subscriber) bool) (picked []*Subscriber) {
+// subscribersWhere returns the subscribers for which condition returns true. It
+// calls condition under h.mu.
+func (h *Hub) subscribersWhere(condition func(*Subscriber) bool) (found []*Subscriber) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.subscribers {
 		if condition(s) {
-			picked = append(picked, s)
+			found = append(found, s)
 		}
 	}
-	return picked
+	return found
 }
 
-// Drain closes all subscriptions, each with another delay, and takes no more.
+// Drain closes all subscriptions and refuses new ones. Each client is told to
+// wait for a random time before it reconnects. Long polls end at once.
 func (h *Hub) Drain() {
 	h.mu.Lock()
 	if !h.draining {
@@ -102,18 +109,20 @@ func (h *Hub) Drain() {
 	}
 	h.draining = true
 	h.mu.Unlock()
-	h.wake.notify() // long polls too
+	h.wake.notify() // for long polls
 	for _, s := range h.subscribersWhere(func(*Subscriber) bool { return true }) {
 		s.Close(drainBye())
 	}
 }
 
-// Draining is closed by Drain.
+// Draining returns a channel that Drain closes.
 func (h *Hub) Draining() <-chan struct{} { return h.drained }
 
-// maxDrainDelay spreads the return of the clients of a broker that stops.
+// maxDrainDelay is the longest time that Drain tells a client to wait. The
+// times are random, so that the clients do not all reconnect at once.
 const maxDrainDelay = 3 * time.Second
 
+// drainBye returns the Bye of a draining hub, with a random delay.
 func drainBye() wire.Bye {
 	return wire.Bye{Reason: wire.ByeDrain, Delay: rand.N(maxDrainDelay)}
 }

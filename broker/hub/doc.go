@@ -1,25 +1,96 @@
-// Package hub turns the log into streams.
+// Package hub turns the event log into streams.
 //
-// One goroutine, Hub.Run, tails the log. For every record it appends to the
-// ring of recent events, folds the event into the projection, and writes it
-// to the views. Nothing reaches a reader or the fold that the log has not
-// acknowledged.
+// A [Hub] publishes events to a log, follows the log, keeps the state that the
+// events add up to, and serves both to readers: as live streams, as pages of
+// history and as snapshots. The package knows no network, no NATS and no
+// metrics system. The same hub runs in the broker and at the edge.
 //
-// A view is what subscribers with the same roles and the same filter share:
-// one log of bytes, already framed. An event is matched, redacted and encoded
-// once a view. A subscriber is an offset into that log, and pulls: Hub.Run
-// never waits for one. Whoever lags by more than a bound of bytes is closed,
-// and resumes by cursor.
+// # Usage
 //
-// What depends on the person (the employee whom an event is about, the user
-// who started a sync) is a splice: bytes that one subscriber sends when its
-// offset reaches the place. A filter by subject is matched from the ring, for
-// its connection alone.
+// Make a hub with [New] and start [Hub.Run] in a goroutine of its own. Wait for
+// [Hub.Ready] where it matters; publications and snapshots wait by themselves,
+// up to three seconds.
 //
-// A subscriber first catches up, from the ring or in pages from the log, and
-// joins its view when it has reached the head. Both the head and the views
-// move under the hub's lock alone, so the seam has no hole and no overlap.
+// Store events with [Hub.Publish] or [Hub.PublishBatch]. Open a stream with
+// [Hub.Subscribe], call [Subscriber.Next] for its bytes until it returns an
+// error, and call [Subscriber.Leave] at the end. [Hub.History] and
+// [Hub.Snapshot] serve readers without a stream.
 //
-// The package knows no network, no NATS and no metrics: the same hub runs at
-// the edge.
+// A platform with alarms instead of timers calls [Hub.Follow] instead of Run,
+// and then [Hub.Heartbeat] and [Hub.Save] itself. A platform where writes and
+// goroutines are expensive sets [Config.Groups].
+//
+// # Guarantees
+//
+//   - A subscriber receives every event after its cursor that its grant and its
+//     filter allow, once and in the order of the log. When events are missing,
+//     because they were purged or the cursor belongs to another log, the stream
+//     has a gap in their place.
+//   - No reader and no snapshot shows an event before the log has acknowledged
+//     it.
+//   - Publish returns after the hub has handled the event, unless that takes
+//     longer than a second. A snapshot after it shows the event.
+//   - The owner of an entity never changes, so the right to see an entity does
+//     not change either.
+//   - A slow reader delays nobody. The hub closes a subscriber for which more
+//     than [Config.MaxLag] bytes wait, and its client resumes by cursor.
+//   - [Hub.Purge] keeps all events that the checkpoint does not include.
+//
+// # How streams work
+//
+// One goroutine, that of Run or Follow, tails the log. For every record it
+// appends the event to the ring of recent events, applies it to the state, and
+// writes it to the views.
+//
+// A view is a byte log of frames. All subscribers with the same roles, format
+// and filter share one. The hub filters, redacts and encodes an event once for
+// each view, and views with the same roles and format (the same audience) share
+// even that. A subscriber is an offset into the view and pulls bytes from it.
+//
+// Some events are visible to one person only, such as the employee that an
+// event is about or the user who started a sync. Such an event is a splice: a
+// frame that one subscriber reads when its offset reaches a certain byte of the
+// view.
+//
+// A new subscriber first catches up, with events from the ring or with pages
+// from the log. At the head of the log it joins its view. The head and the views
+// change under one lock, so no event is lost or repeated at this transition. A
+// subscriber whose filter names subjects never joins a view. It reads from the
+// ring for as long as it lives.
+//
+// # Concurrency
+//
+// All methods of Hub may be called concurrently, but only one Run or Follow may
+// run at a time. [Subscriber.Next] and [Subscriber.MarkWritten] belong to one
+// goroutine for each subscriber.
+//
+// These locks guard the data of the package:
+//
+//   - Hub.mu guards the state, the ring, the maps of views, subscribers, persons
+//     and polls, and the flag draining. It also orders all writes to views: the
+//     bytes of a view are appended under it and read without a lock. It is never
+//     held while the hub reads or writes the log.
+//   - Subscriber.mu guards the splices and the reason for closing. It may be
+//     locked while Hub.mu is held, but not the other way round.
+//   - Subscriber.abortMu guards [Request.Abort]. No other lock of the package is
+//     taken while it is held.
+//   - signal.mu guards a channel. It is held for a few instructions only.
+//   - ids.loading lets only one batch at a time read ids from the log. ids.mu
+//     guards the ids.
+//   - clockWatch.mu guards the observations of the machine's clock.
+//   - claims are locks by name: one for each event id and each entity that is
+//     being checked and stored. A publication takes all its names at once and
+//     holds them while it waits for the log. claims.mu guards their queues.
+//
+// The hub calls [Observer] and [Groups], and the condition of [Hub.CloseWhere],
+// while it holds Hub.mu. They must not block, and must not call the hub.
+//
+// # Errors
+//
+// A publication fails with an [event.Problem] when the event is not valid, with
+// a [RefusedError] when some fields are not allowed, with a [MovedError] when
+// its entity has changed, and with a [PartialError] when a batch was stored in
+// part. A stream ends with a [ClosedError] when the hub closes it. While the hub
+// starts, methods return [ErrNotReady]. All other errors are those of the log,
+// see package eventlog, or of the context.
 package hub

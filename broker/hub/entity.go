@@ -10,10 +10,11 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// keepOwner holds that sight of an entity never depends on a value that
-// changes: the person whom it is about stays, and is named by every event.
-// before are the fields of the entity, nil where there is none yet. The error
-// is a *RefusedError.
+// inheritOwner returns the event with the owner of its entity. An owner is the
+// person that an entity is about. It never changes, and every event names it,
+// because it decides who may see the entity. before holds the present fields
+// of the entity, and is nil when there is no entity yet. The error is a
+// *RefusedError when the event names another owner.
 func inheritOwner(before event.Object, e event.Event) (event.Event, error) {
 	if before == nil {
 		return e, nil
@@ -23,8 +24,8 @@ func inheritOwner(before event.Object, e event.Event) (event.Event, error) {
 		if owner != nil && !e.Data.Has(name) {
 			e.Data = e.Data.With(name, owner)
 		}
-		// A thing that began without an owner stays without: what was said of
-		// it before was not meant for one.
+		// An entity that began without an owner stays without one, because its
+		// earlier events were not meant for the person.
 		if e.Data.Text(name) != before.Text(name) {
 			return e, refuse(ErrOwner, "/data/"+name, "conflict", "the person whom the thing was about before")
 		}
@@ -32,10 +33,11 @@ func inheritOwner(before event.Object, e event.Event) (event.Event, error) {
 	return e, nil
 }
 
-// fieldsOf are the fields of an entity with an owner, nil for others.
+// currentFields returns the present fields of the event's entity. It returns
+// nil when there is no such entity, or when entities of the type have no owner.
 func (h *Hub) currentFields(e event.Event) event.Object {
 	if len(ownerFields(e.Type)) == 0 {
-		return nil // most types: no look at the state
+		return nil // saves the lock for most types
 	}
 	if before := h.Entity(event.EntityKey(e)); before != nil {
 		return before.Fields
@@ -43,7 +45,8 @@ func (h *Hub) currentFields(e event.Event) event.Object {
 	return nil
 }
 
-// ownerFields name the persons of a type.
+// ownerFields returns the names of the fields that hold the owner of an entity
+// of a type.
 func ownerFields(t event.Type) []string {
 	switch rule := access.Table[t]; {
 	case rule.Employee != nil:
@@ -54,15 +57,15 @@ func ownerFields(t event.Type) []string {
 	return nil
 }
 
-// keepOwners is keepOwner for a batch, before any of it is stored. It counts the
-// earlier events of the batch, too.
+// inheritOwners is like inheritOwner for a batch. An event may also inherit the
+// owner from an earlier event of the batch. It changes the events in place.
 func (h *Hub) inheritOwners(batch []publication) error {
-	latest := map[string]event.Object{} // the fields of each entity with an owner
+	latest := map[string]event.Object{} // newest fields by entity, of entities with an owner
 	var refused *RefusedError
 	for i := range batch {
 		key := event.EntityKey(batch[i].event)
-		before, follows := latest[key]
-		if !follows {
+		before, found := latest[key]
+		if !found {
 			before = h.currentFields(batch[i].event)
 		}
 		e, err := inheritOwner(before, batch[i].event)
@@ -78,10 +81,13 @@ func (h *Hub) inheritOwners(batch []publication) error {
 	return refused.orNil()
 }
 
-// keepUnmoved holds a publisher to the state that it has seen. It looks at the
-// log's head, so that what other brokers stored counts too; two brokers may
-// still store at the same moment. Where the thing was moved by this very event,
-// whose answer was lost, it returns the receipt of that.
+// checkUnmoved returns a *MovedError when the entity has changed after the
+// cursor p.entityAt. It waits until this hub has handled the log's head, so
+// that events of other brokers count too. Two brokers may still store an event
+// of the entity at the same moment.
+//
+// When the entity was changed by this same event, which a publisher sends again
+// after a lost answer, checkUnmoved returns the receipt of the stored event.
 func (h *Hub) checkUnmoved(ctx context.Context, p publication) (*Receipt, error) {
 	if p.entityAt == nil {
 		return nil, nil
@@ -97,7 +103,7 @@ func (h *Hub) checkUnmoved(ctx context.Context, p publication) (*Receipt, error)
 	epoch := h.config.Log.Epoch()
 	if p.entityAt.Epoch == epoch && p.entityAt.Seq > bounds.Last {
 		h.warnAhead(p.entityAt, bounds.Last)
-		return nil, &MovedError{wire.Cursor{Epoch: epoch, Seq: bounds.Last}} // nobody has seen that
+		return nil, &MovedError{wire.Cursor{Epoch: epoch, Seq: bounds.Last}} // the log never had that cursor
 	}
 	if now == nil || p.entityAt.Epoch == epoch && now.Seq <= p.entityAt.Seq {
 		return nil, nil
@@ -106,7 +112,25 @@ func (h *Hub) checkUnmoved(ctx context.Context, p publication) (*Receipt, error)
 	if !p.hasID || p.entityAt.Epoch != epoch {
 		return nil, moved
 	}
-	page, err := h.config.Log.Read(ctx, p.entityAt.Seq, maxRepetitionScan, eventlog.Selection{Types: []event.Type{p.event.Type}, Subjects: []string{p.event.Subject}})
+	stored, err := h.findRepetition(ctx, p)
+	if stored == nil && err == nil {
+		err = moved
+	}
+	return stored, err
+}
+
+// maxRepetitionScan is the number of changes of an entity that findRepetition
+// reads.
+const maxRepetitionScan = 256
+
+// findRepetition looks for the event among the changes of its entity after
+// p.entityAt. It returns the receipt of the stored event, or nil when there is
+// none. The error is that of a conflict when the stored event with the same id
+// has other data.
+func (h *Hub) findRepetition(ctx context.Context, p publication) (*Receipt, error) {
+	epoch := h.config.Log.Epoch()
+	s := eventlog.Selection{Types: []event.Type{p.event.Type}, Subjects: []string{p.event.Subject}}
+	page, err := h.config.Log.Read(ctx, p.entityAt.Seq, maxRepetitionScan, s)
 	if err != nil && !errors.Is(err, eventlog.ErrGone) {
 		return nil, err
 	}
@@ -120,9 +144,5 @@ func (h *Hub) checkUnmoved(ctx context.Context, p publication) (*Receipt, error)
 		}
 		return &Receipt{ID: e.ID, Cursor: wire.Cursor{Epoch: epoch, Seq: record.Seq}, Duplicate: true}, nil
 	}
-	return nil, moved
+	return nil, nil
 }
-
-// maxMoves is how many changes of an entity are looked through for a
-// repetition.
-const maxRepetitionScan = 256

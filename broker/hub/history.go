@@ -12,31 +12,48 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A HistoryRequest asks for a page of the past: what follows After, or what
-// comes before Before, or without both the newest.
+// A HistoryRequest asks for a page of past events: those after After, or those
+// before Before. Without both it asks for the newest events. With both, After
+// wins.
 type HistoryRequest struct {
-	Grant  access.Grant
+	// Grant is the access of the reader.
+	Grant access.Grant
+	// Filter selects events. The zero value selects all.
 	Filter filter.Filter
-	After  *wire.Cursor // the zero Cursor: from the oldest kept
+	// After is the cursor that the page follows. The zero Cursor means the
+	// oldest kept event. nil makes Before count.
+	After *wire.Cursor
+	// Before is the cursor that the page comes before. nil means the end of
+	// the log.
 	Before *wire.Cursor
-	Limit  int           // of events, at least 1
-	Wait   time.Duration // with After: how long to wait where nothing follows yet
+	// Limit is the largest number of events of the page. It is at least 1.
+	Limit int
+	// Wait is the time that History waits for a first event after After. 0
+	// disables waiting.
+	Wait time.Duration
 }
 
-// A HistoryPage is part of the past as its reader may see it, oldest first.
+// A HistoryPage holds past events as the reader may see them.
 type HistoryPage struct {
-	Events   []event.Event `json:"events"`
-	Gap      *wire.Gap     `json:"gap,omitempty"` // before the first event; take a new snapshot
-	Previous wire.Cursor   `json:"previous"`      // pass as before for what came earlier
-	Next     wire.Cursor   `json:"next"`          // pass as after for what follows
-	Head     wire.Cursor   `json:"head"`
+	// Events are the events, oldest first.
+	Events []event.Event `json:"events"`
+	// Gap says which events before the first one are missing. The client must
+	// load a new snapshot then. nil means that none are missing.
+	Gap *wire.Gap `json:"gap,omitempty"`
+	// Previous is the value of before for the page before this one.
+	Previous wire.Cursor `json:"previous"`
+	// Next is the value of after for the page after this one.
+	Next wire.Cursor `json:"next"`
+	// Head is the newest event of the log.
+	Head wire.Cursor `json:"head"`
 }
 
-// maxHistoryReads bounds how many pages of the log one request may read: what
-// a reader may not see is passed over, and the page says how far it came.
+// maxHistoryReads is the number of pages of the log that one request may read.
+// A reader may see so few events that a page is not full after all of them.
+// Previous and Next still say how far the search came.
 const maxHistoryReads = 8
 
-// History returns a page. The error is that of the log or of ctx.
+// History returns a page of past events. The error is that of the log or of ctx.
 func (h *Hub) History(ctx context.Context, r HistoryRequest) (HistoryPage, error) {
 	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {
@@ -47,7 +64,7 @@ func (h *Hub) History(ctx context.Context, r HistoryRequest) (HistoryPage, error
 	if r.After == nil {
 		before := bounds.Last + 1
 		if r.Before != nil && r.Before.Epoch != epoch {
-			page.Gap = &wire.Gap{From: *r.Before, To: page.Head} // a place in another log
+			page.Gap = &wire.Gap{From: *r.Before, To: page.Head} // a cursor of another log
 		} else if r.Before != nil {
 			before = min(before, r.Before.Seq)
 		}
@@ -80,12 +97,12 @@ func (h *Hub) History(ctx context.Context, r HistoryRequest) (HistoryPage, error
 	}
 }
 
-// readOn reads forwards from page.Next.
+// readForwards adds the events after page.Next to the page, and moves page.Next.
 func (h *Hub) readForwards(ctx context.Context, r HistoryRequest, page *HistoryPage) error {
 	for range maxHistoryReads {
 		p, err := h.config.Log.Read(ctx, page.Next.Seq, r.Limit-len(page.Events), selection(r.Filter))
 		if errors.Is(err, eventlog.ErrGone) {
-			return nil // purged meanwhile: the next request is told of the gap
+			return nil // purged in the meantime; the next request gets a gap
 		}
 		if err != nil {
 			return err
@@ -103,27 +120,29 @@ func (h *Hub) readForwards(ctx context.Context, r HistoryRequest, page *HistoryP
 	return nil
 }
 
-// readBack reads backwards from a place.
+// readBackwards adds the events before a sequence to the page, and moves
+// page.Previous.
 func (h *Hub) readBackwards(ctx context.Context, r HistoryRequest, before uint64, page *HistoryPage) error {
 	epoch := page.Head.Epoch
 	page.Next = wire.Cursor{Epoch: epoch, Seq: max(before, 1) - 1}
 	page.Previous = wire.Cursor{Epoch: epoch, Seq: before}
 	for range maxHistoryReads {
-		records, from, err := eventlog.ReadBefore(ctx, h.config.Log, page.Previous.Seq, r.Limit-len(page.Events), selection(r.Filter))
+		limit := r.Limit - len(page.Events)
+		records, from, err := eventlog.ReadBefore(ctx, h.config.Log, page.Previous.Seq, limit, selection(r.Filter))
 		if errors.Is(err, eventlog.ErrGone) {
-			return nil // nothing earlier is kept
+			return nil // the log keeps no earlier records
 		}
 		if err != nil {
 			return err
 		}
-		var seen []event.Event
+		var found []event.Event
 		for _, record := range records {
 			if e, ok := h.visibleRecord(r, record); ok {
-				seen = append(seen, e)
+				found = append(found, e)
 			}
 		}
-		if len(seen) > 0 {
-			page.Events = append(seen, page.Events...)
+		if len(found) > 0 {
+			page.Events = append(found, page.Events...)
 		}
 		page.Previous.Seq = from + 1
 		if len(page.Events) == r.Limit || len(records) == 0 {
@@ -133,21 +152,24 @@ func (h *Hub) readBackwards(ctx context.Context, r HistoryRequest, before uint64
 	return nil
 }
 
-// see is a record as the reader may see it.
-func (h *Hub) visibleRecord(r HistoryRequest, record eventlog.Record) (event.Event, bool) {
+// visibleRecord returns the event of a record as the reader may see it. ok is
+// false when the reader may not see it, or when the record is unreadable.
+func (h *Hub) visibleRecord(r HistoryRequest, record eventlog.Record) (redacted event.Event, ok bool) {
 	e, err := Decode(record, h.config.Log.Epoch())
 	if err != nil {
 		return event.Event{}, false
 	}
-	seen, ok := visible(r.Grant, r.Filter, e)
+	redacted, ok = visible(r.Grant, r.Filter, e)
 	if ok {
 		h.delivered.Add(1)
 	}
-	return seen, ok
+	return redacted, ok
 }
 
-// awaitSeen waits until the ring holds something after a place that the
-// reader may see. It is false when ctx ends first, or the hub drains.
+// awaitVisible waits until the hub has handled an event after a sequence that
+// the reader may see. It returns false when ctx ends first, or when the hub
+// drains. wake must be a channel of h.wake that the caller got before it read
+// the log.
 func (h *Hub) awaitVisible(ctx context.Context, wake <-chan struct{}, r HistoryRequest, after uint64) bool {
 	for {
 		select {
@@ -168,13 +190,13 @@ func (h *Hub) awaitVisible(ctx context.Context, wake <-chan struct{}, r HistoryR
 			}
 		}
 		if len(ring) == 0 || ring[0].seq > after+1 {
-			return true // it reaches further back than the ring
+			return true // the ring lacks some of the events, so the caller must read the log
 		}
 		after = max(after, head)
 	}
 }
 
-// selection is what the log can select by itself of a filter.
+// selection returns the part of a filter that the log can apply by itself.
 func selection(f filter.Filter) eventlog.Selection {
 	return eventlog.Selection{Types: f.Types, Subjects: f.Subjects}
 }

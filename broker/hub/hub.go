@@ -1,13 +1,8 @@
 package hub
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,132 +16,98 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// Config is how a Hub works. The zero value of every field but Log is good.
-type Config struct {
-	Log                eventlog.Log
-	Logger             *slog.Logger   // nil: none
-	Heartbeat          time.Duration  // 15 s
-	Retry              time.Duration  // what clients wait before the first reconnect, 1 s
-	Ring               int            // recent events kept in memory, 4096
-	MaxLag             int64          // bytes that a subscriber may lag, 4 MiB
-	CheckpointInterval time.Duration  // how often the state is stored, 30 s
-	Location           *time.Location // of the installation, UTC
-	Currency           string         // of the installation, EUR
-	Fleet              int            // rentable units of the installation; 0: unknown
-	Strict             bool           // refuse what strict mode refuses, whatever a publisher asks for
-	Observer           Observer       // nil: none
-	Groups             Groups         // who writes to the readers of a view; nil: each reader pulls
-	// Window is the deduplication window of the log. Defaults to one hour.
-	Window time.Duration
-	// IDs is how many ids of the log are remembered for batches, some 100 bytes
-	// each, once there was one. Defaults to 262,144.
-	MaxRememberedIDs int
-	// TrustClock lets everything be forgotten by the clock at once, where the
-	// platform keeps the clock.
-	TrustClock bool
-}
-
-// Groups write to readers by view, where a write is dear and a goroutine for
-// each is too: the hub hands every frame of a view over once. All methods are
-// called under the hub's lock, so a reader that joins gets exactly the frames
-// that follow. They must not block, nor call the hub.
-type Groups interface {
-	Join(view, reader string)
-	Leave(view, reader string)
-	Write(view string, frames []byte)  // to all who have joined
-	Send(reader string, frames []byte) // to one alone
-}
-
-// A Hub serves streams from a log. All methods may be called concurrently;
-// Run is called once.
+// A Hub serves streams, snapshots and pages of history from a log, and stores
+// published events in it. All methods may be called concurrently, but only one
+// call of Run or Follow may run at a time.
 type Hub struct {
-	config     Config
-	ready      chan struct{}           // closed when the state has caught up with the log
-	wake       signal                  // a record was taken
-	heartbeats map[wire.Format]*signal // a heartbeat is due for readers without a view, of Groups
-	drained    chan struct{}           // closed by Drain
-	readTokens chan struct{}           // tokens: how many subscribers read the log at once
+	config Config
+	// ready is closed when the state has caught up with the log.
+	ready chan struct{}
+	// wake is notified after every handled record, and by Drain.
+	wake signal
+	// heartbeats are notified when readers of a format that have no view need
+	// a heartbeat. Only hubs with Groups use them.
+	heartbeats map[wire.Format]*signal
+	drained    chan struct{} // closed by Drain
+	readTokens chan struct{} // holds one token for each subscriber that reads the log
 
-	savedSeq     atomic.Uint64 // sequence of the stored checkpoint
-	aheadWarning *rate.Sometimes
-	claims       claims // of ids and entities, while an event is checked and stored
-	ids          ids    // of the log, for batches
+	savedSeq     atomic.Uint64   // sequence of the stored checkpoint
+	aheadWarning *rate.Sometimes // limits the log lines of warnAhead
+	claims       claims          // ids and entities of the events that are being checked and stored
+	ids          ids             // recent ids of the log, for batches
 	clock        clockWatch
 
-	started time.Time        // of this process, by the monotonic clock
-	now     func() time.Time // the clock of the machine
+	started time.Time        // start of this process, by the monotonic clock
+	now     func() time.Time // the machine's clock
 
-	received, delivered atomic.Int64 // for Stats
+	received, delivered atomic.Int64 // totals for Stats
 
 	mu          sync.Mutex // guards all below
 	state       *projection.State
-	ring        []ringItem // in order; the last is the head where it is not empty
+	ring        []ringItem // recent events in the order of the log; the last one is the head
 	views       map[string]*view
 	subscribers map[*Subscriber]struct{}
-	polls       map[string]int                      // long polls that wait, by the names of the roles
-	persons     map[string]map[*Subscriber]struct{} // live ones, by access.PersonKeysOfGrant
-	draining    bool
+	polls       map[string]int // number of waiting long polls by the names of their roles
+	// persons holds the subscribers with a view, by access.PersonKeysOfGrant.
+	persons  map[string]map[*Subscriber]struct{}
+	draining bool
 }
 
-// An item is an event of the ring.
+// A ringItem is an event of the ring.
 type ringItem struct {
 	seq   uint64
 	event event.Event
 }
 
-// concurrentReads is how many subscribers may read the log at once: each read
-// is a burst of work for the log's single writer too.
+// maxConcurrentReads is the number of subscribers that may read the log at the
+// same time. It is small because each read also burdens the log's single
+// writer.
 const maxConcurrentReads = 4
 
-// New makes a hub. Nothing happens before Run.
+// New returns a hub. The hub does nothing before Run or Follow is called.
 func New(c Config) *Hub {
-	c.Heartbeat = cmp.Or(c.Heartbeat, 15*time.Second)
-	c.Retry = cmp.Or(c.Retry, time.Second)
-	c.Ring = cmp.Or(c.Ring, 4096)
-	c.MaxLag = cmp.Or(c.MaxLag, 4<<20)
-	c.CheckpointInterval = cmp.Or(c.CheckpointInterval, 30*time.Second)
-	c.Currency = cmp.Or(c.Currency, "EUR")
-	c.Window = cmp.Or(c.Window, time.Hour)
-	c.MaxRememberedIDs = cmp.Or(c.MaxRememberedIDs, 1<<18)
-	if c.Location == nil {
-		c.Location = time.UTC
-	}
-	if c.Observer == nil {
-		c.Observer = noObserver{}
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c = c.withDefaults()
 	h := &Hub{
-		config: c, ready: make(chan struct{}), drained: make(chan struct{}), readTokens: make(chan struct{}, maxConcurrentReads),
+		config:       c,
+		ready:        make(chan struct{}),
+		heartbeats:   map[wire.Format]*signal{wire.SSE: {}, wire.JSON: {}},
+		drained:      make(chan struct{}),
+		readTokens:   make(chan struct{}, maxConcurrentReads),
 		aheadWarning: newAheadWarning(),
-		state:        projection.NewState(c.Log.Epoch()), views: map[string]*view{}, heartbeats: map[wire.Format]*signal{wire.SSE: {}, wire.JSON: {}},
-		subscribers: map[*Subscriber]struct{}{}, polls: map[string]int{}, persons: map[string]map[*Subscriber]struct{}{},
-		ids: ids{window: c.Window, max: c.MaxRememberedIDs}, started: time.Now(), now: time.Now,
+		ids:          ids{window: c.Window, max: c.MaxRememberedIDs},
+		started:      time.Now(),
+		now:          time.Now,
+		state:        projection.NewState(c.Log.Epoch()),
+		views:        map[string]*view{},
+		subscribers:  map[*Subscriber]struct{}{},
+		polls:        map[string]int{},
+		persons:      map[string]map[*Subscriber]struct{}{},
 	}
 	h.wake.init()
-	for _, beat := range h.heartbeats {
-		beat.init()
+	for _, s := range h.heartbeats {
+		s.init()
 	}
 	return h
 }
 
-// Run serves until ctx ends, then stores a last checkpoint. An error means
-// that the log failed; Run may be called again then, and goes on where it was.
+// Run serves until ctx ends, then stores a last checkpoint and returns nil. An
+// error means that the log failed. The caller may then call Run again, and the
+// hub continues where it stopped.
 func (h *Hub) Run(ctx context.Context) error {
 	if err := h.loadState(ctx); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	var side sync.WaitGroup
-	side.Go(func() { h.runHeartbeats(ctx) })
-	side.Go(func() { h.runCheckpoints(ctx) })
-	defer side.Wait()
+	var helpers sync.WaitGroup
+	helpers.Go(func() { h.runHeartbeats(ctx) })
+	helpers.Go(func() { h.runCheckpoints(ctx) })
+	defer helpers.Wait()
 	defer cancel()
 	return h.tailLog(ctx)
 }
 
-// Follow is Run without a clock, for who calls Heartbeat and Save by an alarm.
+// Follow is like Run but starts no timers: the caller must call Heartbeat and
+// Save itself.
 func (h *Hub) Follow(ctx context.Context) error {
 	if err := h.loadState(ctx); err != nil {
 		return err
@@ -154,7 +115,7 @@ func (h *Hub) Follow(ctx context.Context) error {
 	return h.tailLog(ctx)
 }
 
-// follow takes what the log has and gets, until ctx ends.
+// tailLog handles the records that the log holds and receives, until ctx ends.
 func (h *Hub) tailLog(ctx context.Context) error {
 	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {
@@ -171,7 +132,7 @@ func (h *Hub) tailLog(ctx context.Context) error {
 	})
 }
 
-// setReady is called by Run's goroutine alone.
+// markReady closes h.ready. Only the goroutine that runs Run or Follow calls it.
 func (h *Hub) markReady() {
 	select {
 	case <-h.ready:
@@ -180,148 +141,20 @@ func (h *Hub) markReady() {
 	}
 }
 
-// Ready is closed once the state is as new as the log was at the start.
+// Ready returns a channel that is closed once the state is as new as the log
+// was when Run or Follow started.
 func (h *Hub) Ready() <-chan struct{} { return h.ready }
 
-// head is the cursor through which records were taken.
+// head returns the cursor of the newest handled record.
 func (h *Hub) head() wire.Cursor {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.state.Cursor
 }
 
-// Decode reads the event of a record. Its times are never far after the time
-// when the log stored it, whatever an old log holds.
-func Decode(r eventlog.Record, epoch string) (event.Event, error) {
-	var e event.Event
-	if err := json.Unmarshal(r.Body, &e); err != nil {
-		return e, fmt.Errorf("hub: record %d: %w", r.Seq, err)
-	}
-	e.Cursor = wire.Cursor{Epoch: epoch, Seq: r.Seq}.String()
-	return e.ClampTimes(r.Stored), nil
-}
-
-// take is called for every record, in order, by Run's goroutine alone.
-func (h *Hub) handle(r eventlog.Record) {
-	at := wire.Cursor{Epoch: h.config.Log.Epoch(), Seq: r.Seq}
-	e, err := Decode(r, at.Epoch)
-	if err != nil {
-		// Only a foreign writer can bring this about. The record is passed
-		// over, but its place is taken.
-		h.config.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
-	}
-	h.received.Add(1)
-	h.config.Observer.Received(e.Type)
-	h.ids.add(r)
-	h.mu.Lock()
-	h.state.Apply(e, at)
-	h.ring = append(h.ring, ringItem{r.Seq, e})
-	if len(h.ring) >= 2*h.config.Ring {
-		h.ring = append([]ringItem(nil), h.ring[len(h.ring)-h.config.Ring:]...)
-	}
-	woken := h.deliverLocked(e, at, r.Stored)
-	h.mu.Unlock()
-	for _, v := range woken {
-		v.wake.notify()
-	}
-	h.wake.notify()
-}
-
-// deliverLocked writes an event to the views and persons that see it. A form
-// is encoded once for all views of the same roles and format.
-func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (woken []*view) {
-	forms := map[string][]byte{}
-	for _, v := range h.views {
-		if !v.filter.Match(e) {
-			continue
-		}
-		frame, known := forms[v.audience]
-		if !known {
-			if seen, ok := access.RedactForRoles(v.roles, e); ok {
-				frame = v.format.Append(nil, &wire.Event{Cursor: at, Event: seen})
-			}
-			forms[v.audience] = frame
-		}
-		if frame != nil {
-			v.newestStored.Store(stored.UnixNano())
-			if h.appendLocked(v, frame) {
-				woken = append(woken, v)
-			} else {
-				h.config.Observer.Delivered(time.Since(stored))
-			}
-			h.delivered.Add(int64(v.memberCount))
-		}
-	}
-	for _, person := range access.PersonKeysOfEvent(e) {
-		for s := range h.persons[person] {
-			if forms[s.view.audience] != nil || !s.view.filter.Match(e) {
-				continue // the view's form stands
-			}
-			if seen, ok := access.RedactForPerson(s.grant, e); ok {
-				h.delivered.Add(1)
-				if frame := s.format.Append(nil, &wire.Event{Cursor: at, Event: seen}); h.config.Groups != nil {
-					h.config.Groups.Send(s.ID, frame)
-				} else {
-					s.splice(frame)
-					woken = append(woken, s.view)
-				}
-			}
-		}
-	}
-	return woken
-}
-
-// appendLocked adds frames to a view, and tells whether its readers are to be
-// woken for them.
-func (h *Hub) appendLocked(v *view, frames []byte) (wake bool) {
-	if h.config.Groups != nil {
-		h.config.Groups.Write(v.key, frames)
-		return false
-	}
-	v.append(frames)
-	return true
-}
-
-// beat writes heartbeats to the views and closes who lags.
-func (h *Hub) runHeartbeats(ctx context.Context) {
-	beats := time.NewTicker(h.config.Heartbeat)
-	defer beats.Stop()
-	sweeps := time.NewTicker(time.Second)
-	defer sweeps.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-sweeps.C:
-			h.CloseWhere(wire.ByeSlow, (*Subscriber).isLagging)
-		case <-beats.C:
-			h.Heartbeat(wire.SSE, wire.JSON)
-		}
-	}
-}
-
-// Heartbeat tells every view of the formats how far it is delivered.
-func (h *Hub) Heartbeat(formats ...wire.Format) {
-	h.mu.Lock()
-	beat := &wire.Heartbeat{Cursor: h.state.Cursor}
-	frames := map[wire.Format][]byte{wire.SSE: wire.AppendSSE(nil, beat), wire.JSON: wire.AppendJSON(nil, beat)}
-	woken := make([]*view, 0, len(h.views))
-	for _, v := range h.views {
-		if slices.Contains(formats, v.format) && h.appendLocked(v, frames[v.format]) {
-			woken = append(woken, v)
-		}
-	}
-	h.mu.Unlock()
-	for _, v := range woken {
-		v.wake.notify()
-	}
-	for _, format := range formats {
-		h.heartbeats[format].notify()
-	}
-}
-
-// Await returns when records up to and including seq were taken, so that who
-// published reads their own event in the next snapshot.
+// Await returns when the hub has handled all records up to and including seq.
+// A publisher that waits for its own event finds it in the next snapshot. The
+// error is that of ctx.
 func (h *Hub) Await(ctx context.Context, seq uint64) error {
 	for {
 		wake := h.wake.wait()
@@ -336,20 +169,21 @@ func (h *Hub) Await(ctx context.Context, seq uint64) error {
 	}
 }
 
-// Entity returns the last state of one entity, nil where there is none.
+// Entity returns the present state of an entity, or nil when there is none.
 func (h *Hub) Entity(key string) *projection.Entity {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.state.Get(key)
 }
 
-// readyWithin is how long a request waits while the hub starts.
+// readyTimeout is the time that a request waits for a hub that is starting.
 const readyTimeout = 3 * time.Second
 
-// awaitReady waits until the hub has caught up, for a while.
+// awaitReady waits up to readyTimeout until the hub has caught up with the log.
+// The error is ErrNotReady, or that of ctx.
 func (h *Hub) awaitReady(ctx context.Context) error {
 	select {
-	case <-h.ready: // without a timer, in all but the first moments
+	case <-h.ready: // the usual case needs no timer
 		return nil
 	default:
 	}
@@ -365,8 +199,8 @@ func (h *Hub) awaitReady(ctx context.Context) error {
 	}
 }
 
-// Snapshot is the state as the grant may see it. The error is ErrNotReady, or
-// that of ctx.
+// Snapshot returns the state as the grant may see it. The error is ErrNotReady,
+// or that of ctx.
 func (h *Hub) Snapshot(ctx context.Context, g access.Grant) (projection.Snapshot, error) {
 	if err := h.awaitReady(ctx); err != nil {
 		return projection.Snapshot{}, err
@@ -375,8 +209,12 @@ func (h *Hub) Snapshot(ctx context.Context, g access.Grant) (projection.Snapshot
 	at, entities := h.state.Cursor, h.state.Entities()
 	h.mu.Unlock()
 	now := time.Now()
-	return projection.NewSnapshot(at, entities, g, now,
-		projection.Installation{Zone: projection.ZoneAt(now, h.config.Location), Currency: h.config.Currency, Fleet: h.config.Fleet}), nil
+	installation := projection.Installation{
+		Zone:     projection.ZoneAt(now, h.config.Location),
+		Currency: h.config.Currency,
+		Fleet:    h.config.Fleet,
+	}
+	return projection.NewSnapshot(at, entities, g, now, installation), nil
 }
 
 // ErrNotReady means that the state has not caught up with the log yet.

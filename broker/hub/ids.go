@@ -10,37 +10,40 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// ids are the newest ids of the log with the digests of their events, so that
-// a batch can be judged before anything of it is stored. They are read from
-// the log for the first batch, and kept from the tail from then on. Beyond
-// their number or their time the log alone knows an id, and judges it when the
-// event is stored. They are safe for concurrent use.
+// ids holds the newest ids of the log with the digests of their events, so that
+// the hub can check a batch before it stores any of its events. The first batch
+// reads them from the log, and from then on the hub adds each record that it
+// handles. An id that is too old for ids is checked by the log alone, when the
+// event is stored. All methods may be called concurrently.
 type ids struct {
-	window time.Duration // the log's deduplication window
-	max    int           // how many are remembered at most
+	window time.Duration // deduplication window of the log
+	max    int           // largest number of ids
 
-	loading sync.Mutex // held while the log is read
+	loading sync.Mutex // held while load reads the log; mu may be locked under it
 
 	mu        sync.Mutex // guards all below
 	known     map[shortHash]knownID
-	recording bool // the tail adds to them
+	recording bool // add records ids; load sets it before it reads the log
 }
 
-// A sum stands for a key or a digest: half of a SHA-256.
+// A shortHash stands for a key or a digest. It is the first half of a SHA-256.
 type shortHash [16]byte
 
+// A knownID is the newest record with an id.
 type knownID struct {
 	seq    uint64
 	digest shortHash
 	stored time.Time
 }
 
+// shortHashOf returns the hash of a text.
 func shortHashOf(s string) shortHash {
-	whole := sha256.Sum256([]byte(s))
-	return shortHash(whole[:16])
+	hash := sha256.Sum256([]byte(s))
+	return shortHash(hash[:16])
 }
 
-// add remembers a record of the log. Run's goroutine calls it for every one.
+// add remembers the id of a record. The goroutine that runs Run or Follow calls
+// it for every record, and load for those that it reads.
 func (k *ids) add(r eventlog.Record) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -58,7 +61,7 @@ func (k *ids) add(r eventlog.Record) {
 	}
 }
 
-// taken tells whether a key stands for another event of the log.
+// conflicts reports whether another event of the log has the key.
 func (k *ids) conflicts(key, digest string, now time.Time) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -66,28 +69,28 @@ func (k *ids) conflicts(key, digest string, now time.Time) bool {
 	return found && id.digest != shortHashOf(digest) && now.Sub(id.stored) < k.window
 }
 
-// forget makes the next batch read the log again.
+// forget removes all ids. The next batch reads the log again.
 func (k *ids) forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.recording, k.known = false, nil
 }
 
-// idPage is how many records are read at once.
+// idPage is the number of records that load reads at once.
 const idPage = 512
 
-// load reads the log, unless that was done before. The tail adds what comes
-// meanwhile and later.
+// load reads the ids of the log, unless an earlier call has read them. The hub
+// adds the records that it handles in the meantime and later.
 func (k *ids) load(ctx context.Context, log eventlog.Log, now time.Time) (err error) {
 	k.loading.Lock()
 	defer k.loading.Unlock()
 	k.mu.Lock()
-	live := k.recording
-	if !live {
+	loaded := k.recording
+	if !loaded {
 		k.recording, k.known = true, map[shortHash]knownID{}
 	}
 	k.mu.Unlock()
-	if live {
+	if loaded {
 		return nil
 	}
 	defer func() {
@@ -99,12 +102,14 @@ func (k *ids) load(ctx context.Context, log eventlog.Log, now time.Time) (err er
 	if err != nil {
 		return err
 	}
-	bounds, err := log.Bounds(ctx) // what the tail has taken before is within
+	// All records that the hub handled before recording was set are within
+	// these bounds.
+	bounds, err := log.Bounds(ctx)
 	if err != nil {
 		return err
 	}
-	if reach := uint64(k.max / 2); bounds.Last > reach {
-		at = max(at, bounds.Last-reach)
+	if most := uint64(k.max / 2); bounds.Last > most {
+		at = max(at, bounds.Last-most)
 	}
 	for at < bounds.Last {
 		page, err := log.Read(ctx, at, idPage, eventlog.Selection{})

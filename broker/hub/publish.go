@@ -17,44 +17,59 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A Receipt says where a published event is.
+// A Receipt describes a stored event.
 type Receipt struct {
-	ID        string               `json:"id"`
-	Cursor    wire.Cursor          `json:"cursor"`
-	Duplicate bool                 `json:"duplicate"`
-	Warnings  []event.FieldWarning `json:"warnings,omitempty"`
+	// ID is the id of the event, given by the publisher or by the hub.
+	ID string `json:"id"`
+	// Cursor is the place of the event in the log.
+	Cursor wire.Cursor `json:"cursor"`
+	// Duplicate is true when the event was stored before, under the same id.
+	Duplicate bool `json:"duplicate"`
+	// Warnings are remarks about fields that strict mode would refuse.
+	Warnings []event.FieldWarning `json:"warnings,omitempty"`
 }
 
-// Errors of Publish beside those of the log and *event.Problem.
+// Errors of Publish and PublishBatch. The methods also return *event.Problem,
+// *MovedError, *PartialError and errors of the log. Errors that concern fields
+// are wrapped in a *RefusedError.
 var (
-	// ErrForbidden: the grant may not publish the type.
+	// ErrForbidden means that the grant may not publish events of the type.
 	ErrForbidden = errors.New("hub: not allowed to publish this type")
-	// ErrOwner: the entity belongs to another person.
+	// ErrOwner means that the entity belongs to another person.
 	ErrOwner = errors.New("hub: the entity belongs to another person")
-	// ErrNoEntity: EntityAt came with an event that changes no entity.
+	// ErrNoEntity means that PublishOptions.EntityAt was set for an event that
+	// changes no entity.
 	ErrNoEntity = errors.New("hub: the event changes no entity")
 )
 
-// A MovedError says that the entity has changed after the cursor that the
-// publisher gave: Cursor is of its last change.
+// A MovedError means that the entity has changed after the cursor
+// PublishOptions.EntityAt. Cursor is the entity's last change.
 type MovedError struct{ Cursor wire.Cursor }
 
+// Error implements error.
 func (m *MovedError) Error() string { return "hub: the entity has moved to " + m.Cursor.String() }
 
-// PublishOptions are what a publisher may ask for beside its event.
+// PublishOptions holds options of a publication. The zero value is valid.
 type PublishOptions struct {
-	Strict   bool         // refuse unknown fields, require what is marked strict
-	EntityAt *wire.Cursor // store only if the entity has not changed since; nil: in any case
+	// Strict refuses an event that would otherwise be stored with warnings,
+	// such as one with unknown fields. It also requires the fields that are
+	// required in strict mode only.
+	Strict bool
+	// EntityAt stores the event only if its entity has not changed after this
+	// cursor. nil disables the check.
+	EntityAt *wire.Cursor
 }
 
-// Publish validates one event, authorises it and stores it. It returns when
-// the log has it and this hub has taken it, so that a snapshot or stream of
-// the same hub shows it. An error means that nothing was stored, except
-// eventlog.ErrUnavailable and an error of ctx: publishing again with the same
-// id is safe then.
+// Publish validates, authorises and stores one event. It returns when the event
+// is in the log and this hub has handled it, so that snapshots and streams of
+// this hub show the event. It waits at most a second for the hub.
+//
+// An error means that nothing was stored. Exceptions are
+// eventlog.ErrUnavailable and an error of ctx: then the event may be stored, and
+// the caller may safely publish it again with the same id.
 func (h *Hub) Publish(ctx context.Context, g access.Grant, raw []byte, o PublishOptions) (Receipt, error) {
 	if err := h.awaitReady(ctx); err != nil {
-		return Receipt{}, err // whom a thing belongs to is not known yet
+		return Receipt{}, err // entity owners are unknown until the state has caught up
 	}
 	p, err := h.prepareOne(g, raw, o)
 	if err != nil {
@@ -77,7 +92,8 @@ func (h *Hub) prepareOne(g access.Grant, raw []byte, o PublishOptions) (publicat
 	return p, nil
 }
 
-// resultOf is how a publication went, for the Observer.
+// publishResult returns the result of a publication, one of the Result
+// constants.
 func publishResult(r Receipt, err error) string {
 	var invalid *event.Problem
 	var moved *MovedError
@@ -96,22 +112,28 @@ func publishResult(r Receipt, err error) string {
 	return ResultUnavailable
 }
 
-// A PartialError says that the log failed in the middle of a batch. What was
-// stored before is in Stored; publishing the whole batch again completes it.
+// A PartialError means that storing a batch failed after some of its events
+// were stored. The publisher may publish the whole batch again, which stores
+// the rest.
 type PartialError struct {
+	// Stored holds the receipts of the stored events, in the order of the batch.
 	Stored []Receipt
-	Err    error
+	// Err is the reason why the next event was not stored.
+	Err error
 }
 
+// Error implements error.
 func (p *PartialError) Error() string {
 	return fmt.Sprintf("hub: %d stored, then: %v", len(p.Stored), p.Err)
 }
 
-// Unwrap returns why it stopped.
+// Unwrap returns Err.
 func (p *PartialError) Unwrap() error { return p.Err }
 
-// Check refuses what Publish and PublishBatch would refuse of every hub: what
-// is not valid, or not for the grant. It needs no log.
+// Check returns the error that Publish, or PublishBatch if batch is true, would
+// return from any hub: events that are not valid, or that the grant may not
+// publish. It neither reads nor writes the log. raws has one event unless batch
+// is true.
 func (h *Hub) Check(g access.Grant, raws []json.RawMessage, batch bool, o PublishOptions) error {
 	if batch {
 		prepared, err := h.prepareBatch(g, raws, o.Strict)
@@ -124,18 +146,19 @@ func (h *Hub) Check(g access.Grant, raws []json.RawMessage, batch bool, o Publis
 	return err
 }
 
-// A publication is an event that may be stored.
+// A publication is a valid event that its publisher may publish.
 type publication struct {
 	event    event.Event
-	hasID    bool   // the publisher gave the id
-	key      string // of the log, for deduplication
-	digest   string
-	remarks  []event.FieldWarning
-	entityAt *wire.Cursor
+	hasID    bool                 // true when the publisher gave the id
+	key      string               // key of the log entry, for deduplication
+	digest   string               // digest of the content
+	remarks  []event.FieldWarning // warnings for the receipt
+	entityAt *wire.Cursor         // PublishOptions.EntityAt
 }
 
-// claims returns the names that no other caller may hold while the hub judges and
-// stores the event: its id, and the entity that it changes.
+// claimNames returns the names of the claims that the hub must hold while it
+// checks and stores the event: one for its id, and one for the entity that it
+// changes.
 func (p publication) claimNames() []string {
 	names := []string{"id " + p.key}
 	if key := event.ReusableEntityKey(p.event); key != "" {
@@ -144,8 +167,8 @@ func (p publication) claimNames() []string {
 	return names
 }
 
-// prepare validates and authorises one event. With an error only the type may
-// be used, where it is known.
+// prepare validates and authorises one event. When it returns an error, the
+// publication holds at most the type of the event.
 func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
 	now := h.now()
 	rules := event.Rules{Strict: strict || h.config.Strict, Currency: h.config.Currency, Now: now}
@@ -162,18 +185,19 @@ func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, err
 		return publication{}, fmt.Errorf("hub: id: %w", err)
 	}
 	e.Actor = g.Actor()
-	// The time is no part of the content where the broker sets it: a
-	// repetition is the same event.
+	// The digest is computed before Stamp sets the time, because a repetition
+	// gets another time but is the same event.
 	digest, named := hash(string(e.AppendJSON(nil))), e.ID != ""
 	e = e.Stamp(id.String(), now)
 	key := hash(e.Actor, e.Source, e.ID)
 	return publication{event: e, hasID: named, key: key, digest: digest, remarks: remarks}, nil
 }
 
-// store puts one event into the log and waits until this hub has taken it.
+// store checks one event against the state, stores it in the log, and waits
+// until this hub has handled it.
 func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
 	defer func() { h.config.Observer.Published(p.event.Type, publishResult(r, err)) }()
-	// Publish holds the claims from the checks until the hub has handled the event.
+	// The claims are held from the checks until the hub has handled the event.
 	// Otherwise two first events of one entity could name two owners, or another
 	// event could come between the check of an entity and its change.
 	release, err := h.claims.acquire(ctx, p.claimNames()...)
@@ -184,11 +208,11 @@ func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
 	if p.event, err = inheritOwner(h.currentFields(p.event), p.event); err != nil {
 		return Receipt{}, err
 	}
-	if before, err := h.checkUnmoved(ctx, p); err != nil {
+	if stored, err := h.checkUnmoved(ctx, p); err != nil {
 		return Receipt{}, err
-	} else if before != nil {
-		before.Warnings = p.remarks
-		return *before, nil
+	} else if stored != nil {
+		stored.Warnings = p.remarks
+		return *stored, nil
 	}
 	if r, err = h.append(ctx, p); err == nil {
 		h.awaitPublished(ctx, r.Cursor.Seq)
@@ -196,11 +220,16 @@ func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
 	return r, err
 }
 
-// append puts an event into the log.
+// append stores an event in the log. The caller must hold its claims.
 func (h *Hub) append(ctx context.Context, p publication) (Receipt, error) {
 	e := p.event
 	ack, err := h.config.Log.Append(ctx, eventlog.Entry{
-		Type: e.Type, Subject: e.Subject, Key: p.key, Digest: p.digest, Body: e.AppendJSON(nil)})
+		Type:    e.Type,
+		Subject: e.Subject,
+		Key:     p.key,
+		Digest:  p.digest,
+		Body:    e.AppendJSON(nil),
+	})
 	if errors.Is(err, eventlog.ErrConflict) {
 		return Receipt{}, idConflict(err)
 	}
@@ -210,17 +239,19 @@ func (h *Hub) append(ctx context.Context, p publication) (Receipt, error) {
 	return Receipt{e.ID, wire.Cursor{Epoch: h.config.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, p.remarks}, nil
 }
 
-// publishedWithin bounds how long an answer waits for this hub to catch up.
+// catchUpTimeout is the time that a publication waits for this hub to handle
+// the stored event.
 const catchUpTimeout = time.Second
 
-// awaitPublished waits, up to publishedWithin, until this hub has handled a stored
-// event. A hub that lags does not fail the publication.
+// awaitPublished waits up to catchUpTimeout until this hub has handled a stored
+// event. It returns no error, because the event is stored even if the hub lags.
 func (h *Hub) awaitPublished(ctx context.Context, seq uint64) {
 	wait, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
 	_ = h.Await(wait, seq)
 }
 
+// hash returns a SHA-256 of the parts and their lengths, in hexadecimal.
 func hash(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {

@@ -7,15 +7,16 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// muchOfLog is the part of the log, one in so many, beyond which a purge waits
-// for a clock that has run steadily.
+// largePurgeDivisor defines a large purge: one of more than a tenth of the log.
 const largePurgeDivisor = 10
 
-// Purge forgets the events that were stored longer ago than the retention, but
-// never one that the stored state does not hold. A purge of more than a tenth
-// of the log is put off until the hub has seen the clock run steadily for an
-// hour, or for the retention where that is shorter: a clock that has jumped
-// ahead makes everything look old.
+// Purge removes the events that were stored longer ago than the retention. It
+// keeps all events that the checkpoint does not include yet.
+//
+// A clock that has jumped ahead makes every event look old. Therefore a purge of
+// more than a tenth of the log does nothing until the hub has seen the clock run
+// steadily for an hour, or for the retention if that is shorter.
+// Config.TrustClock disables this wait.
 func (h *Hub) Purge(ctx context.Context, retention time.Duration) error {
 	now := h.now()
 	steady := h.clockSteadyFor(now)

@@ -7,14 +7,17 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A RefusedError names the fields for which valid events were refused, by
-// pointers as those of an *event.Problem.
+// A RefusedError means that valid events were refused because of some of their
+// fields.
 type RefusedError struct {
-	Err    error // ErrForbidden, ErrOwner or eventlog.ErrConflict
+	// Err is the reason: ErrForbidden, ErrOwner, eventlog.ErrConflict, or
+	// another error of the check.
+	Err error
+	// Fields are the fields, with pointers like those of an *event.Problem.
 	Fields []event.FieldError
 }
 
-// Error lists the fields.
+// Error returns the reason and the pointers of the fields.
 func (r *RefusedError) Error() string {
 	text := r.Err.Error()
 	for _, f := range r.Fields {
@@ -23,39 +26,41 @@ func (r *RefusedError) Error() string {
 	return text
 }
 
-// Unwrap returns why they were refused.
+// Unwrap returns Err.
 func (r *RefusedError) Unwrap() error { return r.Err }
 
+// refuse returns a RefusedError for one field.
 func refuse(err error, pointer, code, expected string) *RefusedError {
 	return &RefusedError{err, event.Refuse(pointer, code, expected).Fields}
 }
 
-// idTaken refuses an id that stands for another event.
+// idConflict returns a RefusedError for an id that another event has.
 func idConflict(err error) *RefusedError {
 	return refuse(err, "/id", "conflict", "an id that was not used for other content")
 }
 
-// and adds the refusal of one event of a batch. Those for the first reason
-// alone are kept: a refusal has one reason.
-func (r *RefusedError) addEvent(place int, err error) *RefusedError {
-	var one *RefusedError
-	if !errors.As(err, &one) {
-		one = &RefusedError{Err: err, Fields: []event.FieldError{{}}}
+// addEvent adds the error of the event at index in a batch, and returns the
+// result. r may be nil. A RefusedError has one reason, so addEvent ignores an
+// error with another reason than the first one.
+func (r *RefusedError) addEvent(index int, err error) *RefusedError {
+	var added *RefusedError
+	if !errors.As(err, &added) {
+		added = &RefusedError{Err: err, Fields: []event.FieldError{{}}}
 	}
 	if r == nil {
-		r = &RefusedError{Err: one.Err}
+		r = &RefusedError{Err: added.Err}
 	}
-	if !errors.Is(one.Err, r.Err) {
+	if !errors.Is(added.Err, r.Err) {
 		return r
 	}
-	for _, f := range one.Fields {
-		f.Pointer = fmt.Sprintf("/%d%s", place, f.Pointer)
+	for _, f := range added.Fields {
+		f.Pointer = fmt.Sprintf("/%d%s", index, f.Pointer)
 		r.Fields = append(r.Fields, f)
 	}
 	return r
 }
 
-// err is r as an error, nil where nothing was refused.
+// orNil returns r as an error, and a nil error when r is nil.
 func (r *RefusedError) orNil() error {
 	if r == nil {
 		return nil

@@ -11,31 +11,47 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// Stats is what the hub does, for who watches over it. Totals count from the
-// start of this process.
+// Stats describes what a hub does. Totals count from the start of the process.
 type Stats struct {
-	Connections int            `json:"connections"`
+	// Connections is the number of open streams and waiting long polls.
+	Connections int `json:"connections"`
+	// ByTransport splits Connections by transport.
 	ByTransport map[string]int `json:"connections_by_transport"`
-	ByRole      map[string]int `json:"connections_by_role"` // of several roles: hr+manager
-	Views       int            `json:"views"`
-	Events      int64          `json:"events_total"`     // taken from the log
-	Deliveries  int64          `json:"deliveries_total"` // to readers
-	Open        []Connection   `json:"open"`             // streams, oldest first
-	Polls       map[string]int `json:"-"`                // long polls that wait, by role
+	// ByRole splits Connections by the names of their roles, such as
+	// hr+manager.
+	ByRole map[string]int `json:"connections_by_role"`
+	// Views is the number of views.
+	Views int `json:"views"`
+	// Events is the total number of records that the hub has handled.
+	Events int64 `json:"events_total"`
+	// Deliveries is the total number of events that the hub has sent to
+	// readers. An event to n readers counts n times.
+	Deliveries int64 `json:"deliveries_total"`
+	// Open holds the open streams, oldest first.
+	Open []Connection `json:"open"`
+	// Polls is the number of waiting long polls by the names of their roles.
+	Polls map[string]int `json:"-"`
 }
 
-// A Connection is one open stream.
+// A Connection describes an open stream.
 type Connection struct {
-	ID        string    `json:"id"`
-	Actor     string    `json:"actor"`
-	Name      string    `json:"name,omitempty"` // of a person
-	Roles     string    `json:"roles"`
-	Transport string    `json:"transport"`
-	Since     time.Time `json:"since"`
-	Lag       int64     `json:"lag_bytes"`
+	// ID names the connection.
+	ID string `json:"id"`
+	// Actor identifies the user or service.
+	Actor string `json:"actor"`
+	// Name is the name of the user. It may be empty.
+	Name string `json:"name,omitempty"`
+	// Roles holds the names of the roles, such as hr+manager, or none.
+	Roles string `json:"roles"`
+	// Transport is one of the Transport constants.
+	Transport string `json:"transport"`
+	// Since is the time when the stream was opened.
+	Since time.Time `json:"since"`
+	// Lag is the number of bytes that wait for the reader.
+	Lag int64 `json:"lag_bytes"`
 }
 
-// The transports by their names in Stats.
+// The names of transports in Stats.
 const (
 	TransportSSE       = "sse"
 	TransportWebSocket = "websocket"
@@ -44,10 +60,16 @@ const (
 
 var transportNames = map[wire.Format]string{wire.SSE: TransportSSE, wire.JSON: TransportWebSocket}
 
-// Stats returns what the hub does now.
+// Stats returns what the hub does at this moment.
 func (h *Hub) Stats() Stats {
-	s := Stats{ByTransport: map[string]int{TransportSSE: 0, TransportWebSocket: 0, TransportPoll: 0}, ByRole: map[string]int{},
-		Polls: map[string]int{}, Events: h.received.Load(), Deliveries: h.delivered.Load(), Open: []Connection{}}
+	s := Stats{
+		ByTransport: map[string]int{TransportSSE: 0, TransportWebSocket: 0, TransportPoll: 0},
+		ByRole:      map[string]int{},
+		Events:      h.received.Load(),
+		Deliveries:  h.delivered.Load(),
+		Open:        []Connection{},
+		Polls:       map[string]int{},
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.Views = len(h.views)
@@ -57,7 +79,15 @@ func (h *Hub) Stats() Stats {
 		s.ByRole[roles] += n
 	}
 	for sub := range h.subscribers {
-		c := Connection{sub.ID, sub.grant.Actor(), sub.grant.Name, roleNames(sub.grant), transportNames[sub.format], sub.openedAt, sub.lagBytes()}
+		c := Connection{
+			ID:        sub.ID,
+			Actor:     sub.grant.Actor(),
+			Name:      sub.grant.Name,
+			Roles:     roleNames(sub.grant),
+			Transport: transportNames[sub.format],
+			Since:     sub.openedAt,
+			Lag:       sub.lagBytes(),
+		}
 		s.Open = append(s.Open, c)
 		count(c.Transport, c.Roles, 1)
 	}
@@ -65,11 +95,13 @@ func (h *Hub) Stats() Stats {
 		s.Polls[roles] = n
 		count(TransportPoll, roles, n)
 	}
-	slices.SortFunc(s.Open, func(a, b Connection) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(s.Open, func(a, b Connection) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID))
+	})
 	return s
 }
 
-// roleNames are the roles of a grant in one word.
+// roleNames returns the roles of a grant joined by +, or none.
 func roleNames(g access.Grant) string {
 	names := make([]string, len(g.Roles))
 	for i, r := range g.Roles {
@@ -78,7 +110,8 @@ func roleNames(g access.Grant) string {
 	return cmp.Or(strings.Join(names, "+"), "none")
 }
 
-// poll counts a long poll that waits. Call the answer when it has ended.
+// countPoll counts a waiting long poll. The caller must call ended when the
+// poll has ended.
 func (h *Hub) countPoll(g access.Grant) (ended func()) {
 	names := roleNames(g)
 	add := func(n int) {
@@ -92,27 +125,31 @@ func (h *Hub) countPoll(g access.Grant) (ended func()) {
 	return func() { add(-1) }
 }
 
-// An Observer is told what happens in a hub, to measure it. Its methods are
-// called concurrently, some under the hub's lock, and must not block.
+// An Observer measures a hub. The hub calls the methods concurrently, and some
+// of them under its lock, so they must not block and must not call the hub.
 type Observer interface {
-	// Published: somebody tried to publish; the type is "" where there was
-	// none that is known, the result is one of the Results.
+	// Published is called after each attempt to publish an event. The type is
+	// "" when the event has no known type. The result is one of the Result
+	// constants.
 	Published(t event.Type, result string)
-	// Received: the hub has received an event of the log.
+	// Received is called when the hub handles a record of the log.
 	Received(t event.Type)
-	// Delivered: an event reached a socket so long after the log had it.
+	// Delivered is called when an event has reached a socket. after is the
+	// time since the log stored the event.
 	Delivered(after time.Duration)
-	// Replayed: a subscriber has caught up with so many events.
+	// Replayed is called when a subscriber joins a view. events is the number
+	// of events that it has received before.
 	Replayed(events int)
-	// Gap: a subscriber was told of one.
+	// Gap is called when a reader is told that events are missing.
 	Gap()
-	// Purged: so many events were forgotten because of their age.
+	// Purged is called after a purge with the number of removed events.
 	Purged(events uint64)
-	// Slow: a subscriber was closed because of CauseLag or CauseStalledWrite.
+	// Slow is called when a subscription is closed because its reader is too
+	// slow. The cause is CauseLag or CauseStalledWrite.
 	Slow(cause string)
 }
 
-// The results of a publication.
+// The results of a publication, for Observer.Published.
 const (
 	ResultStored      = "stored"
 	ResultDuplicate   = "duplicate"
@@ -122,12 +159,15 @@ const (
 	ResultUnavailable = "unavailable"
 )
 
-// Why a slow reader was closed.
+// The causes for closing a slow reader, for Observer.Slow.
 const (
-	CauseLag          = "lag"
+	// CauseLag means that more than Config.MaxLag bytes waited for the reader.
+	CauseLag = "lag"
+	// CauseStalledWrite means that a write to the reader took too long.
 	CauseStalledWrite = "write_deadline"
 )
 
+// noObserver ignores everything.
 type noObserver struct{}
 
 func (noObserver) Published(event.Type, string) {}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,25 +11,37 @@ import (
 
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/shared/access"
-	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A Request is what somebody subscribes to.
+// A Request describes a subscription.
 type Request struct {
-	Grant     access.Grant
-	Filter    filter.Filter
-	After     *wire.Cursor  // nil: live events only; the zero Cursor: from the oldest kept
-	Format    wire.Format   // of the frames
-	ID        string        // of the connection; "": a new one
-	Heartbeat time.Duration // what the stream says of its heartbeat; 0: the hub's
-	Abort     func()        // breaks off a write that hangs; may be nil; called at most once
+	// Grant is the access of the reader.
+	Grant access.Grant
+	// Filter selects events. The zero value selects all.
+	Filter filter.Filter
+	// After is the cursor that the stream continues from. The zero Cursor
+	// starts at the oldest kept event. nil starts with the next event.
+	After *wire.Cursor
+	// Format is the encoding of the frames.
+	Format wire.Format
+	// ID names the connection. "" makes Subscribe choose a name.
+	ID string
+	// Heartbeat is the interval of heartbeats that the stream announces to the
+	// client. It does not change the hub's own interval. Defaults to
+	// Config.Heartbeat.
+	Heartbeat time.Duration
+	// Abort breaks off a write that hangs. The hub calls it when it closes a
+	// slow reader, and Subscriber.Abort calls it. nil disables this.
+	Abort func()
 }
 
-// A Subscriber is one reader's way through the log. Next is called by one
-// goroutine; everything else may be called from any. Leave must be called.
+// A Subscriber is one reader of the log. Only one goroutine may call Next and
+// MarkWritten. All other methods may be called concurrently. The caller must
+// call Leave when it stops reading.
 type Subscriber struct {
+	// ID names the connection.
 	ID string
 
 	hub      *Hub
@@ -38,64 +49,82 @@ type Subscriber struct {
 	grant    access.Grant
 	format   wire.Format
 
-	abortMu sync.Mutex // guards abort; nothing else is locked under it
+	abortMu sync.Mutex // guards abort; no other lock is taken while it is held
 	abort   func()     // nil once the reader has left
 
-	refilters chan refilterRequest // from Refilter to Next, which takes it when it can
+	// refilters carries requests from Refilter to Next. It has no buffer, so
+	// that Refilter returns when Next has received the request.
+	refilters chan refilterRequest
 
-	// Owned by the goroutine that calls Next.
-	openingFrames  []byte // the frames that open the stream
+	// The goroutine that calls Next owns the following fields. Writing view
+	// also requires h.mu, because the hub reads it.
+	openingFrames  []byte // hello, and a gap where there is one; nil once Next has returned them
 	filter         filter.Filter
-	cursor         wire.Cursor // delivered through, while catching up
-	replayed       int         // events so far, while catching up
-	view           *view       // set once it has joined; guarded by the hub's lock to write
-	position       position
-	heartbeatTimer *time.Timer // the heartbeat of a subscriber without a view
-	returnedStored int64       // of the newest event that Next has returned, as view.stored
-	writtenStored  int64       // of the newest that MarkWritten knows of
+	cursor         wire.Cursor // while catching up: everything through it has been delivered
+	replayed       int         // while catching up: number of delivered events
+	view           *view       // nil until the subscriber joins one
+	position       position    // in the view
+	heartbeatTimer *time.Timer // of a subscriber without a view; nil until it first waits
+	returnedStored int64       // Unix time in ns when the newest event that Next returned was stored
+	writtenStored  int64       // the same for the newest event that was written to the socket
 
-	spliceBytes atomic.Int64 // bytes of splices
+	spliceBytes atomic.Int64 // total size of splices
 
 	mu      sync.Mutex // guards all below
-	splices []splice
-	bye     *wire.Bye
-	done    chan struct{} // closed with bye
+	splices []splice   // by offset
+	bye     *wire.Bye  // nil until the broker closes the subscription
+	done    chan struct{}
 }
 
-// A splice is what one person alone is sent, before the byte at offset.
+// A splice is a frame that only one subscriber receives, before the byte of its
+// view at offset.
 type splice struct {
 	offset int64
 	frame  []byte
 }
 
-// A ClosedError ends a subscription: send the Bye, if the transport can, and
-// close.
+// A ClosedError means that the broker has ended a subscription. The caller
+// should send the Bye, if the transport can still send, and close the
+// connection.
 type ClosedError struct{ Bye wire.Bye }
 
+// Error implements error.
 func (c *ClosedError) Error() string { return "hub: closed: " + string(c.Bye.Reason) }
 
-// NewID names a connection.
+// NewID returns a new name for a connection.
 func NewID() string { return "c-" + strings.ToLower(rand.Text()[:10]) }
 
-// Subscribe opens a subscription. It fails where the log does, or with a
-// ClosedError while the hub drains.
+// Subscribe opens a subscription. The error is that of the log, or a
+// *ClosedError while the hub drains.
 func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &Subscriber{
-		ID:  cmp.Or(r.ID, NewID()),
-		hub: h, openedAt: time.Now().UTC(), grant: r.Grant, filter: r.Filter, format: r.Format, abort: r.Abort,
-		refilters: make(chan refilterRequest), done: make(chan struct{}),
-	}
 	epoch := h.config.Log.Epoch()
-	head, oldest := wire.Cursor{Epoch: epoch, Seq: bounds.Last}, wire.Cursor{Epoch: epoch, Seq: bounds.First}
 	start, gap := resolveStart(r.After, bounds, epoch)
 	h.warnAhead(r.After, bounds.Last)
-	s.cursor = start
-	s.openingFrames = s.format.Append(nil, &wire.Hello{Start: start, Head: head, Oldest: oldest, Heartbeat: cmp.Or(r.Heartbeat, h.config.Heartbeat),
-		Retry: h.config.Retry, Connection: s.ID, Grant: r.Grant.ID()})
+	s := &Subscriber{
+		ID:        cmp.Or(r.ID, NewID()),
+		hub:       h,
+		openedAt:  time.Now().UTC(),
+		grant:     r.Grant,
+		format:    r.Format,
+		abort:     r.Abort,
+		refilters: make(chan refilterRequest),
+		filter:    r.Filter,
+		cursor:    start,
+		done:      make(chan struct{}),
+	}
+	s.openingFrames = s.format.Append(nil, &wire.Hello{
+		Start:      start,
+		Head:       wire.Cursor{Epoch: epoch, Seq: bounds.Last},
+		Oldest:     wire.Cursor{Epoch: epoch, Seq: bounds.First},
+		Heartbeat:  cmp.Or(r.Heartbeat, h.config.Heartbeat),
+		Retry:      h.config.Retry,
+		Connection: s.ID,
+		Grant:      r.Grant.ID(),
+	})
 	if gap != nil {
 		h.config.Observer.Gap()
 		s.openingFrames = s.format.Append(s.openingFrames, gap)
@@ -110,9 +139,10 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	return s, nil
 }
 
-// startOf is where a stream starts for a given cursor, and the gap before its
-// first event. The stream says that it starts at the cursor as it was given:
-// whoever is cut between hello and gap must be told of the gap again.
+// resolveStart returns the cursor where a stream starts, and the gap before its
+// first event, or nil. With a gap the stream starts at the client's own cursor,
+// because a client that is cut off between hello and gap must be told of the
+// gap again.
 func resolveStart(after *wire.Cursor, b eventlog.Bounds, epoch string) (start wire.Cursor, gap *wire.Gap) {
 	oldest, head := wire.Cursor{Epoch: epoch, Seq: b.First - 1}, wire.Cursor{Epoch: epoch, Seq: b.Last}
 	switch {
@@ -128,9 +158,10 @@ func resolveStart(after *wire.Cursor, b eventlog.Bounds, epoch string) (start wi
 	return *after, nil
 }
 
-// Next returns the next bytes of the stream, always whole frames, and waits
-// where there are none. They must not be changed, and are valid until the
-// next call. The error is a *ClosedError, that of ctx, or that of the log.
+// Next returns the next bytes of the stream, and waits when there are none. It
+// always returns whole frames. The caller must not change them, and may use
+// them until the next call. The error is a *ClosedError, that of ctx, or that
+// of the log.
 func (s *Subscriber) Next(ctx context.Context) ([]byte, error) {
 	if s.openingFrames != nil {
 		frames := s.openingFrames
@@ -163,7 +194,7 @@ func (s *Subscriber) Next(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// wakes returns what is closed when there may be more.
+// wakeChannel returns a channel that is closed when there may be more to read.
 func (s *Subscriber) wakeChannel() <-chan struct{} {
 	if s.view != nil {
 		return s.view.wake.wait()
@@ -171,46 +202,48 @@ func (s *Subscriber) wakeChannel() <-chan struct{} {
 	return s.hub.wake.wait()
 }
 
-// advance takes one step. idle tells that there was nothing to take.
+// advance reads once, from the view, the ring or the log. idle is true when
+// there was nothing to read.
 func (s *Subscriber) advance(ctx context.Context) (frames []byte, idle bool, err error) {
 	if s.view == nil {
 		return s.catchUp(ctx)
 	}
 	if s.hub.config.Groups != nil {
-		return nil, true, nil // others write what comes
+		return nil, true, nil // Groups writes the frames of the view
 	}
-	// The end comes first: a splice is there before any byte behind it, so
-	// none that belongs before this end can be missed. What is stored later
-	// than this is not in the frames.
+	// The end is read before the splices. A splice is added before the bytes
+	// behind it, so readView misses no splice that belongs before this end.
+	// The time is for measurements only and may be off by one event.
 	stored := s.view.newestStored.Load()
 	frames = s.readView(s.view.end.Load())
 	s.returnedStored = stored
 	return frames, frames == nil, nil
 }
 
-// wait returns when there may be more, with a heartbeat where a subscriber
-// without a view was quiet for long.
+// wait returns when there may be more to read. It returns a heartbeat when a
+// subscriber without a view has waited for the heartbeat interval.
 func (s *Subscriber) wait(ctx context.Context, wake <-chan struct{}) ([]byte, error) {
-	var quiet <-chan time.Time
-	var beat <-chan struct{}
+	var timer <-chan time.Time
+	var heartbeat <-chan struct{}
 	switch {
-	case s.view != nil: // it has the heartbeats of the view
-	case s.hub.config.Groups != nil: // a timer would keep awake what may sleep
-		beat = s.hub.heartbeats[s.format].wait()
+	case s.view != nil: // the view has heartbeats of its own
+	case s.hub.config.Groups != nil:
+		// A timer would keep a platform awake that could sleep.
+		heartbeat = s.hub.heartbeats[s.format].wait()
 	default:
 		if s.heartbeatTimer == nil {
 			s.heartbeatTimer = time.NewTimer(s.hub.config.Heartbeat)
 		}
-		quiet = s.heartbeatTimer.C
+		timer = s.heartbeatTimer.C
 	}
 	select {
 	case <-wake:
 	case <-s.done:
 	case r := <-s.refilters:
 		return s.applyRefilter(r), nil
-	case <-beat:
+	case <-heartbeat:
 		return s.format.Append(nil, &wire.Heartbeat{Cursor: s.cursor}), nil
-	case <-quiet:
+	case <-timer:
 		return s.format.Append(nil, &wire.Heartbeat{Cursor: s.cursor}), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -218,14 +251,15 @@ func (s *Subscriber) wait(ctx context.Context, wake <-chan struct{}) ([]byte, er
 	return nil, nil
 }
 
+// resetHeartbeatTimer starts the heartbeat interval anew.
 func (s *Subscriber) resetHeartbeatTimer() {
 	if s.heartbeatTimer != nil {
 		s.heartbeatTimer.Reset(s.hub.config.Heartbeat)
 	}
 }
 
-// readLive returns what the view has for the subscriber up to an offset, its
-// splices in place.
+// readView returns the next bytes of the view up to the offset limit, or the
+// next splice. It returns nil when there is nothing to read.
 func (s *Subscriber) readView(limit int64) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -241,7 +275,8 @@ func (s *Subscriber) readView(limit int64) []byte {
 	return s.position.read(limit)
 }
 
-// splice is called by the hub, under its lock.
+// splice adds a frame for this subscriber at the end of its view. The caller
+// must hold h.mu.
 func (s *Subscriber) splice(frame []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -249,106 +284,22 @@ func (s *Subscriber) splice(frame []byte) {
 	s.spliceBytes.Add(int64(len(frame)))
 }
 
-// page is how many records are read from the log at once.
-const catchUpPage = 256
+// Format returns the encoding of the frames.
+func (s *Subscriber) Format() wire.Format { return s.format }
 
-// catchUp returns the frames of the next records after the cursor, from the
-// ring where it reaches back so far and from the log otherwise. At the head
-// it joins the view; a subscriber with subjects stays outside.
-func (s *Subscriber) catchUp(ctx context.Context) (frames []byte, idle bool, err error) {
-	h := s.hub
-	h.mu.Lock()
-	head := h.state.Cursor.Seq
-	if s.cursor.Seq == head && len(s.filter.Subjects) == 0 {
-		h.joinViewLocked(s)
-		h.mu.Unlock()
-		return nil, false, nil
+// MarkWritten reports that the bytes of the last Next have reached the socket.
+func (s *Subscriber) MarkWritten() {
+	if s.returnedStored > s.writtenStored {
+		s.writtenStored = s.returnedStored
+		s.hub.config.Observer.Delivered(time.Since(time.Unix(0, s.returnedStored)))
 	}
-	if s.cursor.Seq >= head { // beyond it where the log is ahead of the hub
-		h.mu.Unlock()
-		return nil, true, nil
-	}
-	var items []ringItem
-	if len(h.ring) > 0 && s.cursor.Seq+1 >= h.ring[0].seq {
-		// The ring is appended to and replaced, never changed in place.
-		items = h.ring[s.cursor.Seq+1-h.ring[0].seq:]
-		items = items[:min(catchUpPage, len(items))]
-	}
-	h.mu.Unlock()
-	if items == nil {
-		frames, err = s.readLog(ctx)
-		return frames, false, err
-	}
-	hidden := 0
-	for _, it := range items {
-		before := len(frames)
-		frames = s.appendVisible(frames, it.event, it.seq)
-		s.cursor.Seq = it.seq
-		if hidden++; len(frames) > before {
-			hidden = 0
-		}
-	}
-	if hidden > 1 {
-		// These were not for this reader: who is cut resumes after them.
-		frames = s.format.Append(frames, &wire.Heartbeat{Cursor: s.cursor})
-	}
-	return frames, false, nil
 }
 
-// readLog returns a page from the log. Where nothing of it is for this reader
-// it is a heartbeat, so that who is cut resumes from there.
-func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
-	h := s.hub
-	select {
-	case h.readTokens <- struct{}{}:
-		defer func() { <-h.readTokens }()
-	case <-s.done:
-		return nil, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// MarkStalled reports that a write to the reader took too long, so that the
+// caller closes the connection. It counts only subscriptions that are still
+// open, because a closed one may have been aborted on purpose.
+func (s *Subscriber) MarkStalled() {
+	if !s.IsClosed() {
+		s.hub.config.Observer.Slow(CauseStalledWrite)
 	}
-	p, err := h.config.Log.Read(ctx, s.cursor.Seq, catchUpPage, selection(s.filter))
-	if errors.Is(err, eventlog.ErrGone) {
-		b, err := h.config.Log.Bounds(ctx)
-		if err != nil {
-			return nil, err
-		}
-		gap := &wire.Gap{From: s.cursor, To: wire.Cursor{Epoch: s.cursor.Epoch, Seq: b.First - 1}}
-		s.cursor = gap.To
-		h.config.Observer.Gap()
-		return s.format.Append(nil, gap), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var frames []byte
-	for _, r := range p.Records {
-		e, err := Decode(r, s.cursor.Epoch)
-		if err != nil {
-			h.config.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
-			continue
-		}
-		frames = s.appendVisible(frames, e, r.Seq)
-	}
-	s.cursor.Seq = p.Through
-	return s.format.Append(frames, &wire.Heartbeat{Cursor: s.cursor}), nil
-}
-
-// appendSeen appends an event as this reader sees it.
-func (s *Subscriber) appendVisible(frames []byte, e event.Event, seq uint64) []byte {
-	seen, ok := visible(s.grant, s.filter, e)
-	if !ok {
-		return frames
-	}
-	s.hub.delivered.Add(1)
-	s.replayed++
-	return s.format.Append(frames, &wire.Event{Cursor: wire.Cursor{Epoch: s.cursor.Epoch, Seq: seq}, Event: seen})
-}
-
-// visible is an event as a reader who filters may see it.
-func visible(g access.Grant, f filter.Filter, e event.Event) (seen event.Event, ok bool) {
-	if !f.Match(e) {
-		return event.Event{}, false
-	}
-	return access.Redact(g, e)
 }

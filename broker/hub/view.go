@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -9,48 +10,63 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// segmentBytes is the size of one piece of a view's log. A frame that is
-// larger gets a piece of its own.
+// segmentBytes is the usual size of a segment. A frame that is larger gets a
+// segment of its own.
 const segmentBytes = 32 << 10
 
-// A segment is a piece of a view's log. Bytes below n never change, so
-// readers need no lock.
+// A segment is a piece of a view's byte log. Bytes before length never change,
+// so readers need no lock.
 type segment struct {
-	base   int64 // offset of buf[0] in the log
+	start  int64 // offset of buf[0] in the byte log
 	buf    []byte
-	length atomic.Int64
-	next   atomic.Pointer[segment] // set when nothing more comes here
+	length atomic.Int64            // number of bytes of buf that are in use
+	next   atomic.Pointer[segment] // set once no more bytes are added to this segment
 }
 
-// A view is one log of frames for all who share filter and roles. The hub
-// appends, under its lock; subscribers read without one. Only the newest
-// segment is held here: older ones live as long as somebody reads them.
+// A view is one byte log of frames, shared by all subscribers with the same
+// roles, format and filter. The hub appends under h.mu, and subscribers read
+// without a lock. The view refers to its newest segment only, so that the
+// garbage collector frees a segment that no subscriber reads any more.
 type view struct {
-	key      string
-	roles    []access.Role
-	audience string // of roles and format: views that share it deliver equal frames
-	format   wire.Format
-	filter   filter.Filter
+	key    string
+	roles  []access.Role
+	format wire.Format
+	filter filter.Filter
+	// audience is the audienceKey of roles and format. Views with the same
+	// audience deliver equal frames.
+	audience string
 
-	memberCount  int // guarded by the hub's lock
+	memberCount  int // the hub's h.mu guards it
 	tail         *segment
-	end          atomic.Int64
-	newestStored atomic.Int64 // when the newest event was stored, Unix time in ns
-	wake         signal
+	end          atomic.Int64 // offset after the last byte
+	newestStored atomic.Int64 // Unix time in ns when the newest event was stored
+	wake         signal       // notified after each append
 }
 
-func newView(key, form string, roles []access.Role, format wire.Format, f filter.Filter) *view {
-	v := &view{key: key, roles: roles, audience: form, format: format, filter: f, tail: &segment{}}
+// newView returns an empty view.
+func newView(key, audience string, roles []access.Role, format wire.Format, f filter.Filter) *view {
+	v := &view{key: key, roles: roles, audience: audience, format: format, filter: f, tail: &segment{}}
 	v.wake.init()
 	return v
 }
 
-// append adds whole frames. Readers see all of them or none.
+// audienceKey returns a key that is equal for views that deliver equal frames
+// of an event.
+func audienceKey(roles []access.Role, format wire.Format) string {
+	key := []byte(strconv.Itoa(int(format)))
+	for _, r := range roles {
+		key = append(append(key, ','), r...)
+	}
+	return string(key)
+}
+
+// append adds whole frames. A reader sees all of them or none. The caller must
+// hold h.mu.
 func (v *view) append(frames []byte) {
 	s := v.tail
 	used := s.length.Load()
 	if int(used)+len(frames) > len(s.buf) {
-		next := &segment{base: s.base + used, buf: make([]byte, max(segmentBytes, len(frames)))}
+		next := &segment{start: s.start + used, buf: make([]byte, max(segmentBytes, len(frames)))}
 		copy(next.buf, frames)
 		next.length.Store(int64(len(frames)))
 		s.next.Store(next)
@@ -62,45 +78,94 @@ func (v *view) append(frames []byte) {
 	v.end.Add(int64(len(frames)))
 }
 
-// A place is where a subscriber stands in a view's log.
-type position struct {
-	segment *segment
-	offset  atomic.Int64 // read by the hub to measure the lag
+// joinViewLocked adds a subscriber that has reached the head to its view, and
+// makes the view when there is none. The caller must hold h.mu.
+func (h *Hub) joinViewLocked(s *Subscriber) {
+	audience := audienceKey(s.grant.Roles, s.format)
+	key := audience + "?" + s.filter.Key()
+	v := h.views[key]
+	if v == nil {
+		v = newView(key, audience, s.grant.Roles, s.format, s.filter)
+		h.views[key] = v
+	}
+	v.memberCount++
+	s.view = v
+	s.position.segment = v.tail
+	s.position.offset.Store(v.end.Load())
+	s.returnedStored, s.writtenStored = v.newestStored.Load(), v.newestStored.Load()
+	for _, person := range access.PersonKeysOfGrant(s.grant) {
+		if h.persons[person] == nil {
+			h.persons[person] = map[*Subscriber]struct{}{}
+		}
+		h.persons[person][s] = struct{}{}
+	}
+	if h.config.Groups != nil {
+		h.config.Groups.Join(v.key, s.ID)
+	}
+	h.config.Observer.Replayed(s.replayed)
+	s.replayed = 0
 }
 
-// read returns the bytes between the place and limit, at most one segment's
-// worth, and moves on. It returns nil where there are none.
+// leaveViewLocked removes a subscriber from its view. The subscriber can still
+// read the bytes that the view holds for it. The caller must hold h.mu.
+func (h *Hub) leaveViewLocked(s *Subscriber) {
+	for _, person := range access.PersonKeysOfGrant(s.grant) {
+		if delete(h.persons[person], s); len(h.persons[person]) == 0 {
+			delete(h.persons, person)
+		}
+	}
+	if h.config.Groups != nil {
+		h.config.Groups.Leave(s.view.key, s.ID)
+	}
+	if s.view.memberCount--; s.view.memberCount == 0 {
+		delete(h.views, s.view.key)
+	}
+}
+
+// A position is the place of a subscriber in a view's byte log. Only the
+// goroutine that calls Next moves it.
+type position struct {
+	segment *segment
+	offset  atomic.Int64 // atomic because the hub reads it to measure the lag
+}
+
+// read returns the bytes between the position and the offset limit, at most
+// those of one segment, and moves the position behind them. It returns nil when
+// there are none.
 func (p *position) read(limit int64) []byte {
 	for {
 		s, at := p.segment, p.offset.Load()
-		next := s.next.Load() // before n: nothing is added once next is set
-		if end := min(s.base+s.length.Load(), limit); at < end {
+		// next is read before length, because no bytes are added once it is set.
+		next := s.next.Load()
+		if end := min(s.start+s.length.Load(), limit); at < end {
 			p.offset.Store(end)
-			return s.buf[at-s.base : end-s.base]
+			return s.buf[at-s.start : end-s.start]
 		}
-		if next == nil || at < next.base {
+		if next == nil || at < next.start {
 			return nil
 		}
 		p.segment = next
 	}
 }
 
-// A signal wakes everybody who waits.
+// A signal wakes all goroutines that wait for it. The caller must call init
+// before its first use.
 type signal struct {
-	mu sync.Mutex
-	ch chan struct{} // closed and replaced by notify
+	mu sync.Mutex    // guards ch
+	ch chan struct{} // notify closes and replaces it
 }
 
 func (s *signal) init() { s.ch = make(chan struct{}) }
 
-// wait returns a channel that the next notify closes. Take it before looking
-// for what it announces.
+// wait returns a channel that the next notify closes. The caller must call it
+// before it looks for new data, so that it misses no notification in between.
 func (s *signal) wait() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ch
 }
 
+// notify wakes the goroutines that wait.
 func (s *signal) notify() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,0 +1,124 @@
+package hub
+
+import (
+	"context"
+	"errors"
+
+	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// catchUpPage is the number of records that one step of catchUp reads.
+const catchUpPage = 256
+
+// catchUp returns the frames of the next records after the cursor. It reads
+// them from the ring where the ring reaches back far enough, and from the log
+// otherwise. At the head the subscriber joins its view. A subscriber whose
+// filter names subjects never joins a view: catchUp serves it for good. idle is
+// true when there was nothing to read.
+func (s *Subscriber) catchUp(ctx context.Context) (frames []byte, idle bool, err error) {
+	h := s.hub
+	h.mu.Lock()
+	head := h.state.Cursor.Seq
+	if s.cursor.Seq == head && len(s.filter.Subjects) == 0 {
+		h.joinViewLocked(s)
+		h.mu.Unlock()
+		return nil, false, nil
+	}
+	if s.cursor.Seq >= head { // greater while the hub is behind the log
+		h.mu.Unlock()
+		return nil, true, nil
+	}
+	var items []ringItem
+	if len(h.ring) > 0 && s.cursor.Seq+1 >= h.ring[0].seq {
+		// The items may be read without the lock: the hub appends to the ring
+		// or replaces it, but never changes an item in place.
+		items = h.ring[s.cursor.Seq+1-h.ring[0].seq:]
+		items = items[:min(catchUpPage, len(items))]
+	}
+	h.mu.Unlock()
+	if items == nil {
+		frames, err = s.readLog(ctx)
+		return frames, false, err
+	}
+	hidden := 0 // events since the last visible one
+	for _, item := range items {
+		before := len(frames)
+		frames = s.appendVisible(frames, item.event, item.seq)
+		s.cursor.Seq = item.seq
+		if hidden++; len(frames) > before {
+			hidden = 0
+		}
+	}
+	if hidden > 1 {
+		// The heartbeat lets a client that is cut off resume after the events
+		// that it may not see.
+		frames = s.format.Append(frames, &wire.Heartbeat{Cursor: s.cursor})
+	}
+	return frames, false, nil
+}
+
+// readLog returns the frames of a page of the log. They end with a heartbeat,
+// so that a client that is cut off resumes after the page, even when it may see
+// nothing of it. When the records were purged, readLog returns a gap instead.
+func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
+	h := s.hub
+	select {
+	case h.readTokens <- struct{}{}:
+		defer func() { <-h.readTokens }()
+	case <-s.done:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	p, err := h.config.Log.Read(ctx, s.cursor.Seq, catchUpPage, selection(s.filter))
+	if errors.Is(err, eventlog.ErrGone) {
+		b, err := h.config.Log.Bounds(ctx)
+		if err != nil {
+			return nil, err
+		}
+		gap := &wire.Gap{From: s.cursor, To: wire.Cursor{Epoch: s.cursor.Epoch, Seq: b.First - 1}}
+		s.cursor = gap.To
+		h.config.Observer.Gap()
+		return s.format.Append(nil, gap), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var frames []byte
+	for _, r := range p.Records {
+		e, err := Decode(r, s.cursor.Epoch)
+		if err != nil {
+			h.config.Logger.Error("unreadable record", "seq", r.Seq, "error", err)
+			continue
+		}
+		frames = s.appendVisible(frames, e, r.Seq)
+	}
+	s.cursor.Seq = p.Through
+	return s.format.Append(frames, &wire.Heartbeat{Cursor: s.cursor}), nil
+}
+
+// appendVisible appends the frame of an event as the subscriber may see it, if
+// it may see the event at all.
+func (s *Subscriber) appendVisible(frames []byte, e event.Event, seq uint64) []byte {
+	redacted, ok := visible(s.grant, s.filter, e)
+	if !ok {
+		return frames
+	}
+	s.hub.delivered.Add(1)
+	s.replayed++
+	cursor := wire.Cursor{Epoch: s.cursor.Epoch, Seq: seq}
+	return s.format.Append(frames, &wire.Event{Cursor: cursor, Event: redacted})
+}
+
+// visible returns an event as a reader with a grant and a filter may see it. ok
+// is false when the filter does not select the event or the grant hides it.
+func visible(g access.Grant, f filter.Filter, e event.Event) (redacted event.Event, ok bool) {
+	if !f.Match(e) {
+		return event.Event{}, false
+	}
+	return access.Redact(g, e)
+}

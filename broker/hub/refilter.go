@@ -1,0 +1,53 @@
+package hub
+
+import (
+	"context"
+
+	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// A refilterRequest asks Next to change the filter of its subscription.
+type refilterRequest struct {
+	filter filter.Filter
+	ref    string
+}
+
+// Refilter changes the filter of the subscription. The old filter applies to
+// all events up to and including a cursor, the seam. Then the stream has a
+// wire.FilterChanged with the seam and ref, and from there on the new filter
+// applies. Refilter returns when Next has received the request. The error is a
+// *ClosedError, or that of ctx.
+func (s *Subscriber) Refilter(ctx context.Context, f filter.Filter, ref string) error {
+	select {
+	case s.refilters <- refilterRequest{f, ref}:
+		return nil
+	case <-s.done:
+		return s.closeError()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// applyRefilter changes the filter. It returns the frames that the old filter
+// still selects, and the wire.FilterChanged. The seam of a subscriber in a view is
+// the hub's head, because the view holds everything up to it. The seam of a
+// subscriber that catches up is its own cursor.
+func (s *Subscriber) applyRefilter(r refilterRequest) (frames []byte) {
+	h := s.hub
+	if s.view != nil {
+		h.mu.Lock()
+		s.cursor = h.state.Cursor
+		end := s.view.end.Load()
+		h.leaveViewLocked(s)
+		h.mu.Unlock()
+		for more := s.readView(end); more != nil; more = s.readView(end) {
+			frames = append(frames, more...)
+		}
+		h.mu.Lock()
+		s.view = nil
+		h.mu.Unlock()
+	}
+	s.filter = r.filter
+	return s.format.Append(frames, &wire.FilterChanged{Through: s.cursor, Ref: r.ref, Filter: r.filter.Key()})
+}
