@@ -141,11 +141,11 @@ const reasonID = "reason"
 func (r *Root) confirm(label, about, field string, do func(reason string)) {
 	r.ctx.Dispatch(func(ctx app.Context) {
 		r.open(ctx, label, "dialog-form", func() app.UI {
-			return keyed(label+about, ui.Submit("form", ui.Line("p", "", about),
-				ui.When(field != "", func() app.UI {
+			return keyed(label+about, ui.Submit("form", ui.TextEl("p", "", about),
+				ui.Slot(field != "", func() app.UI {
 					return ui.Field(reasonID, text.Label(field), ui.Input().ID(reasonID).Attr("type", "text").Attr("maxlength", 300).Attr("autocomplete", "off"))
 				}),
-				ui.El("div", "buttons", ui.Line("button", "button button-primary", label).Attr("type", "submit").ID("confirm"),
+				ui.El("div", "buttons", ui.TextEl("button", "button button-primary", label).Attr("type", "submit").ID("confirm"),
 					ui.Button("button", text.Of("keep")).OnClick(func(app.Context, app.Event) { r.close() }))).
 				OnSubmit(func(_ app.Context, e app.Event) {
 					e.PreventDefault()

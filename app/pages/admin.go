@@ -82,12 +82,12 @@ func (a *adminPage) ask(r *Root) {
 func (r *Root) admin() app.UI {
 	a := &r.watching
 	if a.at.IsZero() {
-		return r.page(text.Of("page.admin"), ui.When(a.problem != "", func() app.UI { return ui.Line("p", "banner banner-denied", a.problem).Role("alert") }), Waiting())
+		return r.page(text.Of("page.admin"), ui.Slot(a.problem != "", func() app.UI { return ui.TextEl("p", "banner banner-denied", a.problem).Role("alert") }), Waiting())
 	}
 	s := a.stats
 	return r.page(text.Of("page.admin"),
-		ui.When(a.problem != "", func() app.UI {
-			return ui.Line("p", "banner", text.Of("admin.old", a.problem, text.Clock(a.at))).Role("alert")
+		ui.Slot(a.problem != "", func() app.UI {
+			return ui.TextEl("p", "banner", text.Of("admin.old", a.problem, text.Clock(a.at))).Role("alert")
 		}),
 		ui.El("ul", "figures", tile("connections", text.Number(s.Connections), transports(s.ByTransport)),
 			tile("rate", text.Decimal(a.rate), text.Of("admin.total", text.Number(s.Events))),
@@ -106,12 +106,12 @@ func (r *Root) admin() app.UI {
 }
 
 func section(key string, body app.UI) app.UI {
-	return ui.El("section", "card", ui.Line("h2", "", text.Of("admin."+key)).ID(key+"-title"), body).Aria("labelledby", key+"-title")
+	return ui.El("section", "card", ui.TextEl("h2", "", text.Of("admin."+key)).ID(key+"-title"), body).Aria("labelledby", key+"-title")
 }
 
 func tile(key, value, hint string) app.UI {
-	return ui.El("li", "card figure", ui.Line("p", "figure-label", text.Of("admin.tile."+key)),
-		ui.Line("p", "figure-value", value), ui.Line("p", "figure-hint", hint)).DataSet("tile", key)
+	return ui.El("li", "card figure", ui.TextEl("p", "figure-label", text.Of("admin.tile."+key)),
+		ui.TextEl("p", "figure-value", value), ui.TextEl("p", "figure-hint", hint)).DataSet("tile", key)
 }
 
 func transports(by map[string]int) string {
@@ -170,11 +170,11 @@ func (r *Root) connections(open []wasmclient.Connection) app.UI {
 		return ui.Empty(text.Of("admin.nobody"), text.Of("admin.nobody.text"))
 	}
 	return ui.El("div", "scroll", ui.El("table", "table", ui.El("thead", "", ui.El("tr", "", ui.Each(len([]string{"who", "roles", "transport", "since", "lag", "do"}), func(i int) app.UI {
-		return ui.Line("th", "", text.Of("admin.col."+[]string{"who", "roles", "transport", "since", "lag", "do"}[i])).Attr("scope", "col")
+		return ui.TextEl("th", "", text.Of("admin.col."+[]string{"who", "roles", "transport", "since", "lag", "do"}[i])).Attr("scope", "col")
 	}))),
 		ui.El("tbody", "", ui.Each(len(open), func(i int) app.UI {
 			c := open[i]
-			return ui.El("tr", "", ui.Line("td", "", cmp.Or(c.Name, c.Actor)), ui.Line("td", "", c.Roles), ui.Line("td", "", text.Label(c.Transport)), ui.Line("td", "", text.Relative(c.Since, r.now)), ui.Line("td", "", text.Bytes(c.Lag)),
+			return ui.El("tr", "", ui.TextEl("td", "", cmp.Or(c.Name, c.Actor)), ui.TextEl("td", "", c.Roles), ui.TextEl("td", "", text.Label(c.Transport)), ui.TextEl("td", "", text.Relative(c.Since, r.now)), ui.TextEl("td", "", text.Bytes(c.Lag)),
 				ui.El("td", "", ui.Button("button button-small", text.Of("admin.kick")).Aria("label", text.Of("admin.kick.of", cmp.Or(c.Name, c.Actor))).OnClick(func(app.Context, app.Event) {
 					r.do(func(ctx context.Context) error { return r.Live.API().Kick(ctx, c.ID) }, func(err error) {
 						if r.watching.failed = ""; err != nil {
@@ -193,13 +193,13 @@ const (
 
 // tokens signs tokens for back ends.
 func (r *Root) tokens(a *adminPage) app.UI {
-	return ui.Card("", "tokens", text.Of("admin.tokens"), ui.Line("p", "row-meta", text.Of("admin.tokens.text")),
-		ui.When(a.failed != "", func() app.UI { return ui.Line("p", "problem", a.failed).Role("alert") }),
+	return ui.Card("", "tokens", text.Of("admin.tokens"), ui.TextEl("p", "row-meta", text.Of("admin.tokens.text")),
+		ui.Slot(a.failed != "", func() app.UI { return ui.TextEl("p", "problem", a.failed).Role("alert") }),
 		ui.Submit("token-form",
 			ui.Field(tokenUser, text.Of("admin.token.user"), ui.Input().ID(tokenUser).Attr("type", "text").
 				Attr("required", true).Attr("maxlength", 64).Attr("autocomplete", "off").Attr("placeholder", "erp")),
-			ui.Choice(tokenDays, text.Of("admin.token.ttl"), []ui.Option{{Value: "1", Label: text.Count("days", 1)}, {Value: "30", Label: text.Count("days", 30)}, {Value: "365", Label: text.Count("days", 365)}}, "30", nil),
-			ui.Line("button", "button button-primary", text.Of("admin.token.sign")).Attr("type", "submit").ID("mint")).OnSubmit(func(_ app.Context, e app.Event) {
+			ui.Select(tokenDays, text.Of("admin.token.ttl"), []ui.Option{{Value: "1", Label: text.Count("days", 1)}, {Value: "30", Label: text.Count("days", 30)}, {Value: "365", Label: text.Count("days", 365)}}, "30", nil),
+			ui.TextEl("button", "button button-primary", text.Of("admin.token.sign")).Attr("type", "submit").ID("mint")).OnSubmit(func(_ app.Context, e app.Event) {
 			e.PreventDefault()
 			value := func(id string) string { return app.Window().GetElementByID(id).Get("value").String() }
 			user, days := strings.TrimSpace(value(tokenUser)), value(tokenDays)
@@ -214,9 +214,9 @@ func (r *Root) tokens(a *adminPage) app.UI {
 				}
 			})
 		}),
-		ui.When(a.token.Token != "", func() app.UI {
-			return ui.El("div", "token", ui.Line("p", "", text.Of("admin.token.once", a.token.User, text.DateTime(a.token.Expires))),
-				ui.Line("pre", "raw", a.token.Token).ID("token").TabIndex(0).Aria("label", text.Of("admin.token")),
+		ui.Slot(a.token.Token != "", func() app.UI {
+			return ui.El("div", "token", ui.TextEl("p", "", text.Of("admin.token.once", a.token.User, text.DateTime(a.token.Expires))),
+				ui.TextEl("pre", "raw", a.token.Token).ID("token").TabIndex(0).Aria("label", text.Of("admin.token")),
 				ui.Button("button button-small", text.Of("copy")).
 					OnClick(func(app.Context, app.Event) { device.Copy(a.token.Token) }))
 		}))

@@ -29,7 +29,7 @@ func (r *Root) board(name string, parts []part) app.UI {
 	}
 	return ui.El("div", "board", ui.El("div", "board-parts", ui.Each(len(parts), func(i int) app.UI {
 		p := parts[i]
-		return ui.El("button", "board-part", ui.Line("span", "", text.Of(name+"."+p.key)), ui.Line("span", "board-part-count", text.Number(len(p.cards)))).Attr("type", "button").Aria("pressed", p.key == shown.key).DataSet("part", p.key).OnClick(func(app.Context, app.Event) {
+		return ui.El("button", "board-part", ui.TextEl("span", "", text.Of(name+"."+p.key)), ui.TextEl("span", "board-part-count", text.Number(len(p.cards)))).Attr("type", "button").Aria("pressed", p.key == shown.key).DataSet("part", p.key).OnClick(func(app.Context, app.Event) {
 			if r.boards.part == nil {
 				r.boards.part = map[string]string{}
 			}
@@ -54,15 +54,15 @@ type item struct {
 }
 
 func (i item) card() app.UI {
-	title := app.UI(ui.Line("span", "", i.title))
+	title := app.UI(ui.TextEl("span", "", i.title))
 	if i.href != "" {
 		title = ui.Link("", i.href, i.title)
 	}
 	return ui.El("li", "card", keyed(i.id, ui.El("div", "item-head", ui.El("h2", "item-title", title), ui.El("div", "item-chips",
-		ui.If(i.chip != "", func() app.UI { return ui.Line("span", "", i.chip).Class("chip", "chip-"+i.tone) }),
-		ui.If(i.late != "", func() app.UI { return ui.Line("span", "chip chip-error", i.late) }))),
+		ui.If(i.chip != "", func() app.UI { return ui.TextEl("span", "", i.chip).Class("chip", "chip-"+i.tone) }),
+		ui.If(i.late != "", func() app.UI { return ui.TextEl("span", "chip chip-error", i.late) }))),
 		ui.El("dl", "item-lines", ui.Each(len(i.lines), func(n int) app.UI {
-			return ui.El("div", "", ui.Line("dt", "", i.lines[n].name), ui.Line("dd", "", i.lines[n].value))
+			return ui.El("div", "", ui.TextEl("dt", "", i.lines[n].name), ui.TextEl("dd", "", i.lines[n].value))
 		})),
 		ui.El("div", "buttons").Body(i.actions...)).Class("item")).DataSet("item", i.id).TabIndex(-1)
 }

@@ -68,7 +68,7 @@ func (r *Root) dashboard() app.UI {
 		ui.If(r.unknown(), waitingFigures).Else(func() app.UI {
 			return ui.Figures(v.Figures, v.Currency, courses(r.state.Trends), r.asOf(), r.now)
 		}),
-		ui.El("div", "columns", ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Of("feed")).ID("feed-title"),
+		ui.El("div", "columns", ui.El("section", "card feed-card", ui.El("div", "card-head", ui.TextEl("h2", "", text.Of("feed")).ID("feed-title"),
 			ui.Link("quiet-link", "/events", text.Of("feed.all"))),
 			ui.El("div", "feed-news", ui.If(news > 0, func() app.UI {
 				return ui.Button("button button-small button-primary", text.Of("feed.news", text.Number(news))).OnClick(func(app.Context, app.Event) { r.feed.held = nil; device.ScrollTo(feedCard) })
@@ -165,6 +165,6 @@ func attentionList(all []*matter, now time.Time) app.UI {
 			class = "attention-urgent"
 		}
 		return ui.El("li", "", ui.El("p", "row-text", ui.Link("", m.page, m.title)),
-			ui.El("p", "row-meta", ui.Line("span", "", m.detail), ui.Line("span", "", text.Relative(m.since, now)))).Class(class)
+			ui.El("p", "row-meta", ui.TextEl("span", "", m.detail), ui.TextEl("span", "", text.Relative(m.since, now)))).Class(class)
 	}))
 }

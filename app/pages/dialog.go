@@ -36,7 +36,7 @@ func (r *Root) dialogHost() app.UI {
 		return host
 	}
 	return host.Class("dialog", d.class).Body(
-		ui.El("div", "dialog-head", ui.Line("h2", "", d.title).ID("dialog-title"),
+		ui.El("div", "dialog-head", ui.TextEl("h2", "", d.title).ID("dialog-title"),
 			ui.Button("toast-close", "✕").Aria("label", text.Of("close")).OnClick(func(app.Context, app.Event) { r.close() })),
 		d.body())
 }

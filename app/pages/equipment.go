@@ -94,8 +94,8 @@ func (r *Root) equipment() app.UI {
 		}
 	}
 	return r.page(text.Of("page.equipment"),
-		ui.When(len(places) > 0, func() app.UI {
-			return ui.El("section", "card plan-card", ui.El("div", "card-head", ui.Line("h2", "", text.Of("plan")).ID("plan-title"),
+		ui.Slot(len(places) > 0, func() app.UI {
+			return ui.El("section", "card plan-card", ui.El("div", "card-head", ui.TextEl("h2", "", text.Of("plan")).ID("plan-title"),
 				ui.El("ul", "legend", legend("", "plan.fine"), legend("plan-down", "plan.down"), legend("plan-stale", "plan.stale"))),
 				ui.Plan(places)).Aria("labelledby", "plan-title")
 		}),

@@ -180,13 +180,13 @@ func (r *Root) history() app.UI {
 		Empty: func() app.UI { return ui.Empty(text.Of("events.empty"), text.Of("events.empty.text")) }}
 	return r.page(text.Of("page.events"),
 		r.filters(),
-		ui.When(h.local, func() app.UI {
-			return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("events.local")),
+		ui.Slot(h.local, func() app.UI {
+			return ui.El("div", "banner", ui.TextEl("span", "banner-text", text.Of("events.local")),
 				ui.Button("button button-small", text.Of("retry")).OnClick(func(app.Context, app.Event) { h.arrive(r) }))
 		}),
-		ui.When(h.note != "", func() app.UI { return ui.Line("p", "banner", h.note).Role("status") }),
-		ui.When(h.problem != "", func() app.UI { return ui.Line("p", "banner banner-denied", h.problem).Role("alert") }),
-		ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Count("events.found", len(rows))).ID("history-title"),
+		ui.Slot(h.note != "", func() app.UI { return ui.TextEl("p", "banner", h.note).Role("status") }),
+		ui.Slot(h.problem != "", func() app.UI { return ui.TextEl("p", "banner banner-denied", h.problem).Role("alert") }),
+		ui.El("section", "card feed-card", ui.El("div", "card-head", ui.TextEl("h2", "", text.Count("events.found", len(rows))).ID("history-title"),
 			ui.El("div", "buttons", ui.Button("button button-small", text.Of("events.json")).Attr("disabled", len(rows) == 0 || h.saving).ID("export-json").OnClick(func(app.Context, app.Event) { r.export("json") }),
 				ui.Button("button button-small", text.Of("events.csv")).Attr("disabled", len(rows) == 0 || h.saving).ID("export-csv").OnClick(func(app.Context, app.Event) { r.export("csv") }))),
 			ui.If(h.busy && len(rows) == 0, waitingRows).Else(feed.All),
@@ -209,7 +209,7 @@ func (r *Root) filters() app.UI {
 		for _, v := range values {
 			options = append(options, ui.Option{Value: v, Label: text.Label(v)})
 		}
-		return ui.Choice(filterID(name), text.Of("filter."+name), options, q.Get(name), func(ctx app.Context, value string) { r.filtered(ctx, name, value) }, r.query)
+		return ui.Select(filterID(name), text.Of("filter."+name), options, q.Get(name), func(ctx app.Context, value string) { r.filtered(ctx, name, value) }, r.query)
 	}
 	input := func(name, kind, hint string) app.UI {
 		return ui.Field(filterID(name), text.Of("filter."+name), ui.Input().ID(filterID(name)).Attr("type", kind).Attr("placeholder", hint).Attr("autocomplete", "off").Attr("value", q.Get(name)).
@@ -221,7 +221,7 @@ func (r *Root) filters() app.UI {
 	modules := slices.DeleteFunc(slices.Clone(event.Modules), func(m event.Module) bool {
 		return !slices.ContainsFunc(types, func(t event.Type) bool { return event.Event{Type: t}.Module() == m })
 	})
-	return ui.El("details", "card filters", ui.Line("summary", "", text.Of("filter")),
+	return ui.El("details", "card filters", ui.TextEl("summary", "", text.Of("filter")),
 		ui.Submit("", choice("types", names(types)), choice("modules", names(modules)),
 			choice("severity", names(event.Severities[1:])),
 			input("subjects", "text", "rental/123"), input("from", "date", ""), input("to", "date", ""),

@@ -100,8 +100,8 @@ func (r *Root) keyHelp() app.UI {
 	}
 	rows = append(rows, [][2]string{{"/", text.Of("keys.filter")}, {"p", text.Of("keys.pause")}, {"Alt T", text.Of("keys.toasts")}, {"Esc", text.Of("keys.dismiss")}, {"?", text.Of("keys")}}...)
 	return ui.El("div", "", ui.El("dl", "facts", ui.Each(len(rows), func(i int) app.UI {
-		return ui.El("div", "", ui.El("dt", "", ui.Line("kbd", "", rows[i][0])), ui.Line("dd", "", rows[i][1]))
-	})), ui.Line("p", "row-meta", text.Of("keys.off")))
+		return ui.El("div", "", ui.El("dt", "", ui.TextEl("kbd", "", rows[i][0])), ui.TextEl("dd", "", rows[i][1]))
+	})), ui.TextEl("p", "row-meta", text.Of("keys.off")))
 }
 
 // active is what has the focus.

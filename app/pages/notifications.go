@@ -168,12 +168,12 @@ func (r *Root) notifications() app.UI {
 	n := &r.wishes
 	p, types := r.Live.Preferences(), readable(r.state.User.Grant())
 	return r.page(text.Of("page.notifications"),
-		ui.When(n.problem != "", func() app.UI { return ui.Line("p", "banner banner-denied", n.problem).Role("alert") }),
-		ui.When(n.note != "", func() app.UI { return ui.Line("p", "banner", n.note).Role("status") }),
-		ui.El("div", "columns", ui.Card("", "types", text.Of("notify.types"), ui.Line("p", "row-meta", text.Of("notify.types.text")),
-			ui.El("table", "preferences", ui.El("thead", "", ui.El("tr", "", ui.Line("th", "", text.Of("drawer.type")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.toast")).Attr("scope", "col"), ui.Line("th", "", text.Of("notify.push")).Attr("scope", "col"))),
+		ui.Slot(n.problem != "", func() app.UI { return ui.TextEl("p", "banner banner-denied", n.problem).Role("alert") }),
+		ui.Slot(n.note != "", func() app.UI { return ui.TextEl("p", "banner", n.note).Role("status") }),
+		ui.El("div", "columns", ui.Card("", "types", text.Of("notify.types"), ui.TextEl("p", "row-meta", text.Of("notify.types.text")),
+			ui.El("table", "preferences", ui.El("thead", "", ui.El("tr", "", ui.TextEl("th", "", text.Of("drawer.type")).Attr("scope", "col"), ui.TextEl("th", "", text.Of("notify.toast")).Attr("scope", "col"), ui.TextEl("th", "", text.Of("notify.push")).Attr("scope", "col"))),
 				ui.El("tbody", "", ui.Each(len(types), func(i int) app.UI { return r.wish(p, types[i]) })))),
-			ui.El("div", "stack", r.pushCard(n), ui.When(!n.none, func() app.UI { return r.quietCard(p) }), r.toastTime())))
+			ui.El("div", "stack", r.pushCard(n), ui.Slot(!n.none, func() app.UI { return r.quietCard(p) }), r.toastTime())))
 }
 
 // wish is a row of the table: a type, and how its user is told.
@@ -187,7 +187,7 @@ func (r *Root) wish(p notify.Preferences, t event.Type) app.UI {
 	}
 	label := text.Label(string(t))
 	muted, pushed := slices.Contains(p.Muted, t), slices.Contains(p.Push, t)
-	return ui.El("tr", "", ui.Line("th", "", label).Attr("scope", "row"),
+	return ui.El("tr", "", ui.TextEl("th", "", label).Attr("scope", "row"),
 		ui.El("td", "", check("toast-"+string(t), text.Of("notify.toast.of", label), !muted, func(on bool) {
 			r.prefer(func(p *notify.Preferences) { p.Muted = change(p.Muted, !on) })
 		})),
@@ -198,7 +198,7 @@ func (r *Root) wish(p notify.Preferences, t event.Type) app.UI {
 
 func check(id, label string, on bool, set func(on bool)) app.UI {
 	return ui.El("label", "check", ui.Input().Attr("type", "checkbox").ID(id).Attr("checked", on).OnChange(func(_ app.Context, e app.Event) { set(e.Get("target").Get("checked").Bool()) }, app.EventScope(id)),
-		ui.Line("span", "visually-hidden", label))
+		ui.TextEl("span", "visually-hidden", label))
 }
 
 // prefer changes what the user wants. Where the broker does not take it, the
@@ -234,7 +234,7 @@ func showWishes(p notify.Preferences) {
 // pushCard turns pushes to this device on and off.
 func (r *Root) pushCard(n *notifyPage) app.UI {
 	if n.none {
-		return ui.Card("", "push", text.Of("push"), ui.Line("p", "row-meta", text.Of("push.none")))
+		return ui.Card("", "push", text.Of("push"), ui.TextEl("p", "row-meta", text.Of("push.none")))
 	}
 	this := n.this
 	on := n.push == device.PushOn && slices.ContainsFunc(n.devices, func(d wasmclient.Device) bool { return d.ID == this })
@@ -243,7 +243,7 @@ func (r *Root) pushCard(n *notifyPage) app.UI {
 		words = "push.on"
 	}
 	able := n.push == device.PushOff || n.push == device.PushOn
-	return ui.Card("", "push", text.Of("push"), ui.Line("p", "row-meta", text.Of(words)),
+	return ui.Card("", "push", text.Of("push"), ui.TextEl("p", "row-meta", text.Of(words)),
 		ui.El("div", "buttons card-buttons", ui.If(!on, func() app.UI {
 			return ui.Button("button button-primary", text.Of("push.turn_on")).Attr("disabled", n.busy || !able).ID("push-on").OnClick(func(app.Context, app.Event) { n.turnOn(r) })
 		}).Else(func() app.UI {
@@ -260,9 +260,9 @@ func (r *Root) pushCard(n *notifyPage) app.UI {
 			if d.ID == this {
 				name = text.Of("push.this", name)
 			}
-			return ui.El("li", "device", ui.El("div", "row-main", ui.Line("p", "row-text", name),
-				ui.Line("p", "row-meta", text.Of("push.since", text.Day(d.Created))),
-				ui.If(d.Failing != nil, func() app.UI { return ui.Line("p", "problem", failing(d.Failing)) })),
+			return ui.El("li", "device", ui.El("div", "row-main", ui.TextEl("p", "row-text", name),
+				ui.TextEl("p", "row-meta", text.Of("push.since", text.Day(d.Created))),
+				ui.If(d.Failing != nil, func() app.UI { return ui.TextEl("p", "problem", failing(d.Failing)) })),
 				ui.Button("button button-small", text.Of("push.turn_off")).Attr("disabled", n.busy).Aria("label", text.Of("push.turn_off.of", name)).OnClick(func(app.Context, app.Event) { n.turnOff(r, d.ID) }, app.EventScope(d.ID)))
 		})))
 }
@@ -295,15 +295,15 @@ func (r *Root) quietCard(p notify.Preferences) app.UI {
 		})
 	}
 	hour := func(id, label, value string, set func(q *notify.QuietHours, value string)) app.UI {
-		return ui.El("div", "field", ui.Line("label", "", label).Attr("for", id), ui.Input().ID(id).Attr("type", "time").Attr("required", true).Attr("disabled", p.Quiet == nil).Attr("value", value).
+		return ui.El("div", "field", ui.TextEl("label", "", label).Attr("for", id), ui.Input().ID(id).Attr("type", "time").Attr("required", true).Attr("disabled", p.Quiet == nil).Attr("value", value).
 			OnChange(func(_ app.Context, e app.Event) {
 				if at := e.Get("target").Get("value").String(); at != "" {
 					save(func(q *notify.QuietHours) { set(q, at) })
 				}
 			}, app.EventScope(id, p.Quiet != nil, q.From, q.To)))
 	}
-	return ui.Card("", "quiet", text.Of("quiet"), ui.Line("p", "row-meta", text.Of("quiet.text")),
-		ui.El("div", "field field-check", ui.Line("label", "", text.Of("quiet.on")).Attr("for", "quiet-on"),
+	return ui.Card("", "quiet", text.Of("quiet"), ui.TextEl("p", "row-meta", text.Of("quiet.text")),
+		ui.El("div", "field field-check", ui.TextEl("label", "", text.Of("quiet.on")).Attr("for", "quiet-on"),
 			ui.Input().Attr("type", "checkbox").ID("quiet-on").Attr("checked", p.Quiet != nil).OnChange(func(_ app.Context, e app.Event) {
 				if e.Get("target").Get("checked").Bool() {
 					save(func(*notify.QuietHours) {})
@@ -335,7 +335,7 @@ func (r *Root) toastTime() app.UI {
 
 // outboxPage is the page /outbox.
 func (r *Root) outboxPage() app.UI {
-	return r.page(text.Of("page.outbox"), ui.Line("p", "lead", text.Of("outbox.lead")),
+	return r.page(text.Of("page.outbox"), ui.TextEl("p", "lead", text.Of("outbox.lead")),
 		ui.El("section", "card", r.outbox()).Aria("label", text.Of("page.outbox")))
 }
 

@@ -218,7 +218,7 @@ func (r *Root) actions() ui.Actions {
 		Connect: with((*wasmclient.Client).Connect), Disconnect: with((*wasmclient.Client).Disconnect),
 		Pause: with((*wasmclient.Client).Pause), Resume: with((*wasmclient.Client).Resume),
 		SignIn: func() { go r.Live.SignInAgain(context.Background()) }, Reload: reload,
-		Copy: func() { r.copied(r.Live.Report()) },
+		CopyReport: func() { r.copied(r.Live.Report()) },
 	}
 }
 

@@ -21,7 +21,7 @@ func (r *Root) choice(id, label, name string, values []string, changed func(valu
 	for _, v := range values {
 		options = append(options, ui.Option{Value: v, Label: text.Of(id + "." + v)})
 	}
-	return ui.Choice(id, label, options, device.Setting(name), func(_ app.Context, value string) {
+	return ui.Select(id, label, options, device.Setting(name), func(_ app.Context, value string) {
 		device.Set(name, value)
 		changed(value)
 	})
@@ -46,28 +46,28 @@ func setStyle(s text.Style) {
 func (r *Root) settings() app.UI {
 	style := StyleOf()
 	toggle := func(id, label string, on bool, change func(on bool)) app.UI {
-		return ui.El("div", "field field-check", ui.Line("label", "", label).Attr("for", id),
+		return ui.El("div", "field field-check", ui.TextEl("label", "", label).Attr("for", id),
 			ui.Input().Attr("type", "checkbox").ID(id).Attr("checked", on).OnChange(func(app.Context, app.Event) { change(!on) }, app.EventScope(id, on)))
 	}
 	return r.page(text.Of("page.settings"),
 		ui.El("div", "columns", ui.El("div", "stack", ui.Card("", "look", text.Of("settings.look"), r.choice("theme", text.Of("settings.theme"), device.Theme, []string{"", "light", "dark"}, device.ApplyTheme),
 			toggle("iso-dates", text.Of("settings.iso"), style.ISODates, func(on bool) { s := StyleOf(); s.ISODates = on; setStyle(s) }),
 			toggle("money-code", text.Of("settings.money"), style.MoneyCode, func(on bool) { s := StyleOf(); s.MoneyCode = on; setStyle(s) }),
-			ui.Line("p", "row-meta", text.Of("settings.sample", text.DateTime(r.now),
+			ui.TextEl("p", "row-meta", text.Of("settings.sample", text.DateTime(r.now),
 				text.Money(1234*event.MoneyUnit+560, "EUR")))),
 			ui.Card("", "keys", text.Of("keys"), toggle("shortcuts", text.Of("settings.keys"), device.Setting(device.Shortcuts) != "off", func(on bool) {
 				device.Set(device.Shortcuts, map[bool]string{true: "", false: "off"}[on])
 			}), r.keyHelp()),
 			r.installCard()),
 			ui.El("div", "stack", ui.Card("", "account", text.Of("settings.account"),
-				ui.Line("p", "", text.Of("settings.who", userName(r.state.User))),
-				ui.Line("p", "row-meta", text.Of("settings.purge")),
+				ui.TextEl("p", "", text.Of("settings.who", userName(r.state.User))),
+				ui.TextEl("p", "row-meta", text.Of("settings.purge")),
 				ui.El("div", "buttons card-buttons", ui.Button("button", text.Of("sign_out")).OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }))),
 				ui.Card("", "debug", text.Of("settings.debug"), toggle("debug", text.Of("settings.debug.on"), device.Setting(device.Debug) == "true", func(on bool) {
 					device.Set(device.Debug, map[bool]string{true: "true", false: ""}[on])
 					r.device.reload = true
 				}),
-					ui.Line("p", "row-meta", text.Of(map[bool]string{false: "settings.debug.text", true: "settings.reload"}[r.device.reload]))),
+					ui.TextEl("p", "row-meta", text.Of(map[bool]string{false: "settings.debug.text", true: "settings.reload"}[r.device.reload]))),
 				r.panel())))
 }
 
@@ -84,7 +84,7 @@ func (r *Root) installCard() app.UI {
 			words = "install.apple"
 		}
 	}
-	return ui.Card("", "install", text.Of("install"), ui.Line("p", "row-meta", text.Of(words)),
+	return ui.Card("", "install", text.Of("install"), ui.TextEl("p", "row-meta", text.Of(words)),
 		ui.El("div", "card-buttons", ui.If(can, func() app.UI {
 			return ui.Button("button button-primary", text.Of("install.do")).ID("install").OnClick(func(app.Context, app.Event) { app.Window().Call("goappShowInstallPrompt") })
 		})))

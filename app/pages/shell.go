@@ -25,8 +25,8 @@ func (r *Root) Render() app.UI {
 		),
 		r.dialogHost(),
 		ui.Toasts(r.state.View.Toasts, r.state.View.More, r.dismiss, r.holdToasts),
-		ui.Line("div", "visually-hidden", r.says[0]).Role("status").Aria("live", "polite"),
-		ui.Line("div", "visually-hidden", r.says[1]).Role("alert").Aria("live", "assertive"),
+		ui.TextEl("div", "visually-hidden", r.says[0]).Role("status").Aria("live", "polite"),
+		ui.TextEl("div", "visually-hidden", r.says[1]).Role("alert").Aria("live", "assertive"),
 	).ID("root")
 }
 
@@ -36,7 +36,7 @@ func (r *Root) announcement() string {
 	if r.state.Phase != live.SignedIn {
 		return ""
 	}
-	return ui.Words(r.state.View.Status)
+	return ui.StatusText(r.state.View.Status)
 }
 
 // pattern names the page, by its path pattern; the sign-in stands before all.
@@ -55,10 +55,10 @@ func (r *Root) pattern() string {
 
 func (r *Root) header() app.UI {
 	signedIn := r.state.Phase == live.SignedIn
-	return ui.El("header", "header", ui.El("a", "brand", ui.El("span", "brand-mark").Aria("hidden", "true"), ui.Line("span", "", "Yardline")).Attr("href", "/"),
+	return ui.El("header", "header", ui.El("a", "brand", ui.El("span", "brand-mark").Aria("hidden", "true"), ui.TextEl("span", "", "Yardline")).Attr("href", "/"),
 		ui.El("div", "header-end", ui.If(signedIn, func() app.UI { return r.status().Compact() }),
 			ui.If(signedIn, func() app.UI {
-				return ui.El("div", "user", ui.Line("span", "user-name", userName(r.state.User)),
+				return ui.El("div", "user", ui.TextEl("span", "user-name", userName(r.state.User)),
 					ui.Button("button button-small button-quiet", text.Of("sign_out")).ID("sign-out").OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }),
 				)
 			}),
@@ -99,7 +99,7 @@ func (r *Root) navigation() app.UI {
 	}
 	return ui.El("nav", "nav", ui.If(r.state.Phase == live.SignedIn, func() app.UI {
 		return ui.El("div", "", ui.El("ul", "nav-first", r.links(first),
-			ui.El("li", "nav-more", ui.El("button", "nav-link", ui.El("span", "nav-icon nav-icon-more").Aria("hidden", "true"), ui.Line("span", "", text.Of("nav.more"))).Attr("type", "button").ID("more").Aria("expanded", r.more).Aria("controls", "nav-rest").DataSet("current", current).OnClick(func(app.Context, app.Event) { r.more = !r.more }))),
+			ui.El("li", "nav-more", ui.El("button", "nav-link", ui.El("span", "nav-icon nav-icon-more").Aria("hidden", "true"), ui.TextEl("span", "", text.Of("nav.more"))).Attr("type", "button").ID("more").Aria("expanded", r.more).Aria("controls", "nav-rest").DataSet("current", current).OnClick(func(app.Context, app.Event) { r.more = !r.more }))),
 			ui.El("ul", "", r.links(rest)).ID("nav-rest").Class(class))
 	})).Aria("label", text.Of("nav"))
 }
@@ -109,8 +109,8 @@ func (r *Root) links(pages []*page) app.UI {
 	return ui.Each(len(pages), func(i int) app.UI {
 		p := pages[i]
 		link := ui.El("a", "nav-link", ui.El("span", "").Class("nav-icon", "nav-icon-"+p.key).Aria("hidden", "true"),
-			ui.Line("span", "", text.Of("page."+p.key)),
-			ui.If(p.key == "outbox" && unsent > 0, func() app.UI { return ui.Line("span", "chip chip-warning", text.Number(unsent)) })).Attr("href", p.pattern)
+			ui.TextEl("span", "", text.Of("page."+p.key)),
+			ui.If(p.key == "outbox" && unsent > 0, func() app.UI { return ui.TextEl("span", "chip chip-warning", text.Number(unsent)) })).Attr("href", p.pattern)
 		if at := r.find(); at != nil && (at == p || !at.menu && len(p.pattern) > 1 && len(r.path) > len(p.pattern) && r.path[:len(p.pattern)+1] == p.pattern+"/") {
 			link = link.Aria("current", "page")
 		}
@@ -120,31 +120,31 @@ func (r *Root) links(pages []*page) app.UI {
 
 func (r *Root) banners() app.UI {
 	signedIn := r.state.Phase == live.SignedIn
-	return ui.El("div", "banners", ui.When(r.update, func() app.UI {
-		return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("update")),
+	return ui.El("div", "banners", ui.Slot(r.update, func() app.UI {
+		return ui.El("div", "banner", ui.TextEl("span", "banner-text", text.Of("update")),
 			ui.Button("button button-small", text.Of("reload")).OnClick(func(app.Context, app.Event) { app.Window().Call("goappApplyUpdate") }))
 	}),
-		ui.When(signedIn && r.path != "/sse-test", func() app.UI { return r.status().Banner(r.actions()) }),
-		ui.When(signedIn && !r.state.Gap.IsZero(), func() app.UI {
-			return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("banner.gap", text.When(r.state.Gap, r.now))),
+		ui.Slot(signedIn && r.path != "/sse-test", func() app.UI { return r.status().Banner(r.actions()) }),
+		ui.Slot(signedIn && !r.state.Gap.IsZero(), func() app.UI {
+			return ui.El("div", "banner", ui.TextEl("span", "banner-text", text.Of("banner.gap", text.When(r.state.Gap, r.now))),
 				ui.Button("button button-small", text.Of("dismiss")).OnClick(func(app.Context, app.Event) { r.Live.GapRead() })).DataSet("gap", "shown")
 		}),
-		ui.When(signedIn && r.state.View.Lost > 0, func() app.UI {
+		ui.Slot(signedIn && r.state.View.Lost > 0, func() app.UI {
 			return ui.El("div", "banner banner-denied",
-				ui.Line("span", "banner-text", text.Count("banner.lost", r.state.View.Lost)),
+				ui.TextEl("span", "banner-text", text.Count("banner.lost", r.state.View.Lost)),
 				ui.Button("button button-small", text.Of("dismiss")).
 					OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).LostRead) })).
 				DataSet("lost", "shown")
 		}),
-		ui.When(r.state.View.Unsaved, func() app.UI {
-			return ui.El("div", "banner banner-limited", ui.Line("span", "banner-text", text.Of("banner.storage")))
+		ui.Slot(r.state.View.Unsaved, func() app.UI {
+			return ui.El("div", "banner banner-limited", ui.TextEl("span", "banner-text", text.Of("banner.storage")))
 		}),
-		ui.When(r.state.View.Rejected() > 0 && r.path != "/outbox" && r.path != "/sse-test", func() app.UI {
-			return ui.El("div", "banner banner-denied", ui.Line("span", "banner-text", text.Of("banner.rejected")),
+		ui.Slot(r.state.View.Rejected() > 0 && r.path != "/outbox" && r.path != "/sse-test", func() app.UI {
+			return ui.El("div", "banner banner-denied", ui.TextEl("span", "banner-text", text.Of("banner.rejected")),
 				ui.Link("button button-small", "/outbox", text.Of("decide")))
 		}),
-		ui.When(r.state.Failure != "" && signedIn, func() app.UI {
-			return ui.Line("div", "banner banner-denied", r.state.Failure).Role("alert")
+		ui.Slot(r.state.Failure != "" && signedIn, func() app.UI {
+			return ui.TextEl("div", "banner banner-denied", r.state.Failure).Role("alert")
 		}),
 	)
 }
@@ -158,7 +158,7 @@ func (r *Root) body() app.UI {
 	case r.state.Phase == live.SignedOut:
 		return r.signIn()
 	case p == nil || r.missing():
-		return ui.El("div", "page", ui.Line("h1", "", text.Of("not_found")),
+		return ui.El("div", "page", ui.TextEl("h1", "", text.Of("not_found")),
 			ui.El("p", "", app.Text(text.Of("not_found.text")+" "), ui.Link("", "/", text.Of("not_found.go"))))
 	default:
 		return app.Elem("y-" + p.key).Class("page-host").Body(p.render(r)) // by its tag, so that no page is given another's controls
@@ -171,7 +171,7 @@ func (r *Root) failed() app.UI {
 	if r.state.Login {
 		words = "failed.login"
 	}
-	return ui.El("div", "page", ui.Line("h1", "", text.Of("failed")), ui.Line("p", "", text.Of(words)),
+	return ui.El("div", "page", ui.TextEl("h1", "", text.Of("failed")), ui.TextEl("p", "", text.Of(words)),
 		ui.El("div", "buttons", ui.If(r.state.Login, func() app.UI {
 			return ui.Button("button button-primary", text.Of("sign_in")).ID("sign-in-again").
 				OnClick(func(app.Context, app.Event) { reload() })
@@ -184,9 +184,9 @@ func (r *Root) page(title string, children ...app.UI) app.UI {
 	if !asOf.IsZero() {
 		class += " page-outdated"
 	}
-	head := ui.El("div", "page-head", ui.Line("h1", "", title),
+	head := ui.El("div", "page-head", ui.TextEl("h1", "", title),
 		ui.If(!asOf.IsZero(), func() app.UI {
-			return ui.Line("p", "as-of", text.Of("as_of", text.When(asOf, r.now)))
+			return ui.TextEl("p", "as-of", text.Of("as_of", text.When(asOf, r.now)))
 		}))
 	return ui.El("div", "").Class(class).Body(append([]app.UI{head}, children...)...)
 }

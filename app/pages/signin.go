@@ -17,16 +17,16 @@ func (r *Root) signIn() app.UI {
 	if w := r.state.Warning; w != nil && words == "" {
 		words = w.Sentence()
 	}
-	failure := ui.When(words != "", func() app.UI { return ui.Line("p", "banner banner-denied", words).Role("alert") })
+	failure := ui.Slot(words != "", func() app.UI { return ui.TextEl("p", "banner banner-denied", words).Role("alert") })
 	switch r.state.SignIn {
 	case "password":
-		return ui.El("div", "page sign-in sign-in-narrow", ui.Line("h1", "", text.Of("sign_in.title")), failure, r.passwordForm())
+		return ui.El("div", "page sign-in sign-in-narrow", ui.TextEl("h1", "", text.Of("sign_in.title")), failure, r.passwordForm())
 	case "provider":
-		return ui.El("div", "page sign-in sign-in-narrow", ui.Line("h1", "", text.Of("sign_in.title")), failure,
-			ui.Line("p", "lead", text.Of("sign_in.provider")), r.providerButton())
+		return ui.El("div", "page sign-in sign-in-narrow", ui.TextEl("h1", "", text.Of("sign_in.title")), failure,
+			ui.TextEl("p", "lead", text.Of("sign_in.provider")), r.providerButton())
 	}
-	return ui.El("div", "page sign-in", ui.Line("h1", "", text.Of("sign_in.title")),
-		ui.Line("p", "lead", text.Of("sign_in.demo")),
+	return ui.El("div", "page sign-in", ui.TextEl("h1", "", text.Of("sign_in.title")),
+		ui.TextEl("p", "lead", text.Of("sign_in.demo")),
 		failure, r.demoUsers())
 }
 
@@ -48,7 +48,7 @@ func (r *Root) demoUsers() app.UI {
 	users := r.state.Users
 	return ui.El("ul", "users", ui.Each(len(users), func(i int) app.UI {
 		name := users[i]
-		return ui.El("li", "", ui.El("button", "card user-card", ui.Line("strong", "", text.Label(name)), ui.Line("span", "", text.Of("who."+name))).Attr("type", "button").DataSet("user", name).OnClick(func(app.Context, app.Event) { go r.Live.SignIn(context.Background(), name, "") }, app.EventScope(name)))
+		return ui.El("li", "", ui.El("button", "card user-card", ui.TextEl("strong", "", text.Label(name)), ui.TextEl("span", "", text.Of("who."+name))).Attr("type", "button").DataSet("user", name).OnClick(func(app.Context, app.Event) { go r.Live.SignIn(context.Background(), name, "") }, app.EventScope(name)))
 	}))
 }
 
@@ -60,11 +60,11 @@ const (
 )
 
 func (r *Root) passwordForm() app.UI {
-	return ui.Submit("card form", ui.Line("label", "", text.Of("sign_in.name")).Attr("for", userID),
+	return ui.Submit("card form", ui.TextEl("label", "", text.Of("sign_in.name")).Attr("for", userID),
 		ui.Input().ID(userID).Attr("type", "text").Attr("name", "username").Attr("autocomplete", "username").Attr("autocapitalize", "none").Attr("required", true).Attr("autofocus", true),
-		ui.Line("label", "", text.Of("sign_in.password")).Attr("for", passwordID),
+		ui.TextEl("label", "", text.Of("sign_in.password")).Attr("for", passwordID),
 		ui.Input().ID(passwordID).Attr("type", "password").Attr("name", "password").Attr("autocomplete", "current-password").Attr("required", true),
-		ui.Line("button", "button button-primary", text.Of("sign_in")).Attr("type", "submit")).OnSubmit(func(_ app.Context, e app.Event) {
+		ui.TextEl("button", "button button-primary", text.Of("sign_in")).Attr("type", "submit")).OnSubmit(func(_ app.Context, e app.Event) {
 		e.PreventDefault()
 		value := func(id string) string { return app.Window().GetElementByID(id).Get("value").String() }
 		go r.Live.SignIn(context.Background(), value(userID), value(passwordID))

@@ -31,15 +31,15 @@ func (r *Root) sseTest() app.UI {
 	v, g := r.state.View, r.state.User.Grant()
 	feed := ui.Feed{Events: v.Events, Grant: g, Now: r.now, Open: r.showEvent}
 	return r.page(text.Of("page.test"),
-		ui.Line("p", "lead", text.Of("test.lead")),
+		ui.TextEl("p", "lead", text.Of("test.lead")),
 		ui.El("div", "columns", ui.El("div", "stack", ui.Card("", "presets", text.Of("test.presets"), ui.El("ul", "presets", ui.Each(len(event.Types), func(i int) app.UI { return r.preset(event.Types[i], g, v.Counts) }))),
 			r.editor(g),
 		),
 			ui.El("div", "stack", r.panel(),
-				ui.Card("", "sent", text.Of("test.sent"), ui.El("p", "row-meta", ui.Line("span", "", text.Of("test.tab", r.state.Tab)), ui.Line("span", "", roundTrips(v.Outbox)).ID("round-trip")), r.outbox()),
+				ui.Card("", "sent", text.Of("test.sent"), ui.El("p", "row-meta", ui.TextEl("span", "", text.Of("test.tab", r.state.Tab)), ui.TextEl("span", "", roundTrips(v.Outbox)).ID("round-trip")), r.outbox()),
 			),
 		),
-		ui.El("section", "card feed-card", ui.El("div", "card-head", ui.Line("h2", "", text.Of("test.received", text.Number(max(v.Total, len(v.Events))), text.Number(len(v.Events)))).ID("history-title"),
+		ui.El("section", "card feed-card", ui.El("div", "card-head", ui.TextEl("h2", "", text.Of("test.received", text.Number(max(v.Total, len(v.Events))), text.Number(len(v.Events)))).ID("history-title"),
 			ui.Button("button button-small", text.Of("clear")).OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).Clear) }),
 		),
 			feed.All(),
@@ -72,7 +72,7 @@ func (r *Root) preset(t event.Type, g access.Grant, counts map[event.Type]int) a
 		note = text.Of("test.not_yours", note)
 	}
 	label := text.Label(string(t))
-	return ui.El("li", "preset", ui.El("div", "row-main", ui.Line("p", "row-text", label), ui.Line("p", "row-meta", note)),
+	return ui.El("li", "preset", ui.El("div", "row-main", ui.TextEl("p", "row-text", label), ui.TextEl("p", "row-meta", note)),
 		ui.Button("button button-small button-quiet", text.Of("edit")).Aria("label", text.Of("edit.of", label)).OnClick(func(app.Context, app.Event) { r.edit(t) }, app.EventScope("edit", string(t))),
 		ui.Button("button button-small button-quiet", text.Of("test.burst", text.Number(burst))).Attr("disabled", !allowed).Aria("label", text.Of("test.burst.of", text.Number(burst), label)).OnClick(func(app.Context, app.Event) { r.burst(t) }, app.EventScope("burst", string(t))),
 		ui.Button("button button-small button-primary", text.Of("send")).Attr("disabled", !allowed).DataSet("send", string(t)).Aria("label", text.Of("send.of", label)).OnClick(func(app.Context, app.Event) { r.send(event.Example(t)) }, app.EventScope("send", string(t))),
@@ -128,10 +128,10 @@ func (r *Root) editor(g access.Grant) app.UI {
 	return ui.Card("", "editor", title, ui.El("div", "", ui.If(r.test.typ == "", func() app.UI { return ui.Empty(text.Of("test.choose"), text.Of("test.choose.text")) }).Else(func() app.UI {
 		return app.Elem("y-form-" + tag(r.test.typ)).Body(r.form().Render())
 	})),
-		ui.El("details", "fields-more", ui.Line("summary", "", text.Of("test.json")),
-			ui.Line("label", "visually-hidden", text.Of("test.json")).Attr("for", payloadID),
+		ui.El("details", "fields-more", ui.TextEl("summary", "", text.Of("test.json")),
+			ui.TextEl("label", "visually-hidden", text.Of("test.json")).Attr("for", payloadID),
 			ui.El("textarea", "").ID(payloadID).Class("payload").Attr("rows", 9).Attr("spellcheck", "false").Attr("placeholder", text.Of("test.choose.text")),
-			ui.When(r.test.problem != "", func() app.UI { return ui.Line("p", "problem", r.test.problem).Role("alert") }),
+			ui.Slot(r.test.problem != "", func() app.UI { return ui.TextEl("p", "problem", r.test.problem).Role("alert") }),
 			ui.Button("button", text.Of("test.send_json")).Attr("disabled", r.test.typ == "" || !access.CanPublish(g, r.test.typ)).ID("send-payload").OnClick(func(app.Context, app.Event) { r.sendPayload() })),
 	)
 }
@@ -152,6 +152,6 @@ func (r *Root) sendPayload() {
 // panel is the connection with all its details.
 func (r *Root) panel() app.UI {
 	s := r.status()
-	s.Transitions, s.Copied = r.Live.Transitions(), r.reported
+	s.Transitions, s.ReportCopied = r.Live.Transitions(), r.reported
 	return s.Panel(r.actions())
 }

@@ -96,8 +96,8 @@ func (r *Root) timeline(title string, facts []fact, actions ...app.UI) app.UI {
 	}
 	feed := ui.Feed{Events: rows, Grant: r.state.User.Grant(), Now: r.now, Open: r.showEvent}
 	return r.page(title,
-		ui.El("div", "columns", ui.Card("feed-card", "timeline", text.Of("timeline"), ui.When(s.failed != "", func() app.UI {
-			return ui.El("div", "banner", ui.Line("span", "banner-text", text.Of("timeline.local", s.failed)),
+		ui.El("div", "columns", ui.Card("feed-card", "timeline", text.Of("timeline"), ui.Slot(s.failed != "", func() app.UI {
+			return ui.El("div", "banner", ui.TextEl("span", "banner-text", text.Of("timeline.local", s.failed)),
 				ui.Button("button button-small", text.Of("retry")).OnClick(func(app.Context, app.Event) { s.load(r) }))
 		}),
 			ui.If(s.busy && len(rows) == 0, waitingRows).Else(feed.All),
@@ -105,7 +105,7 @@ func (r *Root) timeline(title string, facts []fact, actions ...app.UI) app.UI {
 				return ui.Button("button", text.Of("events.older")).Attr("disabled", s.busy).OnClick(func(app.Context, app.Event) { s.load(r) })
 			}))).Aria("busy", s.busy),
 			ui.Card("aside-card", "now", text.Of("timeline.now"), ui.El("dl", "facts", ui.Each(len(facts), func(i int) app.UI {
-				return ui.El("div", "", ui.Line("dt", "", facts[i].name), ui.El("dd", "", facts[i].value))
+				return ui.El("div", "", ui.TextEl("dt", "", facts[i].name), ui.El("dd", "", facts[i].value))
 			})),
 				ui.El("div", "buttons").Body(actions...)).DataSet("item", s.of).TabIndex(-1),
 		))

@@ -13,27 +13,35 @@ import (
 	"github.com/snd-rental/yardline/shared/notify"
 )
 
-// Drawer shows one event with all that the reader may see of it.
-func Drawer(e event.Event, self bool, now time.Time) app.UI {
-	rows := [][2]string{{text.Of("drawer.type"), text.Label(string(e.Type))}, {text.Of("drawer.severity"), text.Label(string(e.Severity))},
-		{text.Of("drawer.time"), text.DateTime(e.Time) + " (" + text.Relative(e.Time, now) + ")"}}
+// Drawer shows all details of one event. The caller must have redacted the event for the user. ofUser tells whether the
+// event is about the user.
+func Drawer(e event.Event, ofUser bool, now time.Time) app.UI {
+	facts := []Fact{
+		TextFact(text.Of("drawer.type"), text.Label(string(e.Type))),
+		TextFact(text.Of("drawer.severity"), text.Label(string(e.Severity))),
+		TextFact(text.Of("drawer.time"), text.DateTime(e.Time)+" ("+text.Relative(e.Time, now)+")"),
+	}
 	if e.Actor != "" {
-		rows = append(rows, [2]string{text.Of("drawer.actor"), e.Actor})
+		facts = append(facts, TextFact(text.Of("drawer.actor"), e.Actor))
 	}
 	for _, f := range e.Data {
-		rows = append(rows, [2]string{text.Label(f.Name), FieldText(e.Type, e.Data, f.Name)})
+		facts = append(facts, TextFact(text.Label(f.Name), FieldText(e.Type, e.Data, f.Name)))
 	}
 	var raw bytes.Buffer
-	_ = json.Indent(&raw, e.AppendJSON(nil), "", "  ") // our own JSON
-	return El("div", "drawer-body", Line("p", "drawer-text", Describe(e, self)),
-		El("dl", "facts", Each(len(rows), func(i int) app.UI {
-			return El("div", "", Line("dt", "", rows[i][0]), Line("dd", "", rows[i][1]))
-		})),
+	_ = json.Indent(&raw, e.AppendJSON(nil), "", "  ") // JSON of the program itself is valid
+	source := TextEl("pre", "raw", raw.String()).
+		TabIndex(0).
+		Aria("label", text.Of("drawer.raw"))
+	return El("div", "drawer-body",
+		TextEl("p", "drawer-text", Describe(e, ofUser)),
+		Facts("facts", facts),
 		El("p", "", Link("button button-small", notify.PagePath(e), text.Of("drawer.subject", e.Subject))),
-		El("details", "", Line("summary", "", text.Of("drawer.raw")), Line("pre", "raw", raw.String()).TabIndex(0).Aria("label", text.Of("drawer.raw"))))
+		El("details", "",
+			TextEl("summary", "", text.Of("drawer.raw")),
+			source))
 }
 
-// FieldText writes a field of a payload as the reader writes such values.
+// FieldText returns a field of a payload in the user's notation.
 func FieldText(t event.Type, o event.Object, name string) string {
 	spec, _ := event.Spec(t, name)
 	value := o.Text(name)
@@ -42,7 +50,7 @@ func FieldText(t event.Type, o event.Object, name string) string {
 		if m, ok := o.Money(name); ok {
 			return text.Money(m, o.Text("currency"))
 		}
-	case spec.Kind == event.KindNumber && spec.Class != event.Location, spec.Kind == event.KindInt && !strings.HasSuffix(name, "_id") && name != "started_by" && name != "decided_by":
+	case isQuantity(spec, name):
 		if o.Has(name) {
 			return text.Decimal(o.Number(name))
 		}
@@ -60,4 +68,13 @@ func FieldText(t event.Type, o event.Object, name string) string {
 		return text.Label(value)
 	}
 	return value
+}
+
+// isQuantity tells whether a field is a number that users read with separators. Ids and coordinates are not.
+func isQuantity(spec event.FieldSpec, name string) bool {
+	if spec.Kind == event.KindNumber {
+		return spec.Class != event.Location
+	}
+	isID := strings.HasSuffix(name, "_id") || name == "started_by" || name == "decided_by"
+	return spec.Kind == event.KindInt && !isID
 }

@@ -18,22 +18,21 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 // A Feed is a list of events, newest first.
 type Feed struct {
 	Events []store.Received
-	Grant  access.Grant
-	Now    time.Time
-	Max    int               // rows; 0: all
-	Open   func(event.Event) // shows the details of one; nil: rows are no buttons
-	Empty  func() app.UI     // in place of a list without rows
+	Grant  access.Grant      // the rights of the user
+	Now    time.Time         // the time that relative times count from
+	Max    int               // the most rows; 0 means all
+	Open   func(event.Event) // shows the details of an event; nil makes rows that are no buttons
+	Empty  func() app.UI     // the place of a list without rows; nil shows a general sentence
 }
 
-// A Row is an event of a feed, with how many of the same unit or job it stands
-// for.
+// A Row is one row of a feed.
 type Row struct {
 	store.Received
-	Times int
+	Times int // the number of events of the same machine or sync that the row stands for
 }
 
-// Collapse leaves one row for each machine that moves and each sync that runs:
-// the newest. The others are in the history.
+// Collapse returns the rows of a collapsed feed. It keeps only the newest position of each machine and the newest
+// progress of each sync. The history shows the others.
 func Collapse(events []store.Received) []Row {
 	rows, at := make([]Row, 0, len(events)), map[string]int{}
 	for _, e := range events {
@@ -49,10 +48,10 @@ func Collapse(events []store.Received) []Row {
 	return rows
 }
 
-// Collapsed is the feed with one row a unit.
+// Collapsed renders the feed with one row for each machine and each sync.
 func (f Feed) Collapsed() app.UI { return f.list(Collapse(f.Events)) }
 
-// All is the feed with a row for every event.
+// All renders the feed with a row for every event.
 func (f Feed) All() app.UI {
 	rows := make([]Row, len(f.Events))
 	for i, e := range f.Events {
@@ -75,33 +74,48 @@ func (f Feed) list(rows []Row) app.UI {
 }
 
 func (f Feed) row(r Row) app.UI {
-	_, self := access.RedactForPerson(f.Grant, r.Event)
-	line := app.UI(Line("p", "row-text", Describe(r.Event, self)))
-	if f.Open != nil {
-		line = Button("row-text row-open", Describe(r.Event, self)).OnClick(on(func() { f.Open(r.Event) }), app.EventScope(r.Cursor))
-	}
-	return El("li", "", El("span", "").Class("row-icon", "icon-"+string(r.Module())).Aria("hidden", "true"),
-		El("div", "row-main", line,
-			El("p", "row-meta", Line("span", "", text.Label(string(r.Type))), Line("span", "row-subject", r.Subject),
-				If(r.Severity == event.Warning || r.Severity == event.Error, func() app.UI {
-					return Line("span", "", text.Label(string(r.Severity))).Class("chip", "chip-"+string(r.Severity))
-				}),
-				If(r.Times > 1, func() app.UI { return Line("span", "chip", text.Of("feed.times", text.Number(r.Times))) }),
-			),
-		),
-		Line("time", "row-time", rowTime(r.Time, f.Now)).Attr("datetime", r.Time.UTC().Format(time.RFC3339)),
-	).Class("row", "severity-"+string(r.Severity)).DataSet("event", r.ID).DataSet("type", string(r.Type)).DataSet("cursor", r.Cursor)
+	severity := string(r.Severity)
+	needsAttention := r.Severity == event.Warning || r.Severity == event.Error
+	icon := El("span", "").
+		Class("row-icon", "icon-"+string(r.Module())).
+		Aria("hidden", "true")
+	details := El("p", "row-meta",
+		TextEl("span", "", text.Label(string(r.Type))),
+		TextEl("span", "row-subject", r.Subject),
+		If(needsAttention, func() app.UI {
+			return TextEl("span", "", text.Label(severity)).Class("chip", "chip-"+severity)
+		}),
+		If(r.Times > 1, func() app.UI { return TextEl("span", "chip", text.Of("feed.times", text.Number(r.Times))) }))
+	at := TextEl("time", "row-time", rowTime(r.Time, f.Now)).
+		Attr("datetime", r.Time.UTC().Format(time.RFC3339))
+	return El("li", "",
+		icon,
+		El("div", "row-main",
+			f.rowText(r),
+			details),
+		at,
+	).
+		Class("row", "severity-"+severity).
+		DataSet("event", r.ID).
+		DataSet("type", string(r.Type)).
+		DataSet("cursor", r.Cursor)
 }
 
-// rowTime is the clock of today's events, and the day of older ones.
+// rowText returns the sentence of a row. It is a button if the feed opens details.
+func (f Feed) rowText(r Row) app.UI {
+	_, ofUser := access.RedactForPerson(f.Grant, r.Event)
+	words := Describe(r.Event, ofUser)
+	if f.Open == nil {
+		return TextEl("p", "row-text", words)
+	}
+	open := onEvent(func() { f.Open(r.Event) })
+	return Button("row-text row-open", words).OnClick(open, app.EventScope(r.Cursor))
+}
+
+// rowTime returns the time of day for a recent event and the day for an older one.
 func rowTime(t, now time.Time) string {
 	if now.Sub(t) < 20*time.Hour {
 		return text.Clock(t)
 	}
 	return text.When(t, now)
-}
-
-// Empty says that there is nothing, and what would be here.
-func Empty(title, words string) app.UI {
-	return El("div", "empty", Line("p", "empty-title", title), Line("p", "", words))
 }

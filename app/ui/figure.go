@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -12,13 +11,13 @@ import (
 	"github.com/snd-rental/yardline/shared/projection"
 )
 
-// A Trend is the course of a figure since a time.
+// A Trend is how a figure has changed since a time.
 type Trend struct {
 	Since  time.Time
-	Values []float64 // oldest first; the last is now
+	Values []float64 // oldest first; the last one is the present value
 }
 
-// Change is how the figure differs from the start.
+// Change returns the difference between the last value and the first, and 0 without values.
 func (t Trend) Change() float64 {
 	if len(t.Values) == 0 {
 		return 0
@@ -26,55 +25,78 @@ func (t Trend) Change() float64 {
 	return t.Values[len(t.Values)-1] - t.Values[0]
 }
 
-// figureKeys are in the order of the dashboard. Those of alerts ask for
-// somebody to look where they are not zero.
-var figureKeys = []struct {
-	key   string
-	alert bool
-	page  string
-}{
-	{"active_rentals", false, "/rentals"}, {"due_today", false, "/rentals"}, {"overdue_rentals", true, "/rentals"}, {"equipment_down", true, "/equipment"},
-	{"utilisation_pct", false, "/equipment"}, {"revenue_today", false, "/events"}, {"overdue_exposure", true, "/rentals"}, {"stale_locations", true, "/equipment"},
-	{"timesheets_pending", false, "/employees"}, {"leave_pending", false, "/employees"}, {"absent_today", false, "/employees"},
-	{"payroll_run_state", false, "/employees"}, {"sync_state", false, "/customers"},
+// A figureSpec says how the dashboard shows a figure.
+type figureSpec struct {
+	key   string // of projection.Figures and of the texts
+	alert bool   // the figure needs attention unless it is 0
+	page  string // the address that the label leads to
 }
 
-// Figures are the cards of the dashboard, of what the reader may see. asOf is
-// when they were true, zero where they are live.
-func Figures(figures map[string]projection.Figure, currency string, trends map[string]Trend, asOf, now time.Time) app.UI {
-	shown := slices.Clone(figureKeys)
-	shown = slices.DeleteFunc(shown, func(f struct {
-		key   string
-		alert bool
-		page  string
-	}) bool {
-		_, found := figures[f.key]
-		return !found
-	})
-	if len(shown) == 0 {
+// figureSpecs has all figures in the order of the dashboard.
+var figureSpecs = []figureSpec{
+	{"active_rentals", false, "/rentals"},
+	{"due_today", false, "/rentals"},
+	{"overdue_rentals", true, "/rentals"},
+	{"equipment_down", true, "/equipment"},
+	{"utilisation_pct", false, "/equipment"},
+	{"revenue_today", false, "/events"},
+	{"overdue_exposure", true, "/rentals"},
+	{"stale_locations", true, "/equipment"},
+	{"timesheets_pending", false, "/employees"},
+	{"leave_pending", false, "/employees"},
+	{"absent_today", false, "/employees"},
+	{"payroll_run_state", false, "/employees"},
+	{"sync_state", false, "/customers"},
+}
+
+// Figures renders a card for each figure that the user may see. currency is the currency of the installation. asOf is
+// when the figures were true; the zero time means that they are live.
+func Figures(
+	figures map[string]projection.Figure,
+	currency string,
+	trends map[string]Trend,
+	asOf, now time.Time,
+) app.UI {
+	var cards []app.UI
+	for _, spec := range figureSpecs {
+		if value, visible := figures[spec.key]; visible {
+			cards = append(cards, figureCard(spec, value, currency, trends[spec.key], asOf, now))
+		}
+	}
+	if len(cards) == 0 {
 		return El("div", "")
 	}
-	return El("ul", "figures", Each(len(shown), func(i int) app.UI {
-		f, value := shown[i], figures[shown[i].key]
-		words := figureText(f.key, value, currency)
-		card := El("li", "card figure").DataSet("figure", f.key).DataSet("value", value.String())
-		if f.alert && magnitude(value) > 0 {
-			card = card.Class("figure-alert")
-		}
-		if !asOf.IsZero() {
-			card = card.Class("dimmed")
-		}
-		trend := trends[f.key]
-		return card.Body(
-			El("p", "figure-label", Link("", f.page, text.Of("figure."+f.key))),
-			Line("p", valueClass(words), words),
-			El("div", "figure-foot", Line("p", "figure-hint", figureHint(f.key, value, trend, currency, asOf, now)),
-				Sparkline(trend.Values)))
-	}))
+	return El("ul", "figures", cards...)
 }
 
-// longValue is from where a value is written smaller, in characters: it does not
-// break over lines.
+func figureCard(
+	spec figureSpec,
+	value projection.Figure,
+	currency string,
+	trend Trend,
+	asOf, now time.Time,
+) app.UI {
+	words := figureText(spec.key, value, currency)
+	card := El("li", "card figure").
+		DataSet("figure", spec.key).
+		DataSet("value", value.String())
+	if spec.alert && magnitude(value) > 0 {
+		card = card.Class("figure-alert")
+	}
+	if !asOf.IsZero() {
+		card = card.Class("dimmed")
+	}
+	foot := El("div", "figure-foot",
+		TextEl("p", "figure-hint", figureHint(spec.key, value, trend, currency, asOf, now)),
+		Sparkline(trend.Values))
+	return card.Body(
+		El("p", "figure-label", Link("", spec.page, text.Of("figure."+spec.key))),
+		TextEl("p", valueClass(words), words),
+		foot)
+}
+
+// longValue is the most characters of a value in large type. A value does not break over lines, so that a longer one
+// needs smaller type.
 const longValue = 8
 
 func valueClass(words string) string {
@@ -84,7 +106,8 @@ func valueClass(words string) string {
 	return "figure-value"
 }
 
-// magnitude is a figure as one number, for its course.
+// magnitude returns a figure as one number. It adds sums of different currencies, so that only its sign counts for
+// them.
 func magnitude(v projection.Figure) float64 {
 	if v.State != "" {
 		return float64(v.Done)
@@ -96,14 +119,14 @@ func magnitude(v projection.Figure) float64 {
 	return sum
 }
 
-// Magnitude is a figure as one number; ok is false where its course would say
-// nothing: sums of several currencies, and jobs.
+// Magnitude returns a figure as one number of its trend. ok is false for sums of several currencies and for jobs,
+// which have no trend.
 func Magnitude(v projection.Figure) (n float64, ok bool) {
 	return magnitude(v), v.State == "" && len(v.Money) <= 1
 }
 
-// figureText is the value in the reader's way of writing. No income is zero of
-// the installation's currency.
+// figureText returns the value of a figure in the user's notation. Without income it returns zero in the currency of
+// the installation.
 func figureText(key string, v projection.Figure, currency string) string {
 	switch {
 	case v.State != "" && v.Total == 100 && key == "sync_state":
@@ -129,7 +152,7 @@ func figureText(key string, v projection.Figure, currency string) string {
 	return out
 }
 
-// figureHint says how the figure has changed, or of when it is.
+// figureHint returns the time of figures that are not live, and how a live figure has changed.
 func figureHint(key string, v projection.Figure, t Trend, currency string, asOf, now time.Time) string {
 	switch change := t.Change(); {
 	case !asOf.IsZero():

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,80 +13,85 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Form writes an event of a type: one control for each field that the
-// vocabulary declares, with its limits. The controls keep their values
-// themselves: Fill sets them, Read takes them.
+// A Form lets the user write an event of a type. It has one control for each field that the vocabulary declares, with
+// the limits of the field. The controls keep their values themselves: Fill sets the values, and Read returns them.
 type Form struct {
-	ID      string // tells the forms of a page apart
-	Type    event.Type
-	Fixed   []string // fields that are not asked for: what the event is about
-	Problem *event.Problem
-	Send    func()
-	Cancel  func() // nil: there is nothing to cancel
-	Action  string // what sending is called
+	ID      string         // of the form element; ids of controls begin with it
+	Type    event.Type     // the type of the event
+	Fixed   []string       // fields without a control, because the event is about them
+	Problem *event.Problem // shown beside the controls; nil for none
+	Send    func()         // called when the user submits the form
+	Cancel  func()         // called by the button Cancel; nil for no such button
+	Action  string         // the label of the button that submits
 }
 
-func (f Form) control(name string) string { return f.ID + "-" + name }
+func (f Form) controlID(name string) string { return f.ID + "-" + name }
 
-// asked are the fields that the user fills in.
-func (f Form) asked() (fields []event.FieldSpec) {
+// controls returns the fields that have a control.
+func (f Form) controls() (fields []event.FieldSpec) {
 	for _, s := range event.Fields(f.Type) {
-		fixed := false
-		for _, name := range f.Fixed {
-			fixed = fixed || name == s.Name
-		}
-		if !fixed {
+		if !slices.Contains(f.Fixed, s.Name) {
 			fields = append(fields, s)
 		}
 	}
 	return fields
 }
 
-// Render is the form. What must be filled in comes first; the rest may be
-// unfolded.
+// Render returns the form. The fields that the user must fill in come first. The others are folded away, unless one of
+// them has a problem.
 func (f Form) Render() app.UI {
-	var must, may []event.FieldSpec
-	amiss := false // something is wrong with what is folded away
-	for _, s := range f.asked() {
+	var needed, optional []event.FieldSpec
+	problemFolded := false
+	for _, s := range f.controls() {
 		if s.Required || s.Strict {
-			must = append(must, s)
+			needed = append(needed, s)
 			continue
 		}
-		may = append(may, s)
-		amiss = amiss || f.problem(s.Name) != ""
+		optional = append(optional, s)
+		problemFolded = problemFolded || f.problemOf(s.Name) != ""
 	}
-	other := f.problem("")
-	return Submit("form", When(other != "", func() app.UI { return Line("p", "problem", other).Role("alert") }),
-		El("div", "fields", Each(len(must), func(i int) app.UI { return f.field(must[i]) })),
-		El("details", "fields-more", Line("summary", "", text.Count("form.more", len(may))),
-			El("div", "fields", Each(len(may), func(i int) app.UI { return f.field(may[i]) }))).Attr("open", amiss),
-		El("div", "buttons", Line("button", "button button-primary", f.Action).Attr("type", "submit"),
-			If(f.Cancel != nil, func() app.UI {
-				return Button("button", text.Of("cancel")).OnClick(on(f.Cancel), app.EventScope(f.ID))
-			}))).ID(f.ID).Attr("novalidate", true).OnSubmit(func(_ app.Context, e app.Event) {
+	fields := El("div", "fields", Each(len(needed), func(i int) app.UI { return f.field(needed[i]) }))
+	folded := El("details", "fields-more",
+		TextEl("summary", "", text.Count("form.more", len(optional))),
+		El("div", "fields", Each(len(optional), func(i int) app.UI { return f.field(optional[i]) })),
+	).Attr("open", problemFolded)
+	cancel := If(f.Cancel != nil, func() app.UI {
+		return Button("button", text.Of("cancel")).OnClick(onEvent(f.Cancel), app.EventScope(f.ID))
+	})
+	submit := func(_ app.Context, e app.Event) {
 		e.PreventDefault()
 		f.Send()
-	}, app.EventScope(f.ID, string(f.Type)))
+	}
+	return Submit("form",
+		Message("problem", "alert", f.problemOf("")),
+		fields,
+		folded,
+		El("div", "buttons", SubmitButton(f.Action), cancel),
+	).
+		ID(f.ID).
+		Attr("novalidate", true).
+		OnSubmit(submit, app.EventScope(f.ID, string(f.Type)))
 }
 
-// problem is what is wrong with a field, "" for nothing. Without a name it is
-// what is wrong with none of the controls.
-func (f Form) problem(name string) string {
+// problemOf returns the problem of a field, and "" for none. The name "" asks for a problem that belongs to no control.
+func (f Form) problemOf(name string) string {
 	if f.Problem == nil {
 		return ""
 	}
 	for _, p := range f.Problem.Fields {
 		field, _, _ := strings.Cut(strings.TrimPrefix(p.Pointer, "/data/"), "/")
 		_, declared := event.Spec(f.Type, field)
-		if name == field || name == "" && (!declared || !strings.HasPrefix(p.Pointer, "/data/")) {
+		hasControl := declared && strings.HasPrefix(p.Pointer, "/data/")
+		if name == field || name == "" && !hasControl {
 			return text.Of("form.expected", p.Expected)
 		}
 	}
 	return ""
 }
 
+// field renders a field: label, control, hint and problem.
 func (f Form) field(s event.FieldSpec) app.UI {
-	id, problem := f.control(s.Name), f.problem(s.Name)
+	id, problem := f.controlID(s.Name), f.problemOf(s.Name)
 	label := text.Label(s.Name)
 	if s.Required {
 		label += " *"
@@ -97,33 +103,52 @@ func (f Form) field(s event.FieldSpec) app.UI {
 	if s.Kind == event.KindBool {
 		class += " field-check"
 	}
-	return El("div", "", Line("label", "", label).Attr("for", id),
-		f.input(s, id, problem),
-		Line("p", "field-hint", hint).ID(id+"-hint"),
-		When(problem != "", func() app.UI { return Line("p", "", problem).ID(id + "-problem").Class("problem").Role("alert") })).Class(class)
+	problemText := Slot(problem != "", func() app.UI {
+		return TextEl("p", "problem", problem).ID(id + "-problem").Role("alert")
+	})
+	return El("div", class,
+		TextEl("label", "", label).Attr("for", id),
+		f.control(s, id, problem),
+		TextEl("p", "field-hint", hint).ID(id+"-hint"),
+		problemText)
 }
 
-// hintOf says what a control takes, where that does not show.
+// hintOf returns what a control accepts, and "" if the control shows that itself.
 func hintOf(s event.FieldSpec) string {
-	if s.Enum != nil && s.Kind == event.KindString || s.Kind == event.KindBool || s.Kind == event.KindTime || s.Kind == event.KindString && s.Format == "" || s.Format == "date" {
+	isChoice := s.Enum != nil && s.Kind == event.KindString
+	isFreeText := s.Kind == event.KindString && s.Format == ""
+	if isChoice || isFreeText || s.Kind == event.KindBool || s.Kind == event.KindTime || s.Format == "date" {
 		return ""
 	}
 	return s.Limits()
 }
 
-// input is a native control, which every browser makes accessible.
-func (f Form) input(s event.FieldSpec, id, problem string) app.UI {
-	described := id + "-hint"
+// control returns the native control of a field, because browsers make native controls accessible.
+func (f Form) control(s event.FieldSpec, id, problem string) app.UI {
+	describedBy := id + "-hint"
 	if problem != "" {
-		described += " " + id + "-problem"
+		describedBy += " " + id + "-problem"
+	}
+	withAttributes := func(e app.HTMLElem) app.HTMLElem {
+		return e.
+			ID(id).
+			Attr("name", s.Name).
+			Attr("required", s.Required).
+			Aria("describedby", describedBy).
+			Aria("invalid", problem != "")
 	}
 	if s.Enum != nil && s.Kind == event.KindString {
-		options := append([]string{""}, s.Enum...)
-		return El("select", "", Each(len(options), func(i int) app.UI {
-			return Line("option", "", text.Label(options[i])).Attr("value", options[i])
-		})).Attr("name", s.Name).Attr("required", s.Required).ID(id).Aria("describedby", described).Aria("invalid", problem != "")
+		values := append([]string{""}, s.Enum...)
+		options := Each(len(values), func(i int) app.UI {
+			return TextEl("option", "", text.Label(values[i])).Attr("value", values[i])
+		})
+		return withAttributes(El("select", "", options))
 	}
-	input := Input().ID(id).Attr("name", s.Name).Attr("required", s.Required).Attr("autocomplete", "off").Aria("describedby", described).Aria("invalid", problem != "")
+	return withInputType(withAttributes(Input()).Attr("autocomplete", "off"), s)
+}
+
+// withInputType adds the attributes that tell the browser which values an input accepts.
+func withInputType(input app.HTMLElem, s event.FieldSpec) app.UI {
 	switch {
 	case s.Kind == event.KindBool:
 		return input.Attr("type", "checkbox")
@@ -144,19 +169,18 @@ func (f Form) input(s event.FieldSpec, id, problem string) app.UI {
 	return input.Attr("type", "text")
 }
 
-// FocusProblem brings the keyboard to the first control that is amiss, once the
-// form shows it.
+// FocusProblem moves the focus to the first control with a problem. The form must be on the page and show the problem.
 func (f Form) FocusProblem(app.Context) {
-	if control := app.Window().Get("document").Call("querySelector", "#"+f.ID+" [aria-invalid=true]"); control.Truthy() {
+	document := app.Window().Get("document")
+	if control := document.Call("querySelector", "#"+f.ID+" [aria-invalid=true]"); control.Truthy() {
 		control.Call("focus")
 	}
 }
 
-// Fill sets the controls, once the form is on the page; what data has not is
-// emptied.
+// Fill sets the controls to data. It empties the controls of fields that data lacks. The form must be on the page.
 func (f Form) Fill(data event.Object) {
-	for _, s := range f.asked() {
-		control := app.Window().GetElementByID(f.control(s.Name))
+	for _, s := range f.controls() {
+		control := app.Window().GetElementByID(f.controlID(s.Name))
 		if !control.Truthy() {
 			continue
 		}
@@ -164,7 +188,7 @@ func (f Form) Fill(data event.Object) {
 		case s.Kind == event.KindBool:
 			control.Set("checked", data.Bool(s.Name))
 		case s.Kind == event.KindTime && data.Has(s.Name):
-			at, _ := time.Parse(time.RFC3339Nano, data.Text(s.Name)) // valid data
+			at, _ := time.Parse(time.RFC3339Nano, data.Text(s.Name)) // the data is valid
 			control.Set("value", text.Local(at).Format("2006-01-02T15:04:05"))
 		case s.Kind == event.KindIntList || s.Kind == event.KindTextList:
 			control.Set("value", listText(data.Get(s.Name)))
@@ -174,16 +198,17 @@ func (f Form) Fill(data event.Object) {
 	}
 }
 
+// listText returns a JSON list as users type it.
 func listText(raw json.RawMessage) string {
 	return strings.ReplaceAll(strings.Trim(string(raw), "[]"), `"`, "")
 }
 
-// Read takes what the controls have, over what is fixed. An error is an
-// *event.Problem, which belongs into Problem.
+// Read returns an event with the fields of fixed and the values of the controls. Its error is an *event.Problem, which
+// the caller puts into Problem.
 func (f Form) Read(fixed event.Object) (event.Event, error) {
 	data := fixed
-	for _, s := range f.asked() {
-		control := app.Window().GetElementByID(f.control(s.Name))
+	for _, s := range f.controls() {
+		control := app.Window().GetElementByID(f.controlID(s.Name))
 		if !control.Truthy() {
 			continue
 		}
@@ -200,9 +225,8 @@ func (f Form) Read(fixed event.Object) (event.Event, error) {
 	return event.New(f.Type, data)
 }
 
-// encode writes what was typed as JSON of the field's kind. What is no such
-// value goes as a string, which the vocabulary refuses with a sentence of its
-// own.
+// encode returns the typed text as JSON of the field's kind. It returns any other text as a JSON string, because the
+// vocabulary refuses such a value with a sentence of its own.
 func encode(s event.FieldSpec, value string) json.RawMessage {
 	quoted, _ := json.Marshal(value) // a string always marshals
 	switch s.Kind {
@@ -235,7 +259,7 @@ func encode(s event.FieldSpec, value string) json.RawMessage {
 	return quoted
 }
 
-// plainNumber takes the point that most of the world writes as a comma.
+// plainNumber replaces a decimal comma by the point that JSON needs.
 func plainNumber(value string) string {
 	if strings.Count(value, ",") == 1 && !strings.Contains(value, ".") {
 		return strings.Replace(value, ",", ".", 1)

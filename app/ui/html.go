@@ -6,10 +6,9 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
 
-// El is an element with its classes and children. All elements are of go-app's
-// one type for any tag: each type of its own costs the browser some kilobytes
-// to load. So do the many copies that the compiler would make of these small
-// functions, which is why it is told not to.
+// El returns an element with its classes and its children. All elements have go-app's one type for any tag, because
+// each type of its own adds some kilobytes to the program that the browser loads. The compiler must not inline these
+// small functions for the same reason.
 //
 //go:noinline
 func El(tag, class string, children ...app.UI) app.HTMLElem {
@@ -23,16 +22,33 @@ func El(tag, class string, children ...app.UI) app.HTMLElem {
 	return e
 }
 
-// Line is an element with a text.
+// TextEl returns an element whose only child is a text.
 //
 //go:noinline
-func Line(tag, class, text string) app.HTMLElem { return El(tag, class, app.Text(text)) }
+func TextEl(tag, class, text string) app.HTMLElem { return El(tag, class, app.Text(text)) }
 
-// Button is a button that submits nothing.
+// Button returns a button that submits no form.
 //
 //go:noinline
 func Button(class, label string) app.HTMLElem {
-	return Line("button", class, label).Attr("type", "button")
+	return TextEl("button", class, label).Attr("type", "button")
+}
+
+// SmallButton returns a small button that calls press. Its label is its event scope.
+func SmallButton(label string, press func()) app.HTMLElem {
+	return Button("button button-small", label).OnClick(onEvent(press), app.EventScope(label))
+}
+
+// SubmitButton returns the button that submits its form.
+func SubmitButton(label string) app.HTMLElem {
+	return TextEl("button", "button button-primary", label).Attr("type", "submit")
+}
+
+// onEvent returns an event handler that calls act. The function act must not block.
+//
+//go:noinline
+func onEvent(act func()) app.EventHandler {
+	return func(app.Context, app.Event) { act() }
 }
 
 // Submit returns a form whose fields the program reads. Its method is "dialog", so that no field gets into an address
@@ -43,75 +59,51 @@ func Submit(class string, children ...app.UI) app.HTMLElem {
 	return El("form", class, children...).Attr("method", "dialog")
 }
 
-// Input is a control without its attributes.
+// Input returns an input element without attributes.
 func Input() app.HTMLElem { return El("input", "") }
 
-// Link leads to a page.
+// Link returns a link to an address.
 //
 //go:noinline
-func Link(class, href, label string) app.HTMLElem { return Line("a", class, label).Attr("href", href) }
-
-// Card is a part of a page with a name of its own.
-func Card(class, id, title string, children ...app.UI) app.HTMLElem {
-	head := Line("h2", "", title).ID(id + "-title")
-	return El("section", strings.TrimSpace("card "+class), append([]app.UI{head}, children...)...).Aria("labelledby", id+"-title")
+func Link(class, href, label string) app.HTMLElem {
+	return TextEl("a", class, label).Attr("href", href)
 }
 
-// Each is as many elements as there are things.
+// Card returns a section of a page with a heading. The id of the heading is id + "-title".
+func Card(class, id, title string, children ...app.UI) app.HTMLElem {
+	head := TextEl("h2", "", title).ID(id + "-title")
+	body := append([]app.UI{head}, children...)
+	return El("section", strings.TrimSpace("card "+class), body...).Aria("labelledby", id+"-title")
+}
+
+// HeadedCard is like Card, but its heading shares a line with other controls.
+func HeadedCard(class, id, title string, controls []app.UI, children ...app.UI) app.HTMLElem {
+	heading := TextEl("h2", "", title).ID(id + "-title")
+	head := El("div", "card-head", append([]app.UI{heading}, controls...)...)
+	body := append([]app.UI{head}, children...)
+	return El("section", "card "+class, body...).Aria("labelledby", id+"-title")
+}
+
+// Each returns n elements.
 //
 //go:noinline
 func Each(n int, element func(i int) app.UI) app.UI {
 	return app.Range(make([]struct{}, n)).Slice(element)
 }
 
-// If is what is not always there, and takes no place then.
+// If returns the element of show if shown is true. Otherwise it takes no place among its siblings.
 //
 //go:noinline
-func If(there bool, show func() app.UI) app.Condition { return app.If(there, show) }
+func If(shown bool, show func() app.UI) app.Condition { return app.If(shown, show) }
 
-// When is a permanent place for what is not always there: what comes after it
-// keeps its position, by which go-app tells elements apart.
+// Slot returns a permanent place, which holds the element of show if shown is true. The siblings after it keep their
+// positions, by which go-app tells elements apart.
 //
 //go:noinline
-func When(there bool, show func() app.UI) app.UI { return El("div", "", app.If(there, show)) }
+func Slot(shown bool, show func() app.UI) app.UI { return El("div", "", app.If(shown, show)) }
 
-// none stands for an empty value in a select: go-app leaves out an attribute
-// that is empty, and the browser takes the option's text then.
-const none = "-"
-
-// An Option is one value of a Choice.
-type Option struct{ Value, Label string }
-
-// Choice is a labelled select. changed may be nil. scope tells changed apart
-// from that of an earlier render.
-func Choice(id, label string, options []Option, now string, changed func(ctx app.Context, value string), scope ...any) app.UI {
-	choice := El("select", "", Each(len(options), func(i int) app.UI {
-		o := options[i]
-		return Line("option", "", o.Label).Attr("value", SelectValue(o.Value)).Attr("selected", now == o.Value)
-	})).ID(id)
-	if changed != nil {
-		choice = choice.OnChange(func(ctx app.Context, e app.Event) {
-			value := e.Get("target").Get("value").String()
-			if value == none {
-				value = ""
-			}
-			changed(ctx, value)
-		}, app.EventScope(append([]any{id}, scope...)...))
-	}
-	return Field(id, label, choice)
-}
-
-// SelectValue is a value as the options of a Choice have it.
-func SelectValue(value string) string {
-	if value == "" {
-		return none
-	}
-	return value
-}
-
-// Field is a control with its label.
-//
-//go:noinline
-func Field(id, label string, control app.UI) app.UI {
-	return El("div", "field", Line("label", "", label).Attr("for", id), control)
+// Keyed returns an element that stands for one thing. Its tag is made of the key, so that go-app never takes it for the
+// element of another thing at the same position: the focus must not move from one thing to the next.
+func Keyed(key string, body ...app.UI) app.HTMLElem {
+	return app.Elem("y-" + hashOf(key)).Class("keyed").Body(body...)
 }

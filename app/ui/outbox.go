@@ -11,35 +11,59 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/outbox"
 )
 
-// Outbox lists what was written here, newest first. self names this tab.
-func Outbox(items []outbox.Item, self string, retry, discard func(id string)) app.UI {
+// Outbox lists the events that the user has written in this browser, newest first. thisTab is the id of this tab. The
+// buttons call retry and discard with the id of an item.
+func Outbox(items []outbox.Item, thisTab string, retry, discard func(id string)) app.UI {
 	if len(items) == 0 {
 		return Empty(text.Of("outbox.empty"), text.Of("outbox.empty.text"))
 	}
 	items = slices.Clone(items)
 	slices.Reverse(items)
 	return El("ol", "outbox-items", Each(len(items), func(i int) app.UI {
-		item := items[i]
-		from := text.Clock(item.Written)
-		if item.Tab != self {
-			from = text.Of("outbox.elsewhere", from)
-		}
-		row := El("li", "").DataSet("outbox", string(item.State)).DataSet("item", item.ID)
-		head := []app.UI{Line("span", "outbox-title", Describe(event.Event{Type: item.Type, Data: item.Data, Subject: item.Subject}, false)), Line("span", "row-meta", text.Label(string(item.Type))), Line("span", "row-meta", from)}
-		switch item.State {
-		case outbox.Sent:
-			return row.Body(append(head, Line("code", "", item.Cursor.String()), Line("span", "row-meta", text.Of("outbox.took", text.Number(item.Done.Sub(item.Written).Milliseconds()))))...)
-		case outbox.Rejected:
-			again := text.Of("retry")
-			if item.Code == wasmclient.EntityMoved {
-				again = text.Of("outbox.anyway")
-			}
-			return row.Class("problem").Body(append(head, Line("span", "", item.Problem), El("span", "buttons", itemButton(again, item.ID, retry), itemButton(text.Of("discard"), item.ID, discard)))...)
-		}
-		return row.Body(append(head, Line("span", "chip chip-warning", text.Of("outbox.waiting")), itemButton(text.Of("discard"), item.ID, discard))...)
+		return outboxRow(items[i], thisTab, retry, discard)
 	}))
 }
 
-func itemButton(label, id string, do func(id string)) app.UI {
-	return Button("button button-small", label).OnClick(on(func() { do(id) }), app.EventScope(label, id))
+func outboxRow(item outbox.Item, thisTab string, retry, discard func(id string)) app.UI {
+	from := text.Clock(item.Written)
+	if item.Tab != thisTab {
+		from = text.Of("outbox.elsewhere", from)
+	}
+	written := event.Event{Type: item.Type, Data: item.Data, Subject: item.Subject}
+	cells := []app.UI{
+		TextEl("span", "outbox-title", Describe(written, false)),
+		TextEl("span", "row-meta", text.Label(string(item.Type))),
+		TextEl("span", "row-meta", from),
+	}
+	row := El("li", "").
+		DataSet("outbox", string(item.State)).
+		DataSet("item", item.ID)
+	switch item.State {
+	case outbox.Sent:
+		took := text.Number(item.Done.Sub(item.Written).Milliseconds())
+		cells = append(cells,
+			TextEl("code", "", item.Cursor.String()),
+			TextEl("span", "row-meta", text.Of("outbox.took", took)))
+	case outbox.Rejected:
+		retryLabel := text.Of("retry")
+		if item.Code == wasmclient.EntityMoved {
+			retryLabel = text.Of("outbox.anyway")
+		}
+		row = row.Class("problem")
+		cells = append(cells,
+			TextEl("span", "", item.Problem),
+			El("span", "buttons",
+				itemButton(retryLabel, item.ID, retry),
+				itemButton(text.Of("discard"), item.ID, discard)))
+	default:
+		cells = append(cells,
+			TextEl("span", "chip chip-warning", text.Of("outbox.waiting")),
+			itemButton(text.Of("discard"), item.ID, discard))
+	}
+	return row.Body(cells...)
+}
+
+func itemButton(label, id string, press func(id string)) app.UI {
+	return Button("button button-small", label).
+		OnClick(onEvent(func() { press(id) }), app.EventScope(label, id))
 }

@@ -13,52 +13,60 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
-// Status is what the indicators show.
+// Status renders the state of the connection.
 type Status struct {
-	View        wasmclient.View
-	Now         time.Time
-	Transitions []wasmclient.Transition // for the panel, oldest first
-	Copied      bool                    // the report was
+	View         wasmclient.View
+	Now          time.Time
+	Transitions  []wasmclient.Transition // the last changes of state for the panel, oldest first
+	ReportCopied bool                    // the user has copied the report
 }
 
-// transport names how the events come.
+// transport returns the name of the transport that brings the events.
 func (s Status) transport() string { return cmp.Or(string(s.View.Status.Transport), "none") }
 
-func (s Status) tab() string { return string(cmp.Or(s.View.Role, tabs.Alone)) }
+func (s Status) tabRole() tabs.Role { return cmp.Or(s.View.Role, tabs.Alone) }
 
-// part says what this tab does.
-func (s Status) part() string {
-	role := tabs.Role(s.tab())
+// roleText returns what this browser tab does for the others.
+func (s Status) roleText() string {
+	role := s.tabRole()
 	if role == tabs.Alone && !s.View.Connected {
 		return text.Of("tab.own")
 	}
 	return text.Of("tab." + string(role))
 }
 
-func (s Status) attributes(e app.HTMLElem) app.HTMLElem {
-	return e.DataSet("status", string(s.View.Status.State)).DataSet("transport", s.transport()).DataSet("tab", s.tab())
+// withAttributes adds the attributes by which style sheets and tests know the state.
+func (s Status) withAttributes(e app.HTMLElem) app.HTMLElem {
+	return e.
+		DataSet("status", string(s.View.Status.State)).
+		DataSet("transport", s.transport()).
+		DataSet("tab", string(s.tabRole()))
 }
 
 func glyph(s conn.State) app.UI {
-	return Line("span", "glyph", glyphs[s]).Aria("hidden", "true")
+	return TextEl("span", "glyph", glyphs[s]).Aria("hidden", "true")
 }
 
-// Compact is the indicator of the header. Screen readers hear it from the
-// live region of the shell; the countdown is for the eye alone.
+// countdown returns the countdown. Screen readers skip it, because it changes every second.
+func (s Status) countdown() app.UI {
+	return TextEl("span", "status-count", Countdown(s.View.Status, s.Now)).Aria("hidden", "true")
+}
+
+// Compact renders the indicator of the header. Screen readers hear of the state from the live region of the shell.
 func (s Status) Compact() app.UI {
-	st := s.View.Status
-	return s.attributes(El("div", "status status-compact")).Body(
-		glyph(st.State),
-		Line("span", "status-words", shortWords(st)),
-		Line("span", "status-count", Countdown(st, s.Now)).Aria("hidden", "true"),
-		If(s.View.Unsent() > 0, func() app.UI {
-			return Line("span", "chip chip-warning", text.Of("status.unsent", text.Number(s.View.Unsent())))
-		}),
-	)
+	status := s.View.Status
+	unsent := If(s.View.Unsent() > 0, func() app.UI {
+		return TextEl("span", "chip chip-warning", text.Of("status.unsent", text.Number(s.View.Unsent())))
+	})
+	return s.withAttributes(El("div", "status status-compact")).Body(
+		glyph(status.State),
+		TextEl("span", "status-words", shortStatusText(status)),
+		s.countdown(),
+		unsent)
 }
 
-// shortWords fit the header at 360 px.
-func shortWords(s conn.Status) string {
+// shortStatusText returns words that fit the header in a window of 360 px.
+func shortStatusText(s conn.Status) string {
 	switch s.State {
 	case conn.Denied:
 		if s.Code == "forbidden" { // the user is signed in
@@ -68,62 +76,80 @@ func shortWords(s conn.Status) string {
 	case conn.Stale, conn.Offline, conn.Limited:
 		return text.Of("state." + string(s.State) + ".short")
 	}
-	return Words(s)
+	return StatusText(s)
 }
 
-// Actions are what the user can do with the connection.
+// Actions are what the user can do with the connection. No function may block.
 type Actions struct {
-	Connect, Disconnect, Pause, Resume, SignIn func()
-	Reload                                     func() // of the page
-	Copy                                       func() // of the report
+	Connect    func()
+	Disconnect func()
+	Pause      func()
+	Resume     func()
+	SignIn     func()
+	Reload     func() // reloads the page
+	CopyReport func() // copies the report of the last changes of state
 }
 
-// Banner says what a longer break means, and offers the next step; nothing
-// where all is well.
-func (s Status) Banner(a Actions) app.UI {
-	st := s.View.Status
-	words, action, do, class := "", "", func() {}, "banner-"+string(st.State)
-	switch st.State {
+// A connectionNotice is the sentence of a banner with the next step of the user.
+type connectionNotice struct {
+	words  string // "" for no banner
+	label  string // of the button; "" for no button
+	press  func() // of the button
+	banner string // the class of the banner
+}
+
+// notice returns the notice for the state, without the code.
+func (s Status) notice(a Actions) connectionNotice {
+	status := s.View.Status
+	n := connectionNotice{press: func() {}, banner: "banner-" + string(status.State)}
+	switch status.State {
 	case conn.Reconnecting, conn.Limited:
-		if st.Code == conn.LoginRedirect {
-			words, action, do = text.Of("state.login")+".", text.Of("sign_in"), a.Reload
-			class = "banner-login" // at once: it does not go away by itself
-			break
+		switch {
+		case status.Code == conn.LoginRedirect:
+			n.words, n.label, n.press = text.Of("state.login")+".", text.Of("sign_in"), a.Reload
+			n.banner = "banner-login" // it appears at once, because the state does not pass by itself
+		case strings.HasPrefix(status.Code, "http_") || status.Code == "not_a_stream":
+			n.words = text.Of("banner.between", StatusText(status), Countdown(status, s.Now))
+			n.label, n.press = text.Of("retry_now"), a.Connect
+		default:
+			n.words = text.Of("banner.retrying", StatusText(status), Countdown(status, s.Now))
+			n.label, n.press = text.Of("retry_now"), a.Connect
 		}
-		if strings.HasPrefix(st.Code, "http_") || st.Code == "not_a_stream" {
-			words = text.Of("banner.between", Words(st), Countdown(st, s.Now))
-			action, do = text.Of("retry_now"), a.Connect
-			break
-		}
-		words, action, do = text.Of("banner.retrying", Words(st), Countdown(st, s.Now)), text.Of("retry_now"), a.Connect
 	case conn.Offline:
-		words = text.Of("banner.offline", Words(st), s.asOf())
+		n.words = text.Of("banner.offline", StatusText(status), s.asOf())
 	case conn.Denied:
-		words, action, do = Words(st)+".", text.Of("sign_in"), a.SignIn
-		if st.Code == "forbidden" { // the user is signed in
-			action, do = text.Of("retry_now"), a.Connect
+		n.words, n.label, n.press = StatusText(status)+".", text.Of("sign_in"), a.SignIn
+		if status.Code == "forbidden" { // the user is signed in
+			n.label, n.press = text.Of("retry_now"), a.Connect
 		}
 	case conn.Disconnected:
-		words, action, do = text.Of("banner.disconnected"), text.Of("connect"), a.Connect
+		n.words, n.label, n.press = text.Of("banner.disconnected"), text.Of("connect"), a.Connect
 	case conn.Paused:
-		words, action, do = text.Of("banner.paused"), text.Of("resume"), a.Resume
+		n.words, n.label, n.press = text.Of("banner.paused"), text.Of("resume"), a.Resume
 	}
-	if st.Code != "" && words != "" && st.State != conn.Paused {
-		words += " (" + st.Code + ")"
+	return n
+}
+
+// Banner says what an interruption means and offers the next step. It is an empty place while all is well.
+func (s Status) Banner(a Actions) app.UI {
+	status := s.View.Status
+	n := s.notice(a)
+	if status.Code != "" && n.words != "" && status.State != conn.Paused {
+		n.words += " (" + status.Code + ")"
 	}
-	if n := s.View.Unsent(); n > 0 && words != "" {
-		words += " " + text.Count("banner.unsent", n)
+	if unsent := s.View.Unsent(); unsent > 0 && n.words != "" {
+		n.words += " " + text.Count("banner.unsent", unsent)
 	}
-	return El("div", "banner-place", If(words != "", func() app.UI {
-		return El("div", "", glyph(st.State), Line("span", "banner-text", words),
-			If(action != "", func() app.UI {
-				return Button("button button-small", action).OnClick(on(do), app.EventScope(action))
-			}),
-		).Class("banner", class)
+	return El("div", "banner-place", If(n.words != "", func() app.UI {
+		return El("div", "",
+			glyph(status.State),
+			TextEl("span", "banner-text", n.words),
+			If(n.label != "", func() app.UI { return SmallButton(n.label, n.press) }),
+		).Class("banner", n.banner)
 	}))
 }
 
-// asOf is when what is shown was true.
+// asOf returns the time at which the data on the page was true.
 func (s Status) asOf() string {
 	at := s.View.AsOf
 	if at.IsZero() {
@@ -132,66 +158,85 @@ func (s Status) asOf() string {
 	return text.When(at, s.Now)
 }
 
-// Panel is the indicator with all its details, and the controls.
+// Panel renders the indicator with all details and with the controls of the connection.
 func (s Status) Panel(a Actions) app.UI {
+	status := s.View.Status
+	indicator := s.withAttributes(El("div", "status status-full")).Body(
+		glyph(status.State),
+		TextEl("strong", "", StatusText(status)),
+		s.countdown())
+	connect := "connect"
+	if status.State == conn.Reconnecting || status.State == conn.Limited {
+		connect = "retry_now"
+	}
+	ended, paused := status.State == conn.Disconnected, status.State == conn.Paused
+	buttons := El("div", "buttons",
+		panelButton(text.Of(connect), s.View.Connected, a.Connect),
+		panelButton(text.Of("disconnect"), ended, a.Disconnect),
+		panelButton(text.Of("pause"), paused || ended, a.Pause),
+		panelButton(text.Of("resume"), !paused, a.Resume))
+	copyLabel := "panel.copy"
+	if s.ReportCopied {
+		copyLabel = "panel.copied"
+	}
+	history := El("details", "",
+		TextEl("summary", "", text.Of("panel.past")),
+		Button("button button-small", text.Of(copyLabel)).OnClick(onEvent(a.CopyReport)),
+		transitionList(s.Transitions))
+	return El("section", "card status-panel",
+		indicator,
+		Facts("facts", s.facts()),
+		buttons,
+		history,
+	).Aria("label", text.Of("panel"))
+}
+
+// facts returns the rows of the panel.
+func (s Status) facts() []Fact {
 	v := s.View
 	last := text.Of("panel.none")
 	if v.LastEvent != nil {
 		last = text.Of("panel.event", text.Label(string(v.LastEvent.Type)), text.Clock(v.LastEvent.Received))
 	}
-	rows := [][2]string{{text.Of("panel.transport"), text.Label(s.transport())}, {text.Of("panel.tab"), s.part()}, {text.Of("panel.since"), text.Clock(v.Status.Since)}, {text.Of("panel.last"), last},
-		{text.Of("panel.place"), v.Cursor.String()}, {text.Of("panel.events"), text.Number(v.Total)}}
+	facts := []Fact{
+		TextFact(text.Of("panel.transport"), text.Label(s.transport())),
+		TextFact(text.Of("panel.tab"), s.roleText()),
+		TextFact(text.Of("panel.since"), text.Clock(v.Status.Since)),
+		TextFact(text.Of("panel.last"), last),
+		TextFact(text.Of("panel.place"), v.Cursor.String()),
+		TextFact(text.Of("panel.events"), text.Number(v.Total)),
+	}
 	if v.Status.Attempt > 0 {
-		rows = append(rows, [2]string{text.Of("panel.attempts"), text.Number(v.Status.Attempt)})
+		facts = append(facts, TextFact(text.Of("panel.attempts"), text.Number(v.Status.Attempt)))
 	}
 	if v.Status.Code != "" {
-		rows = append(rows, [2]string{text.Of("panel.code"), v.Status.Code})
+		facts = append(facts, TextFact(text.Of("panel.code"), v.Status.Code))
 	}
-	connect := "connect"
-	if v.Status.State == conn.Reconnecting || v.Status.State == conn.Limited {
-		connect = "retry_now"
-	}
-	return El("section", "card status-panel", s.attributes(El("div", "status status-full")).Body(
-		glyph(v.Status.State), Line("strong", "", Words(v.Status)), Line("span", "status-count", Countdown(v.Status, s.Now)).Aria("hidden", "true")),
-		El("dl", "facts", Each(len(rows), func(i int) app.UI {
-			return El("div", "", Line("dt", "", rows[i][0]), Line("dd", "", rows[i][1]))
-		})),
-		El("div", "buttons", button(text.Of(connect), v.Connected, a.Connect),
-			button(text.Of("disconnect"), v.Status.State == conn.Disconnected, a.Disconnect),
-			button(text.Of("pause"), v.Status.State == conn.Paused || v.Status.State == conn.Disconnected, a.Pause),
-			button(text.Of("resume"), v.Status.State != conn.Paused, a.Resume),
-		),
-		El("details", "", Line("summary", "", text.Of("panel.past")),
-			Button("button button-small", text.Of(copyWords[s.Copied])).OnClick(on(a.Copy)),
-			transitions(s.Transitions)),
-	).Aria("label", text.Of("panel"))
+	return facts
 }
 
-var copyWords = map[bool]string{false: "panel.copy", true: "panel.copied"}
+// maxTransitions is the most changes of state that the panel shows. The report has all.
+const maxTransitions = 50
 
-// maxPast is how many past states the panel shows; the report has all.
-const maxPast = 50
-
-func transitions(all []wasmclient.Transition) app.UI {
-	return El("ol", "transitions", app.Range(all[max(0, len(all)-maxPast):]).Slice(func(i int) app.UI {
+// transitionList lists the last changes of state, newest first.
+func transitionList(all []wasmclient.Transition) app.UI {
+	shown := all[max(0, len(all)-maxTransitions):]
+	return El("ol", "transitions", Each(len(shown), func(i int) app.UI {
 		t := all[len(all)-1-i]
 		line := string(t.Status.State)
-		for _, more := range []string{t.Status.Code, string(t.Status.Transport)} {
-			if more != "" {
-				line += " · " + more
+		for _, detail := range []string{t.Status.Code, string(t.Status.Transport)} {
+			if detail != "" {
+				line += " · " + detail
 			}
 		}
-		return El("li", "", Line("time", "", text.Clock(t.At)), app.Text(" "+line))
+		return El("li", "",
+			TextEl("time", "", text.Clock(t.At)),
+			app.Text(" "+line))
 	}))
 }
 
-func button(label string, disabled bool, do func()) app.UI {
-	return Button("button", label).Attr("disabled", disabled).OnClick(on(do), app.EventScope(label))
-}
-
-// on makes an event handler of an action. Actions return at once.
-//
-//go:noinline
-func on(do func()) app.EventHandler {
-	return func(_ app.Context, e app.Event) { do() }
+func panelButton(label string, disabled bool, press func()) app.UI {
+	return Button("button", label).
+		Attr("disabled", disabled).
+		OnClick(onEvent(press), app.EventScope(label))
 }

@@ -37,7 +37,7 @@ func TestStatusNamesEveryState(t *testing.T) {
 			require.Contains(t, html, `data-tab="alone"`)
 			require.Contains(t, html, glyphs[state])
 		}
-		require.NotEmpty(t, Words(s.View.Status))
+		require.NotEmpty(t, StatusText(s.View.Status))
 	}
 	require.Contains(t, app.HTMLString(status(conn.Status{State: conn.Live, Transport: conn.SSE}).Compact()), `data-transport="sse"`)
 	require.Contains(t, app.HTMLString(status(conn.Status{State: conn.Stale}).Compact()), `data-transport="none"`)
@@ -120,7 +120,7 @@ func TestFigures(t *testing.T) {
 
 func TestEveryFigureIsShown(t *testing.T) {
 	shown := map[string]bool{}
-	for _, f := range figureKeys {
+	for _, f := range figureSpecs {
 		shown[f.key] = true
 		require.NotContains(t, text.Of("figure."+f.key)+text.Of("figure."+f.key+".hint"), "⟨")
 	}
@@ -230,7 +230,7 @@ func TestOutbox(t *testing.T) {
 }
 
 func TestChoice(t *testing.T) {
-	html := app.HTMLString(Choice("c", "Theme", []Option{{"", "System"}, {"dark", "Dark"}}, "dark", nil))
+	html := app.HTMLString(Select("c", "Theme", []Option{{"", "System"}, {"dark", "Dark"}}, "dark", nil))
 	for _, part := range []string{`for="c"`, "Theme", `value="-"`, "System"} {
 		require.Contains(t, html, part)
 	}

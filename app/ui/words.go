@@ -8,14 +8,22 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
-// glyphs are the marks of the connection states, beside their words.
+// glyphs are the marks of the connection states. They stand beside the words.
 var glyphs = map[conn.State]string{
-	conn.Connecting: "◌", conn.Live: "●", conn.Reconnecting: "◐", conn.Offline: "○", conn.Paused: "‖", conn.Stale: "◔",
-	conn.Denied: "✕", conn.Disconnected: "✕", conn.Limited: "◐", conn.Polling: "◒",
+	conn.Connecting:   "◌",
+	conn.Live:         "●",
+	conn.Reconnecting: "◐",
+	conn.Offline:      "○",
+	conn.Paused:       "‖",
+	conn.Stale:        "◔",
+	conn.Denied:       "✕",
+	conn.Disconnected: "✕",
+	conn.Limited:      "◐",
+	conn.Polling:      "◒",
 }
 
-// Words is what a status is called, without its countdown.
-func Words(s conn.Status) string {
+// StatusText returns the words for a connection status, without its countdown.
+func StatusText(s conn.Status) string {
 	switch {
 	case s.State == conn.Denied && (s.Code == "forbidden" || s.Code == "invalid_token" || s.Code == "signed_out"):
 		return text.Of("state.denied." + s.Code)
@@ -25,7 +33,7 @@ func Words(s conn.Status) string {
 	return text.Of("state." + string(s.State))
 }
 
-// Countdown is how long until the next attempt, "" where none is planned.
+// Countdown returns the time until the next attempt, and "" if none is planned.
 func Countdown(s conn.Status, now time.Time) string {
 	if s.RetryAt.IsZero() {
 		return ""
@@ -37,9 +45,10 @@ func Countdown(s conn.Status, now time.Time) string {
 	return text.Of("countdown", seconds)
 }
 
-// Describe says in a line what an event is, for feed and history.
-func Describe(e event.Event, self bool) string {
-	if line, ok := text.Format.ToastText(e, self); ok {
+// Describe returns one line about an event, for feeds and the history. ofUser tells whether the event is about the
+// user.
+func Describe(e event.Event, ofUser bool) string {
+	if line, ok := text.Format.ToastText(e, ofUser); ok {
 		return line
 	}
 	o := e.Data
@@ -47,9 +56,9 @@ func Describe(e event.Event, self bool) string {
 	if o.Text("equipment_name") != "" {
 		name = o.Text("equipment_name")
 	}
-	for _, more := range []string{text.Label(o.Text("movement")), o.Text("location_name")} {
-		if more != "" {
-			name += " · " + more
+	for _, detail := range []string{text.Label(o.Text("movement")), o.Text("location_name")} {
+		if detail != "" {
+			name += " · " + detail
 		}
 	}
 	return name
