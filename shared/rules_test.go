@@ -9,7 +9,7 @@ import (
 )
 
 func TestImports(t *testing.T) {
-	for _, name := range []string{"event", "access", "filter", "wire", "projection"} {
+	for _, name := range []string{"event", "access", "filter", "notify", "problem", "projection", "wire"} {
 		deptest.Check(t, deptest.Rule{
 			Packages:        "./" + name,
 			AllowedPrefixes: []string{"github.com/snd-rental/yardline/shared/"},

@@ -1,0 +1,97 @@
+// Package problem lists every refusal of the broker: its code, its HTTP status, and
+// what it says to people.
+//
+// The broker answers a refused request with a problem document (RFC 9457). The file
+// table.go is the only place that spells the codes, titles and advice of these
+// documents. The broker writes its documents from it, clients compare codes with its
+// constants, a test holds the edge's worker.mjs to it, and the table of refusals in
+// docs/protocol.md is generated from it:
+//
+//	go test ./shared/problem -run ProtocolDoc -rewrite
+//
+// # Codes
+//
+// A code never changes, because programs decide by it. Several problems may share a
+// code when a program treats them alike, such as the three that are "forbidden".
+// Titles and advice are for people, and may change.
+//
+// The codes of single fields ("required", "limit" …) belong to the package event.
+package problem
+
+import "fmt"
+
+// TypePrefix is what the type of each problem document begins with. The code follows
+// it. A refusal is the broker's only if its document has such a type.
+const TypePrefix = "urn:yardline:problem:"
+
+// MediaType is the content type of a problem document.
+const MediaType = "application/problem+json"
+
+// A Problem is one refusal of the broker. It is a value; its methods return changed
+// copies.
+type Problem struct {
+	// Code is what programs decide by. Clients must expect codes that they do not know.
+	Code string
+	// Status is the HTTP status of the answer, 400 or more.
+	Status int
+	// Title says in a few words what is wrong. It may have placeholders, which FillTitle
+	// fills.
+	Title string
+	// Advice says what the user can do. It is the "detail" of the document. It may have
+	// placeholders, which FillAdvice fills.
+	Advice string
+	// RetryAfter is the number of seconds after which the request may succeed. 0 means
+	// that waiting does not help, or that the broker computes the time for each answer.
+	RetryAfter int
+}
+
+// FillTitle returns a copy of p with the placeholders of its title filled, as
+// [fmt.Sprintf] does.
+func (p Problem) FillTitle(values ...any) Problem {
+	p.Title = fmt.Sprintf(p.Title, values...)
+	return p
+}
+
+// FillAdvice returns a copy of p with the placeholders of its advice filled, as
+// [fmt.Sprintf] does.
+func (p Problem) FillAdvice(values ...any) Problem {
+	p.Advice = fmt.Sprintf(p.Advice, values...)
+	return p
+}
+
+// Type returns the type of the problem's document.
+func (p Problem) Type() string { return TypePrefix + p.Code }
+
+// all has every problem of the table below, in its order.
+var all []Problem
+
+// All returns every problem, in the order of the HTTP status. The caller may change
+// the slice.
+func All() []Problem { return append([]Problem(nil), all...) }
+
+// Codes returns every code once, in the order of the HTTP status.
+func Codes() []string {
+	var codes []string
+	known := map[string]bool{}
+	for _, p := range all {
+		if !known[p.Code] {
+			known[p.Code] = true
+			codes = append(codes, p.Code)
+		}
+	}
+	return codes
+}
+
+// add returns a new problem and appends it to all. Go initialises the variables of
+// table.go in the order of their declarations, so that all has the order of the table.
+func add(status int, code, title, advice string) Problem {
+	return addWithRetry(status, code, title, advice, 0)
+}
+
+// addWithRetry is like add, for a problem that goes away by itself.
+func addWithRetry(status int, code, title, advice string, retryAfter int) Problem {
+	p := Problem{Code: code, Status: status, Title: title, Advice: advice, RetryAfter: retryAfter}
+	all = append(all, p)
+	return p
+}
+
