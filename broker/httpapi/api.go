@@ -21,6 +21,7 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/broker/loopback"
 	"github.com/snd-rental/yardline/broker/telemetry/report"
+	"github.com/snd-rental/yardline/shared/problem"
 )
 
 // Config holds the dependencies and the settings of an [API]. [New] requires
@@ -228,18 +229,17 @@ func (a *API) Shutdown(ctx context.Context) {
 	<-done
 }
 
-var crossOrigin = &Problem{Status: http.StatusForbidden, Code: "cross_origin", Title: "The request came from another site",
-	Detail: "Send it from the same origin, or with a bearer token from a program."}
+var crossOrigin = newProblem(problem.CrossOrigin)
 
 func (a *API) otherMethod(allowed string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allowed)
-		a.Refuse(w, r, &Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Title: "This address does not take " + r.Method, Detail: "It takes " + allowed + "."})
+		a.Refuse(w, r, newProblem(problem.MethodNotAllowed.FillTitle(r.Method).FillAdvice(allowed)))
 	}
 }
 
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	a.Refuse(w, r, &Problem{Status: http.StatusNotFound, Code: "not_found", Title: "There is nothing at this address", Detail: "See docs/protocol.md for the addresses of the API."})
+	a.Refuse(w, r, newProblem(problem.NotFound))
 }
 
 // guard sets the headers that every answer has and turns a panic into a 500.
@@ -259,7 +259,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 		defer func() {
 			if v := recover(); v != nil && v != http.ErrAbortHandler {
 				requestLog(r).Error("panic", "path", r.URL.Path, "value", v, "stack", string(debug.Stack()))
-				a.Refuse(w, r, &Problem{Status: http.StatusInternalServerError, Code: "internal", Title: "Something went wrong on the server", Detail: "Try again. If it happens again, tell your administrator."})
+				a.Refuse(w, r, newProblem(problem.Internal))
 			} else if v != nil {
 				panic(v)
 			}
@@ -278,8 +278,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 		// Without this, a page of another site could make its own name point
 		// here, and would be the same origin (DNS rebinding).
 		if a.LoopbackOnly && !IsLoopbackHost(r.Host) {
-			a.Refuse(w, r, &Problem{Status: http.StatusMisdirectedRequest, Code: "wrong_host", Title: "This broker answers to names of its own machine only",
-				Detail: "Use http://localhost or a loopback address."})
+			a.Refuse(w, r, newProblem(problem.WrongHost))
 			return
 		}
 		if err := dropBody(w, r); err != nil {

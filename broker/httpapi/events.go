@@ -9,6 +9,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -69,7 +70,7 @@ type historyPage struct {
 	Grant string `json:"grant"`
 }
 
-var regranted = &Problem{Status: http.StatusConflict, Code: "regranted", Title: "What you may see has changed", Detail: "Ask again, with an empty store."}
+var regranted = newProblem(problem.Regranted)
 
 func historyOf(r *http.Request) (hub.HistoryRequest, error) {
 	var h hub.HistoryRequest

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/snd-rental/yardline/broker/identity"
+	"github.com/snd-rental/yardline/shared/problem"
 )
 
 // Limits are what one client may take. The zero value of each is good.
@@ -58,8 +59,9 @@ func (g *gate) enter(address string) (*ticket, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.total >= g.limits.Connections {
-		return nil, &Problem{Status: http.StatusServiceUnavailable, Code: "full", Title: "The broker has as many connections as it may have",
-			Detail: "Try again in a moment.", RetryAfter: spread()}
+		full := newProblem(problem.Full)
+		full.RetryAfter = spread()
+		return nil, full
 	}
 	t := &ticket{gate: g}
 	if err := t.countLocked("address "+address, g.limits.PerAddress, "from one address"); err != nil {
@@ -124,8 +126,9 @@ func (t *ticket) name(p identity.Principal) error {
 
 func (t *ticket) countLocked(key string, limit int, of string) error {
 	if t.gate.of[key] >= limit {
-		return &Problem{Status: http.StatusTooManyRequests, Code: "too_many_connections", Title: "There are too many connections " + of,
-			Detail: "Close some, and try again.", RetryAfter: spread()}
+		tooMany := newProblem(problem.TooManyConnections.FillTitle(of))
+		tooMany.RetryAfter = spread()
+		return tooMany
 	}
 	t.gate.of[key]++
 	t.keys = append(t.keys, key)
@@ -220,7 +223,7 @@ func (a *API) mayPublish(p identity.Principal, address string, n int) error {
 		return allowance{"publish " + key, rate.Limit(perSecond), max(maxBatchEvents, int(burstSeconds*perSecond))}
 	}
 	wait := a.rates.take(time.Now(), n, share("credential "+p.Credential, 1), share("user "+p.Grant.Actor(), 2), share("address "+address, 4))
-	return slowedDown(wait, "too_many_events", "You publish too fast", "Send fewer events a second, or send them in batches and wait as long as the answer says.")
+	return slowedDown(wait, problem.TooManyEvents)
 }
 
 // maySignIn takes one try from what a user's name and an address may have, and
@@ -230,20 +233,21 @@ func (a *API) maySignIn(user, address string) error {
 	user = strings.ToLower(user)
 	wait := a.rates.take(time.Now(), 1, allowance{"sign-in " + address + " " + user, slow, tries},
 		allowance{"sign-in address " + address, 4 * slow, 4 * tries}, allowance{"sign-in user " + user, 10 * slow, 10 * tries})
-	return slowedDown(wait, "too_many_sign_ins", "There were too many tries to sign in", "Wait a moment, then try again.")
+	return slowedDown(wait, problem.TooManySignIns)
 }
 
 // mayTest takes one push that a person asks for.
 func (a *API) mayTest(p identity.Principal) error {
 	wait := a.rates.take(time.Now(), 1, allowance{"push test " + p.Grant.Actor(), rate.Every(10 * time.Second), 3})
-	return slowedDown(wait, "too_many_tests", "There were too many tests", "Wait a moment, then try again.")
+	return slowedDown(wait, problem.TooManyTests)
 }
 
-func slowedDown(wait time.Duration, code, title, detail string) error {
+func slowedDown(wait time.Duration, p problem.Problem) error {
 	if wait <= 0 {
 		return nil
 	}
-	return &Problem{Status: http.StatusTooManyRequests, Code: code, Title: title, Detail: detail, RetryAfter: int(math.Ceil(wait.Seconds()))}
+	p.RetryAfter = int(math.Ceil(wait.Seconds()))
+	return newProblem(p)
 }
 
 // address is where a request comes from: the last hop that is no proxy of

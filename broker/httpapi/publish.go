@@ -14,6 +14,7 @@ import (
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -82,12 +83,10 @@ func (a *API) publication(w http.ResponseWriter, r *http.Request, p identity.Pri
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != mediaJSON && media != mediaEvent && media != mediaBatch {
-		return what, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Title: "Events are sent as JSON",
-			Detail: "Send Content-Type: " + mediaJSON + ", " + mediaEvent + " or " + mediaBatch + "."}
+		return what, newProblem(problem.UnsupportedMediaType.FillAdvice(mediaJSON, mediaEvent, mediaBatch))
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return what, &Problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
-			Title: "Events are sent as they are", Detail: "Send them without Content-Encoding: " + encoding + "."}
+		return what, newProblem(problem.UnsupportedEncoding.FillAdvice(encoding))
 	}
 	what.batch = media == mediaBatch
 	limit := int64(event.MaxEventBytes)
@@ -122,8 +121,8 @@ func batch(h http.Header, body []byte) (events []json.RawMessage, err error) {
 	}
 	for _, header := range []string{idempotencyKey, ifEntityCursor} {
 		if h.Get(header) != "" {
-			return nil, &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A header is for single events", Detail: "Send a batch without " + header + ". Each of its events may have an id.",
-				Errors: event.Refuse("/"+header, "rule", "none with a batch").Fields}
+			return nil, newProblem(problem.HeaderOfBatch.FillAdvice(header),
+				event.Refuse("/"+header, "rule", "none with a batch").Fields...)
 		}
 	}
 	return events, nil
@@ -171,13 +170,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		}
 		return text, nil
 	case errors.As(err, &tooLarge):
-		return nil, &Problem{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Title: "The request is too large",
-			Detail: "An event has at most 20 KiB, a batch at most 1 MiB, any other body 8 KiB.",
-			Errors: event.Refuse("", "size", fmt.Sprintf("at most %d bytes", limit)).Fields}
+		return nil, newProblem(problem.TooLarge,
+			event.Refuse("", "size", fmt.Sprintf("at most %d bytes", limit)).Fields...)
 	}
 	w.Header().Set("Connection", "close") // nobody knows where the next request would begin
-	return nil, &Problem{Status: http.StatusBadRequest, Code: "broken_body",
-		Title: "The request's body could not be read", Detail: "Send it again, whole and within 20 seconds."}
+	return nil, newProblem(problem.BrokenBody)
 }
 
 func strictOf(r *http.Request) (bool, error) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/snd-rental/yardline/broker/identity"
@@ -13,6 +12,7 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/notify"
+	"github.com/snd-rental/yardline/shared/problem"
 )
 
 // Push is what the surface asks of push.Service. Both say which errors.
@@ -120,16 +120,12 @@ func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Princi
 
 // notPushed answers a failed push, and tells the user whether it helps to try
 // again.
-func notPushed(err error) Problem {
+func notPushed(err error) *Problem {
 	var refused *push.Refused
 	if errors.As(err, &refused) {
-		return Problem{Status: http.StatusBadGateway, Code: "push_refused",
-			Title: "The push service refuses messages from this installation",
-			Detail: fmt.Sprintf("Tell your administrator that it answered with status %d; the broker's log says more. "+
-				"Trying again does not help before that is mended.", refused.Status)}
+		return newProblem(problem.PushRefused.FillAdvice(refused.Status))
 	}
-	return Problem{Status: http.StatusBadGateway, Code: "push_failed", Title: "The push service cannot be reached now",
-		Detail: "Try again in some minutes. If it happens again, tell your administrator."}
+	return newProblem(problem.PushFailed)
 }
 
 // preferences is GET /api/push/preferences.
@@ -174,5 +170,5 @@ func inBody(err error) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	return &Problem{Status: http.StatusUnprocessableEntity, Code: "invalid_body", Title: "The body is not valid", Detail: "See docs/protocol.md.", Errors: refused.Fields}
+	return newProblem(problem.InvalidBody, refused.Fields...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/problem"
 )
 
 // streamParameters are the query parameters of everything that reads events:
@@ -56,9 +57,8 @@ func parseQuery(text string) (url.Values, error) {
 		}
 	}
 	const expected = `pairs of name=value between "&", percent-encoded: % as %25, ; as %3B`
-	return nil, &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "The query is malformed",
-		Detail: "Expected " + expected + ".",
-		Errors: []event.FieldError{{Pointer: "/" + event.EscapePointer(name), Code: "format", Expected: expected}}}
+	return nil, newProblem(problem.MalformedQuery.FillAdvice(expected),
+		event.FieldError{Pointer: "/" + event.EscapePointer(name), Code: "format", Expected: expected})
 }
 
 // onlyParameters refuses a parameter that would be ignored: a slip such as
@@ -70,9 +70,8 @@ func onlyParameters(q url.Values, known ...string) error {
 			if len(known) > 0 {
 				expected = "some of " + strings.Join(known, ", ")
 			}
-			return &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter",
-				Title: "A parameter is not known here", Detail: "Check its name.",
-				Errors: event.Refuse("/"+event.EscapePointer(name), "unknown_name", expected).Fields}
+			return newProblem(problem.UnknownParameter,
+				event.Refuse("/"+event.EscapePointer(name), "unknown_name", expected).Fields...)
 		}
 		if len(values) > 1 && !slices.Contains(filter.Parameters, name) {
 			return badParameter(name, "one value")
@@ -82,7 +81,6 @@ func onlyParameters(q url.Values, known ...string) error {
 }
 
 func badParameter(name, expected string) error {
-	return &Problem{Status: http.StatusBadRequest, Code: "invalid_parameter", Title: "A parameter is not valid",
-		Detail: name + ": expected " + expected + ".",
-		Errors: event.Refuse("/"+name, "limit", expected).Fields}
+	return newProblem(problem.InvalidParameter.FillAdvice(name, expected),
+		event.Refuse("/"+name, "limit", expected).Fields...)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -159,7 +160,7 @@ func (r *Reader) HandleCall(ctx context.Context, call wire.Call, parsed error) [
 	if !r.calls.Allow() {
 		// The next message waits: there are no more refusals than calls.
 		pause(ctx, time.Second/callsPerSec)
-		err = slowedDown(time.Second, "too_many_calls", "You call too fast", "Send fewer messages a second.")
+		err = slowedDown(time.Second, problem.TooManyCalls)
 	}
 	if err == nil {
 		answer, err = r.answer(ctx, call)
@@ -196,8 +197,7 @@ func (r *Reader) answer(ctx context.Context, call wire.Call) (*wire.Reply, error
 	case wire.CallPublish:
 		return r.publish(ctx, call)
 	}
-	return nil, &Problem{Status: http.StatusConflict, Code: "signed_in_already", Title: "This WebSocket knows who you are",
-		Detail: "Send auth as the first message alone, where nothing else said who you are."}
+	return nil, newProblem(problem.SignedInAlready)
 }
 
 func (r *Reader) publish(ctx context.Context, call wire.Call) (*wire.Reply, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/problem"
 )
 
 // session is the answer of /api/session: who is signed in, and who may.
@@ -35,16 +36,11 @@ func warningOf(err error) *warning {
 	return &warning{p.Code, p.Title, p.Detail}
 }
 
-var stillSignedIn = &Problem{Status: http.StatusConflict, Code: "still_signed_in", Title: "You are still signed in",
-	Detail: "Your browser kept the cookie of your company's identity provider. Sign out there too. " +
-		"Administrators: if the cookie is set for a whole domain, name that by --jwt-cookie-domain."}
-
-var tokenSignOut = &Problem{Status: http.StatusConflict, Code: "still_signed_in", Title: "You are still signed in",
-	Detail: "The request is signed in by a bearer token. A token stays good until it expires: forget it instead."}
-
-var needsTLS = &Problem{Status: http.StatusForbidden, Code: "needs_tls", Title: "Signing in needs HTTPS",
-	Detail: "Your browser drops the session's cookie on an address that begins with http://. " +
-		"Open the address with https://, or ask your administrator to serve Yardline over TLS."}
+var (
+	stillSignedIn = newProblem(problem.ProviderKeepsSignIn)
+	tokenSignOut  = newProblem(problem.TokenKeepsSignIn)
+	needsTLS      = newProblem(problem.NeedsTLS)
+)
 
 // isPlainHTTP tells whether a browser has loaded the page of a request over plain
 // HTTP. Such a browser would drop the session's cookie, which is marked for HTTPS.
@@ -119,8 +115,8 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := json.NewDecoder(event.SkipByteOrderMark(http.MaxBytesReader(w, r.Body, maxSignIn))).Decode(&body); err != nil ||
 		body.User == "" {
-		a.Refuse(w, r, &Problem{Status: http.StatusBadRequest, Code: "invalid_sign_in", Title: "The sign-in is not valid", Detail: `Send {"user":"…","password":"…"}; demo users have no password.`,
-			Errors: []event.FieldError{{Pointer: "/user", Code: "required", Expected: "the name of a user"}}})
+		a.Refuse(w, r, newProblem(problem.InvalidSignIn,
+			event.FieldError{Pointer: "/user", Code: "required", Expected: "the name of a user"}))
 		return
 	}
 	if err := a.maySignIn(body.User, a.address(r)); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/snd-rental/yardline/broker/telemetry/report"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -17,7 +18,7 @@ import (
 func (a *API) admin(next func(http.ResponseWriter, *http.Request, identity.Principal)) http.HandlerFunc {
 	return a.signedIn(func(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 		if !p.Grant.HasRole(access.Admin) {
-			a.Refuse(w, r, &Problem{Status: http.StatusForbidden, Code: "forbidden", Title: "This is for admins", Detail: "Ask your administrator."})
+			a.Refuse(w, r, newProblem(problem.AdminsOnly))
 			return
 		}
 		next(w, r, p)

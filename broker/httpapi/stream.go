@@ -10,6 +10,7 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -146,7 +147,6 @@ func cursorOf(r *http.Request) (*wire.Cursor, error) {
 }
 
 func badCursor(pointer string) error {
-	return &Problem{Status: http.StatusBadRequest, Code: "invalid_cursor", Title: "The cursor is not valid",
-		Detail: "Resume with the id of an event that this broker sent, or ask for after=" + fromOldest + ".",
-		Errors: []event.FieldError{{Pointer: pointer, Code: "format", Expected: "<epoch>-<sequence>, such as k3x9-184"}}}
+	return newProblem(problem.InvalidCursor,
+		event.FieldError{Pointer: pointer, Code: "format", Expected: "<epoch>-<sequence>, such as k3x9-184"})
 }

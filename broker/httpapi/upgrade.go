@@ -8,11 +8,11 @@ import (
 
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-var upgradeRequired = &Problem{Status: http.StatusUpgradeRequired, Code: "upgrade_required", Title: "This address is for WebSockets",
-	Detail: "Open a WebSocket here, or read /api/sse. A proxy in between must pass on Upgrade and Connection."}
+var upgradeRequired = newProblem(problem.UpgradeRequired)
 
 // CheckUpgrade holds the handshake to RFC 6455, section 4.2.1, and to the
 // origins that may use the API: a browser sends the cookie with a WebSocket of
@@ -35,8 +35,7 @@ func (a *API) CheckUpgrade(w http.ResponseWriter, r *http.Request) (f filter.Fil
 		return f, nil, crossOrigin
 	}
 	if !has("Sec-WebSocket-Protocol", wire.Subprotocol) {
-		return f, nil, &Problem{Status: http.StatusBadRequest, Code: "subprotocol_required", Title: "The subprotocol is missing",
-			Detail: "Open the WebSocket with the subprotocol " + wire.Subprotocol + "."}
+		return f, nil, newProblem(problem.SubprotocolRequired.FillAdvice(wire.Subprotocol))
 	}
 	if a.IsDraining() {
 		return f, nil, &hub.ClosedError{}
