@@ -94,4 +94,3 @@ func addWithRetry(status int, code, title, advice string, retryAfter int) Proble
 	all = append(all, p)
 	return p
 }
-
