@@ -25,8 +25,8 @@ func item(id, key string, based uint64) Item {
 	return i
 }
 
-// sends are the ids that effects send.
-func sends(effects []any) (ids []string) {
+// sends returns the ids of the items that effects send.
+func sends(effects []Effect) (ids []string) {
 	for _, e := range effects {
 		if s, ok := e.(Send); ok {
 			ids = append(ids, s.Item.ID)
@@ -35,9 +35,10 @@ func sends(effects []any) (ids []string) {
 	return ids
 }
 
-func TestInOrderAndOneAtATime(t *testing.T) {
+func TestItemsAreSentInOrderAndOneAtATime(t *testing.T) {
 	var m Machine
-	require.Empty(t, sends(m.Step(start, Learn{[]Item{item("2", "rental/1", 5), item("1", "rental/1", 5), item("3", "", 0)}})), "it does not lead")
+	items := []Item{item("2", "rental/1", 5), item("1", "rental/1", 5), item("3", "", 0)}
+	require.Empty(t, sends(m.Step(start, Learn{items})), "it does not lead")
 	require.Equal(t, []string{"1"}, sends(m.Step(start, Lead{true})))
 	require.Empty(t, sends(m.Step(start, Lead{true})), "one is under way")
 
@@ -62,13 +63,12 @@ func TestInOrderAndOneAtATime(t *testing.T) {
 	require.Len(t, m.Items(), 2)
 	effects = slices.Clone(m.Step(start, Learn{[]Item{{ID: "2", Rev: 1, State: Queued}}}))
 	require.Len(t, m.Items(), 2, "another tab had not heard")
-	require.Equal(t, Gone, effects[0].(Tell).Item.State, "and is told")
+	require.Equal(t, Gone, effects[0].(Broadcast).Item.State, "and is told")
 }
 
-// TestHeldUpForItself: what something before the broker refuses, where the broker
-// can be reached, holds up what is about the same and nothing else; in the end the
-// user decides.
-func TestHeldUpForItself(t *testing.T) {
+// If a proxy refuses an item while the broker can be reached, only items about the same subject
+// wait. After the last try, the user decides.
+func TestItemRefusedByProxyHoldsUpItsSubjectAlone(t *testing.T) {
 	about := func(id, subject string) Item {
 		i := item(id, "", 0)
 		i.Subject = subject
@@ -79,15 +79,21 @@ func TestHeldUpForItself(t *testing.T) {
 	now := start
 	require.Equal(t, []string{"1"}, sends(m.Step(now, Learn{[]Item{about("1", "rental/1")}})))
 	m.Step(now, Learn{[]Item{about("2", "rental/1"), about("3", "rental/2")}})
-	refused := Answered{ID: "1", Status: 413, Code: "http_413", Problem: "The answer did not come from the broker.", Reachable: true}
+	refused := Answered{
+		ID:        "1",
+		Status:    413,
+		Code:      "http_413",
+		Problem:   "The answer did not come from the broker.",
+		Reachable: true,
+	}
 	require.Equal(t, []string{"3"}, sends(m.Step(now, refused)))
-	require.Equal(t, []any{Alarm{now.Add(time.Second)}}, m.Step(now, Answered{ID: "3", Cursor: at(1)})[2:])
+	require.Equal(t, []Effect{Alarm{now.Add(time.Second)}}, m.Step(now, Answered{ID: "3", Cursor: at(1)})[2:])
 	for try := 2; try <= maxTries; try++ {
 		now = now.Add(pause(try - 2))
 		require.Equal(t, []string{"1"}, sends(m.Step(now, Tick{})), "try %d", try)
 		effects := m.Step(now, refused)
 		if try < maxTries {
-			require.Equal(t, []any{Alarm{now.Add(pause(try - 1))}}, effects, "try %d", try)
+			require.Equal(t, []Effect{Alarm{now.Add(pause(try - 1))}}, effects, "try %d", try)
 		} else {
 			require.Equal(t, []string{"2"}, sends(effects))
 		}
@@ -97,12 +103,15 @@ func TestHeldUpForItself(t *testing.T) {
 	require.Greater(t, now.Sub(start), 3*time.Minute)
 	m.Step(now, Answered{ID: "2", Cursor: at(2)})
 	require.Equal(t, []string{"1"}, sends(m.Step(now, Retry{"1"})))
-	require.Equal(t, []any{Alarm{now.Add(time.Second)}}, m.Step(now, refused), "it starts anew")
-	require.Equal(t, []string{"1"}, sends(m.Step(now, Lead{true})), "at once where there is hope")
+	require.Equal(t, []Effect{Alarm{now.Add(time.Second)}}, m.Step(now, refused), "the tries count from the beginning")
+	require.Equal(t, []string{"1"}, sends(m.Step(now, Lead{true})), "a tab that begins to lead tries at once")
 }
 
-func TestWhatIsNoLastWordIsTriedAgain(t *testing.T) {
-	for _, a := range []Answered{{}, {Status: 503}, {Status: 507}, {Status: 401}, {Status: 429}, {Status: 404, Code: "http_404"}, {Status: 409, Code: "regranted"}} {
+func TestAnswersThatAreNotFinalAreTriedAgain(t *testing.T) {
+	for _, a := range []Answered{
+		{}, {Status: 503}, {Status: 507}, {Status: 401}, {Status: 429},
+		{Status: 404, Code: "http_404"}, {Status: 409, Code: "regranted"},
+	} {
 		var m Machine
 		m.Step(start, Lead{true})
 		m.Step(start, Learn{[]Item{item("1", "", 0)}})
@@ -110,46 +119,45 @@ func TestWhatIsNoLastWordIsTriedAgain(t *testing.T) {
 		now := start
 		for n, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
 			effects := m.Step(now, a)
-			require.Equal(t, []any{Alarm{now.Add(want * time.Second)}}, effects, "%v, failure %d", a, n)
+			require.Equal(t, []Effect{Alarm{now.Add(want * time.Second)}}, effects, "%v, failure %d", a, n)
 			now = now.Add(want * time.Second)
 			require.Equal(t, []string{"1"}, sends(m.Step(now, Tick{})))
 		}
 		a.RetryAfter = time.Hour
-		require.Equal(t, []any{Alarm{now.Add(time.Hour)}}, m.Step(now, a))
+		require.Equal(t, []Effect{Alarm{now.Add(time.Hour)}}, m.Step(now, a))
 		require.Equal(t, []string{"1"}, sends(m.Step(now, Lead{true})), "the broker is back")
 	}
 }
 
-func TestLookedUpWhenKeysAreForgotten(t *testing.T) {
+func TestOldItemsAreLookedUpFirst(t *testing.T) {
 	var m Machine
 	m.Step(start, Lead{true})
 	first := slices.Clone(m.Step(start, Learn{[]Item{item("1", "", 0)}}))[0].(Send)
-	require.False(t, first.Look)
+	require.False(t, first.LookUpFirst)
 	// The tab dies before the answer. Another one finds the item as it was saved.
 	var heir Machine
 	heir.Step(start, Learn{[]Item{first.Item}})
 	late := heir.Step(start.Add(51*time.Minute), Lead{true})[0].(Send)
-	require.True(t, late.Look)
+	require.True(t, late.LookUpFirst)
 	heir = Machine{}
-	heir.Step(start, Learn{[]Item{first.Item}}) // or as another tab had it, who never heard that it was sent
-	require.False(t, heir.Step(start.Add(49*time.Minute), Lead{true})[0].(Send).Look)
+	heir.Step(start, Learn{[]Item{first.Item}}) // or as a tab had it that never heard of the sending
+	require.False(t, heir.Step(start.Add(49*time.Minute), Lead{true})[0].(Send).LookUpFirst)
 }
 
-func TestSentItemsAreNotKeptForEver(t *testing.T) {
+func TestOldSentItemsAreForgotten(t *testing.T) {
 	var m Machine
 	m.Step(start, Lead{true})
-	for n := range 3 * maxDone {
+	for n := range 3 * maxOver {
 		id := fmt.Sprintf("%04d", n)
 		m.Step(start, Learn{[]Item{item(id, "", 0)}})
 		m.Step(start, Answered{ID: id, Cursor: at(uint64(n + 1))})
 	}
-	require.Len(t, m.Items(), maxDone)
+	require.Len(t, m.Items(), maxOver)
 }
 
-// TestTabsAgree plays random tabs, which lead, crash and hear each other, on one
-// broker that remembers keys. Every item is stored once, in the order of each
-// key.
-func TestTabsAgree(t *testing.T) {
+// Random tabs lead, crash and hear each other; one broker remembers keys. It must store each item
+// once, in the order of writing.
+func TestTabsTogetherStoreEachItemOnce(t *testing.T) {
 	for seed := range int64(300) {
 		r := rand.New(rand.NewSource(seed))
 		disk := map[string]Item{}
@@ -157,9 +165,9 @@ func TestTabsAgree(t *testing.T) {
 		tabs := []*Machine{{}, {}, {}}
 		leader := 0
 		var flights []Send // under way, of the leader
-		var run func(tab int, effects []any)
-		step := func(tab int, in any) { run(tab, slices.Clone(tabs[tab].Step(start, in))) }
-		run = func(tab int, effects []any) {
+		var run func(tab int, effects []Effect)
+		step := func(tab int, in Input) { run(tab, slices.Clone(tabs[tab].Step(start, in))) }
+		run = func(tab int, effects []Effect) {
 			for _, e := range effects {
 				switch e := e.(type) {
 				case Save:
@@ -169,7 +177,7 @@ func TestTabsAgree(t *testing.T) {
 				case Send:
 					disk[e.Item.ID] = e.Item
 					flights = append(flights, e)
-				case Tell:
+				case Broadcast:
 					for other := range tabs {
 						if other != tab {
 							step(other, Learn{[]Item{e.Item}})
@@ -190,13 +198,13 @@ func TestTabsAgree(t *testing.T) {
 		for n := 0; n < 200 || len(disk) > 0 || len(flights) > 0; n++ {
 			require.Less(t, n, 5000)
 			switch k := r.Intn(10); {
-			case k < 3 && n < 200: // somebody writes
+			case k < 3 && n < 200: // the user writes
 				written++
 				i := item(fmt.Sprintf("%05d", written), fmt.Sprint("rental/", r.Intn(3)), 1)
 				disk[i.ID] = i
 				tab := r.Intn(len(tabs))
 				step(tab, Learn{[]Item{i}})
-				run(tab, []any{Tell{i}})
+				run(tab, []Effect{Broadcast{i}})
 			case k < 7 && len(flights) > 0: // the broker answers, or the answer is lost
 				f := flights[0]
 				flights = flights[1:]

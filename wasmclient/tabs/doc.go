@@ -1,17 +1,29 @@
-// Package tabs lets all tabs of a browser share one connection, as pure
-// machines: they have no clock, no lock and no channel, and return what is to be
-// done with those.
+// Package tabs lets all tabs of a browser share one connection.
 //
-//   - Member elects the tab that leads, by a lock that one tab holds; watches
-//     that the leader answers; and tells when every tab is hidden.
-//   - Relay is the leading tab's part: it numbers what its connection delivers,
-//     and keeps the last of it for tabs that come or come back.
-//   - Reader is the following tab's part: it asks for what comes after its
-//     place, notices what it missed, and says when it must ask again.
+// # Usage
 //
-// A follower is to the leader what a client is to the broker: it names a cursor
-// and gets what follows. So a hand-over is a resumption, whatever happened to
-// the tab that led: closed, crashed, frozen, in the back/forward cache, robbed of
-// its lock. What a relay no longer has a follower reads from the broker's
-// history.
+// The package has three machines without clock, lock, channel or goroutine. Their driver (the loop
+// of package wasmclient) gives them inputs and the present time, and carries out the effects that
+// they return.
+//
+//   - A [Member] elects the tab that leads, by a lock that one tab holds. It watches that the
+//     leader answers, and puts the connection to sleep while every tab is hidden.
+//   - A [Relay] works in the tab that leads. It numbers what the connection delivers, and keeps
+//     the last events for tabs that attach later.
+//   - A [Reader] works in a tab that follows. It asks the leader for what comes after its place,
+//     notices messages that it missed, and says when it must ask again.
+//
+// # Guarantees
+//
+// At most one tab at a time holds the leader's lock. A visible tab takes the lock from a leader
+// that does not answer; the former leader follows as soon as it runs again.
+//
+// A follower is to the leader as a client is to the broker: it names a cursor and gets what comes
+// after it. So each change of the leader is a resumption, whatever happened to the former leader:
+// closed, crashed, frozen, in the back/forward cache, or robbed of its lock. A follower reads what
+// a relay no longer has from the broker's history.
+//
+// # Concurrency
+//
+// None of the machines is safe for concurrent use.
 package tabs

@@ -2,113 +2,58 @@ package tabs
 
 import "time"
 
-// Inputs of a Member. Ask says which request of a lock an input answers.
-type (
-	// Join: the tab wants events. Leave: it does not, or it is about to be
-	// frozen or closed.
-	Join  struct{}
-	Leave struct{}
-	// Granted: the tab holds the leader's lock. Refused: it does not, or no
-	// more.
-	Granted struct{ Ask int }
-	Refused struct{ Ask int }
-	// Unseen: no tab was visible when this one was given the lock of what is
-	// visible, alone. Confirmed says whether a tab waits for a share of it by now.
-	Unseen    struct{ Ask int }
-	Confirmed struct {
-		Ask    int
-		Wanted bool
-	}
-	// Appeared and Vanished: this tab is visible or hidden.
-	Appeared struct{}
-	Vanished struct{}
-	// Heard is a message of another tab.
-	Heard struct{ Message Message }
-	// Tick: the alarm went off.
-	Tick struct{}
-)
-
-// Effects of a Member.
-type (
-	// Acquire asks for the leader's lock, after who has it or in its place.
-	Acquire struct {
-		Ask   int
-		Steal bool
-	}
-	// Release gives the lock back, or ends the request for it.
-	Release struct{ Ask int }
-	// ShowVisible holds a share of the lock of what is visible, or gives it
-	// back.
-	ShowVisible struct{ On bool }
-	// AwaitUnseen asks for that lock alone; EndUnseen gives it back.
-	AwaitUnseen struct{ Ask int }
-	EndUnseen   struct{ Ask int }
-	// Confirm asks whether a tab waits for a share of that lock. A message that a
-	// tab is visible may overtake its request.
-	Confirm struct{ Ask int }
-	// Led says to a tab that takes no part whether another one leads.
-	Led struct{ On bool }
-	// Become gives the tab a role.
-	Become struct{ Role Role }
-	// Post sends a message of a kind.
-	Post struct{ Kind Kind }
-	// Sleep closes the connection, since nobody looks; Wake opens it again.
-	Sleep struct{}
-	Wake  struct{}
-	// Alarm asks for a Tick at a time, in place of any earlier one; the zero
-	// time asks for none.
-	Alarm struct{ At time.Time }
-)
-
-// Timing of the election. A leader whose tab is hidden has its timers slowed
-// down, so that it is judged by its answers alone.
+// Timing of the election. The browser slows down the timers of a hidden leader, so a leader counts
+// as dead only if it leaves a question without an answer.
 const (
-	silence      = 8 * time.Second // without a word of the leader: ask
-	answerWithin = 3 * time.Second // then a tab that is visible takes its place
-	tooLate      = 2 * time.Second // a tick so late says more of this tab than of the leader
+	leaderSilence = 8 * time.Second // without a message of the leader for so long, a tab asks it
+	answerTimeout = 3 * time.Second // without an answer for so long, a visible tab takes the leader's place
+
+	// maxTickDelay is how late a tick may be. A later one says more about this tab than about the
+	// leader, so the tab asks again.
+	maxTickDelay = 2 * time.Second
 )
 
 // A Member is a tab's part in the election. It is not safe for concurrent use.
 type Member struct {
-	locks bool          // the browser has them
-	grace time.Duration // all are hidden for so long before the connection is closed
+	hasLocks bool          // the browser has locks; without them the tab is alone
+	grace    time.Duration // all tabs are hidden for so long before the connection is closed
 
-	in      bool
-	led     bool // it is not in, and another tab leads
-	visible bool
-	role    Role
-	ask     int // the request of the leader's lock that counts
-	stole   bool
+	joined     bool
+	otherLeads bool // the tab has not joined, and another tab leads
+	visible    bool
+	role       Role
+	request    int  // the current request of the leader's lock
+	isSteal    bool // that request takes the lock from its holder
 
-	deadline time.Time // of the leader's silence; zero: none
-	pinged   bool
+	leaderDeadline time.Time // the end of the leader's silence; zero means none
+	pinged         bool      // the tab has asked the leader and waits for an answer
 
-	watch  int       // the request that tells when all are hidden; 0: none
-	lastW  int       // numbers them
-	sleep  time.Time // the connection is closed then; zero: not planned
-	asleep bool
-	alarm  time.Time // the one that is set
+	unseenRequest     int       // the current request of the visibility lock; 0 means none
+	lastUnseenRequest int       // the greatest number given to such a request
+	sleepAt           time.Time // when the connection is to be closed; zero means not planned
+	asleep            bool      // the connection is closed because all tabs are hidden
+	alarmAt           time.Time // the alarm that is set
 
-	effects []any
+	effects []MemberEffect
 }
 
-// NewMember makes a tab that has not joined. Without locks it is alone.
-func NewMember(locks, visible bool, grace time.Duration) *Member {
-	return &Member{locks: locks, visible: visible, grace: grace, role: Alone}
+// NewMember makes the member of a tab that has not joined. grace is the time for which all tabs are
+// hidden before the connection is closed.
+func NewMember(hasLocks, visible bool, grace time.Duration) *Member {
+	return &Member{hasLocks: hasLocks, visible: visible, grace: grace, role: Alone}
 }
 
-// Role is the present one.
+// Role returns the present role.
 func (m *Member) Role() Role { return m.role }
 
-// Asleep tells whether the connection is closed because nobody looks.
+// Asleep reports whether the connection is closed because all tabs are hidden.
 func (m *Member) Asleep() bool { return m.asleep }
 
-// Led tells whether another tab leads, while this one takes no part.
-func (m *Member) Led() bool { return m.led }
+// OtherLeads reports whether another tab leads while this one has not joined.
+func (m *Member) OtherLeads() bool { return m.otherLeads }
 
-// Step takes one input and returns its effects. The slice is valid until the
-// next call.
-func (m *Member) Step(now time.Time, in any) []any {
+// Step handles one input and returns its effects. The slice is valid until the next call.
+func (m *Member) Step(now time.Time, in MemberInput) []MemberEffect {
 	m.effects = m.effects[:0]
 	switch in := in.(type) {
 	case Join:
@@ -116,37 +61,31 @@ func (m *Member) Step(now time.Time, in any) []any {
 	case Leave:
 		m.leave(now)
 	case Granted:
-		if in.Ask == m.ask && m.role == Follower {
-			m.become(Leader)
-			m.deadline = time.Time{}
-			m.watchUnseen()
-		}
+		m.handleGranted(in.Request)
 	case Refused:
-		if in.Ask == m.ask && m.in && m.locks {
-			m.refused(now)
-		}
+		m.handleRefused(now, in.Request)
 	case Unseen:
-		if in.Ask == m.watch && m.watch > 0 {
-			m.sleep = now.Add(m.grace)
+		if m.isUnseenRequest(in.Request) {
+			m.sleepAt = now.Add(m.grace)
 		}
 	case Confirmed:
-		if in.Ask == m.watch && m.watch > 0 {
-			m.confirmed(in.Wanted)
+		if m.isUnseenRequest(in.Request) {
+			m.handleConfirmed(in.Wanted)
 		}
 	case Appeared:
-		m.appeared(now)
+		m.handleAppeared(now)
 	case Vanished:
-		m.vanished(now)
+		m.handleVanished(now)
 	case Heard:
-		m.heard(now, in.Message)
+		m.handleMessage(now, in.Message.Kind)
 	case Tick:
-		m.tick(now)
+		m.handleTick(now)
 	}
 	m.setAlarm()
 	return m.effects
 }
 
-func (m *Member) emit(e any) { m.effects = append(m.effects, e) }
+func (m *Member) emit(e MemberEffect) { m.effects = append(m.effects, e) }
 
 func (m *Member) become(r Role) {
 	if m.role != r {
@@ -155,194 +94,140 @@ func (m *Member) become(r Role) {
 	}
 }
 
-// setAlarm asks for a tick at the earlier of the two times.
+// setAlarm asks for a tick at the earlier of the two times that are set.
 func (m *Member) setAlarm() {
-	at := m.deadline
-	if at.IsZero() || !m.sleep.IsZero() && m.sleep.Before(at) {
-		at = m.sleep
+	at := m.leaderDeadline
+	if at.IsZero() || !m.sleepAt.IsZero() && m.sleepAt.Before(at) {
+		at = m.sleepAt
 	}
-	if at != m.alarm {
-		m.alarm = at
+	if at != m.alarmAt {
+		m.alarmAt = at
 		m.emit(Alarm{at})
 	}
 }
 
 func (m *Member) join(now time.Time) {
-	if m.in {
+	if m.joined {
 		return
 	}
-	m.in, m.led = true, false
-	if !m.locks {
+	m.joined, m.otherLeads = true, false
+	if !m.hasLocks {
 		if !m.visible {
-			m.sleep = now.Add(m.grace)
+			m.sleepAt = now.Add(m.grace)
 		}
 		return
 	}
 	if m.visible {
-		m.emit(ShowVisible{true})
+		m.emit(ShareVisible{true})
 		m.emit(Post{Shown})
 	}
 	m.become(Follower)
-	m.queue(now)
-}
-
-// queue asks for the lock after whoever has it.
-func (m *Member) queue(now time.Time) {
-	m.ask++
-	m.stole = false
-	m.emit(Acquire{Ask: m.ask})
-	m.deadline, m.pinged = now.Add(silence), false
+	m.requestLock(now, false)
 }
 
 func (m *Member) leave(now time.Time) {
-	if !m.in {
+	if !m.joined {
 		return
 	}
-	m.in = false
-	m.sleep, m.asleep, m.deadline = time.Time{}, false, time.Time{}
-	if !m.locks {
+	m.joined = false
+	m.sleepAt, m.asleep, m.leaderDeadline = time.Time{}, false, time.Time{}
+	if !m.hasLocks {
 		return
 	}
 	m.endUnseen()
 	if m.visible {
-		m.emit(ShowVisible{false})
+		m.emit(ShareVisible{false})
 	}
 	if m.role == Follower {
-		m.led, m.deadline, m.pinged = true, now.Add(silence), false
+		m.otherLeads = true
+		m.expectLeader(now)
 	}
-	m.become(Alone) // before the lock is free: the next leader must find nobody in its place
-	m.emit(Release{m.ask})
+	// Become comes before Release: when the next leader gets the lock, this tab must no longer act
+	// as leader.
+	m.become(Alone)
+	m.emit(Release{m.request})
 }
 
-// refused is the end of a request. A browser that refuses a plain one has no
-// locks for this page; one that was granted, or a theft, was undone by another
-// thief.
-func (m *Member) refused(now time.Time) {
+// requestLock requests the leader's lock: behind its holder, or in the holder's place.
+func (m *Member) requestLock(now time.Time, steal bool) {
+	m.request++
+	m.isSteal = steal
+	m.emit(Acquire{Request: m.request, Steal: steal})
+	m.expectLeader(now)
+}
+
+// expectLeader begins to wait for the next message of the leader.
+func (m *Member) expectLeader(now time.Time) {
+	m.leaderDeadline, m.pinged = now.Add(leaderSilence), false
+}
+
+func (m *Member) handleGranted(request int) {
+	if request == m.request && m.role == Follower {
+		m.become(Leader)
+		m.leaderDeadline = time.Time{}
+		m.awaitUnseen()
+	}
+}
+
+// handleRefused handles the end of a request. If the browser refuses a plain request, the page has
+// no locks. A request that was granted, or that steals, ends if another tab has stolen the lock.
+func (m *Member) handleRefused(now time.Time, request int) {
+	if request != m.request || !m.joined || !m.hasLocks {
+		return
+	}
 	m.endUnseen()
 	m.wake()
-	if m.role == Follower && !m.stole {
-		m.locks = false
-		m.deadline = time.Time{}
+	if m.role == Follower && !m.isSteal {
+		m.hasLocks = false
+		m.leaderDeadline = time.Time{}
 		m.become(Alone)
 		if !m.visible {
-			m.sleep = now.Add(m.grace)
+			m.sleepAt = now.Add(m.grace)
 		}
 		return
 	}
 	m.become(Follower)
-	m.queue(now)
+	m.requestLock(now, false)
 }
 
-func (m *Member) appeared(now time.Time) {
-	m.visible = true
-	if !m.in {
-		return
-	}
-	m.endUnseen()
-	m.wake()
-	if m.locks {
-		m.emit(ShowVisible{true})
-		m.emit(Post{Shown})
-	}
-	if m.role == Follower && m.pinged { // by questions that were perhaps held back
-		m.question(now)
-	}
-}
-
-// question asks the leader for a sign of life.
-func (m *Member) question(now time.Time) {
-	m.pinged, m.deadline = true, now.Add(answerWithin)
-	m.emit(Post{Ping})
-}
-
-func (m *Member) vanished(now time.Time) {
-	m.visible = false
+func (m *Member) handleMessage(now time.Time, kind Kind) {
 	switch {
-	case !m.in:
-	case !m.locks:
-		m.sleep = now.Add(m.grace)
-	default:
-		m.emit(ShowVisible{false})
-		m.watchUnseen()
-	}
-}
-
-// watchUnseen lets a hidden leader hear when every other tab is hidden too.
-func (m *Member) watchUnseen() {
-	if m.role == Leader && !m.visible && m.watch == 0 {
-		m.lastW++
-		m.watch = m.lastW
-		m.emit(AwaitUnseen{m.watch})
-	}
-}
-
-func (m *Member) endUnseen() {
-	if m.watch > 0 {
-		m.emit(EndUnseen{m.watch})
-	}
-	m.watch = 0
-}
-
-func (m *Member) fallAsleep() {
-	m.asleep = true
-	m.emit(Sleep{})
-}
-
-func (m *Member) confirmed(wanted bool) {
-	if !wanted {
-		m.fallAsleep()
-		return
-	}
-	m.endUnseen()
-	m.watchUnseen() // behind the one that is visible
-}
-
-// wake ends a sleep, or the plan of one.
-func (m *Member) wake() {
-	if m.asleep {
-		m.emit(Wake{})
-	}
-	m.sleep, m.asleep = time.Time{}, false
-}
-
-func (m *Member) heard(now time.Time, message Message) {
-	switch {
-	case !m.locks:
-	case !m.in:
-		m.overheard(now, message.Kind)
-	case m.role == Leader && message.Kind == Ping:
+	case !m.hasLocks:
+	case !m.joined:
+		m.overhear(now, kind)
+	case m.role == Leader && kind == Ping:
 		m.emit(Post{Pong})
-	case m.role == Leader && (message.Kind == Shown || message.Kind == Retry || message.Kind == Reconnect):
+	case m.role == Leader && (kind == Shown || kind == Retry || kind == Reconnect):
 		m.endUnseen()
 		m.wake()
-		m.watchUnseen() // behind the one that is visible now
-	case m.role == Follower && fromLeader(message.Kind):
-		m.deadline, m.pinged = now.Add(silence), false
+		m.awaitUnseen() // behind the tab that is visible now
+	case m.role == Follower && isFromLeader(kind):
+		m.expectLeader(now)
 	}
 }
 
-// overheard takes a message while the tab takes no part. It is asked for where a
-// leader says nothing, as by one that follows.
-func (m *Member) overheard(now time.Time, k Kind) {
+// overhear handles a message in a tab that has not joined. Such a tab asks a silent leader for an
+// answer, as a follower does.
+func (m *Member) overhear(now time.Time, kind Kind) {
 	switch {
-	case fromLeader(k):
-		m.deadline, m.pinged = now.Add(silence), false
-		m.setLed(true)
-	case k == Left:
-		m.deadline = time.Time{}
-		m.setLed(false)
+	case isFromLeader(kind):
+		m.expectLeader(now)
+		m.setOtherLeads(true)
+	case kind == Left:
+		m.leaderDeadline = time.Time{}
+		m.setOtherLeads(false)
 	}
 }
 
-func (m *Member) setLed(on bool) {
-	if m.led != on {
-		m.led = on
-		m.emit(Led{on})
+func (m *Member) setOtherLeads(on bool) {
+	if m.otherLeads != on {
+		m.otherLeads = on
+		m.emit(OtherLeads{on})
 	}
 }
 
-// fromLeader tells whether only a leader says so.
-func fromLeader(k Kind) bool {
+// isFromLeader reports whether only a tab that leads sends messages of this kind.
+func isFromLeader(k Kind) bool {
 	switch k {
 	case Lead, Attached, Frames, Status, Pong:
 		return true
@@ -350,37 +235,29 @@ func fromLeader(k Kind) bool {
 	return false
 }
 
-func (m *Member) tick(now time.Time) {
-	if !m.sleep.IsZero() && !now.Before(m.sleep) {
-		m.sleep = time.Time{}
-		if m.locks {
-			m.emit(Confirm{m.watch})
-		} else {
-			m.fallAsleep()
-		}
-	}
-	if m.deadline.IsZero() || now.Before(m.deadline) {
-		return
-	}
-	if !m.pinged || now.Sub(m.deadline) > tooLate {
-		m.question(now)
-		return
-	}
-	if !m.in {
-		m.deadline = time.Time{}
-		m.setLed(false)
-		return
-	}
-	if !m.visible {
-		// What a prerendered page asks is held back until somebody sees it, and
-		// its answer with it; a leader that is dead is missed by nobody.
-		m.deadline = now.Add(silence)
+func (m *Member) handleTick(now time.Time) {
+	m.sleepIfDue(now)
+	switch {
+	case m.leaderDeadline.IsZero() || now.Before(m.leaderDeadline):
+	case !m.pinged || now.Sub(m.leaderDeadline) > maxTickDelay:
+		m.ping(now)
+	case !m.joined:
+		m.leaderDeadline = time.Time{}
+		m.setOtherLeads(false)
+	case !m.visible:
+		// The tab asks again and steals nothing. The browser holds back the messages of a
+		// prerendered page, and so the answers to them, until the user sees it. No user misses a
+		// leader that died while all tabs are hidden.
+		m.leaderDeadline = now.Add(leaderSilence)
 		m.emit(Post{Ping})
-		return
+	default:
+		m.emit(Release{m.request})
+		m.requestLock(now, true)
 	}
-	m.emit(Release{m.ask})
-	m.ask++
-	m.stole = true
-	m.emit(Acquire{Ask: m.ask, Steal: true})
-	m.deadline, m.pinged = now.Add(silence), false
+}
+
+// ping asks the leader for an answer.
+func (m *Member) ping(now time.Time) {
+	m.pinged, m.leaderDeadline = true, now.Add(answerTimeout)
+	m.emit(Post{Ping})
 }

@@ -5,90 +5,84 @@ import (
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/wire"
-	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
-// What a Reader wants done.
-type (
-	// Say posts a message.
-	Say struct{ Message Message }
-	// Take is a frame, in order; the first is a hello.
-	Take struct{ Frame wire.Frame }
-	// CatchUp asks for what comes after From through To out of the broker's
-	// history; CaughtUp answers.
-	CatchUp struct{ From, To wire.Cursor }
-	// Mirror is the status of the leader's connection.
-	Mirror struct{ Status conn.Status }
-	// Lost says that the leader is another, or that something was missed: the
-	// reader is over.
-	Lost struct{}
-)
+// maxBuffered is the greatest number of frames that wait while the history is read. If there are
+// more, the reader ends.
+const maxBuffered = 10_000
 
-// maxBehind is how many frames wait while the history is read.
-const maxBehind = 10_000
-
-// A Reader is one attachment of a following tab. It is not safe for concurrent
-// use.
+// A Reader is one attachment of a following tab. It is not safe for concurrent use.
 type Reader struct {
-	ask    Message
-	term   string // "" until attached
-	leads  string // the last term that was announced; "" none
-	n      uint64
-	oldest bool
-	behind bool // the history is being read
-	buffer []wire.Frame
-	over   bool
-	out    []any
+	question    Message // the message of kind Attach
+	term        string  // the term to which the reader is attached; empty before
+	currentTerm string  // the last term that a leader has announced; empty if none has
+	number      uint64  // the number of the last message with frames
+	oldest      bool
+	catchingUp  bool // the driver reads the history
+	buffer      []wire.Frame
+	ended       bool
+	effects     []ReaderEffect
 }
 
-// NewReader makes a reader of what comes after a place, zero for what comes from
-// now on, or with oldest for everything. ask tells it from the tab's other
-// readers.
-func NewReader(tab string, ask int, after wire.Cursor, oldest bool, types []event.Type) *Reader {
-	return &Reader{ask: Message{From: tab, Kind: Attach, Ask: ask, After: after, Types: types}, oldest: oldest}
+// NewReader makes a reader of the events of some types after a cursor. If after is zero, the reader
+// begins with live events, or with the oldest event of the log if oldest is true. request tells the
+// reader from the tab's other readers.
+func NewReader(tab string, request int, after wire.Cursor, oldest bool, types []event.Type) *Reader {
+	question := Message{From: tab, Kind: Attach, Request: request, After: after, Types: types}
+	return &Reader{question: question, oldest: oldest}
 }
 
-// Start returns the question. If nobody leads yet it is repeated by Take.
-func (r *Reader) Start() []any { return []any{Say{r.ask}} }
+// Start returns the question to the leader. If no tab leads yet, the reader asks again at the
+// message of the next leader.
+func (r *Reader) Start() []ReaderEffect { return []ReaderEffect{PostMessage{r.question}} }
 
-// Take takes any message of another tab.
-func (r *Reader) Take(m Message) []any {
-	r.out = r.out[:0]
+// Handle handles any message of another tab and returns the effects. The slice is valid until the
+// next call.
+func (r *Reader) Handle(m Message) []ReaderEffect {
+	r.effects = r.effects[:0]
 	if m.Kind == Lead {
-		r.leads = m.Term
+		r.currentTerm = m.Term
 	}
 	switch {
-	case r.over || m.To != "" && m.To != r.ask.From:
+	case r.ended || m.To != "" && m.To != r.question.From:
 	case m.Kind == Lead && r.term == "":
-		r.emit(Say{r.ask})
+		r.emit(PostMessage{r.question})
 	case m.Kind == Lead && m.Term != r.term, m.Kind == Left && m.Term == r.term:
-		r.lost()
-	case m.Kind == Attached && r.term == "" && m.Ask == r.ask.Ask && (r.leads == "" || r.leads == m.Term):
-		r.attached(m)
-	case m.Kind == Status && r.term == "" && m.Status != nil: // better than nothing
+		r.end()
+	case m.Kind == Attached && r.isAnswer(m):
+		r.handleAttached(m)
+	case m.Kind == Status && r.term == "" && m.Status != nil: // the user sees at least what the leader does
 		r.emit(Mirror{*m.Status})
 	case m.Term == "" || m.Term != r.term:
-	case m.Kind == Frames && m.N == r.n+1:
-		r.n++
-		r.frames(m.Lines)
-	case m.Kind == Frames && m.N > r.n:
-		r.lost()
+	case m.Kind == Frames && m.Number == r.number+1:
+		r.number++
+		r.handleLines(m.Lines)
+	case m.Kind == Frames && m.Number > r.number: // a message is missing
+		r.end()
 	case m.Kind == Status && m.Status != nil:
 		r.emit(Mirror{*m.Status})
 	}
-	return r.out
+	return r.effects
 }
 
-func (r *Reader) emit(o any) { r.out = append(r.out, o) }
+// isAnswer reports whether a message Attached answers the reader's question.
+func (r *Reader) isAnswer(m Message) bool {
+	isCurrent := r.currentTerm == "" || r.currentTerm == m.Term
+	return r.term == "" && m.Request == r.question.Request && isCurrent
+}
 
-func (r *Reader) lost() {
-	r.over = true
+func (r *Reader) emit(e ReaderEffect) { r.effects = append(r.effects, e) }
+
+func (r *Reader) end() {
+	r.ended = true
 	r.emit(Lost{})
 }
 
-func (r *Reader) attached(m Message) {
-	r.term, r.n = m.Term, m.N
-	after := r.ask.After
+// handleAttached begins with a hello. If the relay begins later than the reader's cursor, the
+// events in between come from the broker's history.
+func (r *Reader) handleAttached(m Message) {
+	r.term, r.number = m.Term, m.Number
+	after := r.question.After
 	switch {
 	case after != wire.Cursor{}:
 	case r.oldest:
@@ -96,34 +90,35 @@ func (r *Reader) attached(m Message) {
 	default:
 		after = m.Start
 	}
-	r.emit(Take{&wire.Hello{Start: after, Head: m.Head, Grant: m.Grant}})
+	r.emit(DeliverFrame{&wire.Hello{Start: after, Head: m.Head, Grant: m.Grant}})
 	if m.Status != nil {
 		r.emit(Mirror{*m.Status})
 	}
 	switch {
 	case m.Start == after:
 	case m.Start.Epoch != after.Epoch:
-		r.emit(Take{&wire.Gap{From: after, To: m.Start}})
+		r.emit(DeliverFrame{&wire.Gap{From: after, To: m.Start}})
 	default:
-		r.behind = true
+		r.catchingUp = true
 		r.emit(CatchUp{after, m.Start})
 	}
-	r.frames(m.Lines)
+	r.handleLines(m.Lines)
 }
 
-func (r *Reader) frames(lines string) {
+// handleLines delivers frames, or keeps them while the history is read.
+func (r *Reader) handleLines(lines string) {
 	for line := range strings.Lines(lines) {
 		f, err := wire.ParseJSON([]byte(line))
-		if err != nil {
-			r.lost() // a build that writes otherwise, under the same version
+		if err != nil { // another build writes other lines under the same version
+			r.end()
 			return
 		}
 		switch {
 		case f == nil:
-		case !r.behind:
-			r.emit(Take{f})
-		case len(r.buffer) == maxBehind:
-			r.lost()
+		case !r.catchingUp:
+			r.emit(DeliverFrame{f})
+		case len(r.buffer) == maxBuffered:
+			r.end()
 			return
 		default:
 			r.buffer = append(r.buffer, f)
@@ -131,13 +126,14 @@ func (r *Reader) frames(lines string) {
 	}
 }
 
-// CaughtUp goes on after the history was read.
-func (r *Reader) CaughtUp() []any {
-	r.out = r.out[:0]
-	r.behind = false
+// HandleCaughtUp goes on after the history was read, and returns the effects. The slice is valid
+// until the next call.
+func (r *Reader) HandleCaughtUp() []ReaderEffect {
+	r.effects = r.effects[:0]
+	r.catchingUp = false
 	for _, f := range r.buffer {
-		r.emit(Take{f})
+		r.emit(DeliverFrame{f})
 	}
 	r.buffer = nil
-	return r.out
+	return r.effects
 }

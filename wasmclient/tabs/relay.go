@@ -9,92 +9,96 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
-// maxRing is how many events a relay keeps. A tab that missed more reads them
-// from the broker's history.
-const maxRing = 1000
+// maxKept is the number of events that a relay keeps. A tab that missed more reads them from the
+// broker's history.
+const maxKept = 1000
 
-// A Relay is what the leading tab does for those that follow. It is not safe for
-// concurrent use.
+// A Relay passes what the leading tab's connection delivers to the tabs that follow. It is not safe
+// for concurrent use.
 type Relay struct {
 	tab    string
-	terms  int
-	term   string
-	types  []event.Type // that the connection asks for; nil: all
+	terms  int    // the number of terms in which this tab has led
+	term   string // the name of the present one
+	types  []event.Type
 	status conn.Status
 
-	ready   bool // it has a place
-	grant   string
-	base    wire.Cursor // the ring begins after it
-	cursor  wire.Cursor // and ends here
-	head    wire.Cursor // of the connection's hello
-	ring    []kept
-	n       uint64 // messages of frames in this term
-	pending []byte // lines since the last of them
+	hasPlace bool // the connection's cursor is known
+	grant    string
+	base     wire.Cursor // kept begins after it
+	cursor   wire.Cursor // kept ends here
+	head     wire.Cursor // the log's head at the connection's hello
+	kept     []keptEvent
+	number   uint64 // the number of messages with frames in this term
+	pending  []byte // frames since the last of them
 
-	waiting map[string]Message // attaches that came before there was a place
-	out     []Message
+	waiting  map[string]Message // questions of followers, by tab, from before there was a place
+	messages []Message
 }
 
-type kept struct {
+type keptEvent struct {
 	at   wire.Cursor
 	line []byte
 }
 
-// NewRelay starts to lead. terms is how often this tab has led before.
+// NewRelay begins to lead. terms is the number of terms in which this tab has led before. types are
+// those that the connection asks for; nil means all.
 func NewRelay(tab string, terms int, types []event.Type, status conn.Status) *Relay {
 	r := &Relay{tab: tab, terms: terms, types: types, status: status, waiting: map[string]Message{}}
-	r.begin()
+	r.beginTerm()
 	return r
 }
 
-// begin starts a term: whoever is attached to the last one asks anew.
-func (r *Relay) begin() {
+// beginTerm begins a term: the followers that are attached to the last one ask again.
+func (r *Relay) beginTerm() {
 	r.terms++
 	r.term = fmt.Sprintf("%s/%d", r.tab, r.terms)
-	r.n, r.pending = 0, nil
+	r.number, r.pending = 0, nil
 	r.post(Message{Kind: Lead, Term: r.term})
 }
 
-// Terms is how often this tab has led.
+// Terms returns the number of terms in which this tab has led.
 func (r *Relay) Terms() int { return r.terms }
 
-// Types are those that the connection must ask for; nil is all.
+// Types returns the types that the connection must ask for. Nil means all.
 func (r *Relay) Types() []event.Type { return r.types }
 
-// Resume gives the relay the place at which its connection will go on, so that
-// tabs can attach before it is there.
-func (r *Relay) Resume(at wire.Cursor, grant string) { r.place(at, at, grant) }
+// Resume sets the place at which the connection will go on, so that tabs can attach before the
+// connection is open.
+func (r *Relay) Resume(at wire.Cursor, grant string) { r.setPlace(at, at, grant) }
 
-func (r *Relay) place(at, head wire.Cursor, grant string) {
-	if r.ready && (at != r.cursor || grant != r.grant) {
-		r.begin() // not where it was: nothing of before goes on
+// setPlace sets the connection's place and answers the questions that waited for it. A connection
+// that does not go on where the last one ended begins a new term.
+func (r *Relay) setPlace(at, head wire.Cursor, grant string) {
+	goesOn := r.hasPlace && at == r.cursor && grant == r.grant
+	if r.hasPlace && !goesOn {
+		r.beginTerm()
 	}
-	if !r.ready || at != r.cursor || grant != r.grant {
-		r.base, r.ring = at, nil
+	if !goesOn {
+		r.base, r.kept = at, nil
 	}
-	r.ready, r.cursor, r.head, r.grant = true, at, head, grant
+	r.hasPlace, r.cursor, r.head, r.grant = true, at, head, grant
 	for _, m := range r.waiting {
-		r.attach(m)
+		r.answer(m)
 	}
 	clear(r.waiting)
 }
 
-// Deliver takes a frame that the connection delivered.
+// Deliver passes on a frame that the connection has delivered.
 func (r *Relay) Deliver(f wire.Frame) {
 	switch f := f.(type) {
 	case *wire.Hello:
-		r.place(f.Start, f.Head, f.Grant)
+		r.setPlace(f.Start, f.Head, f.Grant)
 	case *wire.Event:
-		if len(r.ring) == maxRing {
-			r.base, r.ring = r.ring[0].at, slices.Delete(r.ring, 0, 1)
+		if len(r.kept) == maxKept {
+			r.base, r.kept = r.kept[0].at, slices.Delete(r.kept, 0, 1)
 		}
 		line := wire.AppendJSON(nil, f)
 		r.cursor = f.Cursor
-		r.ring = append(r.ring, kept{f.Cursor, line})
+		r.kept = append(r.kept, keptEvent{f.Cursor, line})
 		r.pending = append(r.pending, line...)
 		return
 	case *wire.Gap:
-		r.base, r.cursor, r.ring = f.To, f.To, nil
+		r.base, r.cursor, r.kept = f.To, f.To, nil
 	case *wire.Heartbeat:
 		r.cursor = f.Cursor
 	default:
@@ -103,30 +107,40 @@ func (r *Relay) Deliver(f wire.Frame) {
 	r.pending = wire.AppendJSON(r.pending, f)
 }
 
-// SetStatus takes the connection's status.
+// SetStatus passes on the connection's status.
 func (r *Relay) SetStatus(s conn.Status) {
 	r.status = s
-	r.flush()
+	r.flushFrames()
 	r.post(Message{Kind: Status, Term: r.term, Status: &s})
 }
 
-// Attach takes a tab's question. widen tells that the connection must ask for
-// more types than it did, from its place on.
-func (r *Relay) Attach(m Message) (widen bool) {
-	if r.types != nil && (len(m.Types) == 0 || slices.ContainsFunc(m.Types, func(t event.Type) bool { return !slices.Contains(r.types, t) })) {
-		widen = true
+// Attach answers a follower's question, now or when the place is known. widened reports that the
+// connection must ask for more types from its place on; Types returns them.
+func (r *Relay) Attach(m Message) (widened bool) {
+	if r.lacks(m.Types) {
+		widened = true
 		r.types = union(r.types, m.Types)
-		r.base, r.ring = r.cursor, nil // it lacks what was not asked for
+		r.base, r.kept = r.cursor, nil // the kept events do not include the new types
 	}
-	if r.ready {
-		r.attach(m)
+	if r.hasPlace {
+		r.answer(m)
 	} else {
 		r.waiting[m.From] = m
 	}
-	return widen
+	return widened
 }
 
-// union of two sets of types; an empty one is all.
+// lacks reports whether the connection does not ask for all of these types. Empty means all types.
+func (r *Relay) lacks(types []event.Type) bool {
+	if r.types == nil {
+		return false
+	}
+	isMissing := func(t event.Type) bool { return !slices.Contains(r.types, t) }
+	return len(types) == 0 || slices.ContainsFunc(types, isMissing)
+}
+
+// union returns the types that are in either list, in the order of event.Types. An empty list b
+// means all types; so does a nil result.
 func union(a, b []event.Type) (all []event.Type) {
 	if len(b) == 0 {
 		return nil
@@ -142,45 +156,56 @@ func union(a, b []event.Type) (all []event.Type) {
 	return all
 }
 
-func (r *Relay) attach(m Message) {
-	r.flush()
-	status := r.status
-	answer := Message{To: m.From, Kind: Attached, Term: r.term, Ask: m.Ask, N: r.n, Start: m.After, Head: r.head, Grant: r.grant, Status: &status}
-	if m.After == (wire.Cursor{}) {
-		answer.Start = r.cursor
-	} else if m.After.Epoch != r.base.Epoch || m.After.Seq < r.base.Seq {
-		answer.Start = r.base
+// answer posts the answer to a follower: the kept events after its cursor, or all that are kept.
+func (r *Relay) answer(question Message) {
+	r.flushFrames()
+	start := question.After
+	if start == (wire.Cursor{}) {
+		start = r.cursor
+	} else if start.Epoch != r.base.Epoch || start.Seq < r.base.Seq {
+		start = r.base
 	}
 	var lines []byte
-	for _, k := range r.ring {
-		if k.at.Seq > answer.Start.Seq {
+	for _, k := range r.kept {
+		if k.at.Seq > start.Seq {
 			lines = append(lines, k.line...)
 		}
 	}
-	answer.Lines = string(lines)
-	r.post(answer)
+	status := r.status
+	r.post(Message{
+		To:      question.From,
+		Kind:    Attached,
+		Term:    r.term,
+		Request: question.Request,
+		Number:  r.number,
+		Start:   start,
+		Head:    r.head,
+		Grant:   r.grant,
+		Status:  &status,
+		Lines:   string(lines),
+	})
 }
 
-// End says that this tab leads no more.
+// End tells the followers that this tab leads no longer.
 func (r *Relay) End() { r.post(Message{Kind: Left, Term: r.term}) }
 
-// Flush returns the messages to post, in their order.
+// Flush returns the messages to post since the last call, in their order.
 func (r *Relay) Flush() []Message {
-	r.flush()
-	out := r.out
-	r.out = nil
-	return out
+	r.flushFrames()
+	messages := r.messages
+	r.messages = nil
+	return messages
 }
 
-func (r *Relay) flush() {
+func (r *Relay) flushFrames() {
 	if len(r.pending) > 0 {
-		r.n++
-		r.post(Message{Kind: Frames, Term: r.term, N: r.n, Lines: string(r.pending)})
+		r.number++
+		r.post(Message{Kind: Frames, Term: r.term, Number: r.number, Lines: string(r.pending)})
 		r.pending = nil
 	}
 }
 
 func (r *Relay) post(m Message) {
 	m.From = r.tab
-	r.out = append(r.out, m)
+	r.messages = append(r.messages, m)
 }

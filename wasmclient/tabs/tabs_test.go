@@ -12,8 +12,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/scripttest"
 )
 
-// TestScripts runs the scripts of testdata.
-func TestScripts(t *testing.T) {
+// TestMachinesFollowTheirScripts plays the scripts of testdata.
+func TestMachinesFollowTheirScripts(t *testing.T) {
 	scripttest.Run(t, func(t *testing.T) func(string) []string {
 		return (&player{t: t, now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}).do
 	})
@@ -36,7 +36,7 @@ func (p *player) do(line string) []string {
 	if len(words) > 0 {
 		fmt.Sscan(words[0], &n)
 	}
-	step := func(in any) []string { return p.show(p.member.Step(p.now, in)) }
+	step := func(in MemberInput) []string { return show(p, p.member.Step(p.now, in)) }
 	switch verb {
 	case "member":
 		p.member = NewMember(keys["locks"] != "false", keys["visible"] != "false", 30*time.Second)
@@ -89,16 +89,26 @@ func (p *player) stream(line, verb string, words []string, keys map[string]strin
 		return c
 	}
 	message := func(kind Kind, frames ...wire.Frame) Message {
-		m := Message{From: "b", To: keys["to"], Kind: kind, Term: keys["term"], After: cursor(keys["after"]), Start: cursor(keys["start"]), Head: cursor(keys["head"]), Grant: keys["grant"]}
-		fmt.Sscan(keys["n"], &m.N)
-		fmt.Sscan(keys["ask"], &m.Ask)
+		m := Message{
+			From:  "b",
+			To:    keys["to"],
+			Kind:  kind,
+			Term:  keys["term"],
+			After: cursor(keys["after"]),
+			Start: cursor(keys["start"]),
+			Head:  cursor(keys["head"]),
+			Grant: keys["grant"],
+		}
+		fmt.Sscan(keys["n"], &m.Number)
+		fmt.Sscan(keys["ask"], &m.Request)
 		for name := range strings.SplitSeq(keys["types"], ",") {
 			if name != "" {
 				m.Types = append(m.Types, event.Type(name))
 			}
 		}
 		for _, w := range words {
-			m.Lines += string(wire.AppendJSON(nil, &wire.Event{Cursor: cursor(w), Event: event.Example(event.TypeSyncProgress)}))
+			f := &wire.Event{Cursor: cursor(w), Event: event.Example(event.TypeSyncProgress)}
+			m.Lines += string(wire.AppendJSON(nil, f))
 		}
 		if keys["status"] != "" {
 			m.Status = &conn.Status{State: conn.State(keys["status"])}
@@ -127,16 +137,16 @@ func (p *player) stream(line, verb string, words []string, keys map[string]strin
 			return append([]string{fmt.Sprintf("widen to %v", p.relay.Types())}, p.flushed()...)
 		}
 	case "reader":
-		var ask int
-		fmt.Sscan(keys["ask"], &ask)
-		p.reader = NewReader("a", ask, cursor(keys["after"]), keys["oldest"] == "true", nil)
-		return p.show(p.reader.Start())
+		var request int
+		fmt.Sscan(keys["ask"], &request)
+		p.reader = NewReader("a", request, cursor(keys["after"]), keys["oldest"] == "true", nil)
+		return show(p, p.reader.Start())
 	case "take":
 		kind := Kind(words[0])
 		words = words[1:]
-		return p.show(p.reader.Take(message(kind)))
+		return show(p, p.reader.Handle(message(kind)))
 	case "caught-up":
-		return p.show(p.reader.CaughtUp())
+		return show(p, p.reader.HandleCaughtUp())
 	default:
 		p.t.Fatalf("unknown: %s", line)
 	}
@@ -159,11 +169,11 @@ func showMessage(m Message) string {
 	}
 	add("to", m.To)
 	add("term", m.Term)
-	if m.Ask > 0 {
-		add("ask", fmt.Sprint(m.Ask))
+	if m.Request > 0 {
+		add("ask", fmt.Sprint(m.Request))
 	}
 	if m.Kind == Frames || m.Kind == Attached {
-		add("n", fmt.Sprint(m.N))
+		add("n", fmt.Sprint(m.Number))
 	}
 	add("after", m.After.String())
 	add("start", m.Start.String())
@@ -185,56 +195,65 @@ func showFrame(f wire.Frame) string {
 	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", f), "*wire.")) + ":" + f.ReachedCursor().String()
 }
 
-// show is effects as lines; times are relative to now.
-func (p *player) show(effects []any) (out []string) {
+// show returns effects as lines. Times are relative to now.
+func show[E any](p *player, effects []E) (lines []string) {
 	for _, e := range effects {
-		line := ""
-		switch e := e.(type) {
-		case Acquire:
-			line = fmt.Sprintf("acquire #%d", e.Ask)
-			if e.Steal {
-				line = fmt.Sprintf("steal #%d", e.Ask)
-			}
-		case Release:
-			line = fmt.Sprintf("release #%d", e.Ask)
-		case ShowVisible:
-			line = fmt.Sprintf("share visible: %v", e.On)
-		case AwaitUnseen:
-			line = fmt.Sprintf("await unseen #%d", e.Ask)
-		case EndUnseen:
-			line = fmt.Sprintf("end unseen #%d", e.Ask)
-		case Confirm:
-			line = fmt.Sprintf("confirm #%d", e.Ask)
-		case Led:
-			line = fmt.Sprintf("another leads: %v", e.On)
-		case Become:
-			line = "become " + string(e.Role)
-		case Post:
-			line = "post " + string(e.Kind)
-		case Sleep:
-			line = "sleep"
-		case Wake:
-			line = "wake"
-		case Alarm:
-			if p.alarm = e.At; e.At.IsZero() {
-				line = "no alarm"
-			} else {
-				line = fmt.Sprintf("alarm in %v", e.At.Sub(p.now))
-			}
-		case Say:
-			line = showMessage(e.Message)
-		case Take:
-			line = "take " + showFrame(e.Frame)
-		case CatchUp:
-			line = fmt.Sprintf("catch up %s to %s", e.From, e.To)
-		case Mirror:
-			line = "mirror " + string(e.Status.State)
-		case Lost:
-			line = "lost"
-		default:
-			line = fmt.Sprintf("%T", e)
-		}
-		out = append(out, line)
+		lines = append(lines, p.line(e))
 	}
-	return out
+	return lines
+}
+
+func (p *player) line(effect any) string {
+	switch e := effect.(type) {
+	case MemberEffect:
+		return p.memberLine(e)
+	case PostMessage:
+		return showMessage(e.Message)
+	case DeliverFrame:
+		return "take " + showFrame(e.Frame)
+	case CatchUp:
+		return fmt.Sprintf("catch up %s to %s", e.From, e.To)
+	case Mirror:
+		return "mirror " + string(e.Status.State)
+	case Lost:
+		return "lost"
+	}
+	return fmt.Sprintf("%T", effect)
+}
+
+func (p *player) memberLine(effect MemberEffect) string {
+	switch e := effect.(type) {
+	case Acquire:
+		if e.Steal {
+			return fmt.Sprintf("steal #%d", e.Request)
+		}
+		return fmt.Sprintf("acquire #%d", e.Request)
+	case Release:
+		return fmt.Sprintf("release #%d", e.Request)
+	case ShareVisible:
+		return fmt.Sprintf("share visible: %v", e.On)
+	case AwaitUnseen:
+		return fmt.Sprintf("await unseen #%d", e.Request)
+	case EndUnseen:
+		return fmt.Sprintf("end unseen #%d", e.Request)
+	case Confirm:
+		return fmt.Sprintf("confirm #%d", e.Request)
+	case OtherLeads:
+		return fmt.Sprintf("another leads: %v", e.On)
+	case Become:
+		return "become " + string(e.Role)
+	case Post:
+		return "post " + string(e.Kind)
+	case Sleep:
+		return "sleep"
+	case Wake:
+		return "wake"
+	case Alarm:
+		p.alarm = e.At
+		if e.At.IsZero() {
+			return "no alarm"
+		}
+		return fmt.Sprintf("alarm in %v", e.At.Sub(p.now))
+	}
+	return fmt.Sprintf("%T", effect)
 }

@@ -307,7 +307,7 @@ func (k *keeper) state(now time.Time) *record {
 	d := k.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.cfg.Storage == nil || d.state.Member.Role() == tabs.Follower || d.state.Member.Led() {
+	if d.cfg.Storage == nil || d.state.Member.Role() == tabs.Follower || d.state.Member.OtherLeads() {
 		return nil
 	}
 	saved, ok := d.state.Store.Saved(now)

@@ -215,7 +215,7 @@ func (d *driver) sends() bool {
 	if d.state.Machine.Status().State == conn.Denied {
 		return false
 	}
-	return d.group == nil || !d.group.still && d.state.Member.Role() != tabs.Follower && !d.state.Member.Led()
+	return d.group == nil || !d.group.still && d.state.Member.Role() != tabs.Follower && !d.state.Member.OtherLeads()
 }
 
 // load takes a snapshot into the store. A history that does not reach to where

@@ -26,16 +26,16 @@ func (g *group) detach(attempt int) {
 }
 
 // carry does what the reader wants, until something of that ends it.
-func (g *group) carry(wants []any) {
+func (g *group) carry(wants []tabs.ReaderEffect) {
 	reader := g.reader
 	for _, w := range slices.Clone(wants) {
 		if g.reader != reader {
 			return
 		}
 		switch w := w.(type) {
-		case tabs.Say:
+		case tabs.PostMessage:
 			g.post(w.Message)
-		case tabs.Take:
+		case tabs.DeliverFrame:
 			g.d.step(conn.Frame{Attempt: g.attempt, Frame: w.Frame})
 		case tabs.Mirror:
 			g.d.step(conn.Upstream{Attempt: g.attempt, Status: w.Status})

@@ -95,12 +95,12 @@ func (g *group) take(in any) {
 		g.happened(in)
 	case tabs.Message:
 		g.hear(in)
-	case tabs.Granted, tabs.Refused, tabs.Unseen, tabs.Confirmed, tabs.Tick:
+	case tabs.MemberInput:
 		g.member(in)
 	case caughtUp:
 		g.d.abort(in.attempt)
 		if in.attempt == g.attempt && g.reader != nil {
-			g.carry(g.reader.CaughtUp())
+			g.carry(g.reader.HandleCaughtUp())
 		}
 	case conn.Ended:
 		if in.Attempt == g.attempt {
@@ -207,7 +207,7 @@ const (
 )
 
 // member gives an input to the election.
-func (g *group) member(in any) {
+func (g *group) member(in tabs.MemberInput) {
 	g.d.mu.Lock()
 	effects := slices.Clone(g.d.state.Member.Step(time.Now(), in))
 	g.d.mu.Unlock()
@@ -216,17 +216,17 @@ func (g *group) member(in any) {
 	}
 }
 
-func (g *group) carryOut(e any) {
+func (g *group) carryOut(e tabs.MemberEffect) {
 	switch e := e.(type) {
 	case tabs.Acquire:
 		mode := port.Exclusive
 		if e.Steal {
 			mode = port.Steal
 		}
-		g.acquired[e.Ask] = g.lock(g.name, mode, tabs.Granted{Ask: e.Ask}, tabs.Refused{Ask: e.Ask})
+		g.acquired[e.Request] = g.lock(g.name, mode, tabs.Granted{Request: e.Request}, tabs.Refused{Request: e.Request})
 	case tabs.Release:
-		end(g.acquired, e.Ask)
-	case tabs.ShowVisible:
+		end(g.acquired, e.Request)
+	case tabs.ShareVisible:
 		if g.visible != nil {
 			g.visible()
 			g.visible = nil
@@ -235,15 +235,15 @@ func (g *group) carryOut(e any) {
 			g.visible = g.lock(g.name+visible, port.Shared, nil, nil)
 		}
 	case tabs.AwaitUnseen:
-		g.unseen[e.Ask] = g.lock(g.name+visible, port.Exclusive, tabs.Unseen(e), nil)
+		g.unseen[e.Request] = g.lock(g.name+visible, port.Exclusive, tabs.Unseen(e), nil)
 	case tabs.Confirm:
 		g.d.attempts.Go(func() {
 			wanted, err := g.page.Wanted(g.d.ctx, g.name+visible)
-			g.d.mailbox.put(tabs.Confirmed{Ask: e.Ask, Wanted: wanted || err != nil})
+			g.d.mailbox.put(tabs.Confirmed{Request: e.Request, Wanted: wanted || err != nil})
 		})
 	case tabs.EndUnseen:
-		end(g.unseen, e.Ask)
-	case tabs.Led:
+		end(g.unseen, e.Request)
+	case tabs.OtherLeads:
 		g.d.keeper.lead()
 	case tabs.Become:
 		g.become(e.Role)
@@ -347,7 +347,7 @@ func (g *group) hear(m tabs.Message) {
 		g.d.step(conn.Start{})
 	}
 	if g.reader != nil {
-		g.carry(g.reader.Take(m))
+		g.carry(g.reader.Handle(m))
 	}
 }
 

@@ -62,9 +62,9 @@ func (k *keeper) takes(in any) bool {
 	switch in := in.(type) {
 	case storageWorks:
 		k.rewrite()
-	case outbox.Tell:
+	case outbox.Broadcast:
 		k.tell(in.Item)
-	case outbox.Learn, outbox.Answered, outbox.Retry, outbox.Discard, outbox.Tick:
+	case outbox.Input:
 		k.step(in)
 	case port.PageEvent:
 		if in == port.Vanished {
@@ -108,7 +108,7 @@ func (k *keeper) tell(item outbox.Item) {
 	k.d.group.post(tabs.Message{Kind: tabs.Outbox, Body: encode(item)})
 }
 
-func (k *keeper) step(in any) {
+func (k *keeper) step(in outbox.Input) {
 	d := k.d
 	d.mu.Lock()
 	effects := slices.Clone(d.state.Outbox.Step(time.Now(), in))
@@ -121,7 +121,7 @@ func (k *keeper) step(in any) {
 			k.jobs.put(func() {
 				_ = d.stored(d.ctx, func(ctx context.Context, s port.Storage) error { return s.Delete(ctx, d.outboxPrefix()+e.ID) })
 			})
-		case outbox.Tell:
+		case outbox.Broadcast:
 			k.tell(e.Item)
 		case outbox.Send:
 			k.save(e.Item)
@@ -174,7 +174,7 @@ func (d *driver) send(s outbox.Send) outbox.Answered {
 	defer cancel()
 	a := outbox.Answered{ID: s.Item.ID}
 	var refused *port.Error
-	if s.Look {
+	if s.LookUpFirst {
 		at, err := d.find(ctx, s.Item)
 		known := err == nil || errors.As(err, &refused) && refused.FromBroker && refused.Status < 500
 		if !known || at != (wire.Cursor{}) {

@@ -41,7 +41,7 @@ func (l *Loop) Publish(ctx context.Context, e event.Event) (outbox.Item, error) 
 		return outbox.Item{}, err
 	}
 	l.mailbox.put(outbox.Learn{Items: []outbox.Item{item}})
-	l.mailbox.put(outbox.Tell{Item: item})
+	l.mailbox.put(outbox.Broadcast{Item: item})
 	return item, nil
 }
 
