@@ -54,7 +54,7 @@ func (c *certificate) hostname(fallback string) string {
 // isLoopback tells whether only this machine can reach an address to listen on.
 func isLoopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
-	return err == nil && loopback.Name(host)
+	return err == nil && loopback.IsHost(host)
 }
 
 // signInNeedsTLS tells whether browsers on other machines cannot sign in. They keep

@@ -78,11 +78,11 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	if err := b.openLog(ctx); err != nil {
 		return nil, err
 	}
-	installation, err := identity.Installation(ctx, b.log)
+	installation, err := identity.InstallationID(ctx, b.log)
 	if err != nil {
 		return nil, err
 	}
-	authority.Sessions = identity.NewSessions(b.log, installation, httpapi.NeedsSecureCookie)
+	authority.Sessions = identity.NewStoredSessions(b.log, installation, httpapi.NeedsSecureCookie)
 	if c.TLSCert != "" {
 		if b.certificate, err = openCertificate(c.TLSCert, c.TLSKey, c.Logger); err != nil {
 			return nil, &Misuse{err.Error()}
@@ -102,11 +102,11 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 
 // authority returns the part that identifies clients, without its sessions.
 func (b *Broker) authority() (*identity.Authority, error) {
-	a := &identity.Authority{Tokens: b.tokens, Shared: b.c.NATS != ""}
+	a := &identity.Authority{Tokens: b.tokens, SharedSessions: b.c.NATS != ""}
 	var err error
 	switch b.c.Auth {
 	case AuthDev:
-		a.Directory = identity.Demo{}
+		a.Directory = identity.DemoDirectory{}
 	case AuthUsers:
 		if a.Directory, err = identity.OpenUsers(identity.UsersPath(b.c.Data)); err != nil {
 			return nil, &Misuse{err.Error()}
@@ -156,23 +156,23 @@ func (b *Broker) openHub(metrics *telemetry.Metrics) {
 	})
 	metrics.Watch(b.hub, b.log)
 	if b.issuer != nil {
-		metrics.WatchIssuer(b.issuer.Trouble)
+		metrics.WatchIssuer(b.issuer.KeysError)
 	}
 }
 
 // openPush opens the push service.
 func (b *Broker) openPush(ctx context.Context, authority *identity.Authority, metrics *telemetry.Metrics) error {
 	c := push.Config{
-		Log:      b.log,
-		Contact:  b.c.PushContact,
-		Location: b.c.Location,
-		Logger:   b.c.Logger,
-		Shared:   b.c.NATS != "",
-		Observer: metrics,
-		Test:     b.c.PushTest,
+		Log:           b.log,
+		Contact:       b.c.PushContact,
+		Location:      b.c.Location,
+		Logger:        b.c.Logger,
+		SharedLog:     b.c.NATS != "",
+		Observer:      metrics,
+		AllowLoopback: b.c.PushTest,
 	}
 	if authority.Directory != nil {
-		c.Still = authority.Still
+		c.CurrentGrant = authority.CurrentGrant
 	}
 	var err error
 	b.push, err = push.New(ctx, c)
@@ -234,7 +234,7 @@ func (b *Broker) Address() string {
 // CreateToken signs a bearer token of this installation. The token expires after
 // ttl.
 func (b *Broker) CreateToken(g access.Grant, ttl time.Duration) (string, error) {
-	return b.tokens.Mint(g, ttl)
+	return b.tokens.Create(g, ttl)
 }
 
 // drainTime bounds how long streams may take to end.

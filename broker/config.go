@@ -70,7 +70,7 @@ type Config struct {
 	HSTS time.Duration
 
 	// PushContact is an https or mailto address that the operators of push services
-	// may write to. Defaults to push.Placeholder, which some push services refuse.
+	// may write to. Defaults to push.PlaceholderContact, which some push services refuse.
 	PushContact string
 	// PushTest accepts push endpoints on this machine, also without TLS. It is for
 	// tests, and requires AuthDev.
@@ -132,7 +132,7 @@ func (m *Misuse) Error() string { return m.Reason }
 func (c Config) withDefaults() Config {
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8080")
 	c.Auth = cmp.Or(c.Auth, AuthDev)
-	c.PushContact = cmp.Or(c.PushContact, push.Placeholder)
+	c.PushContact = cmp.Or(c.PushContact, push.PlaceholderContact)
 	c.Location = cmp.Or(c.Location, time.UTC)
 	c.Retention = cmp.Or(c.Retention, defaultRetention)
 	c.DedupWindow = cmp.Or(c.DedupWindow, time.Hour)

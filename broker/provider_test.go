@@ -53,7 +53,7 @@ func TestProviderAway(t *testing.T) {
 
 	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", DebugListen: "127.0.0.1:0", Data: t.TempDir(),
 		Auth: AuthJWT,
-		Issuer: identity.IssuerConfig{Issuer: "https://id.example", Audience: "yardline", JWKS: provider.URL,
+		Issuer: identity.IssuerConfig{Issuer: "https://id.example", Audience: "yardline", JWKSURL: provider.URL,
 			Refresh: 20 * time.Millisecond}})
 	require.NoError(t, err, "the broker does not need its provider to start")
 	ctx, stop := context.WithCancel(t.Context())
@@ -105,7 +105,7 @@ func TestProviderAway(t *testing.T) {
 	eventually(func() bool { return metric("0") })
 	status, _ = get(snapshot, token)
 	require.Equal(t, 200, status)
-	require.ErrorContains(t, b.issuer.Trouble(), "no keys")
+	require.ErrorContains(t, b.issuer.KeysError(), "no keys")
 	answer.Store(string(keys))
 	eventually(func() bool { return metric("1") })
 

@@ -49,9 +49,9 @@ func Restore(ctx context.Context, backup, dir string, logger *slog.Logger) (r Re
 	if err != nil {
 		return r, &Misuse{err.Error()}
 	}
-	defer func() { err = errors.Join(err, datadir.DropCopy(copied)) }() // After a success the copy is gone already.
+	defer func() { err = errors.Join(err, datadir.RemoveCopy(copied)) }() // After a success the copy is gone already.
 	for _, name := range []string{identity.KeyFile, identity.UsersFile} {
-		if err := datadir.Keep(dir, copied, name); err != nil {
+		if err := datadir.CopyMissing(dir, copied, name); err != nil {
 			return r, &Misuse{err.Error()}
 		}
 	}
@@ -115,7 +115,7 @@ func lockForRestore(backup, dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := datadir.Share(filepath.Join(backup, datadir.LockFile))
+	source, err := datadir.LockShared(filepath.Join(backup, datadir.LockFile))
 	if errors.Is(err, datadir.ErrLocked) {
 		err = fmt.Errorf("a broker is using the backup %s: stop it first", backup)
 	}

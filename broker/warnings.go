@@ -50,7 +50,7 @@ func (b *Broker) logWarnings() {
 // serves. It is safe for concurrent use.
 func (b *Broker) warnings() (all []httpapi.Warning) {
 	warn := func(code, detail string) { all = append(all, httpapi.Warning{Code: code, Detail: detail}) }
-	if push.IsPlaceholder(b.c.PushContact) {
+	if push.IsPlaceholderContact(b.c.PushContact) {
 		warn(
 			WarnPushContact,
 			"Push services have no address that they can write to, and some of them refuse pushes for that. Set "+
@@ -62,7 +62,7 @@ func (b *Broker) warnings() (all []httpapi.Warning) {
 		warn(WarnSignIn, "Browsers of other machines cannot sign in, because they keep the session's cookie over "+
 			"HTTPS alone. Use --tls-cert and --tls-key, or a proxy with TLS that --trusted-proxies names.")
 	}
-	if b.push.Refused() {
+	if b.push.HasRefusedDevice() {
 		warn(
 			WarnPushRefused,
 			"A push service refuses pushes to a device. See the broker's log for its answer; check --push-contact and "+
@@ -81,7 +81,7 @@ func (b *Broker) warnings() (all []httpapi.Warning) {
 			),
 		)
 	}
-	if b.issuer != nil && b.issuer.Trouble() != nil {
+	if b.issuer != nil && b.issuer.KeysError() != nil {
 		warn(
 			WarnIdentityKeys,
 			"The identity provider's keys could not be read at the last try; those read before, if any, stay in "+

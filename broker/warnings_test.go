@@ -67,13 +67,13 @@ func TestRefusedPushIsAWarning(t *testing.T) {
 	g, err := access.NewGrant("4", "", []access.Role{access.Manager}, 0)
 	require.NoError(t, err)
 	d := pushtest.New(t)
-	device, err := b.push.Subscribe(t.Context(), identity.Principal{Grant: g, Person: true}, d.Subscription(), "", "")
+	device, err := b.push.Subscribe(t.Context(), identity.Principal{Grant: g, IsPerson: true}, d.Subscription(), "", "")
 	require.NoError(t, err)
 	d.Answer(403)
-	require.Error(t, b.push.Test(t.Context(), g, device.ID))
+	require.Error(t, b.push.SendTest(t.Context(), g, device.ID))
 	require.Equal(t, []string{WarnPushRefused}, codes(b))
 	d.Answer(0)
-	require.NoError(t, b.push.Test(t.Context(), g, device.ID))
+	require.NoError(t, b.push.SendTest(t.Context(), g, device.ID))
 	require.Empty(t, codes(b))
 }
 
@@ -143,7 +143,7 @@ func TestTroubleWithKeysIsAWarning(t *testing.T) {
 			Issuer: identity.IssuerConfig{
 				Issuer:   "https://id.example",
 				Audience: "yardline",
-				JWKS:     provider.URL,
+				JWKSURL:  provider.URL,
 				Refresh:  20 * time.Millisecond,
 			}},
 	)

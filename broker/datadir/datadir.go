@@ -81,7 +81,7 @@ func giveTo(path string, directory fs.FileInfo) error {
 
 // Adopt gives everything in a data directory to the directory's owner. It does
 // nothing unless root runs it and the directory belongs to somebody else.
-func Adopt(dir string) error {
+func FixOwners(dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -103,9 +103,9 @@ func Adopt(dir string) error {
 	})
 }
 
-// CheckLog tells whether this process may read and write all that an embedded
+// CheckLogAccess tells whether this process may read and write all that an embedded
 // log needs in a data directory. The error names the first file that it may not.
-func CheckLog(dir string) error {
+func CheckLogAccess(dir string) error {
 	if err := checkAccess(dir, searchable|writable|readable); err != nil {
 		return err
 	}

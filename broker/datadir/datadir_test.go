@@ -73,24 +73,24 @@ func TestOwner(t *testing.T) {
 	}
 	require.Equal(t, 5, isOwned())
 	write(t, filepath.Join(dir, "jetstream", "b", "c"), "as the embedded server does")
-	require.NoError(t, Adopt(dir))
+	require.NoError(t, FixOwners(dir))
 	require.Equal(t, 8, isOwned())
-	require.NoError(t, CheckLog(dir))
+	require.NoError(t, CheckLogAccess(dir))
 }
 
 func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), LockFile)
-	shared, err := Share(path)
+	shared, err := LockShared(path)
 	require.NoError(t, err)
 	require.Nil(t, shared, "no file is made")
 	lock, err := Lock(path, false)
 	require.NoError(t, err)
 	_, err = Lock(path, false)
 	require.ErrorIs(t, err, ErrLocked)
-	_, err = Share(path)
+	_, err = LockShared(path)
 	require.ErrorIs(t, err, ErrLocked)
 	require.NoError(t, lock.Close())
-	shared, err = Share(path)
+	shared, err = LockShared(path)
 	require.NoError(t, err)
 	require.NoError(t, shared.Close())
 }
@@ -140,7 +140,7 @@ func TestWitness(t *testing.T) {
 	w, err := NewWitness(dir)
 	require.NoError(t, err)
 	is := func(w Witness, dir string) bool {
-		there, err := w.In(dir)
+		there, err := w.IsIn(dir)
 		require.NoError(t, err)
 		return there
 	}
@@ -173,7 +173,7 @@ func TestWitness(t *testing.T) {
 	next, err := NewWitness(moved)
 	require.NoError(t, err)
 	write(t, filepath.Join(moved, "witness"), "not ours")
-	require.NoError(t, KeepWitness(moved, next))
+	require.NoError(t, RemoveOtherWitnesses(moved, next))
 	require.Len(t, contents(t, moved), 2)
 	require.True(t, is(next, moved))
 }
@@ -249,9 +249,9 @@ func TestCopyForRestore(t *testing.T) {
 	write(t, filepath.Join(dir, copyName, "left"), "of a try that was cut off")
 	copied, err := CopyForRestore(t.Context(), backup, dir)
 	require.NoError(t, err)
-	require.NoError(t, Keep(dir, copied, "users.json"))
-	require.NoError(t, Keep(dir, copied, "token.key"))
-	require.NoError(t, Keep(dir, copied, "none"))
+	require.NoError(t, CopyMissing(dir, copied, "users.json"))
+	require.NoError(t, CopyMissing(dir, copied, "token.key"))
+	require.NoError(t, CopyMissing(dir, copied, "none"))
 	require.Equal(t, map[string]string{"jetstream/a": "new", "token.key": "new", LockFile: "new", "users.json": "old"},
 		contents(t, copied))
 	old, err := UseCopy(copied, time.Unix(0, 0))

@@ -87,10 +87,10 @@ func SyncDir(dir string) error {
 // embedded log locks.
 const LockFile = "LOCK"
 
-// Share takes a lock that many may hold while nobody holds it alone, without
+// LockShared takes a lock that many may hold while nobody holds it alone, without
 // making or changing the file. It returns nil where there is no file, and
 // ErrLocked while somebody holds the lock alone.
-func Share(path string) (*os.File, error) {
+func LockShared(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil

@@ -68,7 +68,7 @@ func CopyForRestore(ctx context.Context, backup, dir string) (copied string, err
 }
 
 // Keep copies one file of a data directory into a copy that lacks it.
-func Keep(dir, copied, name string) error {
+func CopyMissing(dir, copied, name string) error {
 	from, to := filepath.Join(dir, name), filepath.Join(copied, name)
 	if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -79,8 +79,8 @@ func Keep(dir, copied, name string) error {
 	return nil
 }
 
-// DropCopy removes a copy that is not to be used.
-func DropCopy(copied string) error { return os.RemoveAll(copied) }
+// RemoveCopy removes a copy that is not to be used.
+func RemoveCopy(copied string) error { return os.RemoveAll(copied) }
 
 func copyDir(to string) error {
 	if err := os.Mkdir(to, 0o750); err != nil {
@@ -175,7 +175,7 @@ func Recover(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(FinishRestore(dir), DropCopy(filepath.Join(dir, copyName)), lock.Close())
+	return errors.Join(FinishRestore(dir), RemoveCopy(filepath.Join(dir, copyName)), lock.Close())
 }
 
 // FinishRestore finishes a restore whose copy is complete, and does nothing

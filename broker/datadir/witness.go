@@ -32,7 +32,7 @@ type Witness struct {
 const witnessPrefix = "witness."
 
 // NewWitness makes another witness in a data directory, beside the present one.
-// The caller records it and calls KeepWitness then.
+// The caller records it and calls RemoveOtherWitnesses then.
 func NewWitness(dir string) (w Witness, err error) {
 	w.Name = witnessPrefix + strings.ToLower(rand.Text()[:8])
 	path := filepath.Join(dir, w.Name)
@@ -56,8 +56,8 @@ func NewWitness(dir string) (w Witness, err error) {
 	return w, nil
 }
 
-// KeepWitness removes all witnesses but one from a data directory.
-func KeepWitness(dir string, w Witness) error {
+// RemoveOtherWitnesses removes all witnesses but one from a data directory.
+func RemoveOtherWitnesses(dir string, w Witness) error {
 	entries, err := os.ReadDir(dir)
 	for _, entry := range entries {
 		if strings.HasPrefix(entry.Name(), witnessPrefix) && entry.Name() != w.Name {
@@ -69,7 +69,7 @@ func KeepWitness(dir string, w Witness) error {
 
 // In tells whether the witness is still in a data directory: false means that
 // the directory, or a part of it, is a copy.
-func (w Witness) In(dir string) (bool, error) {
+func (w Witness) IsIn(dir string) (bool, error) {
 	now, err := witnessOf(filepath.Join(dir, w.Name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil

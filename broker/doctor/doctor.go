@@ -135,7 +135,7 @@ func (v *visit) do(r *http.Request) (*http.Response, error) {
 
 // safe tells whether secrets may be sent: they travel encrypted or not at all,
 // except on this machine.
-func (v *visit) safe() bool { return v.base.Scheme == "https" || loopback.Name(v.base.Hostname()) }
+func (v *visit) safe() bool { return v.base.Scheme == "https" || loopback.IsHost(v.base.Hostname()) }
 
 // reachable asks whether the broker serves, and compares the clocks.
 func (v *visit) reachable(ctx context.Context) bool {
@@ -298,7 +298,7 @@ func (v *visit) session(ctx context.Context) {
 	how := map[string]string{"name": "by name alone (dev)", "password": "with a password",
 		"provider": "with an identity provider"}[who.SignIn]
 	switch {
-	case who.SignIn == "name" && !loopback.Name(v.base.Hostname()):
+	case who.SignIn == "name" && !loopback.IsHost(v.base.Hostname()):
 		v.say("sign-in", Failed, "Start the broker with --auth users or --auth jwt.", "Anybody can sign in as anybody.")
 	case v.Token != "" && v.basic == nil && who.User == nil:
 		v.say(

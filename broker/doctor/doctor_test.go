@@ -127,7 +127,7 @@ func TestBrokerWithoutKeys(t *testing.T) {
 	t.Cleanup(provider.Close)
 	address, _ := serve(t, broker.Config{Auth: broker.AuthJWT, Issuer: identity.IssuerConfig{
 		Issuer: "https://id.example", Audience: "yardline",
-		JWKS: provider.URL}})
+		JWKSURL: provider.URL}})
 	const token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUifQ.c2ln"
 	found := check(t, address, token)
 	require.Contains(t, found["identity_keys"].Found, "if any")

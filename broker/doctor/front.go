@@ -105,7 +105,7 @@ func (v *visit) challenge(ctx context.Context, path string) (challenge, by strin
 // encrypted looks at the certificate and HSTS, or says that there is no TLS.
 func (v *visit) encrypted(ctx context.Context) {
 	if v.base.Scheme == "http" {
-		if loopback.Name(v.base.Hostname()) {
+		if loopback.IsHost(v.base.Hostname()) {
 			v.say("tls", OK, "", "Plain HTTP, on this machine alone.")
 			return
 		}
@@ -195,7 +195,7 @@ func (v *visit) hsts(answer *http.Response) {
 		)
 	case age == 0:
 		v.say("hsts", OK, "", "Browsers forget HSTS for %s.", name)
-	case loopback.Name(name) || v.base.Port() != "" && v.base.Port() != "443":
+	case loopback.IsHost(name) || v.base.Port() != "" && v.base.Port() != "443":
 		v.say(
 			"hsts",
 			Warning,

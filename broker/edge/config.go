@@ -57,7 +57,7 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 	if !event.IsCurrency(c.Currency) {
 		r.keep("CURRENCY", fmt.Errorf("%q is no code of ISO 4217", c.Currency))
 	}
-	c.Tokens, err = identity.TokensOf(env("TOKEN_KEY"))
+	c.Tokens, err = identity.NewTokens(env("TOKEN_KEY"))
 	r.keep("TOKEN_KEY", err)
 	switch env("AUTH") {
 	case "", "token":
@@ -66,7 +66,7 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 			r.keep("AUTH", errors.New("a gate signs nobody in: its broker does not know them"))
 		}
 	case "jwt":
-		issuer := identity.IssuerConfig{Issuer: env("JWT_ISSUER"), Audience: env("JWT_AUDIENCE"), JWKS: env("JWT_JWKS"),
+		issuer := identity.IssuerConfig{Issuer: env("JWT_ISSUER"), Audience: env("JWT_AUDIENCE"), JWKSURL: env("JWT_JWKS"),
 			Cookie: env("JWT_COOKIE"), CookieDomain: env("JWT_COOKIE_DOMAIN"),
 			RolesClaim: env("JWT_ROLES_CLAIM"), EmployeeClaim: env("JWT_EMPLOYEE_CLAIM")}.WithDefaults(log)
 		if c.Origin == "" {

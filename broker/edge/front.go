@@ -13,7 +13,7 @@ import (
 // What the front answers for a request that it lets through; worker.mjs reads
 // it, and no client sees it.
 const (
-	passHeader   = "Yardline-Pass"   // who it is, for identity.VouchHeader; "-" for what everybody may have
+	passHeader   = "Yardline-Pass"   // who it is, for identity.ForwardedIdentityHeader; "-" for what everybody may have
 	tenantHeader = "Yardline-Tenant" // whose object it is for
 	// warningsHeader has the front's own warnings, in JSON, for an answer of
 	// /readyz.
@@ -23,9 +23,9 @@ const (
 // newFront returns the handler of the stateless part. It answers the requests that it
 // refuses itself.
 func newFront(c Config, keys *keyring) http.Handler {
-	authority := &identity.Authority{Tokens: c.Tokens, Issuer: c.Issuer, Tenants: c.Origin == ""}
+	authority := &identity.Authority{Tokens: c.Tokens, Issuer: c.Issuer, MultiTenant: c.Origin == ""}
 	if c.Dev {
-		authority.Directory = identity.Demo{Tenant: c.Tenant}
+		authority.Directory = identity.DemoDirectory{Tenant: c.Tenant}
 		authority.Sessions = identity.SignedSessions{Tokens: c.Tokens, Secure: httpapi.NeedsSecureCookie}
 	}
 	checks := c.hub()
@@ -38,7 +38,7 @@ func newFront(c Config, keys *keyring) http.Handler {
 		w.Header().Set(tenantHeader, c.Tenant)
 		w.Header().Set(passHeader, "-")
 		if p != nil {
-			w.Header().Set(passHeader, identity.Vouch(*p))
+			w.Header().Set(passHeader, identity.EncodeForwardedIdentity(*p))
 		}
 		if p != nil && p.Grant.Tenant != "" {
 			w.Header().Set(tenantHeader, p.Grant.Tenant)

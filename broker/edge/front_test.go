@@ -58,7 +58,7 @@ func ask(t *testing.T, front http.Handler, r *http.Request) (who identity.Princi
 	front.ServeHTTP(answer, r)
 	if pass := answer.Header().Get(passHeader); pass != "" && pass != "-" {
 		var err error
-		who, err = identity.Vouched(http.Header{identity.VouchHeader: {pass}})
+		who, err = identity.ParseForwardedIdentity(http.Header{identity.ForwardedIdentityHeader: {pass}})
 		require.NoError(t, err)
 	}
 	return who, answer.Header().Get(tenantHeader), answer
@@ -78,7 +78,7 @@ func TestFrontByTokens(t *testing.T) {
 		g      access.Grant
 		tenant string // "": refused
 	}{{edge, acme, "acme"}, {edge, g, ""}, {gate, g, "main"}, {gate, acme, ""}} {
-		token, err := c.c.Tokens.Mint(c.g, time.Hour)
+		token, err := c.c.Tokens.Create(c.g, time.Hour)
 		require.NoError(t, err)
 		r := httptest.NewRequest("GET", "/api/snapshot", nil)
 		r.Header.Set("Authorization", "Bearer "+token)

@@ -19,7 +19,7 @@ type keyring struct {
 // set replaces the keys. When the new keys cannot be used, it returns false and
 // keeps the old ones.
 func (k *keyring) set(raw []byte) bool {
-	before := k.issuer.Trouble()
+	before := k.issuer.KeysError()
 	err := k.issuer.SetKeys(raw)
 	if err != nil {
 		k.say(before, err)
@@ -31,8 +31,8 @@ func (k *keyring) set(raw []byte) bool {
 
 // fail records that the keys could not be fetched, and returns false.
 func (k *keyring) fail(reason string) bool {
-	before, err := k.issuer.Trouble(), fmt.Errorf("cannot fetch the issuer's keys: %s", reason)
-	k.issuer.Fail(err)
+	before, err := k.issuer.KeysError(), fmt.Errorf("cannot fetch the issuer's keys: %s", reason)
+	k.issuer.RecordFetchError(err)
 	k.say(before, err)
 	return false
 }
@@ -47,7 +47,7 @@ func (k *keyring) say(before, now error) {
 
 // warnings returns the front's own warnings for GET /readyz.
 func (k *keyring) warnings() (all []httpapi.Warning) {
-	if k.issuer != nil && k.issuer.Trouble() != nil {
+	if k.issuer != nil && k.issuer.KeysError() != nil {
 		all = append(all, httpapi.Warning{Code: "identity_keys", // The broker uses the same code.
 			Detail: "The identity provider's keys could not be read at the edge at the last try; the keys before, " +
 				"if any, stay in force. See the worker's log for the cause, and check JWT_JWKS."})

@@ -46,8 +46,8 @@ func runObject(c Config, h *host) error {
 		return err
 	}
 	o := &object{c: c, log: log, host: h, sockets: map[string]*socket{}, done: map[string]time.Time{},
-		authority: &identity.Authority{Vouched: true, Tokens: c.Tokens}}
-	wishes, err := push.OpenWishes(context.Background(), log)
+		authority: &identity.Authority{TrustForwardedIdentity: true, Tokens: c.Tokens}}
+	wishes, err := push.OpenPreferenceStore(context.Background(), log)
 	if err != nil {
 		return err
 	}

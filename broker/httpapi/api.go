@@ -346,7 +346,7 @@ func IsLoopbackHost(host string) bool {
 	if strings.Contains(host, ":") { // an IPv6 address without a port
 		host = strings.Trim(host, "[]")
 	}
-	return strings.HasSuffix(host, ".localhost") || loopback.Name(host)
+	return strings.HasSuffix(host, ".localhost") || loopback.IsHost(host)
 }
 
 // signedIn passes a request on with its principal, or refuses it.

@@ -34,7 +34,7 @@ func FuzzPublish(f *testing.F) {
 	f.Add([]byte(`{"type":"sync_progress","data":{"progress":1}}`), "application/cloudevents+json; charset=utf-8", "", "", "key")
 	log := memlog.New("k", time.Hour)
 	api, _, tokens := newAPI(f, log, unlimited)
-	token, err := tokens.Mint(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
+	token, err := tokens.Create(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, body []byte, media, binaryType, strict, key string) {
 		r := httptest.NewRequest("POST", "http://localhost/api/sse", bytes.NewReader(body))
@@ -56,7 +56,7 @@ func FuzzPublish(f *testing.F) {
 		case 201:
 			require.Greater(t, after.Last, before.Last)
 			read := httptest.NewRecorder()
-			admin, err := tokens.Mint(access.Grant{User: "5", Roles: []access.Role{access.Manager, access.HR, access.Admin, access.Dispatcher, access.Yard}}, time.Hour)
+			admin, err := tokens.Create(access.Grant{User: "5", Roles: []access.Role{access.Manager, access.HR, access.Admin, access.Dispatcher, access.Yard}}, time.Hour)
 			require.NoError(t, err)
 			r := httptest.NewRequest("GET", "http://localhost/api/events?after="+wire.Cursor{Epoch: "k", Seq: before.Last}.String(), nil)
 			r.Header.Set("Authorization", "Bearer "+admin)
@@ -87,7 +87,7 @@ func FuzzSocket(f *testing.F) {
 	api, _, tokens := newAPI(f, log, unlimited)
 	server := httptest.NewServer(api)
 	f.Cleanup(server.Close)
-	token, err := tokens.Mint(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)
+	token, err := tokens.Create(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)
 	require.NoError(f, err)
 	client := &http.Client{Transport: &http.Transport{}}
 	f.Cleanup(client.CloseIdleConnections)

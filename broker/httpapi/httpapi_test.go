@@ -56,12 +56,12 @@ func newAPI(t testing.TB, log eventlog.Log, change func(dir string, c *Config)) 
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
 	quiet := slog.New(slog.DiscardHandler)
 	c := Config{Hub: h, Log: log, UI: page, LoopbackOnly: true, Origins: []string{"https://rental.example"}, Logger: quiet, Reporter: metrics, Metrics: metrics.Handler(quiet), IsDraining: func() bool { return false },
-		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewSessions(log, "testtest", NeedsSecureCookie),
-			Directory: identity.Demo{}}}
+		Authority: &identity.Authority{Tokens: tokens, Sessions: identity.NewStoredSessions(log, "testtest", NeedsSecureCookie),
+			Directory: identity.DemoDirectory{}}}
 	if change != nil {
 		change(dir, &c)
 	}
-	pushes, err := push.New(t.Context(), push.Config{Log: log, Contact: "test@example.com", Location: time.UTC, Logger: quiet, Observer: metrics, Still: c.Authority.Still, Test: true})
+	pushes, err := push.New(t.Context(), push.Config{Log: log, Contact: "test@example.com", Location: time.UTC, Logger: quiet, Observer: metrics, CurrentGrant: c.Authority.CurrentGrant, AllowLoopback: true})
 	require.NoError(t, err)
 	c.Push, c.Preferences = pushes, pushes
 	api = New(c)
@@ -100,7 +100,7 @@ func newSurfaceOn(t *testing.T, log eventlog.Log, change func(dir string, c *Con
 func (s *surface) token(ttl time.Duration, roles ...access.Role) string {
 	g, err := access.NewGrant("9", "", roles, 0)
 	require.NoError(s, err)
-	token, err := s.tokens.Mint(g, ttl)
+	token, err := s.tokens.Create(g, ttl)
 	require.NoError(s, err)
 	return token
 }

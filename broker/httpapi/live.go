@@ -88,9 +88,9 @@ func (w *watch) recheck() (decided bool) {
 	for _, one := range w.all() {
 		p, err := one.again()
 		switch {
-		case errors.Is(err, identity.ErrNone) && time.Until(one.Expires) < refreshEvery:
+		case errors.Is(err, identity.ErrNotSignedIn) && time.Until(one.Expires) < refreshEvery:
 			one.end(wire.ByeExpired) // The store drops a session when it expires, so this is no sign-out.
-		case errors.Is(err, identity.ErrNone):
+		case errors.Is(err, identity.ErrNotSignedIn):
 			one.end(wire.ByeSignedOut)
 		case errors.Is(err, identity.ErrExpired):
 			one.end(wire.ByeExpired)

@@ -160,7 +160,7 @@ func TestKeyRotation(t *testing.T) {
 // TestSignOutAtAnotherBroker on the same log ends what is open here.
 func TestSignOutAtAnotherBroker(t *testing.T) {
 	log := memlog.New("k", time.Hour)
-	shared := func(_ string, c *Config) { c.Authority.Shared = true }
+	shared := func(_ string, c *Config) { c.Authority.SharedSessions = true }
 	here, there := newSurfaceOn(t, log, shared), newSurfaceOn(t, log, shared)
 	here.send("POST", "/api/session", `{"user":"manager"}`)
 	stream := here.reading()

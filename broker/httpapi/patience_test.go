@@ -75,7 +75,7 @@ func TestQuietStreamOverHTTP2(t *testing.T) {
 	defer server.Close()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true} // httptest signs for itself
 	defer transport.CloseIdleConnections()
-	token, err := tokens.Mint(access.Grant{User: "5", Roles: []access.Role{access.Admin, access.Service}}, time.Hour)
+	token, err := tokens.Create(access.Grant{User: "5", Roles: []access.Role{access.Admin, access.Service}}, time.Hour)
 	require.NoError(t, err)
 	do := func(method, path, body string) *http.Response {
 		r, err := http.NewRequest(method, server.URL+path, strings.NewReader(body))
@@ -205,7 +205,7 @@ func TestShutdownDoesNotWaitForGoodbyes(t *testing.T) {
 	api, _, tokens := newAPI(t, memlog.New("k", time.Hour), nil)
 	server := httptest.NewServer(api)
 	defer server.Close()
-	token, err := tokens.Mint(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)
+	token, err := tokens.Create(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)
 	require.NoError(t, err)
 	for _, credentials := range []string{"Authorization: Bearer " + token + "\r\n", ""} { // the second never says who it is
 		c, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))

@@ -110,7 +110,7 @@ func problemOfCause(err error) *Problem {
 	case errors.As(err, &filters):
 		return newProblem(problem.InvalidFilter.FillAdvice(filters.Error()),
 			event.FieldError{Pointer: "/" + filters.Parameter, Code: "unknown_name", Expected: filters.Expected})
-	case errors.Is(err, identity.ErrNone):
+	case errors.Is(err, identity.ErrNotSignedIn):
 		return newProblem(problem.SignInRequired)
 	case errors.Is(err, identity.ErrExpired):
 		return newProblem(problem.Expired)
@@ -120,7 +120,7 @@ func problemOfCause(err error) *Problem {
 		return newProblem(problem.InvalidToken)
 	case errors.Is(err, identity.ErrNoKeys):
 		return newProblem(problem.NoKeys)
-	case errors.Is(err, identity.ErrUnknown):
+	case errors.Is(err, identity.ErrWrongPassword):
 		return newProblem(problem.SignInFailed)
 	case errors.Is(err, identity.ErrNoSignIn):
 		return newProblem(problem.NoSignIn)
@@ -136,11 +136,11 @@ func problemOfCause(err error) *Problem {
 	case errors.Is(err, hub.ErrNoEntity):
 		return newProblem(problem.NoEntity,
 			event.Refuse("/"+ifEntityCursor, "rule", "an event that changes an entity").Fields...)
-	case errors.Is(err, push.ErrProgram):
+	case errors.Is(err, push.ErrNotPerson):
 		return newProblem(problem.PeopleOnly)
-	case errors.Is(err, push.ErrTooMany):
+	case errors.Is(err, push.ErrTooManyDevices):
 		return newProblem(problem.TooManyDevices)
-	case errors.Is(err, push.ErrUnknown):
+	case errors.Is(err, push.ErrUnknownDevice):
 		return newProblem(problem.UnknownDevice)
 	case errors.Is(err, push.ErrNotDelivered):
 		return notPushed(err)

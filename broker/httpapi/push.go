@@ -17,25 +17,25 @@ import (
 
 // Push is what the surface asks of push.Service. Both say which errors.
 type Push interface {
-	Key() string
+	PublicKey() string
 	Devices(g access.Grant) []push.Device
 	Subscribe(ctx context.Context, p identity.Principal, s push.Subscription,
 		name, replaces string) (push.Device, error)
 	Unsubscribe(ctx context.Context, g access.Grant, id string) error
-	Test(ctx context.Context, g access.Grant, id string) error
-	SignedOut(ctx context.Context, credential string) error
+	SendTest(ctx context.Context, g access.Grant, id string) error
+	ForgetSignIn(ctx context.Context, credential string) error
 }
 
 // A PreferenceStore keeps which events each user wants to be notified of.
-// *push.Wishes is one; its methods document their errors.
+// *push.PreferenceStore is one; its methods document their errors.
 type PreferenceStore interface {
 	Preferences(g access.Grant) notify.Preferences
-	Prefer(ctx context.Context, g access.Grant, p notify.Preferences) error
+	SetPreferences(ctx context.Context, g access.Grant, p notify.Preferences) error
 }
 
 var (
 	_ Push            = (*push.Service)(nil)
-	_ PreferenceStore = (*push.Wishes)(nil)
+	_ PreferenceStore = (*push.PreferenceStore)(nil)
 )
 
 // wishRoutes are there also where nothing is pushed.
@@ -58,7 +58,7 @@ func (a *API) pushRoutes() []route {
 
 // pushKey is GET /api/push/key: what a browser subscribes with.
 func (a *API) pushKey(w http.ResponseWriter, _ *http.Request, _ identity.Principal) {
-	writeJSON(w, http.StatusOK, map[string]string{"key": a.Push.Key()})
+	writeJSON(w, http.StatusOK, map[string]string{"key": a.Push.PublicKey()})
 }
 
 // devices is GET /api/push/subscriptions: the caller's own, and whether there
@@ -111,7 +111,7 @@ func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Princi
 		a.Refuse(w, r, err)
 		return
 	}
-	if err := a.Push.Test(r.Context(), p.Grant, r.PathValue("id")); err != nil {
+	if err := a.Push.SendTest(r.Context(), p.Grant, r.PathValue("id")); err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
@@ -121,7 +121,7 @@ func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Princi
 // notPushed answers a failed push, and tells the user whether it helps to try
 // again.
 func notPushed(err error) *Problem {
-	var refused *push.Refused
+	var refused *push.RefusedError
 	if errors.As(err, &refused) {
 		return newProblem(problem.PushRefused.FillAdvice(refused.Status))
 	}
@@ -138,7 +138,7 @@ func (a *API) prefer(w http.ResponseWriter, r *http.Request, p identity.Principa
 	var wish notify.Preferences
 	err := readJSON(w, r, &wish)
 	if err == nil {
-		err = a.Preferences.Prefer(r.Context(), p.Grant, wish)
+		err = a.Preferences.SetPreferences(r.Context(), p.Grant, wish)
 	}
 	if err != nil {
 		a.Refuse(w, r, inBody(err))

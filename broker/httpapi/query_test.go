@@ -93,7 +93,7 @@ func TestFrontQueries(t *testing.T) {
 		IsDraining: func() bool { return false }}
 	passed := 0
 	front := NewFront(c, func(http.ResponseWriter, *http.Request, *identity.Principal) { passed++ })
-	token, err := tokens.Mint(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)
+	token, err := tokens.Create(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)
 	require.NoError(t, err)
 	ask := func(path string) int {
 		path, query, _ := strings.Cut(path, "?")

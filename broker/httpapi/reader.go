@@ -208,7 +208,7 @@ func (r *Reader) publish(ctx context.Context, call wire.Call) (*wire.Reply, erro
 		return nil, err
 	}
 	if r.IsClosed() {
-		return nil, identity.ErrNone // the grant is over, even if the goodbye has not been taken yet
+		return nil, identity.ErrNotSignedIn // the grant is over, even if the goodbye has not been taken yet
 	}
 	if !time.Now().Before(r.peer.Principal.Expires) {
 		return nil, identity.ErrExpired

@@ -44,12 +44,12 @@ func (a *API) typeSchema(w http.ResponseWriter, r *http.Request) {
 	use := schema.Use(r.URL.Query().Get("for"))
 	switch use {
 	case "":
-		use = schema.Publish
-	case schema.Publish, schema.Read:
+		use = schema.ForPublishers
+	case schema.ForPublishers, schema.ForReaders:
 	default:
 		a.Refuse(w, r, badParameter("for", "publish or read"))
 		return
 	}
 	w.Header().Set("Content-Type", "application/schema+json")
-	w.Write(schema.Event(t, use))
+	w.Write(schema.EventSchema(t, use))
 }

@@ -61,7 +61,7 @@ type user struct {
 
 func (a *API) sessionOf(g *access.Grant) session {
 	s := session{Users: []string{}}
-	s.Users = append(s.Users, a.Authority.Names()...)
+	s.Users = append(s.Users, a.Authority.PasswordlessUsers()...)
 	s.SignIn = "provider"
 	if a.Authority.Directory != nil {
 		s.SignIn = "password"
@@ -80,7 +80,7 @@ func (a *API) sessionOf(g *access.Grant) session {
 func (a *API) whoAmI(w http.ResponseWriter, r *http.Request) {
 	p, err := a.Authority.Authenticate(r)
 	switch {
-	case errors.Is(err, identity.ErrNone):
+	case errors.Is(err, identity.ErrNotSignedIn):
 		answer := a.sessionOf(nil)
 		if a.Authority.Directory != nil && isPlainHTTP(r) {
 			answer.Warning = warningOf(needsTLS)
@@ -128,7 +128,7 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g, ended, err := a.Authority.SignIn(w, r, body.User, body.Password)
-	if errors.Is(err, identity.ErrUnknown) {
+	if errors.Is(err, identity.ErrWrongPassword) {
 		requestLog(r).Warn("sign-in failed", "address", a.address(r))
 	}
 	if err != nil {
@@ -158,8 +158,8 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
 // hasBearer tells whether a request carries a bearer token, which no sign-out can
 // end.
 func (a *API) hasBearer(r *http.Request) bool {
-	token, err := identity.Bearer(r.Header)
-	if err == nil && token != "" && !a.Authority.Vouched {
+	token, err := identity.BearerToken(r.Header)
+	if err == nil && token != "" && !a.Authority.TrustForwardedIdentity {
 		_, err = a.Authority.Verify(token)
 		return err == nil
 	}
@@ -173,7 +173,7 @@ func (a *API) signedOut(r *http.Request, credentials []string) {
 		if a.Push == nil {
 			continue
 		}
-		if err := a.Push.SignedOut(r.Context(), credential); err != nil {
+		if err := a.Push.ForgetSignIn(r.Context(), credential); err != nil {
 			requestLog(r).Error("a device may still be pushed to after a sign-out", "error", err)
 		}
 	}

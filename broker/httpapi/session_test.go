@@ -40,7 +40,7 @@ func withIssuerOf(t *testing.T, keyed bool, domain string) (func(dir string, c *
 	keys, err := json.Marshal(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk.Marshal()}})
 	require.NoError(t, err)
 	issuer := identity.NewIssuer(identity.IssuerConfig{Issuer: "https://id.example", Audience: "yardline",
-		JWKS: "https://id.example/keys", Cookie: "id",
+		JWKSURL: "https://id.example/keys", Cookie: "id",
 		CookieDomain: domain}.WithDefaults(slog.New(slog.DiscardHandler)))
 	if keyed {
 		require.NoError(t, issuer.SetKeys(keys))
@@ -245,7 +245,7 @@ func TestSessionAtItsEnd(t *testing.T) {
 		p := identity.Principal{Expires: time.Now().Add(c.left)}
 		again := func() (identity.Principal, error) {
 			if gone {
-				return identity.Principal{}, identity.ErrNone
+				return identity.Principal{}, identity.ErrNotSignedIn
 			}
 			return p, nil
 		}

@@ -47,7 +47,7 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	}
 	peer := Peer{Address: a.address(r), Reauthenticate: a.again(r), Log: requestLog(r).With("path", r.URL.Path)}
 	peer.Principal, err = peer.Reauthenticate()
-	anonymous := errors.Is(err, identity.ErrNone) // it may say so in its first message
+	anonymous := errors.Is(err, identity.ErrNotSignedIn) // it may say so in its first message
 	if err != nil && !anonymous {
 		a.logRefusal(r, err)
 		a.Refuse(w, r, err)
@@ -102,7 +102,7 @@ func isSocketKey(key string) bool {
 // introduce waits for the first message, which says who it is.
 func (s *socket) introduce(ctx context.Context) error {
 	// Not by a deadline of ctx, with which the library closes without a word.
-	late := time.AfterFunc(s.api.patience.auth, func() { s.turnAway(ctx, identity.ErrNone) })
+	late := time.AfterFunc(s.api.patience.auth, func() { s.turnAway(ctx, identity.ErrNotSignedIn) })
 	call, err := s.read(ctx)
 	if !late.Stop() {
 		return context.DeadlineExceeded // it has been turned away
@@ -114,7 +114,7 @@ func (s *socket) introduce(ctx context.Context) error {
 		return err
 	}
 	if call.Call != wire.CallAuth {
-		return identity.ErrNone
+		return identity.ErrNotSignedIn
 	}
 	s.peer.Reauthenticate = func() (identity.Principal, error) { return s.api.Authority.Verify(call.Token) }
 	s.peer.Principal, err = s.peer.Reauthenticate()

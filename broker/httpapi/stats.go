@@ -66,7 +66,7 @@ func (a *API) mint(w http.ResponseWriter, r *http.Request, p identity.Principal)
 	}
 	g.Tenant = p.Grant.Tenant
 	ttl := time.Duration(body.Hours) * time.Hour
-	token, err := a.Authority.Tokens.Mint(g, ttl)
+	token, err := a.Authority.Tokens.Create(g, ttl)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return

@@ -327,7 +327,7 @@ func TestVisibility(t *testing.T) {
 	}
 	bearers := map[string]string{}
 	for who, g := range grants {
-		token, err := s.tokens.Mint(g, time.Hour)
+		token, err := s.tokens.Create(g, time.Hour)
 		require.NoError(t, err)
 		bearers[who] = "Authorization: Bearer " + token
 		for _, r := range s.api.routes {

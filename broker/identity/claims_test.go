@@ -119,7 +119,7 @@ func TestSubjects(t *testing.T) {
 		principal, err := i.Verify(p.usual("a", jwt.MapClaims{"sub": subject}))
 		require.NoError(t, err, subject)
 		require.Equal(t, subject, principal.Grant.User)
-		vouched, err := Vouched(map[string][]string{VouchHeader: {Vouch(principal)}})
+		vouched, err := ParseForwardedIdentity(map[string][]string{ForwardedIdentityHeader: {EncodeForwardedIdentity(principal)}})
 		require.NoError(t, err)
 		require.Equal(t, principal.Grant, vouched.Grant)
 	}
@@ -167,11 +167,11 @@ func TestAdvice(t *testing.T) {
 	good := p.usual("a", nil)
 	elsewhere, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	foreign, err := elsewhere.Mint(demoUsers[0], time.Hour)
+	foreign, err := elsewhere.Create(demoUsers[0], time.Hour)
 	require.NoError(t, err)
 	tenant, err := demoUsers[0].InTenant("acme")
 	require.NoError(t, err)
-	ofTenant, err := tokens.Mint(tenant, time.Hour)
+	ofTenant, err := tokens.Create(tenant, time.Hour)
 	require.NoError(t, err)
 	for token, advice := range map[string]string{
 		good[:len(good)-9] + "AAAAAAAAA": "signature does not match", good + ".x": "no", "x": "not a JSON Web Token",
@@ -195,13 +195,13 @@ func TestFarExpiry(t *testing.T) {
 		principal, err := i.Verify(p.usual("a", jwt.MapClaims{"exp": exp}))
 		require.NoError(t, err)
 		require.Equal(t, latest, principal.Expires)
-		vouched, err := Vouched(map[string][]string{VouchHeader: {Vouch(principal)}})
+		vouched, err := ParseForwardedIdentity(map[string][]string{ForwardedIdentityHeader: {EncodeForwardedIdentity(principal)}})
 		require.NoError(t, err)
 		require.True(t, vouched.Expires.Equal(latest))
 	}
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	token, err := tokens.Mint(demoUsers[0], 1<<63-1)
+	token, err := tokens.Create(demoUsers[0], 1<<63-1)
 	require.NoError(t, err)
 	principal, err := tokens.Verify(token)
 	require.NoError(t, err)

@@ -35,7 +35,7 @@ func TestAuthorizationOfOthers(t *testing.T) {
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
 	a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{Cookie: "id"})}
-	bearer, err := tokens.Mint(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
+	bearer, err := tokens.Create(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
 	require.NoError(t, err)
 	for _, c := range []struct {
 		headers []string
@@ -65,7 +65,7 @@ func TestAuthorizationOfOthers(t *testing.T) {
 		case "":
 			require.ErrorIs(t, err, ErrInvalid, c.headers)
 		default:
-			require.ErrorIs(t, err, ErrNone, c.headers)
+			require.ErrorIs(t, err, ErrNotSignedIn, c.headers)
 		}
 	}
 }
@@ -90,7 +90,7 @@ func TestCookieOfTheIssuerTwice(t *testing.T) {
 	_, err = a.Authenticate(with("id", "x", "id", old))
 	require.ErrorIs(t, err, ErrExpired)
 	_, err = a.Authenticate(with("id", ""))
-	require.ErrorIs(t, err, ErrNone)
+	require.ErrorIs(t, err, ErrNotSignedIn)
 }
 
 // TestSignOutOfADomain: the cookie is taken back for the host and for the domain,
@@ -164,18 +164,18 @@ func TestRenewedTokenIsTheSameSignIn(t *testing.T) {
 // log has another.
 func TestInstallation(t *testing.T) {
 	log := memlog.New("k", 0)
-	first, err := Installation(t.Context(), log)
+	first, err := InstallationID(t.Context(), log)
 	require.NoError(t, err)
 	require.Regexp(t, `^[a-z2-7]{8}$`, first)
-	again, err := Installation(t.Context(), log)
+	again, err := InstallationID(t.Context(), log)
 	require.NoError(t, err)
 	require.Equal(t, first, again)
-	other, err := Installation(t.Context(), memlog.New("k", 0))
+	other, err := InstallationID(t.Context(), memlog.New("k", 0))
 	require.NoError(t, err)
 	require.NotEqual(t, first, other)
 	// Another broker makes it between our look and our try.
 	late := &lateStore{Store: memlog.New("k", 0)}
-	id, err := Installation(t.Context(), late)
+	id, err := InstallationID(t.Context(), late)
 	require.NoError(t, err)
 	require.Equal(t, "theothers", id)
 }
@@ -218,12 +218,12 @@ func TestInstallationsOnOneHost(t *testing.T) {
 		tokens, err := OpenTokens(t.TempDir())
 		require.NoError(t, err)
 		if kind == "signed" {
-			return &Authority{Tokens: tokens, Directory: Demo{}, Sessions: SignedSessions{tokens, secure}}
+			return &Authority{Tokens: tokens, Directory: DemoDirectory{}, Sessions: SignedSessions{tokens, secure}}
 		}
 		log := memlog.New("k", 0)
-		id, err := Installation(t.Context(), log)
+		id, err := InstallationID(t.Context(), log)
 		require.NoError(t, err)
-		return &Authority{Tokens: tokens, Directory: Demo{}, Sessions: NewSessions(log, id, secure)}
+		return &Authority{Tokens: tokens, Directory: DemoDirectory{}, Sessions: NewStoredSessions(log, id, secure)}
 	}
 	for _, kind := range []string{"stored", "signed"} {
 		first, second := open(kind), open(kind)
@@ -259,7 +259,7 @@ func TestInstallationsOnOneHost(t *testing.T) {
 			delete(jar, name)
 		}
 		_, err = first.Authenticate(send())
-		require.ErrorIs(t, err, ErrNone)
+		require.ErrorIs(t, err, ErrNotSignedIn)
 		_, err = second.Authenticate(send())
 		require.NoError(t, err, kind)
 	}
@@ -271,9 +271,9 @@ func TestInstallationsOnOneHost(t *testing.T) {
 func TestOldCookieName(t *testing.T) {
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	for kind, sessions := range map[string]Sessions{"stored": NewSessions(memlog.New("k", 0), "testtest", secure),
+	for kind, sessions := range map[string]Sessions{"stored": NewStoredSessions(memlog.New("k", 0), "testtest", secure),
 		"signed": SignedSessions{tokens, secure}} {
-		a := &Authority{Tokens: tokens, Directory: Demo{}, Sessions: sessions}
+		a := &Authority{Tokens: tokens, Directory: DemoDirectory{}, Sessions: sessions}
 		set, _ := signedIn(t, a, with())
 		for _, value := range set {
 			old := with(oldCookieName, value)

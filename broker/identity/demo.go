@@ -7,23 +7,23 @@ import (
 )
 
 // Demo is the directory of dev sign-in: everybody is who they say they are.
-type Demo struct {
+type DemoDirectory struct {
 	Tenant string // whose demo it is, at the edge; else ""
 }
 
-var _ Directory = Demo{}
+var _ Directory = DemoDirectory{}
 
 // SignIn implements Directory; the password is ignored.
-func (d Demo) SignIn(user, _ string) (access.Grant, error) {
+func (d DemoDirectory) CheckPassword(user, _ string) (access.Grant, error) {
 	g, _, err := d.User(user)
 	return g, err
 }
 
 // User implements Directory.
-func (d Demo) User(name string) (access.Grant, string, error) {
+func (d DemoDirectory) User(name string) (access.Grant, string, error) {
 	i := slices.IndexFunc(demoUsers, func(g access.Grant) bool { return g.Name == name })
 	if i < 0 {
-		return access.Grant{}, "", ErrUnknown
+		return access.Grant{}, "", ErrWrongPassword
 	}
 	g := demoUsers[i]
 	g.Tenant = d.Tenant
@@ -31,7 +31,7 @@ func (d Demo) User(name string) (access.Grant, string, error) {
 }
 
 // Names implements Directory.
-func (Demo) Names() (names []string) {
+func (DemoDirectory) PasswordlessUsers() (names []string) {
 	for _, u := range demoUsers {
 		names = append(names, u.Name)
 	}
@@ -39,7 +39,7 @@ func (Demo) Names() (names []string) {
 }
 
 // Refresh implements Directory: nothing changes.
-func (Demo) Refresh() (bool, error) { return false, nil }
+func (DemoDirectory) Refresh() (bool, error) { return false, nil }
 
 // demoUsers are one user of each role, named after it, and an employee with no
 // role.

@@ -10,7 +10,7 @@
 // # Guarantees
 //
 //   - A provider's key set that cannot be fetched, read or used changes nothing:
-//     the keys before it stay in use ([Issuer.SetKeys], [Issuer.Trouble]).
+//     the keys before it stay in use ([Issuer.SetKeys], [Issuer.KeysError]).
 //   - A key verifies only the methods that its kind, size, alg, use and key_ops
 //     allow, whether a token names the key or not.
 //   - A token is refused as invalid only if that is known. While its key may be

@@ -76,7 +76,7 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 func (f *fetcher) run() {
 	for failures := 0; ; {
 		failures++
-		if f.issuer.Trouble() == nil {
+		if f.issuer.KeysError() == nil {
 			failures = 0
 		}
 		timer := time.NewTimer(pause(failures, f.issuer.c.Refresh))
@@ -155,13 +155,13 @@ func (f *fetcher) begin() <-chan struct{} {
 
 // fetch gets the keys once.
 func (f *fetcher) fetch() {
-	i, before := f.issuer, f.issuer.Trouble()
+	i, before := f.issuer, f.issuer.KeysError()
 	ctx, cancel := context.WithTimeout(f.ctx, fetchTimeout)
 	defer cancel()
 	raw, err := f.get(ctx)
 	if err != nil {
 		err = fmt.Errorf("cannot fetch the issuer's keys: %w", err)
-		i.Fail(err)
+		i.RecordFetchError(err)
 	} else {
 		err = i.SetKeys(raw)
 	}
@@ -175,7 +175,7 @@ func (f *fetcher) fetch() {
 }
 
 func (f *fetcher) get(ctx context.Context) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.issuer.c.JWKS, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.issuer.c.JWKSURL, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func failures(p *provider) map[string]http.HandlerFunc {
 }
 
 // TestOldKeysStay: whatever the address of the keys answers, tokens under the
-// keys that were good last go on, the log says it, and Trouble says it until
+// keys that were good last go on, the log says it, and KeysError says it until
 // it is over. A start on such an answer has no keys, and says so.
 func TestOldKeysStay(t *testing.T) {
 	p := newProvider(t)
@@ -78,7 +78,7 @@ func TestOldKeysStay(t *testing.T) {
 		p.do(answer)
 		before := len(p.logged.String())
 		i.fetchNow(t)
-		require.ErrorContains(t, i.Trouble(), reasons[name], name)
+		require.ErrorContains(t, i.KeysError(), reasons[name], name)
 		require.Contains(t, p.logged.String()[before:], "level=ERROR", name)
 		require.Contains(t, p.logged.String()[before:], "the old ones stay", name)
 		require.False(t, i.refresh(), name)
@@ -88,14 +88,14 @@ func TestOldKeysStay(t *testing.T) {
 		require.ErrorIs(t, err, ErrNoKeys, "%s: a key that is not known may be a new one", name)
 
 		started := p.open(IssuerConfig{Refresh: time.Hour})
-		require.Error(t, started.Trouble(), name)
+		require.Error(t, started.KeysError(), name)
 		_, err = started.Verify(token)
 		require.ErrorIs(t, err, ErrNoKeys, name)
 
 		p.do(good)
 		before = len(p.logged.String())
 		i.fetchNow(t)
-		require.NoError(t, i.Trouble(), name)
+		require.NoError(t, i.KeysError(), name)
 		require.Contains(t, p.logged.String()[before:], "renewed again", name)
 		started.fetchNow(t)
 		_, err = started.Verify(token)
@@ -115,14 +115,14 @@ func TestStartWithoutProvider(t *testing.T) {
 	token := p.usual("a", nil)
 	_, err = a.Verify(token)
 	require.ErrorIs(t, err, ErrNoKeys)
-	require.ErrorContains(t, a.Issuer.Trouble(), "502")
-	own, err := tokens.Mint(demoUsers[0], time.Hour)
+	require.ErrorContains(t, a.Issuer.KeysError(), "502")
+	own, err := tokens.Create(demoUsers[0], time.Hour)
 	require.NoError(t, err)
 	_, err = a.Verify(own)
 	require.NoError(t, err, "the installation's own tokens do not need the provider")
 	p.publish("a")
 	require.Eventually(t, func() bool { _, err = a.Verify(token); return err == nil }, time.Minute, 10*time.Millisecond)
-	require.NoError(t, a.Issuer.Trouble())
+	require.NoError(t, a.Issuer.KeysError())
 	changed, err := a.Refresh()
 	require.NoError(t, err)
 	require.False(t, changed, "nobody could be signed in before")

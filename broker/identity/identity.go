@@ -17,64 +17,64 @@ type Principal struct {
 	Grant      access.Grant
 	Credential string    // names the session or token, without its secret
 	Expires    time.Time // the grant ends then
-	Person     bool      // signed in, here or at the issuer: no program with a token of ours
-	Stamp      string    // of Directory.User, where they signed in here: see Authority.Still
+	IsPerson   bool      `json:"Person"` // signed in, here or at the issuer: no program with a token of ours
+	Stamp      string    // of Directory.User, where they signed in here: see Authority.CurrentGrant
 }
 
 // Errors of authentication.
 var (
-	ErrNone     = errors.New("identity: not signed in")
-	ErrExpired  = errors.New("identity: expired")
-	ErrInvalid  = errors.New("identity: not valid")
-	ErrUnknown  = errors.New("identity: no such user, or another password")
-	ErrNoSignIn = errors.New("identity: nobody signs in here")
-	ErrNoKeys   = errors.New("identity: the issuer's keys are not known yet")
+	ErrNotSignedIn   = errors.New("identity: not signed in")
+	ErrExpired       = errors.New("identity: expired")
+	ErrInvalid       = errors.New("identity: not valid")
+	ErrWrongPassword = errors.New("identity: no such user, or another password")
+	ErrNoSignIn      = errors.New("identity: nobody signs in here")
+	ErrNoKeys        = errors.New("identity: the issuer's keys are not known yet")
 )
 
 // A Directory knows who may sign in. It is safe for concurrent use.
 type Directory interface {
-	// SignIn returns the grant of a user. The error is ErrUnknown whether the
+	// SignIn returns the grant of a user. The error is ErrWrongPassword whether the
 	// user or the password is wrong, and comes as late in both cases.
-	SignIn(user, password string) (access.Grant, error)
+	CheckPassword(user, password string) (access.Grant, error)
 	// User returns the grant of somebody who has signed in, and a stamp that
-	// changes when their sessions end. ErrUnknown where they may no longer.
+	// changes when their sessions end. ErrWrongPassword where they may no longer.
 	User(name string) (g access.Grant, stamp string, err error)
 	// Names are who may sign in by name alone.
-	Names() []string
+	PasswordlessUsers() []string
 	// Refresh takes in what has changed, and tells whether anything has.
 	Refresh() (changed bool, err error)
 }
 
 // An Authority knows who somebody is. It is safe for concurrent use.
 type Authority struct {
-	Tokens    *Tokens
-	Sessions  Sessions  // nil without a Directory
-	Shared    bool      // other brokers keep their sessions in the same store
-	Directory Directory // nil where nobody signs in here
-	Issuer    *Issuer   // whose tokens are taken beside our own; may be nil
-	Vouched   bool      // a gate in front says who it is; see Vouch
-	Tenants   bool      // credentials name a tenant: the edge alone has several
+	Tokens                 *Tokens
+	Sessions               Sessions  // nil without a Directory
+	SharedSessions         bool      // other brokers keep their sessions in the same store
+	Directory              Directory // nil where nobody signs in here
+	Issuer                 *Issuer   // whose tokens are taken beside our own; may be nil
+	TrustForwardedIdentity bool      // a gate in front says who it is; see EncodeForwardedIdentity
+	MultiTenant            bool      // credentials name a tenant: the edge alone has several
 }
 
 // Authenticate reads who sent a request: a bearer token if there is one, else
 // the cookie of the issuer's token or of the session. The error is one of
-// ErrNone, ErrExpired, ErrInvalid and ErrNoKeys, or that of the store.
+// ErrNotSignedIn, ErrExpired, ErrInvalid and ErrNoKeys, or that of the store.
 func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
-	if a.Vouched {
-		return Vouched(r.Header)
+	if a.TrustForwardedIdentity {
+		return ParseForwardedIdentity(r.Header)
 	}
-	token, err := Bearer(r.Header)
+	token, err := BearerToken(r.Header)
 	if err != nil {
 		return Principal{}, err
 	}
 	if token != "" {
 		return a.Verify(token)
 	}
-	if p, err := a.byIssuerCookie(r); !errors.Is(err, ErrNone) {
+	if p, err := a.byIssuerCookie(r); !errors.Is(err, ErrNotSignedIn) {
 		return p, err
 	}
 	if a.Directory == nil {
-		return Principal{}, ErrNone
+		return Principal{}, ErrNotSignedIn
 	}
 	s, err := a.Sessions.find(r)
 	if err != nil {
@@ -82,15 +82,15 @@ func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
 	}
 	g, stamp, err := a.Directory.User(s.user)
 	if err != nil || stamp != s.stamp {
-		return Principal{}, ErrNone // the user is gone, or has another password
+		return Principal{}, ErrNotSignedIn // the user is gone, or has another password
 	}
-	return Principal{Grant: g, Credential: s.name, Expires: s.expires, Person: true, Stamp: stamp}, nil
+	return Principal{Grant: g, Credential: s.name, Expires: s.expires, IsPerson: true, Stamp: stamp}, nil
 }
 
 // Bearer returns the bearer token of a request, "" where there is none. Other
 // schemes are for a proxy in front: a browser sends the credentials of that to
 // the broker, too. Two different tokens are refused.
-func Bearer(h http.Header) (token string, err error) {
+func BearerToken(h http.Header) (token string, err error) {
 	// Proxies may join several fields by commas, which no token has.
 	for field := range strings.SplitSeq(strings.Join(h.Values("Authorization"), ","), ",") {
 		scheme, value, _ := strings.Cut(strings.TrimSpace(field), " ")
@@ -112,9 +112,9 @@ const maxCookies = 4
 
 // byIssuerCookie reads the cookie of the issuer's token. A browser may send
 // several of the name, one for the host and one for the domain: the first that is
-// good counts. The error is ErrNone where there is none.
+// good counts. The error is ErrNotSignedIn where there is none.
 func (a *Authority) byIssuerCookie(r *http.Request) (p Principal, err error) {
-	err = ErrNone
+	err = ErrNotSignedIn
 	for _, token := range a.issuerCookies(r) {
 		found, refused := a.Verify(token)
 		if refused == nil {
@@ -122,7 +122,7 @@ func (a *Authority) byIssuerCookie(r *http.Request) (p Principal, err error) {
 		}
 		// The error of a token that may be good, or was good once, is of more use
 		// than that of a wrong one.
-		if err == ErrNone || errors.Is(refused, ErrNoKeys) || errors.Is(refused, ErrExpired) && !errors.Is(err,
+		if err == ErrNotSignedIn || errors.Is(refused, ErrNoKeys) || errors.Is(refused, ErrExpired) && !errors.Is(err,
 			ErrNoKeys) {
 			err = refused
 		}
@@ -147,9 +147,9 @@ func cookies(r *http.Request, name string) (values []string) {
 	return values
 }
 
-// Still is what somebody may by now who signed in here as g, and where their
+// CurrentGrant is what somebody may by now who signed in here as g, and where their
 // stamp was this. ok is false where they may no longer.
-func (a *Authority) Still(g access.Grant, stamp string) (now access.Grant, ok bool) {
+func (a *Authority) CurrentGrant(g access.Grant, stamp string) (now access.Grant, ok bool) {
 	if a.Directory == nil {
 		return now, false
 	}
@@ -164,9 +164,9 @@ func (a *Authority) Verify(token string) (Principal, error) {
 		verify = a.Issuer.Verify
 	}
 	p, err := verify(token)
-	if err == nil && (p.Grant.Tenant != "") != a.Tenants {
+	if err == nil && (p.Grant.Tenant != "") != a.MultiTenant {
 		advice := "It names no tenant, and this installation has several. Get one that names its tenant."
-		if !a.Tenants {
+		if !a.MultiTenant {
 			advice = "It is for one tenant of a shared installation, and this installation is no such one."
 		}
 		return Principal{},
@@ -182,7 +182,7 @@ func (a *Authority) SignIn(w http.ResponseWriter, r *http.Request, user, passwor
 	if a.Directory == nil {
 		return g, nil, ErrNoSignIn
 	}
-	if g, err = a.Directory.SignIn(user, password); err != nil {
+	if g, err = a.Directory.CheckPassword(user, password); err != nil {
 		return g, nil, err
 	}
 	g, stamp, err := a.Directory.User(g.Name)
@@ -196,9 +196,9 @@ func (a *Authority) SignIn(w http.ResponseWriter, r *http.Request, user, passwor
 // SignOut forgets the cookies that the request was signed in by, and names their
 // credentials.
 func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended []string, err error) {
-	if a.Vouched { // the gate in front takes the cookies back
-		p, err := Vouched(r.Header)
-		if errors.Is(err, ErrNone) {
+	if a.TrustForwardedIdentity { // the gate in front takes the cookies back
+		p, err := ParseForwardedIdentity(r.Header)
+		if errors.Is(err, ErrNotSignedIn) {
 			return nil, nil
 		}
 		return []string{p.Credential}, err
@@ -219,18 +219,18 @@ func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended []str
 }
 
 // Names are who may sign in by name alone.
-func (a *Authority) Names() []string {
+func (a *Authority) PasswordlessUsers() []string {
 	if a.Directory == nil {
 		return nil
 	}
-	return a.Directory.Names()
+	return a.Directory.PasswordlessUsers()
 }
 
 // Refresh takes in what has changed on disk and at the issuer: users, roles,
 // keys. changed tells that grants must be taken afresh.
 func (a *Authority) Refresh() (changed bool, err error) {
 	changed, err = a.Tokens.Refresh()
-	if a.Shared {
+	if a.SharedSessions {
 		sessions, sessionsErr := a.Sessions.refresh()
 		changed, err = changed || sessions, errors.Join(err, sessionsErr)
 	}

@@ -18,7 +18,7 @@ func TestTokens(t *testing.T) {
 	require.NoError(t, err)
 	g, err := access.NewGrant("7", "Sam", []access.Role{access.Manager, access.HR}, 456)
 	require.NoError(t, err)
-	token, err := tokens.Mint(g, time.Hour)
+	token, err := tokens.Create(g, time.Hour)
 	require.NoError(t, err)
 
 	again, err := OpenTokens(dir)
@@ -34,7 +34,7 @@ func TestTokens(t *testing.T) {
 	require.ErrorIs(t, err, ErrInvalid)
 	_, err = tokens.Verify(token[:len(token)-2])
 	require.ErrorIs(t, err, ErrInvalid)
-	late, err := tokens.Mint(g, -time.Second)
+	late, err := tokens.Create(g, -time.Second)
 	require.NoError(t, err)
 	_, err = tokens.Verify(late)
 	require.ErrorIs(t, err, ErrExpired)

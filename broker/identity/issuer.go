@@ -22,7 +22,7 @@ import (
 type IssuerConfig struct {
 	Issuer        string        // the claim iss; required
 	Audience      string        // one of the claim aud; required
-	JWKS          string        // the address of the public keys; https, or http on loopback; required
+	JWKSURL       string        // the address of the public keys; https, or http on loopback; required
 	Refresh       time.Duration // how often the keys are fetched, 1 min
 	Skew          time.Duration // of the issuer's clock, 1 min
 	Cookie        string        // a cookie that holds a token; "": bearer only
@@ -72,7 +72,7 @@ func NewIssuer(c IssuerConfig) *Issuer {
 }
 
 // SetKeys replaces the keys by those of a JWKS. With an error the old ones stay,
-// and Trouble returns it.
+// and KeysError returns it.
 func (i *Issuer) SetKeys(raw []byte) error {
 	set, err := parseKeys(raw)
 	i.mu.Lock()
@@ -108,16 +108,16 @@ func (i *Issuer) sinceGood() time.Duration {
 	return time.Since(i.goodAt)
 }
 
-// Trouble returns the error of the last attempt to get the keys, or nil when that
+// KeysError returns the error of the last attempt to get the keys, or nil when that
 // was good. The keys of the last good attempt stay in use.
-func (i *Issuer) Trouble() error {
+func (i *Issuer) KeysError() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.trouble
 }
 
 // Fail records that the keys could not be fetched. A caller of SetKeys calls it.
-func (i *Issuer) Fail(err error) {
+func (i *Issuer) RecordFetchError(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.trouble = err
@@ -135,15 +135,15 @@ func (c IssuerConfig) WithDefaults(logger *slog.Logger) IssuerConfig {
 
 // Check refuses what must not be used.
 func (c IssuerConfig) Check() error {
-	if c.Issuer == "" || c.Audience == "" || c.JWKS == "" {
+	if c.Issuer == "" || c.Audience == "" || c.JWKSURL == "" {
 		return errors.New("--auth jwt needs --jwt-issuer, --jwt-audience and --jwt-jwks")
 	}
-	u, err := url.Parse(c.JWKS)
+	u, err := url.Parse(c.JWKSURL)
 	if err != nil || u.Host == "" {
-		return fmt.Errorf("--jwt-jwks %q is not an address", c.JWKS)
+		return fmt.Errorf("--jwt-jwks %q is not an address", c.JWKSURL)
 	}
 	if !trustworthy(u) {
-		return fmt.Errorf("--jwt-jwks %q: keys are fetched over https", c.JWKS)
+		return fmt.Errorf("--jwt-jwks %q: keys are fetched over https", c.JWKSURL)
 	}
 	return c.checkCookie()
 }
@@ -151,7 +151,7 @@ func (c IssuerConfig) Check() error {
 // trustworthy tells whether keys may come from an address, because nobody in
 // between can replace them.
 func trustworthy(u *url.URL) bool {
-	return u.Scheme == "https" || u.Scheme == "http" && loopback.Name(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && loopback.IsHost(u.Hostname())
 }
 
 func (c IssuerConfig) checkCookie() error {
@@ -260,7 +260,7 @@ func (i *Issuer) principal(token string, c jwt.MapClaims) (Principal, error) {
 	if err != nil {
 		return Principal{}, refused(err)
 	}
-	return Principal{Grant: g, Credential: credential(token, c), Expires: expiry(expires.Add(i.c.Skew)), Person: true},
+	return Principal{Grant: g, Credential: credential(token, c), Expires: expiry(expires.Add(i.c.Skew)), IsPerson: true},
 		nil
 }
 

@@ -87,7 +87,7 @@ func TestIssuerOfARequest(t *testing.T) {
 	require.NoError(t, err)
 	a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{Cookie: "id"})}
 	signed := p.sign("a", jwt.SigningMethodRS256, p.keys["a"], nil)
-	own, err := tokens.Mint(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
+	own, err := tokens.Create(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
 	require.NoError(t, err)
 	for header, want := range map[string]string{"Bearer " + signed: "auth|7", "Bearer " + own: "erp"} {
 		r := httptest.NewRequest("GET", "/", nil)
@@ -98,7 +98,7 @@ func TestIssuerOfARequest(t *testing.T) {
 	}
 	r := httptest.NewRequest("GET", "/", nil)
 	_, err = a.Authenticate(r)
-	require.ErrorIs(t, err, ErrNone)
+	require.ErrorIs(t, err, ErrNotSignedIn)
 	r.AddCookie(&http.Cookie{Name: "id", Value: signed})
 	principal, err := a.Authenticate(r)
 	require.NoError(t, err)
@@ -112,11 +112,11 @@ func TestIssuerOfARequest(t *testing.T) {
 }
 
 func TestIssuerConfig(t *testing.T) {
-	good := IssuerConfig{Issuer: "i", Audience: "a", JWKS: "https://id.example/keys"}
+	good := IssuerConfig{Issuer: "i", Audience: "a", JWKSURL: "https://id.example/keys"}
 	require.NoError(t, good.Check())
 	for _, jwks := range []string{"", "keys", "http://id.example/keys", "ftp://localhost/x"} {
 		c := good
-		c.JWKS = jwks
+		c.JWKSURL = jwks
 		require.Error(t, c.Check(), jwks)
 	}
 	for _, c := range []struct{ cookie, domain, fault string }{

@@ -58,7 +58,7 @@ func TestUnusableKeysSpoilNothing(t *testing.T) {
 	} {
 		i := given(p)
 		require.NoError(t, i.SetKeys([]byte(p.set(beside, p.jwk("a", nil), beside))), name)
-		require.NoError(t, i.Trouble(), name)
+		require.NoError(t, i.KeysError(), name)
 		_, err := i.Verify(p.usual("a", nil))
 		require.NoError(t, err, name)
 		if name == "a certificate that does not fit" {
@@ -67,7 +67,7 @@ func TestUnusableKeysSpoilNothing(t *testing.T) {
 		// Alone it is no set at all: the keys before it stay.
 		err = i.SetKeys([]byte(p.set(beside)))
 		require.ErrorContains(t, err, "no key that can verify", name)
-		require.Equal(t, err, i.Trouble(), name)
+		require.Equal(t, err, i.KeysError(), name)
 		_, err = i.Verify(p.usual("a", nil))
 		require.NoError(t, err, name)
 		require.False(t, i.refresh(), name)

@@ -143,7 +143,7 @@ func (p *provider) usual(kid string, change jwt.MapClaims) string {
 
 func (p *provider) config(c IssuerConfig) IssuerConfig {
 	p.Helper()
-	c.Issuer, c.Audience, c.JWKS = "https://id.example", "yardline", p.url
+	c.Issuer, c.Audience, c.JWKSURL = "https://id.example", "yardline", p.url
 	if c.RolesClaim == "" {
 		c.RolesClaim = "realm_access.roles"
 	}

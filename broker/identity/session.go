@@ -16,7 +16,7 @@ type Sessions interface {
 	// end signs out: the request's sessions are forgotten and their cookies
 	// removed. It returns their names.
 	end(w http.ResponseWriter, r *http.Request) (ended []string, err error)
-	// find returns the session of a request. The error is ErrNone where there
+	// find returns the session of a request. The error is ErrNotSignedIn where there
 	// is none, or that of the store.
 	find(r *http.Request) (foundSession, error)
 	// refresh tells whether a session has ended, here or at another broker on

@@ -56,7 +56,7 @@ func (s SignedSessions) find(r *http.Request) (foundSession, error) {
 	for _, f := range s.all(r) {
 		return f, nil
 	}
-	return foundSession{}, ErrNone // it has ended, or was never one
+	return foundSession{}, ErrNotSignedIn // it has ended, or was never one
 }
 
 // all returns the sessions that a request's cookies hold.

@@ -40,9 +40,9 @@ const (
 	storeTimeout = 2 * time.Second
 )
 
-// NewSessions keeps sessions in a store. installation is a part of the cookie's
+// NewStoredSessions keeps sessions in a store. installation is a part of the cookie's
 // name. secure tells whether the cookie of a request is marked for HTTPS only.
-func NewSessions(store eventlog.Store, installation string, secure func(*http.Request) bool) *StoredSessions {
+func NewStoredSessions(store eventlog.Store, installation string, secure func(*http.Request) bool) *StoredSessions {
 	// Not by scs.New, which starts a goroutine for a store of its own.
 	return &StoredSessions{store: store, secure: secure, manager: &scs.SessionManager{
 		Lifetime: sessionLifetime, Store: sessionStore{store}, Codec: scs.GobCodec{}, HashTokenInStore: true,
@@ -59,7 +59,7 @@ const (
 
 // Installation returns the id of the installation whose log this is. The first
 // broker makes it; all brokers of one log have the same.
-func Installation(ctx context.Context, store eventlog.Store) (string, error) {
+func InstallationID(ctx context.Context, store eventlog.Store) (string, error) {
 	id, err := store.Get(ctx, installationKey)
 	if errors.Is(err, eventlog.ErrNotFound) {
 		id = []byte(strings.ToLower(rand.Text()[:installationLen]))
@@ -139,7 +139,7 @@ func (s *StoredSessions) find(r *http.Request) (found foundSession, err error) {
 		return false, nil
 	})
 	if err == nil && found.user == "" {
-		err = ErrNone
+		err = ErrNotSignedIn
 	}
 	return found, err
 }

@@ -34,9 +34,9 @@ const (
 	issuer   = "yardline"
 )
 
-// TokensOf uses a key that is kept elsewhere than in a file: 32 bytes in
+// NewTokens uses a key that is kept elsewhere than in a file: 32 bytes in
 // hexadecimal.
-func TokensOf(key string) (*Tokens, error) {
+func NewTokens(key string) (*Tokens, error) {
 	raw, err := hex.DecodeString(strings.TrimSpace(key))
 	if err != nil || len(raw) != keyBytes {
 		return nil, fmt.Errorf("the token key is damaged: it should be %d bytes in hexadecimal", keyBytes)
@@ -98,7 +98,7 @@ type claims struct {
 }
 
 // Mint signs a token for a grant.
-func (t *Tokens) Mint(g access.Grant, ttl time.Duration) (string, error) {
+func (t *Tokens) Create(g access.Grant, ttl time.Duration) (string, error) {
 	return t.sign(issuer, claims{Name: g.Name, Roles: g.Roles, Employee: g.Employee, Tenant: g.Tenant}, g.User, time.Now().Add(ttl))
 }
 

@@ -107,7 +107,7 @@ func (u *Users) Refresh() (changed bool, err error) {
 }
 
 // SignIn implements Directory.
-func (u *Users) SignIn(name, password string) (access.Grant, error) {
+func (u *Users) CheckPassword(name, password string) (access.Grant, error) {
 	user, found := u.find(name)
 	hash := user.Password
 	if !found || user.Disabled {
@@ -120,7 +120,7 @@ func (u *Users) SignIn(name, password string) (access.Grant, error) {
 		return access.Grant{}, fmt.Errorf("identity: the password of %s: %w", name, err)
 	}
 	if !match || !found || user.Disabled {
-		return access.Grant{}, ErrUnknown
+		return access.Grant{}, ErrWrongPassword
 	}
 	return user.grant()
 }
@@ -129,7 +129,7 @@ func (u *Users) SignIn(name, password string) (access.Grant, error) {
 func (u *Users) User(name string) (access.Grant, string, error) {
 	user, found := u.find(name)
 	if !found || user.Disabled {
-		return access.Grant{}, "", ErrUnknown
+		return access.Grant{}, "", ErrWrongPassword
 	}
 	sum := sha256.Sum256([]byte(user.Password))
 	g, err := user.grant()
@@ -137,7 +137,7 @@ func (u *Users) User(name string) (access.Grant, string, error) {
 }
 
 // Names implements Directory: a name is not enough.
-func (u *Users) Names() []string { return nil }
+func (u *Users) PasswordlessUsers() []string { return nil }
 
 func (u *Users) find(name string) (User, bool) {
 	u.mu.Lock()

@@ -50,12 +50,12 @@ func TestUsers(t *testing.T) {
 
 	u, err := OpenUsers(path)
 	require.NoError(t, err)
-	g, err := u.SignIn("ann", "ann's password")
+	g, err := u.CheckPassword("ann", "ann's password")
 	require.NoError(t, err)
 	require.Equal(t, access.Grant{User: "7", Name: "ann", Roles: []access.Role{access.Manager}, Employee: 4}, g)
 	for _, c := range [][2]string{{"ann", "ann's passwort"}, {"bob", "ann's password"}, {"", ""}} {
-		_, err = u.SignIn(c[0], c[1])
-		require.ErrorIs(t, err, ErrUnknown)
+		_, err = u.CheckPassword(c[0], c[1])
+		require.ErrorIs(t, err, ErrWrongPassword)
 	}
 	_, stamp, err := u.User("ann")
 	require.NoError(t, err)
@@ -66,8 +66,8 @@ func TestUsers(t *testing.T) {
 	changed, err = u.Refresh()
 	require.NoError(t, err)
 	require.False(t, changed)
-	_, err = u.SignIn("ann", "another one")
-	require.ErrorIs(t, err, ErrUnknown, "disabled")
+	_, err = u.CheckPassword("ann", "another one")
+	require.ErrorIs(t, err, ErrWrongPassword, "disabled")
 	require.NoError(t, EditUser(path, "ann", func(u *User) error { u.Disabled = false; return nil }))
 	_, err = u.Refresh()
 	require.NoError(t, err)
@@ -82,7 +82,7 @@ func TestUsers(t *testing.T) {
 	changed, err = u.Refresh()
 	require.NoError(t, err)
 	require.False(t, changed)
-	_, err = u.SignIn("ann", "another one")
+	_, err = u.CheckPassword("ann", "another one")
 	require.NoError(t, err)
 	require.ErrorContains(t, EditUser(path, "ann", func(*User) error { return nil }), "damaged")
 	for _, short := range []string{"", "1234567", strings.Repeat("x", 1025)} {
@@ -124,7 +124,7 @@ func TestSessionsSurviveARestart(t *testing.T) {
 		require.NoError(t, err)
 		tokens, err := OpenTokens(filepath.Dir(path))
 		require.NoError(t, err)
-		return &Authority{Tokens: tokens, Directory: users, Sessions: NewSessions(log, "testtest",
+		return &Authority{Tokens: tokens, Directory: users, Sessions: NewStoredSessions(log, "testtest",
 			func(*http.Request) bool { return true })}
 	}
 	w := httptest.NewRecorder()
@@ -144,5 +144,5 @@ func TestSessionsSurviveARestart(t *testing.T) {
 	_, err = again.Refresh()
 	require.NoError(t, err)
 	_, err = again.Authenticate(r)
-	require.ErrorIs(t, err, ErrNone)
+	require.ErrorIs(t, err, ErrNotSignedIn)
 }

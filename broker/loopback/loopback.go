@@ -6,7 +6,7 @@ import "net/netip"
 
 // Name tells whether a host, without its port, is localhost or a loopback
 // address.
-func Name(host string) bool {
+func IsHost(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/snd-rental/yardline/broker/loopback"
 )
 
-// Placeholder is the contact of an installation that has named none.
-const Placeholder = "mailto:nobody@yardline.invalid"
+// PlaceholderContact is the contact of an installation that has named none.
+const PlaceholderContact = "mailto:nobody@yardline.invalid"
 
 // CheckContact returns an error where a contact is no mailto or https address
 // (RFC 8292, section 2.1). Push services refuse everything that comes with
@@ -53,11 +53,11 @@ var reserved = []string{
 	".example.org",
 }
 
-// IsPlaceholder tells whether nobody can be reached at a contact: some push
+// IsPlaceholderContact tells whether nobody can be reached at a contact: some push
 // services refuse pushes that come with one.
-func IsPlaceholder(contact string) bool {
+func IsPlaceholderContact(contact string) bool {
 	domain := strings.ToLower(strings.TrimSuffix(domainOf(contact), "."))
-	if loopback.Name(domain) || !strings.Contains(domain, ".") {
+	if loopback.IsHost(domain) || !strings.Contains(domain, ".") {
 		return true
 	}
 	for _, name := range reserved {

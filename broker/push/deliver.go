@@ -35,14 +35,14 @@ const (
 	maxRetry = 30 * time.Second
 )
 
-// A Refused is the answer of a push service that refuses this broker. Trying
+// A RefusedError is the answer of a push service that refuses this broker. Trying
 // again does not help before an operator has changed something.
-type Refused struct {
+type RefusedError struct {
 	Status int
 	Answer string // the first line of the service's answer, for the operator
 }
 
-func (r *Refused) Error() string {
+func (r *RefusedError) Error() string {
 	return strings.TrimSuffix(
 		fmt.Sprintf("%v: the push service answered %d: %s", ErrNotDelivered, r.Status, r.Answer),
 		": ",
@@ -50,7 +50,7 @@ func (r *Refused) Error() string {
 }
 
 // Unwrap makes errors.Is(err, ErrNotDelivered) true.
-func (r *Refused) Unwrap() error { return ErrNotDelivered }
+func (r *RefusedError) Unwrap() error { return ErrNotDelivered }
 
 // deliver sends a body to a device, and again where the service is busy. A
 // device that the service no longer knows is forgotten; one that it refuses is
@@ -63,7 +63,7 @@ func (s *Service) deliver(
 	urgency webpush.Urgency,
 ) (result string, err error) {
 	answer, err := s.attempt(ctx, d, body, topic, urgency)
-	var refused *Refused
+	var refused *RefusedError
 	reason, status := "", 0
 	switch {
 	case err == nil && (answer == http.StatusNotFound || answer == http.StatusGone):
@@ -86,7 +86,7 @@ func (s *Service) deliver(
 }
 
 // attempt sends a body until the service has answered. The status is that of
-// its last answer, 0 where there was none; the error may be a *Refused.
+// its last answer, 0 where there was none; the error may be a *RefusedError.
 func (s *Service) attempt(
 	ctx context.Context,
 	d *device,
@@ -108,7 +108,7 @@ func (s *Service) attempt(
 		case err == nil && status >= 200 && status < 300, status == http.StatusNotFound, status == http.StatusGone:
 			return status, nil
 		case err == nil && status < 500 && status != http.StatusTooManyRequests:
-			return status, &Refused{status, answer.text}
+			return status, &RefusedError{status, answer.text}
 		}
 		if last = err; err == nil {
 			last = fmt.Errorf("the push service answered %d: %s", status, answer.text)
@@ -169,13 +169,13 @@ func printable(text []byte) string {
 }
 
 // Test pushes a greeting to a device of a user, to see that it comes. The error
-// is ErrUnknown, or what the push service said.
-func (s *Service) Test(ctx context.Context, g access.Grant, id string) error {
+// is ErrUnknownDevice, or what the push service said.
+func (s *Service) SendTest(ctx context.Context, g access.Grant, id string) error {
 	s.mu.Lock()
 	d := s.devices[id]
 	s.mu.Unlock()
 	if d == nil || d.Grant.Actor() != g.Actor() {
-		return ErrUnknown
+		return ErrUnknownDevice
 	}
 	body, err := json.Marshal(
 		notify.Message{
@@ -190,7 +190,7 @@ func (s *Service) Test(ctx context.Context, g access.Grant, id string) error {
 	}
 	result, err := s.deliver(ctx, d, body, "test", webpush.UrgencyHigh)
 	if err == nil && result == ResultGone {
-		return ErrUnknown
+		return ErrUnknownDevice
 	}
 	return err
 }

@@ -34,9 +34,9 @@ func (s Subscription) check(test bool) error {
 	if err != nil || len(s.Endpoint) > maxEndpoint || u.User != nil || u.Hostname() == "" {
 		return event.Refuse("/endpoint", "format", "the address that the browser gave")
 	}
-	if !test || !loopback.Name(u.Hostname()) {
+	if !test || !loopback.IsHost(u.Hostname()) {
 		addr, err := netip.ParseAddr(u.Hostname())
-		if u.Scheme != "https" || u.Port() != "" && u.Port() != "443" || err == nil && !public(addr) || loopback.Name(u.Hostname()) {
+		if u.Scheme != "https" || u.Port() != "" && u.Port() != "443" || err == nil && !public(addr) || loopback.IsHost(u.Hostname()) {
 			return event.Refuse("/endpoint", "rule", "an https address of a public push service")
 		}
 	}

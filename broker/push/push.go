@@ -22,16 +22,16 @@ import (
 
 // Config is how a Service works.
 type Config struct {
-	Log      eventlog.Log
-	Contact  string // an https or mailto address for the operators of push services (RFC 8292, section 2.1)
-	Location *time.Location
-	Logger   *slog.Logger
-	Shared   bool // other brokers use the same log
-	// Still is what somebody may by now who signed in as g; nil where people
+	Log       eventlog.Log
+	Contact   string // an https or mailto address for the operators of push services (RFC 8292, section 2.1)
+	Location  *time.Location
+	Logger    *slog.Logger
+	SharedLog bool // other brokers use the same log
+	// CurrentGrant is what somebody may by now who signed in as g; nil where people
 	// sign in elsewhere.
-	Still    func(g access.Grant, stamp string) (now access.Grant, ok bool)
-	Observer Observer
-	Test     bool // take endpoints on loopback, also without TLS, and those alone beside public ones
+	CurrentGrant  func(g access.Grant, stamp string) (now access.Grant, ok bool)
+	Observer      Observer
+	AllowLoopback bool // take endpoints on loopback, also without TLS, and those alone beside public ones
 }
 
 // An Observer counts the results of pushes. It gets one of the Results, with one
@@ -69,7 +69,7 @@ func reasonOf(status int) string {
 
 // A Service pushes. Its methods may be called concurrently; Run is called once.
 type Service struct {
-	*Wishes
+	*PreferenceStore
 	c      Config
 	keys   keys
 	client *http.Client
@@ -79,7 +79,7 @@ type Service struct {
 
 	mu      sync.Mutex // guards all below
 	devices map[string]*device
-	failing map[string]Failing // by device: those that a push service refuses
+	failing map[string]Failure // by device: those that a push service refuses
 	taken   wire.Cursor        // through where events were looked at
 }
 
@@ -102,7 +102,7 @@ type job struct {
 // New reads keys and subscriptions from the log's store.
 func New(ctx context.Context, c Config) (*Service, error) {
 	c.Contact = strings.TrimPrefix(c.Contact, "mailto:") // the library adds it
-	s := &Service{Wishes: &Wishes{store: c.Log}, c: c, client: client(c.Test), queue: make(chan job, maxQueue)}
+	s := &Service{PreferenceStore: &PreferenceStore{store: c.Log}, c: c, client: client(c.AllowLoopback), queue: make(chan job, maxQueue)}
 	var err error
 	if s.keys, err = loadKeys(ctx, c.Log); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 }
 
 // Key is the public key that browsers subscribe with, in base64url.
-func (s *Service) Key() string { return s.keys.Public }
+func (s *Service) PublicKey() string { return s.keys.Public }
 
 // Run pushes until ctx ends.
 func (s *Service) Run(ctx context.Context) {
@@ -189,7 +189,7 @@ func (s *Service) tend(ctx context.Context) {
 		select {
 		case <-tick.C:
 			keep(ctx)
-			if s.c.Shared {
+			if s.c.SharedLog {
 				if err := s.load(ctx); err != nil && ctx.Err() == nil {
 					s.c.Logger.Warn("push: subscriptions could not be read", "error", err)
 				}
@@ -253,10 +253,10 @@ func (s *Service) wantsLocked(d *device, e event.Event, now time.Time) (access.G
 
 // grant is what the device's user may by now.
 func (s *Service) grant(d *device, now time.Time) (access.Grant, bool) {
-	if s.c.Still == nil {
+	if s.c.CurrentGrant == nil {
 		return d.Grant, now.Before(d.Until)
 	}
-	return s.c.Still(d.Grant, d.Stamp)
+	return s.c.CurrentGrant(d.Grant, d.Stamp)
 }
 
 func (s *Service) quiet(q notify.QuietHours, now time.Time) bool {

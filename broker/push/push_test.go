@@ -52,7 +52,7 @@ type rig struct {
 	*testing.T
 	log     eventlog.Log
 	results *results
-	roles   map[string][]access.Role // by the user's name: what Still says
+	roles   map[string][]access.Role // by the user's name: what CurrentGrant says
 	mu      sync.Mutex
 	n       int
 }
@@ -78,7 +78,7 @@ func (r *rig) set(name string, roles ...access.Role) {
 // service runs one until the test ends, or stop is called.
 func (r *rig) service(change func(*push.Config)) (s *push.Service, stop func()) {
 	r.Helper()
-	c := push.Config{Log: r.log, Contact: "mailto:ops@example.com", Location: time.UTC, Logger: slog.New(slog.DiscardHandler), Still: r.still, Observer: r.results, Test: true}
+	c := push.Config{Log: r.log, Contact: "mailto:ops@example.com", Location: time.UTC, Logger: slog.New(slog.DiscardHandler), CurrentGrant: r.still, Observer: r.results, AllowLoopback: true}
 	if change != nil {
 		change(&c)
 	}
@@ -99,7 +99,7 @@ func (r *rig) person(name string, employee int64, roles ...access.Role) identity
 	r.set(name, roles...)
 	g, err := access.NewGrant("id-"+name, name, roles, employee)
 	require.NoError(r, err)
-	return identity.Principal{Grant: g, Credential: "session-" + name, Person: true, Stamp: "stamp"}
+	return identity.Principal{Grant: g, Credential: "session-" + name, IsPerson: true, Stamp: "stamp"}
 }
 
 func (r *rig) publish(e event.Event, err error) {
@@ -200,17 +200,17 @@ func TestPreferences(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, notify.DefaultPreferences(p.Grant), s.Preferences(p.Grant))
 	wish := notify.Preferences{Push: []event.Type{event.TypeRentalStatusUpdated}, Muted: []event.Type{}}
-	require.NoError(t, s.Prefer(t.Context(), p.Grant, wish))
+	require.NoError(t, s.SetPreferences(t.Context(), p.Grant, wish))
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
 	r.publish(event.RentalStatusUpdated(3, "active", ""))
 	require.Equal(t, "Rental", r.got(d, 1)[0].Title)
 	now := time.Now().UTC()
 	wish.Quiet = &notify.QuietHours{From: now.Add(-time.Hour).Format("15:04"), To: now.Add(time.Hour).Format("15:04"), Zone: "UTC"}
-	require.NoError(t, s.Prefer(t.Context(), p.Grant, wish))
+	require.NoError(t, s.SetPreferences(t.Context(), p.Grant, wish))
 	wish.Quiet = nil
 	other := pushtest.New(t)
 	q := r.person("dispatcher", 0, access.Dispatcher)
-	require.NoError(t, s.Prefer(t.Context(), q.Grant, wish))
+	require.NoError(t, s.SetPreferences(t.Context(), q.Grant, wish))
 	_, err = s.Subscribe(t.Context(), q, other.Subscription(), "", "")
 	require.NoError(t, err)
 	r.publish(event.RentalStatusUpdated(4, "active", ""))
@@ -220,7 +220,7 @@ func TestPreferences(t *testing.T) {
 	for _, bad := range []notify.Preferences{{Push: []event.Type{"none"}}, {Quiet: &notify.QuietHours{From: "25:00", To: "01:00"}}, {Quiet: &notify.QuietHours{From: "01:00", To: "01:00"}},
 		{Quiet: &notify.QuietHours{From: "22:00", To: "06:00", Zone: "Nowhere/None"}}} {
 		var refused *event.Problem
-		require.ErrorAs(t, s.Prefer(t.Context(), p.Grant, bad), &refused)
+		require.ErrorAs(t, s.SetPreferences(t.Context(), p.Grant, bad), &refused)
 	}
 }
 
@@ -233,13 +233,13 @@ func TestGoneDevicesAreForgotten(t *testing.T) {
 	require.NoError(t, err)
 	d.Answer(http.StatusTooManyRequests)
 	done := make(chan error, 1)
-	go func() { done <- s.Test(t.Context(), p.Grant, device.ID) }()
+	go func() { done <- s.SendTest(t.Context(), p.Grant, device.ID) }()
 	require.Eventually(t, func() bool { return d.Tries() == 1 }, soon, time.Millisecond)
 	d.Answer(0)
 	require.NoError(t, <-done)
 	require.Equal(t, "Notifications work on this device.", r.got(d, 1)[0].Message.Body)
 	d.Answer(http.StatusForbidden)
-	require.ErrorIs(t, s.Test(t.Context(), p.Grant, device.ID), push.ErrNotDelivered)
+	require.ErrorIs(t, s.SendTest(t.Context(), p.Grant, device.ID), push.ErrNotDelivered)
 	require.Len(t, s.Devices(p.Grant), 1)
 	d.Answer(http.StatusGone)
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
@@ -256,11 +256,11 @@ func TestSignOutTakesTheDeviceAlong(t *testing.T) {
 	p, q := r.person("manager", 0, access.Manager), r.person("yard", 0, access.Yard)
 	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
-	require.ErrorIs(t, s.Unsubscribe(t.Context(), q.Grant, device.ID), push.ErrUnknown, "another's")
-	require.ErrorIs(t, s.Test(t.Context(), q.Grant, device.ID), push.ErrUnknown, "another's")
-	require.NoError(t, s.SignedOut(t.Context(), q.Credential))
+	require.ErrorIs(t, s.Unsubscribe(t.Context(), q.Grant, device.ID), push.ErrUnknownDevice, "another's")
+	require.ErrorIs(t, s.SendTest(t.Context(), q.Grant, device.ID), push.ErrUnknownDevice, "another's")
+	require.NoError(t, s.ForgetSignIn(t.Context(), q.Credential))
 	require.Len(t, s.Devices(p.Grant), 1)
-	require.NoError(t, s.SignedOut(t.Context(), p.Credential))
+	require.NoError(t, s.ForgetSignIn(t.Context(), p.Credential))
 	require.Empty(t, s.Devices(p.Grant))
 	// The next user of the same browser has it for themselves.
 	_, err = s.Subscribe(t.Context(), p, d.Subscription(), "", "")
@@ -270,7 +270,7 @@ func TestSignOutTakesTheDeviceAlong(t *testing.T) {
 	require.Empty(t, s.Devices(p.Grant))
 	require.Len(t, s.Devices(q.Grant), 1)
 	_, err = s.Subscribe(t.Context(), identity.Principal{Grant: p.Grant}, d.Subscription(), "", "")
-	require.ErrorIs(t, err, push.ErrProgram)
+	require.ErrorIs(t, err, push.ErrNotPerson)
 }
 
 // TestOnceOfTwoBrokersAndOverARestart: two services on one log push an event
@@ -282,7 +282,7 @@ func TestOnceOfTwoBrokersAndOverARestart(t *testing.T) {
 	_, err := a.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
 	b, stopB := r.service(nil)
-	require.Equal(t, a.Key(), b.Key())
+	require.Equal(t, a.PublicKey(), b.PublicKey())
 	require.Len(t, b.Devices(p.Grant), 1)
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
 	r.publish(event.MaintenanceRequired("Lift", "Tyre"))
@@ -291,7 +291,7 @@ func TestOnceOfTwoBrokersAndOverARestart(t *testing.T) {
 	stopB()
 	r.publish(event.MaintenanceRequired("Roller", "Oil"))
 	c, _ := r.service(nil)
-	require.Equal(t, a.Key(), c.Key())
+	require.Equal(t, a.PublicKey(), c.PublicKey())
 	r.got(d, 3)
 }
 
@@ -312,7 +312,7 @@ func TestFloodIsBounded(t *testing.T) {
 // TestIssuedElsewhere: whom the broker cannot ask about is told for a while.
 func TestIssuedElsewhere(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
-	s, _ := r.service(func(c *push.Config) { c.Still = nil })
+	s, _ := r.service(func(c *push.Config) { c.CurrentGrant = nil })
 	_, err := s.Subscribe(t.Context(), r.person("manager", 0, access.Manager), d.Subscription(), "", "")
 	require.NoError(t, err)
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))

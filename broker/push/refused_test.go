@@ -26,11 +26,11 @@ func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "Phone", "")
 	require.NoError(t, err)
 	require.Nil(t, device.Failing)
-	require.False(t, s.Refused())
+	require.False(t, s.HasRefusedDevice())
 	start := time.Now()
 	d.AnswerWith(http.StatusForbidden, "{\"reason\":\n\"BadJwtToken\"}\x1b[31m")
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
-	require.Eventually(t, s.Refused, soon, time.Millisecond)
+	require.Eventually(t, s.HasRefusedDevice, soon, time.Millisecond)
 	failing := *s.Devices(p.Grant)[0].Failing
 	require.Equal(t, http.StatusForbidden, failing.Status)
 	require.WithinRange(t, failing.Since, start, time.Now())
@@ -43,23 +43,23 @@ func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &failing, renewed.Failing, "the same endpoint is refused as before")
 	d.Answer(http.StatusUnauthorized)
-	var refused *push.Refused
-	require.ErrorAs(t, s.Test(t.Context(), p.Grant, device.ID), &refused)
+	var refused *push.RefusedError
+	require.ErrorAs(t, s.SendTest(t.Context(), p.Grant, device.ID), &refused)
 	require.Equal(t, http.StatusUnauthorized, refused.Status)
 	require.Equal(
 		t,
-		&push.Failing{Since: failing.Since, Status: http.StatusUnauthorized},
+		&push.Failure{Since: failing.Since, Status: http.StatusUnauthorized},
 		s.Devices(p.Grant)[0].Failing,
 	)
 	d.Answer(0)
-	require.NoError(t, s.Test(t.Context(), p.Grant, device.ID))
+	require.NoError(t, s.SendTest(t.Context(), p.Grant, device.ID))
 	require.Nil(t, s.Devices(p.Grant)[0].Failing)
-	require.False(t, s.Refused())
+	require.False(t, s.HasRefusedDevice())
 
 	d.Answer(http.StatusForbidden)
-	require.ErrorIs(t, s.Test(t.Context(), p.Grant, device.ID), push.ErrNotDelivered)
-	require.NoError(t, s.SignedOut(t.Context(), p.Credential))
-	require.False(t, s.Refused())
+	require.ErrorIs(t, s.SendTest(t.Context(), p.Grant, device.ID), push.ErrNotDelivered)
+	require.NoError(t, s.ForgetSignIn(t.Context(), p.Credential))
+	require.False(t, s.HasRefusedDevice())
 	keys, err := r.log.Keys(t.Context(), "push-")
 	require.NoError(t, err)
 	for _, key := range keys {
@@ -83,7 +83,7 @@ func TestReplacedDeviceGoes(t *testing.T) {
 	second := subscribe("", first.ID)
 	require.Equal(t, "Yard tablet", second.Name)
 	require.Equal(t, []push.Device{second}, s.Devices(p.Grant))
-	require.ErrorIs(t, s.Test(t.Context(), p.Grant, first.ID), push.ErrUnknown)
+	require.ErrorIs(t, s.SendTest(t.Context(), p.Grant, first.ID), push.ErrUnknownDevice)
 	third := subscribe("Office", second.ID)
 	require.Equal(t, "Office", third.Name)
 
@@ -97,19 +97,19 @@ func TestReplacedDeviceGoes(t *testing.T) {
 		subscribe("x", "")
 	}
 	_, err = s.Subscribe(t.Context(), p, pushtest.New(t).Subscription(), "", "")
-	require.ErrorIs(t, err, push.ErrTooMany)
+	require.ErrorIs(t, err, push.ErrTooManyDevices)
 	subscribe("", third.ID)
 	require.Len(t, s.Devices(p.Grant), 10)
 
 	again, err := push.New(
 		t.Context(),
 		push.Config{
-			Log:      r.log,
-			Contact:  "mailto:ops@yard.company",
-			Location: time.UTC,
-			Logger:   slog.New(slog.DiscardHandler),
-			Observer: r.results,
-			Test:     true,
+			Log:           r.log,
+			Contact:       "mailto:ops@yard.company",
+			Location:      time.UTC,
+			Logger:        slog.New(slog.DiscardHandler),
+			Observer:      r.results,
+			AllowLoopback: true,
 		},
 	)
 	require.NoError(t, err)
@@ -132,7 +132,7 @@ func TestRenewedDeviceKeepsItsName(t *testing.T) {
 
 func TestContact(t *testing.T) {
 	for contact, want := range map[string]struct{ valid, placeholder bool }{
-		push.Placeholder: {true, true}, "mailto:ops@company.example": {true, true}, "mailto:a@example.com": {true,
+		push.PlaceholderContact: {true, true}, "mailto:ops@company.example": {true, true}, "mailto:a@example.com": {true,
 			true},
 		"mailto:root@localhost": {true, true},
 		"https://localhost/":    {true, true}, "https://127.0.0.1": {true, true}, "mailto:ops@YARD.Test": {true, true},
@@ -147,9 +147,9 @@ func TestContact(t *testing.T) {
 		if err := push.CheckContact(contact); (err == nil) != want.valid {
 			t.Errorf("%q: %v", contact, err)
 		}
-		if want.valid && push.IsPlaceholder(contact) != want.placeholder {
+		if want.valid && push.IsPlaceholderContact(contact) != want.placeholder {
 			t.Errorf("%q: placeholder is not %t", contact, want.placeholder)
 		}
 	}
-	require.ErrorIs(t, error(&push.Refused{Status: 403}), push.ErrNotDelivered)
+	require.ErrorIs(t, error(&push.RefusedError{Status: 403}), push.ErrNotDelivered)
 }

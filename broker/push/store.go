@@ -46,7 +46,7 @@ type device struct {
 
 // Failing holds the time since when a push service refuses all pushes to a
 // device, and the status of its last answer.
-type Failing struct {
+type Failure struct {
 	Since  time.Time `json:"since"`
 	Status int       `json:"status"`
 }
@@ -56,7 +56,7 @@ type Device struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
 	Created time.Time `json:"created"`
-	Failing *Failing  `json:"failing,omitempty"` // nil while pushes are taken
+	Failing *Failure  `json:"failing,omitempty"` // nil while pushes are taken
 }
 
 const (
@@ -129,9 +129,9 @@ func (s *Service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	failing := map[string]Failing{}
+	failing := map[string]Failure{}
 	for id := range devices {
-		var f Failing
+		var f Failure
 		if err := read(ctx, s.c.Log, failures+id, &f); err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func (s *Service) load(ctx context.Context) error {
 			failing[id] = f
 		}
 	}
-	if err := s.Wishes.load(ctx); err != nil {
+	if err := s.PreferenceStore.load(ctx); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -168,12 +168,12 @@ func read(ctx context.Context, store eventlog.Store, key string, into any) error
 
 // Errors of a Service's methods, beside *event.Problem and those of the log.
 var (
-	// ErrProgram: only people are pushed to.
-	ErrProgram = errors.New("push: a program's token has no devices")
-	// ErrTooMany: the user has as many devices as they may have.
-	ErrTooMany = errors.New("push: too many devices")
-	// ErrUnknown: the user has no such device.
-	ErrUnknown = errors.New("push: no such device")
+	// ErrNotPerson: only people are pushed to.
+	ErrNotPerson = errors.New("push: a program's token has no devices")
+	// ErrTooManyDevices: the user has as many devices as they may have.
+	ErrTooManyDevices = errors.New("push: too many devices")
+	// ErrUnknownDevice: the user has no such device.
+	ErrUnknownDevice = errors.New("push: no such device")
 	// ErrNotDelivered: the push service refused it, or could not be reached.
 	ErrNotDelivered = errors.New("push: not delivered")
 )
@@ -185,17 +185,17 @@ var (
 func (s *Service) Subscribe(
 	ctx context.Context, p identity.Principal, sub Subscription, name, replaces string,
 ) (Device, error) {
-	if !p.Person {
-		return Device{}, ErrProgram
+	if !p.IsPerson {
+		return Device{}, ErrNotPerson
 	}
-	if err := sub.check(s.c.Test); err != nil {
+	if err := sub.check(s.c.AllowLoopback); err != nil {
 		return Device{}, err
 	}
 	if len([]rune(name)) > maxName {
 		return Device{}, event.Refuse("/name", "limit", "at most 80 characters")
 	}
 	d := &device{Subscription: sub, ID: hash(sub.Endpoint), Name: name, Grant: p.Grant, Stamp: p.Stamp, Credential: p.Credential, Created: time.Now().UTC(), pace: newPace()}
-	if s.c.Still == nil {
+	if s.c.CurrentGrant == nil {
 		d.Until = d.Created.Add(issuedFor)
 	}
 	replaced, err := s.add(ctx, d, replaces)
@@ -224,7 +224,7 @@ func (s *Service) add(ctx context.Context, d *device, replaces string) (replaced
 		}
 	}
 	if others >= maxDevices {
-		return nil, ErrTooMany
+		return nil, ErrTooManyDevices
 	}
 	if err := s.put(ctx, d); err != nil {
 		return nil, err
@@ -265,7 +265,7 @@ func (s *Service) mark(ctx context.Context, id string, status int) error {
 	if before.Status == status { // 0 where it did not fail
 		return nil
 	}
-	now := Failing{time.Now().UTC(), status}
+	now := Failure{time.Now().UTC(), status}
 	if failing {
 		now.Since = before.Since
 	}
@@ -288,7 +288,7 @@ func (s *Service) mark(ctx context.Context, id string, status int) error {
 }
 
 // Refused tells whether a push service refuses pushes to any device.
-func (s *Service) Refused() bool {
+func (s *Service) HasRefusedDevice() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id := range s.failing {
@@ -321,19 +321,19 @@ func (s *Service) Devices(g access.Grant) []Device {
 	return all
 }
 
-// Unsubscribe forgets a device of a user, or returns ErrUnknown.
+// Unsubscribe forgets a device of a user, or returns ErrUnknownDevice.
 func (s *Service) Unsubscribe(ctx context.Context, g access.Grant, id string) error {
 	s.mu.Lock()
 	d := s.devices[id]
 	s.mu.Unlock()
 	if d == nil || d.Grant.Actor() != g.Actor() {
-		return ErrUnknown
+		return ErrUnknownDevice
 	}
 	return s.forget(ctx, d)
 }
 
 // SignedOut forgets the devices that a sign-in has subscribed.
-func (s *Service) SignedOut(ctx context.Context, credential string) (err error) {
+func (s *Service) ForgetSignIn(ctx context.Context, credential string) (err error) {
 	if credential == "" {
 		return nil
 	}

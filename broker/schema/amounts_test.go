@@ -35,7 +35,7 @@ func steps(v any) (all []float64) {
 func TestNoStepIsInexact(t *testing.T) {
 	documents := [][]byte{OpenAPI(), AsyncAPI()}
 	for _, typ := range event.Types {
-		documents = append(documents, Event(typ, Publish), Event(typ, Read))
+		documents = append(documents, EventSchema(typ, ForPublishers), EventSchema(typ, ForReaders))
 	}
 	found := 0
 	for _, raw := range documents {
@@ -52,7 +52,7 @@ func TestNoStepIsInexact(t *testing.T) {
 
 // TestEveryAmountIsTaken by the schema and by the broker, in every currency.
 func TestEveryAmountIsTaken(t *testing.T) {
-	s := compile(t, Event(event.TypePaymentReceived, Publish))
+	s := compile(t, EventSchema(event.TypePaymentReceived, ForPublishers))
 	for currency, form := range map[string]string{"EUR": "%d.%02d", "KWD": "%d.0%02d"} {
 		for cents := 1; cents <= 20_000; cents++ {
 			raw := fmt.Appendf(nil, `{"type":"payment_received","data":{"rental_id":1,"payment_method":"cash",`+

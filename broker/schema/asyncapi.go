@@ -52,9 +52,9 @@ func AsyncAPI() []byte {
 		add(sse, name, mediaJSON, name)
 	}
 	for _, t := range event.Types {
-		add(sse, string(t), mediaJSON, typeName(t, Read))
-		name := "Line" + typeName(t, Read)
-		schemas[name] = line(string(t), object{"id": ref("Cursor"), "data": ref(typeName(t, Read))})
+		add(sse, string(t), mediaJSON, typeName(t, ForReaders))
+		name := "Line" + typeName(t, ForReaders)
+		schemas[name] = line(string(t), object{"id": ref("Cursor"), "data": ref(typeName(t, ForReaders))})
 		add(lines, name, mediaJSON, name)
 	}
 	for _, name := range []string{"Heartbeat", "Hello", "Gap", "Bye", "Filter", "Pong", "Published", "Refused"} {

@@ -15,8 +15,8 @@ type Use string
 
 // The uses.
 const (
-	Publish Use = "publish"
-	Read    Use = "read"
+	ForPublishers Use = "publish"
+	ForReaders    Use = "read"
 )
 
 // object is a JSON object; encoding/json writes its keys in order.
@@ -25,8 +25,8 @@ type object = map[string]any
 const dialect = "https://json-schema.org/draft/2020-12/schema"
 
 // Event is the JSON Schema of an event of a type, with its envelope.
-func Event(t event.Type, use Use) []byte {
-	s := eventSchema(t, use)
+func EventSchema(t event.Type, use Use) []byte {
+	s := eventObject(t, use)
 	s["$schema"], s["$id"] = dialect, "urn:yardline:schema:"+string(t)+":"+string(use)
 	return encode(s)
 }
@@ -50,8 +50,8 @@ func text(most int) object {
 	return object{"type": "string", "minLength": 1, "maxLength": most, "pattern": line}
 }
 
-// eventSchema is the envelope and its data.
-func eventSchema(t event.Type, use Use) object {
+// eventObject is the envelope and its data.
+func eventObject(t event.Type, use Use) object {
 	properties := object{
 		"specversion": object{"const": "1.0"}, "id": text(128), "type": object{"const": string(t)},
 		"source": object{"type": "string", "format": "uri-reference", "minLength": 1, "maxLength": 256},
@@ -60,7 +60,7 @@ func eventSchema(t event.Type, use Use) object {
 		"data":    dataSchema(t, use),
 	}
 	required := []string{"type", "data"}
-	if use == Publish {
+	if use == ForPublishers {
 		properties["datacontenttype"] = object{"type": "string", "pattern": "^[Aa][Pp][Pp][Ll][Ii][Cc][Aa][Tt][Ii][Oo][Nn]/[Jj][Ss][Oo][Nn] *(;.*)?$"}
 		properties["dataschema"], properties["module"] = object{"type": "string"}, object{"type": "string"}
 	} else {
@@ -76,7 +76,7 @@ const cursorPattern = "^[a-z0-9]{1,32}-(0|[1-9][0-9]*)$"
 
 func example(t event.Type, use Use) json.RawMessage {
 	e := event.Example(t)
-	if use == Publish {
+	if use == ForPublishers {
 		return encode(object{"type": t, "data": e.Data})
 	}
 	e.ID, e.Cursor, e.Time = "0193a0c8-5b1e-7c3a-9d55-2f6a1e0b7c11", "k3x9abcd-184", exampleTime
@@ -88,12 +88,12 @@ func dataSchema(t event.Type, use Use) object {
 	properties, required := object{}, []string{}
 	for _, f := range event.Fields(t) {
 		properties[f.Name] = field(f)
-		if f.Required && (use == Publish || alwaysSeen(t, f.Name)) {
+		if f.Required && (use == ForPublishers || alwaysSeen(t, f.Name)) {
 			required = append(required, f.Name)
 		}
 	}
 	s := object{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
-	if use == Publish {
+	if use == ForPublishers {
 		for name, rule := range rules[t] {
 			s[name] = rule
 		}

@@ -147,7 +147,7 @@ func apiPaths() object {
 		"/api/push/subscriptions/{id}/test": object{"post": operation("Push a greeting.", []object{device}, none("The push service has taken it."), "404", "429", "502")},
 		"/api/push/preferences": object{"get": operation("What the caller wants to be told of.", nil, ok(ref("Preferences"))),
 			"put": withBody(operation("Change it.", nil, ok(ref("Preferences")), "422"), ref("Preferences"))},
-		"/api/schema/{type}": object{"get": open(operation("The JSON Schema of a type.", []object{typ, parameter("query", "for", "Who it is for.", object{"enum": []Use{Publish, Read}, "default": Publish})},
+		"/api/schema/{type}": object{"get": open(operation("The JSON Schema of a type.", []object{typ, parameter("query", "for", "Who it is for.", object{"enum": []Use{ForPublishers, ForReaders}, "default": ForPublishers})},
 			object{"200": answer("A schema.", "application/schema+json", object{"type": "object"})}, "404"))},
 		"/api/openapi.json":  object{"get": open(operation("This document.", nil, ok(object{"type": "object"})))},
 		"/api/asyncapi.json": object{"get": open(operation("The streams, by AsyncAPI.", nil, ok(object{"type": "object"})))},
@@ -176,7 +176,7 @@ func typeSchemas(into object, use Use, anyOf string) {
 	mapping := object{}
 	for _, t := range event.Types {
 		name := typeName(t, use)
-		into[name] = eventSchema(t, use)
+		into[name] = eventObject(t, use)
 		one = append(one, ref(name))
 		mapping[string(t)] = "#/components/schemas/" + name
 	}
@@ -230,7 +230,7 @@ func components() object {
 		"Gap":   record(object{"from": ref("Cursor"), "to": ref("Cursor")}),
 		"Bye":   record(object{"reason": object{"enum": []wire.Reason{wire.ByeRetry, wire.ByeSlow, wire.ByeDrain, wire.ByeRegrant, wire.ByeSignedOut, wire.ByeExpired, wire.ByeStop}}, "delay_ms": number}),
 	}
-	typeSchemas(c, Publish, "Publication")
-	typeSchemas(c, Read, "Event")
+	typeSchemas(c, ForPublishers, "Publication")
+	typeSchemas(c, ForReaders, "Event")
 	return c
 }

@@ -41,11 +41,11 @@ func validate(t *testing.T, s *jsonschema.Schema, raw []byte) error {
 // reader is shown of them.
 func TestExamples(t *testing.T) {
 	for _, typ := range event.Types {
-		publish, read := compile(t, Event(typ, Publish)), compile(t, Event(typ, Read))
-		require.NoError(t, validate(t, publish, example(typ, Publish)), typ)
-		require.NoError(t, validate(t, read, example(typ, Read)), typ)
+		publish, read := compile(t, EventSchema(typ, ForPublishers)), compile(t, EventSchema(typ, ForReaders))
+		require.NoError(t, validate(t, publish, example(typ, ForPublishers)), typ)
+		require.NoError(t, validate(t, read, example(typ, ForReaders)), typ)
 		var whole event.Event
-		require.NoError(t, json.Unmarshal(example(typ, Read), &whole))
+		require.NoError(t, json.Unmarshal(example(typ, ForReaders), &whole))
 		for _, g := range []access.Grant{{User: "1", Employee: 456}, {User: "5"}, {User: "9", Roles: access.Roles[:1]}, {User: "9", Roles: access.Roles[1:2]},
 			{User: "9", Roles: access.Roles[2:3]}, {User: "9", Roles: access.Roles[3:4]}, {User: "9", Roles: access.Roles[4:5]}} {
 			if seen, ok := access.Redact(g, whole); ok {
@@ -79,7 +79,7 @@ func TestSchemasAgreeWithTheBroker(t *testing.T) {
 		`"4111 1111 1111 1111"`, `"active"`, `"completed"`,
 		`"` + strings.Repeat("ü", 64) + `"`, `"` + strings.Repeat("ü", 65) + `"`, `"` + strings.Repeat("x", 301) + `"`, `"` + strings.Repeat("x", 501) + `"`, `"` + strings.Repeat("/", 2001) + `"`}
 	for _, typ := range event.Types {
-		s := compile(t, Event(typ, Publish))
+		s := compile(t, EventSchema(typ, ForPublishers))
 		for _, f := range event.Fields(typ) {
 			base := event.Example(typ).Data
 			for _, value := range append(values, "") { // "": without the field

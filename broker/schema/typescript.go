@@ -94,19 +94,19 @@ func TypeScript() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, typescriptHead, union(event.Severities))
 	fmt.Fprintf(&b, "export type EventType = %s;\n", union(event.Types))
-	for _, use := range []Use{Publish, Read} {
+	for _, use := range []Use{ForPublishers, ForReaders} {
 		for _, t := range event.Types {
 			fmt.Fprintf(&b, "\nexport interface %s {\n", typeName(t, use))
 			for _, f := range event.Fields(t) {
 				optional := "?"
-				if f.Required && (use == Publish || alwaysSeen(t, f.Name)) {
+				if f.Required && (use == ForPublishers || alwaysSeen(t, f.Name)) {
 					optional = ""
 				}
 				fmt.Fprintf(&b, "  /** %s */\n  %s%s: %s;\n", describe(f), f.Name, optional, typeOf(f))
 			}
 			b.WriteString("}\n")
 		}
-		name := map[Use]string{Publish: "PublishData", Read: "ReadData"}[use]
+		name := map[Use]string{ForPublishers: "PublishData", ForReaders: "ReadData"}[use]
 		fmt.Fprintf(&b, "\nexport interface %s {\n", name)
 		for _, t := range event.Types {
 			fmt.Fprintf(&b, "  %s: %s;\n", t, typeName(t, use))
@@ -119,7 +119,7 @@ func TypeScript() []byte {
 
 // typeName is such as PublishPaymentReceived.
 func typeName(t event.Type, use Use) string {
-	name := map[Use]string{Publish: "Publish", Read: "Read"}[use]
+	name := map[Use]string{ForPublishers: "Publish", ForReaders: "Read"}[use]
 	for word := range strings.SplitSeq(string(t), "_") {
 		name += strings.ToUpper(word[:1]) + word[1:]
 	}

@@ -26,7 +26,7 @@ const ContentSecurityPolicy = "default-src 'self'; script-src 'self' 'wasm-unsaf
 
 // Dist are the files of the app, each in its compressed forms alone, where it
 // has any.
-func Dist() fs.FS {
+func Files() fs.FS {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
 		panic(err) // a constant argument
@@ -35,7 +35,7 @@ func Dist() fs.FS {
 }
 
 // Built tells whether the app is in this binary.
-func Built() bool {
+func IsBuilt() bool {
 	_, err := fs.Stat(dist, "dist/index.html.br")
 	return err == nil
 }
@@ -52,7 +52,7 @@ func Handler() http.Handler {
 	}
 	files := statigz.FileServer(dist, brotli.AddEncoding, statigz.FSPrefix("dist"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !Built() {
+		if !IsBuilt() {
 			http.Error(w, "The app is not in this binary. Build it with: make build", http.StatusNotFound)
 			return
 		}

@@ -11,7 +11,7 @@ import (
 
 // TestHandler needs the built app: make build.
 func TestHandler(t *testing.T) {
-	require.True(t, Built(), "the app is not built: run make build")
+	require.True(t, IsBuilt(), "the app is not built: run make build")
 	h := Handler()
 	get := func(path string, headers ...string) *http.Response {
 		r := httptest.NewRequest("GET", path, nil)

@@ -44,8 +44,8 @@ func TestEdgeTenants(t *testing.T) {
 		require.Contains(t, answer, "invalid_token")
 	}
 	// What only the front may say is no way in.
-	forged := identity.Vouch(identity.Principal{Grant: access.Grant{User: "1", Roles: []access.Role{access.Manager}, Tenant: "acme"}, Expires: time.Now().Add(time.Hour)})
-	status, answer = testkit.Send(t, s.URL, "GET", "/api/events", "", identity.VouchHeader+": "+forged)
+	forged := identity.EncodeForwardedIdentity(identity.Principal{Grant: access.Grant{User: "1", Roles: []access.Role{access.Manager}, Tenant: "acme"}, Expires: time.Now().Add(time.Hour)})
+	status, answer = testkit.Send(t, s.URL, "GET", "/api/events", "", identity.ForwardedIdentityHeader+": "+forged)
 	require.Equal(t, http.StatusUnauthorized, status)
 	require.Contains(t, answer, "sign_in_required")
 }

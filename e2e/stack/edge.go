@@ -91,7 +91,7 @@ func StartEdge(t testing.TB, options ...EdgeOption) *Stack {
 	if err != nil {
 		t.Fatalf("the tests of the edge run what was built: run make edge first (%v)", err)
 	}
-	tokens, err := identity.TokensOf(tokenKey)
+	tokens, err := identity.NewTokens(tokenKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func StartGate(t testing.TB, origin *Stack, options ...EdgeOption) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := identity.TokensOf(string(key))
+	tokens, err := identity.NewTokens(string(key))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func (s *Stack) MintBrief(ttl time.Duration, tenant, user string, employee int64
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	token, err := s.tokens().Mint(g, ttl)
+	token, err := s.tokens().Create(g, ttl)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -326,7 +326,7 @@ func token(env environment) *ffcli.Command {
 			if err != nil {
 				return &broker.Misuse{Reason: err.Error()}
 			}
-			signed, err := tokens.Mint(g, *ttl)
+			signed, err := tokens.Create(g, *ttl)
 			if err != nil {
 				return err
 			}

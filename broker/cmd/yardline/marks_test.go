@@ -39,7 +39,7 @@ func TestByteOrderMarks(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, append([]byte(mark), written...), 0o600))
 	users, err := identity.OpenUsers(path)
 	require.NoError(t, err)
-	_, err = users.SignIn("ann", "a password")
+	_, err = users.CheckPassword("ann", "a password")
 	require.NoError(t, err, "the mark is no part of the password")
 	require.NoError(t, os.WriteFile(path, []byte(utf16), 0o600))
 	_, err = identity.OpenUsers(path)

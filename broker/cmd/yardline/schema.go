@@ -17,7 +17,7 @@ var documents = map[string]func() []byte{"openapi": schema.OpenAPI, "asyncapi": 
 
 func schemaCommand(env environment) *ffcli.Command {
 	fs := flags("yardline schema")
-	use := fs.String("for", string(schema.Publish), "`who` a type's schema is for: publish or read")
+	use := fs.String("for", string(schema.ForPublishers), "`who` a type's schema is for: publish or read")
 	names := make([]string, len(event.Types))
 	for i, t := range event.Types {
 		names[i] = string(t)
@@ -38,10 +38,10 @@ func schemaCommand(env environment) *ffcli.Command {
 			if !t.Known() {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown name %q: use a type, openapi, asyncapi or typescript", name)}
 			}
-			if u != schema.Publish && u != schema.Read {
+			if u != schema.ForPublishers && u != schema.ForReaders {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown --for %q: use publish or read", *use)}
 			}
-			_, err = env.out.Write(schema.Event(t, u))
+			_, err = env.out.Write(schema.EventSchema(t, u))
 			return err
 		},
 	}

@@ -31,7 +31,7 @@ func serve(env environment) *ffcli.Command {
 	fs.StringVar(&c.Auth, "auth", broker.AuthDev, "`who` may sign in: dev (anybody as a demo user, on loopback only), users (see yardline user), jwt (tokens of an identity provider)")
 	fs.StringVar(&c.Issuer.Issuer, "jwt-issuer", "", "the `issuer` (iss) whose tokens are taken")
 	fs.StringVar(&c.Issuer.Audience, "jwt-audience", "", "the `audience` (aud) that they must name")
-	fs.StringVar(&c.Issuer.JWKS, "jwt-jwks", "", "the `URL` of the issuer's public keys")
+	fs.StringVar(&c.Issuer.JWKSURL, "jwt-jwks", "", "the `URL` of the issuer's public keys")
 	fs.DurationVar(&c.Issuer.Refresh, "jwt-refresh", time.Minute, "how often the keys are fetched")
 	fs.DurationVar(&c.Issuer.Skew, "jwt-skew", time.Minute, "how far the issuer's clock may be off")
 	fs.StringVar(&c.Issuer.Cookie, "jwt-cookie", "", "the `name` of a cookie that holds a token, beside bearer tokens")

@@ -50,10 +50,10 @@ func lockDir(dir string) (*os.File, error) {
 	if err := datadir.Make(dir); err != nil {
 		return nil, err
 	}
-	if err := datadir.Adopt(dir); err != nil {
+	if err := datadir.FixOwners(dir); err != nil {
 		return nil, datadir.Explain(dir, err)
 	}
-	if err := datadir.CheckLog(dir); err != nil {
+	if err := datadir.CheckLogAccess(dir); err != nil {
 		return nil, err
 	}
 	f, err := datadir.Lock(filepath.Join(dir, datadir.LockFile), false)

@@ -185,7 +185,7 @@ func (l *Log) wentBack(r record, revision uint64, known known, last uint64) (rea
 	case r.Witness == nil:
 		return "the log was kept by another server before", nil
 	}
-	there, err := r.Witness.In(l.c.Dir)
+	there, err := r.Witness.IsIn(l.c.Dir)
 	if err != nil {
 		return "", datadir.Explain(l.c.Dir, err)
 	}
@@ -225,7 +225,7 @@ func (l *Log) keepRecord(ctx context.Context, next record, revision uint64) erro
 	}
 	l.state = keptState{record: next, revision: revision, checked: now, renewed: now}
 	if l.c.URL == "" {
-		err = datadir.KeepWitness(l.c.Dir, *next.Witness)
+		err = datadir.RemoveOtherWitnesses(l.c.Dir, *next.Witness)
 	} else {
 		err = writeKnown(l.c, known{Log: l.now().first, Epoch: next.Epoch, Head: next.Head})
 	}

@@ -141,7 +141,7 @@ func TestDirectoryOfEarlierVersions(t *testing.T) {
 	add(t, log, 2)
 	require.NoError(t, log.Put(t.Context(), "push-keys", []byte("{}"), 0))
 	require.NoError(t, log.now().bucket.Purge(t.Context(), recordKey))
-	require.NoError(t, datadir.KeepWitness(dir, datadir.Witness{}))
+	require.NoError(t, datadir.RemoveOtherWitnesses(dir, datadir.Witness{}))
 	crash(t, log)
 	require.Equal(t, log.Epoch(), used(t, dir, 1))
 	copied := filepath.Join(t.TempDir(), "copy")
@@ -262,7 +262,7 @@ func TestRecordIsKept(t *testing.T) {
 	log.state.renewed = time.Now().Add(-renewEvery)
 	log.tend(t.Context(), true)
 	require.NotEqual(t, witness.Name, stored().Witness.Name)
-	there, err := stored().Witness.In(dir)
+	there, err := stored().Witness.IsIn(dir)
 	require.NoError(t, err)
 	require.True(t, there)
 }

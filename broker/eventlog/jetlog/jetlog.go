@@ -257,7 +257,7 @@ func (l *Log) Close() error {
 	l.now().close()
 	err := l.unlock()
 	if l.c.URL == "" {
-		err = errors.Join(err, datadir.Adopt(l.c.Dir))
+		err = errors.Join(err, datadir.FixOwners(l.c.Dir))
 	}
 	return err
 }

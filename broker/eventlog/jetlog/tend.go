@@ -51,7 +51,7 @@ func (l *Log) tend(ctx context.Context, atOnce bool) {
 
 // tendOwn keeps the record of an embedded log, which nobody else writes.
 func (l *Log) tendOwn(ctx context.Context) error {
-	if err := datadir.Adopt(l.c.Dir); err != nil {
+	if err := datadir.FixOwners(l.c.Dir); err != nil {
 		return err
 	}
 	next := l.state.record

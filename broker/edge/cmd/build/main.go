@@ -80,10 +80,10 @@ func zipped(path string) (int64, error) {
 
 // assets unpacks the app; who serves it compresses by what a browser takes.
 func assets(out string) error {
-	if !webui.Built() {
+	if !webui.IsBuilt() {
 		return fmt.Errorf("the app is not built: run make build first")
 	}
-	files := webui.Dist()
+	files := webui.Files()
 	err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || path == "README" || strings.HasSuffix(path, ".br") {
 			return err

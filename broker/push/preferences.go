@@ -16,10 +16,10 @@ import (
 // preferences is where the store has them.
 const preferences = "push-preferences."
 
-// Wishes are what people want to be told of. They stand by themselves where
+// PreferenceStore are what people want to be told of. They stand by themselves where
 // nothing is pushed: the app's toasts follow them too. It is safe for
 // concurrent use.
-type Wishes struct {
+type PreferenceStore struct {
 	store eventlog.Store
 	write sync.Mutex // held over a change of the store and of what follows from it
 
@@ -27,14 +27,14 @@ type Wishes struct {
 	of map[string]notify.Preferences // by hash of the actor
 }
 
-// OpenWishes reads them from the store.
-func OpenWishes(ctx context.Context, store eventlog.Store) (*Wishes, error) {
-	w := &Wishes{store: store}
+// OpenPreferenceStore reads them from the store.
+func OpenPreferenceStore(ctx context.Context, store eventlog.Store) (*PreferenceStore, error) {
+	w := &PreferenceStore{store: store}
 	return w, w.load(ctx)
 }
 
 // load takes what the store has, which other brokers may have changed.
-func (w *Wishes) load(ctx context.Context) error {
+func (w *PreferenceStore) load(ctx context.Context) error {
 	w.write.Lock()
 	defer w.write.Unlock()
 	names, err := w.store.Keys(ctx, preferences)
@@ -56,7 +56,7 @@ func (w *Wishes) load(ctx context.Context) error {
 }
 
 // Preferences are a user's, or the default.
-func (w *Wishes) Preferences(g access.Grant) notify.Preferences {
+func (w *PreferenceStore) Preferences(g access.Grant) notify.Preferences {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if p, said := w.of[hash(g.Actor())]; said {
@@ -65,8 +65,8 @@ func (w *Wishes) Preferences(g access.Grant) notify.Preferences {
 	return notify.DefaultPreferences(g)
 }
 
-// Prefer keeps what a user wants. The error may be an *event.Problem.
-func (w *Wishes) Prefer(ctx context.Context, g access.Grant, p notify.Preferences) error {
+// SetPreferences keeps what a user wants. The error may be an *event.Problem.
+func (w *PreferenceStore) SetPreferences(ctx context.Context, g access.Grant, p notify.Preferences) error {
 	if err := p.Check(); err != nil {
 		return err
 	}
