@@ -8,9 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestURL: what is printed can be opened, also where the broker listens on all
-// addresses.
-func TestURL(t *testing.T) {
+// A broker that listens on all addresses must print one that can be opened.
+func TestURLCanBeOpenedOnThisMachine(t *testing.T) {
 	for _, c := range []struct{ listen, host string }{
 		{"0.0.0.0:0", "localhost"}, {"[::]:0", "localhost"}, {":0", "localhost"}, {"127.0.0.1:0", "localhost"},
 		{"127.0.0.2:0", "127.0.0.2"}, {"localhost:0", "localhost"},
@@ -22,15 +21,14 @@ func TestURL(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.host, u.Hostname(), c.listen)
 		dialed, err := net.Dial("tcp", u.Host)
-		require.NoError(t, err, "%s leads nowhere", b.URL())
+		require.NoError(t, err, "nothing listens at %s", b.URL())
 		require.NoError(t, dialed.Close())
 		require.NoError(t, l.Close())
 	}
 }
 
-// TestURLOfACertificate: with TLS on all addresses it is a name of the
-// certificate, which a browser would refuse for another one.
-func TestURLOfACertificate(t *testing.T) {
+// A browser refuses a certificate under a name that the certificate does not have.
+func TestURLHasANameOfTheCertificate(t *testing.T) {
 	for want, names := range map[string][]string{
 		"yard.example": {"*.example", "yard.example"},
 		"localhost":    {"*.example"},
@@ -46,12 +44,14 @@ func TestURLOfACertificate(t *testing.T) {
 	}
 }
 
-func TestSignInNeedsTLS(t *testing.T) {
-	lan := Config{Auth: AuthUsers, Listen: "0.0.0.0:8080"}
-	require.True(t, lan.signInNeedsTLS())
-	require.False(t, Config{Auth: AuthUsers, Listen: "127.0.0.1:8080"}.signInNeedsTLS(), "browsers trust this machine")
-	withTLS := lan
+func TestSignInFromOtherMachinesNeedsTLS(t *testing.T) {
+	anyAddress := Config{Auth: AuthUsers, Listen: "0.0.0.0:8080"}
+	require.True(t, anyAddress.signInNeedsTLS())
+	loopbackOnly := Config{Auth: AuthUsers, Listen: "127.0.0.1:8080"}
+	require.False(t, loopbackOnly.signInNeedsTLS(), "browsers trust this machine")
+	withTLS := anyAddress
 	withTLS.TLSCert = "cert.pem"
 	require.False(t, withTLS.signInNeedsTLS())
-	require.False(t, Config{Auth: AuthJWT, Listen: ":8080"}.signInNeedsTLS(), "the provider gives the cookie")
+	withProvider := Config{Auth: AuthJWT, Listen: ":8080"}
+	require.False(t, withProvider.signInNeedsTLS(), "the identity provider sets the cookie")
 }

@@ -24,10 +24,9 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// TestProviderAway: a broker starts while its identity provider is away, catches
-// up by itself, and keeps everybody connected when the provider's set is empty
-// for a while.
-func TestProviderAway(t *testing.T) {
+// The broker must start without its identity provider, read the keys as soon as it can,
+// and keep them while the provider answers with an empty set.
+func TestBrokerServesWhileItsIdentityProviderDoesNot(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -35,7 +34,7 @@ func TestProviderAway(t *testing.T) {
 	require.NoError(t, err)
 	keys, err := json.Marshal(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk.Marshal()}})
 	require.NoError(t, err)
-	var answer atomic.Value // a string; "": 500
+	var answer atomic.Value // a string; "" answers with status 500
 	answer.Store("")
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		text := answer.Load().(string)
@@ -45,17 +44,25 @@ func TestProviderAway(t *testing.T) {
 		io.WriteString(w, text)
 	}))
 	defer provider.Close()
-	token, err := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{"iss": "https://id.example",
-		"aud": "yardline",
-		"sub": "CN=John Smith,OU=Yard", "roles": "manager",
-		"exp": time.Now().Add(time.Hour).Unix()}).SignedString(private)
+	token, err := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
+		"iss":   "https://id.example",
+		"aud":   "yardline",
+		"sub":   "CN=John Smith,OU=Yard",
+		"roles": "manager",
+		"exp":   time.Now().Add(time.Hour).Unix(),
+	}).SignedString(private)
 	require.NoError(t, err)
 
-	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", DebugListen: "127.0.0.1:0", Data: t.TempDir(),
-		Auth: AuthJWT,
-		Issuer: identity.IssuerConfig{Issuer: "https://id.example", Audience: "yardline", JWKSURL: provider.URL,
-			Refresh: 20 * time.Millisecond}})
-	require.NoError(t, err, "the broker does not need its provider to start")
+	b := open(t, Config{
+		DebugListen: "127.0.0.1:0",
+		Auth:        AuthJWT,
+		Issuer: identity.IssuerConfig{
+			Issuer:   "https://id.example",
+			Audience: "yardline",
+			JWKSURL:  provider.URL,
+			Refresh:  20 * time.Millisecond,
+		},
+	})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
@@ -83,34 +90,36 @@ func TestProviderAway(t *testing.T) {
 	status, text := get(snapshot, token)
 	require.Equal(t, 503, status)
 	require.Contains(t, text, `"code":"starting"`)
-	own, err := b.CreateToken(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
+	ownToken, err := b.CreateToken(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
 	require.NoError(t, err)
-	status, _ = get(snapshot, own)
+	status, _ = get(snapshot, ownToken)
 	require.Equal(t, 200, status)
-	metric := func(value string) bool {
+	keysGood := func(value string) bool {
 		_, text := get("http://"+b.debug.listener.Addr().String()+"/metrics", "")
 		return strings.Contains(text, "\nyardline_issuer_keys_good "+value+"\n")
 	}
-	require.True(t, metric("0"))
+	require.True(t, keysGood("0"))
 
 	answer.Store(string(keys))
 	eventually(func() bool { status, _ := get(snapshot, token); return status == 200 })
-	eventually(func() bool { return metric("1") })
+	eventually(func() bool { return keysGood("1") })
 	stream := open(b.URL()+"/api/sse", token)
 	defer stream.Body.Close()
 	lines := bufio.NewScanner(stream.Body)
-	for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: ") { // of the hello
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: ") {
+		// The hello is the first frame with data.
 	}
 	answer.Store(`{"keys":[]}`)
-	eventually(func() bool { return metric("0") })
+	eventually(func() bool { return keysGood("0") })
 	status, _ = get(snapshot, token)
 	require.Equal(t, 200, status)
 	require.ErrorContains(t, b.issuer.KeysError(), "no keys")
 	answer.Store(string(keys))
-	eventually(func() bool { return metric("1") })
+	eventually(func() bool { return keysGood("1") })
 
 	stop()
-	for lines.Scan() && !strings.Contains(lines.Text(), `"reason"`) { // the end of the broker ends the stream
+	for lines.Scan() && !strings.Contains(lines.Text(), `"reason"`) {
+		// The broker says goodbye before it ends the stream.
 	}
 	require.Contains(t, lines.Text(), `"reason":"drain"`)
 	client.CloseIdleConnections()

@@ -1,13 +1,13 @@
 package broker
 
 import (
-	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,41 +19,55 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// site is a broker that a test starts and stops on one configuration.
+// site is an installation whose broker a test starts and stops.
 type site struct {
 	t     *testing.T
 	c     Config
 	b     *Broker
-	token string
-	done  chan error
-	stop  context.CancelFunc
+	token string // of a service that is a manager too
+	stop  func() // stops the broker
 }
 
+// newSite returns an installation with the given number of rentals, named 1, 2 and so on.
+// Its broker is stopped.
+func newSite(t *testing.T, rentals int) *site {
+	t.Helper()
+	s := &site{t: t, c: Config{Data: filepath.Join(t.TempDir(), "data")}}
+	s.start()
+	for i := range rentals {
+		s.rent(strconv.Itoa(i + 1))
+	}
+	s.stop()
+	return s
+}
+
+// start starts the broker and waits until its state has caught up with the log.
 func (s *site) start() {
 	s.t.Helper()
-	s.c.Listen = "127.0.0.1:0"
-	var err error
-	s.b, err = New(s.t.Context(), s.c)
-	require.NoError(s.t, err)
+	s.b, s.stop = start(s.t, s.c)
 	g, err := access.NewGrant("erp", "erp", []access.Role{access.Service, access.Manager}, 0)
 	require.NoError(s.t, err)
 	s.token, err = s.b.CreateToken(g, time.Hour)
 	require.NoError(s.t, err)
-	ctx, stop := context.WithCancel(s.t.Context())
-	s.stop, s.done = stop, make(chan error, 1)
-	go func() { s.done <- s.b.Run(ctx) }()
 	<-s.b.hub.Ready()
 }
 
-func (s *site) end() {
+// backUp copies the data directory and returns the copy.
+func (s *site) backUp() string {
 	s.t.Helper()
-	s.stop()
-	require.NoError(s.t, <-s.done)
-	require.NoError(s.t, s.b.Close())
+	backup := filepath.Join(s.t.TempDir(), "backup")
+	copyTree(s.t, s.c.Data, backup)
+	return backup
 }
 
-// ask sends a request and reads the answer.
-func (s *site) ask(method, path, body string, into any) {
+// copyTree copies a directory to a path that does not exist yet.
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	require.NoError(t, exec.Command("cp", "-a", from, to).Run())
+}
+
+// request sends a request, and decodes the answer into a value.
+func (s *site) request(method, path, body string, into any) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, s.b.URL()+path, strings.NewReader(body))
 	require.NoError(s.t, err)
@@ -67,138 +81,142 @@ func (s *site) ask(method, path, body string, into any) {
 	require.NoError(s.t, json.NewDecoder(answer.Body).Decode(into))
 }
 
-// rent publishes an active rental and returns its cursor.
+// rent publishes an active rental and returns the event's cursor.
 func (s *site) rent(id string) string {
 	s.t.Helper()
 	var receipt struct{ Cursor string }
-	s.ask("POST", "/api/sse",
+	s.request("POST", "/api/sse",
 		`{"id":"e`+id+`","type":"rental_status_updated","data":{"rental_id":`+id+`,"status":"active"}}`, &receipt)
 	return receipt.Cursor
 }
 
+// page is an answer of GET /api/events.
 type page struct {
 	Events []struct{ ID string }
 	Gap    *struct{ From, To string }
 	Head   string
 }
 
-// follows asks for what comes after a cursor.
-func (s *site) follows(cursor string) (p page) {
+// eventsAfter returns the page of events after a cursor.
+func (s *site) eventsAfter(cursor string) (p page) {
 	s.t.Helper()
-	s.ask("GET", "/api/events?limit=100&after="+cursor, "", &p)
+	s.request("GET", "/api/events?limit=100&after="+cursor, "", &p)
 	return p
 }
 
-func (s *site) active() int {
+// activeRentals returns the number of active rentals in the snapshot.
+func (s *site) activeRentals() int {
 	s.t.Helper()
 	var snapshot struct {
 		Figures struct {
 			Active int `json:"active_rentals"`
 		}
 	}
-	s.ask("GET", "/api/snapshot", "", &snapshot)
+	s.request("GET", "/api/snapshot", "", &snapshot)
 	return snapshot.Figures.Active
 }
 
-// TestReadersOfARestoredDirectoryAreTold plays what an operator does: a backup, more
-// events that a reader sees, the backup put back, and other events.
-func TestReadersOfARestoredDirectoryAreTold(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	s := &site{t: t, c: Config{Data: dir}}
+// An operator makes a backup, more events come, the operator copies the backup back by
+// hand, and other events come. A reader that has seen events after the backup must get a
+// gap.
+func TestReadersGetAGapAfterABackupWasCopiedBack(t *testing.T) {
+	s := newSite(t, 0)
 	s.start()
 	first := s.rent("1")
 	s.rent("2")
-	s.end()
-	backup := filepath.Join(t.TempDir(), "backup")
-	require.NoError(t, exec.Command("cp", "-a", dir, backup).Run())
+	s.stop()
+	backup := s.backUp()
 	s.start()
-	require.Len(t, s.follows(first).Events, 1, "a restart")
+	require.Len(t, s.eventsAfter(first).Events, 1, "a restart makes no gap")
 	s.rent("3")
 	seen := s.rent("4")
-	s.end()
-	require.NoError(t, os.RemoveAll(dir))
-	require.NoError(t, exec.Command("cp", "-a", backup, dir).Run())
+	s.stop()
+	require.NoError(t, os.RemoveAll(s.c.Data))
+	copyTree(t, backup, s.c.Data)
 	s.start()
 	for _, id := range []string{"5", "6", "7", "8", "9"} {
 		s.rent(id)
 	}
-	p := s.follows(seen)
+	p := s.eventsAfter(seen)
 	require.NotNil(t, p.Gap)
 	require.Equal(t, seen, p.Gap.From)
 	require.Empty(t, p.Events)
-	require.Equal(t, 7, s.active())
-	s.end()
+	require.Equal(t, 7, s.activeRentals())
+	s.stop()
 }
 
-// TestRestore puts a backup back by the command's own way.
-func TestRestore(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	s := &site{t: t, c: Config{Data: dir}}
+// restore calls Restore without a log.
+func restore(t *testing.T, backup, dir string) (Restored, error) {
+	t.Helper()
+	return Restore(t.Context(), backup, dir, slog.New(slog.DiscardHandler))
+}
+
+func TestRestoreRefusesDirectoriesThatItMustNotUse(t *testing.T) {
+	s := newSite(t, 2)
+	dir, backup := s.c.Data, s.backUp()
 	s.start()
-	s.rent("1")
-	s.end()
-	backup := filepath.Join(t.TempDir(), "backup")
-	require.NoError(t, exec.Command("cp", "-a", dir, backup).Run())
-	s.start()
-	seen := s.rent("2")
 	var wrong *Misuse
-	restore := func(backup, dir string) (Restored, error) {
-		return Restore(t.Context(), backup, dir, slog.New(slog.DiscardHandler))
-	}
-	_, err := restore(backup, dir)
+	_, err := restore(t, backup, dir)
 	require.ErrorAs(t, err, &wrong)
 	require.ErrorContains(t, err, "a broker is using")
-	_, err = restore(dir, filepath.Join(t.TempDir(), "other"))
+	_, err = restore(t, dir, filepath.Join(t.TempDir(), "other"))
 	require.ErrorContains(t, err, "a broker is using the backup")
-	s.end()
-	for from, says := range map[string]string{t.TempDir(): "no directory jetstream", dir: "lies in the backup",
-		filepath.Join(dir, "none"): "none"} {
-		_, err = restore(from, dir)
+	s.stop()
+	for from, message := range map[string]string{
+		t.TempDir():                "no directory jetstream",
+		dir:                        "lies in the backup",
+		filepath.Join(dir, "none"): "none",
+	} {
+		_, err = restore(t, from, dir)
 		require.ErrorAs(t, err, &wrong)
-		require.ErrorContains(t, err, says)
+		require.ErrorContains(t, err, message)
 	}
-	within := filepath.Join(t.TempDir(), "link") // the copy would hold itself, without end
+	within := filepath.Join(t.TempDir(), "link") // a copy in it would contain itself
 	require.NoError(t, os.Symlink(dir, within))
 	for _, to := range []string{filepath.Join(dir, "new"), filepath.Join(dir, "a", "b"), filepath.Join(within, "new")} {
-		_, err = restore(dir, to)
+		_, err = restore(t, dir, to)
 		require.ErrorAs(t, err, &wrong)
 		require.ErrorContains(t, err, "lies in the backup")
 	}
 	s.start()
-	require.Equal(t, 2, s.active(), "refusals changed nothing")
+	require.Equal(t, 2, s.activeRentals(), "refusals changed nothing")
+	s.stop()
+}
+
+func TestRestoreReplacesTheFilesAndGivesANewEpoch(t *testing.T) {
+	s := newSite(t, 1)
+	dir, backup := s.c.Data, s.backUp()
+	s.start()
+	seen := s.rent("2")
 	token := s.token
-	s.end()
+	s.stop()
 
 	link := filepath.Join(t.TempDir(), "latest")
 	require.NoError(t, os.Symlink(backup, link))
-	r, err := restore(link, dir)
+	r, err := restore(t, link, dir)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.Events)
 	require.WithinDuration(t, time.Now(), r.LastStored, time.Hour)
 	require.DirExists(t, filepath.Join(r.ReplacedFiles, "jetstream"))
 	s.start()
-	require.Equal(t, 1, s.active())
+	require.Equal(t, 1, s.activeRentals())
 	s.token = token
-	p := s.follows(seen)
+	p := s.eventsAfter(seen)
 	require.NotNil(t, p.Gap)
 	require.True(t, strings.HasPrefix(p.Head, r.Epoch))
-	s.end()
+	s.stop()
 	fresh := &site{t: t, c: Config{Data: filepath.Join(t.TempDir(), "new", "data")}}
-	r, err = restore(backup, fresh.c.Data)
+	r, err = restore(t, backup, fresh.c.Data)
 	require.NoError(t, err)
 	require.Empty(t, r.ReplacedFiles)
 	fresh.start()
-	require.Equal(t, 1, fresh.active())
-	fresh.end()
+	require.Equal(t, 1, fresh.activeRentals())
+	fresh.stop()
 }
 
-// TestRestoreRefusesADamagedBackup and leaves what is there.
-func TestRestoreRefusesADamagedBackup(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	s := &site{t: t, c: Config{Data: dir}}
-	s.start()
-	s.rent("1")
-	s.end()
+func TestRestoreOfADamagedBackupChangesNothing(t *testing.T) {
+	s := newSite(t, 1)
+	dir := s.c.Data
 	for name, damage := range map[string]func(backup string) error{
 		"token.key": func(backup string) error {
 			return os.WriteFile(filepath.Join(backup, "token.key"), []byte("x"), 0o600)
@@ -207,14 +225,13 @@ func TestRestoreRefusesADamagedBackup(t *testing.T) {
 			return os.WriteFile(filepath.Join(backup, "users.json"), []byte("{"), 0o600)
 		},
 		"damaged": func(backup string) error {
-			return os.WriteFile(filepath.Join(backup, "jetstream/$G/streams/YARDLINE_EVENTS/meta.inf"), []byte("{"),
-				0o600)
+			meta := filepath.Join(backup, "jetstream/$G/streams/YARDLINE_EVENTS/meta.inf")
+			return os.WriteFile(meta, []byte("{"), 0o600)
 		},
 	} {
-		backup := filepath.Join(t.TempDir(), "backup")
-		require.NoError(t, exec.Command("cp", "-a", dir, backup).Run())
+		backup := s.backUp()
 		require.NoError(t, damage(backup))
-		_, err := Restore(t.Context(), backup, dir, slog.New(slog.DiscardHandler))
+		_, err := restore(t, backup, dir)
 		require.ErrorContains(t, err, name)
 		require.NotContains(t, err.Error(), "restore.copy", "the operator knows the backup's own name")
 	}
@@ -224,52 +241,51 @@ func TestRestoreRefusesADamagedBackup(t *testing.T) {
 		require.NotContains(t, entry.Name(), "restore")
 	}
 	s.start()
-	require.Equal(t, 1, s.active())
-	s.end()
+	require.Equal(t, 1, s.activeRentals())
+	s.stop()
 }
 
-// TestRestoreOfAPart says that the rest is missing.
-func TestRestoreOfAPart(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	s := &site{t: t, c: Config{Data: dir}}
-	s.start()
-	s.rent("1")
-	s.end()
-	for part, says := range map[string]string{"YARDLINE_EVENTS": "has been at 1",
-		"KV_YARDLINE_STORE": "store beside it", "none": ""} {
-		backup := filepath.Join(t.TempDir(), "backup")
-		require.NoError(t, exec.Command("cp", "-a", dir, backup).Run())
-		require.NoError(t, os.RemoveAll(filepath.Join(backup, "jetstream/$G/streams", part)))
+func TestRestoreOfAnIncompleteBackupLogsWhatIsMissing(t *testing.T) {
+	s := newSite(t, 1)
+	for missing, message := range map[string]string{
+		"YARDLINE_EVENTS":   "has been at 1",
+		"KV_YARDLINE_STORE": "store beside it",
+		"none":              "",
+	} {
+		backup := s.backUp()
+		require.NoError(t, os.RemoveAll(filepath.Join(backup, "jetstream/$G/streams", missing)))
 		var log strings.Builder
 		errors := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError}))
 		_, err := Restore(t.Context(), backup, filepath.Join(t.TempDir(), "data"), errors)
 		require.NoError(t, err)
-		require.Contains(t, log.String(), says)
-		require.Equal(t, says != "", strings.Contains(log.String(), "a part of the log is missing"), log.String())
+		require.Contains(t, log.String(), message)
+		require.Equal(t, message != "", strings.Contains(log.String(), "a part of the log is missing"), log.String())
 	}
 }
 
-// TestCutOffRestoreIsFinished before the broker reads or makes a key.
-func TestCutOffRestoreIsFinished(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	s := &site{t: t, c: Config{Data: dir}}
-	s.start()
-	token := s.token
-	s.end()
+// A broker must finish a restore that was interrupted before it reads or makes a key.
+func TestBrokerFinishesAnInterruptedRestore(t *testing.T) {
+	s := newSite(t, 0)
+	dir, token := s.c.Data, s.token
 	require.NoError(t, os.Rename(dir, dir+"2"))
 	require.NoError(t, datadir.Make(dir))
 	require.NoError(t, os.Rename(dir+"2", filepath.Join(dir, "restore.moving-T")))
 	s.start()
 	s.token = token
 	s.rent("1")
-	s.end()
+	s.stop()
 }
 
-// TestTwoInstallationsOnOneServer: the second one is refused, as a fault of the
-// configuration.
-func TestTwoInstallationsOnOneServer(t *testing.T) {
-	n, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(),
-		NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
+func TestSecondInstallationOnOneServerNeedsItsOwnPrefix(t *testing.T) {
+	n, err := server.NewServer(&server.Options{
+		Host:       "127.0.0.1",
+		Port:       -1,
+		JetStream:  true,
+		StoreDir:   t.TempDir(),
+		NoSigs:     true,
+		NoLog:      true,
+		MaxPayload: 8 << 20,
+	})
 	require.NoError(t, err)
 	n.Start()
 	defer func() { n.Shutdown(); n.WaitForShutdown() }()
@@ -284,10 +300,10 @@ func TestTwoInstallationsOnOneServer(t *testing.T) {
 	two.c.NATSPrefix = "STAGE"
 	two.start()
 	one.rent("1")
-	require.Equal(t, 1, one.active())
-	require.Zero(t, two.active())
-	two.end()
-	one.end()
+	require.Equal(t, 1, one.activeRentals())
+	require.Zero(t, two.activeRentals())
+	two.stop()
+	one.stop()
 	_, err = New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), NATS: n.ClientURL(), NATSPrefix: "a.b"})
 	require.ErrorContains(t, err, "--nats-prefix")
 }

@@ -6,43 +6,59 @@ import (
 	"github.com/snd-rental/yardline/shared/deptest"
 )
 
-func TestImports(t *testing.T) {
-	up := map[string]string{
+// The hub and what it imports run at the edge too.
+var edgeEnv = []string{"GOOS=js", "GOARCH=wasm"}
+
+func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
+	dependents := map[string]string{
 		"github.com/snd-rental/yardline/app/...": "the broker embeds the built app, not its code",
 		"github.com/snd-rental/yardline/e2e/...": "tests are built on the broker",
 	}
-	core := map[string]string{
+	outsideHub := map[string]string{
 		"github.com/nats-io/...":    "the same hub runs at the edge, where there is no NATS",
 		"github.com/prometheus/...": "the same hub runs at the edge, where there is no Prometheus",
 		"net/http":                  "the hub knows no network",
 		"github.com/snd-rental/yardline/broker/eventlog/jetlog": "the hub knows the log by its contract",
 	}
-	deptest.Check(t,
-		deptest.Rule{Packages: "./...", Forbidden: up},
-		deptest.Rule{Packages: "./hub", Forbidden: core},
-		deptest.Rule{Packages: "./hub", Env: []string{"GOOS=js", "GOARCH=wasm"}, Forbidden: core},
-	)
-	deptest.Check(t, deptest.Rule{Packages: "./edge/cmd/edge", Env: []string{"GOOS=js", "GOARCH=wasm"}, Forbidden: map[string]string{
+	outsideEdge := map[string]string{
 		"github.com/nats-io/...":                       "the log at the edge is the object's storage",
 		"github.com/prometheus/...":                    "every byte is loaded before a first request is answered",
 		"nhooyr.io/websocket":                          "the runtime speaks WebSocket at the edge",
 		"github.com/alexedwards/...":                   "there are no passwords and no stored sessions at the edge",
 		"time/tzdata":                                  "the engine knows the zones",
 		"github.com/snd-rental/yardline/broker/schema": "the documents are those of yardline schema",
-	}})
-	// One import a side: moving to the library's successor is one line.
+	}
+	deptest.Check(t,
+		deptest.Rule{Packages: "./...", Forbidden: dependents},
+		deptest.Rule{Packages: "./hub", Forbidden: outsideHub},
+		deptest.Rule{Packages: "./hub", Env: edgeEnv, Forbidden: outsideHub},
+		deptest.Rule{Packages: "./edge/cmd/edge", Env: edgeEnv, Forbidden: outsideEdge},
+	)
+}
+
+// The WebSocket library is imported in one place, so that a change to its successor
+// changes one line.
+func TestOnlyTheAPIImportsTheWebSocketLibrary(t *testing.T) {
 	sockets := map[string]string{"nhooyr.io/websocket": "only httpapi speaks WebSocket"}
 	for _, name := range []string{"./doctor", "./hub", "./schema", "./telemetry", "./identity", "./push"} {
 		deptest.Check(t, deptest.Rule{Packages: name, Forbidden: sockets})
 	}
-	// The command line is a client too; the broker itself is none.
-	client := map[string]string{"github.com/snd-rental/yardline/wasmclient/...": "the broker does not depend on its clients"}
-	for _, name := range []string{".", "./hub", "./httpapi", "./identity", "./eventlog/...", "./demo", "./webui", "./telemetry", "./schema", "./doctor", "./push"} {
+}
+
+// The command line is a client too, so it may import the client. The broker may not.
+func TestBrokerDoesNotImportItsClient(t *testing.T) {
+	client := map[string]string{
+		"github.com/snd-rental/yardline/wasmclient/...": "the broker does not depend on its clients",
+	}
+	for _, name := range []string{
+		".", "./hub", "./httpapi", "./identity", "./eventlog/...", "./demo", "./webui", "./telemetry", "./schema",
+		"./doctor", "./push",
+	} {
 		deptest.Check(t, deptest.Rule{Packages: name, Forbidden: client})
 	}
 }
 
-// TestHubCompilesForTheEdge builds what go list cannot judge.
+// The list of imports does not show whether the hub compiles for the edge.
 func TestHubCompilesForTheEdge(t *testing.T) {
-	deptest.CheckBuild(t, "./hub", "GOOS=js", "GOARCH=wasm")
+	deptest.CheckBuild(t, "./hub", edgeEnv...)
 }

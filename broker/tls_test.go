@@ -2,7 +2,6 @@ package broker
 
 import (
 	"bufio"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -25,13 +24,22 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// writePair writes a self-signed certificate for this machine.
-func writePair(t *testing.T, dir, name string, written time.Time) (cert, key string) {
+// writePair writes a self-signed certificate for this machine and its key. Both files
+// get the time of modification.
+func writePair(t *testing.T, dir, name string, modified time.Time) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"}, IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(time.Now().UnixNano()),
+		Subject:               pkix.Name{CommonName: name},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames:              []string{"localhost"},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	require.NoError(t, err)
 	secret, err := x509.MarshalPKCS8PrivateKey(private)
@@ -40,27 +48,19 @@ func writePair(t *testing.T, dir, name string, written time.Time) (cert, key str
 	require.NoError(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
 	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
 	for _, file := range []string{cert, key} {
-		require.NoError(t, os.Chtimes(file, written, written))
+		require.NoError(t, os.Chtimes(file, modified, modified))
 	}
 	return cert, key
 }
 
-// TestTLS: HTTP/2 with a stream in it, a Secure cookie; a renewed
-// certificate is used without a restart.
-func TestTLS(t *testing.T) {
+// The broker must serve HTTP/2, mark cookies as secure, and use a renewed certificate
+// without a restart.
+func TestTLSServesHTTP2AndRenewsItsCertificate(t *testing.T) {
 	dir := t.TempDir()
-	start := time.Now().Add(-time.Hour)
-	cert, key := writePair(t, dir, "first", start)
-	b, err := New(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), TLSCert: cert, TLSKey: key})
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- b.Run(ctx) }()
-	defer func() {
-		stop()
-		require.NoError(t, <-done)
-		require.NoError(t, b.Close())
-	}()
+	written := time.Now().Add(-time.Hour)
+	cert, key := writePair(t, dir, "first", written)
+	b, stop := start(t, Config{TLSCert: cert, TLSKey: key})
+	defer stop()
 	require.True(t, strings.HasPrefix(b.URL(), "https://localhost:"))
 
 	pem, err := os.ReadFile(cert)
@@ -75,7 +75,7 @@ func TestTLS(t *testing.T) {
 	answer.Body.Close()
 	require.Equal(t, 2, answer.ProtoMajor)
 	require.True(t, answer.Cookies()[0].Secure)
-	require.Empty(t, answer.Header.Get("Strict-Transport-Security"), "it would hold for every port of localhost")
+	require.Empty(t, answer.Header.Get("Strict-Transport-Security"), "HSTS would hold for every port of localhost")
 
 	g, err := access.NewGrant("4", "", []access.Role{access.Manager}, 0)
 	require.NoError(t, err)
@@ -92,13 +92,14 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, stream.Body.Close())
 
 	name := func() string {
-		c, err := tls.Dial("tcp", b.listener.Addr().String(), &tls.Config{InsecureSkipVerify: true}) // whichever it shows
+		anyCertificate := &tls.Config{InsecureSkipVerify: true}
+		c, err := tls.Dial("tcp", b.listener.Addr().String(), anyCertificate)
 		require.NoError(t, err)
 		defer c.Close()
 		return c.ConnectionState().PeerCertificates[0].Subject.CommonName
 	}
 	require.Equal(t, "first", name())
-	writePair(t, dir, "second", start.Add(time.Minute))
+	writePair(t, dir, "second", written.Add(time.Minute))
 	require.Eventually(t, func() bool { return name() == "second" }, 20*time.Second, 20*time.Millisecond)
 }
 
@@ -115,6 +116,7 @@ func TestBrokenCertificateIsNotUsed(t *testing.T) {
 	require.Same(t, before, after)
 }
 
+// certificateOf returns a certificate for names, without a key.
 func certificateOf(names ...string) *certificate {
 	return &certificate{pair: &tls.Certificate{Leaf: &x509.Certificate{DNSNames: names}}}
 }

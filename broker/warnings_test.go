@@ -27,23 +27,19 @@ func codes(b *Broker) (all []string) {
 	return all
 }
 
-// TestPlaceholderContactIsSaidAtStart: a broker whose pushes some services
-// refuse says so in its log and by /readyz.
-func TestPlaceholderContactIsSaidAtStart(t *testing.T) {
-	for contact, warned := range map[string]bool{"": true, "mailto:ops@company.example": true,
-		"mailto:ops@rental.company": false} {
+// contact is an address that is not a placeholder, so that it causes no warning.
+const contact = "mailto:ops@rental.company"
+
+// Some push services refuse pushes without a real contact.
+func TestPlaceholderContactIsAWarningAndInTheLog(t *testing.T) {
+	for contact, isPlaceholder := range map[string]bool{
+		"":                           true,
+		"mailto:ops@company.example": true,
+		contact:                      false,
+	} {
 		var log bytes.Buffer
-		b, err := New(
-			t.Context(),
-			Config{
-				Listen:      "127.0.0.1:0",
-				Data:        t.TempDir(),
-				PushContact: contact,
-				Logger:      slog.New(slog.NewTextHandler(&log, nil)),
-			},
-		)
-		require.NoError(t, err)
-		if warned {
+		b := open(t, Config{PushContact: contact, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if isPlaceholder {
 			require.Equal(t, []string{WarnPushContact}, codes(b))
 			require.Contains(t, log.String(), "--push-contact")
 		} else {
@@ -56,13 +52,8 @@ func TestPlaceholderContactIsSaidAtStart(t *testing.T) {
 	require.ErrorContains(t, err, `--push-contact: "mailto:" is no address`)
 }
 
-// TestRefusedPushIsAWarning: an operator need not wait for a user's complaint.
 func TestRefusedPushIsAWarning(t *testing.T) {
-	b, err := New(
-		t.Context(),
-		Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:ops@rental.company", PushTest: true},
-	)
-	require.NoError(t, err)
+	b := open(t, Config{PushContact: contact, PushTest: true})
 	defer b.Close()
 	g, err := access.NewGrant("4", "", []access.Role{access.Manager}, 0)
 	require.NoError(t, err)
@@ -77,27 +68,24 @@ func TestRefusedPushIsAWarning(t *testing.T) {
 	require.Empty(t, codes(b))
 }
 
-// oldServer is a log at a NATS server of some version.
-type oldServer struct {
+// versionedLog is a log at a NATS server of a version.
+type versionedLog struct {
 	eventlog.Log
 	version string
 }
 
-func (o oldServer) ServerVersion() string { return o.version }
+func (l versionedLog) ServerVersion() string { return l.version }
 
-// TestOldNATSIsAWarning: a server may be replaced by an older one while a broker
-// runs, and its own messages do not say so.
+// An operator may replace the server by an older one while the broker runs.
 func TestOldNATSIsAWarning(t *testing.T) {
-	b, err := New(
-		t.Context(),
-		Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:ops@rental.company"},
-	)
-	require.NoError(t, err)
+	b := open(t, Config{PushContact: contact})
 	log := b.log
-	for version, old := range map[string]bool{"2.9.10": true, "2.10.29": true, "1.4.1": true, "2.11.0": false,
-		"2.15.2": false, "3.0.0-beta": false, "": false} {
-		b.log = oldServer{log, version}
-		if old {
+	for version, isOld := range map[string]bool{
+		"2.9.10": true, "2.10.29": true, "1.4.1": true,
+		"2.11.0": false, "2.15.2": false, "3.0.0-beta": false, "": false,
+	} {
+		b.log = versionedLog{log, version}
+		if isOld {
 			require.Equal(t, []string{WarnNATS}, codes(b), version)
 			require.Contains(t, b.warnings()[0].Detail, version)
 		} else {
@@ -108,46 +96,37 @@ func TestOldNATSIsAWarning(t *testing.T) {
 	require.NoError(t, b.Close())
 }
 
-// TestMissingZonesAreAWarning: a machine without a zone table takes no quiet
-// times but those of UTC.
+// Without a table of time zones only quiet times in UTC work.
 func TestMissingZonesAreAWarning(t *testing.T) {
 	defer func(before func(string) (*time.Location, error)) { loadZone = before }(loadZone)
 	loadZone = func(string) (*time.Location, error) { return nil, errors.New("unknown time zone") }
-	b, err := New(
-		t.Context(),
-		Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:ops@rental.company"},
-	)
-	require.NoError(t, err)
+	b := open(t, Config{PushContact: contact})
 	require.Equal(t, []string{WarnZones}, codes(b))
 	require.NoError(t, b.Close())
 }
 
-// TestTroubleWithKeysIsAWarning: the broker serves with the keys that it has.
-func TestTroubleWithKeysIsAWarning(t *testing.T) {
+func TestUnreadableIdentityKeysAreAWarning(t *testing.T) {
 	var good atomic.Bool
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if !good.Load() {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
-		io.WriteString(
-			w,
-			`{"keys":[{"kty":"EC","crv":"P-256","kid":"k1",
-				"x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`,
-		) // of RFC 7517, A.1
+		// The key is the example of RFC 7517, appendix A.1.
+		io.WriteString(w, `{"keys":[{"kty":"EC","crv":"P-256","kid":"k1",
+			"x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`)
 	}))
 	defer provider.Close()
-	b, err := New(
-		t.Context(),
-		Config{Listen: "127.0.0.1:0", Data: t.TempDir(), PushContact: "mailto:ops@rental.company", Auth: AuthJWT,
-			Issuer: identity.IssuerConfig{
-				Issuer:   "https://id.example",
-				Audience: "yardline",
-				JWKSURL:  provider.URL,
-				Refresh:  20 * time.Millisecond,
-			}},
-	)
-	require.NoError(t, err)
+	b := open(t, Config{
+		PushContact: contact,
+		Auth:        AuthJWT,
+		Issuer: identity.IssuerConfig{
+			Issuer:   "https://id.example",
+			Audience: "yardline",
+			JWKSURL:  provider.URL,
+			Refresh:  20 * time.Millisecond,
+		},
+	})
 	require.Equal(t, []string{WarnIdentityKeys}, codes(b))
 	good.Store(true)
 	require.Eventually(t, func() bool { return len(codes(b)) == 0 }, 20*time.Second, time.Millisecond)
