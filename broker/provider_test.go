@@ -67,7 +67,7 @@ func TestBrokerServesWhileItsIdentityProviderDoesNot(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
 	client := &http.Client{Transport: &http.Transport{}}
-	open := func(url, bearer string) *http.Response {
+	send := func(url, bearer string) *http.Response {
 		r, err := http.NewRequest("GET", url, nil)
 		require.NoError(t, err)
 		if bearer != "" {
@@ -78,7 +78,7 @@ func TestBrokerServesWhileItsIdentityProviderDoesNot(t *testing.T) {
 		return response
 	}
 	get := func(url, bearer string) (int, string) {
-		response := open(url, bearer)
+		response := send(url, bearer)
 		defer response.Body.Close()
 		text, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
@@ -103,7 +103,7 @@ func TestBrokerServesWhileItsIdentityProviderDoesNot(t *testing.T) {
 	answer.Store(string(keys))
 	eventually(func() bool { status, _ := get(snapshot, token); return status == 200 })
 	eventually(func() bool { return keysGood("1") })
-	stream := open(b.URL()+"/api/sse", token)
+	stream := send(b.URL()+"/api/sse", token)
 	defer stream.Body.Close()
 	lines := bufio.NewScanner(stream.Body)
 	for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: ") {

@@ -12,22 +12,22 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// options let ff set every flag of a command from the environment and from the
-// file that --config names.
-func options(fs *flag.FlagSet) []ff.Option {
+// parseOptions let ff set every flag of a command from the environment and from the file
+// that --config names.
+func parseOptions(fs *flag.FlagSet) []ff.Option {
 	return []ff.Option{
 		ff.WithEnvVarPrefix("YARDLINE"), ff.WithConfigFileFlag("config"), ff.WithConfigFileParser(configParser(fs)),
 	}
 }
 
-// configParser reads a file with a flag in each line: its name, white space and
-// its value. A flag that is on or off needs no value. A comment begins with # at
-// the start of a line or after white space. An editor may have begun the file
-// with a byte order mark.
+// configParser returns the parser of a configuration file for the flags of fs. Each line
+// of the file has the name of a flag, white space and the flag's value. A switch needs no
+// value. A comment begins with # at the start of a line or after white space. The file may
+// begin with a byte order mark.
 //
-// ff.PlainParser is not used, because it changes a configuration without an
-// error: it ends at a line of 64 KiB, and it gives "true" to any flag that has
-// lost its value.
+// The parser of the library (ff.PlainParser) is not used because it misreads some files
+// without an error: it ends at a line of 64 KiB, and it gives the value "true" to any flag
+// that has lost its value.
 func configParser(fs *flag.FlagSet) ff.ConfigFileParser {
 	return func(file io.Reader, set func(name, value string) error) error {
 		raw, err := io.ReadAll(file)
@@ -56,8 +56,8 @@ func configParser(fs *flag.FlagSet) ff.ConfigFileParser {
 	}
 }
 
-// splitLine returns the name and the value in a line of a file of flags. Both
-// are empty where the line says nothing.
+// splitLine returns the name and the value in a line of a configuration file. Both are
+// empty for a blank line and for a comment.
 func splitLine(line string) (name, value string) {
 	afterSpace := true
 	for i, r := range line {
@@ -74,8 +74,8 @@ func splitLine(line string) (name, value string) {
 	return line, ""
 }
 
-// flagValue checks the value that a line gives to a flag. A switch without a
-// value is on.
+// flagValue checks the value that a line gives to the flag called name, and returns the
+// value to set: "true" for a switch without a value.
 func flagValue(fs *flag.FlagSet, name, value string) (string, error) {
 	f := fs.Lookup(name)
 	if f == nil {

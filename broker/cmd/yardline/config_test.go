@@ -23,8 +23,8 @@ func configFile(t *testing.T, text string) string {
 	return path
 }
 
-// TestConfigFile: a line sets a flag, whatever stands around it.
-func TestConfigFile(t *testing.T) {
+// A line must set its flag whatever white space, comments and lines surround it.
+func TestConfigFileSetsFlags(t *testing.T) {
 	for _, text := range []string{
 		"listen nowhere", "listen\tnowhere\r\n", "  listen \t nowhere  # where it listens\n",
 		"# all\n\ndemo\nlisten nowhere\n",
@@ -37,9 +37,8 @@ func TestConfigFile(t *testing.T) {
 	}
 }
 
-// TestConfigFilesAreNeverReadInPart: a line that cannot be meant as it stands is refused with its number.
-func TestConfigFilesAreNeverReadInPart(t *testing.T) {
-	for text, says := range map[string]string{
+func TestConfigFileWithAFaultyLineIsRefusedWithTheLinesNumber(t *testing.T) {
+	for text, message := range map[string]string{
 		"\ndata":               "line 2: data needs a value",
 		"data # what for?":     "line 1: data needs a value",
 		"data = /var/lib/x":    `line 1: between data and its value is a space alone, no "="`,
@@ -52,15 +51,15 @@ func TestConfigFilesAreNeverReadInPart(t *testing.T) {
 		status, _, said := yardline(t.Context(), "", "token", "--user", "a", "--roles", "yard",
 			"--config", configFile(t, text))
 		require.Equal(t, misuse, status)
-		require.Contains(t, said, "yardline: --config: "+says, text)
+		require.Contains(t, said, "yardline: --config: "+message, text)
 	}
 	broken := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("data x\n")))
-	require.ErrorIs(t, configParser(flags("yardline"))(broken, nil), iotest.ErrTimeout)
+	require.ErrorIs(t, configParser(commandFlags("yardline"))(broken, nil), iotest.ErrTimeout)
 }
 
-// TestConfigFileIsNeverPassedOver: --config has its effect after an argument too, and is refused where a command
-// follows. Before, both were passed over without a word, and the command used ./data.
-func TestConfigFileIsNeverPassedOver(t *testing.T) {
+// --config must work after an argument too, and must be refused in front of a command. If
+// it were ignored, the command would use ./data without a word.
+func TestConfigFlagIsNeverIgnored(t *testing.T) {
 	t.Chdir(t.TempDir())
 	data := t.TempDir()
 	config := configFile(t, "data "+data+"\n")
@@ -100,9 +99,9 @@ func TestConfigFileIsNeverPassedOver(t *testing.T) {
 	require.Empty(t, entries, "nothing is made where the command runs")
 }
 
-// TestInputIsNeverReadInPart: an event that is too long is called so, and a password whose reading breaks off is
-// not set.
-func TestInputIsNeverReadInPart(t *testing.T) {
+// An event that is too long must be refused, not cut, and a password must not be set when
+// reading it fails.
+func TestIncompleteInputIsRefused(t *testing.T) {
 	long := `{"type":"sync_progress","data":{"progress":1},"x":"` + strings.Repeat("a", event.MaxEventBytes) + `"}`
 	status, _, said := yardline(t.Context(), long, "publish", "-")
 	require.Equal(t, misuse, status)

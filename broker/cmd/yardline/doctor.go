@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/peterbourgon/ff/v3/ffcli"
 
@@ -12,15 +13,20 @@ import (
 	"github.com/snd-rental/yardline/broker/doctor"
 )
 
-var errUnwell = errors.New("the deployment needs a change; see what failed")
+// errChecksFailed is the error of the command when a check has failed.
+var errChecksFailed = errors.New("the deployment needs a change; see what failed")
 
+// doctorCommand returns the command that checks a deployment from outside.
 func doctorCommand(env environment) *ffcli.Command {
-	fs := flags("yardline doctor")
+	fs := commandFlags("yardline doctor")
 	token := fs.String("token", "", "a bearer `token` of somebody who may read; better in YARDLINE_TOKEN")
 	readOnly := fs.Bool("read-only", false, "publish no event to measure its delay")
 	asJSON := fs.Bool("json", false, "print a line of JSON for each check")
 	return &ffcli.Command{
-		Name: "doctor", ShortUsage: "yardline doctor [flags] URL", ShortHelp: "check a deployment from outside", FlagSet: fs,
+		Name:       "doctor",
+		ShortUsage: "yardline doctor [flags] URL",
+		ShortHelp:  "check a deployment from outside",
+		FlagSet:    fs,
 		LongHelp: "Checks that the broker can be reached, what it warns of itself, clocks, TLS and HSTS,\n" +
 			"authentication in front of it, sign-in, how long a stream takes to its first word, how late an\n" +
 			"event comes (a proxy that holds events back is named), and WebSockets. The token of an admin\n" +
@@ -32,29 +38,32 @@ func doctorCommand(env environment) *ffcli.Command {
 			if err != nil {
 				return err
 			}
-			failed := false
-			err = doctor.Check(
-				ctx,
-				doctor.Config{URL: address, Token: *token, ReadOnly: *readOnly},
-				func(f doctor.Finding) {
-					failed = failed || f.Result == doctor.Failed
-					if *asJSON {
-						_ = json.NewEncoder(env.out).Encode(f) // as a closed pipe is for the lines below
-						return
-					}
-					fmt.Fprintf(env.out, "%-8s %-13s %s\n", f.Result, f.Check, f.Found)
-					if f.Change != "" {
-						fmt.Fprintf(env.out, "%-8s %-13s → %s\n", "", "", f.Change)
-					}
-				},
-			)
-			if err != nil {
+			anyFailed := false
+			report := func(f doctor.Finding) {
+				anyFailed = anyFailed || f.Result == doctor.Failed
+				printFinding(env.out, f, *asJSON)
+			}
+			c := doctor.Config{URL: address, Token: *token, ReadOnly: *readOnly}
+			if err := doctor.Check(ctx, c, report); err != nil {
 				return &broker.Misuse{Reason: err.Error()}
 			}
-			if failed {
-				return errUnwell
+			if anyFailed {
+				return errChecksFailed
 			}
 			return nil
 		},
+	}
+}
+
+// printFinding prints a finding as a line of JSON or as text. It ignores errors: the
+// program that reads the output may have ended, and the checks go on.
+func printFinding(out io.Writer, f doctor.Finding, asJSON bool) {
+	if asJSON {
+		_ = json.NewEncoder(out).Encode(f)
+		return
+	}
+	fmt.Fprintf(out, "%-8s %-13s %s\n", f.Result, f.Check, f.Found)
+	if f.Change != "" {
+		fmt.Fprintf(out, "%-8s %-13s → %s\n", "", "", f.Change)
 	}
 }

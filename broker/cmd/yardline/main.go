@@ -1,4 +1,3 @@
-// Command yardline is the broker and its command line.
 package main
 
 import (
@@ -20,18 +19,19 @@ import (
 	"github.com/snd-rental/yardline/broker"
 )
 
-// Exit statuses, by the docs.
+// Exit statuses.
 const (
 	done   = 0
 	failed = 1
-	misuse = 2
+	misuse = 2 // a fault in the command line, the configuration or the data directory
 )
 
 func main() {
-	// A limit on the size of files is an error of the write, not our death.
+	// A write beyond the limit on the size of files then returns an error. Without this
+	// line the signal would end the program.
 	signal.Ignore(syscall.SIGXFSZ)
-	// SIGHUP comes from a closed terminal. It stops the program, unless nohup
-	// started it: nohup makes the program ignore the signal.
+	// SIGHUP comes from a terminal that was closed. It stops the program, unless nohup
+	// started the program with the signal ignored.
 	stops := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
 		stops = append(stops, syscall.SIGHUP)
@@ -43,45 +43,22 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// environment is what a command reads and writes.
+// environment has the standard streams of a command.
 type environment struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-// run parses and runs one command line and returns its exit status.
+// run parses a command line, runs its command and returns the exit status.
 func run(ctx context.Context, args []string, env environment) int {
-	// The flag package shows help for a wrong flag too: it is kept until it
-	// is known which of the two happened.
+	// The flag package asks for the help text of a wrong flag too. So the text is kept
+	// here, and printed only if the user has asked for help.
 	var help string
 	usage := func(c *ffcli.Command) string {
 		help = usageOf(c)
 		return ""
 	}
-	root := &ffcli.Command{
-		Name: "yardline", ShortUsage: "yardline <command> [flags]", UsageFunc: usage,
-		ShortHelp: "live events for equipment-rental companies",
-		LongHelp: "Start with:\n  yardline serve --demo\n\nEvery flag can also be set in the environment (--listen " +
-			"is YARDLINE_LISTEN) and in a\nfile of lines like 'listen 127.0.0.1:8080' that --config names.",
-		FlagSet: group("yardline"),
-		Subcommands: []*ffcli.Command{serve(env), publish(env), tail(env), token(env), user(env), restore(env),
-			demoCommand(env), doctorCommand(env), schemaCommand(env)},
-		Exec: func(_ context.Context, args []string) error {
-			if len(args) > 0 && args[0] != "help" {
-				return &broker.Misuse{Reason: fmt.Sprintf("unknown command %q; see yardline --help", args[0])}
-			}
-			return flag.ErrHelp
-		},
-	}
-	for _, sub := range root.Subcommands {
-		sub.UsageFunc = usage
-		if sub.Subcommands == nil {
-			sub.Options = options(sub.FlagSet)
-		}
-		for _, nested := range sub.Subcommands {
-			nested.UsageFunc, nested.Options = usage, options(nested.FlagSet)
-		}
-	}
+	root := rootCommand(env, usage)
 	err := root.Parse(args)
 	if err == nil {
 		err = root.Run(ctx)
@@ -107,14 +84,59 @@ func run(ctx context.Context, args []string, env environment) int {
 	}
 }
 
-// oneArgument is the only argument of a command whose flags may also come after
-// it.
-func oneArgument(fs *flag.FlagSet, args []string, what string) (string, error) {
+// rootCommand returns the command yardline with all its commands. usage returns the help
+// text of a command.
+func rootCommand(env environment, usage func(*ffcli.Command) string) *ffcli.Command {
+	root := &ffcli.Command{
+		Name:       "yardline",
+		ShortUsage: "yardline <command> [flags]",
+		ShortHelp:  "live events for equipment-rental companies",
+		LongHelp: `Start with:
+  yardline serve --demo
+
+Every flag can also be set in the environment (--listen is YARDLINE_LISTEN) and in a
+file of lines like 'listen 127.0.0.1:8080' that --config names.`,
+		FlagSet:   groupFlags("yardline"),
+		UsageFunc: usage,
+		Subcommands: []*ffcli.Command{
+			serveCommand(env),
+			publishCommand(env),
+			tailCommand(env),
+			tokenCommand(env),
+			userCommands(env),
+			restoreCommand(env),
+			demoCommand(env),
+			doctorCommand(env),
+			schemaCommand(env),
+		},
+		Exec: func(_ context.Context, args []string) error {
+			if len(args) > 0 && args[0] != "help" {
+				return &broker.Misuse{Reason: fmt.Sprintf("unknown command %q; see yardline --help", args[0])}
+			}
+			return flag.ErrHelp
+		},
+	}
+	for _, sub := range root.Subcommands {
+		sub.UsageFunc = usage
+		if sub.Subcommands == nil {
+			sub.Options = parseOptions(sub.FlagSet)
+		}
+		for _, nested := range sub.Subcommands {
+			nested.UsageFunc, nested.Options = usage, parseOptions(nested.FlagSet)
+		}
+	}
+	return root
+}
+
+// oneArgument returns the only argument of a command. Flags may come before the argument
+// and after it: args is what follows the flags that come before it. The error names the
+// wanted argument.
+func oneArgument(fs *flag.FlagSet, args []string, wanted string) (string, error) {
 	if len(args) > 1 {
 		config := fs.Lookup("config").Value
 		before := config.String()
-		// The flags after the argument may name a file, too.
-		if err := ff.Parse(fs, args[1:], options(fs)...); err != nil {
+		// The flags after the argument may name another configuration file.
+		if err := ff.Parse(fs, args[1:], parseOptions(fs)...); err != nil {
 			return "", &broker.Misuse{Reason: err.Error()}
 		}
 		if before != "" && config.String() != before {
@@ -124,30 +146,31 @@ func oneArgument(fs *flag.FlagSet, args []string, what string) (string, error) {
 		args = append(args[:1:1], fs.Args()...)
 	}
 	if len(args) != 1 {
-		return "", &broker.Misuse{Reason: fmt.Sprintf("%s needs %s; see %[1]s --help", fs.Name(), what)}
+		return "", &broker.Misuse{Reason: fmt.Sprintf("%s needs %s; see %[1]s --help", fs.Name(), wanted)}
 	}
 	return args[0], nil
 }
 
-// flags makes the flag set of a command. It prints nothing by itself: run
-// says what is wrong in one line.
-func flags(name string) *flag.FlagSet {
+// commandFlags returns the flag set of a command, with the flag --config. The set itself
+// prints nothing, because run prints errors as one line.
+func commandFlags(name string) *flag.FlagSet {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.String("config", "", "a `file` of flags")
 	return fs
 }
 
-// group makes the flag set of a command that only has commands of its own. It
-// has no flags, and refuses those that an operator puts in front of a command.
-func group(name string) *flag.FlagSet {
+// groupFlags returns the flag set of a command that only has commands of its own. It has
+// no flags, and tells an operator who sets --config in front of such a command to set it
+// after the command.
+func groupFlags(name string) *flag.FlagSet {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Func("config", "", func(string) error { return errors.New("flags go after the command") })
 	return fs
 }
 
-// usageOf is the help of a command, in the terms of its flags.
+// usageOf returns the help text of a command.
 func usageOf(c *ffcli.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s - %s\n\nUSAGE\n  %s\n", c.FlagSet.Name(), c.ShortHelp, c.ShortUsage)
@@ -164,16 +187,22 @@ func usageOf(c *ffcli.Command) string {
 		fmt.Fprintf(&b, "\nEach has its own help: %s %s --help\n", c.FlagSet.Name(), c.Subcommands[0].Name)
 		return b.String()
 	}
-	fmt.Fprint(&b, "\nFLAGS\n")
-	w := tabwriter.NewWriter(&b, 0, 2, 2, ' ', 0)
-	c.FlagSet.VisitAll(func(f *flag.Flag) {
+	writeFlags(&b, c.FlagSet)
+	return b.String()
+}
+
+// writeFlags writes a table of the flags with their help texts and defaults. It leaves out
+// defaults that are empty, false or 0.
+func writeFlags(out io.Writer, fs *flag.FlagSet) {
+	fmt.Fprint(out, "\nFLAGS\n")
+	w := tabwriter.NewWriter(out, 0, 2, 2, ' ', 0)
+	fs.VisitAll(func(f *flag.Flag) {
 		kind, help := flag.UnquoteUsage(f)
-		fallback := ""
+		defaultValue := ""
 		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0s" && f.DefValue != "0" {
-			fallback = " (default " + f.DefValue + ")"
+			defaultValue = " (default " + f.DefValue + ")"
 		}
-		fmt.Fprintf(w, "  --%s %s\t%s%s\n", f.Name, kind, help, fallback)
+		fmt.Fprintf(w, "  --%s %s\t%s%s\n", f.Name, kind, help, defaultValue)
 	})
 	w.Flush()
-	return b.String()
 }

@@ -1,54 +1,40 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/snd-rental/yardline/broker/internal/syncbuffer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// output is what a command printed. It may be read while the command runs.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
+// output holds what a command has printed.
+type output = syncbuffer.Buffer
 
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-// yardline runs a command line and returns its exit status and what it said.
+// yardline runs a command line with in as its standard input. It returns the exit status
+// and what the command printed on standard output and standard error.
 func yardline(ctx context.Context, in string, args ...string) (status int, out, err string) {
 	var o, e output
 	status = run(ctx, args, environment{strings.NewReader(in), &o, &e})
 	return status, o.String(), e.String()
 }
 
-func TestWrongUse(t *testing.T) {
+func TestFaultyCommandLinesAreRefusedInOneLine(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	for _, c := range []struct {
-		args []string
-		says string
+		args    []string
+		message string
 	}{
 		{[]string{"serve", "--nope"}, "-nope"},
 		{[]string{"serve", "extra"}, "extra"},
@@ -82,7 +68,8 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"doctor"}, "URL"},
 		{[]string{"doctor", "yard.example"}, "yard.example"},
 		{[]string{"serve", "--auth", "jwt", "--data", t.TempDir()}, "--jwt-issuer"},
-		{[]string{"serve", "--auth", "jwt", "--jwt-issuer", "i", "--jwt-audience", "a", "--jwt-jwks", "http://id.example/keys", "--data", t.TempDir()}, "https"},
+		{[]string{"serve", "--auth", "jwt", "--jwt-issuer", "i", "--jwt-audience", "a",
+			"--jwt-jwks", "http://id.example/keys", "--data", t.TempDir()}, "https"},
 		{[]string{"serve", "--trusted-proxies", "10.0.0.1", "--data", t.TempDir()}, "network"},
 		{[]string{"serve", "--log-format", "xml", "--data", t.TempDir()}, "xml"},
 		{[]string{"serve", "--debug-listen", "0.0.0.0:6060", "--data", t.TempDir()}, "loopback"},
@@ -90,7 +77,8 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"serve", "--publish-rate", "-1", "--data", t.TempDir()}, "publish-rate"},
 		{[]string{"serve", "--allow-origin", "https://a.example/path", "--data", t.TempDir()}, "not an origin"},
 		{[]string{"serve", "--tls-cert", file, "--data", t.TempDir()}, "belong together"},
-		{[]string{"serve", "--tls-cert", file, "--tls-key", file, "--listen", "127.0.0.1:0", "--data", t.TempDir()}, "certificate"},
+		{[]string{"serve", "--tls-cert", file, "--tls-key", file, "--listen", "127.0.0.1:0",
+			"--data", t.TempDir()}, "certificate"},
 		{[]string{"serve", "--currency", "nope", "--data", t.TempDir()}, "nope"},
 		{[]string{"serve", "--demo-rate", "-1", "--data", t.TempDir()}, "demo-rate"},
 		{[]string{"token", "--user", "1", "--data", t.TempDir()}, "may do nothing"},
@@ -106,13 +94,13 @@ func TestWrongUse(t *testing.T) {
 	} {
 		status, out, err := yardline(t.Context(), "", c.args...)
 		require.Equal(t, misuse, status, "%v: %s", c.args, err)
-		require.Contains(t, err, c.says, "%v", c.args)
-		require.Equal(t, 1, strings.Count(err, "\n"), "%v says more than a line: %s", c.args, err)
+		require.Contains(t, err, c.message, "%v", c.args)
+		require.Equal(t, 1, strings.Count(err, "\n"), "%v prints more than a line: %s", c.args, err)
 		require.Empty(t, out, "%v", c.args)
 	}
 }
 
-func TestHelp(t *testing.T) {
+func TestEveryCommandHasHelp(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"publish", "-h"}, {"tail", "--help"},
 		{"token", "--help"}, {"user", "--help"}, {"user", "add", "--help"}, {"schema", "--help"}, {"doctor", "--help"},
 		{"restore", "--help"}, {"demo", "--help"}} {
@@ -126,70 +114,98 @@ func TestHelp(t *testing.T) {
 	require.Contains(t, out, "COMMANDS")
 }
 
-// TestCommands runs a broker and its clients, with flags from the environment.
-func TestCommands(t *testing.T) {
+// running is a command that runs until the test stops it.
+type running struct {
+	out, err output
+	cancel   context.CancelFunc
+	status   chan int // has the exit status when the command has ended
+}
+
+// runInBackground starts a command line.
+func runInBackground(t *testing.T, args ...string) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &running{cancel: cancel, status: make(chan int, 1)}
+	go func() { r.status <- run(ctx, args, environment{strings.NewReader(""), &r.out, &r.err}) }()
+	return r
+}
+
+// stop stops the command and requires that it ends without an error.
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	r.cancel()
+	require.Equal(t, done, <-r.status, r.err.String())
+}
+
+// address is what serve --json prints.
+type address struct{ URL, Token string }
+
+// waitForAddress waits until serve --json has printed the broker's address.
+func (r *running) waitForAddress(t *testing.T) (printed address) {
+	t.Helper()
+	require.Eventually(t, func() bool { return json.Unmarshal([]byte(r.out.String()), &printed) == nil },
+		20*time.Second, 5*time.Millisecond, "%s", &r.err)
+	return printed
+}
+
+// The test sets flags in the environment and in a configuration file.
+func TestClientCommandsWorkWithABroker(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config")
 	require.NoError(t, os.WriteFile(config, []byte("heartbeat 20s\nlisten 127.0.0.1:0\n"), 0o600))
-	ctx, stop := context.WithCancel(t.Context())
-	var out, errs output
-	ended := make(chan int, 1)
 	t.Setenv("YARDLINE_DATA", filepath.Join(dir, "data"))
-	go func() {
-		ended <- run(ctx, []string{"serve", "--json", "--config", config}, environment{strings.NewReader(""), &out, &errs})
-	}()
-	var where struct{ URL, Token string }
-	require.Eventually(t, func() bool { return json.Unmarshal([]byte(out.String()), &where) == nil }, 20*time.Second, 5*time.Millisecond, "%s", &errs)
-	t.Setenv("YARDLINE_URL", where.URL)
+	served := runInBackground(t, "serve", "--json", "--config", config)
+	url := served.waitForAddress(t).URL
+	t.Setenv("YARDLINE_URL", url)
 
 	status, token, said := yardline(t.Context(), "", "token", "--user", "erp", "--roles", "service,manager")
 	require.Equal(t, done, status, said)
 	t.Setenv("YARDLINE_TOKEN", strings.TrimSpace(token))
 
-	status, receipt, said := yardline(t.Context(), "", "publish", "--id", "one", "rental_status_updated", "rental_id=123", "status=completed", "customer=John Doe", "equipment_ids=[1,2]")
+	status, receipt, said := yardline(t.Context(), "", "publish", "--id", "one", "rental_status_updated",
+		"rental_id=123", "status=completed", "customer=John Doe", "equipment_ids=[1,2]")
 	require.Equal(t, done, status, said)
 	require.Regexp(t, `^id one\ncursor [a-z0-9]+-1\n$`, receipt)
-	status, receipt, _ = yardline(t.Context(), `{"type":"sync_progress","data":{"progress":5,"x":1}}`, "publish", "--json", "--id", "two", "-")
+	status, receipt, _ = yardline(t.Context(), `{"type":"sync_progress","data":{"progress":5,"x":1}}`,
+		"publish", "--json", "--id", "two", "-")
 	require.Equal(t, done, status)
 	require.Contains(t, receipt, `"warnings"`)
 	status, _, said = yardline(t.Context(), "", "publish", "sync_progress", "progress=101")
 	require.Equal(t, failed, status)
 	require.Contains(t, said, "/data/progress")
 
-	reading, enough := context.WithCancel(t.Context())
-	var lines output
-	read := make(chan int, 1)
-	go func() {
-		read <- run(reading, []string{"tail", "--after", "oldest", "--types", "rental_status_updated"}, environment{strings.NewReader(""), &lines, &errs})
-	}()
-	require.Eventually(t, func() bool { return strings.Contains(lines.String(), "\n") }, 20*time.Second, 5*time.Millisecond)
-	enough()
-	require.Equal(t, done, <-read)
-	require.Contains(t, lines.String(), `"data":{"rental_id":123,"status":"completed","customer":"John Doe","equipment_ids":[1,2]}`)
+	tail := runInBackground(t, "tail", "--after", "oldest", "--types", "rental_status_updated")
+	require.Eventually(t, func() bool { return strings.Contains(tail.out.String(), "\n") }, 20*time.Second,
+		5*time.Millisecond)
+	tail.stop(t)
+	require.Contains(t, tail.out.String(),
+		`"data":{"rental_id":123,"status":"completed","customer":"John Doe","equipment_ids":[1,2]}`)
 
-	status, out2, said := yardline(t.Context(), "", "doctor", "--json", where.URL)
+	status, out, said := yardline(t.Context(), "", "doctor", "--json", url)
 	require.Equal(t, done, status, said)
-	require.Contains(t, out2, `{"check":"stream","result":"ok"`)
-	for name, has := range map[string]string{"openapi": `"/api/sse"`, "asyncapi": `"3.0.0"`, "typescript": "export interface", "payment_received": `"payment_method"`} {
-		status, out2, _ = yardline(t.Context(), "", "schema", name)
+	require.Contains(t, out, `{"check":"stream","result":"ok"`)
+	for name, part := range map[string]string{
+		"openapi":          `"/api/sse"`,
+		"asyncapi":         `"3.0.0"`,
+		"typescript":       "export interface",
+		"payment_received": `"payment_method"`,
+	} {
+		status, out, _ = yardline(t.Context(), "", "schema", name)
 		require.Equal(t, done, status)
-		require.Contains(t, out2, has)
+		require.Contains(t, out, part)
 	}
 
 	t.Setenv("YARDLINE_TOKEN", "wrong")
-	status, _, said = yardline(t.Context(), "", "doctor", where.URL)
+	status, _, said = yardline(t.Context(), "", "doctor", url)
 	require.Equal(t, failed, status)
 	require.Contains(t, said, "needs a change")
 	status, _, said = yardline(t.Context(), "", "tail")
 	require.Equal(t, failed, status)
 	require.Contains(t, said, "invalid_token")
-
-	stop()
-	require.Equal(t, done, <-ended, errs.String())
+	served.stop(t)
 }
 
-// TestUserCommands edit the users of a broker that runs, and it takes them.
-func TestUserCommands(t *testing.T) {
+func TestUserCommandsEditTheUsersOfARunningBroker(t *testing.T) {
 	data := t.TempDir()
 	do := func(in string, args ...string) (int, string, string) {
 		return yardline(t.Context(), in, append(append([]string{"user"}, args...), "--data", data)...)
@@ -204,10 +220,16 @@ func TestUserCommands(t *testing.T) {
 	require.Contains(t, said, "yardline user add")
 	ok("a password\n", "add", "ann", "--roles", "manager,hr", "--employee", "4")
 	ok("b password", "add", "--id", "8", "bob")
-	for says, c := range map[string][]string{"already": {"add", "ann"}, "boss": {"add", "eve", "--roles", "boss"}, "no user": {"passwd", "eve"}, "whose": {"disable"}, "one NAME": {"disable", "ann", "bob"}} {
-		status, _, said := do("a password\n", c...)
+	for message, args := range map[string][]string{
+		"already":  {"add", "ann"},
+		"boss":     {"add", "eve", "--roles", "boss"},
+		"no user":  {"passwd", "eve"},
+		"whose":    {"disable"},
+		"one NAME": {"disable", "ann", "bob"},
+	} {
+		status, _, said := do("a password\n", args...)
 		require.Equal(t, misuse, status)
-		require.Contains(t, said, says)
+		require.Contains(t, said, message)
 	}
 	status, _, said = do("short\n", "add", "eve")
 	require.Equal(t, misuse, status)
@@ -222,17 +244,12 @@ func TestUserCommands(t *testing.T) {
 	require.Regexp(t, `ann +ann +\[yard\] +4 +enabled`, out)
 	require.Regexp(t, `bob +8 +\[\] +0 +disabled`, out)
 
-	ctx, stop := context.WithCancel(t.Context())
-	var said2, errs output
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, []string{"serve", "--auth", "users", "--json", "--data", data, "--listen", "127.0.0.1:0", "--debug-listen", "127.0.0.1:0"}, environment{strings.NewReader(""), &said2, &errs})
-	}()
-	var where map[string]string
-	require.Eventually(t, func() bool { return json.Unmarshal([]byte(said2.String()), &where) == nil }, 20*time.Second, 5*time.Millisecond, "%s", &errs)
-	require.NotContains(t, where, "token", "nothing to steal from a log")
+	served := runInBackground(t, "serve", "--auth", "users", "--json", "--data", data,
+		"--listen", "127.0.0.1:0", "--debug-listen", "127.0.0.1:0")
+	url := served.waitForAddress(t).URL
+	require.NotContains(t, served.out.String(), `"token"`, "the output may end up in a log")
 	signIn := func(body string) int {
-		answer, err := http.Post(where["url"]+"/api/session", "application/json", strings.NewReader(body))
+		answer, err := http.Post(url+"/api/session", "application/json", strings.NewReader(body))
 		require.NoError(t, err)
 		answer.Body.Close()
 		return answer.StatusCode
@@ -240,14 +257,14 @@ func TestUserCommands(t *testing.T) {
 	require.Equal(t, 200, signIn(`{"user":"ann","password":"a password"}`))
 	require.Equal(t, 401, signIn(`{"user":"bob","password":"b password"}`))
 	ok("", "enable", "bob")
-	require.Eventually(t, func() bool { return signIn(`{"user":"bob","password":"b password"}`) == 200 }, 20*time.Second, time.Second)
+	require.Eventually(t, func() bool { return signIn(`{"user":"bob","password":"b password"}`) == 200 },
+		20*time.Second, time.Second)
 	http.DefaultClient.CloseIdleConnections()
-	stop()
-	require.Equal(t, done, <-ended, errs.String())
+	served.stop(t)
 }
 
-// TestServeOnAllAddresses prints an address that can be opened, and warns where
-// browsers elsewhere could not sign in.
+// A broker that listens on all addresses must print one that can be opened, and must warn
+// when browsers on other machines could not sign in.
 func TestServeOnAllAddresses(t *testing.T) {
 	dir := t.TempDir()
 	addUser := []string{"user", "add", "ann", "--roles", "manager", "--data", dir}
@@ -256,17 +273,16 @@ func TestServeOnAllAddresses(t *testing.T) {
 	for _, c := range []struct {
 		flags []string
 		warns bool
-	}{{nil, true}, {[]string{"--trusted-proxies", "10.0.0.0/8"}, false}} {
-		ctx, stop := context.WithCancel(t.Context())
-		var out, err output
-		done := make(chan int, 1)
+	}{
+		{nil, true},
+		{[]string{"--trusted-proxies", "10.0.0.0/8"}, false},
+	} {
 		args := append([]string{"serve", "--auth", "users", "--listen", "0.0.0.0:0", "--data", dir}, c.flags...)
-		go func() { done <- run(ctx, args, environment{strings.NewReader(""), &out, &err}) }()
-		printed := func() bool { return strings.Contains(out.String(), "Sign a token") }
-		require.Eventually(t, printed, 20*time.Second, time.Millisecond, &err)
-		require.Regexp(t, `^Yardline is at http://localhost:\d+ `, out.String())
-		require.Equal(t, c.warns, strings.Contains(err.String(), "cannot sign in"), err.String())
-		stop()
-		require.Zero(t, <-done, err.String())
+		served := runInBackground(t, args...)
+		hasPrinted := func() bool { return strings.Contains(served.out.String(), "Sign a token") }
+		require.Eventually(t, hasPrinted, 20*time.Second, time.Millisecond, &served.err)
+		require.Regexp(t, `^Yardline is at http://localhost:\d+ `, served.out.String())
+		require.Equal(t, c.warns, strings.Contains(served.err.String(), "cannot sign in"), served.err.String())
+		served.stop(t)
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 )
 
-// TestByteOrderMarks: files and input that an editor or a shell of Windows has
-// begun with one are read, and UTF-16 is named.
-func TestByteOrderMarks(t *testing.T) {
+// Editors and shells of Windows begin files and input with a byte order mark, or write
+// UTF-16. The mark must be skipped, and the error must name UTF-16.
+func TestByteOrderMarksAreSkipped(t *testing.T) {
 	const mark, utf16 = "\ufeff", "\xff\xfel\x00i\x00"
 	body, err := eventBody([]string{"-"}, "a", strings.NewReader(mark+`{"type":"sync_progress","data":{"progress":1}}`))
 	require.NoError(t, err)
@@ -23,11 +23,11 @@ func TestByteOrderMarks(t *testing.T) {
 	require.Contains(t, said, "UTF-16")
 
 	config := filepath.Join(t.TempDir(), "config")
-	for start, says := range map[string]string{mark: `--listen "nowhere"`, utf16: "UTF-16"} {
+	for start, message := range map[string]string{mark: `--listen "nowhere"`, utf16: "UTF-16"} {
 		require.NoError(t, os.WriteFile(config, []byte(start+"listen nowhere\n"), 0o600))
 		status, _, said := yardline(t.Context(), "", "serve", "--data", t.TempDir(), "--config", config)
 		require.Equal(t, misuse, status)
-		require.Contains(t, said, says)
+		require.Contains(t, said, message)
 	}
 
 	data := t.TempDir()
@@ -40,7 +40,7 @@ func TestByteOrderMarks(t *testing.T) {
 	users, err := identity.OpenUsers(path)
 	require.NoError(t, err)
 	_, err = users.CheckPassword("ann", "a password")
-	require.NoError(t, err, "the mark is no part of the password")
+	require.NoError(t, err, "the mark is not a part of the password")
 	require.NoError(t, os.WriteFile(path, []byte(utf16), 0o600))
 	_, err = identity.OpenUsers(path)
 	require.ErrorContains(t, err, "UTF-16")

@@ -10,13 +10,15 @@ import (
 	"github.com/snd-rental/yardline/broker"
 )
 
-// restore returns the command that puts a backup back.
-func restore(env environment) *ffcli.Command {
-	fs := flags("yardline restore")
+// restoreCommand returns the command that replaces a data directory by a backup.
+func restoreCommand(env environment) *ffcli.Command {
+	fs := commandFlags("yardline restore")
 	data := fs.String("data", "./data", "the `directory` that the broker uses; it must be stopped")
 	return &ffcli.Command{
-		Name: "restore", ShortUsage: "yardline restore BACKUP [flags]",
-		ShortHelp: "put a backup of a data directory back", FlagSet: fs,
+		Name:       "restore",
+		ShortUsage: "yardline restore BACKUP [flags]",
+		ShortHelp:  "put a backup of a data directory back",
+		FlagSet:    fs,
 		LongHelp: "BACKUP is a copy of a data directory. It is checked and copied, and gets a new epoch, so that\n" +
 			"readers take the state anew. What is in the data directory now is moved aside, not deleted.",
 		Exec: func(ctx context.Context, args []string) error {
@@ -24,7 +26,7 @@ func restore(env environment) *ffcli.Command {
 			if err != nil {
 				return err
 			}
-			log, err := logger(env, "error", "text")
+			log, err := newLogger(env, "error", "text")
 			if err != nil {
 				return err
 			}
@@ -38,7 +40,8 @@ func restore(env environment) *ffcli.Command {
 			}
 			fmt.Fprintf(env.out, ", under the new epoch %s.\n", r.Epoch)
 			if r.ReplacedFiles != "" {
-				fmt.Fprintf(env.out, "What was there before is in %s; delete it when you no longer need it.\n", r.ReplacedFiles)
+				fmt.Fprintf(env.out, "What was there before is in %s; delete it when you no longer need it.\n",
+					r.ReplacedFiles)
 			}
 			return nil
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -22,13 +23,63 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-func serve(env environment) *ffcli.Command {
-	fs := flags("yardline serve")
-	var c broker.Config
-	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "the `address` to listen on; port 0 picks a free one")
+// serveFlags has the flags of serve. Most of them set a field of the configuration; the
+// others need a conversion, which config does.
+type serveFlags struct {
+	set    *flag.FlagSet
+	c      broker.Config
+	asJSON bool
+
+	proxies, origins, zone string
+	logFormat, logLevel    string
+}
+
+// serveCommand returns the command that runs the broker.
+func serveCommand(env environment) *ffcli.Command {
+	f := &serveFlags{set: commandFlags("yardline serve")}
+	f.registerBroker()
+	f.registerSignIn()
+	f.registerServer()
+	f.registerEvents()
+	return &ffcli.Command{
+		Name:       "serve",
+		ShortUsage: "yardline serve [flags]",
+		ShortHelp:  "run the broker and the app",
+		FlagSet:    f.set,
+		Exec: func(ctx context.Context, args []string) error {
+			if len(args) > 0 {
+				return &broker.Misuse{Reason: fmt.Sprintf("serve takes no arguments, only flags: %q", args[0])}
+			}
+			c, err := f.config(env)
+			if err != nil {
+				return err
+			}
+			return serveUntil(ctx, c, env, f.asJSON)
+		},
+	}
+}
+
+// registerBroker adds the flags for the broker's own data and log.
+func (f *serveFlags) registerBroker() {
+	fs, c := f.set, &f.c
 	fs.StringVar(&c.Data, "data", "./data", "the `directory` of the event log and the token key")
-	fs.StringVar(&c.DebugListen, "debug-listen", "", "a loopback `address` for profiles (/debug/pprof) and metrics, without sign-in")
-	fs.StringVar(&c.Auth, "auth", broker.AuthDev, "`who` may sign in: dev (anybody as a demo user, on loopback only), users (see yardline user), jwt (tokens of an identity provider)")
+	fs.StringVar(&c.NATS, "nats", "", "the `URL` of a NATS server with JetStream, in place of the embedded log")
+	fs.StringVar(&c.NATSPrefix, "nats-prefix", jetlog.DefaultPrefix, "what the `names` of the stream and the store "+
+		"at the NATS server begin with; each installation needs its own")
+	fs.BoolVar(&c.NewEpoch, "new-epoch", false, "for one start after the log was put back to an earlier state in a "+
+		"way that the broker cannot notice, such as an image: readers take the state anew")
+	fs.IntVar(&c.Replicas, "nats-replicas", 1,
+		"on how many servers of its cluster a new log is kept; three survive the loss of one")
+	fs.StringVar(&f.logFormat, "log-format", "text", "the `form` of the log: text or json")
+	fs.StringVar(&f.logLevel, "log-level", "info", "the least `level` that is logged: debug, info, warn or error")
+	fs.BoolVar(&f.asJSON, "json", false, "print where it listens and a token as a line of JSON")
+}
+
+// registerSignIn adds the flags that say how users sign in.
+func (f *serveFlags) registerSignIn() {
+	fs, c := f.set, &f.c
+	fs.StringVar(&c.Auth, "auth", broker.AuthDev, "`who` may sign in: dev (anybody as a demo user, on loopback only), "+
+		"users (see yardline user), jwt (tokens of an identity provider)")
 	fs.StringVar(&c.Issuer.Issuer, "jwt-issuer", "", "the `issuer` (iss) whose tokens are taken")
 	fs.StringVar(&c.Issuer.Audience, "jwt-audience", "", "the `audience` (aud) that they must name")
 	fs.StringVar(&c.Issuer.JWKSURL, "jwt-jwks", "", "the `URL` of the issuer's public keys")
@@ -41,84 +92,94 @@ func serve(env environment) *ffcli.Command {
 		"the `claim` with the roles: its name, or a path such as realm_access.roles")
 	fs.StringVar(&c.Issuer.EmployeeClaim, "jwt-employee", "employee_id",
 		"the `claim` with the employee id: its name, or a path")
+}
+
+// registerServer adds the flags for the server, its clients and the proxies in front.
+func (f *serveFlags) registerServer() {
+	fs, c := f.set, &f.c
+	fs.StringVar(&c.Listen, "listen", "127.0.0.1:8080", "the `address` to listen on; port 0 picks a free one")
+	fs.StringVar(&c.DebugListen, "debug-listen", "",
+		"a loopback `address` for profiles (/debug/pprof) and metrics, without sign-in")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "the `file` of a TLS certificate, PEM; read again when it changes")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "the `file` of its key, PEM")
 	fs.DurationVar(&c.HSTS, "hsts", httpapi.DefaultHSTS,
 		"with TLS on port 443, how long browsers use HTTPS alone for the name, on all its ports; 0 lets them forget it")
 	fs.DurationVar(&c.IdleTimeout, "idle-timeout", broker.DefaultIdleTimeout,
 		"how long a connection without a request is kept; longer than a balancer in front keeps it")
-	fs.StringVar(&c.NATS, "nats", "", "the `URL` of a NATS server with JetStream, in place of the embedded log")
-	fs.StringVar(&c.NATSPrefix, "nats-prefix", jetlog.DefaultPrefix, "what the `names` of the stream and the store "+
-		"at the NATS server begin with; each installation needs its own")
-	fs.BoolVar(&c.NewEpoch, "new-epoch", false, "for one start after the log was put back to an earlier state in a "+
-		"way that the broker cannot notice, such as an image: readers take the state anew")
-	fs.IntVar(&c.Replicas, "nats-replicas", 1, "on how many servers of its cluster a new log is kept; three survive the loss of one")
-	fs.BoolVar(&c.Strict, "strict", false, "refuse unknown fields from every publisher, and require what is marked strict")
-	fs.IntVar(&c.Limits.Connections, "max-connections", 10_000, "how many streams, WebSockets and long polls may be open")
-	fs.Float64Var(&c.Limits.PublishRate, "publish-rate", 500, "how many `events` a second one token or session may publish; a user twice, an address four times as many")
-	proxies := fs.String("trusted-proxies", "", "the `networks` of proxies in front, comma separated, such as 10.0.0.0/8: their X-Forwarded-For is believed")
-	fs.StringVar(&c.PushContact, "push-contact", "", "an `address`, https://… or mailto:…, that push services may write to; some refuse pushes without a real one")
-	fs.BoolVar(&c.PushTest, "push-test", false, "for tests, with --auth dev: push to addresses of this machine too, also without TLS")
+	fs.IntVar(&c.Limits.Connections, "max-connections", 10_000,
+		"how many streams, WebSockets and long polls may be open")
+	fs.Float64Var(&c.Limits.PublishRate, "publish-rate", 500,
+		"how many `events` a second one token or session may publish; a user twice, an address four times as many")
+	fs.StringVar(&f.proxies, "trusted-proxies", "", "the `networks` of proxies in front, comma separated, such as "+
+		"10.0.0.0/8: their X-Forwarded-For is believed")
+	fs.StringVar(&f.origins, "allow-origin", "",
+		"other `origins` whose pages may use the API, comma separated, such as https://rental.example")
+	fs.StringVar(&c.PushContact, "push-contact", "", "an `address`, https://… or mailto:…, that push services may "+
+		"write to; some refuse pushes without a real one")
+	fs.BoolVar(&c.PushTest, "push-test", false,
+		"for tests, with --auth dev: push to addresses of this machine too, also without TLS")
+}
+
+// registerEvents adds the flags for events and for the installation that they are about.
+func (f *serveFlags) registerEvents() {
+	fs, c := f.set, &f.c
+	fs.BoolVar(&c.Strict, "strict", false,
+		"refuse unknown fields from every publisher, and require what is marked strict")
 	fs.BoolVar(&c.Demo, "demo", false, "let a made-up company publish events")
 	fs.Float64Var(&c.DemoRate, "demo-rate", 1, "how many `events` a second the demo company publishes")
 	fs.DurationVar(&c.Heartbeat, "heartbeat", 15*time.Second, "how often a quiet stream is given a sign of life")
-	fs.DurationVar(&c.DedupWindow, "dedup-window", time.Hour, "how long the same id is stored once; each remembered id costs about 100 bytes of memory")
+	fs.DurationVar(&c.DedupWindow, "dedup-window", time.Hour,
+		"how long the same id is stored once; each remembered id costs about 100 bytes of memory")
 	fs.DurationVar(&c.Retention, "retention", 30*24*time.Hour, "how long events are kept; the state outlives them")
-	origins := fs.String("allow-origin", "", "other `origins` whose pages may use the API, comma separated, such as https://rental.example")
-	zone := fs.String("time-zone", "UTC", "the installation's `zone`, for what is today, such as Europe/Berlin")
+	fs.StringVar(&f.zone, "time-zone", "UTC", "the installation's `zone`, for what is today, such as Europe/Berlin")
 	fs.StringVar(&c.Currency, "currency", "EUR",
 		"the installation's `currency`, by ISO 4217: that of amounts that name none, with its decimals")
-	fs.IntVar(&c.Fleet, "fleet", 0, "how many `units` the installation rents out, for the utilisation; 0 is unknown, and with --demo the demo company's fleet")
-	format := fs.String("log-format", "text", "the `form` of the log: text or json")
-	level := fs.String("log-level", "info", "the least `level` that is logged: debug, info, warn or error")
-	asJSON := fs.Bool("json", false, "print where it listens and a token as a line of JSON")
-	return &ffcli.Command{
-		Name: "serve", ShortUsage: "yardline serve [flags]", ShortHelp: "run the broker and the app", FlagSet: fs,
-		Exec: func(ctx context.Context, args []string) error {
-			if len(args) > 0 {
-				return &broker.Misuse{Reason: fmt.Sprintf("serve takes no arguments, only flags: %q", args[0])}
-			}
-			for _, name := range aboveZero {
-				// In a Config 0 means the default, but an operator who writes 0 does not mean it.
-				if value := fs.Lookup(name).Value.String(); slices.Contains(noAmounts, value) {
-					return &broker.Misuse{Reason: fmt.Sprintf("--%s must be above 0, not %s", name, value)}
-				}
-			}
-			var err error
-			if c.Location, err = time.LoadLocation(*zone); err != nil {
-				return &broker.Misuse{Reason: fmt.Sprintf("--time-zone: no zone of the IANA time zone database is "+
-					"called %q: use a name such as Europe/Berlin", *zone)}
-			}
-			if c.Demo && c.Fleet == 0 {
-				c.Fleet = demo.FleetSize
-			}
-			c.Origins = listOf(*origins)
-			for _, network := range listOf(*proxies) {
-				prefix, err := netip.ParsePrefix(network)
-				if err != nil {
-					return &broker.Misuse{Reason: fmt.Sprintf("--trusted-proxies: %q is no network such as 10.0.0.0/8", network)}
-				}
-				c.Proxies = append(c.Proxies, prefix)
-			}
-			if c.Logger, err = logger(env, *level, *format); err != nil {
-				return err
-			}
-			return serveUntil(ctx, c, env, *asJSON)
-		},
-	}
+	fs.IntVar(&c.Fleet, "fleet", 0, "how many `units` the installation rents out, for the utilisation; 0 is unknown, "+
+		"and with --demo the demo company's fleet")
 }
 
-// aboveZero are the flags of serve that have no use for 0.
+// config returns the configuration that the flags describe.
+func (f *serveFlags) config(env environment) (c broker.Config, err error) {
+	for _, name := range aboveZero {
+		// In a Config 0 means the default. An operator who writes 0 means something else.
+		if value := f.set.Lookup(name).Value.String(); slices.Contains(notAboveZero, value) {
+			return c, &broker.Misuse{Reason: fmt.Sprintf("--%s must be above 0, not %s", name, value)}
+		}
+	}
+	c = f.c
+	if c.Location, err = time.LoadLocation(f.zone); err != nil {
+		return c, &broker.Misuse{Reason: fmt.Sprintf("--time-zone: no zone of the IANA time zone database is "+
+			"called %q: use a name such as Europe/Berlin", f.zone)}
+	}
+	if c.Demo && c.Fleet == 0 {
+		c.Fleet = demo.FleetSize
+	}
+	c.Origins = splitList(f.origins)
+	for _, network := range splitList(f.proxies) {
+		prefix, err := netip.ParsePrefix(network)
+		if err != nil {
+			return c, &broker.Misuse{
+				Reason: fmt.Sprintf("--trusted-proxies: %q is no network such as 10.0.0.0/8", network),
+			}
+		}
+		c.Proxies = append(c.Proxies, prefix)
+	}
+	c.Logger, err = newLogger(env, f.logLevel, f.logFormat)
+	return c, err
+}
+
+// aboveZero names the flags of serve whose value must be above 0.
 var aboveZero = []string{
 	"retention", "dedup-window", "heartbeat", "idle-timeout", "jwt-refresh", "jwt-skew",
 	"publish-rate", "demo-rate", "max-connections", "nats-replicas",
 }
 
-// noAmounts are the values of flags that are 0, or no number that could be met.
-var noAmounts = []string{"0", "-0", "0s", "NaN", "+Inf"}
+// notAboveZero has the texts of values that aboveZero forbids and that the flag package
+// accepts: 0, and numbers that are no amount. Config refuses negative values.
+var notAboveZero = []string{"0", "-0", "0s", "NaN", "+Inf"}
 
-// listOf reads items that are comma separated.
-func listOf(text string) (items []string) {
+// splitList returns the items of a comma-separated list, without empty ones.
+func splitList(text string) (items []string) {
 	for item := range strings.SplitSeq(text, ",") {
 		if item = strings.TrimSpace(item); item != "" {
 			items = append(items, item)
@@ -127,7 +188,9 @@ func listOf(text string) (items []string) {
 	return items
 }
 
-func logger(env environment, level, format string) (*slog.Logger, error) {
+// newLogger returns a logger to standard error. level and format are the values of
+// --log-level and --log-format.
+func newLogger(env environment, level, format string) (*slog.Logger, error) {
 	o := &slog.HandlerOptions{}
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
@@ -143,11 +206,11 @@ func logger(env environment, level, format string) (*slog.Logger, error) {
 	return nil, &broker.Misuse{Reason: fmt.Sprintf("unknown --log-format %q: use text or json", format)}
 }
 
-// serveUntil runs a broker until ctx ends. It starts a new broker when the log
-// got another epoch.
+// serveUntil runs a broker until ctx ends. When the log gets another epoch, it replaces
+// the broker by a new one at the same address.
 func serveUntil(ctx context.Context, c broker.Config, env environment, asJSON bool) error {
-	// The program that reads the broker's log may end before the broker does.
-	// With SIGPIPE ignored, the write then returns an error.
+	// The program that reads the broker's output may end before the broker does. With
+	// SIGPIPE ignored, a write then returns an error. Otherwise it would end the broker.
 	signal.Ignore(syscall.SIGPIPE)
 	for announced := false; ; announced = true {
 		b, err := broker.New(ctx, c)
@@ -170,24 +233,30 @@ func serveUntil(ctx context.Context, c broker.Config, env environment, asJSON bo
 	}
 }
 
-// welcomeTTL is how long the token lives that serve prints: a day's work.
-const welcomeTTL = 24 * time.Hour
+// firstTokenTTL is the lifetime of the token that serve prints.
+const firstTokenTTL = 24 * time.Hour
 
-// announce says where the broker is and how to publish a first event. The
-// token is for trying things out with dev sign-in, which needs none anyway.
+// firstEvent is the event of the example that announce prints.
+const firstEvent = `{"type":"rental_status_updated","data":{"rental_id":123,"status":"completed",` +
+	`"notes":"Equipment returned in good condition"}}`
+
+// announce prints the broker's URL. With AuthDev it also prints a token, and how to
+// publish a first event with it. It prints no token otherwise, because the output may end
+// up in a log.
 func announce(b *broker.Broker, env environment, c broker.Config, asJSON bool) error {
-	if c.Auth != broker.AuthDev { // what is printed may end in a log
+	if c.Auth != broker.AuthDev {
 		if asJSON {
 			return json.NewEncoder(env.out).Encode(map[string]string{"url": b.URL()})
 		}
-		fmt.Fprintf(env.out, "Yardline is at %s  (stop with Ctrl-C)\nSign a token for a back end: yardline token --user erp --roles service --data %s\n", b.URL(), c.Data)
+		fmt.Fprintf(env.out, "Yardline is at %s  (stop with Ctrl-C)\n"+
+			"Sign a token for a back end: yardline token --user erp --roles service --data %s\n", b.URL(), c.Data)
 		return nil
 	}
 	g, err := access.NewGrant("first-steps", "First steps", []access.Role{access.Service, access.Manager}, 0)
 	if err != nil {
 		return err
 	}
-	token, err := b.CreateToken(g, welcomeTTL)
+	token, err := b.CreateToken(g, firstTokenTTL)
 	if err != nil {
 		return err
 	}
@@ -198,12 +267,12 @@ func announce(b *broker.Broker, env environment, c broker.Config, asJSON bool) e
 
 Publish a first event:
 
-  curl -X POST %[1]s/api/sse -H 'Content-Type: application/json' -H 'Authorization: Bearer %[2]s' -d '{"type":"rental_status_updated","data":{"rental_id":123,"status":"completed","notes":"Equipment returned in good condition"}}'
+  curl -X POST %[1]s/api/sse -H 'Content-Type: application/json' -H 'Authorization: Bearer %[2]s' -d '%[3]s'
 
 Watch events come in:
 
   curl -N %[1]s/api/sse -H 'Authorization: Bearer %[2]s'
 
-`, b.URL(), token)
+`, b.URL(), token, firstEvent)
 	return nil
 }

@@ -17,17 +17,19 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/fake"
 )
 
-// tailing runs tail on a broker in memory, in virtual time.
-type tailing struct {
+// tailTest is a run of follow on a broker in memory, in virtual time.
+type tailTest struct {
 	t         *testing.T
 	b         *fake.Broker
 	out, errs output
-	ended     chan error
+	ended     chan error // has the error of follow when it has returned
 }
 
-func tailOf(t *testing.T, onGap string) *tailing {
+// startTail starts follow with a value of --on-gap.
+func startTail(t *testing.T, onGap string) *tailTest {
+	t.Helper()
 	grant := access.Grant{User: "erp", Roles: []access.Role{access.Manager}}
-	x := &tailing{t: t, b: fake.New(grant), ended: make(chan error, 1)}
+	x := &tailTest{t: t, b: fake.New(grant), ended: make(chan error, 1)}
 	o := wasmclient.Options{Transport: x.b, Ladder: []conn.Transport{conn.SSE}}
 	go func() {
 		x.ended <- follow(t.Context(), o, onGap, environment{strings.NewReader(""), &x.out, &x.errs})
@@ -36,17 +38,18 @@ func tailOf(t *testing.T, onGap string) *tailing {
 	return x
 }
 
-func (x *tailing) publish(rental int64) {
+// publish publishes an event, and waits until follow has printed it.
+func (x *tailTest) publish(rental int64) {
 	e, err := event.RentalStatusUpdated(rental, "active", "")
 	require.NoError(x.t, err)
 	x.b.Publish(e)
 	synctest.Wait()
 }
 
-// TestTailOutlivesProxies: what a proxy answers for a while in the broker's place
-// ends nothing, and nothing is missing afterwards.
-func TestTailOutlivesProxies(t *testing.T) {
-	for says, answer := range map[string]wasmclient.Response{
+// A proxy answers for a while in the broker's place. tail must not end, and must miss no
+// event.
+func TestTailReconnectsAfterAProxyAnswered(t *testing.T) {
+	for code, answer := range map[string]wasmclient.Response{
 		"http_401":       {Status: 401, ContentType: "text/html", Body: []byte("<html>")},
 		"http_403":       {Status: 403, ContentType: "text/html", Body: []byte("<html>")},
 		"http_204":       {Status: 204},
@@ -54,15 +57,15 @@ func TestTailOutlivesProxies(t *testing.T) {
 		"not_a_stream":   {Status: 200, ContentType: "text/html", Body: []byte("<html>")},
 		"login_redirect": {Status: 302, Location: "https://login.example/"},
 	} {
-		t.Run(says, func(t *testing.T) {
+		t.Run(code, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				x := tailOf(t, gapNote)
+				x := startTail(t, gapNote)
 				x.publish(1)
 				x.b.Refuse(&answer)
 				x.b.Cut()
 				time.Sleep(time.Minute) // virtual
 				x.publish(2)
-				require.Contains(t, x.errs.String(), "yardline: reconnecting: "+says+" (")
+				require.Contains(t, x.errs.String(), "yardline: reconnecting: "+code+" (")
 				x.b.Refuse(nil)
 				time.Sleep(time.Minute)
 				require.Equal(t, 2, strings.Count(x.out.String(), "\n"), "%s", &x.errs)
@@ -75,13 +78,13 @@ func TestTailOutlivesProxies(t *testing.T) {
 	}
 }
 
-// TestTailSaysWhereTheLogIsAnother: after a restore under a new epoch events may be
-// missing, which is said as it was asked for.
-func TestTailSaysWhereTheLogIsAnother(t *testing.T) {
+// After a restore under a new epoch events may be missing. tail must report that as the
+// flag --on-gap asks.
+func TestTailReportsAGapAfterARestore(t *testing.T) {
 	for _, onGap := range []string{gapNote, gapLine, gapStop} {
 		t.Run(onGap, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				x := tailOf(t, onGap)
+				x := startTail(t, onGap)
 				x.publish(1)
 				x.publish(2)
 				x.b.Replace("z")
@@ -109,8 +112,7 @@ func TestTailSaysWhereTheLogIsAnother(t *testing.T) {
 	}
 }
 
-// TestPublishSaysWhoAnswered where it was not the broker.
-func TestPublishSaysWhoAnswered(t *testing.T) {
+func TestPublishReportsAnAnswerThatIsNotTheBrokers(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/moved/api/sse":
@@ -122,7 +124,7 @@ func TestPublishSaysWhoAnswered(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	for path, says := range map[string]string{
+	for path, message := range map[string]string{
 		"/moved":  "It leads to https://yard.example/api/sse; is --url",
 		"/closed": "The answer did not come from the broker (http_403, HTTP 403); is --url",
 		"":        `yardline: the answer did not come from a broker, but "text/html"; is --url`,
@@ -130,6 +132,6 @@ func TestPublishSaysWhoAnswered(t *testing.T) {
 		status, _, said := yardline(t.Context(), "", "publish", "--url", server.URL+path, "--token", "x",
 			"sync_progress", "progress=1")
 		require.Equal(t, failed, status)
-		require.Contains(t, said, says)
+		require.Contains(t, said, message)
 	}
 }

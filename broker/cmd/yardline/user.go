@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -21,52 +22,22 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// user edits the users file of a data directory. A broker that runs takes
-// the change within two seconds.
-func user(env environment) *ffcli.Command {
+// userCommands returns the command whose own commands edit the users file of a data
+// directory. A running broker reads the file again within two seconds.
+func userCommands(env environment) *ffcli.Command {
 	return &ffcli.Command{
-		Name: "user", ShortUsage: "yardline user <command> NAME [flags]",
-		ShortHelp: "edit who may sign in with --auth users", FlagSet: group("yardline user"),
-		LongHelp: "A broker that runs takes a change within two seconds. Passwords are read from the\nterminal, or from the first line of standard input.",
+		Name:       "user",
+		ShortUsage: "yardline user <command> NAME [flags]",
+		ShortHelp:  "edit who may sign in with --auth users",
+		LongHelp: `A broker that runs takes a change within two seconds. Passwords are read from the
+terminal, or from the first line of standard input.`,
+		FlagSet: groupFlags("yardline user"),
 		Subcommands: []*ffcli.Command{
-			userCommand(env, "add", "add a user", []string{"roles", "employee", "id"}, func(path, name string, given userFlags) error {
-				hash, err := newPassword(env)
-				if err != nil {
-					return err
-				}
-				u := identity.User{ID: name, Name: name, Password: hash, Roles: given.roles(), Employee: *given.employee}
-				if *given.id != "" {
-					u.ID = *given.id
-				}
-				return identity.EditUsers(path, func(users []identity.User) ([]identity.User, error) { return append(users, u), nil })
-			}),
-			userCommand(env, "passwd", "set a user's password; their sessions end", nil, func(path, name string, _ userFlags) error {
-				hash, err := newPassword(env)
-				if err != nil {
-					return err
-				}
-				return identity.EditUser(path, name, func(u *identity.User) error { u.Password = hash; return nil })
-			}),
-			userCommand(env, "roles", "replace a user's roles, their employee id, or both", []string{"roles", "employee"}, func(path, name string, given userFlags) error {
-				return identity.EditUser(path, name, func(u *identity.User) error {
-					if !given.set["roles"] && !given.set["employee"] {
-						return errors.New("give --roles, --employee or both; --roles '' takes all away")
-					}
-					if given.set["roles"] {
-						u.Roles = given.roles()
-					}
-					if given.set["employee"] {
-						u.Employee = *given.employee
-					}
-					return nil
-				})
-			}),
-			userCommand(env, "disable", "keep a user out; their sessions end", nil, func(path, name string, _ userFlags) error {
-				return identity.EditUser(path, name, func(u *identity.User) error { u.Disabled = true; return nil })
-			}),
-			userCommand(env, "enable", "let a disabled user in again", nil, func(path, name string, _ userFlags) error {
-				return identity.EditUser(path, name, func(u *identity.User) error { u.Disabled = false; return nil })
-			}),
+			userAdd(env),
+			userPassword(env),
+			userRoles(env),
+			userDisabled(env, "disable", "keep a user out; their sessions end", true),
+			userDisabled(env, "enable", "let a disabled user in again", false),
 			userList(env),
 		},
 		Exec: func(_ context.Context, args []string) error {
@@ -78,38 +49,118 @@ func user(env environment) *ffcli.Command {
 	}
 }
 
-// userFlags are those of the commands that have them.
-type userFlags struct {
-	data, id, names *string
-	employee        *int64
-	set             map[string]bool // the flags that were given
+// userAdd returns the command that adds a user.
+func userAdd(env environment) *ffcli.Command {
+	add := func(path, name string, given userFlags) error {
+		hash, err := newPassword(env)
+		if err != nil {
+			return err
+		}
+		u := identity.User{
+			ID:       cmp.Or(*given.id, name),
+			Name:     name,
+			Password: hash,
+			Roles:    given.roles(),
+			Employee: *given.employee,
+		}
+		return identity.EditUsers(path, func(users []identity.User) ([]identity.User, error) {
+			return append(users, u), nil
+		})
+	}
+	return userCommand(env, "add", "add a user", []string{"roles", "employee", "id"}, add)
 }
 
-func (f userFlags) roles() []access.Role { return rolesOf(*f.names) }
+// userPassword returns the command that sets a password.
+func userPassword(env environment) *ffcli.Command {
+	setPassword := func(path, name string, _ userFlags) error {
+		hash, err := newPassword(env)
+		if err != nil {
+			return err
+		}
+		return identity.EditUser(path, name, func(u *identity.User) error { u.Password = hash; return nil })
+	}
+	return userCommand(env, "passwd", "set a user's password; their sessions end", nil, setPassword)
+}
 
-func rolesOf(names string) (roles []access.Role) {
-	for _, name := range listOf(names) {
+// userRoles returns the command that replaces the roles or the employee id.
+func userRoles(env environment) *ffcli.Command {
+	setRoles := func(path, name string, given userFlags) error {
+		return identity.EditUser(path, name, func(u *identity.User) error {
+			if !given.set["roles"] && !given.set["employee"] {
+				return errors.New("give --roles, --employee or both; --roles '' takes all away")
+			}
+			if given.set["roles"] {
+				u.Roles = given.roles()
+			}
+			if given.set["employee"] {
+				u.Employee = *given.employee
+			}
+			return nil
+		})
+	}
+	return userCommand(env, "roles", "replace a user's roles, their employee id, or both",
+		[]string{"roles", "employee"}, setRoles)
+}
+
+// userDisabled returns the command that disables a user, or the one that enables a user.
+func userDisabled(env environment, name, help string, disabled bool) *ffcli.Command {
+	setDisabled := func(path, name string, _ userFlags) error {
+		return identity.EditUser(path, name, func(u *identity.User) error { u.Disabled = disabled; return nil })
+	}
+	return userCommand(env, name, help, nil, setDisabled)
+}
+
+// userFlags has the flags of the commands that edit one user. Each command has only some
+// of them; the others keep their zero values.
+type userFlags struct {
+	data, id, roleNames *string
+	employee            *int64
+	set                 map[string]bool // names of the flags that the command line sets
+}
+
+// roles returns the roles that the flag names.
+func (f userFlags) roles() []access.Role { return parseRoles(*f.roleNames) }
+
+// parseRoles returns the roles in a comma-separated list. It does not check them.
+func parseRoles(names string) (roles []access.Role) {
+	for _, name := range splitList(names) {
 		roles = append(roles, access.Role(name))
 	}
 	return roles
 }
 
-// userCommand is a command that edits one user, whose name may come before its
-// flags or after them.
-func userCommand(env environment, name, help string, takes []string, edit func(path, user string, given userFlags) error) *ffcli.Command {
-	fs := flags("yardline user " + name)
-	given := userFlags{data: fs.String("data", "./data", "the broker's data `directory`"), names: new(string), id: new(string), employee: new(int64)}
-	if slices.Contains(takes, "roles") {
-		fs.StringVar(given.names, "roles", "", "`roles`, comma separated: dispatcher, yard, hr, manager, admin, service")
+// userCommand returns a command that edits one user. It has the flags --data and those
+// that optional names. The user's name may come before the flags or after them. edit gets
+// the path of the users file; an error of it is a *broker.Misuse for the caller.
+func userCommand(
+	env environment,
+	name, help string,
+	optional []string,
+	edit func(path, user string, given userFlags) error,
+) *ffcli.Command {
+	fs := commandFlags("yardline user " + name)
+	given := userFlags{
+		data:      fs.String("data", "./data", "the broker's data `directory`"),
+		roleNames: new(string),
+		id:        new(string),
+		employee:  new(int64),
 	}
-	if slices.Contains(takes, "employee") {
+	if slices.Contains(optional, "roles") {
+		fs.StringVar(given.roleNames, "roles", "",
+			"`roles`, comma separated: dispatcher, yard, hr, manager, admin, service")
+	}
+	if slices.Contains(optional, "employee") {
 		fs.Int64Var(given.employee, "employee", 0, "the user's employee `id`")
 	}
-	if slices.Contains(takes, "id") {
-		fs.StringVar(given.id, "id", "", "the user's `id`, which events carry as the actor; the name where none is given")
+	if slices.Contains(optional, "id") {
+		fs.StringVar(given.id, "id", "",
+			"the user's `id`, which events carry as the actor; the name where none is given")
 	}
 	return &ffcli.Command{
-		Name: name, ShortUsage: "yardline user " + name + " NAME [flags]", ShortHelp: help, FlagSet: fs,
+		Name:       name,
+		ShortUsage: "yardline user " + name + " NAME [flags]",
+		ShortHelp:  help,
+		FlagSet:    fs,
 		Exec: func(_ context.Context, args []string) error {
 			user, err := oneArgument(fs, args, "one NAME (whose?)")
 			if err != nil {
@@ -130,11 +181,15 @@ func userCommand(env environment, name, help string, takes []string, edit func(p
 	}
 }
 
+// userList returns the command that prints the users.
 func userList(env environment) *ffcli.Command {
-	fs := flags("yardline user list")
+	fs := commandFlags("yardline user list")
 	data := fs.String("data", "./data", "the broker's data `directory`")
 	return &ffcli.Command{
-		Name: "list", ShortUsage: "yardline user list [flags]", ShortHelp: "print who there is", FlagSet: fs,
+		Name:       "list",
+		ShortUsage: "yardline user list [flags]",
+		ShortHelp:  "print who there is",
+		FlagSet:    fs,
 		Exec: func(_ context.Context, args []string) error {
 			if len(args) > 0 {
 				return &broker.Misuse{Reason: fmt.Sprintf("user list takes no arguments, only flags: %q", args[0])}
@@ -157,7 +212,7 @@ func userList(env environment) *ffcli.Command {
 	}
 }
 
-// newPassword asks for a password and returns what the users file holds of it.
+// newPassword reads a password and returns its hash for the users file.
 func newPassword(env environment) (hash string, err error) {
 	password, err := readPassword(env)
 	if err != nil {
@@ -169,7 +224,8 @@ func newPassword(env environment) (hash string, err error) {
 	return hash, nil
 }
 
-// readPassword asks for a password, twice and unseen on a terminal.
+// readPassword reads a password. On a terminal it asks twice and shows nothing of the
+// password. Otherwise it reads the first line of standard input.
 func readPassword(env environment) (string, error) {
 	in, isFile := env.in.(*os.File)
 	if !isFile || !term.IsTerminal(int(in.Fd())) {
@@ -195,7 +251,7 @@ func readPassword(env environment) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if again, err := ask("Once more: "); err != nil || again != first {
+	if second, err := ask("Once more: "); err != nil || second != first {
 		return "", &broker.Misuse{Reason: "the two are not the same"}
 	}
 	return first, nil
