@@ -12,6 +12,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/notify"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
@@ -252,7 +253,7 @@ func (l *Live) onStep(connection context.Context, grant string, in conn.Input, s
 		return
 	}
 	l.mu.Lock()
-	refused := s.State == conn.Denied && s.Code != "forbidden"
+	refused := s.State == conn.Denied && s.Code != problem.CodeForbidden
 	news := refused && !l.refused && connection == l.running
 	l.refused = refused
 	l.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/notify"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 )
@@ -123,7 +124,7 @@ func (l *Live) answered(ctx context.Context, s wasmclient.Session) {
 	l.mu.Lock()
 	if s.User != nil && s.User.ID == l.leftUser {
 		if s.User = nil; s.Warning == nil {
-			s.Warning = &wasmclient.Warning{Code: "still_signed_in", Title: text.Of("still_signed_in"),
+			s.Warning = &wasmclient.Warning{Code: problem.CodeStillSignedIn, Title: text.Of("still_signed_in"),
 				Detail: text.Of("still_signed_in.text")}
 		}
 	}

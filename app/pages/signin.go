@@ -7,6 +7,7 @@ import (
 
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
+	"github.com/snd-rental/yardline/shared/problem"
 )
 
 // signIn is the page for who is not signed in.
@@ -34,7 +35,7 @@ func (r *Root) signIn() app.UI {
 // sign-out that could not work, the button keeps the user signed in.
 func (r *Root) providerButton() app.UI {
 	label, do := "sign_in.again", reload
-	if w := r.state.Warning; w != nil && w.Code == "still_signed_in" {
+	if w := r.state.Warning; w != nil && w.Code == problem.CodeStillSignedIn {
 		label, do = "sign_in.stay", func() { go r.Live.SignInAgain(context.Background()) }
 	}
 	return ui.El("div", "buttons", ui.Button("button button-primary", text.Of(label)).ID("sign-in-again").

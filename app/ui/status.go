@@ -8,6 +8,7 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
 	"github.com/snd-rental/yardline/app/text"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/tabs"
@@ -69,7 +70,7 @@ func (s Status) Compact() app.UI {
 func shortStatusText(s conn.Status) string {
 	switch s.State {
 	case conn.Denied:
-		if s.Code == "forbidden" { // the user is signed in
+		if s.Code == problem.CodeForbidden { // the user is signed in
 			return text.Of("state.denied.forbidden.short")
 		}
 		return text.Of("state.denied.short")
@@ -119,7 +120,7 @@ func (s Status) notice(a Actions) connectionNotice {
 		n.words = text.Of("banner.offline", StatusText(status), s.asOf())
 	case conn.Denied:
 		n.words, n.label, n.press = StatusText(status)+".", text.Of("sign_in"), a.SignIn
-		if status.Code == "forbidden" { // the user is signed in
+		if status.Code == problem.CodeForbidden { // the user is signed in
 			n.label, n.press = text.Of("retry_now"), a.Connect
 		}
 	case conn.Disconnected:

@@ -1,10 +1,13 @@
 package ui
 
 import (
+	"slices"
 	"time"
 
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/problem"
+	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
@@ -22,10 +25,13 @@ var glyphs = map[conn.State]string{
 	conn.Polling:      "◒",
 }
 
+// deniedCodes are the codes of [conn.Denied] that have words of their own.
+var deniedCodes = []string{problem.CodeForbidden, problem.CodeInvalidToken, string(wire.ByeSignedOut)}
+
 // StatusText returns the words for a connection status, without its countdown.
 func StatusText(s conn.Status) string {
 	switch {
-	case s.State == conn.Denied && (s.Code == "forbidden" || s.Code == "invalid_token" || s.Code == "signed_out"):
+	case s.State == conn.Denied && slices.Contains(deniedCodes, s.Code):
 		return text.Of("state.denied." + s.Code)
 	case s.State == conn.Paused && s.Code != "":
 		return text.Of("state.paused.background")

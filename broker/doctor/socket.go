@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -69,7 +70,7 @@ func (v *visit) noSocket(answer *http.Response) {
 	switch {
 	case p == nil || answer.StatusCode == http.StatusUpgradeRequired:
 		v.say("websocket", Warning, upgrade, "No WebSocket: status %d%s.", answer.StatusCode, servedBy(answer))
-	case p.Code == "cross_origin":
+	case p.Code == problem.CodeCrossOrigin:
 		v.say(
 			"websocket",
 			Failed,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -114,21 +115,21 @@ func (v *visit) stream(ctx context.Context) {
 	v.delay(ctx, s, took)
 }
 
-// A problem is a refusal of the broker.
-type problem struct{ Type, Code, Title, Detail string }
+// A problemDocument is a refusal of the broker.
+type problemDocument struct{ Type, Code, Title, Detail string }
 
 // problemOf returns the broker's refusal, or nil when the answer is not the broker's.
-func problemOf(answer *http.Response, body []byte) *problem {
-	var p problem
-	if answer.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(body, &p) != nil ||
-		!strings.HasPrefix(p.Type, "urn:yardline:problem:") {
+func problemOf(answer *http.Response, body []byte) *problemDocument {
+	var p problemDocument
+	if answer.Header.Get("Content-Type") != problem.MediaType || json.Unmarshal(body, &p) != nil ||
+		!strings.HasPrefix(p.Type, problem.TypePrefix) {
 		return nil
 	}
 	return &p
 }
 
 // refused reports a refusal of the broker itself.
-func (v *visit) refused(check, what string, answer *http.Response, p *problem) {
+func (v *visit) refused(check, what string, answer *http.Response, p *problemDocument) {
 	v.say(check, Failed, "See docs/protocol.md, “Refusals”.", "The broker refuses %s with status %d (%s): %s. %s",
 		what, answer.StatusCode, p.Code, p.Title, p.Detail)
 }

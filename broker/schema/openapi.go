@@ -3,9 +3,11 @@ package schema
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -25,7 +27,7 @@ func answer(description, media string, schema object) object {
 
 const (
 	mediaJSON    = "application/json"
-	mediaProblem = "application/problem+json"
+	mediaProblem = problem.MediaType
 	mediaStream  = "text/event-stream"
 )
 
@@ -158,6 +160,16 @@ func apiPaths() object {
 	}
 }
 
+// problemCode lists the codes of problems without restricting them, because a newer
+// broker may have more.
+func problemCode() object {
+	return object{
+		"type":        "string",
+		"description": "Programs decide by it. A newer broker may have others than these: " +
+			strings.Join(problem.Codes(), ", "),
+	}
+}
+
 // record is an object with these properties, all of them there but the optional.
 func record(properties object, optional ...string) object {
 	var required []string
@@ -199,8 +211,16 @@ func components() object {
 		"Receipt": record(object{"id": str, "cursor": ref("Cursor"), "duplicate": boolean,
 			"warnings": array(record(object{"pointer": str, "message": str}))}, "warnings"),
 		"Receipts": record(object{"events": array(ref("Receipt"))}),
-		"Problem": record(object{"type": str, "title": str, "status": number, "code": str, "detail": str, "errors": array(record(object{"pointer": str, "code": str, "expected": str})),
-			"retry_after": number, "stored": array(ref("Receipt"))}, "detail", "errors", "retry_after", "stored"),
+		"Problem": record(object{
+			"type":        str,
+			"title":       str,
+			"status":      number,
+			"code":        problemCode(),
+			"detail":      str,
+			"errors":      array(record(object{"pointer": str, "code": str, "expected": str})),
+			"retry_after": number,
+			"stored":      array(ref("Receipt")),
+		}, "detail", "errors", "retry_after", "stored"),
 		"Page": record(object{"events": array(ref("Event")), "gap": record(object{"from": ref("Cursor"), "to": ref("Cursor")}),
 			"previous": ref("Cursor"), "next": ref("Cursor"), "head": ref("Cursor"), "grant": str}, "gap"),
 		"Snapshot": record(object{"cursor": ref("Cursor"), "grant": str, "time": instant, "currency": str, "fleet": number, "zone": object{"type": "object"}, "figures": object{"type": "object"},

@@ -3,6 +3,7 @@ package conn
 import (
 	"time"
 
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -56,13 +57,13 @@ func (m *Machine) fail(now time.Time, f Failure) {
 		m.giveUp(now, Denied, f.Code)
 		return
 	case f.Status == 403 && !m.following:
-		m.giveUp(now, Denied, "forbidden")
+		m.giveUp(now, Denied, problem.CodeForbidden)
 		return
-	case f.Status == 409 && f.Code == "regranted":
+	case f.Status == 409 && f.Code == problem.CodeRegranted:
 		m.status.Attempt++ // The broker may end the next stream for the same reason.
 		m.waitForGrant(now, delay(m.status.Attempt, m.retryDelay, m.config.Random()))
 		return
-	case f.Status == 400 && f.Code == "invalid_cursor" && m.placement >= placed:
+	case f.Status == 400 && f.Code == problem.CodeInvalidCursor && m.placement >= placed:
 		// The broker does not accept the cursor. The machine starts over, and reports that the
 		// events in between are lost.
 		m.emit(Deliver{Frame: &wire.Gap{From: m.cursor}})

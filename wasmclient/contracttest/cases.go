@@ -3,6 +3,8 @@ package contracttest
 import (
 	"fmt"
 	"time"
+
+	"github.com/snd-rental/yardline/shared/problem"
 )
 
 // hello is the first frame of a stream that starts at a place, and whose log
@@ -37,7 +39,7 @@ func open(body string) Answer { return Answer{Body: body, Open: true} }
 // refusal is a problem document of the broker.
 func refusal(status int, code string) Answer {
 	return Answer{Status: status,
-		Body: fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"x"}`, status,
+		Body: fmt.Sprintf(`{"type":"`+problem.TypePrefix+`%[2]s","status":%[1]d,"code":"%[2]s","title":"x"}`, status,
 			code)}
 }
 
@@ -90,11 +92,11 @@ var Cases = []Case{
 	{Name: "bye: stop", Answers: []Answer{{Body: hello("k-5", "k-5") + bye("stop")}, open(hello("k-5", "k-5"))},
 		After: []string{""}, Within: time.Hour, State: "disconnected", Code: "stop"},
 	{Name: "the broker's 401 waits for a sign-in", Answers: []Answer{
-		refusal(401, "sign_in_required"), open(hello("k-5", "k-5"))},
-		After: []string{""}, Within: time.Hour, State: "denied", Code: "sign_in_required"},
+		refusal(401, problem.CodeSignInRequired), open(hello("k-5", "k-5"))},
+		After: []string{""}, Within: time.Hour, State: "denied", Code: problem.CodeSignInRequired},
 	{Name: "the broker's 403 asks for no other attempt", Answers: []Answer{
-		refusal(403, "forbidden"), open(hello("k-5", "k-5"))},
-		After: []string{""}, Within: time.Hour, State: "denied", Code: "forbidden"},
+		refusal(403, problem.CodeForbidden), open(hello("k-5", "k-5"))},
+		After: []string{""}, Within: time.Hour, State: "denied", Code: problem.CodeForbidden},
 	{Name: "a proxy's 401 is never the last word", Answers: between(Answer{Status: 401, Body: "<html>"}),
 		IDs: []string{"a", "b"}, After: []string{"", "k-6", "k-6"}, State: "live"},
 	{Name: "a proxy's 403 is never the last word", Answers: between(Answer{Status: 403, Body: "<html>"}),
@@ -118,14 +120,14 @@ var Cases = []Case{
 		expired(hello("k-5", "k-5") + event("k-6", "a")), open(hello("k-6", "k-7") + event("k-7", "b"))},
 		IDs: []string{"a", "b"}, After: []string{"", "k-6"}, Within: 11500 * time.Millisecond, State: "live"},
 	{Name: "bye: expired, and over", Answers: []Answer{
-		expired(hello("k-5", "k-5")), refusal(401, "expired"), open(hello("k-5", "k-5"))},
-		After: []string{"", "k-5"}, Within: time.Hour, State: "denied", Code: "expired"},
+		expired(hello("k-5", "k-5")), refusal(401, problem.CodeExpired), open(hello("k-5", "k-5"))},
+		After: []string{"", "k-5"}, Within: time.Hour, State: "denied", Code: problem.CodeExpired},
 	{Name: "bye: expired, and a proxy is in between", Answers: []Answer{
 		expired(hello("k-5", "k-5")), {Status: 401, Body: "<html>"}, open(hello("k-5", "k-5"))},
 		After: []string{"", "k-5", "k-5"}, State: "live"},
 	{Name: "a 502 is never the last word", Answers: []Answer{{Status: 502, Body: "<html>"}, {Status: 502}, open(hello("k-5", "k-5") + event("k-6", "a"))},
 		IDs: []string{"a"}, After: []string{"", "", ""}, State: "live"},
 	{Name: "Retry-After is waited for", Answers: []Answer{
-		{Status: 503, RetryAfter: "50", Body: refusal(503, "draining").Body}, open(hello("k-5", "k-5"))},
-		After: []string{""}, Within: 49 * time.Second, State: "limited", Code: "draining"},
+		{Status: 503, RetryAfter: "50", Body: refusal(503, problem.CodeDraining).Body}, open(hello("k-5", "k-5"))},
+		After: []string{""}, Within: 49 * time.Second, State: "limited", Code: problem.CodeDraining},
 }

@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
@@ -37,7 +38,7 @@ func (a Answer) media() string {
 	case a.Media != "":
 		return a.Media
 	case strings.HasPrefix(a.Body, "{"):
-		return "application/problem+json"
+		return problem.MediaType
 	}
 	return "text/html"
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
@@ -94,9 +95,9 @@ func (b *Broker) SetDown(down bool) {
 
 // Refusal is a problem document of a broker.
 func Refusal(status int, code string) *port.Response {
-	body := fmt.Sprintf(`{"type":"urn:yardline:problem:%[2]s","status":%[1]d,"code":"%[2]s","title":"Refused"}`, status,
+	body := fmt.Sprintf(`{"type":"`+problem.TypePrefix+`%[2]s","status":%[1]d,"code":"%[2]s","title":"Refused"}`, status,
 		code)
-	return &port.Response{Status: status, ContentType: "application/problem+json", Body: []byte(body)}
+	return &port.Response{Status: status, ContentType: problem.MediaType, Body: []byte(body)}
 }
 
 // Refuse answers everything so, nil as usual.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -59,7 +60,7 @@ func (a Answered) isFinal() bool {
 	if a.Status < 400 || a.Status >= 500 || a.isFromProxy() {
 		return false
 	}
-	return !asksForPatience(a.Status) && a.Code != "regranted"
+	return !asksForPatience(a.Status) && a.Code != problem.CodeRegranted
 }
 
 // isFromProxy reports whether something between this client and the broker answered.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
@@ -104,8 +105,8 @@ func (e *Error) Sentence() string {
 // The marks of the broker's problem documents. Gateways send problem documents
 // too, of types of their own.
 const (
-	ProblemMediaType = "application/problem+json"
-	problemTypes     = "urn:yardline:problem:"
+	ProblemMediaType = problem.MediaType
+	problemTypes     = problem.TypePrefix
 )
 
 // ErrorOf reads a refusal, nil where the answer is none. What is no problem

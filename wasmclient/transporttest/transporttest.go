@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
@@ -27,7 +28,7 @@ import (
 //	/gone      200 with "yes" once the client of /endless was seen to go, "no" before
 
 // Refusal is the body of /refuse.
-const Refusal = `{"code":"draining","title":"The broker is stopping"}`
+const Refusal = `{"code":"` + problem.CodeDraining + `","title":"The broker is stopping"}`
 
 // Pieces are the body of /stream.
 var Pieces = []string{"id: k-1\n", "data: ü", "€\n\n", strings.Repeat("data: x\n", 5000) + "\n"}

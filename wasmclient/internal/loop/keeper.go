@@ -10,6 +10,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient/internal/rest"
 	"github.com/snd-rental/yardline/wasmclient/outbox"
@@ -163,7 +164,7 @@ func unsentOf(items []outbox.Item) (n int) {
 
 // EntityMoved is the code of an item that was refused because its thing has
 // changed since.
-const EntityMoved = "entity_moved"
+const EntityMoved = problem.CodeEntityMoved
 
 // sendWithin bounds one attempt of an item.
 const sendWithin = 30 * time.Second

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/shared/filter"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/internal/rest"
@@ -157,7 +158,7 @@ func (d *driver) poll(ctx context.Context, o conn.Open, asked filter.Filter, fee
 
 // errRegranted is what the broker says too where an answer would be for other
 // rights than the last one.
-var errRegranted = &port.Error{Status: 409, FromBroker: true, Code: "regranted", Title: "Your rights have changed"}
+var errRegranted = &port.Error{Status: 409, FromBroker: true, Code: problem.CodeRegranted, Title: "Your rights have changed"}
 
 // streamEnd says why an answer was no stream, or that the stream ended.
 func streamEnd(r port.Response) error {
