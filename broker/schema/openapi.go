@@ -164,7 +164,7 @@ func apiPaths() object {
 // broker may have more.
 func problemCode() object {
 	return object{
-		"type":        "string",
+		"type": "string",
 		"description": "Programs decide by it. A newer broker may have others than these: " +
 			strings.Join(problem.Codes(), ", "),
 	}
