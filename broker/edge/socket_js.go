@@ -11,6 +11,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/httpapi"
 	"github.com/snd-rental/yardline/broker/hub"
+	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -181,7 +182,7 @@ func (o *object) message(id string, message js.Value) {
 	select {
 	case s.calls <- text:
 	default:
-		o.host.close(id, wire.RefusalCloseCode(http.StatusTooManyRequests), "too_many_calls")
+		o.host.close(id, wire.RefusalCloseCode(http.StatusTooManyRequests), problem.CodeTooManyCalls)
 	}
 }
 

@@ -150,7 +150,7 @@ func (b *Broker) Do(ctx context.Context, r port.Request) (port.Response, error) 
 	case "POST /api/sse":
 		receipt, err := b.storeLocked(r.Body)
 		if err != nil {
-			return *Refusal(422, "invalid_event"), nil
+			return *Refusal(422, problem.CodeInvalidEvent), nil
 		}
 		answer = receipt
 	case "GET /api/snapshot":
@@ -164,7 +164,7 @@ func (b *Broker) Do(ctx context.Context, r port.Request) (port.Response, error) 
 		b.signed = false
 		return port.Response{Status: 204}, nil
 	default:
-		return *Refusal(404, "not_found"), nil
+		return *Refusal(404, problem.CodeNotFound), nil
 	}
 	raw, err := json.Marshal(answer)
 	return port.Response{Status: 200, ContentType: "application/json", Body: raw}, err
@@ -317,7 +317,7 @@ func (b *Broker) Stream(ctx context.Context, r port.Request, take func([]byte) e
 	at, asked, err := b.subscription(r.Path)
 	if err != nil {
 		b.mu.Unlock()
-		return *Refusal(400, "invalid_filter"), nil
+		return *Refusal(400, problem.CodeInvalidFilter), nil
 	}
 	b.asked = append(b.asked, asked.Key())
 	head := b.headLocked()
