@@ -1,6 +1,25 @@
-// Package eventlog is the contract of the durable log: what the rest of the
-// broker may rely on, whatever keeps the events. Package logtest holds the
-// contract as a test suite, which every implementation passes.
+// Package eventlog defines the contract of the durable event log. The rest of
+// the broker relies on this contract, and packages jetlog, memlog and sqllog
+// implement it. Package logtest checks the contract with a test suite that
+// every implementation passes.
+//
+// # Guarantees
+//
+//   - Records are numbered 1, 2, 3 … in the order in which they were stored,
+//     without holes. The number of a record never changes.
+//   - An entry survives a crash once [Log.Append] has returned. In memlog it
+//     lives as long as the process.
+//   - An entry with the same key is stored once within the deduplication window
+//     of the log. A caller may safely append it again after [ErrUnavailable].
+//   - A log has one epoch for its whole life. A log that lost records gets
+//     another epoch, so that readers notice.
+//
+// # Usage
+//
+// Append entries with [Log.Append]. Follow the log with [Log.Tail], or read pages
+// with [Log.Read]. A place in the log is the sequence of a record: methods with a
+// parameter after begin with the record after it, and 0 is the place before the
+// first record. [ReadBefore] and [SeqBefore] search backwards and by time.
 package eventlog
 
 import (
@@ -13,66 +32,83 @@ import (
 	"github.com/snd-rental/yardline/shared/filter"
 )
 
-// Errors of a Log. Everything else that a method returns wraps Unavailable or
-// is an error of the context.
+// Errors of a Log. Every other error of a method wraps ErrUnavailable or is that
+// of the context.
 var (
-	// ErrConflict: the entry's key is stored with another digest.
+	// ErrConflict means that the entry's key is stored with another digest.
 	ErrConflict = errors.New("eventlog: the id is taken by another event")
-	// ErrGone: records after the given place are no longer kept.
+	// ErrGone means that the log no longer keeps the records after a place.
 	ErrGone = errors.New("eventlog: no longer kept")
-	// ErrNotFound: no value under that key.
+	// ErrNotFound means that the store has no value under the key.
 	ErrNotFound = errors.New("eventlog: not found")
-	// ErrExists: there is a value under that key.
+	// ErrExists means that the store has a value under the key already.
 	ErrExists = errors.New("eventlog: exists")
-	// ErrUnavailable: the log cannot do it now; whether it was done is
-	// unknown, and doing it again with the same key is safe.
+	// ErrUnavailable means that the log cannot do the request now. The log may
+	// or may not have done it. The caller may safely repeat it with the same
+	// key.
 	ErrUnavailable = errors.New("eventlog: not available")
-	// ErrFull: there is no room; nothing was stored.
+	// ErrFull means that there is no room. Nothing was stored.
 	ErrFull = errors.New("eventlog: no room")
 )
 
-// An Entry is an event on its way into the log.
+// An Entry is an event for Append.
 type Entry struct {
-	Type    event.Type
-	Subject string // such as rental/123
-	Key     string // what identifies the entry for deduplication; opaque, at most 128 bytes
-	Digest  string // of the content: the same key with another digest is a conflict
-	Body    []byte // opaque; must not be changed afterwards
+	// Type is the type of the event.
+	Type event.Type
+	// Subject is the entity that the event is about, such as rental/123.
+	Subject string
+	// Key identifies the entry for deduplication. The log does not interpret
+	// it. It has at most 128 bytes.
+	Key string
+	// Digest is a digest of the content. Another entry with the same key and
+	// another digest is a conflict.
+	Digest string
+	// Body is the event. The log does not interpret it. The caller must not
+	// change it after Append.
+	Body []byte
 }
 
 // A Record is an event in the log.
 type Record struct {
-	Seq     uint64 // 1, 2, 3 … without holes
+	// Seq is the number of the record: 1, 2, 3 … without holes.
+	Seq uint64
+	// Type and Subject are those of the entry.
 	Type    event.Type
 	Subject string
-	Stored  time.Time
-	Body    []byte // must not be changed
-	// Key and Digest are those of the entry. They may be empty once the
-	// deduplication window has passed, and in what a foreign writer stored.
+	// Stored is the time when the log stored the record.
+	Stored time.Time
+	// Body is that of the entry. The caller must not change it.
+	Body []byte
+	// Key and Digest are those of the entry. They may be empty after the
+	// deduplication window, and in records that another program stored.
 	Key, Digest string
 }
 
-// An Ack says where an entry is stored.
+// An Ack is the log's answer to an entry that is stored.
 type Ack struct {
-	Seq       uint64
-	Duplicate bool // it was stored before, under the same key
+	// Seq is the number of the record.
+	Seq uint64
+	// Duplicate is true when the entry was stored before, under the same key.
+	Duplicate bool
 }
 
-// Bounds are the oldest and the newest record that are kept. In an empty log
-// First is Last+1; Last never goes back.
+// Bounds are the numbers of the oldest and the newest kept record. In a log
+// without records First is Last+1. Last never decreases.
 type Bounds struct {
 	First, Last uint64
 }
 
-// An Ancestor is an earlier epoch of a log. The log holds its records up to and
-// including Through.
+// An Ancestor is an earlier epoch of a log.
 type Ancestor struct {
-	Epoch   string `json:"epoch"`
+	// Epoch names the earlier epoch.
+	Epoch string `json:"epoch"`
+	// Through is the last record of the earlier epoch that the log still has.
 	Through uint64 `json:"through"`
 }
 
-// Holds tells whether a place of an epoch is also a place of the log. Data that
-// was derived from all records up to such a place is right for the log.
+// Holds reports whether a place of an epoch is also a place of the log. If it
+// is, data that was computed from all records up to that place is also right
+// for the log.
 func Holds(log Log, epoch string, seq uint64) bool {
 	if epoch == log.Epoch() {
 		return true
@@ -85,15 +121,16 @@ func Holds(log Log, epoch string, seq uint64) bool {
 	return false
 }
 
-// A Selection narrows a read: any of the types, and any of the subjects.
-// Empty parts select everything. A subject may be rental/* .
+// A Selection selects records. The zero value selects all records.
 type Selection struct {
-	Types    []event.Type
+	// Types selects records of any of the types. Empty selects all types.
+	Types []event.Type
+	// Subjects selects records of any of the subjects. A subject may be a
+	// pattern such as rental/*. Empty selects all subjects.
 	Subjects []string
 }
 
-// Match tells whether a record is selected, for what keeps its records where
-// the log's own filters do not reach.
+// Match reports whether the selection selects a record.
 func (s Selection) Match(r Record) bool {
 	if len(s.Types) > 0 && !slices.Contains(s.Types, r.Type) {
 		return false
@@ -102,71 +139,77 @@ func (s Selection) Match(r Record) bool {
 	return len(s.Subjects) == 0 || slices.ContainsFunc(s.Subjects, matches)
 }
 
-// A Page is part of a log: every selected record after the asked place up to
-// and including Through.
+// A Page is a part of a log.
 type Page struct {
+	// Records are the selected records after the place of the request, up to
+	// and including Through, oldest first.
 	Records []Record
+	// Through is the place to read the next page from.
 	Through uint64
 }
 
 // A Log is a durable sequence of events with a small store beside it. All
 // methods may be called concurrently.
 type Log interface {
-	// Epoch names this log for its whole life. Another log, also an emptied
-	// or restored one, has another name.
+	// Epoch returns the name of the log. It is the same for the whole life of
+	// the log. Another log has another epoch, and so has a log that was emptied
+	// or restored from a backup.
 	Epoch() string
 
-	// Ancestors returns earlier epochs of a log that was restored, newest
-	// first. It is for what the broker itself has stored with the log; see
-	// [Holds]. Readers with a place in an ancestor may have seen records that
-	// this log lacks.
+	// Ancestors returns the earlier epochs of a restored log, newest first. It
+	// is for data that the broker itself has stored with the log; see [Holds].
+	// It is not for readers, because a reader with a place in an ancestor may
+	// have seen records that this log lacks.
 	Ancestors() []Ancestor
 
-	// Append stores an entry and returns when it will survive a crash. The
-	// same key within the deduplication window is stored once.
+	// Append stores an entry, and returns when the entry will survive a crash.
+	// An entry with the same key is stored once within the deduplication
+	// window.
 	Append(ctx context.Context, e Entry) (Ack, error)
 
-	// Read returns at most limit selected records after a place, oldest
-	// first. It never waits for new ones. ErrGone where the place is before
-	// the oldest kept record.
+	// Read returns at most limit selected records after a place, oldest first.
+	// It never waits for new records. The error is ErrGone when the record
+	// after the place was purged.
 	Read(ctx context.Context, after uint64, limit int, s Selection) (Page, error)
 
-	// Tail calls take for every record after a place, in order and one at a
-	// time, until ctx ends, and then returns nil. ErrGone where records after
-	// the place are missing.
-	Tail(ctx context.Context, after uint64, take func(Record)) error
+	// Tail calls handle for every record after a place, in order and one at a
+	// time. It waits for new records, and returns nil when ctx ends. The error
+	// is ErrGone when records after the place are missing.
+	Tail(ctx context.Context, after uint64, handle func(Record)) error
 
-	// Bounds returns what is kept.
+	// Bounds returns the numbers of the oldest and the newest kept record.
 	Bounds(ctx context.Context) (Bounds, error)
 
-	// Health is nil while Append can be expected to work, else ErrFull or
-	// ErrUnavailable. It answers at once, from what is known.
+	// Health returns nil while Append can be expected to work. Otherwise the
+	// error is or wraps ErrFull or ErrUnavailable. Health never waits: it
+	// reports what the log has noticed before.
 	Health() error
 
-	// Purge forgets the records up to and including through. A place beyond
-	// the newest record forgets all and no more.
+	// Purge removes the records up to and including through. When through is
+	// after the newest record, Purge removes all records, and the next record
+	// still gets the next number.
 	Purge(ctx context.Context, through uint64) error
 
 	Store
 
-	// Close stops the log; calls under way may fail.
+	// Close stops the log. Calls that are running may fail.
 	Close() error
 }
 
-// A Store keeps small values with the log: checkpoints, sessions. Keys are
-// made of letters, digits and ._-=
+// A Store keeps small values with the log, such as checkpoints and sessions. A
+// key consists of letters, digits and the characters ._-=
 type Store interface {
-	// Put stores a value, durably, in place of an earlier one. With a ttl it
-	// is forgotten after it; 0 keeps it.
+	// Put stores a value durably, and replaces an earlier value of the key. The
+	// value expires after ttl. 0 means that it never expires.
 	Put(ctx context.Context, key string, value []byte, ttl time.Duration) error
-	// Create stores a value where the key has none, and returns ErrExists where
-	// it has: of several that try at once, on whatever broker, one succeeds.
+	// Create is like Put, but returns ErrExists when the key has a value. Of
+	// several callers at the same time, on any broker of the log, one succeeds.
 	Create(ctx context.Context, key string, value []byte, ttl time.Duration) error
-	// Keys returns the keys that begin with a prefix, in no order. The prefix
-	// ends with a dot.
+	// Keys returns the keys that begin with a prefix, in no certain order. The
+	// prefix must end with a dot.
 	Keys(ctx context.Context, prefix string) ([]string, error)
-	// Get returns a value, or ErrNotFound.
+	// Get returns a value. The error is ErrNotFound when there is none.
 	Get(ctx context.Context, key string) ([]byte, error)
-	// Delete forgets a value; none is no error.
+	// Delete removes a value. It returns nil when there is none.
 	Delete(ctx context.Context, key string) error
 }

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// SeqBefore returns the sequence of the newest record that was stored before
-// a time, or the one before the oldest kept where there is none. It reads a
-// few records only.
+// SeqBefore returns the number of the newest record that was stored before a
+// time. When there is none it returns the number before the oldest kept record.
+// It reads only a few records, because it searches by halving.
 func SeqBefore(ctx context.Context, log Log, at time.Time) (uint64, error) {
 	b, err := log.Bounds(ctx)
 	if err != nil {
 		return 0, err
 	}
-	low, high := b.First, b.Last+1 // the answer is the one before low when they meet
+	low, high := b.First, b.Last+1 // when they meet, the answer is low-1
 	for low < high {
 		middle := low + (high-low)/2
 		page, err := log.Read(ctx, middle-1, 1, Selection{})
@@ -29,11 +29,16 @@ func SeqBefore(ctx context.Context, log Log, at time.Time) (uint64, error) {
 	return low - 1, nil
 }
 
-// ReadBefore returns the newest selected records before a place, at most
-// limit, oldest first. from is where it stopped: every selected record between
-// from and before, both excluded, is returned. It reads in windows that grow
-// backwards, each a filtered read, so rare records are found without a scan.
-func ReadBefore(ctx context.Context, log Log, before uint64, limit int, s Selection) (records []Record, from uint64, err error) {
+// ReadBefore returns the newest selected records before the record before,
+// oldest first and at most limit. from is the place where the search stopped:
+// ReadBefore returns all selected records between from and before, without
+// these two. The error is ErrGone when the log keeps no record before before.
+//
+// ReadBefore reads backwards in windows that grow. Each window is a filtered
+// read, so that rare records are found without reading all others.
+func ReadBefore(
+	ctx context.Context, log Log, before uint64, limit int, s Selection,
+) (records []Record, from uint64, err error) {
 	b, err := log.Bounds(ctx)
 	if err != nil {
 		return nil, 0, err
@@ -63,7 +68,8 @@ func ReadBefore(ctx context.Context, log Log, before uint64, limit int, s Select
 	}
 }
 
-// readBetween returns the selected records between two places, both excluded.
+// readBetween returns the selected records between the records low and high,
+// without these two.
 func readBetween(ctx context.Context, log Log, low, high uint64, s Selection) (records []Record, err error) {
 	const page = 512
 	for low+1 < high {

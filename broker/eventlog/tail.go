@@ -2,14 +2,19 @@ package eventlog
 
 import "context"
 
-// tailPage is how many records TailByReading reads at once.
+// tailPage is the number of records that TailByReading reads at once.
 const tailPage = 256
 
-// TailByReading is Tail for a log that this process alone writes to. grown
-// returns a channel that is closed when another record comes.
-func TailByReading(ctx context.Context, log Log, after uint64, grown func() <-chan struct{}, take func(Record)) error {
+// TailByReading implements Log.Tail by Log.Read, for a log that only this
+// process writes to. growth returns a channel that is closed when the log gets
+// another record.
+func TailByReading(
+	ctx context.Context, log Log, after uint64, growth func() <-chan struct{}, handle func(Record),
+) error {
 	for ctx.Err() == nil {
-		more := grown() // before it reads: nothing comes in between unnoticed
+		// growth is called before Read, so that no record comes in between
+		// unnoticed.
+		grown := growth()
 		page, err := log.Read(ctx, after, tailPage, Selection{})
 		if err != nil && ctx.Err() == nil {
 			return err
@@ -18,12 +23,12 @@ func TailByReading(ctx context.Context, log Log, after uint64, grown func() <-ch
 			if ctx.Err() != nil {
 				return nil
 			}
-			take(r)
+			handle(r)
 			after = r.Seq
 		}
 		if len(page.Records) == 0 {
 			select {
-			case <-more:
+			case <-grown:
 			case <-ctx.Done():
 			}
 		}

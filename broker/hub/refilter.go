@@ -13,11 +13,11 @@ type refilterRequest struct {
 	ref    string
 }
 
-// Refilter changes the filter of the subscription. The old filter applies to
-// all events up to and including a cursor, the seam. Then the stream has a
-// wire.FilterChanged with the seam and ref, and from there on the new filter
-// applies. Refilter returns when Next has received the request. The error is a
-// *ClosedError, or that of ctx.
+// Refilter changes the filter of the subscription. The stream tells the client
+// of the change by a wire.FilterChanged with ref. The old filter applies to all
+// events up to and including its Through cursor, and the new filter to all
+// later events. Refilter returns when Next has received the request. The error
+// is a *ClosedError, or that of ctx.
 func (s *Subscriber) Refilter(ctx context.Context, f filter.Filter, ref string) error {
 	select {
 	case s.refilters <- refilterRequest{f, ref}:
@@ -30,9 +30,9 @@ func (s *Subscriber) Refilter(ctx context.Context, f filter.Filter, ref string) 
 }
 
 // applyRefilter changes the filter. It returns the frames that the old filter
-// still selects, and the wire.FilterChanged. The seam of a subscriber in a view is
-// the hub's head, because the view holds everything up to it. The seam of a
-// subscriber that catches up is its own cursor.
+// still selects, and the wire.FilterChanged. For a subscriber in a view the old
+// filter applies through the hub's head, because the view holds everything up
+// to it. For a subscriber that catches up it applies through its own cursor.
 func (s *Subscriber) applyRefilter(r refilterRequest) (frames []byte) {
 	h := s.hub
 	if s.view != nil {

@@ -4,5 +4,6 @@ package zone
 
 import "time"
 
-// Load returns the zone of a name such as Europe/Berlin.
+// Load returns the time zone with a name such as Europe/Berlin. "" and UTC mean
+// UTC.
 func Load(name string) (*time.Location, error) { return time.LoadLocation(name) }

@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// How far from now a zone is known: what an installation's today needs, for
-// longer than a program lives at the edge.
+// A loaded zone is right between rangeBefore before and rangeAfter after the call
+// of Load. A program at the edge does not run for longer than that.
 const (
-	before = 370 * 24 * time.Hour
-	after  = 2 * 370 * 24 * time.Hour
+	rangeBefore = 370 * 24 * time.Hour
+	rangeAfter  = 2 * 370 * 24 * time.Hour
 )
 
-// Load returns the zone of a name such as Europe/Berlin, as the engine's Intl
-// has it. It is true for the years around now alone.
+// Load returns the time zone with a name such as Europe/Berlin. It asks the Intl
+// object of the JavaScript engine. The zone is right for the last year and the
+// next two years only. "" and UTC mean UTC.
 func Load(name string) (zone *time.Location, err error) {
 	defer func() {
 		if thrown, ok := recover().(js.Error); ok {
@@ -25,7 +26,8 @@ func Load(name string) (zone *time.Location, err error) {
 	if name == "" || name == "UTC" {
 		return time.UTC, nil
 	}
-	format := js.Global().Get("Intl").Get("DateTimeFormat").New("en-US", map[string]any{"timeZone": name, "timeZoneName": "longOffset"})
+	options := map[string]any{"timeZone": name, "timeZoneName": "longOffset"}
+	format := js.Global().Get("Intl").Get("DateTimeFormat").New("en-US", options)
 	offset := func(at time.Time) time.Duration {
 		parts := format.Call("formatToParts", float64(at.UnixMilli()))
 		for i := range parts.Length() {
@@ -36,14 +38,14 @@ func Load(name string) (zone *time.Location, err error) {
 		return 0
 	}
 	now := time.Now().Truncate(time.Minute)
-	return location(name, periodsOf(offset, now.Add(-before), now.Add(after)))
+	return newLocation(name, findPeriods(offset, now.Add(-rangeBefore), now.Add(rangeAfter)))
 }
 
-// offsetOf reads GMT, GMT+05:30 and the like.
+// offsetOf returns the offset of a text such as GMT or GMT+05:30.
 func offsetOf(text string) time.Duration {
 	at, err := time.Parse("-07:00", strings.TrimPrefix(text, "GMT"))
 	if err != nil {
-		return 0 // GMT alone
+		return 0 // the text is GMT
 	}
 	_, seconds := at.Zone()
 	return time.Duration(seconds) * time.Second

@@ -7,8 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLoad: the engine's zones are those of the zone data.
-func TestLoad(t *testing.T) {
+// TestZonesOfTheEngineEqualTheZoneData compares zones that Load gets from the
+// JavaScript engine with those of the zone data.
+func TestZonesOfTheEngineEqualTheZoneData(t *testing.T) {
 	for _, name := range []string{"Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Pacific/Chatham", "UTC", ""} {
 		real, err := time.LoadLocation(name)
 		require.NoError(t, err)

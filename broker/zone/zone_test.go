@@ -3,24 +3,31 @@ package zone
 import (
 	"testing"
 	"time"
-	_ "time/tzdata" // not every machine has the zones
+	_ "time/tzdata" // some machines have no zone data
 
 	"github.com/stretchr/testify/require"
 )
 
-// TestLocation: a zone that was made from its offsets says the same as the one
-// that it was made from, on every side of every change.
-func TestLocation(t *testing.T) {
+// TestZoneFromOffsetsEqualsTheOriginal makes zones from the offsets of real zones,
+// and compares both on each side of every change.
+func TestZoneFromOffsetsEqualsTheOriginal(t *testing.T) {
 	from, to := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC)
-	for name, changes := range map[string]int{"Europe/Berlin": 6, "America/New_York": 6, "Australia/Lord_Howe": 6, "Asia/Kolkata": 0, "Africa/Casablanca": 6, "UTC": 0} {
+	for name, changes := range map[string]int{
+		"Europe/Berlin":       6,
+		"America/New_York":    6,
+		"Australia/Lord_Howe": 6,
+		"Asia/Kolkata":        0,
+		"Africa/Casablanca":   6,
+		"UTC":                 0,
+	} {
 		real, err := time.LoadLocation(name)
 		require.NoError(t, err)
-		periods := periodsOf(func(at time.Time) time.Duration {
+		periods := findPeriods(func(at time.Time) time.Duration {
 			_, seconds := at.In(real).Zone()
 			return time.Duration(seconds) * time.Second
 		}, from, to)
 		require.Len(t, periods, changes+1, name)
-		made, err := location(name, periods)
+		made, err := newLocation(name, periods)
 		require.NoError(t, err)
 		same := func(at time.Time) {
 			require.Equal(t, at.In(real).Format("2006-01-02T15:04:05"), at.In(made).Format("2006-01-02T15:04:05"), name)

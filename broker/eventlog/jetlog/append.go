@@ -14,23 +14,24 @@ import (
 
 // Append implements eventlog.Log.
 func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
-	m := nats.NewMsg(l.c.root() + subject(e.Type, e.Subject))
+	m := nats.NewMsg(l.config.subjectRoot() + subject(e.Type, e.Subject))
 	if len(m.Subject) > maxSubject {
 		return eventlog.Ack{}, fmt.Errorf("jetlog: subject of %d bytes", len(m.Subject))
 	}
 	m.Data = e.Body
 	m.Header.Set(digestHeader, e.Digest)
 	if err := l.Health(); err != nil {
-		return eventlog.Ack{}, err // at once, and nothing was stored
+		return eventlog.Ack{}, err // nothing was sent, so nothing was stored
 	}
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	head := l.reached()
+	head := l.knownHead()
 	link := l.connected(ctx)
 	ack, err := link.publish(ctx, m, e.Key)
-	if err == nil || caller.Err() == nil { // A caller that has left says nothing about the log.
-		l.appended(err)
+	// The failure of a call whose caller has gone says nothing about the log.
+	if err == nil || caller.Err() == nil {
+		l.noteAppend(err)
 	}
 	if err != nil {
 		return eventlog.Ack{}, unavailable(err)
@@ -41,26 +42,27 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 		}
 	}
 	if !ack.Duplicate && ack.Sequence <= head {
-		l.overtaken.Store(true)
+		l.numberReused.Store(true)
 		l.checkSoon()
 		return eventlog.Ack{}, unavailable(errWentBack)
 	}
-	l.hear(ack.Sequence)
+	l.noteHead(ack.Sequence)
 	return eventlog.Ack{Seq: ack.Sequence, Duplicate: ack.Duplicate}, nil
 }
 
 // errWentBack means that the server has put the log back to an earlier state.
 var errWentBack = errors.New("jetlog: the log went back to an earlier state")
 
-// errTwin is the code of a server that stores the same id at this moment.
-const errTwin = 10158
+// codeSameIDInProgress is the error code of a server that is storing another
+// message with the same id at this moment.
+const codeSameIDInProgress = 10158
 
-// againPause is how long a request waits before it is made again.
-const againPause = 20 * time.Millisecond
+// retryPause is the time between two attempts of a request.
+const retryPause = 20 * time.Millisecond
 
-// pause waits for againPause. It returns false when ctx ends first.
+// pause waits for retryPause. It returns false when ctx ends first.
 func pause(ctx context.Context) bool {
-	timer := time.NewTimer(againPause)
+	timer := time.NewTimer(retryPause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -70,18 +72,19 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// errDown is the client library's error for a message that it did not send,
-// because the connection is down.
-var errDown = nats.ErrReconnectBufExceeded
+// errNotConnected is the client library's error for a message that it did not
+// send because it has no connection.
+var errNotConnected = nats.ErrReconnectBufExceeded
 
-// publish stores a message. It asks again while the server stores the same id
-// for somebody else, because only the end of that tells where the record is, and
-// while the connection is down, because nothing was sent then.
+// publish stores a message under a key. It tries again in two cases. While the
+// server is storing the same key for another client, only the result of that
+// tells where the record is. While there is no connection, nothing was sent.
 func (l *link) publish(ctx context.Context, m *nats.Msg, key string) (*jetstream.PubAck, error) {
 	for {
 		ack, err := l.js.PublishMsg(ctx, m, jetstream.WithMsgID(key))
 		var refused *jetstream.APIError
-		if !errors.Is(err, errDown) && (!errors.As(err, &refused) || refused.ErrorCode != errTwin) {
+		inProgress := errors.As(err, &refused) && refused.ErrorCode == codeSameIDInProgress
+		if !inProgress && !errors.Is(err, errNotConnected) {
 			return ack, err
 		}
 		if !pause(ctx) {
@@ -90,15 +93,16 @@ func (l *link) publish(ctx context.Context, m *nats.Msg, key string) (*jetstream
 	}
 }
 
-// hear records that the log has a record with this sequence.
-func (l *Log) hear(seq uint64) {
+// noteHead notes that the log has reached a number.
+func (l *Log) noteHead(seq uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.head = max(l.head, seq)
 }
 
-// checkDigest tells a repetition from another event under the same id. A
-// purged record cannot be compared, so it counts as a repetition.
+// checkDigest returns eventlog.ErrConflict when the record has another digest:
+// then it is another event with the same id. A purged record cannot be compared,
+// so it counts as the same event.
 func (l *link) checkDigest(ctx context.Context, seq uint64, digest string) error {
 	m, err := l.stream.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -113,11 +117,11 @@ func (l *link) checkDigest(ctx context.Context, seq uint64, digest string) error
 	return nil
 }
 
-// connected returns the link. It waits up to callTimeout for an external server
-// to come back.
+// connected returns the current link. When an external server is not connected,
+// connected waits up to callTimeout until it is.
 func (l *Log) connected(ctx context.Context) *link {
-	link := l.now()
-	if l.c.URL == "" || link.conn.IsConnected() {
+	link := l.currentLink()
+	if l.config.URL == "" || link.conn.IsConnected() {
 		return link
 	}
 	changes := link.conn.StatusChanged(nats.CONNECTED, nats.CLOSED)

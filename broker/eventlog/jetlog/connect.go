@@ -16,34 +16,36 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// epochKey is where the stream's metadata hold the first epoch of the log.
+// epochKey is the key of the log's first epoch in the stream's metadata.
 const epochKey = "epoch"
 
-// A link is a connection to a server, with the stream and the store that are open
-// on it. A new start of the embedded server replaces the whole link.
+// A link is a connection to a server, with the stream and the store of the log.
+// A restart of the embedded server replaces the whole link.
 type link struct {
-	c      Config
-	server *server.Server // nil where it is external
-	conn   *nats.Conn
-	js     jetstream.JetStream
-	stream jetstream.Stream
-	bucket jetstream.KeyValue
-	first  string // the first epoch of the log
-	// storeLost tells that the log has records while its store is new.
+	config     Config
+	server     *server.Server // nil for an external server
+	conn       *nats.Conn
+	js         jetstream.JetStream
+	stream     jetstream.Stream
+	bucket     jetstream.KeyValue
+	firstEpoch string // first epoch of the log
+	// storeLost is true when the log has records but its store is new.
 	storeLost bool
 }
 
-// connect makes a link. A log is made where there is none only if create says
-// so. The connection calls reconnected after each loss of an external server.
+// connect makes a link. If create is true it makes a new log when there is none.
+// It calls reconnected each time that the connection to an external server has
+// been restored.
 func connect(ctx context.Context, c Config, create bool, reconnected func()) (_ *link, err error) {
-	l := &link{c: c}
+	l := &link{config: c}
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
-	// The client refuses a message at once when it cannot send it. A message that
-	// waits in the client would be stored after its publisher got an error.
+	// ReconnectBufSize(-1) makes the client refuse a message that it cannot send
+	// at once. A message that waits in the client would be stored after its
+	// publisher got an error.
 	options := []nats.Option{nats.Name("yardline"), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
 		nats.ReconnectHandler(func(*nats.Conn) { reconnected() })}
 	if c.URL == "" {
@@ -72,15 +74,16 @@ func connect(ctx context.Context, c Config, create bool, reconnected func()) (_ 
 	return l, nil
 }
 
-// The oldest NATS server that has all that the log needs: metadata of streams
-// (2.10), batches of direct gets and markers that expire (2.11).
+// The oldest version of the NATS server that has all features that the log
+// needs: metadata of streams (2.10), batches of direct gets and markers that
+// expire (2.11).
 const (
 	minMajor, minMinor = 2, 11
-	minLevel           = 1 // of JetStream's API, since 2.11
+	minLevel           = 1 // level of JetStream's API in 2.11
 )
 
-// checkServer refuses a server that cannot keep the log, before anything is
-// made there.
+// checkServer refuses a server that cannot keep the log, before connect makes
+// anything there.
 func (l *link) checkServer(ctx context.Context) error {
 	version := l.conn.ConnectedServerVersion()
 	if isOlder(version) {
@@ -97,15 +100,14 @@ func (l *link) checkServer(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("jetlog: the server's JetStream: %w", err)
 	case account.API.Level < minLevel:
-		return fmt.Errorf("a server of the NATS cluster at %s is older than %d.%d: Yardline needs that version or a "+
-			"later one on all",
-			l.conn.ConnectedUrlRedacted(), minMajor, minMinor)
+		return fmt.Errorf("a server of the NATS cluster at %s is older than %d.%d: "+
+			"Yardline needs that version or a later one on all", l.conn.ConnectedUrlRedacted(), minMajor, minMinor)
 	}
 	return nil
 }
 
-// isOlder tells whether a version is before the oldest that can be used. It
-// takes a version that it cannot read for a new one.
+// isOlder reports whether a version is older than the oldest usable one. It
+// returns false for a version that it cannot read.
 func isOlder(version string) bool {
 	parts := strings.SplitN(version, ".", 3)
 	if len(parts) < 3 {
@@ -119,6 +121,7 @@ func isOlder(version string) bool {
 	return major < minMajor || major == minMajor && minor < minMinor
 }
 
+// close closes the connection and stops an embedded server.
 func (l *link) close() {
 	if l.conn != nil {
 		l.conn.Close()
@@ -128,23 +131,25 @@ func (l *link) close() {
 	}
 }
 
-// openStream reads the epoch first: creating a stream over a damaged one, or
-// updating it, would put a new epoch over old records.
+// openStream opens the stream of the log, and makes it if create is true and
+// there is none. It makes or updates a stream only after it has checked that no
+// damaged stream is in its place, because that would put a new epoch over old
+// records.
 func (l *link) openStream(ctx context.Context, create bool) error {
-	name := l.c.stream()
+	name := l.config.streamName()
 	stream, err := l.js.Stream(ctx, name)
 	if create && errors.Is(err, jetstream.ErrStreamNotFound) {
-		if err := healthy(l.server); err != nil {
+		if err := checkHealth(l.server); err != nil {
 			return fmt.Errorf("the log is damaged: %w: put a backup back by yardline restore", err)
 		}
 		stream, err = l.js.CreateStream(ctx, jetstream.StreamConfig{
-			Name: name, Subjects: []string{l.c.root() + ">"}, Storage: jetstream.FileStorage,
+			Name: name, Subjects: []string{l.config.subjectRoot() + ">"}, Storage: jetstream.FileStorage,
 			Retention: jetstream.LimitsPolicy,
 			MaxMsgs:   -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
-			AllowDirect: true, DenyDelete: true, Duplicates: l.c.Window, Replicas: l.c.Replicas,
+			AllowDirect: true, DenyDelete: true, Duplicates: l.config.Window, Replicas: l.config.Replicas,
 			Metadata: map[string]string{epochKey: newEpoch()},
 		})
-		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another broker was first
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another broker has just made it
 			stream, err = l.js.Stream(ctx, name)
 		}
 	}
@@ -153,19 +158,19 @@ func (l *link) openStream(ctx context.Context, create bool) error {
 	}
 	config := stream.CachedInfo().Config
 	changed := false
-	if config.Metadata[epochKey] == "" && l.unused(stream.CachedInfo()) {
-		// An older server made it: it left out the metadata without a word.
+	if config.Metadata[epochKey] == "" && l.isUnusedStream(stream.CachedInfo()) {
+		// An older server made the stream. Such a server drops metadata silently.
 		if config.Metadata == nil {
 			config.Metadata = map[string]string{}
 		}
 		config.Metadata[epochKey], changed = newEpoch(), true
 	}
-	if l.first = config.Metadata[epochKey]; !wire.ValidEpoch(l.first) {
+	if l.firstEpoch = config.Metadata[epochKey]; !wire.ValidEpoch(l.firstEpoch) {
 		return fmt.Errorf("jetlog: the stream %s has records and no epoch: it is damaged, or not Yardline's. "+
 			"Restore it from a backup, or keep the log in another one by --nats-prefix", name)
 	}
-	if changed || config.Duplicates != l.c.Window {
-		config.Duplicates = l.c.Window
+	if changed || config.Duplicates != l.config.Window {
+		config.Duplicates = l.config.Window
 		if stream, err = l.js.UpdateStream(ctx, config); err != nil {
 			return fmt.Errorf("jetlog: the stream could not be changed: %w", err)
 		}
@@ -174,25 +179,27 @@ func (l *link) openStream(ctx context.Context, create bool) error {
 	return nil
 }
 
-// unused tells whether a stream is one of ours that never held a record.
-func (l *link) unused(info *jetstream.StreamInfo) bool {
+// isUnusedStream reports whether the stream has the log's subjects and never
+// held a record.
+func (l *link) isUnusedStream(info *jetstream.StreamInfo) bool {
 	subjects := info.Config.Subjects
-	return info.State.LastSeq == 0 && len(subjects) == 1 && subjects[0] == l.c.root()+">"
+	return info.State.LastSeq == 0 && len(subjects) == 1 && subjects[0] == l.config.subjectRoot()+">"
 }
 
-// openBucket opens the store. One that is there is used as it is: an update
-// that changes nothing would still write the bucket's files.
+// openBucket opens the store, and makes it if create is true and there is none.
+// It updates an existing store only when needed, because an update that changes
+// nothing would still write the bucket's files.
 func (l *link) openBucket(ctx context.Context, create bool) (err error) {
-	name := l.c.bucket()
+	name := l.config.bucketName()
 	l.bucket, err = l.js.KeyValue(ctx, name)
 	if create && errors.Is(err, jetstream.ErrBucketNotFound) {
-		if err := healthy(l.server); err != nil {
+		if err := checkHealth(l.server); err != nil {
 			return fmt.Errorf("the log's store is damaged: %w: put a backup back by yardline restore", err)
 		}
 		l.bucket, err = l.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: name, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL,
-			Replicas: l.c.Replicas})
-		if errors.Is(err, jetstream.ErrBucketExists) { // another broker was first
+			Replicas: l.config.Replicas})
+		if errors.Is(err, jetstream.ErrBucketExists) { // another broker has just made it
 			l.bucket, err = l.js.KeyValue(ctx, name)
 		}
 	}
@@ -203,7 +210,7 @@ func (l *link) openBucket(ctx context.Context, create bool) (err error) {
 	if err != nil {
 		return fmt.Errorf("jetlog: store: %w", err)
 	}
-	// A store that was ever used holds keys, such as those of push.
+	// A store that was used before has held keys, such as those of push.
 	info := status.(*jetstream.KeyValueBucketStatus).StreamInfo()
 	l.storeLost = info.State.LastSeq == 0 && l.stream.CachedInfo().State.LastSeq > 0
 	if info.Config.SubjectDeleteMarkerTTL == 0 {
@@ -214,9 +221,9 @@ func (l *link) openBucket(ctx context.Context, create bool) (err error) {
 	return unavailable(err)
 }
 
-// markerTTL is how long the server keeps the mark of a deleted key, which tells
-// watchers of it.
+// markerTTL is how long the server keeps the marker of a deleted key. The marker
+// tells watchers that the key was deleted.
 const markerTTL = time.Minute
 
-// newEpoch is 40 random bits in lower case.
+// newEpoch returns a new epoch: 40 random bits as 8 characters in lower case.
 func newEpoch() string { return strings.ToLower(rand.Text()[:8]) }

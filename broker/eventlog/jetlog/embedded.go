@@ -15,21 +15,26 @@ import (
 	"github.com/snd-rental/yardline/broker/datadir"
 )
 
-// startEmbedded starts a NATS server in this process that listens nowhere.
+// startEmbedded starts a NATS server in this process that listens on no socket.
 func startEmbedded(dir string) (*server.Server, error) {
 	s, err := server.NewServer(&server.Options{
-		ServerName: "yardline", DontListen: true, JetStream: true, StoreDir: dir,
-		SyncAlways: true, // the default loses acknowledged events on a power cut
-		NoSigs:     true, NoLog: true, DisableJetStreamBanner: true,
-		MaxPayload:         8 << 20,  // of the checkpoint; events are small
-		JetStreamMaxMemory: 64 << 20, // consumers live in memory
-		JetStreamMaxStore:  1 << 50,  // a ceiling: nothing is allocated
+		ServerName:             "yardline",
+		DontListen:             true,
+		JetStream:              true,
+		StoreDir:               dir,
+		SyncAlways:             true, // the default loses acknowledged events on a power cut
+		NoSigs:                 true,
+		NoLog:                  true,
+		DisableJetStreamBanner: true,
+		MaxPayload:             8 << 20,  // room for parts of checkpoints; events are smaller
+		JetStreamMaxMemory:     64 << 20, // for consumers, which are kept in memory
+		JetStreamMaxStore:      1 << 50,  // a limit only: the server allocates nothing for it
 	})
 	if err != nil {
 		return nil, fmt.Errorf("jetlog: %w", err)
 	}
-	// Start reports a failure to the log alone, and says it is enabled.
-	var fatal fatalLog
+	// Start returns no error. It reports a failure only to the logger.
+	var fatal fatalLogger
 	s.SetLoggerV2(&fatal, false, false, false)
 	s.Start()
 	if err := fatal.err(); err != nil {
@@ -43,9 +48,9 @@ func startEmbedded(dir string) (*server.Server, error) {
 	return s, nil
 }
 
-// lockDir keeps a second process away: two servers on one directory both
-// acknowledge, and one of them loses what it did. The lock goes with the
-// process; its file stays.
+// lockDir locks the data directory against a second process. Two servers on one
+// directory would both acknowledge records, and one of them would lose its own.
+// The lock ends with the process, and its file stays.
 func lockDir(dir string) (*os.File, error) {
 	if err := datadir.Make(dir); err != nil {
 		return nil, err
@@ -63,12 +68,14 @@ func lockDir(dir string) (*os.File, error) {
 	return f, err
 }
 
-// healthy tells whether everything that was stored could be recovered; an
-// external server cannot be asked and counts as healthy. The server itself
-// waits only a millisecond for its own readiness, which is too short on a busy
-// machine, so healthy asks again for up to ten seconds while that is all that
-// the server lacks.
-func healthy(s *server.Server) error {
+// checkHealth returns an error when the server could not recover all that it
+// has stored. s is nil for an external server, which counts as healthy because
+// it cannot be asked.
+//
+// The server itself waits only a millisecond for its own start, which is too
+// short on a busy machine. checkHealth therefore asks again for up to ten
+// seconds while the start is all that the server lacks.
+func checkHealth(s *server.Server) error {
 	if s == nil {
 		return nil
 	}
@@ -84,26 +91,28 @@ func healthy(s *server.Server) error {
 	}
 }
 
+// stopEmbedded stops an embedded server and waits for its end.
 func stopEmbedded(s *server.Server) {
 	s.Shutdown()
 	s.WaitForShutdown()
 }
 
-// fatalLog keeps the first fatal message of the server. The methods may be
-// called from any goroutine.
-type fatalLog struct {
-	mu    sync.Mutex
+// A fatalLogger keeps the first fatal message of the server, and ignores all
+// others. All methods may be called concurrently.
+type fatalLogger struct {
+	mu    sync.Mutex // guards first
 	first error
 }
 
-func (l *fatalLog) err() error {
+// err returns the first fatal message, or nil.
+func (l *fatalLogger) err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.first
 }
 
 // Fatalf implements server.Logger.
-func (l *fatalLog) Fatalf(format string, v ...any) {
+func (l *fatalLogger) Fatalf(format string, v ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.first == nil {
@@ -112,16 +121,16 @@ func (l *fatalLog) Fatalf(format string, v ...any) {
 }
 
 // Noticef implements server.Logger.
-func (*fatalLog) Noticef(string, ...any) {}
+func (*fatalLogger) Noticef(string, ...any) {}
 
 // Warnf implements server.Logger.
-func (*fatalLog) Warnf(string, ...any) {}
+func (*fatalLogger) Warnf(string, ...any) {}
 
 // Errorf implements server.Logger.
-func (*fatalLog) Errorf(string, ...any) {}
+func (*fatalLogger) Errorf(string, ...any) {}
 
 // Debugf implements server.Logger.
-func (*fatalLog) Debugf(string, ...any) {}
+func (*fatalLogger) Debugf(string, ...any) {}
 
 // Tracef implements server.Logger.
-func (*fatalLog) Tracef(string, ...any) {}
+func (*fatalLogger) Tracef(string, ...any) {}

@@ -17,7 +17,7 @@ func TestServerThatStartsIsNotDamaged(t *testing.T) {
 	asked := make(chan struct{})
 	go func() {
 		close(asked)
-		health <- healthy(s)
+		health <- checkHealth(s)
 	}()
 	<-asked
 	s.Start()

@@ -14,32 +14,34 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// The epoch lies in the store, in one value with all that is needed to notice
-// that the log was put back to an earlier state. One write changes them
-// together, so a crash leaves the old epoch with what will be noticed again, or
-// the new one.
-
-// recordKey is where the store has the record.
+// recordKey is the key of the record in the store.
 const recordKey = "epoch"
 
-// maxAncestors is how many earlier epochs a record names. The state is stored
-// under the newest within seconds, so older ones are of no use.
+// maxAncestors is the number of earlier epochs that a record names. Older ones
+// are of no use, because the hub stores its state under the present epoch within
+// seconds.
 const maxAncestors = 16
 
-// A record holds the knowledge of the store about the log.
+// A record is what the store knows about the log. It holds the epoch and all
+// data by which Open notices that the log was put back to an earlier state. They
+// are one value, so that a crash leaves either the old epoch, and the next start
+// notices the same again, or the new epoch.
 type record struct {
-	Epoch     string              `json:"epoch"`
-	Ancestors []eventlog.Ancestor `json:"ancestors,omitempty"` // newest first
-	// Head is a sequence that the log has reached, at most recordEvery old.
+	// Epoch is the present epoch.
+	Epoch string `json:"epoch"`
+	// Ancestors are earlier epochs, newest first.
+	Ancestors []eventlog.Ancestor `json:"ancestors,omitempty"`
+	// Head is a number that the log has reached. It is at most recordInterval
+	// old while the broker runs.
 	Head uint64 `json:"head"`
-	// Witness is a file of the data directory, in an embedded log.
+	// Witness is a file of the data directory. It is nil for an external log.
 	Witness *datadir.Witness `json:"witness,omitempty"`
-	// Owner is Config.Owner, in an external log.
+	// Owner is Config.Owner. It is empty for an embedded log.
 	Owner string `json:"owner,omitempty"`
 }
 
-// branch returns the record of a log that goes on under a new epoch after a
-// sequence.
+// branch returns the record of a log that continues after the number through
+// under a new epoch.
 func (r record) branch(epoch string, through uint64) record {
 	ancestors := []eventlog.Ancestor{{Epoch: r.Epoch, Through: through}}
 	for _, a := range r.Ancestors {
@@ -51,7 +53,7 @@ func (r record) branch(epoch string, through uint64) record {
 	return r
 }
 
-// descendsFrom tells whether the record's epoch is another one or a later one.
+// descendsFrom reports whether an epoch is the record's epoch or an ancestor.
 func (r record) descendsFrom(epoch string) bool {
 	if r.Epoch == epoch {
 		return true
@@ -64,23 +66,24 @@ func (r record) descendsFrom(epoch string) bool {
 	return false
 }
 
-// keptState holds the keeper's knowledge about the record.
-type keptState struct {
-	record   record
-	revision uint64    // of the record in the store, 0 where there is none
-	checked  time.Time // when the keeper looked at the record last
-	renewed  time.Time // when the witness was made
-	behind   bool      // the log ended before its known head at the last look
-	failing  bool      // the last try to keep the record failed, and was logged
-	known    known     // as the data directory has it
+// A keptRecord is the record as this process has last stored it, with the state
+// of the keeper.
+type keptRecord struct {
+	record      record
+	revision    uint64    // revision of the record in the store; 0 when there is none
+	checked     time.Time // last time that the keeper checked the record
+	witnessMade time.Time // time when the witness was made
+	behind      bool      // true when the log ended before the known head at the last check
+	failing     bool      // true when the last update failed, which was logged
+	notes       notes     // notes as the data directory has them
 }
 
-// readRecord returns the record of the store. Its revision is 0 where there is
-// none.
+// readRecord returns the record of the store. When there is none it returns the
+// record of a new log, with revision 0.
 func (l *link) readRecord(ctx context.Context) (r record, revision uint64, err error) {
 	entry, err := l.bucket.Get(ctx, recordKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return record{Epoch: l.first}, 0, nil
+		return record{Epoch: l.firstEpoch}, 0, nil
 	}
 	if err != nil {
 		return r, 0, unavailable(err)
@@ -91,10 +94,11 @@ func (l *link) readRecord(ctx context.Context) (r record, revision uint64, err e
 	return r, entry.Revision(), nil
 }
 
-// errRaced means that another broker wrote the record first.
-var errRaced = errors.New("jetlog: another broker wrote the record")
+// errRecordRace means that another broker wrote the record first.
+var errRecordRace = errors.New("jetlog: another broker wrote the record")
 
-// writeRecord stores a record in place of the one with a revision.
+// writeRecord stores a record in place of the one with the revision before. 0
+// means that there was none.
 func (l *link) writeRecord(ctx context.Context, r record, before uint64) (revision uint64, err error) {
 	raw, err := json.Marshal(r)
 	if err != nil {
@@ -106,99 +110,100 @@ func (l *link) writeRecord(ctx context.Context, r record, before uint64) (revisi
 		revision, err = l.bucket.Update(ctx, recordKey, raw, before)
 	}
 	if errors.Is(err, jetstream.ErrKeyExists) {
-		return 0, errRaced
+		return 0, errRecordRace
 	}
 	return revision, unavailable(err)
 }
 
-// settle finds the epoch of a log that was just opened, and gives it a new one
-// where the log, or a part of it, was put back from a backup.
-func (l *Log) settle(ctx context.Context) error {
-	known, err := readKnown(l.c)
+// findEpoch sets the epoch of a log that Open has just opened. It gives the log
+// a new epoch when the log, or a part of it, was put back from a backup.
+func (l *Log) findEpoch(ctx context.Context) error {
+	n, err := readNotes(l.config)
 	if err != nil {
 		return err
 	}
 	for {
-		if err := l.settleOnce(ctx, known); !errors.Is(err, errRaced) {
+		if err := l.findEpochOnce(ctx, n); !errors.Is(err, errRecordRace) {
 			return err
 		}
 	}
 }
 
-func (l *Log) settleOnce(ctx context.Context, known known) error {
+// findEpochOnce is one attempt of findEpoch. The error is errRecordRace when
+// another broker wrote the record in the meantime.
+func (l *Log) findEpochOnce(ctx context.Context, n notes) error {
 	r, revision, err := l.link.readRecord(ctx)
 	if err != nil {
 		return err
 	}
-	if err := l.checkOwner(r, known); err != nil {
+	if err := l.checkOwner(r, n); err != nil {
 		return err
 	}
 	b, err := l.Bounds(ctx)
 	if err != nil {
 		return err
 	}
-	reason, err := l.wentBack(r, revision, known, b.Last)
+	reason, err := l.reasonForNewEpoch(r, revision, n, b.Last)
 	if err != nil {
 		return err
 	}
 	next := r
-	next.Owner = l.c.Owner
+	next.Owner = l.config.Owner
 	if reason != "" {
 		next = next.branch(newEpoch(), b.Last)
 	}
 	next.Head = b.Last
 	err = l.keepRecord(ctx, next, revision)
-	if err != nil && reason == "" && !errors.Is(err, errRaced) {
-		// The write may fail for lack of room. The present record is still true.
-		l.c.Logger.Warn("the log's record of its epoch could not be renewed", "error", err)
-		l.state = keptState{record: r, revision: revision}
+	if err != nil && reason == "" && !errors.Is(err, errRecordRace) {
+		// The write may have failed for lack of room. The old record is still right.
+		l.config.Logger.Warn("the log's record of its epoch could not be renewed", "error", err)
+		l.kept = keptRecord{record: r, revision: revision}
 		err = nil
 	}
 	if err != nil {
 		return err
 	}
-	l.epoch, l.ancestors = l.state.record.Epoch, l.state.record.Ancestors
-	l.hear(b.Last)
+	l.epoch, l.ancestors = l.kept.record.Epoch, l.kept.record.Ancestors
+	l.noteHead(b.Last)
 	if reason != "" {
-		l.c.Logger.Warn("the log goes on under a new epoch: readers are told of a gap and take the state anew",
+		l.config.Logger.Warn("the log goes on under a new epoch: readers are told of a gap and take the state anew",
 			"reason", reason, "epoch", l.epoch, "before", r.Epoch, "last", b.Last)
 	}
 	return nil
 }
 
-// wentBack returns the reason why the log may lack records that readers have
-// seen, or "" when there is none.
-func (l *Log) wentBack(r record, revision uint64, known known, last uint64) (reason string, err error) {
+// reasonForNewEpoch returns the reason why the log may lack records that readers
+// have seen, or "" when it cannot lack any.
+func (l *Log) reasonForNewEpoch(r record, revision uint64, n notes, last uint64) (reason string, err error) {
 	lost := l.lostPart(r, last)
 	switch {
-	case l.c.NewEpoch:
-		if lost != "" { // Of a backup, somebody should hear that it is not whole.
-			l.c.Logger.Error("a part of the log is missing", "reason", lost)
+	case l.config.NewEpoch:
+		if lost != "" { // the operator must learn that the restored backup is incomplete
+			l.config.Logger.Error("a part of the log is missing", "reason", lost)
 		}
 		return "it was asked for", nil
 	case lost != "":
 		return lost, nil
-	case l.c.URL != "":
-		return known.contradictedBy(l.link.first, r, last), nil
+	case l.config.URL != "":
+		return n.contradictedBy(l.link.firstEpoch, r, last), nil
 	case revision == 0:
-		return "", nil // The log is from a version without such records.
+		return "", nil // the log is from a version without such records
 	case r.Witness == nil:
 		return "the log was kept by another server before", nil
 	}
-	there, err := r.Witness.IsIn(l.c.Dir)
+	found, err := r.Witness.IsIn(l.config.Dir)
 	if err != nil {
-		return "", datadir.Explain(l.c.Dir, err)
+		return "", datadir.Explain(l.config.Dir, err)
 	}
-	if !there {
-		return fmt.Sprintf("the data directory, or a part of it, is a copy: %s has not the file that the log knows "+
-			"(%s)",
-			l.c.Dir, r.Witness.Name), nil
+	if !found {
+		return fmt.Sprintf("the data directory, or a part of it, is a copy: "+
+			"%s has not the file that the log knows (%s)", l.config.Dir, r.Witness.Name), nil
 	}
 	return "", nil
 }
 
-// lostPart tells which part of the log is missing by what the rest of it says,
-// or "".
+// lostPart says which part of the log is missing according to the other parts,
+// or "" when none is.
 func (l *Log) lostPart(r record, last uint64) string {
 	switch {
 	case l.link.storeLost:
@@ -209,28 +214,29 @@ func (l *Log) lostPart(r record, last uint64) string {
 	return ""
 }
 
-// keepRecord stores a record, with a new witness in an embedded log.
+// keepRecord stores a record, and brings the data directory in line with it: by
+// a new witness for an embedded log, and by notes for an external one.
 func (l *Log) keepRecord(ctx context.Context, next record, revision uint64) error {
 	now := time.Now()
-	if l.c.URL == "" {
-		w, err := datadir.NewWitness(l.c.Dir)
+	if l.config.URL == "" {
+		w, err := datadir.NewWitness(l.config.Dir)
 		if err != nil {
 			return err
 		}
 		next.Witness = &w
 	}
-	revision, err := l.now().writeRecord(ctx, next, revision)
+	revision, err := l.currentLink().writeRecord(ctx, next, revision)
 	if err != nil {
 		return err
 	}
-	l.state = keptState{record: next, revision: revision, checked: now, renewed: now}
-	if l.c.URL == "" {
-		err = datadir.RemoveOtherWitnesses(l.c.Dir, *next.Witness)
+	l.kept = keptRecord{record: next, revision: revision, checked: now, witnessMade: now}
+	if l.config.URL == "" {
+		err = datadir.RemoveOtherWitnesses(l.config.Dir, *next.Witness)
 	} else {
-		err = writeKnown(l.c, known{Log: l.now().first, Epoch: next.Epoch, Head: next.Head})
+		err = writeNotes(l.config, notes{Log: l.currentLink().firstEpoch, Epoch: next.Epoch, Head: next.Head})
 	}
-	if err != nil { // The record is stored, and the next one tries again.
-		l.c.Logger.Warn("the data directory could not be brought in line with the log", "error", err)
+	if err != nil { // not an error of keepRecord: the record is stored, and the next call tries again
+		l.config.Logger.Warn("the data directory could not be brought in line with the log", "error", err)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // add appends n records with ids of their own.
-func add(t *testing.T, log *Log, n int) {
+func appendRecords(t *testing.T, log *Log, n int) {
 	t.Helper()
 	for range n {
 		b, err := log.Bounds(t.Context())
@@ -31,10 +31,10 @@ func add(t *testing.T, log *Log, n int) {
 }
 
 // used opens a directory, adds records and closes it. It returns the epoch.
-func used(t *testing.T, dir string, records int) string {
+func appendAndClose(t *testing.T, dir string, records int) string {
 	t.Helper()
-	log := open(t, dir)
-	add(t, log, records)
+	log := openEmbedded(t, dir)
+	appendRecords(t, log, records)
 	require.NoError(t, log.Close())
 	return log.Epoch()
 }
@@ -42,14 +42,14 @@ func used(t *testing.T, dir string, records int) string {
 // crash ends a log as a killed process does.
 func crash(t *testing.T, log *Log) {
 	t.Helper()
-	log.stop()
-	log.keeper.Wait()
-	log.now().close()
+	log.stopKeeper()
+	log.keeperDone.Wait()
+	log.currentLink().close()
 	require.NoError(t, log.unlock())
 }
 
 // run runs a command of the system.
-func run(t *testing.T, command string, args ...string) {
+func runCommand(t *testing.T, command string, args ...string) {
 	t.Helper()
 	out, err := exec.Command(command, args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -60,7 +60,7 @@ func run(t *testing.T, command string, args ...string) {
 func TestBackupGetsANewEpoch(t *testing.T) {
 	const stream, store = "jetstream/$G/streams/YARDLINE_EVENTS", "jetstream/$G/streams/KV_YARDLINE_STORE"
 	remove := func(t *testing.T, dir string) { require.NoError(t, os.RemoveAll(dir)) }
-	copyTo := func(t *testing.T, from, to string) { run(t, "cp", "-a", from, to) }
+	copyTo := func(t *testing.T, from, to string) { runCommand(t, "cp", "-a", from, to) }
 	for name, restore := range map[string]func(t *testing.T, backup, dir string){
 		"cp -a in place of the directory": func(t *testing.T, backup, dir string) {
 			remove(t, dir)
@@ -69,12 +69,12 @@ func TestBackupGetsANewEpoch(t *testing.T) {
 		"cp -a over the directory": func(t *testing.T, backup, dir string) { copyTo(t, backup+"/.", dir) },
 		"cp -r": func(t *testing.T, backup, dir string) {
 			remove(t, dir)
-			run(t, "cp", "-r", backup, dir)
+			runCommand(t, "cp", "-r", backup, dir)
 		},
 		"tar over the directory": func(t *testing.T, backup, dir string) {
 			archive := filepath.Join(t.TempDir(), "backup.tar")
-			run(t, "tar", "-C", backup, "-cf", archive, ".")
-			run(t, "tar", "-C", dir, "-xpf", archive)
+			runCommand(t, "tar", "-C", backup, "-cf", archive, ".")
+			runCommand(t, "tar", "-C", dir, "-xpf", archive)
 		},
 		"the log alone": func(t *testing.T, backup, dir string) {
 			remove(t, filepath.Join(dir, "jetstream"))
@@ -100,18 +100,18 @@ func TestBackupGetsANewEpoch(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, backup := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup")
-			before := used(t, dir, 3)
+			before := appendAndClose(t, dir, 3)
 			copyTo(t, dir, backup)
-			require.Equal(t, before, used(t, dir, 2))
+			require.Equal(t, before, appendAndClose(t, dir, 2))
 			restore(t, backup, dir)
-			log := open(t, dir)
+			log := openEmbedded(t, dir)
 			require.NotEqual(t, before, log.Epoch())
 			require.True(t, eventlog.Holds(log, before, 3), "what both branches have is still known")
 			require.False(t, eventlog.Holds(log, before, 6))
-			add(t, log, 1)
+			appendRecords(t, log, 1)
 			after := log.Epoch()
 			require.NoError(t, log.Close())
-			require.Equal(t, after, used(t, dir, 1), "once is enough")
+			require.Equal(t, after, appendAndClose(t, dir, 1), "once is enough")
 		})
 	}
 }
@@ -119,59 +119,59 @@ func TestBackupGetsANewEpoch(t *testing.T) {
 // TestOwnDirectoryKeepsItsEpoch does what is no restore.
 func TestOwnDirectoryKeepsItsEpoch(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	epoch := used(t, dir, 2)
+	epoch := appendAndClose(t, dir, 2)
 	for name, change := range map[string]func(t *testing.T){
 		"a restart":         func(*testing.T) {},
-		"a kill":            func(t *testing.T) { log := open(t, dir); add(t, log, 1); crash(t, log) },
-		"other times":       func(t *testing.T) { run(t, "find", dir, "-exec", "touch", "{}", "+") },
-		"other rights":      func(t *testing.T) { run(t, "chmod", "-R", "g+rw", dir) },
+		"a kill":            func(t *testing.T) { log := openEmbedded(t, dir); appendRecords(t, log, 1); crash(t, log) },
+		"other times":       func(t *testing.T) { runCommand(t, "find", dir, "-exec", "touch", "{}", "+") },
+		"other rights":      func(t *testing.T) { runCommand(t, "chmod", "-R", "g+rw", dir) },
 		"another lock":      func(t *testing.T) { require.NoError(t, os.Remove(filepath.Join(dir, datadir.LockFile))) },
 		"another name":      func(t *testing.T) { require.NoError(t, os.Rename(dir, dir+"2")); dir += "2" },
-		"a backup was made": func(t *testing.T) { run(t, "cp", "-a", dir, filepath.Join(t.TempDir(), "backup")) },
+		"a backup was made": func(t *testing.T) { runCommand(t, "cp", "-a", dir, filepath.Join(t.TempDir(), "backup")) },
 	} {
 		change(t)
-		require.Equal(t, epoch, used(t, dir, 1), name)
+		require.Equal(t, epoch, appendAndClose(t, dir, 1), name)
 	}
 }
 
 // TestDirectoryOfEarlierVersions has no record of its epoch, and keeps it.
 func TestDirectoryOfEarlierVersions(t *testing.T) {
 	dir := t.TempDir()
-	log := open(t, dir)
-	add(t, log, 2)
+	log := openEmbedded(t, dir)
+	appendRecords(t, log, 2)
 	require.NoError(t, log.Put(t.Context(), "push-keys", []byte("{}"), 0))
-	require.NoError(t, log.now().bucket.Purge(t.Context(), recordKey))
+	require.NoError(t, log.currentLink().bucket.Purge(t.Context(), recordKey))
 	require.NoError(t, datadir.RemoveOtherWitnesses(dir, datadir.Witness{}))
 	crash(t, log)
-	require.Equal(t, log.Epoch(), used(t, dir, 1))
+	require.Equal(t, log.Epoch(), appendAndClose(t, dir, 1))
 	copied := filepath.Join(t.TempDir(), "copy")
-	run(t, "cp", "-a", dir, copied)
-	require.NotEqual(t, log.Epoch(), used(t, copied, 1), "from now on it is noticed")
+	runCommand(t, "cp", "-a", dir, copied)
+	require.NotEqual(t, log.Epoch(), appendAndClose(t, copied, 1), "from now on it is noticed")
 }
 
 // TestCrashWhileTheEpochChanges leaves the directory as a kill between two steps
 // does. The old epoch must not go on.
 func TestCrashWhileTheEpochChanges(t *testing.T) {
 	original, dir := t.TempDir(), filepath.Join(t.TempDir(), "copy")
-	before := used(t, original, 2)
-	run(t, "cp", "-a", original, dir)
+	before := appendAndClose(t, original, 2)
+	runCommand(t, "cp", "-a", original, dir)
 	_, err := datadir.NewWitness(dir) // and no record of it
 	require.NoError(t, err)
-	log := open(t, dir)
+	log := openEmbedded(t, dir)
 	after := log.Epoch()
 	require.NotEqual(t, before, after)
 	// The record names a new witness, and the old one was not removed yet.
-	next := log.state.record
-	log.stop()
-	log.keeper.Wait()
+	next := log.kept.record
+	log.stopKeeper()
+	log.keeperDone.Wait()
 	w, err := datadir.NewWitness(dir)
 	require.NoError(t, err)
 	next.Witness = &w
-	_, err = log.now().writeRecord(t.Context(), next, log.state.revision)
+	_, err = log.currentLink().writeRecord(t.Context(), next, log.kept.revision)
 	require.NoError(t, err)
-	log.now().close()
+	log.currentLink().close()
 	require.NoError(t, log.unlock())
-	require.Equal(t, after, used(t, dir, 1))
+	require.Equal(t, after, appendAndClose(t, dir, 1))
 	left, err := filepath.Glob(filepath.Join(dir, "witness.*"))
 	require.NoError(t, err)
 	require.Len(t, left, 1)
@@ -180,22 +180,22 @@ func TestCrashWhileTheEpochChanges(t *testing.T) {
 // TestRunningDirectoryIsReplaced: files that are changed under a broker are no
 // longer its own.
 func TestRunningDirectoryIsReplaced(t *testing.T) {
-	log := open(t, t.TempDir())
+	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
-	log.stop()
-	log.keeper.Wait()
-	add(t, log, 1)
-	_, err := log.now().bucket.Put(t.Context(), recordKey, []byte(`{"epoch":"abcdefgh"}`))
+	log.stopKeeper()
+	log.keeperDone.Wait()
+	appendRecords(t, log, 1)
+	_, err := log.currentLink().bucket.Put(t.Context(), recordKey, []byte(`{"epoch":"abcdefgh"}`))
 	require.NoError(t, err)
-	log.tend(t.Context(), true)
-	require.True(t, log.gaveUp())
+	log.updateRecord(t.Context(), true)
+	require.True(t, log.hasGivenUp())
 }
 
 // TestEpochIsAskedFor: an image that was rolled back as a whole looks like a
 // restart.
 func TestEpochIsAskedFor(t *testing.T) {
 	dir := t.TempDir()
-	before := used(t, dir, 2)
+	before := appendAndClose(t, dir, 2)
 	var lines lineBuffer
 	log, err := Open(t.Context(), Config{Dir: dir, NewEpoch: true, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 	require.NoError(t, err)
@@ -241,26 +241,26 @@ func TestBranches(t *testing.T) {
 // TestRecordIsKept: the head and the witness are never much older than they say.
 func TestRecordIsKept(t *testing.T) {
 	dir := t.TempDir()
-	log := open(t, dir)
+	log := openEmbedded(t, dir)
 	defer func() { require.NoError(t, log.Close()) }()
-	log.stop()
-	log.keeper.Wait() // only this test calls tend from here on
+	log.stopKeeper()
+	log.keeperDone.Wait() // only this test calls tend from here on
 	stored := func() (r record) {
-		entry, err := log.now().bucket.Get(t.Context(), recordKey)
+		entry, err := log.currentLink().bucket.Get(t.Context(), recordKey)
 		require.NoError(t, err)
 		require.NoError(t, json.Unmarshal(entry.Value(), &r))
 		return r
 	}
-	add(t, log, 3)
-	log.tend(t.Context(), false)
+	appendRecords(t, log, 3)
+	log.updateRecord(t.Context(), false)
 	require.Zero(t, stored().Head, "not due")
-	log.state.checked = time.Now().Add(-recordEvery)
+	log.kept.checked = time.Now().Add(-recordInterval)
 	witness := *stored().Witness
-	log.tend(t.Context(), false)
+	log.updateRecord(t.Context(), false)
 	require.EqualValues(t, 3, stored().Head)
 	require.Equal(t, witness, *stored().Witness)
-	log.state.renewed = time.Now().Add(-renewEvery)
-	log.tend(t.Context(), true)
+	log.kept.witnessMade = time.Now().Add(-witnessInterval)
+	log.updateRecord(t.Context(), true)
 	require.NotEqual(t, witness.Name, stored().Witness.Name)
 	there, err := stored().Witness.IsIn(dir)
 	require.NoError(t, err)

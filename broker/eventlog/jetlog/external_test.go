@@ -52,14 +52,14 @@ func (n *natsServer) stop() {
 func (n *natsServer) restore(t *testing.T, backup string) {
 	n.stop()
 	require.NoError(t, os.RemoveAll(n.dir))
-	run(t, "cp", "-a", backup, n.dir)
+	runCommand(t, "cp", "-a", backup, n.dir)
 	n.start(t)
 }
 
 func (n *natsServer) backup(t *testing.T) string {
 	n.stop()
 	to := filepath.Join(t.TempDir(), "backup")
-	run(t, "cp", "-a", n.dir, to)
+	runCommand(t, "cp", "-a", n.dir, to)
 	n.start(t)
 	return to
 }
@@ -73,9 +73,9 @@ func (n *natsServer) open(t *testing.T, c Config) *Log {
 }
 
 // connectedAgain waits until a broker has found the server again.
-func connectedAgain(t *testing.T, log *Log) {
+func awaitConnected(t *testing.T, log *Log) {
 	t.Helper()
-	require.Eventually(t, log.now().conn.IsConnected, 30*time.Second, 5*time.Millisecond)
+	require.Eventually(t, log.currentLink().conn.IsConnected, 30*time.Second, 5*time.Millisecond)
 }
 
 // TestServerPutBackWhileStopped: the broker remembers how far the log was, in
@@ -84,19 +84,19 @@ func TestServerPutBackWhileStopped(t *testing.T) {
 	n, dir := startNATS(t), t.TempDir()
 	log := n.open(t, Config{Dir: dir})
 	first := log.Epoch()
-	add(t, log, 3)
+	appendRecords(t, log, 3)
 	require.NoError(t, log.Close())
 	backup := n.backup(t)
 	log = n.open(t, Config{Dir: dir})
 	require.Equal(t, first, log.Epoch(), "a restart")
-	add(t, log, 2)
+	appendRecords(t, log, 2)
 	require.NoError(t, log.Close())
 
 	n.restore(t, backup)
 	log = n.open(t, Config{Dir: dir})
 	second := log.Epoch()
 	require.NotEqual(t, first, second)
-	add(t, log, 9)
+	appendRecords(t, log, 9)
 	require.NoError(t, log.Close())
 
 	n.restore(t, backup) // which has the first epoch again, and fewer records
@@ -115,16 +115,16 @@ func TestStreamAlonePutBack(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{})
 	first := log.Epoch()
-	add(t, log, 3)
+	appendRecords(t, log, 3)
 	require.NoError(t, log.Close())
 	const stream = "jetstream/$G/streams/YARDLINE_EVENTS"
 	backup := n.backup(t)
 	log = n.open(t, Config{})
-	add(t, log, 2)
+	appendRecords(t, log, 2)
 	require.NoError(t, log.Close())
 	n.stop()
 	require.NoError(t, os.RemoveAll(filepath.Join(n.dir, stream)))
-	run(t, "cp", "-a", filepath.Join(backup, stream), filepath.Join(n.dir, stream))
+	runCommand(t, "cp", "-a", filepath.Join(backup, stream), filepath.Join(n.dir, stream))
 	n.start(t)
 	log = n.open(t, Config{})
 	require.NotEqual(t, first, log.Epoch())
@@ -137,12 +137,12 @@ func TestServerPutBackWhileRunning(t *testing.T) {
 	n, dir := startNATS(t), t.TempDir()
 	log := n.open(t, Config{Dir: dir})
 	first := log.Epoch()
-	add(t, log, 3)
+	appendRecords(t, log, 3)
 	backup := n.backup(t)
-	connectedAgain(t, log)
-	add(t, log, 3)
+	awaitConnected(t, log)
+	appendRecords(t, log, 3)
 	n.restore(t, backup)
-	connectedAgain(t, log)
+	awaitConnected(t, log)
 	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "new", Digest: "d",
 		Body: []byte("{}")})
 	require.ErrorIs(t, err, eventlog.ErrUnavailable)
@@ -166,7 +166,7 @@ func TestAnotherBrokerGivesANewEpoch(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{Dir: t.TempDir()})
 	defer func() { require.NoError(t, log.Close()) }()
-	add(t, log, 1)
+	appendRecords(t, log, 1)
 	other := n.open(t, Config{Dir: t.TempDir(), NewEpoch: true})
 	require.NotEqual(t, log.Epoch(), other.Epoch())
 	require.NoError(t, other.Close())
@@ -184,14 +184,14 @@ func TestSilentServerProvesNothing(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{})
 	defer func() { require.NoError(t, log.Close()) }()
-	log.stop()
-	log.keeper.Wait()
-	add(t, log, 2)
-	log.hear(5)
-	log.tend(t.Context(), true)
-	require.False(t, log.gaveUp())
-	log.tend(t.Context(), true)
-	require.True(t, log.gaveUp())
+	log.stopKeeper()
+	log.keeperDone.Wait()
+	appendRecords(t, log, 2)
+	log.noteHead(5)
+	log.updateRecord(t.Context(), true)
+	require.False(t, log.hasGivenUp())
+	log.updateRecord(t.Context(), true)
+	require.True(t, log.hasGivenUp())
 }
 
 // TestTwoInstallations on one server keep apart by their prefixes, and are
@@ -199,12 +199,12 @@ func TestSilentServerProvesNothing(t *testing.T) {
 func TestTwoInstallations(t *testing.T) {
 	n, dir := startNATS(t), t.TempDir()
 	one := n.open(t, Config{Dir: dir, Owner: "one"})
-	add(t, one, 2)
+	appendRecords(t, one, 2)
 	_, err := Open(t.Context(), Config{URL: n.s.ClientURL(), Dir: t.TempDir(), Owner: "two"})
 	require.ErrorIs(t, err, ErrForeign)
 	require.ErrorContains(t, err, "--nats-prefix")
 	two := n.open(t, Config{Dir: t.TempDir(), Owner: "two", Prefix: "Two-2"})
-	add(t, two, 1)
+	appendRecords(t, two, 1)
 	for log, last := range map[*Log]uint64{one: 2, two: 1} {
 		page, err := log.Read(t.Context(), 0, 10, eventlog.Selection{Subjects: []string{"sync/*"}})
 		require.NoError(t, err)
@@ -232,20 +232,20 @@ func TestNothingIsStoredAfterARefusal(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{})
 	defer func() { require.NoError(t, log.Close()) }()
-	add(t, log, 1)
+	appendRecords(t, log, 1)
 	n.stop()
-	require.Eventually(t, func() bool { return !log.now().conn.IsConnected() }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !log.currentLink().conn.IsConnected() }, 30*time.Second, time.Millisecond)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	// Past the wait of Append, as where the connection is lost right after it.
-	_, err := log.now().publish(ctx, nats.NewMsg("ev.sync_progress.sync.a"), "refused")
+	_, err := log.currentLink().publish(ctx, nats.NewMsg("ev.sync_progress.sync.a"), "refused")
 	require.Error(t, err)
 	_, err = log.Append(ctx, eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "refused", Digest: "d",
 		Body: []byte("{}")})
 	require.ErrorIs(t, err, eventlog.ErrUnavailable)
 	n.start(t)
-	connectedAgain(t, log)
-	add(t, log, 1) // behind whatever the client had kept
+	awaitConnected(t, log)
+	appendRecords(t, log, 1) // behind whatever the client had kept
 	page, err := log.Read(t.Context(), 0, 10, eventlog.Selection{})
 	require.NoError(t, err)
 	require.Len(t, page.Records, 2)
@@ -259,13 +259,13 @@ func TestShortOutageIsWaitedFor(t *testing.T) {
 	defer func() { require.NoError(t, log.Close()) }()
 	require.NoError(t, log.Put(t.Context(), "a", []byte("b"), 0))
 	n.stop()
-	require.Eventually(t, func() bool { return !log.now().conn.IsConnected() }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !log.currentLink().conn.IsConnected() }, 30*time.Second, time.Millisecond)
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() { n.start(t) })
 	_, err := log.Get(t.Context(), "a")
 	require.NoError(t, err)
-	add(t, log, 1)
+	appendRecords(t, log, 1)
 }
 
 // TestOlderServerIsNamed: it gets nothing made in it, and its version is said.
@@ -311,13 +311,13 @@ func TestStreamWithoutAnEpoch(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{Prefix: "OTHER"})
 	defer func() { require.NoError(t, log.Close()) }()
-	js := log.now().js
+	js := log.currentLink().js
 	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "YARDLINE_EVENTS", Subjects: []string{"ev.>"},
 		DenyDelete: true, AllowDirect: true})
 	require.NoError(t, err)
 	mended := n.open(t, Config{})
 	epoch := mended.Epoch()
-	add(t, mended, 1)
+	appendRecords(t, mended, 1)
 	require.NoError(t, mended.Close())
 	again := n.open(t, Config{})
 	require.Equal(t, epoch, again.Epoch())
@@ -346,9 +346,9 @@ func TestServerWithoutJetStream(t *testing.T) {
 // TestMarkersOfDeletedKeys expire, and those that earlier versions left are
 // removed.
 func TestMarkersOfDeletedKeys(t *testing.T) {
-	log := open(t, t.TempDir())
+	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
-	stream, err := log.now().js.Stream(t.Context(), "KV_YARDLINE_STORE")
+	stream, err := log.currentLink().js.Stream(t.Context(), "KV_YARDLINE_STORE")
 	require.NoError(t, err)
 	last := func(key string) (*jetstream.RawStreamMsg, error) {
 		return stream.GetLastMsgForSubject(t.Context(), "$KV.YARDLINE_STORE."+key)
@@ -361,13 +361,13 @@ func TestMarkersOfDeletedKeys(t *testing.T) {
 
 	for _, key := range []string{"old", "back"} {
 		require.NoError(t, log.Put(t.Context(), key, []byte("x"), 0))
-		require.NoError(t, log.now().bucket.Purge(t.Context(), key))
+		require.NoError(t, log.currentLink().bucket.Purge(t.Context(), key))
 	}
-	removed, err := log.now().sweepMarkers(t.Context(), time.Now().Add(-time.Hour))
+	removed, err := log.currentLink().sweepMarkers(t.Context(), time.Now().Add(-time.Hour))
 	require.NoError(t, err)
 	require.Zero(t, removed, "young markers stay")
 	require.NoError(t, log.Put(t.Context(), "back", []byte("again"), 0))
-	removed, err = log.now().sweepMarkers(t.Context(), time.Now().Add(time.Hour))
+	removed, err = log.currentLink().sweepMarkers(t.Context(), time.Now().Add(time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, 2, removed)
 	_, err = last("old")

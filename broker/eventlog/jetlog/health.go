@@ -12,20 +12,22 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// An embedded server that could not write stays broken when there is room
-// again, until it is started again. The keeper looks after it: it stops
-// appends before the disk is full, finds out when one failed whether the disk
-// takes anything, and starts the server again when it does.
+// An embedded server that failed to write stays broken until it is restarted,
+// even when the disk has room again. Therefore the keeper refuses appends before
+// the disk is full. After failed appends it tries whether the disk accepts
+// writes, and restarts the server when it does.
 
 const (
-	keepEvery = time.Second
-	// minFree is the room, in bytes, below which appends are refused: the
-	// server still has enough for what it writes by itself.
+	// keeperInterval is the time between two checks of the keeper.
+	keeperInterval = time.Second
+	// minFree is the free space, in bytes, below which appends are refused. It
+	// leaves room for what the server writes by itself.
 	minFree = 32 << 20
-	// brokenAfter is how long appends may fail before the server is taken for
-	// broken.
+	// brokenAfter is how long appends must fail before the keeper restarts the
+	// server.
 	brokenAfter = time.Second
-	probeBytes  = 64 << 10
+	// probeBytes is the size of the file that probe writes.
+	probeBytes = 64 << 10
 )
 
 // Health implements eventlog.Log.
@@ -35,6 +37,8 @@ func (l *Log) Health() error {
 	return l.health
 }
 
+// setHealth sets the result of Health, and logs a change between healthy and
+// unhealthy.
 func (l *Log) setHealth(err error) {
 	l.mu.Lock()
 	before := l.health
@@ -42,52 +46,54 @@ func (l *Log) setHealth(err error) {
 	l.mu.Unlock()
 	switch {
 	case err == nil && before != nil:
-		l.c.Logger.Info("the event log works again")
+		l.config.Logger.Info("the event log works again")
 	case err != nil && before == nil:
-		l.c.Logger.Error("the event log takes nothing", "error", err)
+		l.config.Logger.Error("the event log takes nothing", "error", err)
 	}
 }
 
-// appended notes how an append went.
-func (l *Log) appended(err error) {
+// noteAppend notes whether an append succeeded.
+func (l *Log) noteAppend(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case err == nil:
-		l.failed = time.Time{}
-	case l.failed.IsZero():
-		l.failed = time.Now()
+		l.failingSince = time.Time{}
+	case l.failingSince.IsZero():
+		l.failingSince = time.Now()
 	}
 }
 
-// keep looks after the log until ctx ends: the embedded server, the record of
-// the epoch, and the marks of deleted keys.
-func (l *Log) keep(ctx context.Context) {
+// runKeeper watches the log until ctx ends. It checks the embedded server,
+// updates the record of the epoch, and once removes old markers of deleted keys.
+func (l *Log) runKeeper(ctx context.Context) {
 	var sweep sync.WaitGroup
 	defer sweep.Wait()
 	sweep.Go(func() { l.sweepMarkers(ctx) })
-	tick := time.NewTicker(keepEvery)
+	tick := time.NewTicker(keeperInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			if l.c.URL == "" {
-				l.look(ctx)
+			if l.config.URL == "" {
+				l.checkEmbedded(ctx)
 			}
-			l.tend(ctx, false)
-		case <-l.poke:
-			l.tend(ctx, true)
+			l.updateRecord(ctx, false)
+		case <-l.checkRequests:
+			l.updateRecord(ctx, true)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (l *Log) look(ctx context.Context) {
+// checkEmbedded sets the health of an embedded log, and restarts a broken
+// server.
+func (l *Log) checkEmbedded(ctx context.Context) {
 	l.mu.Lock()
-	broken := !l.failed.IsZero() && time.Since(l.failed) >= brokenAfter
+	broken := !l.failingSince.IsZero() && time.Since(l.failingSince) >= brokenAfter
 	l.mu.Unlock()
-	if err := l.room(broken); err != nil {
+	if err := l.checkRoom(broken); err != nil {
 		l.setHealth(err)
 		return
 	}
@@ -100,24 +106,24 @@ func (l *Log) look(ctx context.Context) {
 	l.setHealth(nil)
 }
 
-// room tells whether the disk has room, and takes something where that is in
-// doubt.
-func (l *Log) room(doubt bool) error {
+// checkRoom returns an error when the disk has too little room. If appends have
+// failed it also tries to write.
+func (l *Log) checkRoom(appendsFailed bool) error {
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(l.c.Dir, &fs); err == nil && fs.Bavail*uint64(fs.Bsize) < minFree {
-		return fmt.Errorf("%w: less than %d MiB are free at %s", eventlog.ErrFull, minFree>>20, l.c.Dir)
+	if err := syscall.Statfs(l.config.Dir, &fs); err == nil && fs.Bavail*uint64(fs.Bsize) < minFree {
+		return fmt.Errorf("%w: less than %d MiB are free at %s", eventlog.ErrFull, minFree>>20, l.config.Dir)
 	}
-	if !doubt {
+	if !appendsFailed {
 		return nil
 	}
-	err := probe(l.c.Dir)
+	err := probe(l.config.Dir)
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) {
 		return fmt.Errorf("%w: %w", eventlog.ErrFull, err)
 	}
 	return unavailable(err)
 }
 
-// probe writes something to the disk and takes it away again.
+// probe writes a file to the directory, syncs it and removes it.
 func probe(dir string) error {
 	f, err := os.CreateTemp(dir, "probe.*")
 	if err != nil {
@@ -128,13 +134,13 @@ func probe(dir string) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// restart replaces the server, whose files hold everything that it has
-// acknowledged.
+// restart stops the embedded server and starts it again on the same files, which
+// hold all records that it has acknowledged.
 func (l *Log) restart(ctx context.Context) error {
-	l.c.Logger.Warn("the embedded event log is started again")
+	l.config.Logger.Warn("the embedded event log is started again")
 	l.setHealth(fmt.Errorf("%w: it is started again", eventlog.ErrUnavailable))
-	l.now().close()
-	link, err := connect(ctx, l.c, false, l.checkSoon)
+	l.currentLink().close()
+	link, err := connect(ctx, l.config, false, l.checkSoon)
 	if err != nil {
 		return err
 	}
@@ -148,7 +154,7 @@ func (l *Log) restart(ctx context.Context) error {
 		return err
 	}
 	l.mu.Lock()
-	l.link, l.failed = link, time.Time{}
+	l.link, l.failingSince = link, time.Time{}
 	l.mu.Unlock()
 	return nil
 }

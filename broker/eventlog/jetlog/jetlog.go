@@ -1,11 +1,3 @@
-// Package jetlog keeps the log in NATS JetStream: embedded in the process by
-// default, without any socket and synced to the disk before every
-// acknowledgement, or in an external cluster by URL.
-//
-// The stream is the log: its sequence is the event's, its metadata carry the
-// first epoch, and an event's subject is ev.<type>.<kind>.<id>, so that a read by
-// type or subject is a filtered read. The store beside it is a key-value
-// bucket of the same server. It holds the present epoch; see settle.
 package jetlog
 
 import (
@@ -29,18 +21,20 @@ import (
 )
 
 const (
+	// digestHeader is the header that holds an entry's digest.
 	digestHeader = "Yardline-Digest"
-
+	// callTimeout is the time limit of one request to the server.
 	callTimeout = 5 * time.Second
-	// maxSubject keeps well under the 4 KiB of NATS's control line, beyond
-	// which the server closes the connection for good.
+	// maxSubject is the largest length of a NATS subject, in bytes. It is well
+	// below the limit of 4 KiB for a control line, because the server closes a
+	// connection that exceeds the limit.
 	maxSubject = 2048
 )
 
-// DefaultPrefix begins the names of the stream and the store.
+// DefaultPrefix is the default of Config.Prefix.
 const DefaultPrefix = "YARDLINE"
 
-// Config says where the log is.
+// Config configures a log.
 type Config struct {
 	// Dir is the data directory. It holds an embedded log. With URL it holds the
 	// broker's notes about the log, by which the broker notices a log that went
@@ -60,22 +54,24 @@ type Config struct {
 	// Replicas is the number of servers that keep a new external log. Defaults
 	// to 1.
 	Replicas int
-	// Window is how long ids are remembered. Each takes about 100 bytes of
+	// Window is the deduplication window. Each id takes about 100 bytes of
 	// memory. Defaults to one hour.
 	Window time.Duration
-	// Logger defaults to one that discards everything.
+	// Logger receives the log lines. nil discards them.
 	Logger *slog.Logger
 }
 
-// ValidPrefix tells whether a text may be a Prefix.
+// ValidPrefix reports whether a text may be a Config.Prefix.
 func ValidPrefix(s string) bool { return s != "" && len(s) <= 32 && token(s) == s }
 
-func (c Config) stream() string { return c.Prefix + "_EVENTS" }
-func (c Config) bucket() string { return c.Prefix + "_STORE" }
+// streamName and bucketName are the names of the stream and the store.
+func (c Config) streamName() string { return c.Prefix + "_EVENTS" }
+func (c Config) bucketName() string { return c.Prefix + "_STORE" }
 
-// root begins the subjects of events. Streams of one server must not share
-// subjects, and the first installation has had "ev." from the beginning.
-func (c Config) root() string {
+// subjectRoot returns the beginning of the subjects of events. It contains the
+// prefix, because streams of one server must not share subjects. The default
+// prefix has no prefix in its subjects, for the sake of existing logs.
+func (c Config) subjectRoot() string {
 	if c.Prefix == DefaultPrefix {
 		return "ev."
 	}
@@ -84,32 +80,40 @@ func (c Config) root() string {
 
 // Log is an eventlog.Log in JetStream.
 type Log struct {
-	c         Config
+	config    Config
 	epoch     string
 	ancestors []eventlog.Ancestor
 
-	lock    *os.File // embedded only
-	keeper  sync.WaitGroup
-	stop    context.CancelFunc // of the keeper
-	poke    chan struct{}      // asks the keeper to check the log; one request at a time is enough
-	changed chan struct{}      // closed when the log got another epoch
-	change  sync.Once          // closes changed
-	// overtaken tells that a new record got a sequence that was there before.
-	overtaken atomic.Bool
+	lock       *os.File // lock of the data directory; nil for an external log
+	keeperDone sync.WaitGroup
+	stopKeeper context.CancelFunc
+	// checkRequests asks the keeper to check the log. It has room for one
+	// request, because one check answers all requests before it.
+	checkRequests chan struct{}
+	epochChanged  chan struct{} // closed by giveUp
+	giveUpOnce    sync.Once
+	// numberReused is set when a new record got the number of an earlier one,
+	// which proves that the log went back to an earlier state.
+	numberReused atomic.Bool
 
-	state keptState // only Open, and then the keeper and Close, use it
+	// kept belongs to Open, then to the keeper, and after the keeper's end to
+	// Close.
+	kept keptRecord
 
-	mu     sync.Mutex // guards all below
-	link   *link
-	head   uint64 // the newest sequence that this process has heard of
-	health error
-	failed time.Time // of the first append that failed since one succeeded
+	mu           sync.Mutex // guards all below
+	link         *link
+	head         uint64 // newest number that this process has seen in the log
+	health       error
+	failingSince time.Time // first failed append after the last successful one, or zero
 }
 
 var _ eventlog.Log = (*Log)(nil)
 
-// Open starts or reaches the server and opens the log, a new one where there
-// is none. A log that is there but damaged is an error, never replaced.
+// Open starts the embedded server, or connects to the external one, and opens
+// the log. It makes a new log when there is none. It returns an error when the
+// log is damaged, when another broker uses the data directory, or when the log
+// belongs to another installation ([ErrForeign]). ctx limits the time of Open
+// only. The caller must call Close.
 func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	c.Window = cmp.Or(c.Window, time.Hour)
 	c.Replicas = cmp.Or(c.Replicas, 1)
@@ -119,7 +123,7 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{c: c, poke: make(chan struct{}, 1), changed: make(chan struct{})}
+	l := &Log{config: c, checkRequests: make(chan struct{}, 1), epochChanged: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.unlock())
@@ -133,18 +137,18 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	if l.link, err = connect(ctx, c, true, l.checkSoon); err != nil {
 		return nil, err
 	}
-	if err := l.settle(ctx); err != nil {
+	if err := l.findEpoch(ctx); err != nil {
 		l.link.close()
 		return nil, err
 	}
-	var keep context.Context
-	keep, l.stop = context.WithCancel(context.Background())
-	l.keeper.Go(func() { l.keep(keep) })
+	var keeperCtx context.Context
+	keeperCtx, l.stopKeeper = context.WithCancel(context.Background())
+	l.keeperDone.Go(func() { l.runKeeper(keeperCtx) })
 	return l, nil
 }
 
-// now is the link that is in use.
-func (l *Log) now() *link {
+// currentLink returns the link that is in use.
+func (l *Log) currentLink() *link {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.link
@@ -157,30 +161,30 @@ func (l *Log) Epoch() string { return l.epoch }
 func (l *Log) Ancestors() []eventlog.Ancestor { return l.ancestors }
 
 // Tail implements eventlog.Log.
-func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)) error {
+func (l *Log) Tail(ctx context.Context, after uint64, handle func(eventlog.Record)) error {
 	if b, err := l.Bounds(ctx); err != nil {
-		return stopped(ctx, err)
+		return nilIfDone(ctx, err)
 	} else if after+1 < b.First {
 		return eventlog.ErrGone
 	}
-	link := l.now()
-	consumer, err := link.js.OrderedConsumer(ctx, l.c.stream(), jetstream.OrderedConsumerConfig{
+	link := l.currentLink()
+	consumer, err := link.js.OrderedConsumer(ctx, l.config.streamName(), jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1})
 	if err != nil {
-		return stopped(ctx, unavailable(err))
+		return nilIfDone(ctx, unavailable(err))
 	}
 	messages, err := consumer.Messages()
 	if err != nil {
-		return stopped(ctx, unavailable(err))
+		return nilIfDone(ctx, unavailable(err))
 	}
 	defer link.dropConsumer(consumer)
 	defer messages.Stop()
 	for {
 		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return stopped(ctx, unavailable(err))
+			return nilIfDone(ctx, unavailable(err))
 		}
-		r, err := l.c.recordOf(m)
+		r, err := l.config.recordOf(m)
 		if err != nil {
 			return err
 		}
@@ -188,21 +192,23 @@ func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)
 		if r.Seq != after+1 {
 			return eventlog.ErrGone
 		}
-		l.hear(r.Seq)
-		take(r)
+		l.noteHead(r.Seq)
+		handle(r)
 		after = r.Seq
 	}
 }
 
-// dropConsumer removes what the server would keep for five minutes more.
+// dropConsumer deletes a consumer, which the server would otherwise keep for
+// five more minutes.
 func (l *link) dropConsumer(c jetstream.Consumer) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if info := c.CachedInfo(); info != nil && l.conn.IsConnected() {
-		_ = l.js.DeleteConsumer(ctx, info.Stream, info.Name) // it goes away by itself, later
+		_ = l.js.DeleteConsumer(ctx, info.Stream, info.Name) // on failure the server deletes it later
 	}
 }
 
+// recordOf returns the record that a message of the stream holds.
 func (c Config) recordOf(m jetstream.Msg) (eventlog.Record, error) {
 	meta, err := m.Metadata()
 	if err != nil {
@@ -210,8 +216,14 @@ func (c Config) recordOf(m jetstream.Msg) (eventlog.Record, error) {
 	}
 	typ, subject := c.parseSubject(m.Subject())
 	return eventlog.Record{
-		Seq: meta.Sequence.Stream, Type: typ, Subject: subject, Stored: meta.Timestamp, Body: m.Data(),
-		Key: m.Headers().Get(nats.MsgIdHdr), Digest: m.Headers().Get(digestHeader)}, nil
+		Seq:     meta.Sequence.Stream,
+		Type:    typ,
+		Subject: subject,
+		Stored:  meta.Timestamp,
+		Body:    m.Data(),
+		Key:     m.Headers().Get(nats.MsgIdHdr),
+		Digest:  m.Headers().Get(digestHeader),
+	}, nil
 }
 
 // Bounds implements eventlog.Log.
@@ -224,7 +236,7 @@ func (l *Log) Bounds(ctx context.Context) (eventlog.Bounds, error) {
 	}
 	b := eventlog.Bounds{First: info.State.FirstSeq, Last: info.State.LastSeq}
 	if info.State.Msgs == 0 {
-		b.First = b.Last + 1 // JetStream says 0 for a stream that was never written to
+		b.First = b.Last + 1 // JetStream reports 0 for a stream that was never written to
 	}
 	return b, nil
 }
@@ -235,33 +247,35 @@ func (l *Log) Purge(ctx context.Context, through uint64) error {
 	if err != nil {
 		return err
 	}
-	keep := min(through, b.Last) + 1 // a place beyond the head would move the head
-	if keep <= b.First {
+	firstKept := min(through, b.Last) + 1 // a later number would move the head of the stream
+	if firstKept <= b.First {
 		return nil
 	}
-	return unavailable(l.connected(ctx).stream.Purge(ctx, jetstream.WithPurgeSequence(keep)))
+	return unavailable(l.connected(ctx).stream.Purge(ctx, jetstream.WithPurgeSequence(firstKept)))
 }
 
-// EpochChanged is closed when the log got another epoch, by another broker or because
-// it went back to an earlier state. The caller must close it and open it again.
-func (l *Log) EpochChanged() <-chan struct{} { return l.changed }
+// EpochChanged returns a channel that is closed when the log got another epoch
+// from another broker, or went back to an earlier state. The caller must then
+// close the log and open it again.
+func (l *Log) EpochChanged() <-chan struct{} { return l.epochChanged }
 
-// ServerVersion is the version of the NATS server, such as 2.15.2.
-func (l *Log) ServerVersion() string { return l.now().conn.ConnectedServerVersion() }
+// ServerVersion returns the version of the NATS server, such as 2.15.2.
+func (l *Log) ServerVersion() string { return l.currentLink().conn.ConnectedServerVersion() }
 
 // Close implements eventlog.Log.
 func (l *Log) Close() error {
-	l.stop()
-	l.keeper.Wait()
-	l.leave()
-	l.now().close()
+	l.stopKeeper()
+	l.keeperDone.Wait()
+	l.keepLastRecord()
+	l.currentLink().close()
 	err := l.unlock()
-	if l.c.URL == "" {
-		err = errors.Join(err, datadir.FixOwners(l.c.Dir))
+	if l.config.URL == "" {
+		err = errors.Join(err, datadir.FixOwners(l.config.Dir))
 	}
 	return err
 }
 
+// unlock releases the lock of the data directory.
 func (l *Log) unlock() error {
 	if l.lock == nil {
 		return nil
@@ -269,42 +283,43 @@ func (l *Log) unlock() error {
 	return l.lock.Close()
 }
 
-// unavailable marks what the server could not do, so that the caller knows
-// that trying again is right.
+// unavailable wraps an error of the server in eventlog.ErrUnavailable, so that
+// the caller knows that it may try again. It returns nil for nil.
 func unavailable(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, errDown) {
+	if errors.Is(err, errNotConnected) {
 		err = errors.New("the NATS server cannot be reached")
 	}
 	return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
 }
 
-// stopped is nil where the caller ended it.
-func stopped(ctx context.Context, err error) error {
+// nilIfDone returns nil when ctx has ended, and err otherwise.
+func nilIfDone(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
 }
 
-// subject is the NATS subject of an event after the root: <type>.<kind>.<id>.
+// subject returns the NATS subject of an event, without subjectRoot:
+// <type>.<kind>.<id>. s is the event's subject.
 func subject(t event.Type, s string) string {
 	kind, id, _ := strings.Cut(s, "/")
 	return string(t) + "." + token(kind) + "." + token(id)
 }
 
-// parseSubject reads it back. What a foreign writer put into the stream has no
-// type and no subject: it takes its place, and means nothing.
+// parseSubject returns the type and the subject of an event by its NATS subject.
+// Both are empty for a message that another program stored in the stream.
 func (c Config) parseSubject(s string) (event.Type, string) {
-	s, ours := strings.CutPrefix(s, c.root())
+	s, ours := strings.CutPrefix(s, c.subjectRoot())
 	parts := strings.Split(s, ".")
 	if !ours || len(parts) != 3 {
 		return "", ""
 	}
-	kind, kindErr := untoken(parts[1])
-	id, idErr := untoken(parts[2])
+	kind, kindErr := parseToken(parts[1])
+	id, idErr := parseToken(parts[2])
 	if kindErr != nil || idErr != nil {
 		return "", ""
 	}

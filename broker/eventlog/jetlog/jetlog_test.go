@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func open(t *testing.T, dir string) *Log {
+func openEmbedded(t *testing.T, dir string) *Log {
 	t.Helper()
 	log, err := Open(t.Context(), Config{Dir: dir})
 	require.NoError(t, err)
@@ -34,13 +34,13 @@ func TestEmbedded(t *testing.T) {
 	logtest.Run(t, logtest.Opener{
 		Open: func(t *testing.T) eventlog.Log {
 			dir := t.TempDir()
-			log := open(t, dir)
+			log := openEmbedded(t, dir)
 			dirs[log] = dir
 			return log
 		},
 		Reopen: func(t *testing.T, log eventlog.Log) eventlog.Log {
 			require.NoError(t, log.Close())
-			return open(t, dirs[log])
+			return openEmbedded(t, dirs[log])
 		},
 	})
 }
@@ -61,11 +61,11 @@ func TestExternal(t *testing.T) {
 
 func TestTwoBrokersOnOneDirectory(t *testing.T) {
 	dir := t.TempDir()
-	log := open(t, dir)
+	log := openEmbedded(t, dir)
 	_, err := Open(t.Context(), Config{Dir: dir})
 	require.ErrorContains(t, err, "another broker is using it")
 	require.NoError(t, log.Close())
-	require.NoError(t, open(t, dir).Close())
+	require.NoError(t, openEmbedded(t, dir).Close())
 }
 
 func TestUnusableDirectory(t *testing.T) {
@@ -83,7 +83,7 @@ func TestUnusableDirectory(t *testing.T) {
 // under another epoch.
 func TestDamagedStreamIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
-	log := open(t, dir)
+	log := openEmbedded(t, dir)
 	require.NoError(t, log.Close())
 	metas, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "YARDLINE_EVENTS", "meta.inf"))
 	require.NoError(t, err)
@@ -96,7 +96,7 @@ func TestDamagedStreamIsNotReplaced(t *testing.T) {
 
 func TestChangedWindowKeepsTheEpoch(t *testing.T) {
 	dir := t.TempDir()
-	log := open(t, dir)
+	log := openEmbedded(t, dir)
 	epoch := log.Epoch()
 	require.NoError(t, log.Close())
 	log, err := Open(t.Context(), Config{Dir: dir, Window: 2 * time.Hour})
@@ -108,10 +108,10 @@ func TestChangedWindowKeepsTheEpoch(t *testing.T) {
 // TestForeignRecords: what somebody else put into the stream takes its place
 // and stops nobody.
 func TestForeignRecords(t *testing.T) {
-	log := open(t, t.TempDir())
+	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
 	for _, subject := range []string{"ev.foreign", "ev.a.b.%zz"} {
-		_, err := log.now().js.Publish(t.Context(), subject, []byte("x"))
+		_, err := log.currentLink().js.Publish(t.Context(), subject, []byte("x"))
 		require.NoError(t, err)
 	}
 	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "a", Body: []byte("{}")})
@@ -134,14 +134,14 @@ func TestTokens(t *testing.T) {
 	for _, s := range []string{"", "%", "123", "Excavator XC-200", "a.b*c>d", "\x00\r\n", "ü/€"} {
 		encoded := token(s)
 		require.NotRegexp(t, `[^A-Za-z0-9_%-]|^$`, encoded)
-		back, err := untoken(encoded)
+		back, err := parseToken(encoded)
 		require.NoError(t, err)
 		require.Equal(t, s, back)
 	}
 }
 
 // member starts a server of a cluster of three.
-func member(t *testing.T, i int, dirs []string, ports []int) *server.Server {
+func startMember(t *testing.T, i int, dirs []string, ports []int) *server.Server {
 	o := &server.Options{ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dirs[i], NoSigs: true, NoLog: true, MaxPayload: 8 << 20,
 		Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: ports[i]}}
 	for _, port := range ports {
@@ -172,7 +172,7 @@ func startCluster(t *testing.T) (*cluster, *Log) {
 		c.dirs = append(c.dirs, t.TempDir())
 	}
 	for i := range 3 {
-		c.servers = append(c.servers, member(t, i, c.dirs, c.ports))
+		c.servers = append(c.servers, startMember(t, i, c.dirs, c.ports))
 	}
 	t.Cleanup(func() {
 		for _, s := range c.servers {
@@ -240,7 +240,7 @@ func TestQuorum(t *testing.T) {
 	_, err = log.Append(t.Context(), entry(1))
 	require.ErrorIs(t, err, eventlog.ErrUnavailable)
 	for _, i := range []int{1, 2} {
-		servers[i] = member(t, i, dirs, ports)
+		servers[i] = startMember(t, i, dirs, ports)
 	}
 	require.Eventually(t, func() bool {
 		_, err = log.Append(t.Context(), entry(1))
@@ -266,19 +266,19 @@ func TestQuorum(t *testing.T) {
 
 // TestLeader: what the leader says is what a direct get says.
 func TestLeader(t *testing.T) {
-	log := open(t, t.TempDir())
+	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
 	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a b", Key: "a", Body: []byte(`{"a":"ü"}`)})
 	require.NoError(t, err)
 	for _, filter := range []string{"", "ev.sync_progress.>"} {
-		direct, _, err := log.now().directGet(t.Context(), filter, 0, 1)
+		direct, _, err := log.currentLink().directGet(t.Context(), filter, 0, 1)
 		require.NoError(t, err)
-		next, err := log.now().askLeader(t.Context(), filter, 0)
+		next, err := log.currentLink().askLeader(t.Context(), filter, 0)
 		require.NoError(t, err)
 		require.True(t, direct[0].Stored.Equal(next.Stored))
 		next.Stored = direct[0].Stored
 		require.Equal(t, direct[0], *next)
-		next, err = log.now().askLeader(t.Context(), filter, 1)
+		next, err = log.currentLink().askLeader(t.Context(), filter, 1)
 		require.NoError(t, err)
 		require.Nil(t, next)
 	}
@@ -286,18 +286,18 @@ func TestLeader(t *testing.T) {
 
 // TestGoneCallers say nothing of the log's health.
 func TestGoneCallers(t *testing.T) {
-	log := open(t, t.TempDir())
+	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := log.Append(ctx, eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "a", Body: []byte("{}")})
 	require.Error(t, err)
-	require.True(t, log.failed.IsZero())
+	require.True(t, log.failingSince.IsZero())
 }
 
 // TestRestart: a server that is started again has all, and takes more.
 func TestRestart(t *testing.T) {
-	log := open(t, t.TempDir())
+	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
 	add := func(key string) (eventlog.Ack, error) {
 		return log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: key, Digest: "d", Body: []byte("{}")})

@@ -17,19 +17,21 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// maxFilters is how many filtered requests one read may take: as many as a
-// filter of the API may name subjects. Beyond it one unfiltered read is made.
+// maxFilters is the number of filtered requests for one Read. It is the number
+// of subjects that a filter of the API may name. For a selection with more
+// filters Read makes one request without a filter.
 const maxFilters = 100
 
-// minBatch is the least that is asked for by each of many filters.
-const minBatch = 8
+// minBatchPerFilter is the least number of messages that Read requests for each
+// of several filters.
+const minBatchPerFilter = 8
 
-// maxPageBytes bounds what the server sends for one request, well under the
-// limit of a pending subscription.
+// maxPageBytes is the largest number of bytes that the server sends for one
+// request. It is well below the client's limit for pending messages.
 const maxPageBytes = 4 << 20
 
-// Read implements eventlog.Log by batched direct gets, one for each NATS
-// subject that the selection comes to.
+// Read implements eventlog.Log. It makes one batched direct get for each filter
+// of the selection.
 func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Selection) (eventlog.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -44,39 +46,24 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 	if page.Through == after {
 		return page, nil
 	}
-	filters := l.c.natsFilters(s)
+	filters := l.config.natsFilters(s)
 	if len(filters) > maxFilters {
 		filters = []string{""}
 	}
 	batch := limit
 	if len(filters) > 1 {
-		batch = min(limit, max(minBatch, 2*limit/len(filters)))
+		batch = min(limit, max(minBatchPerFilter, 2*limit/len(filters)))
 	}
-	link := l.now()
+	link := l.currentLink()
 	for _, f := range filters {
-		records, pending, err := link.directGet(ctx, f, after, batch)
+		records, more, err := link.readFiltered(ctx, f, after, before.Last, batch)
 		if err != nil {
 			return eventlog.Page{}, err
 		}
-		last := after
-		if len(records) > 0 {
-			last = records[len(records)-1].Seq
-		}
-		// In a cluster any replica may answer, also one that lags: what it does
-		// not have yet would be a hole. Its leader knows whether there is more.
-		if l.c.URL != "" && pending == 0 && last < before.Last {
-			next, err := link.askLeader(ctx, f, last)
-			if err != nil {
-				return eventlog.Page{}, err
-			}
-			if next != nil && next.Seq <= before.Last {
-				records, last, pending = append(records, *next), next.Seq, 1
-			}
-		}
-		// What another request returns beyond the last of an unfinished one
-		// would leave a hole, and so would a record newer than the bounds.
-		if pending > 0 && len(records) > 0 {
-			page.Through = min(page.Through, last)
+		// Records of other filters after an unfinished one would leave a hole,
+		// and so would records after the bounds.
+		if more && len(records) > 0 {
+			page.Through = min(page.Through, records[len(records)-1].Seq)
 		}
 		page.Records = append(page.Records, records...)
 	}
@@ -89,7 +76,7 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 		page.Records = page.Records[:limit]
 		page.Through = page.Records[limit-1].Seq
 	}
-	// The oldest records may have been purged while they were read.
+	// Another call may have purged the oldest records in the meantime.
 	if now, err := l.Bounds(ctx); err != nil {
 		return eventlog.Page{}, err
 	} else if after+1 < now.First {
@@ -98,23 +85,52 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 	return page, nil
 }
 
-// natsFilters are NATS subjects that hold all of the selection: by its subjects
-// where it has any, which are few records each, else by its types. What they
-// hold beyond it is left out afterwards.
+// readFiltered returns at most limit records after a place that match a filter.
+// head is the number of the newest record. more is true when the log may have
+// further records that match.
+func (l *link) readFiltered(
+	ctx context.Context, filter string, after, head uint64, limit int,
+) (records []eventlog.Record, more bool, err error) {
+	records, pending, err := l.directGet(ctx, filter, after, limit)
+	if err != nil {
+		return nil, false, err
+	}
+	last := after
+	if len(records) > 0 {
+		last = records[len(records)-1].Seq
+	}
+	// In a cluster any replica may answer, also one that lags. The messages
+	// that it lacks would leave a hole, so the leader is asked for the next.
+	if l.config.URL != "" && pending == 0 && last < head {
+		next, err := l.askLeader(ctx, filter, last)
+		if err != nil {
+			return nil, false, err
+		}
+		if next != nil && next.Seq <= head {
+			return append(records, *next), true, nil
+		}
+	}
+	return records, pending > 0, nil
+}
+
+// natsFilters returns NATS subjects that match all selected records. They come
+// from the subjects of the selection if it has any, because a subject has few
+// records, and otherwise from its types. They may match more records, which the
+// caller must drop.
 func (c Config) natsFilters(s eventlog.Selection) (filters []string) {
 	for _, subject := range s.Subjects {
 		kind, id, _ := strings.Cut(subject, "/")
 		if id == "*" {
-			filters = append(filters, c.root()+"*."+token(kind)+".*")
+			filters = append(filters, c.subjectRoot()+"*."+token(kind)+".*")
 		} else {
-			filters = append(filters, c.root()+"*."+token(kind)+"."+token(id))
+			filters = append(filters, c.subjectRoot()+"*."+token(kind)+"."+token(id))
 		}
 	}
 	if len(filters) > 0 {
 		return filters
 	}
 	for _, t := range s.Types {
-		filters = append(filters, c.root()+string(t)+".>")
+		filters = append(filters, c.subjectRoot()+string(t)+".>")
 	}
 	if len(filters) == 0 {
 		return []string{""}
@@ -122,10 +138,13 @@ func (c Config) natsFilters(s eventlog.Selection) (filters []string) {
 	return filters
 }
 
-// directGet asks for at most limit messages after a sequence. pending is how
-// many more match. The protocol is NATS's ADR-31: messages, then an empty one
-// with status 204; 404 alone where nothing matches.
-func (l *link) directGet(ctx context.Context, filter string, after uint64, limit int) (records []eventlog.Record, pending uint64, err error) {
+// directGet returns at most limit records after a place that match a filter.
+// pending is the number of further records that match. The protocol is NATS's
+// ADR-31: the answer consists of messages and then an empty one with status 204,
+// or of status 404 alone when nothing matches.
+func (l *link) directGet(
+	ctx context.Context, filter string, after uint64, limit int,
+) (records []eventlog.Record, pending uint64, err error) {
 	request, _ := json.Marshal(map[string]any{ // plain values always marshal
 		"seq": after + 1, "batch": limit, "max_bytes": maxPageBytes, "next_by_subj": filter})
 	inbox := l.conn.NewInbox()
@@ -134,7 +153,7 @@ func (l *link) directGet(ctx context.Context, filter string, after uint64, limit
 		return nil, 0, unavailable(err)
 	}
 	defer func() { _ = sub.Unsubscribe() }() // fails only with the connection
-	if err := l.conn.PublishRequest("$JS.API.DIRECT.GET."+l.c.stream(), inbox, request); err != nil {
+	if err := l.conn.PublishRequest("$JS.API.DIRECT.GET."+l.config.streamName(), inbox, request); err != nil {
 		return nil, 0, unavailable(err)
 	}
 	for {
@@ -143,7 +162,7 @@ func (l *link) directGet(ctx context.Context, filter string, after uint64, limit
 			return nil, 0, unavailable(err)
 		}
 		if m.Header.Get("Nats-Sequence") != "" {
-			r, err := l.c.directRecord(m)
+			r, err := l.config.directRecord(m)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -162,16 +181,16 @@ func (l *link) directGet(ctx context.Context, filter string, after uint64, limit
 	}
 }
 
-// askLeader returns the first message after a sequence that matches, nil where
-// there is none, as the stream's leader knows it. While the cluster elects a
-// leader it asks again, until ctx ends.
+// askLeader returns the first record after a place that matches a filter, as the
+// stream's leader knows it. It returns nil when there is none. While the cluster
+// elects a leader it asks again, until ctx ends.
 func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eventlog.Record, error) {
 	if filter == "" {
 		filter = ">"
 	}
 	request, _ := json.Marshal(map[string]any{"seq": after + 1, "next_by_subj": filter}) // plain values always marshal
 	for {
-		m, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.c.stream(), request)
+		m, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+l.config.streamName(), request)
 		if err != nil {
 			return nil, unavailable(err)
 		}
@@ -181,11 +200,17 @@ func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eve
 		}
 		switch {
 		case answer.Error == nil:
-			typ, subject := l.c.parseSubject(answer.Message.Subject)
-			header, _ := nats.DecodeHeadersMsg(answer.Message.Hdrs) // a foreign record has none of ours
-			return &eventlog.Record{Seq: answer.Message.Seq, Type: typ, Subject: subject,
-				Stored: answer.Message.Time, Body: answer.Message.Data,
-				Key: header.Get(nats.MsgIdHdr), Digest: header.Get(digestHeader)}, nil
+			typ, subject := l.config.parseSubject(answer.Message.Subject)
+			header, _ := nats.DecodeHeadersMsg(answer.Message.Hdrs) // another program's message may have none
+			return &eventlog.Record{
+				Seq:     answer.Message.Seq,
+				Type:    typ,
+				Subject: subject,
+				Stored:  answer.Message.Time,
+				Body:    answer.Message.Data,
+				Key:     header.Get(nats.MsgIdHdr),
+				Digest:  header.Get(digestHeader),
+			}, nil
 		case answer.Error.Code == http.StatusNotFound:
 			return nil, nil
 		case answer.Error.Code != http.StatusServiceUnavailable || !pause(ctx):
@@ -206,6 +231,7 @@ type leaderAnswer struct {
 	}
 }
 
+// directRecord returns the record that a message of a direct get holds.
 func (c Config) directRecord(m *nats.Msg) (eventlog.Record, error) {
 	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 	if err != nil {

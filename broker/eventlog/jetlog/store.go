@@ -17,7 +17,7 @@ func (l *Log) Put(ctx context.Context, key string, value []byte, ttl time.Durati
 		_, err := bucket.Put(ctx, key, value)
 		return unavailable(err)
 	}
-	// JetStream takes a time to live when a key is made, not when it changes.
+	// JetStream accepts a time to live for a new key only, not for a change.
 	err := l.Create(ctx, key, value, ttl)
 	if errors.Is(err, eventlog.ErrExists) {
 		if err = unavailable(bucket.Delete(ctx, key)); err == nil {
@@ -49,7 +49,7 @@ func (l *Log) Keys(ctx context.Context, prefix string) (keys []string, err error
 	for key := range list.Keys() {
 		keys = append(keys, key)
 	}
-	return keys, unavailable(ctx.Err()) // the list ends early then
+	return keys, unavailable(ctx.Err()) // the list is incomplete when ctx has ended
 }
 
 // Get implements eventlog.Store.
@@ -66,6 +66,6 @@ func (l *Log) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Delete implements eventlog.Store.
 func (l *Log) Delete(ctx context.Context, key string) error {
-	// The mark that the server puts in the key's place would stay for good.
+	// Without a time to live the server would keep the key's marker for ever.
 	return unavailable(l.connected(ctx).bucket.Purge(ctx, key, jetstream.PurgeTTL(markerTTL)))
 }

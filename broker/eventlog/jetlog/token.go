@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// token makes any text one token of a NATS subject: bytes other than letters,
-// digits, _ and - are percent-encoded, and the empty text is a lone %.
+// token encodes any text as one token of a NATS subject. It percent-encodes all
+// bytes but letters, digits, _ and -. The empty text becomes a single %.
 func token(s string) string {
 	if s == "" {
 		return "%"
@@ -25,7 +25,8 @@ func token(s string) string {
 	return b.String()
 }
 
-func untoken(s string) (string, error) {
+// parseToken decodes a token.
+func parseToken(s string) (string, error) {
 	if s == "%" {
 		return "", nil
 	}

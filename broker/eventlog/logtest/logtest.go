@@ -1,5 +1,5 @@
-// Package logtest is the contract of eventlog.Log as a test suite. Every
-// implementation runs it.
+// Package logtest checks the contract of eventlog.Log with a test suite. Every
+// implementation runs the suite with [Run].
 package logtest
 
 import (
@@ -18,30 +18,30 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// Opener makes logs for the suite.
+// An Opener opens logs for the suite.
 type Opener struct {
-	// Open returns a new, empty log. The suite closes it.
+	// Open returns a new, empty log. The suite closes it. Open is required.
 	Open func(t *testing.T) eventlog.Log
-	// Reopen closes a log as a crash or a stop would, and opens it again. It
-	// is nil where the log ends with the process.
+	// Reopen closes a log as a crash or a stop would, and opens it again. nil
+	// disables the tests of logs that outlive the process.
 	Reopen func(t *testing.T, log eventlog.Log) eventlog.Log
 }
 
 // Run runs the whole suite.
 func Run(t *testing.T, o Opener) {
 	for name, test := range map[string]func(*testing.T, eventlog.Log){
-		"append numbers entries without holes": testAppend,
-		"the same key is stored once":          testDuplicates,
-		"appends from many sides":              testConcurrent,
-		"read pages":                           testRead,
-		"read selects":                         testSelect,
-		"purge":                                testPurge,
-		"tail":                                 testTail,
-		"tail behind a purge":                  testTailGone,
-		"sequence by time":                     testSeqBefore,
-		"read backwards":                       testReadBefore,
-		"store":                                testStore,
-		"a cancelled append stores nothing":    testCancelled,
+		"append numbers records without holes":      testAppendNumbersRecords,
+		"append stores a key once":                  testAppendStoresKeyOnce,
+		"concurrent appends store a key once":       testConcurrentAppends,
+		"read returns pages in order":               testReadReturnsPages,
+		"read applies selections":                   testReadAppliesSelections,
+		"purge removes old records":                 testPurgeRemovesOldRecords,
+		"tail delivers every record in order":       testTailDeliversInOrder,
+		"tail after a purge fails":                  testTailAfterPurgeFails,
+		"SeqBefore finds a record by time":          testSeqBeforeFindsTime,
+		"ReadBefore returns pages backwards":        testReadBeforeReturnsPages,
+		"store keeps values until they expire":      testStoreKeepsValues,
+		"a cancelled append can be safely repeated": testCancelledAppendIsRepeatable,
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := o.Open(t)
@@ -50,16 +50,22 @@ func Run(t *testing.T, o Opener) {
 		})
 	}
 	if o.Reopen != nil {
-		t.Run("everything survives", func(t *testing.T) { testReopen(t, o) })
+		t.Run("a reopened log has all records", func(t *testing.T) { testReopenedLogHasRecords(t, o) })
 	}
 }
 
-// entry is the i-th entry of a type about a subject.
+// entry returns an entry with a key, digest and body of its own.
 func entry(i int, typ event.Type, subject string) eventlog.Entry {
-	return eventlog.Entry{Type: typ, Subject: subject, Key: fmt.Sprintf("key-%d", i), Digest: fmt.Sprintf("digest-%d", i), Body: fmt.Appendf(nil, `{"n":%d}`, i)}
+	return eventlog.Entry{
+		Type:    typ,
+		Subject: subject,
+		Key:     fmt.Sprintf("key-%d", i),
+		Digest:  fmt.Sprintf("digest-%d", i),
+		Body:    fmt.Appendf(nil, `{"n":%d}`, i),
+	}
 }
 
-// fill appends n entries of changing types and subjects.
+// fill appends n entries of three types and ten subjects.
 func fill(t *testing.T, log eventlog.Log, n int) {
 	t.Helper()
 	require.NoError(t, log.Health())
@@ -71,6 +77,7 @@ func fill(t *testing.T, log eventlog.Log, n int) {
 	}
 }
 
+// seqs returns the numbers of records.
 func seqs(records []eventlog.Record) []uint64 {
 	out := []uint64{}
 	for _, r := range records {
@@ -79,7 +86,7 @@ func seqs(records []eventlog.Record) []uint64 {
 	return out
 }
 
-func testAppend(t *testing.T, log eventlog.Log) {
+func testAppendNumbersRecords(t *testing.T, log eventlog.Log) {
 	require.True(t, wire.ValidEpoch(log.Epoch()), log.Epoch())
 	b, err := log.Bounds(t.Context())
 	require.NoError(t, err)
@@ -94,7 +101,7 @@ func testAppend(t *testing.T, log eventlog.Log) {
 	require.Equal(t, eventlog.Bounds{First: 1, Last: 5}, b)
 }
 
-func testDuplicates(t *testing.T, log eventlog.Log) {
+func testAppendStoresKeyOnce(t *testing.T, log eventlog.Log) {
 	e := entry(1, event.TypeSyncProgress, "sync/x")
 	first, err := log.Append(t.Context(), e)
 	require.NoError(t, err)
@@ -109,7 +116,7 @@ func testDuplicates(t *testing.T, log eventlog.Log) {
 	require.EqualValues(t, 1, b.Last)
 }
 
-func testConcurrent(t *testing.T, log eventlog.Log) {
+func testConcurrentAppends(t *testing.T, log eventlog.Log) {
 	const writers, each = 8, 25
 	var wg sync.WaitGroup
 	acks := make(chan uint64, writers*each)
@@ -138,7 +145,7 @@ func testConcurrent(t *testing.T, log eventlog.Log) {
 	}
 }
 
-func testRead(t *testing.T, log eventlog.Log) {
+func testReadReturnsPages(t *testing.T, log eventlog.Log) {
 	page, err := log.Read(t.Context(), 0, 10, eventlog.Selection{})
 	require.NoError(t, err)
 	require.Empty(t, page.Records)
@@ -169,9 +176,10 @@ func testRead(t *testing.T, log eventlog.Log) {
 	require.Equal(t, eventlog.Page{Through: 25}, page)
 }
 
-func testSelect(t *testing.T, log eventlog.Log) {
+func testReadAppliesSelections(t *testing.T, log eventlog.Log) {
 	fill(t, log, 60)
-	_, err := log.Append(t.Context(), entry(61, event.TypeMaintenanceRequired, "equipment/Excavator XC-200 (50%/*.>)"))
+	const oddSubject = "equipment/Excavator XC-200 (50%/*.>)"
+	_, err := log.Append(t.Context(), entry(61, event.TypeMaintenanceRequired, oddSubject))
 	require.NoError(t, err)
 	everything, err := log.Read(t.Context(), 0, 100, eventlog.Selection{})
 	require.NoError(t, err)
@@ -186,7 +194,7 @@ func testSelect(t *testing.T, log eventlog.Log) {
 		{Subjects: []string{"kind1/3"}},
 		{Subjects: []string{"kind1/*"}},
 		{Subjects: []string{"kind1/*", "kind1/3", "kind0/2"}},
-		{Subjects: []string{"equipment/Excavator XC-200 (50%/*.>)"}},
+		{Subjects: []string{oddSubject}},
 		{Types: event.Types[1:3], Subjects: []string{"kind1/*", "kind0/4"}},
 		{Subjects: many},
 	} {
@@ -211,7 +219,8 @@ func testSelect(t *testing.T, log eventlog.Log) {
 	}
 }
 
-// selected is the contract of a Selection in its plainest form.
+// selected reports whether a selection selects a record. It is the contract of a
+// Selection in its simplest form.
 func selected(s eventlog.Selection, r eventlog.Record) bool {
 	bySubject := func(p string) bool {
 		kind, all := strings.CutSuffix(p, "*")
@@ -221,7 +230,7 @@ func selected(s eventlog.Selection, r eventlog.Record) bool {
 		(len(s.Subjects) == 0 || slices.ContainsFunc(s.Subjects, bySubject))
 }
 
-func testPurge(t *testing.T, log eventlog.Log) {
+func testPurgeRemovesOldRecords(t *testing.T, log eventlog.Log) {
 	fill(t, log, 10)
 	require.NoError(t, log.Purge(t.Context(), 4))
 	bounds := func() eventlog.Bounds {
@@ -235,7 +244,7 @@ func testPurge(t *testing.T, log eventlog.Log) {
 	page, err := log.Read(t.Context(), 4, 10, eventlog.Selection{})
 	require.NoError(t, err)
 	require.Equal(t, []uint64{5, 6, 7, 8, 9, 10}, seqs(page.Records))
-	require.NoError(t, log.Purge(t.Context(), 2), "what is gone already")
+	require.NoError(t, log.Purge(t.Context(), 2), "these records are purged already")
 	require.NoError(t, log.Purge(t.Context(), 1000), "beyond the head")
 	require.Equal(t, eventlog.Bounds{First: 11, Last: 10}, bounds())
 	ack, err := log.Append(t.Context(), entry(99, event.TypeSyncProgress, "sync/x"))
@@ -246,16 +255,16 @@ func testPurge(t *testing.T, log eventlog.Log) {
 	require.Equal(t, eventlog.Ack{Seq: 10, Duplicate: true}, ack, "a purged id is still a duplicate")
 }
 
-func testTail(t *testing.T, log eventlog.Log) {
+func testTailDeliversInOrder(t *testing.T, log eventlog.Log) {
 	fill(t, log, 5)
 	ctx, cancel := context.WithCancel(t.Context())
-	taken := make(chan eventlog.Record, 100)
+	received := make(chan eventlog.Record, 100) // more than the records of this test
 	done := make(chan error, 1)
-	go func() { done <- log.Tail(ctx, 2, func(r eventlog.Record) { taken <- r }) }()
+	go func() { done <- log.Tail(ctx, 2, func(r eventlog.Record) { received <- r }) }()
 	fill(t, log, 20)
 	for want := uint64(3); want <= 25; want++ {
 		select {
-		case r := <-taken:
+		case r := <-received:
 			require.Equal(t, want, r.Seq)
 			require.Equal(t, fmt.Appendf(nil, `{"n":%d}`, want), r.Body)
 			require.Equal(t, fmt.Sprintf("key-%d digest-%[1]d", want), r.Key+" "+r.Digest)
@@ -267,14 +276,14 @@ func testTail(t *testing.T, log eventlog.Log) {
 	require.NoError(t, <-done)
 }
 
-func testTailGone(t *testing.T, log eventlog.Log) {
+func testTailAfterPurgeFails(t *testing.T, log eventlog.Log) {
 	fill(t, log, 5)
 	require.NoError(t, log.Purge(t.Context(), 3))
-	err := log.Tail(t.Context(), 2, func(r eventlog.Record) { t.Errorf("took %d", r.Seq) })
+	err := log.Tail(t.Context(), 2, func(r eventlog.Record) { t.Errorf("received %d", r.Seq) })
 	require.ErrorIs(t, err, eventlog.ErrGone)
 }
 
-func testSeqBefore(t *testing.T, log eventlog.Log) {
+func testSeqBeforeFindsTime(t *testing.T, log eventlog.Log) {
 	seq, err := eventlog.SeqBefore(t.Context(), log, time.Now())
 	require.NoError(t, err)
 	require.Zero(t, seq)
@@ -298,7 +307,7 @@ func testSeqBefore(t *testing.T, log eventlog.Log) {
 	require.EqualValues(t, 20, seq)
 }
 
-func testReadBefore(t *testing.T, log eventlog.Log) {
+func testReadBeforeReturnsPages(t *testing.T, log eventlog.Log) {
 	_, from, err := eventlog.ReadBefore(t.Context(), log, 99, 10, eventlog.Selection{})
 	require.NoError(t, err)
 	require.Zero(t, from)
@@ -306,7 +315,12 @@ func testReadBefore(t *testing.T, log eventlog.Log) {
 	require.NoError(t, log.Purge(t.Context(), 5))
 	everything, err := log.Read(t.Context(), 5, 100, eventlog.Selection{})
 	require.NoError(t, err)
-	for _, s := range []eventlog.Selection{{}, {Types: event.Types[:1]}, {Subjects: []string{"kind1/3"}}, {Types: event.Types[7:8]}} {
+	for _, s := range []eventlog.Selection{
+		{},
+		{Types: event.Types[:1]},
+		{Subjects: []string{"kind1/3"}},
+		{Types: event.Types[7:8]},
+	} {
 		var want []uint64
 		for _, r := range everything.Records {
 			if selected(s, r) {
@@ -330,18 +344,18 @@ func testReadBefore(t *testing.T, log eventlog.Log) {
 	require.ErrorIs(t, err, eventlog.ErrGone)
 }
 
-func testCancelled(t *testing.T, log eventlog.Log) {
+func testCancelledAppendIsRepeatable(t *testing.T, log eventlog.Log) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := log.Append(ctx, entry(1, event.TypeSyncProgress, "sync/x"))
 	require.Error(t, err)
-	// Whether it was stored is unknown; doing it again is safe.
+	// The entry may have been stored or not. Appending it again is safe.
 	ack, err := log.Append(t.Context(), entry(1, event.TypeSyncProgress, "sync/x"))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, ack.Seq)
 }
 
-func testReopen(t *testing.T, o Opener) {
+func testReopenedLogHasRecords(t *testing.T, o Opener) {
 	log := o.Open(t)
 	fill(t, log, 10)
 	require.NoError(t, log.Purge(t.Context(), 3))

@@ -13,7 +13,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-func testStore(t *testing.T, log eventlog.Log) {
+func testStoreKeepsValues(t *testing.T, log eventlog.Log) {
 	_, err := log.Get(t.Context(), "none")
 	require.ErrorIs(t, err, eventlog.ErrNotFound)
 	require.NoError(t, log.Delete(t.Context(), "none"))
@@ -37,15 +37,15 @@ func testStore(t *testing.T, log eventlog.Log) {
 	require.NoError(t, log.Delete(t.Context(), "a.b-c_d="))
 	_, err = log.Get(t.Context(), "a.b-c_d=")
 	require.ErrorIs(t, err, eventlog.ErrNotFound)
-	testKeys(t, log)
+	testStoreKeys(t, log)
 	b, err := log.Bounds(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, b.Last, "the store is no part of the log")
 }
 
-// testKeys: one of several that create a key succeeds, and keys are found by
-// their first parts.
-func testKeys(t *testing.T, log eventlog.Log) {
+// testStoreKeys checks that only one of several concurrent calls of Create
+// succeeds, and that Keys finds keys by their prefix.
+func testStoreKeys(t *testing.T, log eventlog.Log) {
 	var created atomic.Int32
 	var all sync.WaitGroup
 	for i := range 5 {

@@ -1,5 +1,5 @@
-// Package memlog keeps the log in memory: for tests, and wherever losing it
-// with the process is meant.
+// Package memlog keeps the event log in memory. It is for tests, and for
+// programs whose log may end with the process.
 package memlog
 
 import (
@@ -20,36 +20,45 @@ type Log struct {
 
 	mu      sync.Mutex // guards all below
 	records []eventlog.Record
-	purged  uint64 // records[0] has the sequence after it
-	keys    map[string]stored
-	values  map[string]value
-	grown   chan struct{} // closed when a record comes
+	purged  uint64               // number of the last purged record; records[0] follows it
+	keys    map[string]storedKey // for deduplication
+	values  map[string]value     // of the store
+	grown   chan struct{}        // Append closes and replaces it
 	closed  bool
 }
 
-type stored struct {
+// A storedKey is an entry that was stored under a key.
+type storedKey struct {
 	seq    uint64
 	digest string
 	at     time.Time
 }
 
+// A value is a value of the store.
 type value struct {
 	bytes   []byte
-	expires time.Time // zero: never
+	expires time.Time // the zero Time means never
 }
 
 var _ eventlog.Log = (*Log)(nil)
 
-// New returns an empty log that deduplicates within the window.
+// New returns an empty log with an epoch and a deduplication window. A window of
+// 0 disables deduplication.
 func New(epoch string, window time.Duration) *Log {
-	return &Log{epoch: epoch, window: window, keys: map[string]stored{}, values: map[string]value{}, grown: make(chan struct{})}
+	return &Log{
+		epoch:  epoch,
+		window: window,
+		keys:   map[string]storedKey{},
+		values: map[string]value{},
+		grown:  make(chan struct{}),
+	}
 }
 
 // Epoch implements eventlog.Log.
 func (l *Log) Epoch() string { return l.epoch }
 
-// Ancestors implements eventlog.Log: the log is never restored under another
-// epoch.
+// Ancestors implements eventlog.Log. It returns nil, because the log is never
+// restored under another epoch.
 func (l *Log) Ancestors() []eventlog.Ancestor { return nil }
 
 // Append implements eventlog.Log.
@@ -71,8 +80,15 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 	}
 	seq := l.lastLocked() + 1
 	l.records = append(l.records, eventlog.Record{
-		Seq: seq, Type: e.Type, Subject: e.Subject, Stored: now, Body: e.Body, Key: e.Key, Digest: e.Digest})
-	l.keys[e.Key] = stored{seq, e.Digest, now}
+		Seq:     seq,
+		Type:    e.Type,
+		Subject: e.Subject,
+		Stored:  now,
+		Body:    e.Body,
+		Key:     e.Key,
+		Digest:  e.Digest,
+	})
+	l.keys[e.Key] = storedKey{seq, e.Digest, now}
 	close(l.grown)
 	l.grown = make(chan struct{})
 	return eventlog.Ack{Seq: seq}, nil
@@ -99,10 +115,11 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 }
 
 // Tail implements eventlog.Log.
-func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)) error {
-	return eventlog.TailByReading(ctx, l, after, l.growth, take)
+func (l *Log) Tail(ctx context.Context, after uint64, handle func(eventlog.Record)) error {
+	return eventlog.TailByReading(ctx, l, after, l.growth, handle)
 }
 
+// growth returns a channel that is closed when the log gets another record.
 func (l *Log) growth() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -146,6 +163,7 @@ func (l *Log) Put(_ context.Context, key string, b []byte, ttl time.Duration) er
 	return nil
 }
 
+// putLocked stores a value. The caller must hold l.mu.
 func (l *Log) putLocked(key string, b []byte, ttl time.Duration) {
 	v := value{bytes: slices.Clone(b)}
 	if ttl > 0 {
@@ -158,7 +176,7 @@ func (l *Log) putLocked(key string, b []byte, ttl time.Duration) {
 func (l *Log) Create(_ context.Context, key string, b []byte, ttl time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.heldLocked(key) {
+	if l.hasLocked(key) {
 		return eventlog.ErrExists
 	}
 	l.putLocked(key, b, ttl)
@@ -170,15 +188,16 @@ func (l *Log) Keys(_ context.Context, prefix string) (keys []string, err error) 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for key := range l.values {
-		if strings.HasPrefix(key, prefix) && l.heldLocked(key) {
+		if strings.HasPrefix(key, prefix) && l.hasLocked(key) {
 			keys = append(keys, key)
 		}
 	}
 	return keys, nil
 }
 
-// heldLocked tells whether there is a value, and forgets one that has expired.
-func (l *Log) heldLocked(key string) bool {
+// hasLocked reports whether a key has a value, and removes an expired value. The
+// caller must hold l.mu.
+func (l *Log) hasLocked(key string) bool {
 	v, found := l.values[key]
 	if found && !v.expires.IsZero() && !time.Now().Before(v.expires) {
 		delete(l.values, key)
@@ -191,7 +210,7 @@ func (l *Log) heldLocked(key string) bool {
 func (l *Log) Get(_ context.Context, key string) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.heldLocked(key) {
+	if !l.hasLocked(key) {
 		return nil, eventlog.ErrNotFound
 	}
 	return slices.Clone(l.values[key].bytes), nil
@@ -205,7 +224,7 @@ func (l *Log) Delete(_ context.Context, key string) error {
 	return nil
 }
 
-// Close implements eventlog.Log. What was stored can still be read.
+// Close implements eventlog.Log. The caller may still read from a closed log.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -213,4 +232,5 @@ func (l *Log) Close() error {
 	return nil
 }
 
+// lastLocked returns the number of the newest record. The caller must hold l.mu.
 func (l *Log) lastLocked() uint64 { return l.purged + uint64(len(l.records)) }

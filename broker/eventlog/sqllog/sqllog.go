@@ -1,8 +1,9 @@
-// Package sqllog keeps the log in an SQLite database that this process alone
-// writes to: the storage of a Durable Object at the edge.
+// Package sqllog keeps the event log in an SQLite database that only this process
+// writes to. At the edge the database is the storage of a Durable Object.
 //
-// The database makes the statements of one call atomic and durable before
-// anybody hears of the call; a Durable Object's storage does so by itself.
+// The package relies on one property of the database: all statements of one
+// method call become durable together, before another program learns that the
+// call has succeeded. The storage of a Durable Object works so by itself.
 package sqllog
 
 import (
@@ -18,52 +19,58 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A DB runs statements. Values are int64, string, []byte or nil, both ways;
-// integers are below 2^53. It may be called concurrently.
+// A DB runs SQL statements. Arguments and results are int64, string, []byte or
+// nil, and integers are below 2^53. Exec may be called concurrently.
 type DB interface {
-	// Exec runs one statement with at most MaxParameters arguments. An error
-	// wraps ErrFull where there is no room.
+	// Exec runs one statement with at most MaxParameters arguments. The error
+	// wraps eventlog.ErrFull when there is no room.
 	Exec(query string, args ...any) (rows [][]any, err error)
 }
 
-// MaxParameters is how many arguments a statement may have in a Durable Object.
+// MaxParameters is the largest number of arguments of a statement in a Durable
+// Object.
 const MaxParameters = 100
 
 // Log is an eventlog.Log in a database.
 type Log struct {
 	db     DB
 	epoch  string
-	window time.Duration
+	window time.Duration // for deduplication
 
-	mu     sync.Mutex // guards all below, and what must not come between two statements
-	last   uint64     // sequence of the newest record
-	purged uint64     // all through this are forgotten
-	newest int64      // when the newest record was stored, so that times never go back
-	health error
-	grown  chan struct{} // closed when a record comes
-	closed bool
+	mu           sync.Mutex // guards all below, and keeps the statements of a method together
+	last         uint64     // number of the newest record
+	purged       uint64     // number of the last purged record
+	newestStored int64      // time of the newest record, so that times of records do not decrease
+	health       error
+	grown        chan struct{} // Append closes and replaces it
+	closed       bool
 }
 
 var _ eventlog.Log = (*Log)(nil)
 
-// Times are microseconds since 1970.
-var tables = []string{
+// schema holds the statements that make the tables. Times are microseconds since
+// 1970.
+var schema = []string{
 	`CREATE TABLE IF NOT EXISTS log (name TEXT PRIMARY KEY, value) WITHOUT ROWID`,
-	`CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, type TEXT NOT NULL, subject TEXT NOT NULL, stored INTEGER NOT NULL, body BLOB NOT NULL)`,
+	`CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, type TEXT NOT NULL, subject TEXT NOT NULL, ` +
+		`stored INTEGER NOT NULL, body BLOB NOT NULL)`,
 	`CREATE INDEX IF NOT EXISTS events_by_type ON events (type, seq)`,
 	`CREATE INDEX IF NOT EXISTS events_by_subject ON events (subject, seq)`,
-	`CREATE TABLE IF NOT EXISTS ids (key TEXT PRIMARY KEY, seq INTEGER NOT NULL, digest TEXT NOT NULL, stored INTEGER NOT NULL) WITHOUT ROWID`,
-	`CREATE INDEX IF NOT EXISTS ids_by_place ON ids (stored, seq)`, // many may be stored at once
+	`CREATE TABLE IF NOT EXISTS ids (key TEXT PRIMARY KEY, seq INTEGER NOT NULL, digest TEXT NOT NULL, ` +
+		`stored INTEGER NOT NULL) WITHOUT ROWID`,
+	// The index has seq too, because many records may be stored at the same time.
+	`CREATE INDEX IF NOT EXISTS ids_by_place ON ids (stored, seq)`,
 	`DROP INDEX IF EXISTS ids_by_time`,
-	`CREATE TABLE IF NOT EXISTS store (key TEXT, part INTEGER, expires INTEGER, value BLOB NOT NULL, PRIMARY KEY (key, part)) WITHOUT ROWID`,
+	`CREATE TABLE IF NOT EXISTS store (key TEXT, part INTEGER, expires INTEGER, value BLOB NOT NULL, ` +
+		`PRIMARY KEY (key, part)) WITHOUT ROWID`,
 }
 
-// Open opens the log of a database, and makes one where there is none. It
-// deduplicates within the window.
+// Open opens the log of a database with a deduplication window. It makes a new
+// log when there is none.
 func Open(db DB, window time.Duration) (*Log, error) {
 	l := &Log{db: db, window: window, grown: make(chan struct{})}
-	for _, table := range tables {
-		if _, err := db.Exec(table); err != nil {
+	for _, statement := range schema {
+		if _, err := db.Exec(statement); err != nil {
 			return nil, unavailable(err)
 		}
 	}
@@ -71,22 +78,25 @@ func Open(db DB, window time.Duration) (*Log, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	rows, err := db.Exec(`SELECT (SELECT value FROM log WHERE name = 'epoch'), (SELECT value FROM log WHERE name = 'purged'),
+	rows, err := db.Exec(`SELECT (SELECT value FROM log WHERE name = 'epoch'),
+		(SELECT value FROM log WHERE name = 'purged'),
 		ifnull(max(seq), 0), ifnull(max(stored), 0) FROM events`)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	l.epoch, l.purged, l.newest = rows[0][0].(string), uint64(rows[0][1].(int64)), rows[0][3].(int64)
+	l.epoch, l.purged, l.newestStored = rows[0][0].(string), uint64(rows[0][1].(int64)), rows[0][3].(int64)
 	l.last = max(l.purged, uint64(rows[0][2].(int64)))
 	return l, nil
 }
 
-// maxStepBack is how far the clock may step back before records are stored with
-// earlier times than those before them: else, after a clock that was wrong by
-// years, nothing would grow old for years.
+// maxStepBack is the largest backward step of the clock that Append hides. After
+// a smaller step it stores the next records with the time of the newest record.
+// After a larger step their times are earlier than it, because otherwise, after
+// a clock that was years ahead, no record would become old for years.
 const maxStepBack = 5 * time.Minute
 
-// unavailable is what an error of the database means to a caller.
+// unavailable wraps an error of the database in eventlog.ErrUnavailable. It
+// returns nil and errors that wrap eventlog.ErrFull as they are.
 func unavailable(err error) error {
 	if err == nil || errors.Is(err, eventlog.ErrFull) {
 		return err
@@ -97,8 +107,8 @@ func unavailable(err error) error {
 // Epoch implements eventlog.Log.
 func (l *Log) Epoch() string { return l.epoch }
 
-// Ancestors implements eventlog.Log: the log is never restored under another
-// epoch.
+// Ancestors implements eventlog.Log. It returns nil, because the log is never
+// restored under another epoch.
 func (l *Log) Ancestors() []eventlog.Ancestor { return nil }
 
 // Append implements eventlog.Log.
@@ -112,10 +122,11 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 		return eventlog.Ack{}, fmt.Errorf("%w: closed", eventlog.ErrUnavailable)
 	}
 	now := time.Now().UnixMicro()
-	if l.newest-now < maxStepBack.Microseconds() {
-		now = max(now, l.newest)
+	if l.newestStored-now < maxStepBack.Microseconds() {
+		now = max(now, l.newestStored)
 	}
-	before, err := l.db.Exec(`SELECT seq, digest FROM ids WHERE key = ? AND stored > ?`, e.Key, now-l.window.Microseconds())
+	before, err := l.db.Exec(`SELECT seq, digest FROM ids WHERE key = ? AND stored > ?`,
+		e.Key, now-l.window.Microseconds())
 	if err != nil {
 		return eventlog.Ack{}, unavailable(err)
 	}
@@ -127,21 +138,21 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 		return eventlog.Ack{Seq: seq, Duplicate: true}, nil
 	}
 	seq := l.last + 1
-	// Should only the first of the two be kept, a repetition finds it missing
-	// in ids, and stores it again: never the other way round, an
-	// acknowledgement of nothing.
+	// The event is inserted before its id. If only the event is kept, a
+	// repetition stores it again. If only the id were kept, a repetition would
+	// be acknowledged although nothing is stored.
 	_, err = l.db.Exec(`INSERT INTO events VALUES (?, ?, ?, ?, ?)`, int64(seq), string(e.Type), e.Subject, now, e.Body)
 	if err == nil {
 		_, err = l.db.Exec(`INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?)`, e.Key, int64(seq), e.Digest, now)
 		if err != nil {
-			_, undone := l.db.Exec(`DELETE FROM events WHERE seq = ?`, int64(seq))
-			err = errors.Join(err, undone)
+			_, undoErr := l.db.Exec(`DELETE FROM events WHERE seq = ?`, int64(seq))
+			err = errors.Join(err, undoErr)
 		}
 	}
 	if l.health = unavailable(err); err != nil {
 		return eventlog.Ack{}, l.health
 	}
-	l.last, l.newest = seq, now
+	l.last, l.newestStored = seq, now
 	close(l.grown)
 	l.grown = make(chan struct{})
 	return eventlog.Ack{Seq: seq}, nil
@@ -155,27 +166,23 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 		return eventlog.Page{}, eventlog.ErrGone
 	}
 	page := eventlog.Page{Through: max(after, l.last)}
-	where, args, whole := condition(s)
+	where, args, complete := whereClause(s)
 	batch := limit
-	if !whole {
+	if !complete {
 		batch = max(limit, scanBatch)
 	}
 	for at := after; ; {
-		query := append(append([]any{int64(at)}, args...), int64(batch))
+		queryArgs := append(append([]any{int64(at)}, args...), int64(batch))
 		rows, err := l.db.Exec(`SELECT events.seq, type, subject, events.stored, body, key, digest
 			FROM events LEFT JOIN ids ON ids.stored = events.stored AND ids.seq = events.seq
-			WHERE events.seq > ?`+where+` ORDER BY events.seq LIMIT ?`, query...)
+			WHERE events.seq > ?`+where+` ORDER BY events.seq LIMIT ?`, queryArgs...)
 		if err != nil {
 			return eventlog.Page{}, unavailable(err)
 		}
 		for _, row := range rows {
-			r := eventlog.Record{Seq: uint64(row[0].(int64)), Type: event.Type(row[1].(string)), Subject: row[2].(string),
-				Stored: time.UnixMicro(row[3].(int64)), Body: row[4].([]byte)}
-			if row[5] != nil { // it has not expired
-				r.Key, r.Digest = row[5].(string), row[6].(string)
-			}
+			r := recordOf(row)
 			if at = r.Seq; !s.Match(r) {
-				continue // the statement did not hold all of the selection
+				continue // the statement applies only a part of the selection
 			}
 			if page.Records = append(page.Records, r); len(page.Records) == limit {
 				page.Through = r.Seq
@@ -188,42 +195,61 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 	}
 }
 
-// scanBatch is how many records are looked through at once where a statement
-// cannot hold the selection.
+// recordOf returns the record that a row of Read holds.
+func recordOf(row []any) eventlog.Record {
+	r := eventlog.Record{
+		Seq:     uint64(row[0].(int64)),
+		Type:    event.Type(row[1].(string)),
+		Subject: row[2].(string),
+		Stored:  time.UnixMicro(row[3].(int64)),
+		Body:    row[4].([]byte),
+	}
+	if row[5] != nil { // nil after Purge has removed an expired id
+		r.Key, r.Digest = row[5].(string), row[6].(string)
+	}
+	return r
+}
+
+// scanBatch is the least number of records that Read reads at once when a
+// statement cannot apply the whole selection.
 const scanBatch = 256
 
-// condition is what a statement can hold of a selection, and whether that is
-// all of it.
-func condition(s eventlog.Selection) (where string, args []any, whole bool) {
+// whereClause returns conditions and arguments that apply a selection. complete
+// is false when they apply only a part of it, because a statement cannot have
+// enough arguments.
+func whereClause(s eventlog.Selection) (where string, args []any, complete bool) {
 	if len(s.Types) > 0 {
 		where = ` AND type IN (?` + strings.Repeat(`, ?`, len(s.Types)-1) + `)`
 		for _, t := range s.Types {
 			args = append(args, string(t))
 		}
 	}
-	var either []string
+	var alternatives []string
 	var subjects []any
 	for _, pattern := range s.Subjects {
-		if kind, all := strings.CutSuffix(pattern, "/*"); all {
-			either, subjects = append(either, `subject >= ? AND subject < ?`), append(subjects, kind+"/", kind+"0") // 0 follows /
+		if kind, isPattern := strings.CutSuffix(pattern, "/*"); isPattern {
+			alternatives = append(alternatives, `subject >= ? AND subject < ?`)
+			subjects = append(subjects, kind+"/", kind+"0") // the character after the slash is 0
 		} else {
-			either, subjects = append(either, `subject = ?`), append(subjects, pattern)
+			alternatives = append(alternatives, `subject = ?`)
+			subjects = append(subjects, pattern)
 		}
 	}
-	if len(either) == 0 {
+	if len(alternatives) == 0 {
 		return where, args, true
 	}
-	if len(args)+len(subjects)+2 > MaxParameters { // 2: the place and the limit
+	if len(args)+len(subjects)+2 > MaxParameters { // 2 for the place and the limit
 		return where, args, false
 	}
-	return where + ` AND (` + strings.Join(either, ` OR `) + `)`, append(args, subjects...), true
+	return where + ` AND (` + strings.Join(alternatives, ` OR `) + `)`, append(args, subjects...), true
 }
 
 // Tail implements eventlog.Log.
-func (l *Log) Tail(ctx context.Context, after uint64, take func(eventlog.Record)) error {
-	return eventlog.TailByReading(ctx, l, after, l.growth, take)
+func (l *Log) Tail(ctx context.Context, after uint64, handle func(eventlog.Record)) error {
+	return eventlog.TailByReading(ctx, l, after, l.growth, handle)
 }
 
+// growth returns a channel that is closed when the log gets another record.
 func (l *Log) growth() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -247,8 +273,7 @@ func (l *Log) Health() error {
 	return l.health
 }
 
-// Purge implements eventlog.Log. It forgets what has expired of ids and store
-// too.
+// Purge implements eventlog.Log. It also removes expired ids and values.
 func (l *Log) Purge(_ context.Context, through uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -258,7 +283,8 @@ func (l *Log) Purge(_ context.Context, through uint64) error {
 		_, err = l.db.Exec(`DELETE FROM store WHERE expires <= ?`, now)
 	}
 	if through = min(through, l.last); err == nil && through > l.purged {
-		// The mark comes first: what is deleted behind it is never missed.
+		// The number is updated before the records are deleted. If the deletion
+		// fails, the records count as purged already.
 		if _, err = l.db.Exec(`UPDATE log SET value = ? WHERE name = 'purged'`, int64(through)); err == nil {
 			l.purged = through
 			_, err = l.db.Exec(`DELETE FROM events WHERE seq <= ?`, int64(through))
@@ -267,7 +293,7 @@ func (l *Log) Purge(_ context.Context, through uint64) error {
 	return unavailable(err)
 }
 
-// Close implements eventlog.Log. What was stored can still be read.
+// Close implements eventlog.Log. The caller may still read from a closed log.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// partBytes is how much of a value one row holds: a row of a Durable Object
+// partBytes is the largest part of a value in one row. A row of a Durable Object
 // has at most 2 MB.
 const partBytes = 1 << 20
 
@@ -18,6 +18,7 @@ func (l *Log) Put(_ context.Context, key string, b []byte, ttl time.Duration) er
 	return l.putLocked(key, b, ttl)
 }
 
+// putLocked stores a value in one or more rows. The caller must hold l.mu.
 func (l *Log) putLocked(key string, b []byte, ttl time.Duration) error {
 	_, err := l.db.Exec(`DELETE FROM store WHERE key = ?`, key)
 	if err != nil {
@@ -40,7 +41,7 @@ func (l *Log) putLocked(key string, b []byte, ttl time.Duration) error {
 func (l *Log) Create(_ context.Context, key string, b []byte, ttl time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	rows, err := l.db.Exec(`SELECT 1 FROM store WHERE key = ? AND part = 0`+held, key, time.Now().UnixMicro())
+	rows, err := l.db.Exec(`SELECT 1 FROM store WHERE key = ? AND part = 0`+notExpired, key, time.Now().UnixMicro())
 	if err != nil {
 		return unavailable(err)
 	}
@@ -50,13 +51,14 @@ func (l *Log) Create(_ context.Context, key string, b []byte, ttl time.Duration)
 	return l.putLocked(key, b, ttl)
 }
 
-// held is the condition for what has not expired by now.
-const held = ` AND (expires IS NULL OR expires > ?)`
+// notExpired is the condition for values that have not expired at the time of
+// its argument.
+const notExpired = ` AND (expires IS NULL OR expires > ?)`
 
 // Keys implements eventlog.Store.
 func (l *Log) Keys(_ context.Context, prefix string) (keys []string, err error) {
-	// The prefix ends with a dot, and / follows that.
-	rows, err := l.db.Exec(`SELECT key FROM store WHERE key >= ? AND key < ? AND part = 0`+held,
+	// The prefix ends with a dot. The character after the dot is a slash.
+	rows, err := l.db.Exec(`SELECT key FROM store WHERE key >= ? AND key < ? AND part = 0`+notExpired,
 		prefix, prefix[:len(prefix)-1]+"/", time.Now().UnixMicro())
 	if err != nil {
 		return nil, unavailable(err)
@@ -71,7 +73,8 @@ func (l *Log) Keys(_ context.Context, prefix string) (keys []string, err error) 
 func (l *Log) Get(_ context.Context, key string) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	rows, err := l.db.Exec(`SELECT value FROM store WHERE key = ?`+held+` ORDER BY part`, key, time.Now().UnixMicro())
+	rows, err := l.db.Exec(`SELECT value FROM store WHERE key = ?`+notExpired+` ORDER BY part`,
+		key, time.Now().UnixMicro())
 	if err != nil {
 		return nil, unavailable(err)
 	}

@@ -1,5 +1,5 @@
-// Package zone loads time zones by their names. Where there are no zone data
-// but a JavaScript engine, it asks that.
+// Package zone loads time zones by their names. In a program for JavaScript,
+// which has no zone data, it asks the JavaScript engine.
 package zone
 
 import (
@@ -7,20 +7,21 @@ import (
 	"time"
 )
 
-// A period of a zone begins at a time and has one offset from UTC.
+// A period is a part of a zone's time with one offset from UTC.
 type period struct {
-	from   time.Time // zero for the first
-	offset time.Duration
+	from   time.Time     // begin of the period; zero for the first one
+	offset time.Duration // from UTC
 }
 
-// location makes a location of periods, in order. Its only way in is TZif
-// (RFC 8536); version 2 has times of 64 bits, and a first block that may be
-// empty.
-func location(name string, periods []period) (*time.Location, error) {
-	const abbreviation = "LT\x00" // its own names are nobody's concern
+// newLocation returns a location with the periods, which must be in order. It
+// encodes them as TZif (RFC 8536), because package time accepts a zone's data in
+// this format only. Version 2 of the format has times of 64 bits, and a first
+// block that may be empty.
+func newLocation(name string, periods []period) (*time.Location, error) {
+	const abbreviation = "LT\x00" // one name for all periods, because nobody reads it
 	header := func(version byte, changes, types, chars uint32) []byte {
 		b := append([]byte("TZif"), version)
-		b = append(b, make([]byte, 15+4*3)...) // reserved; no indicators, no leap seconds
+		b = append(b, make([]byte, 15+4*3)...) // reserved bytes, no indicators, no leap seconds
 		for _, n := range []uint32{changes, types, chars} {
 			b = binary.BigEndian.AppendUint32(b, n)
 		}
@@ -36,15 +37,16 @@ func location(name string, periods []period) (*time.Location, error) {
 	}
 	for _, p := range periods {
 		data = binary.BigEndian.AppendUint32(data, uint32(int32(p.offset/time.Second)))
-		data = append(data, 0, 0) // no summer time by name, the first abbreviation
+		data = append(data, 0, 0) // not marked as summer time; the first abbreviation
 	}
 	data = append(data, abbreviation...)
 	return time.LoadLocationFromTZData(name, append(data, "\n\n"...))
 }
 
-// periodsOf finds the periods between two times by asking for the offset at
-// single ones. No period is shorter than a week.
-func periodsOf(offset func(time.Time) time.Duration, from, to time.Time) []period {
+// findPeriods returns the periods between two times. It calls offset for single
+// times and halves the interval in which the offset changes. It may miss a
+// period that is shorter than a week.
+func findPeriods(offset func(time.Time) time.Duration, from, to time.Time) []period {
 	periods := []period{{offset: offset(from)}}
 	for at := from; at.Before(to); {
 		next := at.Add(7 * 24 * time.Hour)
@@ -54,7 +56,7 @@ func periodsOf(offset func(time.Time) time.Duration, from, to time.Time) []perio
 			continue
 		}
 		before, after := at, next
-		for after.Sub(before) > time.Minute { // changes are at full minutes
+		for after.Sub(before) > time.Minute { // offsets change at full minutes
 			middle := before.Add(after.Sub(before) / 2).Truncate(time.Minute)
 			if middle.Equal(before) {
 				break
