@@ -14,7 +14,7 @@ import (
 // claim finds a claim by its name, and else by its path, such as
 // realm_access.roles. The steps of a path may have dots themselves, because
 // names of claims are often addresses: the longest name that is there wins.
-func claim(object map[string]any, path string) (value any, found bool) {
+func findClaim(object map[string]any, path string) (value any, found bool) {
 	if value, found = object[path]; found {
 		return value, true
 	}
@@ -23,7 +23,7 @@ func claim(object map[string]any, path string) (value any, found bool) {
 		if !isObject {
 			continue
 		}
-		if value, found = claim(inner, path[dot+1:]); found {
+		if value, found = findClaim(inner, path[dot+1:]); found {
 			return value, true
 		}
 	}
@@ -33,12 +33,12 @@ func claim(object map[string]any, path string) (value any, found bool) {
 // roles reads the roles of a token. It logs a token without roles, because the
 // user of such a token gets an empty app.
 func (i *Issuer) roles(c jwt.MapClaims) []access.Role {
-	value, found := claim(c, i.c.RolesClaim)
-	roles := rolesOf(value)
+	value, found := findClaim(c, i.c.RolesClaim)
+	roles := parseRoles(value)
 	if !found {
 		i.rolesMissing.Do(func() {
 			i.c.Logger.Warn("a token has no claim with roles: its user sees nothing; is --jwt-roles right?", "claim",
-				i.c.RolesClaim, "claims", names(c))
+				i.c.RolesClaim, "claims", claimNames(c))
 		})
 	} else if len(roles) == 0 {
 		i.rolesUnknown.Do(func() {
@@ -52,12 +52,12 @@ func (i *Issuer) roles(c jwt.MapClaims) []access.Role {
 // employee reads the employee id of a token, 0 where there is none. Not
 // everybody is an employee, so a claim that is not there is no warning.
 func (i *Issuer) employee(c jwt.MapClaims) int64 {
-	value, found := claim(c, i.c.EmployeeClaim)
-	id := employeeOf(value)
+	value, found := findClaim(c, i.c.EmployeeClaim)
+	id := parseEmployee(value)
 	if !found {
 		i.employeeMissing.Do(func() {
 			i.c.Logger.Info("a token has no claim with an employee id; is --jwt-employee right?", "claim",
-				i.c.EmployeeClaim, "claims", names(c))
+				i.c.EmployeeClaim, "claims", claimNames(c))
 		})
 	} else if id == 0 && value != nil {
 		i.employeeOdd.Do(func() {
@@ -71,7 +71,7 @@ func (i *Issuer) employee(c jwt.MapClaims) int64 {
 const maxNames = 30
 
 // names lists the claims of a token, without their values.
-func names(c jwt.MapClaims) (all []string) {
+func claimNames(c jwt.MapClaims) (all []string) {
 	for name := range c {
 		all = append(all, name)
 	}
@@ -81,7 +81,7 @@ func names(c jwt.MapClaims) (all []string) {
 
 // rolesOf reads a list of roles, or names in one text. A name that is no role of
 // ours is one of another system.
-func rolesOf(value any) (roles []access.Role) {
+func parseRoles(value any) (roles []access.Role) {
 	var names []string
 	switch value := value.(type) {
 	case []any:
@@ -102,14 +102,14 @@ func rolesOf(value any) (roles []access.Role) {
 
 // employeeOf reads an employee id, 0 where there is none. Some providers put each
 // attribute of a user into a list.
-func employeeOf(v any) int64 {
+func parseEmployee(v any) int64 {
 	switch v := v.(type) {
 	case []any:
 		if len(v) == 1 {
-			return employeeOf(v[0])
+			return parseEmployee(v[0])
 		}
 	case json.Number:
-		return employeeOf(v.String())
+		return parseEmployee(v.String())
 	case string:
 		if n, err := strconv.ParseInt(v, 10, 64); err == nil && n > 0 {
 			return n

@@ -27,7 +27,7 @@ func TestClaim(t *testing.T) {
 	} {
 		var claims map[string]any
 		require.NoError(t, json.Unmarshal([]byte(c.claims), &claims))
-		value, found := claim(claims, c.path)
+		value, found := findClaim(claims, c.path)
 		got := ""
 		if found {
 			raw, err := json.Marshal(value)
@@ -96,15 +96,15 @@ func TestRolesAndEmployeesOfClaims(t *testing.T) {
 		{7, nil}, {nil, nil},
 		{[]any{"admin", 7, "root"}, []access.Role{access.Admin}},
 	} {
-		require.Equal(t, c.want, rolesOf(c.claim))
+		require.Equal(t, c.want, parseRoles(c.claim))
 	}
 	for claim, want := range map[any]int64{json.Number("9007199254740993"): 9007199254740993, "5": 5,
 		json.Number("1.5"): 0,
 		json.Number("-3"):  0, "x": 0, true: 0, "99999999999999999999": 0} {
-		require.Equal(t, want, employeeOf(claim))
+		require.Equal(t, want, parseEmployee(claim))
 	}
-	require.EqualValues(t, 5, employeeOf([]any{"5"}))
-	require.Zero(t, employeeOf([]any{"5", "6"}))
+	require.EqualValues(t, 5, parseEmployee([]any{"5"}))
+	require.Zero(t, parseEmployee([]any{"5", "6"}))
 }
 
 // TestSubjects: any subject that OpenID Connect allows is a user's id.
@@ -194,10 +194,10 @@ func TestFarExpiry(t *testing.T) {
 		1e15} { // 2200, 2286, and milliseconds and microseconds in place of seconds
 		principal, err := i.Verify(p.usual("a", jwt.MapClaims{"exp": exp}))
 		require.NoError(t, err)
-		require.Equal(t, latest, principal.Expires)
+		require.Equal(t, latestExpiry, principal.Expires)
 		vouched, err := ParseForwardedIdentity(map[string][]string{ForwardedIdentityHeader: {EncodeForwardedIdentity(principal)}})
 		require.NoError(t, err)
-		require.True(t, vouched.Expires.Equal(latest))
+		require.True(t, vouched.Expires.Equal(latestExpiry))
 	}
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
@@ -205,7 +205,7 @@ func TestFarExpiry(t *testing.T) {
 	require.NoError(t, err)
 	principal, err := tokens.Verify(token)
 	require.NoError(t, err)
-	require.Equal(t, latest, principal.Expires)
+	require.Equal(t, latestExpiry, principal.Expires)
 }
 
 // TestLongTexts: a token's name and its key's name cannot make the log or a

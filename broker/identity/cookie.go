@@ -8,7 +8,7 @@ import (
 
 // forget asks the browser to drop the issuer's cookie: the one of this host, and
 // the one of the domain where it is known. It drops no cookie of another path.
-func (i *Issuer) forget(w http.ResponseWriter) {
+func (i *Issuer) dropCookie(w http.ResponseWriter) {
 	// Browsers take the prefixes __Host- and __Secure- with Secure alone.
 	c := http.Cookie{Name: i.c.Cookie, Path: "/", MaxAge: -1, HttpOnly: true,
 		Secure: strings.HasPrefix(i.c.Cookie, "__")}

@@ -17,36 +17,36 @@ import (
 // A fetcher keeps the keys of an issuer fresh: once in a while, sooner after a
 // failure, and when a token names a key that is not known.
 type fetcher struct {
-	issuer    *Issuer
-	client    *http.Client
-	outOfTurn *rate.Limiter // anybody can send a token with an unknown key
+	issuer       *Issuer
+	client       *http.Client
+	extraFetches *rate.Limiter // anybody can send a token with an unknown key
 
-	ctx  context.Context // ends with Close
-	stop context.CancelFunc
-	all  sync.WaitGroup // of the goroutines
+	ctx        context.Context // ends with Close
+	stop       context.CancelFunc
+	goroutines sync.WaitGroup // of the goroutines
 
 	mu     sync.Mutex    // guards flight
 	flight chan struct{} // closed when the fetch under way has ended; nil while there is none
 }
 
 const (
-	fetchTimeout = 10 * time.Second // of one fetch
-	fetchPatient = 3 * time.Second  // how long a start or a request waits for a fetch
-	maxSet       = 1 << 20          // bytes of a set of keys
-	maxRedirects = 5
+	fetchTimeout   = 10 * time.Second // of one fetch
+	fetchPatience  = 3 * time.Second  // how long a start or a request waits for a fetch
+	maxKeySetBytes = 1 << 20          // bytes of a set of keys
+	maxRedirects   = 5
 )
 
-// OpenIssuer starts to fetch the keys, and waits up to fetchPatient for them.
+// OpenIssuer starts to fetch the keys, and waits up to fetchPatience for them.
 // When the keys do not come in time, OpenIssuer returns an issuer without keys,
 // which tries again. Close ends the fetching.
 func OpenIssuer(c IssuerConfig) *Issuer {
 	i := NewIssuer(c)
 	ctx, stop := context.WithCancel(context.Background())
-	f := &fetcher{issuer: i, ctx: ctx, stop: stop, outOfTurn: rate.NewLimiter(rate.Every(5*time.Second), 5),
+	f := &fetcher{issuer: i, ctx: ctx, stop: stop, extraFetches: rate.NewLimiter(rate.Every(5*time.Second), 5),
 		client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone(), CheckRedirect: checkRedirect}}
 	i.fetcher = f
-	f.wait(f.begin())
-	f.all.Go(f.run)
+	f.waitFor(f.startFetch())
+	f.goroutines.Go(f.run)
 	return i
 }
 
@@ -56,7 +56,7 @@ func (i *Issuer) Close() {
 	f.mu.Lock()
 	f.stop()
 	f.mu.Unlock()
-	f.all.Wait()
+	f.goroutines.Wait()
 	f.client.CloseIdleConnections()
 }
 
@@ -79,7 +79,7 @@ func (f *fetcher) run() {
 		if f.issuer.KeysError() == nil {
 			failures = 0
 		}
-		timer := time.NewTimer(pause(failures, f.issuer.c.Refresh))
+		timer := time.NewTimer(retryDelay(failures, f.issuer.c.Refresh))
 		select {
 		case <-timer.C:
 		case <-f.ctx.Done():
@@ -87,7 +87,7 @@ func (f *fetcher) run() {
 			return
 		}
 		select {
-		case <-f.begin():
+		case <-f.startFetch():
 		case <-f.ctx.Done():
 			return
 		}
@@ -96,7 +96,7 @@ func (f *fetcher) run() {
 
 // pause returns the time to wait before the next fetch, after a number of
 // failures in a row.
-func pause(failures int, usual time.Duration) time.Duration {
+func retryDelay(failures int, usual time.Duration) time.Duration {
 	if failures == 0 {
 		return usual
 	}
@@ -109,10 +109,10 @@ func (f *fetcher) refetch() error {
 	f.mu.Lock()
 	underWay := f.flight != nil
 	f.mu.Unlock()
-	if !underWay && !f.outOfTurn.Allow() {
+	if !underWay && !f.extraFetches.Allow() {
 		return errTooSoon
 	}
-	if !f.wait(f.begin()) {
+	if !f.waitFor(f.startFetch()) {
 		return ErrNoKeys
 	}
 	return nil
@@ -121,8 +121,8 @@ func (f *fetcher) refetch() error {
 var errTooSoon = errors.New("identity: the keys were fetched a moment ago")
 
 // wait tells whether a fetch has ended in time.
-func (f *fetcher) wait(flight <-chan struct{}) bool {
-	timer := time.NewTimer(fetchPatient)
+func (f *fetcher) waitFor(flight <-chan struct{}) bool {
+	timer := time.NewTimer(fetchPatience)
 	defer timer.Stop()
 	select {
 	case <-flight:
@@ -135,7 +135,7 @@ func (f *fetcher) wait(flight <-chan struct{}) bool {
 
 // begin starts a fetch unless one is under way. It returns a channel that is
 // closed when the fetch has ended, or nil after Close.
-func (f *fetcher) begin() <-chan struct{} {
+func (f *fetcher) startFetch() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.flight != nil || f.ctx.Err() != nil {
@@ -143,7 +143,7 @@ func (f *fetcher) begin() <-chan struct{} {
 	}
 	flight := make(chan struct{})
 	f.flight = flight
-	f.all.Go(func() {
+	f.goroutines.Go(func() {
 		defer close(flight)
 		f.fetch()
 		f.mu.Lock()
@@ -158,7 +158,7 @@ func (f *fetcher) fetch() {
 	i, before := f.issuer, f.issuer.KeysError()
 	ctx, cancel := context.WithTimeout(f.ctx, fetchTimeout)
 	defer cancel()
-	raw, err := f.get(ctx)
+	raw, err := f.download(ctx)
 	if err != nil {
 		err = fmt.Errorf("cannot fetch the issuer's keys: %w", err)
 		i.RecordFetchError(err)
@@ -174,7 +174,7 @@ func (f *fetcher) fetch() {
 	}
 }
 
-func (f *fetcher) get(ctx context.Context) ([]byte, error) {
+func (f *fetcher) download(ctx context.Context) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.issuer.c.JWKSURL, nil)
 	if err != nil {
 		return nil, err
@@ -188,9 +188,9 @@ func (f *fetcher) get(ctx context.Context) ([]byte, error) {
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the answer is %s", answer.Status)
 	}
-	raw, err := io.ReadAll(io.LimitReader(answer.Body, maxSet+1))
-	if len(raw) > maxSet {
-		return nil, fmt.Errorf("the answer is longer than %d bytes", maxSet)
+	raw, err := io.ReadAll(io.LimitReader(answer.Body, maxKeySetBytes+1))
+	if len(raw) > maxKeySetBytes {
+		return nil, fmt.Errorf("the answer is longer than %d bytes", maxKeySetBytes)
 	}
 	return raw, err
 }

@@ -16,7 +16,7 @@ import (
 // fetchNow fetches the keys once.
 func (i *Issuer) fetchNow(t *testing.T) {
 	t.Helper()
-	flight := i.fetcher.begin()
+	flight := i.fetcher.startFetch()
 	select {
 	case <-flight:
 	case <-time.After(time.Minute):
@@ -174,10 +174,10 @@ func TestPause(t *testing.T) {
 		if want < time.Minute {
 			want *= time.Second
 		}
-		require.Equal(t, want, pause(failures, time.Minute), failures)
+		require.Equal(t, want, retryDelay(failures, time.Minute), failures)
 	}
-	require.Equal(t, time.Minute, pause(1000, time.Minute))
-	require.Equal(t, 50*time.Millisecond, pause(1, 50*time.Millisecond))
+	require.Equal(t, time.Minute, retryDelay(1000, time.Minute))
+	require.Equal(t, 50*time.Millisecond, retryDelay(1, 50*time.Millisecond))
 }
 
 // TestManyTokensOfANewKey: all of those that come together when the keys rotate
@@ -244,7 +244,7 @@ func TestRetiredKey(t *testing.T) {
 		t.Helper()
 		_, err := i.Verify(p.usual("a", nil))
 		require.ErrorIs(t, err, ErrInvalid)
-		require.ErrorIs(t, err, errRetired)
+		require.ErrorIs(t, err, errRetiredKey)
 	}
 	i.mu.Lock()
 	i.goodAt = time.Now()

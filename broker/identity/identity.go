@@ -70,7 +70,7 @@ func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
 	if token != "" {
 		return a.Verify(token)
 	}
-	if p, err := a.byIssuerCookie(r); !errors.Is(err, ErrNotSignedIn) {
+	if p, err := a.authenticateByIssuerCookie(r); !errors.Is(err, ErrNotSignedIn) {
 		return p, err
 	}
 	if a.Directory == nil {
@@ -110,10 +110,10 @@ func BearerToken(h http.Header) (token string, err error) {
 // maxCookies bounds how many cookies of one name are looked at.
 const maxCookies = 4
 
-// byIssuerCookie reads the cookie of the issuer's token. A browser may send
+// authenticateByIssuerCookie reads the cookie of the issuer's token. A browser may send
 // several of the name, one for the host and one for the domain: the first that is
 // good counts. The error is ErrNotSignedIn where there is none.
-func (a *Authority) byIssuerCookie(r *http.Request) (p Principal, err error) {
+func (a *Authority) authenticateByIssuerCookie(r *http.Request) (p Principal, err error) {
 	err = ErrNotSignedIn
 	for _, token := range a.issuerCookies(r) {
 		found, refused := a.Verify(token)
@@ -160,7 +160,7 @@ func (a *Authority) CurrentGrant(g access.Grant, stamp string) (now access.Grant
 // Verify reads a bearer token, our own or the issuer's.
 func (a *Authority) Verify(token string) (Principal, error) {
 	verify := a.Tokens.Verify
-	if a.Issuer != nil && !ours(token) {
+	if a.Issuer != nil && !isOurs(token) {
 		verify = a.Issuer.Verify
 	}
 	p, err := verify(token)
@@ -208,7 +208,7 @@ func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended []str
 		ended = append(ended, a.Issuer.credentialOf(token))
 	}
 	if len(tokens) > 0 {
-		a.Issuer.forget(w)
+		a.Issuer.dropCookie(w)
 		markSignedOut(w, tokens)
 	}
 	if a.Sessions == nil {
@@ -250,7 +250,7 @@ func tokenName(token string) string {
 	return "t-" + hex.EncodeToString(sum[:8])
 }
 
-// sameFile tells whether a file is as it was read.
-func sameFile(before, now os.FileInfo) bool {
+// isUnchanged tells whether a file is as it was read.
+func isUnchanged(before, now os.FileInfo) bool {
 	return os.SameFile(before, now) && before.ModTime().Equal(now.ModTime()) && before.Size() == now.Size()
 }

@@ -62,7 +62,7 @@ func TestFirstKeyWins(t *testing.T) {
 	}
 	all.Wait()
 	for _, k := range keys {
-		require.Equal(t, keys[0].current(), k.current())
+		require.Equal(t, keys[0].currentKey(), k.currentKey())
 	}
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)

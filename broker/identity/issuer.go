@@ -48,7 +48,7 @@ type Issuer struct {
 	keys    keySet
 	retired map[string]bool // names of keys that were in a set and are gone
 	goodAt  time.Time       // when the keys were got last
-	trouble error           // of the last attempt to get the keys; nil after a good one
+	keysErr error           // of the last attempt to get the keys; nil after a good one
 	skipped string          // the last line of the log about keys that are not used
 	changed bool            // the keys have changed since refresh was called last
 }
@@ -57,14 +57,14 @@ type Issuer struct {
 // is nothing that an issuer could publish.
 var publicMethods = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
-// sayAgain is how long the log is silent about the same lack in further tokens.
-const sayAgain = 10 * time.Minute
+// logInterval is how long the log is silent about the same lack in further tokens.
+const logInterval = 10 * time.Minute
 
 // NewIssuer returns an issuer without keys. Its caller fetches the keys and calls
 // SetKeys. The issuer needs no Close.
 func NewIssuer(c IssuerConfig) *Issuer {
-	sometimes := func() *rate.Sometimes { return &rate.Sometimes{First: 1, Interval: sayAgain} }
-	return &Issuer{c: c, trouble: ErrNoKeys, retired: map[string]bool{},
+	sometimes := func() *rate.Sometimes { return &rate.Sometimes{First: 1, Interval: logInterval} }
+	return &Issuer{c: c, keysErr: ErrNoKeys, retired: map[string]bool{},
 		rolesMissing: sometimes(), rolesUnknown: sometimes(), employeeMissing: sometimes(), employeeOdd: sometimes(),
 		parser: jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithIssuer(c.Issuer),
 			jwt.WithAudience(c.Audience), jwt.WithLeeway(c.Skew), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
@@ -77,7 +77,7 @@ func (i *Issuer) SetKeys(raw []byte) error {
 	set, err := parseKeys(raw)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.trouble = err
+	i.keysErr = err
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (i *Issuer) SetKeys(raw []byte) error {
 // asking again, so that streams under it end at once.
 const settleTime = 5 * time.Second
 
-func (i *Issuer) sinceGood() time.Duration {
+func (i *Issuer) sinceLastGoodFetch() time.Duration {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return time.Since(i.goodAt)
@@ -113,14 +113,14 @@ func (i *Issuer) sinceGood() time.Duration {
 func (i *Issuer) KeysError() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.trouble
+	return i.keysErr
 }
 
 // Fail records that the keys could not be fetched. A caller of SetKeys calls it.
 func (i *Issuer) RecordFetchError(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.trouble = err
+	i.keysErr = err
 }
 
 // WithDefaults fills in what was left out.
@@ -187,7 +187,7 @@ func (i *Issuer) Verify(token string) (Principal, error) {
 	// One that was taken away may be back: providers with several servers do not
 	// rotate on all of them at once.
 	unknown := errors.Is(err, errUnknownKey)
-	back := errors.Is(err, errRetired) && i.sinceGood() > settleTime
+	back := errors.Is(err, errRetiredKey) && i.sinceLastGoodFetch() > settleTime
 	if i.fetcher != nil && (unknown || back || errors.Is(err, jwt.ErrTokenSignatureInvalid)) {
 		failed := i.fetcher.refetch()
 		if failed == nil {
@@ -200,20 +200,20 @@ func (i *Issuer) Verify(token string) (Principal, error) {
 		return Principal{}, ErrNoKeys
 	}
 	if err != nil {
-		return Principal{}, refused(err)
+		return Principal{}, refusalOf(err)
 	}
-	return i.principal(token, c)
+	return i.principalOf(token, c)
 }
 
 func (i *Issuer) parse(token string) (c jwt.MapClaims, err error) {
 	c = jwt.MapClaims{}
-	_, err = i.parser.ParseWithClaims(token, c, i.key)
+	_, err = i.parser.ParseWithClaims(token, c, i.findKeys)
 	return c, err
 }
 
 // key finds the keys that may verify a token. Extensions that must be understood
 // are not (RFC 7515, 4.1.11).
-func (i *Issuer) key(t *jwt.Token) (any, error) {
+func (i *Issuer) findKeys(t *jwt.Token) (any, error) {
 	if _, critical := t.Header["crit"]; critical {
 		return nil, errors.New("the token has extensions that are not known here")
 	}
@@ -231,36 +231,36 @@ func (i *Issuer) key(t *jwt.Token) (any, error) {
 		return found, err
 	}
 	if i.retired[kid] {
-		return nil, errRetired
+		return nil, errRetiredKey
 	}
-	if i.trouble != nil {
+	if i.keysErr != nil {
 		return nil, errors.Join(err, ErrNoKeys)
 	}
 	return nil, err
 }
 
 // principal makes the grant of a token that is verified.
-func (i *Issuer) principal(token string, c jwt.MapClaims) (Principal, error) {
+func (i *Issuer) principalOf(token string, c jwt.MapClaims) (Principal, error) {
 	subject, err := c.GetSubject()
 	if err != nil {
-		return Principal{}, noUser(err)
+		return Principal{}, refuseClaims(err)
 	}
 	name, _ := c["name"].(string)
-	name = shortened(name, access.MaxUser)
+	name = truncate(name, access.MaxUser)
 	g, err := access.NewGrant(subject, name, i.roles(c), i.employee(c))
 	if err == nil && i.c.TenantClaim != "" {
-		value, _ := claim(c, i.c.TenantClaim)
+		value, _ := findClaim(c, i.c.TenantClaim)
 		tenant, _ := value.(string)
 		g, err = g.InTenant(tenant)
 	}
 	if err != nil {
-		return Principal{}, noUser(err)
+		return Principal{}, refuseClaims(err)
 	}
 	expires, err := c.GetExpirationTime()
 	if err != nil {
-		return Principal{}, refused(err)
+		return Principal{}, refusalOf(err)
 	}
-	return Principal{Grant: g, Credential: credential(token, c), Expires: expiry(expires.Add(i.c.Skew)), IsPerson: true},
+	return Principal{Grant: g, Credential: credential(token, c), Expires: clampExpiry(expires.Add(i.c.Skew)), IsPerson: true},
 		nil
 }
 
@@ -281,7 +281,7 @@ func credential(token string, c jwt.MapClaims) string {
 func (i *Issuer) credentialOf(token string) string {
 	c := jwt.MapClaims{}
 	parser := jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithoutClaimsValidation())
-	if _, err := parser.ParseWithClaims(token, c, i.key); err != nil || c["iss"] != i.c.Issuer {
+	if _, err := parser.ParseWithClaims(token, c, i.findKeys); err != nil || c["iss"] != i.c.Issuer {
 		return tokenName(token)
 	}
 	return credential(token, c)

@@ -36,8 +36,8 @@ type comparableKey interface {
 	Equal(other crypto.PublicKey) bool
 }
 
-// minRSA is the least size of an RSA key, in bits (RFC 7518, 3.3).
-const minRSA = 2048
+// minRSABits is the least size of an RSA key, in bits (RFC 7518, 3.3).
+const minRSABits = 2048
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
@@ -98,8 +98,8 @@ func parseKey(raw json.RawMessage) (key publicKey, err error) {
 	if err != nil {
 		return key, err
 	}
-	if public, isRSA := parsed.Key().(*rsa.PublicKey); isRSA && public.N.BitLen() < minRSA {
-		return key, fmt.Errorf("it has %d bits; at least %d are needed", public.N.BitLen(), minRSA)
+	if public, isRSA := parsed.Key().(*rsa.PublicKey); isRSA && public.N.BitLen() < minRSABits {
+		return key, fmt.Errorf("it has %d bits; at least %d are needed", public.N.BitLen(), minRSABits)
 	}
 	switch public := parsed.Key().(type) {
 	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
@@ -120,7 +120,7 @@ func (s keySet) equal(other keySet) bool {
 // names lists the names of the keys.
 func (s keySet) names() (all []string) {
 	for _, k := range s.keys {
-		all = append(all, shortened(k.kid, maxShown))
+		all = append(all, truncate(k.kid, maxLoggedBytes))
 	}
 	return all
 }
@@ -132,9 +132,9 @@ func (s keySet) has(kid string) bool {
 
 // Errors of finding a token's key.
 var (
-	errUnknownKey = errors.New("the issuer's set has no key of this name")
-	errRetired    = errors.New("the issuer has taken away the key that signed it")
-	errMethod     = errors.New("the issuer's key does not verify this method")
+	errUnknownKey  = errors.New("the issuer's set has no key of this name")
+	errRetiredKey  = errors.New("the issuer has taken away the key that signed it")
+	errWrongMethod = errors.New("the issuer's key does not verify this method")
 )
 
 // candidates returns the keys that may have signed a token with this kid ("" is
@@ -152,19 +152,19 @@ func (s keySet) candidates(kid string, method jwt.SigningMethod) (found jwt.Veri
 		}
 	}
 	if !named {
-		return found, fmt.Errorf("%w: %q", errUnknownKey, shortened(kid, maxShown))
+		return found, fmt.Errorf("%w: %q", errUnknownKey, truncate(kid, maxLoggedBytes))
 	}
 	if len(found.Keys) == 0 {
-		return found, fmt.Errorf("%w: key %q, method %s", errMethod, shortened(kid, maxShown), method.Alg())
+		return found, fmt.Errorf("%w: key %q, method %s", errWrongMethod, truncate(kid, maxLoggedBytes), method.Alg())
 	}
 	return found, nil
 }
 
-// maxShown is the most bytes of a token's text in a line of the log.
-const maxShown = 64
+// maxLoggedBytes is the most bytes of a token's text in a line of the log.
+const maxLoggedBytes = 64
 
 // shortened is a text of at most so many bytes.
-func shortened(text string, most int) string {
+func truncate(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}

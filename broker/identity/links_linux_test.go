@@ -28,7 +28,7 @@ func TestWithoutHardLinks(t *testing.T) {
 		_, err := OpenTokens(dir)
 		require.NoError(t, err)
 		require.NoError(t, RotateKey(dir))
-		user := User{ID: "1", Name: "ann", Password: nobodysHash()}
+		user := User{ID: "1", Name: "ann", Password: decoyHash()}
 		require.NoError(t, EditUsers(UsersPath(dir), func(u []User) ([]User, error) { return append(u, user), nil }))
 		return
 	}

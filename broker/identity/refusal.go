@@ -22,21 +22,21 @@ func (r *Refusal) Error() string { return ErrInvalid.Error() + ": " + r.Cause.Er
 // Unwrap lets errors.Is find ErrInvalid and the cause.
 func (r *Refusal) Unwrap() []error { return []error{ErrInvalid, r.Cause} }
 
-const otherKey = "Its signature does not match a key of this installation or of its identity provider: " +
+const adviceOtherKey = "Its signature does not match a key of this installation or of its identity provider: " +
 	"it was changed, or signed elsewhere, or the key has been replaced. Get a new one."
 
-// advices lists the advice for each error. The first one that fits counts.
-var advices = []struct {
+// adviceByError lists the advice for each error. The first one that fits counts.
+var adviceByError = []struct {
 	of   error
 	text string
 }{
 	{errUnknownKey,
 		"The identity provider does not publish the key that signed it. Get a new one from it."},
-	{errRetired, "The identity provider has taken away the key that signed it. Get a new one."},
-	{errMethod, "It is signed by a method that is not accepted for its key. Ask your administrator."},
+	{errRetiredKey, "The identity provider has taken away the key that signed it. Get a new one."},
+	{errWrongMethod, "It is signed by a method that is not accepted for its key. Ask your administrator."},
 	{jwt.ErrTokenMalformed, "It is not a JSON Web Token. Send the token alone, whole and without quotes."},
-	{jwt.ErrTokenSignatureInvalid, otherKey},
-	{jwt.ErrTokenUnverifiable, otherKey},
+	{jwt.ErrTokenSignatureInvalid, adviceOtherKey},
+	{jwt.ErrTokenUnverifiable, adviceOtherKey},
 	{jwt.ErrTokenInvalidIssuer, "It is of another issuer (claim iss) than the identity provider of this installation."},
 	{jwt.ErrTokenInvalidAudience,
 		"It is for another audience (claim aud) than this installation. Ask your administrator which one to name."},
@@ -50,12 +50,12 @@ var advices = []struct {
 
 // refused returns ErrExpired for a token whose only fault is its age, and else
 // a *Refusal.
-func refused(err error) error {
+func refusalOf(err error) error {
 	elsewhere := errors.Is(err, jwt.ErrTokenInvalidIssuer) || errors.Is(err, jwt.ErrTokenInvalidAudience)
 	if errors.Is(err, jwt.ErrTokenExpired) && !elsewhere {
 		return ErrExpired
 	}
-	for _, a := range advices {
+	for _, a := range adviceByError {
 		if errors.Is(err, a.of) {
 			return &Refusal{Advice: a.text, Cause: err}
 		}
@@ -64,21 +64,21 @@ func refused(err error) error {
 }
 
 // noUser refuses a token that was signed well but does not make a grant.
-func noUser(err error) error {
+func refuseClaims(err error) error {
 	text := []rune(err.Error())
 	text[0] = unicode.ToUpper(text[0])
 	return &Refusal{Advice: strings.TrimSuffix(string(text), ".") + ". Ask your administrator.",
 		Cause: fmt.Errorf("no user follows from its claims: %w", err)}
 }
 
-// latest is the last moment at which a grant ends. Tokens may name years that
+// latestExpiry is the last moment at which a grant ends. Tokens may name years that
 // neither JSON nor a count of nanoseconds can hold.
-var latest = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+var latestExpiry = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // expiry bounds the end of a token's grant.
-func expiry(at time.Time) time.Time {
-	if at.After(latest) {
-		return latest
+func clampExpiry(at time.Time) time.Time {
+	if at.After(latestExpiry) {
+		return latestExpiry
 	}
 	return at
 }

@@ -22,7 +22,7 @@ const sessionIssuer = "yardline-session"
 
 // cookieName follows from the key, as there is no store to keep an id in.
 func (s SignedSessions) cookieName() string {
-	sum := sha256.Sum256(append([]byte("yardline installation "), s.Tokens.current()...))
+	sum := sha256.Sum256(append([]byte("yardline installation "), s.Tokens.currentKey()...))
 	return cookieNameOf(hex.EncodeToString(sum[:4]))
 }
 
@@ -32,7 +32,7 @@ func (s SignedSessions) start(w http.ResponseWriter, r *http.Request, user, stam
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range s.all(r) {
+	for _, f := range s.sessionsOf(r) {
 		ended = append(ended, f.name)
 	}
 	s.setCookie(w, r, s.cookieName(), token, int(sessionLifetime.Seconds()))
@@ -40,7 +40,7 @@ func (s SignedSessions) start(w http.ResponseWriter, r *http.Request, user, stam
 }
 
 func (s SignedSessions) end(w http.ResponseWriter, r *http.Request) (ended []string, err error) {
-	for _, f := range s.all(r) {
+	for _, f := range s.sessionsOf(r) {
 		ended = append(ended, f.name)
 		s.setCookie(w, r, f.cookie, "", -1)
 	}
@@ -53,14 +53,14 @@ func (s SignedSessions) setCookie(w http.ResponseWriter, r *http.Request, name, 
 }
 
 func (s SignedSessions) find(r *http.Request) (foundSession, error) {
-	for _, f := range s.all(r) {
+	for _, f := range s.sessionsOf(r) {
 		return f, nil
 	}
 	return foundSession{}, ErrNotSignedIn // it has ended, or was never one
 }
 
 // all returns the sessions that a request's cookies hold.
-func (s SignedSessions) all(r *http.Request) (found []foundSession) {
+func (s SignedSessions) sessionsOf(r *http.Request) (found []foundSession) {
 	for _, name := range []string{s.cookieName(), oldCookieName} {
 		for _, value := range cookies(r, name) {
 			if c, err := s.Tokens.parse(sessionIssuer, value); err == nil {

@@ -24,8 +24,8 @@ type StoredSessions struct {
 	store   eventlog.Store
 	secure  func(*http.Request) bool
 
-	mu   sync.Mutex // guards seen
-	seen string     // the last word of any broker on sessions that ended
+	mu        sync.Mutex // guards seen
+	lastEnded string     // the last word of any broker on sessions that ended
 }
 
 var _ Sessions = (*StoredSessions)(nil)
@@ -86,8 +86,8 @@ func (s *StoredSessions) refresh() (changed bool, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changed = s.seen != string(word)
-	s.seen = string(word)
+	changed = s.lastEnded != string(word)
+	s.lastEnded = string(word)
 	return changed, nil
 }
 
@@ -119,7 +119,7 @@ func (s *StoredSessions) setCookie(ctx context.Context, w http.ResponseWriter, r
 
 func (s *StoredSessions) end(w http.ResponseWriter, r *http.Request) (ended []string, err error) {
 	// A cookie of the old name may be of another installation: that one stays.
-	err = s.each(r, func(ctx context.Context, found foundSession) (next bool, err error) {
+	err = s.forEachSession(r, func(ctx context.Context, found foundSession) (next bool, err error) {
 		if err := s.manager.Destroy(ctx); err != nil {
 			return false, fmt.Errorf("identity: session: %w", err)
 		}
@@ -134,7 +134,7 @@ func (s *StoredSessions) end(w http.ResponseWriter, r *http.Request) (ended []st
 }
 
 func (s *StoredSessions) find(r *http.Request) (found foundSession, err error) {
-	err = s.each(r, func(_ context.Context, one foundSession) (next bool, err error) {
+	err = s.forEachSession(r, func(_ context.Context, one foundSession) (next bool, err error) {
 		found = one
 		return false, nil
 	})
@@ -146,7 +146,7 @@ func (s *StoredSessions) find(r *http.Request) (found foundSession, err error) {
 
 // each calls do with the sessions of a request's cookies, those of the
 // installation's name first, until it wants no more.
-func (s *StoredSessions) each(r *http.Request, do func(context.Context, foundSession) (next bool, err error)) error {
+func (s *StoredSessions) forEachSession(r *http.Request, do func(context.Context, foundSession) (next bool, err error)) error {
 	for _, name := range []string{s.manager.Cookie.Name, oldCookieName} {
 		for _, token := range cookies(r, name) {
 			ctx, err := s.manager.Load(r.Context(), token)

@@ -22,16 +22,16 @@ import (
 type Tokens struct {
 	path string // "": the key is not in a file
 
-	mu   sync.Mutex // guards all below
-	key  []byte
-	read os.FileInfo
+	mu     sync.Mutex // guards all below
+	key    []byte
+	loaded os.FileInfo
 }
 
 const (
 	// KeyFile is the name of the key's file in a data directory.
-	KeyFile  = "token.key"
-	keyBytes = 32
-	issuer   = "yardline"
+	KeyFile     = "token.key"
+	keyBytes    = 32
+	tokenIssuer = "yardline"
 )
 
 // NewTokens uses a key that is kept elsewhere than in a file: 32 bytes in
@@ -54,7 +54,7 @@ func (t *Tokens) Refresh() (changed bool, err error) {
 		return false, nil
 	}
 	info, err := os.Stat(t.path)
-	if err == nil && t.read != nil && sameFile(t.read, info) {
+	if err == nil && t.loaded != nil && isUnchanged(t.loaded, info) {
 		return false, nil
 	}
 	if err != nil {
@@ -64,7 +64,7 @@ func (t *Tokens) Refresh() (changed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("cannot read the token key: %w", err)
 	}
-	t.read = info
+	t.loaded = info
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(key) != keyBytes {
 		return false, fmt.Errorf("the token key %s is damaged: it should be %d bytes in hexadecimal", t.path, keyBytes)
@@ -74,7 +74,7 @@ func (t *Tokens) Refresh() (changed bool, err error) {
 	return changed, nil
 }
 
-func (t *Tokens) current() []byte {
+func (t *Tokens) currentKey() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.key
@@ -83,7 +83,7 @@ func (t *Tokens) current() []byte {
 // Fingerprint names the key without giving it away: brokers of one installation
 // have the same.
 func (t *Tokens) Fingerprint() string {
-	sum := sha256.Sum256(append([]byte("yardline installation\n"), t.current()...))
+	sum := sha256.Sum256(append([]byte("yardline installation\n"), t.currentKey()...))
 	return hex.EncodeToString(sum[:12])
 }
 
@@ -99,18 +99,18 @@ type claims struct {
 
 // Mint signs a token for a grant.
 func (t *Tokens) Create(g access.Grant, ttl time.Duration) (string, error) {
-	return t.sign(issuer, claims{Name: g.Name, Roles: g.Roles, Employee: g.Employee, Tenant: g.Tenant}, g.User, time.Now().Add(ttl))
+	return t.sign(tokenIssuer, claims{Name: g.Name, Roles: g.Roles, Employee: g.Employee, Tenant: g.Tenant}, g.User, time.Now().Add(ttl))
 }
 
 func (t *Tokens) sign(issuer string, c claims, subject string, expires time.Time) (string, error) {
 	c.RegisteredClaims = jwt.RegisteredClaims{Issuer: issuer, Subject: subject, IssuedAt: jwt.NewNumericDate(time.Now()),
 		ExpiresAt: jwt.NewNumericDate(expires), ID: rand.Text()}
-	return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(t.current())
+	return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(t.currentKey())
 }
 
 // Verify reads a token. The error is ErrExpired or a *Refusal.
 func (t *Tokens) Verify(token string) (Principal, error) {
-	c, err := t.parse(issuer, token)
+	c, err := t.parse(tokenIssuer, token)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -119,24 +119,24 @@ func (t *Tokens) Verify(token string) (Principal, error) {
 		g, err = g.InTenant(c.Tenant)
 	}
 	if err != nil {
-		return Principal{}, noUser(err)
+		return Principal{}, refuseClaims(err)
 	}
-	return Principal{Grant: g, Credential: tokenName(token), Expires: expiry(c.ExpiresAt.Time)}, nil
+	return Principal{Grant: g, Credential: tokenName(token), Expires: clampExpiry(c.ExpiresAt.Time)}, nil
 }
 
 // parse reads what an issuer of ours has signed.
 func (t *Tokens) parse(issuer, token string) (c claims, err error) {
-	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.current(), nil },
+	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.currentKey(), nil },
 		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithExpirationRequired())
 	if err != nil {
-		return c, refused(err)
+		return c, refusalOf(err)
 	}
 	return c, nil
 }
 
 // ours tells whether a token claims to be signed by this installation. It
 // decides who verifies it, not whether it is true.
-func ours(token string) bool {
+func isOurs(token string) bool {
 	parsed, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
 	return err != nil || parsed.Method == jwt.SigningMethodHS256
 }

@@ -38,12 +38,12 @@ func (u User) grant() (access.Grant, error) {
 // Users are the users of a file, which may change while the broker runs. It is
 // safe for concurrent use.
 type Users struct {
-	path    string
-	hashing chan struct{} // tokens: how many passwords are hashed at once
+	path      string
+	hashSlots chan struct{} // tokens: how many passwords are hashed at once
 
-	mu    sync.Mutex // guards all below
-	users []User
-	read  os.FileInfo
+	mu     sync.Mutex // guards all below
+	users  []User
+	loaded os.FileInfo
 }
 
 var _ Directory = (*Users)(nil)
@@ -54,14 +54,14 @@ const UsersFile = "users.json"
 // UsersPath is where a data directory has its users.
 func UsersPath(dir string) string { return filepath.Join(dir, UsersFile) }
 
-// hashesAtOnce bounds the memory that sign-ins take: each hash needs 19 MiB.
-const hashesAtOnce = 2
+// maxConcurrentHashes bounds the memory that sign-ins take: each hash needs 19 MiB.
+const maxConcurrentHashes = 2
 
 // hashParams are the least that OWASP recommends for argon2id.
 var hashParams = &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// nobodysHash makes a wrong user take as long as a wrong password.
-var nobodysHash = sync.OnceValue(func() string {
+// decoyHash makes a wrong user take as long as a wrong password.
+var decoyHash = sync.OnceValue(func() string {
 	hash, err := argon2id.CreateHash("nobody", hashParams)
 	if err != nil {
 		panic(err) // constant parameters
@@ -71,14 +71,14 @@ var nobodysHash = sync.OnceValue(func() string {
 
 // OpenUsers reads a users file. There must be one, with somebody in it.
 func OpenUsers(path string) (*Users, error) {
-	u := &Users{path: path, hashing: make(chan struct{}, hashesAtOnce)}
+	u := &Users{path: path, hashSlots: make(chan struct{}, maxConcurrentHashes)}
 	if _, err := u.Refresh(); err != nil {
 		return nil, err
 	}
 	if len(u.users) == 0 {
 		return nil, fmt.Errorf("there are no users yet: add one with yardline user add")
 	}
-	nobodysHash()
+	decoyHash()
 	return u, nil
 }
 
@@ -88,17 +88,17 @@ func (u *Users) Refresh() (changed bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	info, err := os.Stat(u.path)
-	if errors.Is(err, os.ErrNotExist) && u.read == nil {
+	if errors.Is(err, os.ErrNotExist) && u.loaded == nil {
 		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("cannot read the users: %w", err)
 	}
-	if u.read != nil && sameFile(u.read, info) {
+	if u.loaded != nil && isUnchanged(u.loaded, info) {
 		return false, nil
 	}
 	users, err := ReadUsers(u.path)
-	u.read = info // a broken file is complained about once
+	u.loaded = info // a broken file is complained about once
 	if err != nil {
 		return false, err
 	}
@@ -111,11 +111,11 @@ func (u *Users) CheckPassword(name, password string) (access.Grant, error) {
 	user, found := u.find(name)
 	hash := user.Password
 	if !found || user.Disabled {
-		hash = nobodysHash()
+		hash = decoyHash()
 	}
-	u.hashing <- struct{}{}
+	u.hashSlots <- struct{}{}
 	match, err := argon2id.ComparePasswordAndHash(password, hash)
-	<-u.hashing
+	<-u.hashSlots
 	if err != nil {
 		return access.Grant{}, fmt.Errorf("identity: the password of %s: %w", name, err)
 	}
