@@ -11,9 +11,9 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// claim finds a claim by its name, and else by its path, such as
-// realm_access.roles. The steps of a path may have dots themselves, because
-// names of claims are often addresses: the longest name that is there wins.
+// findClaim returns a claim by its name or, without a claim of this name, by its
+// path, such as realm_access.roles. The names in a path may contain dots, because
+// the names of claims are often URLs. The longest name that exists wins.
 func findClaim(object map[string]any, path string) (value any, found bool) {
 	if value, found = object[path]; found {
 		return value, true
@@ -30,8 +30,8 @@ func findClaim(object map[string]any, path string) (value any, found bool) {
 	return nil, false
 }
 
-// roles reads the roles of a token. It logs a token without roles, because the
-// user of such a token gets an empty app.
+// roles returns the roles of a token. It logs a token without roles, because its
+// user would see an empty app.
 func (i *Issuer) roles(c jwt.MapClaims) []access.Role {
 	value, found := findClaim(c, i.c.RolesClaim)
 	roles := parseRoles(value)
@@ -49,8 +49,8 @@ func (i *Issuer) roles(c jwt.MapClaims) []access.Role {
 	return roles
 }
 
-// employee reads the employee id of a token, 0 where there is none. Not
-// everybody is an employee, so a claim that is not there is no warning.
+// employee returns the employee id of a token, or 0 when there is none. It logs a
+// missing claim as information only, because not every user is an employee.
 func (i *Issuer) employee(c jwt.MapClaims) int64 {
 	value, found := findClaim(c, i.c.EmployeeClaim)
 	id := parseEmployee(value)
@@ -67,10 +67,11 @@ func (i *Issuer) employee(c jwt.MapClaims) int64 {
 	return id
 }
 
-// maxNames bounds how many names of claims a line of the log has.
+// maxNames is the most names of claims in a line of the log.
 const maxNames = 30
 
-// names lists the claims of a token, without their values.
+// claimNames returns the names of a token's claims, for the log. Their values may be
+// secret.
 func claimNames(c jwt.MapClaims) (all []string) {
 	for name := range c {
 		all = append(all, name)
@@ -79,8 +80,9 @@ func claimNames(c jwt.MapClaims) (all []string) {
 	return all[:min(len(all), maxNames)]
 }
 
-// rolesOf reads a list of roles, or names in one text. A name that is no role of
-// ours is one of another system.
+// parseRoles reads a list of roles, or a text with roles between spaces or commas.
+// It skips names that are no roles of Yardline, because they may belong to another
+// system.
 func parseRoles(value any) (roles []access.Role) {
 	var names []string
 	switch value := value.(type) {
@@ -100,8 +102,8 @@ func parseRoles(value any) (roles []access.Role) {
 	return roles
 }
 
-// employeeOf reads an employee id, 0 where there is none. Some providers put each
-// attribute of a user into a list.
+// parseEmployee reads an employee id, and returns 0 for anything else. It accepts a
+// list of one id, because some providers put each attribute of a user into a list.
 func parseEmployee(v any) int64 {
 	switch v := v.(type) {
 	case []any:

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// forget asks the browser to drop the issuer's cookie: the one of this host, and
-// the one of the domain where it is known. It drops no cookie of another path.
+// dropCookie asks the browser to remove the issuer's cookie of this host, and that
+// of IssuerConfig.CookieDomain. It cannot remove a cookie of another path.
 func (i *Issuer) dropCookie(w http.ResponseWriter) {
-	// Browsers take the prefixes __Host- and __Secure- with Secure alone.
+	// Browsers accept the prefixes __Host- and __Secure- only together with Secure.
 	c := http.Cookie{Name: i.c.Cookie, Path: "/", MaxAge: -1, HttpOnly: true,
 		Secure: strings.HasPrefix(i.c.Cookie, "__")}
 	http.SetCookie(w, &c)
@@ -19,14 +19,16 @@ func (i *Issuer) dropCookie(w http.ResponseWriter) {
 	}
 }
 
-// signedOutCookie goes with an answer that asks the browser to drop the issuer's
-// cookie. It names the tokens, without their secrets, with a dot between: where a
-// later request has one of them, the browser has not dropped its cookie.
 const (
+	// signedOutCookie is the cookie that the broker sets when it asks the browser to
+	// drop the issuer's cookie. It holds the names of the dropped tokens (see
+	// tokenName), separated by dots. When a later request still has one of these
+	// tokens, the browser has kept its cookie.
 	signedOutCookie  = "yardline_signed_out"
-	signedOutSeconds = 60
+	signedOutSeconds = 60 // how long the browser keeps signedOutCookie
 )
 
+// markSignedOut sets signedOutCookie for the tokens.
 func markSignedOut(w http.ResponseWriter, tokens []string) {
 	var names []string
 	for _, token := range tokens {
@@ -36,9 +38,10 @@ func markSignedOut(w http.ResponseWriter, tokens []string) {
 		MaxAge: signedOutSeconds, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// SignOutFailed tells whether a request still has a cookie of the issuer that was
-// signed out a moment ago. The browser kept it, because it is set for a whole
-// domain or for another path. SignOutFailed tells so once.
+// SignOutFailed tells whether a request still has a token of the issuer that was
+// signed out less than signedOutSeconds ago. The browser keeps such a cookie when it
+// is set for a whole domain or for another path. SignOutFailed removes
+// signedOutCookie, so it returns true only once for a sign-out.
 func (a *Authority) SignOutFailed(w http.ResponseWriter, r *http.Request) bool {
 	mark, err := r.Cookie(signedOutCookie)
 	if err != nil {

@@ -6,20 +6,22 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// Demo is the directory of dev sign-in: everybody is who they say they are.
+// DemoDirectory is the Directory of a demo or a developer's broker. Its few users
+// sign in by their names, without a password.
 type DemoDirectory struct {
-	Tenant string // whose demo it is, at the edge; else ""
+	// Tenant is the tenant of all users at the edge. It is empty elsewhere.
+	Tenant string
 }
 
 var _ Directory = DemoDirectory{}
 
-// SignIn implements Directory; the password is ignored.
+// CheckPassword implements Directory. It ignores the password.
 func (d DemoDirectory) CheckPassword(user, _ string) (access.Grant, error) {
 	g, _, err := d.User(user)
 	return g, err
 }
 
-// User implements Directory.
+// User implements Directory. The stamp is always empty.
 func (d DemoDirectory) User(name string) (access.Grant, string, error) {
 	i := slices.IndexFunc(demoUsers, func(g access.Grant) bool { return g.Name == name })
 	if i < 0 {
@@ -30,7 +32,7 @@ func (d DemoDirectory) User(name string) (access.Grant, string, error) {
 	return g, "", nil
 }
 
-// Names implements Directory.
+// PasswordlessUsers implements Directory. It returns the names of all users.
 func (DemoDirectory) PasswordlessUsers() (names []string) {
 	for _, u := range demoUsers {
 		names = append(names, u.Name)
@@ -38,11 +40,11 @@ func (DemoDirectory) PasswordlessUsers() (names []string) {
 	return names
 }
 
-// Refresh implements Directory: nothing changes.
+// Refresh implements Directory. The users never change.
 func (DemoDirectory) Refresh() (bool, error) { return false, nil }
 
-// demoUsers are one user of each role, named after it, and an employee with no
-// role.
+// demoUsers holds one user for each role of a person, named after the role, and an
+// employee without a role.
 var demoUsers = []access.Grant{
 	{User: "1", Name: "dispatcher", Roles: []access.Role{access.Dispatcher}},
 	{User: "2", Name: "yard", Roles: []access.Role{access.Yard}},

@@ -1,22 +1,47 @@
-// Package identity turns a request into a grant.
+// Package identity authenticates requests: it turns the credential of a request
+// into a [Principal] with a grant.
 //
-// # Credentials
+// # Usage
 //
-// In this order: a bearer token of the installation or of its identity provider,
-// the cookie with a token of the provider, the cookie of a session. A request
-// with a bearer token is judged by that alone. No token is ever read from a URL,
-// and a grant holds nothing that its credential does not say.
+// An [Authority] combines the sources of identity of one broker. Its fields say
+// which of them the broker has:
+//
+//   - [Tokens] creates and verifies the installation's own bearer tokens.
+//   - A [Directory] holds the users that sign in at the broker itself: [Users]
+//     reads a users file, [DemoDirectory] lets everybody in for a demo.
+//   - [Sessions] keeps them signed in: [StoredSessions] in the event log's
+//     store, [SignedSessions] in the cookie alone, for the edge.
+//   - An [Issuer] verifies the tokens of an external identity provider.
+//
+// [Authority.Authenticate] tries the credentials of a request in this order:
+//
+//  1. A bearer token of the installation or of its identity provider. When a
+//     request has one, no other credential counts.
+//  2. The cookie that holds a token of the identity provider.
+//  3. The cookie of a session.
+//
+// Behind a gate that authenticates, as at the edge, the broker reads the
+// principal from a header instead (see [ForwardedIdentityHeader]).
 //
 // # Guarantees
 //
-//   - A provider's key set that cannot be fetched, read or used changes nothing:
-//     the keys before it stay in use ([Issuer.SetKeys], [Issuer.KeysError]).
-//   - A key verifies only the methods that its kind, size, alg, use and key_ops
-//     allow, whether a token names the key or not.
-//   - A token is refused as invalid only if that is known. While its key may be
-//     one that could not be fetched, the error is [ErrNoKeys].
+//   - The package never reads a token from a URL.
+//   - A grant holds only what its credential says.
+//   - When the key set of an identity provider cannot be fetched, read or used,
+//     the previous keys stay in use (see [Issuer.SetKeys] and [Issuer.KeysError]).
+//   - A key verifies only the signing methods that its kind, size, alg, use and
+//     key_ops allow, whether or not the token names the key.
+//   - The package refuses a token as invalid only when this is certain. While the
+//     key of the token may be one that could not be fetched, the error is
+//     [ErrNoKeys].
+//
+// # Concurrency
+//
+// All functions and methods are safe for concurrent use. The fields of an
+// Authority must not change after its first use.
 //
 // # Errors
 //
-// Users get the advice of a [Refusal], operators its cause.
+// A refused token is a [Refusal], which wraps [ErrInvalid]. Its Advice is for the
+// user, its Cause for the operator.
 package identity

@@ -14,43 +14,59 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A fetcher keeps the keys of an issuer fresh: once in a while, sooner after a
-// failure, and when a token names a key that is not known.
+// A fetcher keeps the keys of an issuer up to date. It fetches them every
+// IssuerConfig.Refresh, sooner after a failure, and at once when Verify meets an
+// unknown key.
 type fetcher struct {
-	issuer       *Issuer
-	client       *http.Client
-	extraFetches *rate.Limiter // anybody can send a token with an unknown key
+	issuer *Issuer
+	client *http.Client
+	// extraFetches limits the fetches because of unknown keys, since anybody can send
+	// a token that names one.
+	extraFetches *rate.Limiter
 
-	ctx        context.Context // ends with Close
+	ctx        context.Context // ends when Close is called
 	stop       context.CancelFunc
-	goroutines sync.WaitGroup // of the goroutines
+	goroutines sync.WaitGroup // run, and the fetch under way
 
 	mu     sync.Mutex    // guards flight
-	flight chan struct{} // closed when the fetch under way has ended; nil while there is none
+	flight chan struct{} // closed when the fetch under way ends; nil when there is none
 }
 
 const (
-	fetchTimeout   = 10 * time.Second // of one fetch
-	fetchPatience  = 3 * time.Second  // how long a start or a request waits for a fetch
-	maxKeySetBytes = 1 << 20          // bytes of a set of keys
+	fetchTimeout   = 10 * time.Second // bounds one fetch
+	fetchPatience  = 3 * time.Second  // how long OpenIssuer or Verify waits for a fetch
+	maxKeySetBytes = 1 << 20          // the most bytes of a JWKS
 	maxRedirects   = 5
+
+	// At most extraBurst extra fetches start at once, then one every extraInterval.
+	extraBurst    = 5
+	extraInterval = 5 * time.Second
 )
 
-// OpenIssuer starts to fetch the keys, and waits up to fetchPatience for them.
-// When the keys do not come in time, OpenIssuer returns an issuer without keys,
-// which tries again. Close ends the fetching.
+// OpenIssuer returns an Issuer that fetches its keys until Close is called. It
+// waits up to fetchPatience for the first keys. Without them it returns an Issuer
+// that has no keys yet and tries again.
 func OpenIssuer(c IssuerConfig) *Issuer {
 	i := NewIssuer(c)
 	ctx, stop := context.WithCancel(context.Background())
-	f := &fetcher{issuer: i, ctx: ctx, stop: stop, extraFetches: rate.NewLimiter(rate.Every(5*time.Second), 5),
-		client: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone(), CheckRedirect: checkRedirect}}
+	f := &fetcher{
+		issuer:       i,
+		ctx:          ctx,
+		stop:         stop,
+		extraFetches: rate.NewLimiter(rate.Every(extraInterval), extraBurst),
+		client: &http.Client{
+			Transport:     http.DefaultTransport.(*http.Transport).Clone(),
+			CheckRedirect: checkRedirect,
+		},
+	}
 	i.fetcher = f
 	f.waitFor(f.startFetch())
 	f.goroutines.Go(f.run)
 	return i
 }
 
-// Close ends the fetching of the keys.
+// Close ends the fetching of the keys and waits for the goroutines. Only an Issuer
+// of OpenIssuer has something to close.
 func (i *Issuer) Close() {
 	f := i.fetcher
 	f.mu.Lock()
@@ -60,8 +76,8 @@ func (i *Issuer) Close() {
 	f.client.CloseIdleConnections()
 }
 
-// checkRedirect refuses a redirect to an address where somebody in between could
-// replace the keys.
+// checkRedirect refuses a redirect to an address without TLS, because somebody on
+// the network could replace the keys there.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return errors.New("there are too many redirects")
@@ -72,7 +88,7 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// run fetches the keys until Close.
+// run fetches the keys until Close is called.
 func (f *fetcher) run() {
 	for failures := 0; ; {
 		failures++
@@ -94,8 +110,8 @@ func (f *fetcher) run() {
 	}
 }
 
-// pause returns the time to wait before the next fetch, after a number of
-// failures in a row.
+// retryDelay returns the time to wait before the next fetch, after this number of
+// failures in a row. It doubles from 1 second up to usual.
 func retryDelay(failures int, usual time.Duration) time.Duration {
 	if failures == 0 {
 		return usual
@@ -103,8 +119,9 @@ func retryDelay(failures int, usual time.Duration) time.Duration {
 	return min(usual, time.Second<<min(failures-1, 16))
 }
 
-// refetch fetches the keys out of turn. It returns errTooSoon when the last such
-// fetch was a moment ago, and ErrNoKeys when the fetch takes too long.
+// refetch fetches the keys at once, or waits for the fetch under way. It returns
+// errTooSoon when extraFetches allows no fetch, and ErrNoKeys when the fetch takes
+// longer than fetchPatience.
 func (f *fetcher) refetch() error {
 	f.mu.Lock()
 	underWay := f.flight != nil
@@ -120,7 +137,7 @@ func (f *fetcher) refetch() error {
 
 var errTooSoon = errors.New("identity: the keys were fetched a moment ago")
 
-// wait tells whether a fetch has ended in time.
+// waitFor waits up to fetchPatience for a fetch, and tells whether it has ended.
 func (f *fetcher) waitFor(flight <-chan struct{}) bool {
 	timer := time.NewTimer(fetchPatience)
 	defer timer.Stop()
@@ -133,8 +150,8 @@ func (f *fetcher) waitFor(flight <-chan struct{}) bool {
 	return false
 }
 
-// begin starts a fetch unless one is under way. It returns a channel that is
-// closed when the fetch has ended, or nil after Close.
+// startFetch starts a fetch unless one is under way. It returns a channel that is
+// closed when the fetch has ended. After Close it starts none, and may return nil.
 func (f *fetcher) startFetch() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -153,7 +170,7 @@ func (f *fetcher) startFetch() <-chan struct{} {
 	return flight
 }
 
-// fetch gets the keys once.
+// fetch fetches the keys once, gives the result to the issuer and logs it.
 func (f *fetcher) fetch() {
 	i, before := f.issuer, f.issuer.KeysError()
 	ctx, cancel := context.WithTimeout(f.ctx, fetchTimeout)
@@ -174,6 +191,7 @@ func (f *fetcher) fetch() {
 	}
 }
 
+// download returns the JWKS at IssuerConfig.JWKSURL.
 func (f *fetcher) download(ctx context.Context) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.issuer.c.JWKSURL, nil)
 	if err != nil {

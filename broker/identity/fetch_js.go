@@ -1,7 +1,7 @@
 package identity
 
-// A fetcher does nothing at the edge, because the host fetches the keys and calls
-// SetKeys.
+// A fetcher does nothing at the edge: there the Worker's JavaScript fetches the
+// keys, and the program calls SetKeys.
 type fetcher struct{}
 
 func (*fetcher) refetch() error { return nil }

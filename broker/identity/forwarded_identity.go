@@ -7,18 +7,22 @@ import (
 	"net/http"
 )
 
-// ForwardedIdentityHeader is where a gate says for whom it lets a request through. It is
-// believed by what can be reached through that gate alone (Authority.TrustForwardedIdentity),
-// and the gate lets no such header of a client's through.
+// ForwardedIdentityHeader is the header in which a gate tells the broker behind it
+// who sent a request. Only a broker that can be reached through that gate alone may
+// trust it (see Authority.TrustForwardedIdentity). The gate must remove this header
+// from the requests of clients.
 const ForwardedIdentityHeader = "Yardline-Principal"
 
-// EncodeForwardedIdentity says who sent a request.
+// EncodeForwardedIdentity returns the value of ForwardedIdentityHeader for the
+// sender of a request.
 func EncodeForwardedIdentity(p Principal) string {
-	raw, _ := json.Marshal(p)                        // strings, numbers and a time always marshal
-	return base64.RawURLEncoding.EncodeToString(raw) // names are of all scripts, headers are not
+	raw, _ := json.Marshal(p) // Strings, numbers and a time always marshal.
+	// Headers are ASCII, but names may be in any script.
+	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// Vouched reads what EncodeForwardedIdentity has written. The error is ErrNotSignedIn or ErrInvalid.
+// ParseForwardedIdentity reads ForwardedIdentityHeader. The error is ErrNotSignedIn
+// when the header is missing, and wraps ErrInvalid when it cannot be read.
 func ParseForwardedIdentity(h http.Header) (p Principal, err error) {
 	text := h.Get(ForwardedIdentityHeader)
 	if text == "" {

@@ -12,53 +12,89 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// A Principal is who sent a request.
+// A Principal identifies the sender of a request. The edge stores principals and
+// forwards them in headers as JSON, so the JSON names of its fields must stay.
 type Principal struct {
-	Grant      access.Grant
-	Credential string    // names the session or token, without its secret
-	Expires    time.Time // the grant ends then
-	IsPerson   bool      `json:"Person"` // signed in, here or at the issuer: no program with a token of ours
-	Stamp      string    // of Directory.User, where they signed in here: see Authority.CurrentGrant
+	// Grant holds the sender's rights.
+	Grant access.Grant
+	// Credential names the session or the token without its secret.
+	Credential string
+	// Expires is the time at which the grant ends.
+	Expires time.Time
+	// IsPerson is true for users that signed in, here or at the identity provider.
+	// It is false for a program with a token of the installation.
+	IsPerson bool `json:"Person"`
+	// Stamp is the stamp that Directory.User returned for the user. It is empty when
+	// the sender did not sign in at this broker. Authority.CurrentGrant needs it.
+	Stamp string
 }
 
 // Errors of authentication.
 var (
-	ErrNotSignedIn   = errors.New("identity: not signed in")
-	ErrExpired       = errors.New("identity: expired")
-	ErrInvalid       = errors.New("identity: not valid")
+	// ErrNotSignedIn means that the request has no credential, or that its session
+	// has ended.
+	ErrNotSignedIn = errors.New("identity: not signed in")
+	// ErrExpired means that the token was valid and is too old now.
+	ErrExpired = errors.New("identity: expired")
+	// ErrInvalid means that the token is not accepted. See Refusal for the reason.
+	ErrInvalid = errors.New("identity: not valid")
+	// ErrWrongPassword means that there is no such user, that the user is disabled,
+	// or that the password is another one.
 	ErrWrongPassword = errors.New("identity: no such user, or another password")
-	ErrNoSignIn      = errors.New("identity: nobody signs in here")
-	ErrNoKeys        = errors.New("identity: the issuer's keys are not known yet")
+	// ErrNoSignIn means that the Authority has no Directory.
+	ErrNoSignIn = errors.New("identity: nobody signs in here")
+	// ErrNoKeys means that the Authority cannot judge the token yet, because the
+	// identity provider's keys could not be fetched. The client should try again.
+	ErrNoKeys = errors.New("identity: the issuer's keys are not known yet")
 )
 
-// A Directory knows who may sign in. It is safe for concurrent use.
+// A Directory holds the users that may sign in at this broker. Implementations
+// must be safe for concurrent use.
 type Directory interface {
-	// SignIn returns the grant of a user. The error is ErrWrongPassword whether the
-	// user or the password is wrong, and comes as late in both cases.
+	// CheckPassword returns the grant of a user. The error is ErrWrongPassword
+	// whether the user or the password is wrong. Both cases take equally long.
 	CheckPassword(user, password string) (access.Grant, error)
-	// User returns the grant of somebody who has signed in, and a stamp that
-	// changes when their sessions end. ErrWrongPassword where they may no longer.
+	// User returns the current grant of a user, and a stamp that changes when the
+	// user's sessions must end. The error is ErrWrongPassword when the user may no
+	// longer sign in.
 	User(name string) (g access.Grant, stamp string, err error)
-	// Names are who may sign in by name alone.
+	// PasswordlessUsers returns the names of the users that may sign in without a
+	// password. It returns nil when every user needs one.
 	PasswordlessUsers() []string
-	// Refresh takes in what has changed, and tells whether anything has.
+	// Refresh reads the users again when their source has changed. changed tells
+	// whether it did.
 	Refresh() (changed bool, err error)
 }
 
-// An Authority knows who somebody is. It is safe for concurrent use.
+// An Authority authenticates requests, and signs users in and out. It is safe for
+// concurrent use. Its fields must not change after its first use.
 type Authority struct {
-	Tokens                 *Tokens
-	Sessions               Sessions  // nil without a Directory
-	SharedSessions         bool      // other brokers keep their sessions in the same store
-	Directory              Directory // nil where nobody signs in here
-	Issuer                 *Issuer   // whose tokens are taken beside our own; may be nil
-	TrustForwardedIdentity bool      // a gate in front says who it is; see EncodeForwardedIdentity
-	MultiTenant            bool      // credentials name a tenant: the edge alone has several
+	// Tokens verifies the installation's own bearer tokens. It is required.
+	Tokens *Tokens
+	// Sessions keeps the users of Directory signed in. It is required with a
+	// Directory, and nil without one.
+	Sessions Sessions
+	// SharedSessions says that other brokers keep their sessions in the same store.
+	// Refresh then looks for sessions that ended at another broker.
+	SharedSessions bool
+	// Directory holds the users that sign in at this broker. Nil disables sign-in.
+	Directory Directory
+	// Issuer verifies the tokens of an identity provider. Nil means that the broker
+	// accepts its own tokens only.
+	Issuer *Issuer
+	// TrustForwardedIdentity says that a gate in front of this broker authenticates
+	// all requests and forwards the principal in ForwardedIdentityHeader. Set it only
+	// when the broker can be reached through that gate alone.
+	TrustForwardedIdentity bool
+	// MultiTenant says that the installation has several tenants. Each token must then
+	// name a tenant; otherwise no token may.
+	MultiTenant bool
 }
 
-// Authenticate reads who sent a request: a bearer token if there is one, else
-// the cookie of the issuer's token or of the session. The error is one of
-// ErrNotSignedIn, ErrExpired, ErrInvalid and ErrNoKeys, or that of the store.
+// Authenticate returns the sender of a request. It reads the bearer token if
+// there is one, else the cookie of the issuer's token, else the cookie of the
+// session. The error is ErrNotSignedIn, ErrExpired, ErrInvalid (often as a
+// *Refusal), ErrNoKeys, or an error of the session store.
 func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
 	if a.TrustForwardedIdentity {
 		return ParseForwardedIdentity(r.Header)
@@ -82,16 +118,17 @@ func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
 	}
 	g, stamp, err := a.Directory.User(s.user)
 	if err != nil || stamp != s.stamp {
-		return Principal{}, ErrNotSignedIn // the user is gone, or has another password
+		return Principal{}, ErrNotSignedIn // The user was removed, or has another password.
 	}
 	return Principal{Grant: g, Credential: s.name, Expires: s.expires, IsPerson: true, Stamp: stamp}, nil
 }
 
-// Bearer returns the bearer token of a request, "" where there is none. Other
-// schemes are for a proxy in front: a browser sends the credentials of that to
-// the broker, too. Two different tokens are refused.
+// BearerToken returns the bearer token of a request, or "" when there is none. It
+// ignores other schemes, because they may be meant for a proxy in front: a browser
+// sends the proxy's credentials to the broker, too. Two different tokens are a
+// *Refusal.
 func BearerToken(h http.Header) (token string, err error) {
-	// Proxies may join several fields by commas, which no token has.
+	// Proxies may join several header fields with commas. No token contains a comma.
 	for field := range strings.SplitSeq(strings.Join(h.Values("Authorization"), ","), ",") {
 		scheme, value, _ := strings.Cut(strings.TrimSpace(field), " ")
 		value = strings.TrimSpace(value)
@@ -107,12 +144,13 @@ func BearerToken(h http.Header) (token string, err error) {
 	return token, nil
 }
 
-// maxCookies bounds how many cookies of one name are looked at.
+// maxCookies is the number of cookies of one name that the broker reads of a request.
 const maxCookies = 4
 
-// authenticateByIssuerCookie reads the cookie of the issuer's token. A browser may send
-// several of the name, one for the host and one for the domain: the first that is
-// good counts. The error is ErrNotSignedIn where there is none.
+// authenticateByIssuerCookie verifies the cookies that hold a token of the issuer.
+// A browser may send several cookies of the same name, such as one for the host
+// and one for the domain: the first valid one counts. The error is ErrNotSignedIn
+// when there is no such cookie.
 func (a *Authority) authenticateByIssuerCookie(r *http.Request) (p Principal, err error) {
 	err = ErrNotSignedIn
 	for _, token := range a.issuerCookies(r) {
@@ -120,16 +158,16 @@ func (a *Authority) authenticateByIssuerCookie(r *http.Request) (p Principal, er
 		if refused == nil {
 			return found, nil
 		}
-		// The error of a token that may be good, or was good once, is of more use
-		// than that of a wrong one.
-		if err == ErrNotSignedIn || errors.Is(refused, ErrNoKeys) || errors.Is(refused, ErrExpired) && !errors.Is(err,
-			ErrNoKeys) {
+		// ErrNoKeys and ErrExpired help the user more than the refusal of another cookie.
+		expired := errors.Is(refused, ErrExpired) && !errors.Is(err, ErrNoKeys)
+		if err == ErrNotSignedIn || errors.Is(refused, ErrNoKeys) || expired {
 			err = refused
 		}
 	}
 	return Principal{}, err
 }
 
+// issuerCookies returns the tokens of the issuer in the cookies of a request.
 func (a *Authority) issuerCookies(r *http.Request) []string {
 	if a.Issuer == nil {
 		return nil
@@ -137,7 +175,8 @@ func (a *Authority) issuerCookies(r *http.Request) []string {
 	return cookies(r, a.Issuer.c.Cookie)
 }
 
-// cookies returns the values of a request's cookies of a name that are not empty.
+// cookies returns the non-empty values of the cookies of one name, at most
+// maxCookies of them.
 func cookies(r *http.Request, name string) (values []string) {
 	for _, c := range r.CookiesNamed(name) {
 		if c.Value != "" && len(values) < maxCookies {
@@ -147,8 +186,9 @@ func cookies(r *http.Request, name string) (values []string) {
 	return values
 }
 
-// CurrentGrant is what somebody may by now who signed in here as g, and where their
-// stamp was this. ok is false where they may no longer.
+// CurrentGrant returns the present grant of a user who signed in at this broker
+// with grant g, when Directory.User returned the given stamp. ok is false when the
+// user may no longer use that sign-in.
 func (a *Authority) CurrentGrant(g access.Grant, stamp string) (now access.Grant, ok bool) {
 	if a.Directory == nil {
 		return now, false
@@ -157,7 +197,8 @@ func (a *Authority) CurrentGrant(g access.Grant, stamp string) (now access.Grant
 	return now, err == nil && other == stamp && now.User == g.User
 }
 
-// Verify reads a bearer token, our own or the issuer's.
+// Verify verifies a bearer token of the installation or of the issuer. The error
+// is ErrExpired, ErrNoKeys or a *Refusal.
 func (a *Authority) Verify(token string) (Principal, error) {
 	verify := a.Tokens.Verify
 	if a.Issuer != nil && !isOurs(token) {
@@ -175,10 +216,12 @@ func (a *Authority) Verify(token string) (Principal, error) {
 	return p, err
 }
 
-// SignIn starts a session for a user who knows the password, in place of the
-// request's own sessions. ended names those.
-func (a *Authority) SignIn(w http.ResponseWriter, r *http.Request, user, password string) (g access.Grant,
-	ended []string, err error) {
+// SignIn checks a user's password, starts a session and sets its cookie. The new
+// session replaces those that the request has. ended holds their credentials. The
+// error is ErrNoSignIn, ErrWrongPassword, or an error of the session store.
+func (a *Authority) SignIn(
+	w http.ResponseWriter, r *http.Request, user, password string,
+) (g access.Grant, ended []string, err error) {
 	if a.Directory == nil {
 		return g, nil, ErrNoSignIn
 	}
@@ -193,10 +236,10 @@ func (a *Authority) SignIn(w http.ResponseWriter, r *http.Request, user, passwor
 	return g, ended, err
 }
 
-// SignOut forgets the cookies that the request was signed in by, and names their
-// credentials.
+// SignOut ends the sessions of a request, and asks the browser to drop their
+// cookies and the issuer's. ended holds the credentials of those cookies.
 func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended []string, err error) {
-	if a.TrustForwardedIdentity { // the gate in front takes the cookies back
+	if a.TrustForwardedIdentity { // The gate in front removes the cookies.
 		p, err := ParseForwardedIdentity(r.Header)
 		if errors.Is(err, ErrNotSignedIn) {
 			return nil, nil
@@ -218,7 +261,8 @@ func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended []str
 	return append(ended, sessions...), err
 }
 
-// Names are who may sign in by name alone.
+// PasswordlessUsers returns the names of the users that may sign in without a
+// password.
 func (a *Authority) PasswordlessUsers() []string {
 	if a.Directory == nil {
 		return nil
@@ -226,8 +270,9 @@ func (a *Authority) PasswordlessUsers() []string {
 	return a.Directory.PasswordlessUsers()
 }
 
-// Refresh takes in what has changed on disk and at the issuer: users, roles,
-// keys. changed tells that grants must be taken afresh.
+// Refresh reads users, roles and keys again when they have changed on disk, in the
+// store or at the issuer. When changed is true, the caller must authenticate its
+// open connections again. With an error, Refresh has still done what it could.
 func (a *Authority) Refresh() (changed bool, err error) {
 	changed, err = a.Tokens.Refresh()
 	if a.SharedSessions {
@@ -244,13 +289,14 @@ func (a *Authority) Refresh() (changed bool, err error) {
 	return changed, err
 }
 
-// tokenName names a token without giving it away.
+// tokenName returns a name for a token that does not reveal the token.
 func tokenName(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return "t-" + hex.EncodeToString(sum[:8])
 }
 
-// isUnchanged tells whether a file is as it was read.
+// isUnchanged tells whether a file is the same, with the same size and time, as
+// when it was last read.
 func isUnchanged(before, now os.FileInfo) bool {
 	return os.SameFile(before, now) && before.ModTime().Equal(now.ModTime()) && before.Size() == now.Size()
 }

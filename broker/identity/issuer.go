@@ -18,61 +18,96 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// IssuerConfig says whose tokens are taken, and how they are read.
+// IssuerConfig says which tokens an Issuer accepts, and how it reads them. Call
+// WithDefaults before Check, NewIssuer or OpenIssuer.
 type IssuerConfig struct {
-	Issuer        string        // the claim iss; required
-	Audience      string        // one of the claim aud; required
-	JWKSURL       string        // the address of the public keys; https, or http on loopback; required
-	Refresh       time.Duration // how often the keys are fetched, 1 min
-	Skew          time.Duration // of the issuer's clock, 1 min
-	Cookie        string        // a cookie that holds a token; "": bearer only
-	CookieDomain  string        // the domain that the cookie is set for, such as company.example; "": the host alone
-	RolesClaim    string        // a name, or a path such as realm_access.roles; roles
-	EmployeeClaim string        // a name or a path; employee_id
-	TenantClaim   string        // a name or a path; at the edge, which company a token is of; "": none
-	Logger        *slog.Logger
+	// Issuer is the claim iss of all tokens. It is required.
+	Issuer string
+	// Audience must be among the values of the claim aud. It is required.
+	Audience string
+	// JWKSURL is the address of the public keys. It must be https, or http on
+	// loopback. It is required.
+	JWKSURL string
+	// Refresh is the time between two fetches of the keys. Defaults to 1 minute.
+	Refresh time.Duration
+	// Skew is the tolerated difference between the issuer's clock and the broker's.
+	// Defaults to 1 minute.
+	Skew time.Duration
+	// Cookie is the name of a cookie that holds a token. Empty means that only bearer
+	// tokens are read.
+	Cookie string
+	// CookieDomain is the domain that the provider sets the cookie for, such as
+	// company.example. Signing out removes the cookie of this domain, too. Empty means
+	// that the cookie belongs to the host alone.
+	CookieDomain string
+	// RolesClaim is the name of the claim with the roles, or its path, such as
+	// realm_access.roles. Defaults to "roles".
+	RolesClaim string
+	// EmployeeClaim is the name or path of the claim with the employee id. Defaults to
+	// "employee_id".
+	EmployeeClaim string
+	// TenantClaim is the name or path of the claim with the tenant. Empty means that
+	// tokens name no tenant.
+	TenantClaim string
+	// Logger receives changes of the keys and faults of tokens. WithDefaults sets it.
+	Logger *slog.Logger
 }
 
-// An Issuer verifies the tokens of an identity provider: JWTs (RFC 7519) under
-// the keys of its JWKS (RFC 7517). The keys may rotate. A set that cannot be
-// fetched, read or used leaves the keys as they were. It is safe for concurrent
-// use.
+// An Issuer verifies the tokens of an identity provider. They are JWTs (RFC 7519),
+// signed with a key of the provider's JWKS (RFC 7517). The provider may rotate its
+// keys. When a new set cannot be fetched, read or used, the previous keys stay in
+// use. An Issuer is safe for concurrent use.
 type Issuer struct {
 	c       IssuerConfig
 	parser  *jwt.Parser
-	fetcher *fetcher // nil where the caller brings the keys by SetKeys
+	fetcher *fetcher // nil when the caller sets the keys by SetKeys
 
-	rolesMissing, rolesUnknown, employeeMissing, employeeOdd *rate.Sometimes // bound lines of the log
+	// These limit how often the log reports the same fault of tokens.
+	rolesMissing, rolesUnknown, employeeMissing, employeeOdd *rate.Sometimes
 
 	mu      sync.Mutex // guards all below
 	keys    keySet
-	retired map[string]bool // names of keys that were in a set and are gone
-	goodAt  time.Time       // when the keys were got last
-	keysErr error           // of the last attempt to get the keys; nil after a good one
-	skipped string          // the last line of the log about keys that are not used
-	changed bool            // the keys have changed since refresh was called last
+	retired map[string]bool // true for kids of earlier sets that a later set removed; see errRetiredKey
+	goodAt  time.Time       // time of the last SetKeys without an error
+	keysErr error           // of the last attempt to get the keys; nil when it was good
+	skipped string          // the unusable keys that the log last reported
+	changed bool            // whether the keys have changed since the last call of refresh
 }
 
-// publicMethods are the signatures that a public key verifies. A shared secret
-// is nothing that an issuer could publish.
+// publicMethods lists the signing methods that a public key verifies. The methods
+// with a shared secret are missing, because an issuer could not publish the secret.
 var publicMethods = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
-// logInterval is how long the log is silent about the same lack in further tokens.
+// logInterval is the time between two lines of the log about the same fault of
+// tokens.
 const logInterval = 10 * time.Minute
 
-// NewIssuer returns an issuer without keys. Its caller fetches the keys and calls
-// SetKeys. The issuer needs no Close.
+// NewIssuer returns an Issuer without keys. The caller must fetch the keys and call
+// SetKeys, or RecordFetchError when that fails. The Issuer needs no Close.
 func NewIssuer(c IssuerConfig) *Issuer {
 	sometimes := func() *rate.Sometimes { return &rate.Sometimes{First: 1, Interval: logInterval} }
-	return &Issuer{c: c, keysErr: ErrNoKeys, retired: map[string]bool{},
-		rolesMissing: sometimes(), rolesUnknown: sometimes(), employeeMissing: sometimes(), employeeOdd: sometimes(),
-		parser: jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithIssuer(c.Issuer),
-			jwt.WithAudience(c.Audience), jwt.WithLeeway(c.Skew), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
-			jwt.WithJSONNumber())} // an id must not go through a float
+	return &Issuer{
+		c:               c,
+		keysErr:         ErrNoKeys,
+		retired:         map[string]bool{},
+		rolesMissing:    sometimes(),
+		rolesUnknown:    sometimes(),
+		employeeMissing: sometimes(),
+		employeeOdd:     sometimes(),
+		parser: jwt.NewParser(
+			jwt.WithValidMethods(publicMethods),
+			jwt.WithIssuer(c.Issuer),
+			jwt.WithAudience(c.Audience),
+			jwt.WithLeeway(c.Skew),
+			jwt.WithExpirationRequired(),
+			jwt.WithIssuedAt(),
+			jwt.WithJSONNumber(), // A float64 would round large employee ids.
+		),
+	}
 }
 
-// SetKeys replaces the keys by those of a JWKS. With an error the old ones stay,
-// and KeysError returns it.
+// SetKeys replaces the keys by those of a JWKS. With an error the old keys stay in
+// use, and KeysError returns the error.
 func (i *Issuer) SetKeys(raw []byte) error {
 	set, err := parseKeys(raw)
 	i.mu.Lock()
@@ -98,32 +133,35 @@ func (i *Issuer) SetKeys(raw []byte) error {
 	return nil
 }
 
-// settleTime is how long after a fetch a key that it took away is refused without
-// asking again, so that streams under it end at once.
+// settleTime is how long after a fetch Verify refuses tokens of a removed key
+// without fetching again. Streams that were opened with such tokens end at once.
 const settleTime = 5 * time.Second
 
+// sinceLastGoodFetch returns the time since the last good SetKeys.
 func (i *Issuer) sinceLastGoodFetch() time.Duration {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return time.Since(i.goodAt)
 }
 
-// KeysError returns the error of the last attempt to get the keys, or nil when that
-// was good. The keys of the last good attempt stay in use.
+// KeysError returns the error of the last attempt to get the keys, or nil when it
+// was good. It is ErrNoKeys before the first attempt.
 func (i *Issuer) KeysError() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.keysErr
 }
 
-// Fail records that the keys could not be fetched. A caller of SetKeys calls it.
+// RecordFetchError makes KeysError return err. The caller of SetKeys must call it
+// when it cannot fetch the keys.
 func (i *Issuer) RecordFetchError(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.keysErr = err
 }
 
-// WithDefaults fills in what was left out.
+// WithDefaults returns a copy with the defaults for the empty fields, and with this
+// logger.
 func (c IssuerConfig) WithDefaults(logger *slog.Logger) IssuerConfig {
 	c.Refresh = cmp.Or(c.Refresh, time.Minute)
 	c.Skew = cmp.Or(c.Skew, time.Minute)
@@ -171,7 +209,8 @@ func (c IssuerConfig) checkCookie() error {
 	return nil
 }
 
-// refresh tells whether the keys have changed since the last call of refresh.
+// refresh tells whether the keys have changed since the last call of refresh. The
+// first keys are no change.
 func (i *Issuer) refresh() (changed bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -179,16 +218,17 @@ func (i *Issuer) refresh() (changed bool) {
 	return changed
 }
 
-// Verify reads a token. The error is ErrExpired, a *Refusal, or ErrNoKeys while
-// it is not known whether the token is good.
+// Verify verifies a token and returns its principal. The error is ErrExpired, a
+// *Refusal, or ErrNoKeys while the keys that could verify the token are unknown.
+// Verify may fetch the keys and waits up to fetchPatience for them.
 func (i *Issuer) Verify(token string) (Principal, error) {
 	c, err := i.parse(token)
-	// The key may be new: one with another name, or in place of an old one.
-	// One that was taken away may be back: providers with several servers do not
-	// rotate on all of them at once.
+	// The key may be new, with a new name or with the name of an old key. A removed
+	// key may be back, because a provider with several servers does not rotate its
+	// keys on all of them at once.
 	unknown := errors.Is(err, errUnknownKey)
-	back := errors.Is(err, errRetiredKey) && i.sinceLastGoodFetch() > settleTime
-	if i.fetcher != nil && (unknown || back || errors.Is(err, jwt.ErrTokenSignatureInvalid)) {
+	maybeBack := errors.Is(err, errRetiredKey) && i.sinceLastGoodFetch() > settleTime
+	if i.fetcher != nil && (unknown || maybeBack || errors.Is(err, jwt.ErrTokenSignatureInvalid)) {
 		failed := i.fetcher.refetch()
 		if failed == nil {
 			c, err = i.parse(token)
@@ -205,14 +245,15 @@ func (i *Issuer) Verify(token string) (Principal, error) {
 	return i.principalOf(token, c)
 }
 
+// parse verifies a token with the present keys and returns its claims.
 func (i *Issuer) parse(token string) (c jwt.MapClaims, err error) {
 	c = jwt.MapClaims{}
 	_, err = i.parser.ParseWithClaims(token, c, i.findKeys)
 	return c, err
 }
 
-// key finds the keys that may verify a token. Extensions that must be understood
-// are not (RFC 7515, 4.1.11).
+// findKeys returns the keys that may verify a token, for the parser. It refuses
+// tokens with critical extensions, because it knows none (RFC 7515, section 4.1.11).
 func (i *Issuer) findKeys(t *jwt.Token) (any, error) {
 	if _, critical := t.Header["crit"]; critical {
 		return nil, errors.New("the token has extensions that are not known here")
@@ -239,7 +280,7 @@ func (i *Issuer) findKeys(t *jwt.Token) (any, error) {
 	return nil, err
 }
 
-// principal makes the grant of a token that is verified.
+// principalOf returns the principal of a verified token.
 func (i *Issuer) principalOf(token string, c jwt.MapClaims) (Principal, error) {
 	subject, err := c.GetSubject()
 	if err != nil {
@@ -260,13 +301,17 @@ func (i *Issuer) principalOf(token string, c jwt.MapClaims) (Principal, error) {
 	if err != nil {
 		return Principal{}, refusalOf(err)
 	}
-	return Principal{Grant: g, Credential: credential(token, c), Expires: clampExpiry(expires.Add(i.c.Skew)), IsPerson: true},
-		nil
+	return Principal{
+		Grant:      g,
+		Credential: credential(token, c),
+		Expires:    clampExpiry(expires.Add(i.c.Skew)),
+		IsPerson:   true,
+	}, nil
 }
 
-// credential names the sign-in at the provider that a token is of: the tokens
-// that renew it have the same claim sid (OpenID Connect Front-Channel Logout 1.0,
-// section 3). Without that claim each token is a sign-in of its own.
+// credential returns a name for the sign-in at the provider that a token belongs
+// to. All tokens of a sign-in have the same claim sid (OpenID Connect Front-Channel
+// Logout 1.0, section 3). Without this claim each token counts as its own sign-in.
 func credential(token string, c jwt.MapClaims) string {
 	sid, _ := c["sid"].(string)
 	subject, _ := c["sub"].(string)
@@ -276,8 +321,8 @@ func credential(token string, c jwt.MapClaims) string {
 	return tokenName("sid\n" + subject + "\n" + sid)
 }
 
-// credentialOf returns the credential of a token that may have expired. A token
-// that the issuer has not signed names no sign-in but its own.
+// credentialOf returns the credential of a token, even if the token has expired. A
+// token that the issuer did not sign counts as its own sign-in.
 func (i *Issuer) credentialOf(token string) string {
 	c := jwt.MapClaims{}
 	parser := jwt.NewParser(jwt.WithValidMethods(publicMethods), jwt.WithoutClaimsValidation())

@@ -13,8 +13,8 @@ import (
 	"github.com/snd-rental/yardline/broker/datadir"
 )
 
-// OpenTokens reads the key of a data directory, and makes one where there is
-// none.
+// OpenTokens reads the token key of a data directory. It makes the directory and
+// the key when they do not exist.
 func OpenTokens(dir string) (*Tokens, error) {
 	if err := datadir.Make(dir); err != nil {
 		return nil, err
@@ -25,7 +25,8 @@ func OpenTokens(dir string) (*Tokens, error) {
 	return LoadTokens(dir)
 }
 
-// LoadTokens reads the key of a broker's data directory.
+// LoadTokens reads the token key of a data directory. Unlike OpenTokens it makes
+// nothing: without a key it returns an error for the operator.
 func LoadTokens(dir string) (*Tokens, error) {
 	t := &Tokens{path: filepath.Join(dir, KeyFile)}
 	if _, err := t.Refresh(); errors.Is(err, os.ErrNotExist) {
@@ -38,8 +39,8 @@ func LoadTokens(dir string) (*Tokens, error) {
 	return t, nil
 }
 
-// RotateKey gives a broker's data directory another key: all tokens that were
-// signed so far are worth nothing then, also to a broker that runs.
+// RotateKey replaces the token key of a data directory. All tokens that the old key
+// signed are invalid then, also for a running broker.
 func RotateKey(dir string) error {
 	if _, err := LoadTokens(dir); err != nil {
 		return err
@@ -47,14 +48,15 @@ func RotateKey(dir string) error {
 	return datadir.Replace(filepath.Join(dir, KeyFile), newKey())
 }
 
+// newKey returns the content of a new key file.
 func newKey() []byte {
 	key := make([]byte, keyBytes)
-	rand.Read(key) // never fails since Go 1.24
+	rand.Read(key) // It never fails since Go 1.24.
 	return []byte(hex.EncodeToString(key) + "\n")
 }
 
-// makeKey writes a whole key where there is none. Of several processes that try
-// at once, the first one makes the key and the others use it.
+// makeKey writes a key file when there is none. When several processes call it at
+// once, the first one makes the key and the others keep it.
 func makeKey(path string) error {
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		return err

@@ -17,17 +17,17 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A keySet holds the public keys of an issuer that can verify a token. It is
-// not changed after parseKeys has made it.
+// A keySet holds the public keys of an issuer that can verify a token. It does not
+// change after parseKeys has made it.
 type keySet struct {
 	keys    []publicKey // sorted by kid
-	skipped []string    // why the other keys of the document are not used
+	skipped []string    // the reason for each key that cannot verify a token
 }
 
 // A publicKey is one key of a JWKS (RFC 7517).
 type publicKey struct {
-	kid string // "" where the key has none
-	alg string // the only method that the key verifies; "" allows all of its kind
+	kid string // the key's name; empty when it has none
+	alg string // the only method that the key verifies; empty means all methods of its kind
 	key comparableKey
 }
 
@@ -36,14 +36,14 @@ type comparableKey interface {
 	Equal(other crypto.PublicKey) bool
 }
 
-// minRSABits is the least size of an RSA key, in bits (RFC 7518, 3.3).
+// minRSABits is the smallest size of an RSA key, in bits (RFC 7518, section 3.3).
 const minRSABits = 2048
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// parseKeys reads a JWKS. It skips keys that cannot verify a token, because a
-// set may hold keys for encryption, and of kinds that came later. A set without
-// any usable key is an error.
+// parseKeys reads a JWKS. It skips keys that cannot verify a token, because a set
+// may also hold keys for encryption and keys of newer kinds. A set without any
+// usable key is an error.
 func parseKeys(raw []byte) (set keySet, err error) {
 	var document struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -70,15 +70,15 @@ func parseKeys(raw []byte) (set keySet, err error) {
 	return set, nil
 }
 
-// parseKey reads one key. With an error the key still has its kid, where that
-// could be read.
+// parseKey reads one key. With an error it still returns the kid, if it could read
+// that.
 func parseKey(raw json.RawMessage) (key publicKey, err error) {
 	var document jwkset.JWKMarshal
 	if err := json.Unmarshal(raw, &document); err != nil {
 		return key, err
 	}
 	key.kid, key.alg = document.KID, document.ALG.String()
-	if key.alg == "Ed25519" { // the newer name of EdDSA on this curve (RFC 9864)
+	if key.alg == "Ed25519" { // RFC 9864 gave EdDSA on this curve a new name.
 		key.alg = jwt.SigningMethodEdDSA.Alg()
 	}
 	if document.USE != "" && document.USE != jwkset.UseSig {
@@ -90,10 +90,16 @@ func parseKey(raw json.RawMessage) (key publicKey, err error) {
 	if key.alg != "" && !slices.Contains(publicMethods, key.alg) {
 		return key, fmt.Errorf("its alg %q is none of %s", key.alg, strings.Join(publicMethods, ", "))
 	}
-	// Only the public key is read: a certificate or a private part beside it is
-	// of no use here, and must not spoil it.
-	public := jwkset.JWKMarshal{KTY: document.KTY, CRV: document.CRV, X: document.X, Y: document.Y, N: document.N,
-		E: document.E}
+	// A broken certificate or private part beside the public key must not make the
+	// key unusable, so only the public part is read.
+	public := jwkset.JWKMarshal{
+		KTY: document.KTY,
+		CRV: document.CRV,
+		X:   document.X,
+		Y:   document.Y,
+		N:   document.N,
+		E:   document.E,
+	}
 	parsed, err := jwkset.NewJWKFromMarshal(public, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
 	if err != nil {
 		return key, err
@@ -104,20 +110,20 @@ func parseKey(raw json.RawMessage) (key publicKey, err error) {
 	switch public := parsed.Key().(type) {
 	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
 		key.key = public.(comparableKey)
-	default: // such as X25519, which agrees on secrets
+	default: // Such as X25519, a curve for key agreement.
 		return key, fmt.Errorf("a %T verifies no token", public)
 	}
 	return key, nil
 }
 
-// equal tells whether two sets have the same keys under the same names.
+// equal tells whether two sets have the same keys with the same names and methods.
 func (s keySet) equal(other keySet) bool {
 	return slices.EqualFunc(s.keys, other.keys, func(a, b publicKey) bool {
 		return a.kid == b.kid && a.alg == b.alg && a.key.Equal(b.key)
 	})
 }
 
-// names lists the names of the keys.
+// names returns the names of the keys, for the log.
 func (s keySet) names() (all []string) {
 	for _, k := range s.keys {
 		all = append(all, truncate(k.kid, maxLoggedBytes))
@@ -125,7 +131,7 @@ func (s keySet) names() (all []string) {
 	return all
 }
 
-// has tells whether a key has this name.
+// has tells whether the set has a key with this name.
 func (s keySet) has(kid string) bool {
 	return slices.ContainsFunc(s.keys, func(k publicKey) bool { return k.kid == kid })
 }
@@ -137,9 +143,10 @@ var (
 	errWrongMethod = errors.New("the issuer's key does not verify this method")
 )
 
-// candidates returns the keys that may have signed a token with this kid ("" is
-// none) by this method. Several keys may share a kid, and one without a kid
-// may be of any token (RFC 7517, 4.5).
+// candidates returns the keys that may have signed a token with this kid by this
+// method. An empty kid means that the token names no key. Several keys may share a
+// kid, and a key without a kid may have signed any token (RFC 7517, section 4.5).
+// The error wraps errUnknownKey or errWrongMethod.
 func (s keySet) candidates(kid string, method jwt.SigningMethod) (found jwt.VerificationKeySet, err error) {
 	named := false
 	for _, k := range s.keys {
@@ -160,19 +167,20 @@ func (s keySet) candidates(kid string, method jwt.SigningMethod) (found jwt.Veri
 	return found, nil
 }
 
-// maxLoggedBytes is the most bytes of a token's text in a line of the log.
+// maxLoggedBytes is the most bytes of a kid in a line of the log. The senders of
+// tokens choose the kid.
 const maxLoggedBytes = 64
 
-// shortened is a text of at most so many bytes.
-func truncate(text string, most int) string {
-	if len(text) <= most {
+// truncate returns the beginning of a text, at most maxBytes of it.
+func truncate(text string, maxBytes int) string {
+	if len(text) <= maxBytes {
 		return text
 	}
-	return strings.ToValidUTF8(text[:most], "")
+	return strings.ToValidUTF8(text[:maxBytes], "")
 }
 
-// verifies tells whether a key is made for a method: its alg allows it, and its
-// kind and size are those of the method.
+// verifies tells whether a key can verify a signing method: its alg allows the
+// method, and its kind and curve fit.
 func (k publicKey) verifies(method jwt.SigningMethod) bool {
 	if k.alg != "" && k.alg != method.Alg() {
 		return false

@@ -10,10 +10,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A Refusal is the reason why a token is not accepted. It wraps ErrInvalid.
+// A Refusal says why a token is not accepted. It wraps ErrInvalid.
 type Refusal struct {
-	Advice string // for the sender of the token: its fault and the remedy
-	Cause  error  // for operators
+	Advice string // tells the sender of the token what is wrong and what to do
+	Cause  error  // tells the operator the exact reason
 }
 
 // Error implements error.
@@ -22,10 +22,12 @@ func (r *Refusal) Error() string { return ErrInvalid.Error() + ": " + r.Cause.Er
 // Unwrap lets errors.Is find ErrInvalid and the cause.
 func (r *Refusal) Unwrap() []error { return []error{ErrInvalid, r.Cause} }
 
+// adviceOtherKey is the advice for a token whose signature no known key verifies.
 const adviceOtherKey = "Its signature does not match a key of this installation or of its identity provider: " +
 	"it was changed, or signed elsewhere, or the key has been replaced. Get a new one."
 
-// adviceByError lists the advice for each error. The first one that fits counts.
+// adviceByError lists the advice for each error. The first entry that matches with
+// errors.Is counts.
 var adviceByError = []struct {
 	of   error
 	text string
@@ -48,8 +50,8 @@ var adviceByError = []struct {
 	{jwt.ErrTokenInvalidClaims, "One of its claims is not valid. Ask your administrator."},
 }
 
-// refused returns ErrExpired for a token whose only fault is its age, and else
-// a *Refusal.
+// refusalOf turns an error of the JWT library into ErrExpired or a *Refusal. A token
+// has merely expired only if its issuer and audience are right.
 func refusalOf(err error) error {
 	elsewhere := errors.Is(err, jwt.ErrTokenInvalidIssuer) || errors.Is(err, jwt.ErrTokenInvalidAudience)
 	if errors.Is(err, jwt.ErrTokenExpired) && !elsewhere {
@@ -63,7 +65,8 @@ func refusalOf(err error) error {
 	return &Refusal{Advice: "Get a new one.", Cause: err}
 }
 
-// noUser refuses a token that was signed well but does not make a grant.
+// refuseClaims returns a *Refusal for a token with a valid signature whose claims do
+// not make a valid grant. The message of err becomes the advice.
 func refuseClaims(err error) error {
 	text := []rune(err.Error())
 	text[0] = unicode.ToUpper(text[0])
@@ -71,11 +74,11 @@ func refuseClaims(err error) error {
 		Cause: fmt.Errorf("no user follows from its claims: %w", err)}
 }
 
-// latestExpiry is the last moment at which a grant ends. Tokens may name years that
-// neither JSON nor a count of nanoseconds can hold.
+// latestExpiry is the latest time at which a grant may end. Tokens may name years
+// that neither JSON nor a count of nanoseconds can hold.
 var latestExpiry = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// expiry bounds the end of a token's grant.
+// clampExpiry returns at, but not later than latestExpiry.
 func clampExpiry(at time.Time) time.Time {
 	if at.After(latestExpiry) {
 		return latestExpiry

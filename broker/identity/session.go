@@ -7,43 +7,47 @@ import (
 	"time"
 )
 
-// Sessions are what a sign-in starts. Their methods may be called
-// concurrently.
+// Sessions keeps users signed in between requests. Its methods are safe for
+// concurrent use. Only this package implements it: see StoredSessions and
+// SignedSessions.
 type Sessions interface {
-	// start signs a user in: a fresh session, its cookie on the response.
-	// Sessions that the request had are ended. It returns their names.
+	// start starts a new session for a user and sets its cookie on the response. It
+	// ends the sessions that the request has, and returns their names.
 	start(w http.ResponseWriter, r *http.Request, user, stamp string) (ended []string, err error)
-	// end signs out: the request's sessions are forgotten and their cookies
-	// removed. It returns their names.
+	// end ends the sessions of a request, removes their cookies, and returns their
+	// names.
 	end(w http.ResponseWriter, r *http.Request) (ended []string, err error)
-	// find returns the session of a request. The error is ErrNotSignedIn where there
-	// is none, or that of the store.
+	// find returns the session of a request. The error is ErrNotSignedIn when there
+	// is none, or an error of the store.
 	find(r *http.Request) (foundSession, error)
-	// refresh tells whether a session has ended, here or at another broker on
-	// the same log, since it was asked last.
+	// refresh tells whether a session has ended since the last call of refresh, at
+	// this broker or at another one on the same log.
 	refresh() (changed bool, err error)
 }
 
-// A foundSession is one that has not ended.
+// A foundSession is a session that has not ended.
 type foundSession struct {
-	user, stamp, name string
-	expires           time.Time
-	cookie            string // the name of its cookie
+	user    string // the name of its user
+	stamp   string // the stamp that Directory.User returned at the sign-in
+	name    string // made by sessionName
+	expires time.Time
+	cookie  string // the name of its cookie
 }
 
 const (
-	// oldCookieName was the name of the cookie at every installation. Sessions
-	// that were started under it go on until they end.
-	oldCookieName   = "yardline_session"
+	// oldCookieName is the name that the cookie once had at every installation. Old
+	// sessions under this name stay valid until they end.
+	oldCookieName = "yardline_session"
+	// sessionLifetime is the time from the sign-in to the end of a session.
 	sessionLifetime = 12 * time.Hour
 )
 
-// cookieNameOf is the name of the session's cookie at an installation. Cookies
-// know no ports, so installations on one host need names of their own.
+// cookieNameOf returns the name of the session cookie of an installation. Browsers
+// do not separate cookies by port, so each installation on a host needs its own name.
 func cookieNameOf(installation string) string { return oldCookieName + "_" + installation }
 
-// sessionName names a session in memory and logs without giving its secret
-// away.
+// sessionName returns a name for a session that does not reveal its secret. Memory
+// and logs hold only this name.
 func sessionName(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return "s-" + hex.EncodeToString(sum[:8])

@@ -7,20 +7,26 @@ import (
 	"time"
 )
 
-// SignedSessions are all in their cookie, signed: for the edge, where whoever
-// looks at a request has no store. One that is ended before its time is
-// forgotten by its browser alone.
+// SignedSessions keeps each session in its cookie alone, signed. It is for the
+// edge, where the program that authenticates requests has no store. When a user
+// signs out, the browser drops the cookie, but a copy of the cookie stays valid
+// until it expires.
 type SignedSessions struct {
+	// Tokens signs and verifies the sessions. It is required.
 	Tokens *Tokens
-	Secure func(*http.Request) bool // marks the cookie for HTTPS only
+	// Secure tells whether the cookie for a request must be limited to HTTPS. It is
+	// required.
+	Secure func(*http.Request) bool
 }
 
 var _ Sessions = SignedSessions{}
 
-// sessionIssuer signs sessions: a cookie's value is no bearer token.
+// sessionIssuer is the claim iss of sessions. It differs from tokenIssuer, so that
+// nobody can use a cookie's value as a bearer token.
 const sessionIssuer = "yardline-session"
 
-// cookieName follows from the key, as there is no store to keep an id in.
+// cookieName returns the name of the cookie. It is derived from the signing key,
+// because there is no store for an installation's id.
 func (s SignedSessions) cookieName() string {
 	sum := sha256.Sum256(append([]byte("yardline installation "), s.Tokens.currentKey()...))
 	return cookieNameOf(hex.EncodeToString(sum[:4]))
@@ -47,6 +53,8 @@ func (s SignedSessions) end(w http.ResponseWriter, r *http.Request) (ended []str
 	return ended, nil
 }
 
+// setCookie writes a session cookie that lasts for maxAge seconds. A negative
+// maxAge removes the cookie.
 func (s SignedSessions) setCookie(w http.ResponseWriter, r *http.Request, name, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, Secure: s.Secure(r)})
@@ -56,10 +64,10 @@ func (s SignedSessions) find(r *http.Request) (foundSession, error) {
 	for _, f := range s.sessionsOf(r) {
 		return f, nil
 	}
-	return foundSession{}, ErrNotSignedIn // it has ended, or was never one
+	return foundSession{}, ErrNotSignedIn
 }
 
-// all returns the sessions that a request's cookies hold.
+// sessionsOf returns the valid sessions in the cookies of a request.
 func (s SignedSessions) sessionsOf(r *http.Request) (found []foundSession) {
 	for _, name := range []string{s.cookieName(), oldCookieName} {
 		for _, value := range cookies(r, name) {
@@ -71,4 +79,5 @@ func (s SignedSessions) sessionsOf(r *http.Request) (found []foundSession) {
 	return found
 }
 
+// refresh returns false, because no other program can end a signed session.
 func (SignedSessions) refresh() (bool, error) { return false, nil }

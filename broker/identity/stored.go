@@ -17,48 +17,60 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// StoredSessions are kept with the log, so they survive a restart; the store sees
-// only the hash of what the cookie holds.
+// StoredSessions keeps sessions in the store of the event log, so they survive a
+// restart. The store holds only a hash of each cookie's value.
 type StoredSessions struct {
 	manager *scs.SessionManager
 	store   eventlog.Store
 	secure  func(*http.Request) bool
 
-	mu        sync.Mutex // guards seen
-	lastEnded string     // the last word of any broker on sessions that ended
+	mu        sync.Mutex // guards lastEnded
+	lastEnded string     // the value of endedKey when refresh last read it
 }
 
 var _ Sessions = (*StoredSessions)(nil)
 
 const (
+	// userKey and stampKey are the names of a session's values: the user's name, and
+	// the stamp that Directory.User returned at the sign-in.
 	userKey  = "user"
-	stampKey = "stamp" // of Directory.User, at the sign-in
+	stampKey = "stamp"
 
-	// endedKey holds another word whenever a session ends, for the other
-	// brokers on the same log.
-	endedKey     = "sessions-ended"
+	// endedKey is the store's key of a random text. A broker changes it whenever it
+	// ends a session, so that the other brokers on the same log notice.
+	endedKey = "sessions-ended"
+	// storeTimeout bounds the reading of endedKey.
 	storeTimeout = 2 * time.Second
 )
 
-// NewStoredSessions keeps sessions in a store. installation is a part of the cookie's
-// name. secure tells whether the cookie of a request is marked for HTTPS only.
+// NewStoredSessions returns sessions that are kept in a store. installation, an
+// InstallationID, becomes a part of the cookie's name. secure tells whether the
+// cookie for a request must be limited to HTTPS.
 func NewStoredSessions(store eventlog.Store, installation string, secure func(*http.Request) bool) *StoredSessions {
-	// Not by scs.New, which starts a goroutine for a store of its own.
-	return &StoredSessions{store: store, secure: secure, manager: &scs.SessionManager{
-		Lifetime: sessionLifetime, Store: sessionStore{store}, Codec: scs.GobCodec{}, HashTokenInStore: true,
-		Cookie: scs.SessionCookie{Name: cookieNameOf(installation), Path: "/", HttpOnly: true,
-			SameSite: http.SameSiteLaxMode, Persist: true},
-	}}
+	// scs.New is not used here, because it starts a goroutine for a store of its own.
+	manager := &scs.SessionManager{
+		Lifetime:         sessionLifetime,
+		Store:            sessionStore{store},
+		Codec:            scs.GobCodec{},
+		HashTokenInStore: true,
+		Cookie: scs.SessionCookie{
+			Name:     cookieNameOf(installation),
+			Path:     "/",
+			HttpOnly: true,
+			SameSite: http.SameSiteLaxMode,
+			Persist:  true,
+		},
+	}
+	return &StoredSessions{store: store, secure: secure, manager: manager}
 }
 
-// The key of the installation's id in the store, and the number of its characters.
 const (
-	installationKey = "installation"
-	installationLen = 8
+	installationKey = "installation" // the store's key of the installation's id
+	installationLen = 8              // characters of that id
 )
 
-// Installation returns the id of the installation whose log this is. The first
-// broker makes it; all brokers of one log have the same.
+// InstallationID returns the id of the installation that owns a log's store. The
+// first broker on the log creates the id; all brokers on the log share it.
 func InstallationID(ctx context.Context, store eventlog.Store) (string, error) {
 	id, err := store.Get(ctx, installationKey)
 	if errors.Is(err, eventlog.ErrNotFound) {
@@ -110,15 +122,22 @@ func (s *StoredSessions) start(w http.ResponseWriter, r *http.Request, user, sta
 	return ended, nil
 }
 
-func (s *StoredSessions) setCookie(ctx context.Context, w http.ResponseWriter, r *http.Request, name, token string,
-	expires time.Time) {
+// setCookie writes a session cookie. A zero expires removes it.
+func (s *StoredSessions) setCookie(
+	ctx context.Context,
+	w http.ResponseWriter,
+	r *http.Request,
+	name, token string,
+	expires time.Time,
+) {
 	m := *s.manager
 	m.Cookie.Name, m.Cookie.Secure = name, s.secure(r)
 	m.WriteSessionCookie(ctx, w, token, expires)
 }
 
 func (s *StoredSessions) end(w http.ResponseWriter, r *http.Request) (ended []string, err error) {
-	// A cookie of the old name may be of another installation: that one stays.
+	// A cookie with the old name may belong to another installation on this host. It
+	// stays, because forEachSession skips it.
 	err = s.forEachSession(r, func(ctx context.Context, found foundSession) (next bool, err error) {
 		if err := s.manager.Destroy(ctx); err != nil {
 			return false, fmt.Errorf("identity: session: %w", err)
@@ -144,9 +163,11 @@ func (s *StoredSessions) find(r *http.Request) (found foundSession, err error) {
 	return found, err
 }
 
-// each calls do with the sessions of a request's cookies, those of the
-// installation's name first, until it wants no more.
-func (s *StoredSessions) forEachSession(r *http.Request, do func(context.Context, foundSession) (next bool, err error)) error {
+// forEachSession calls do with each session of a request's cookies, until do
+// returns false or an error. Cookies with the installation's name come first.
+func (s *StoredSessions) forEachSession(
+	r *http.Request, do func(context.Context, foundSession) (next bool, err error),
+) error {
 	for _, name := range []string{s.manager.Cookie.Name, oldCookieName} {
 		for _, token := range cookies(r, name) {
 			ctx, err := s.manager.Load(r.Context(), token)
@@ -155,10 +176,16 @@ func (s *StoredSessions) forEachSession(r *http.Request, do func(context.Context
 			}
 			user := s.manager.GetString(ctx, userKey)
 			if user == "" {
-				continue // it has ended, or is of another installation
+				continue // It has ended, or belongs to another installation.
 			}
-			next, err := do(ctx, foundSession{user, s.manager.GetString(ctx, stampKey), sessionName(token),
-				s.manager.Deadline(ctx), name})
+			found := foundSession{
+				user:    user,
+				stamp:   s.manager.GetString(ctx, stampKey),
+				name:    sessionName(token),
+				expires: s.manager.Deadline(ctx),
+				cookie:  name,
+			}
+			next, err := do(ctx, found)
 			if err != nil || !next {
 				return err
 			}
@@ -167,7 +194,7 @@ func (s *StoredSessions) forEachSession(r *http.Request, do func(context.Context
 	return nil
 }
 
-// sessionStore is scs's store on the log's.
+// sessionStore lets scs keep its sessions in the store of the event log.
 type sessionStore struct{ store eventlog.Store }
 
 var _ scs.CtxStore = sessionStore{}
@@ -193,7 +220,8 @@ func (s sessionStore) DeleteCtx(ctx context.Context, token string) error {
 	return s.store.Delete(ctx, sessionKey(token))
 }
 
-// Find, Commit and Delete complete the interface; scs calls the others.
+// Find implements scs.Store. Like Commit and Delete it only completes the
+// interface: scs calls the methods with a context.
 func (s sessionStore) Find(token string) ([]byte, bool, error) {
 	return s.FindCtx(context.Background(), token)
 }

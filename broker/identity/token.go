@@ -16,26 +16,28 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// Tokens mints and verifies the installation's bearer tokens: JWTs (RFC 7519)
-// signed with HMAC-SHA-256 under a key that never leaves the data directory.
-// It is safe for concurrent use.
+// Tokens creates and verifies the installation's bearer tokens. They are JWTs
+// (RFC 7519), signed with HMAC-SHA-256 and a secret key. Tokens is safe for
+// concurrent use.
 type Tokens struct {
-	path string // "": the key is not in a file
+	path string // of the key's file; empty when the key is not in a file
 
 	mu     sync.Mutex // guards all below
 	key    []byte
-	loaded os.FileInfo
+	loaded os.FileInfo // of the key's file when Refresh last read it
 }
 
 const (
 	// KeyFile is the name of the key's file in a data directory.
-	KeyFile     = "token.key"
-	keyBytes    = 32
+	KeyFile = "token.key"
+	// keyBytes is the length of a key. The file holds it in hexadecimal.
+	keyBytes = 32
+	// tokenIssuer is the claim iss of bearer tokens.
 	tokenIssuer = "yardline"
 )
 
-// NewTokens uses a key that is kept elsewhere than in a file: 32 bytes in
-// hexadecimal.
+// NewTokens returns Tokens with a key that the caller keeps: 32 bytes in
+// hexadecimal. OpenTokens and LoadTokens read the key from a file instead.
 func NewTokens(key string) (*Tokens, error) {
 	raw, err := hex.DecodeString(strings.TrimSpace(key))
 	if err != nil || len(raw) != keyBytes {
@@ -44,9 +46,8 @@ func NewTokens(key string) (*Tokens, error) {
 	return &Tokens{key: raw}, nil
 }
 
-// Refresh reads the key again where its file has changed: what was signed
-// under the old one is worth nothing then. A file that cannot be used leaves
-// the key as it was.
+// Refresh reads the key again when its file has changed. All tokens that the old
+// key signed are invalid then. With an error the old key stays in use.
 func (t *Tokens) Refresh() (changed bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -74,41 +75,50 @@ func (t *Tokens) Refresh() (changed bool, err error) {
 	return changed, nil
 }
 
+// currentKey returns the key, which Refresh may replace.
 func (t *Tokens) currentKey() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.key
 }
 
-// Fingerprint names the key without giving it away: brokers of one installation
-// have the same.
+// Fingerprint returns a name for the key that does not reveal it. All brokers of
+// an installation have the same fingerprint.
 func (t *Tokens) Fingerprint() string {
 	sum := sha256.Sum256(append([]byte("yardline installation\n"), t.currentKey()...))
 	return hex.EncodeToString(sum[:12])
 }
 
-// claims are what a token says.
+// claims holds the claims of a bearer token or of a signed session.
 type claims struct {
 	jwt.RegisteredClaims
 	Name     string        `json:"name,omitempty"`
 	Roles    []access.Role `json:"roles"`
 	Employee int64         `json:"employee,omitempty"`
 	Tenant   string        `json:"tenant,omitempty"`
-	Stamp    string        `json:"stamp,omitempty"` // of a session
+	Stamp    string        `json:"stamp,omitempty"` // Principal.Stamp; only sessions have it
 }
 
-// Mint signs a token for a grant.
+// Create returns a signed token for a grant. The token expires after ttl.
 func (t *Tokens) Create(g access.Grant, ttl time.Duration) (string, error) {
-	return t.sign(tokenIssuer, claims{Name: g.Name, Roles: g.Roles, Employee: g.Employee, Tenant: g.Tenant}, g.User, time.Now().Add(ttl))
+	c := claims{Name: g.Name, Roles: g.Roles, Employee: g.Employee, Tenant: g.Tenant}
+	return t.sign(tokenIssuer, c, g.User, time.Now().Add(ttl))
 }
 
+// sign returns a signed token with these claims and the registered ones.
 func (t *Tokens) sign(issuer string, c claims, subject string, expires time.Time) (string, error) {
-	c.RegisteredClaims = jwt.RegisteredClaims{Issuer: issuer, Subject: subject, IssuedAt: jwt.NewNumericDate(time.Now()),
-		ExpiresAt: jwt.NewNumericDate(expires), ID: rand.Text()}
+	c.RegisteredClaims = jwt.RegisteredClaims{
+		Issuer:    issuer,
+		Subject:   subject,
+		IssuedAt:  jwt.NewNumericDate(time.Now()),
+		ExpiresAt: jwt.NewNumericDate(expires),
+		ID:        rand.Text(),
+	}
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(t.currentKey())
 }
 
-// Verify reads a token. The error is ErrExpired or a *Refusal.
+// Verify verifies a bearer token and returns its principal. The error is
+// ErrExpired or a *Refusal.
 func (t *Tokens) Verify(token string) (Principal, error) {
 	c, err := t.parse(tokenIssuer, token)
 	if err != nil {
@@ -124,7 +134,8 @@ func (t *Tokens) Verify(token string) (Principal, error) {
 	return Principal{Grant: g, Credential: tokenName(token), Expires: clampExpiry(c.ExpiresAt.Time)}, nil
 }
 
-// parse reads what an issuer of ours has signed.
+// parse verifies a token or session and returns its claims. issuer is the claim
+// iss that it must have: tokenIssuer or sessionIssuer.
 func (t *Tokens) parse(issuer, token string) (c claims, err error) {
 	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.currentKey(), nil },
 		jwt.WithValidMethods([]string{"HS256"}), jwt.WithIssuer(issuer), jwt.WithExpirationRequired())
@@ -134,8 +145,8 @@ func (t *Tokens) parse(issuer, token string) (c claims, err error) {
 	return c, nil
 }
 
-// ours tells whether a token claims to be signed by this installation. It
-// decides who verifies it, not whether it is true.
+// isOurs tells whether Tokens, not an Issuer, must verify a token. It reads the
+// signing method alone and verifies nothing.
 func isOurs(token string) bool {
 	parsed, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
 	return err != nil || parsed.Method == jwt.SigningMethodHS256

@@ -23,53 +23,65 @@ import (
 
 // A User is one entry of the users file.
 type User struct {
-	ID       string        `json:"id"`
-	Name     string        `json:"name"`
-	Password string        `json:"password"` // hashed by argon2id (RFC 9106), in PHC form
-	Roles    []access.Role `json:"roles"`
-	Employee int64         `json:"employee,omitempty"`
-	Disabled bool          `json:"disabled,omitempty"`
+	// ID identifies the user in events and grants. It is unique in the file.
+	ID string `json:"id"`
+	// Name is the name that the user signs in with. It is unique in the file.
+	Name string `json:"name"`
+	// Password is the argon2id hash (RFC 9106) of the password, in PHC form.
+	Password string `json:"password"`
+	// Roles holds the user's roles.
+	Roles []access.Role `json:"roles"`
+	// Employee is the user's employee id. 0 means that the user is no employee.
+	Employee int64 `json:"employee,omitempty"`
+	// Disabled keeps the user from signing in.
+	Disabled bool `json:"disabled,omitempty"`
 }
 
 func (u User) grant() (access.Grant, error) {
 	return access.NewGrant(u.ID, u.Name, u.Roles, u.Employee)
 }
 
-// Users are the users of a file, which may change while the broker runs. It is
-// safe for concurrent use.
+// Users is the Directory of a users file. The file may change while the broker
+// runs. Users is safe for concurrent use.
 type Users struct {
-	path      string
-	hashSlots chan struct{} // tokens: how many passwords are hashed at once
+	path string
+	// hashSlots holds a value for each password that is being hashed. Its capacity is
+	// maxConcurrentHashes.
+	hashSlots chan struct{}
 
 	mu     sync.Mutex // guards all below
 	users  []User
-	loaded os.FileInfo
+	loaded os.FileInfo // of the file when Refresh last read it
 }
 
 var _ Directory = (*Users)(nil)
 
-// UsersFile is the users file of a data directory.
+// UsersFile is the name of the users file in a data directory.
 const UsersFile = "users.json"
 
-// UsersPath is where a data directory has its users.
+// UsersPath returns the path of the users file of a data directory.
 func UsersPath(dir string) string { return filepath.Join(dir, UsersFile) }
 
-// maxConcurrentHashes bounds the memory that sign-ins take: each hash needs 19 MiB.
+// maxConcurrentHashes is the number of passwords that are hashed at once. It bounds
+// the memory of sign-ins, because each hash needs 19 MiB.
 const maxConcurrentHashes = 2
 
-// hashParams are the least that OWASP recommends for argon2id.
+// hashParams holds the smallest parameters that OWASP recommends for argon2id.
+// Memory is in KiB.
 var hashParams = &argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-// decoyHash makes a wrong user take as long as a wrong password.
+// decoyHash returns the hash that CheckPassword compares with when there is no such
+// user. An unknown user then takes as long as a wrong password.
 var decoyHash = sync.OnceValue(func() string {
 	hash, err := argon2id.CreateHash("nobody", hashParams)
 	if err != nil {
-		panic(err) // constant parameters
+		panic(err) // The parameters are constant.
 	}
 	return hash
 })
 
-// OpenUsers reads a users file. There must be one, with somebody in it.
+// OpenUsers reads a users file. The error tells the operator how to add a user when
+// there is none.
 func OpenUsers(path string) (*Users, error) {
 	u := &Users{path: path, hashSlots: make(chan struct{}, maxConcurrentHashes)}
 	if _, err := u.Refresh(); err != nil {
@@ -82,8 +94,8 @@ func OpenUsers(path string) (*Users, error) {
 	return u, nil
 }
 
-// Refresh implements Directory. A file that cannot be used leaves the users as
-// they were.
+// Refresh implements Directory. With an error the previous users stay. Refresh
+// returns the error of a damaged file once, and then again when the file changes.
 func (u *Users) Refresh() (changed bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -98,7 +110,7 @@ func (u *Users) Refresh() (changed bool, err error) {
 		return false, nil
 	}
 	users, err := ReadUsers(u.path)
-	u.loaded = info // a broken file is complained about once
+	u.loaded = info
 	if err != nil {
 		return false, err
 	}
@@ -106,7 +118,8 @@ func (u *Users) Refresh() (changed bool, err error) {
 	return true, nil
 }
 
-// SignIn implements Directory.
+// CheckPassword implements Directory. It waits while maxConcurrentHashes other
+// passwords are being hashed.
 func (u *Users) CheckPassword(name, password string) (access.Grant, error) {
 	user, found := u.find(name)
 	hash := user.Password
@@ -136,7 +149,7 @@ func (u *Users) User(name string) (access.Grant, string, error) {
 	return g, hex.EncodeToString(sum[:8]), err
 }
 
-// Names implements Directory: a name is not enough.
+// PasswordlessUsers implements Directory. Every user of the file needs a password.
 func (u *Users) PasswordlessUsers() []string { return nil }
 
 func (u *Users) find(name string) (User, bool) {
@@ -153,7 +166,7 @@ func indexOf(users []User, name string) int {
 	return slices.IndexFunc(users, func(u User) bool { return u.Name == name })
 }
 
-// ReadUsers returns the users of a file, none where there is no file.
+// ReadUsers returns the users of a file. Without a file it returns none.
 func ReadUsers(path string) ([]User, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -179,8 +192,10 @@ func ReadUsers(path string) ([]User, error) {
 	return file.Users, nil
 }
 
+// maxName is the most bytes of a user's name.
 const maxName = 64
 
+// checkUser returns an error, meant for the operator, when an entry is not valid.
 func checkUser(u User) error {
 	if u.Name == "" || len(u.Name) > maxName || strings.TrimSpace(u.Name) != u.Name {
 		return fmt.Errorf("a user's name has 1 to %d characters, not %q", maxName, u.Name)
@@ -198,7 +213,8 @@ const (
 	maxPassword = 1024
 )
 
-// HashPassword returns what the users file holds of a password.
+// HashPassword returns the value of User.Password for a password. The password
+// must have 8 to 1024 bytes.
 func HashPassword(password string) (string, error) {
 	if len(password) < minPassword || len(password) > maxPassword {
 		return "", fmt.Errorf("a password has %d to %d characters", minPassword, maxPassword)
@@ -206,9 +222,10 @@ func HashPassword(password string) (string, error) {
 	return argon2id.CreateHash(password, hashParams)
 }
 
-// EditUsers changes a users file, and makes it where there is none. Nobody
-// else changes it meanwhile, and a broker that reads it finds the old one or
-// the new one, whole.
+// EditUsers replaces the users of a file by those that edit returns. It makes the
+// file when there is none. A lock keeps other calls of EditUsers, also those of
+// other processes, waiting. A broker that reads the file meanwhile finds either the
+// old or the new content.
 func EditUsers(path string, edit func([]User) ([]User, error)) error {
 	if err := datadir.Make(filepath.Dir(path)); err != nil {
 		return err
@@ -240,7 +257,7 @@ func EditUsers(path string, edit func([]User) ([]User, error)) error {
 	return datadir.Replace(path, append(raw, '\n'))
 }
 
-// EditUser changes one user of a file.
+// EditUser changes one user of a file, like EditUsers.
 func EditUser(path, name string, edit func(*User) error) error {
 	return EditUsers(path, func(users []User) ([]User, error) {
 		i := indexOf(users, name)
