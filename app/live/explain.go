@@ -7,8 +7,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// Explain says in words what an error means to the user: what happened, what
-// to do, and a code to quote.
+// Explain returns what an error means to the user: what happened, what to do, and a code to quote.
 func Explain(err error) string {
 	var refused *wasmclient.Error
 	if errors.As(err, &refused) {

@@ -1,7 +1,3 @@
-// Package live is the bridge from the client to the app: one object outside
-// all components that holds the session and its client. Components subscribe
-// when they mount and leave when they are dismounted; what happens in between
-// reaches them in batches, so that a burst of events costs one render.
 package live
 
 import (
@@ -13,7 +9,6 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/notify"
 	"github.com/snd-rental/yardline/shared/problem"
-	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
@@ -22,111 +17,63 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/toast"
 )
 
-// Surroundings are what the bridge has of the browser.
-type Surroundings struct {
-	Page      wasmclient.Page
-	Storage   wasmclient.Storage
-	Grace     time.Duration // of wasmclient.Options, as are:
-	MaxToasts int
-	OnStep    func(conn.Input, conn.Status) // nil: nobody asked for the debug log
-	OnEvent   func(store.Received)
-	Badge     func(n int)                  // shows the number of unread errors; nil: nowhere
-	Format    event.ToastFormat            // of money and dates in toasts
-	Scale     func() float64               // of the time that toasts stay, as toast.Queue.SetScale takes it; nil: 1
-	Welcome   func(context.Context, *Live) // called when the broker has confirmed a user; nil: nothing
-	Forget    func()                       // drops the page's data of a user outside the storage; nil: nothing
-}
-
-// Live is safe for concurrent use.
+// A Live holds the session of the user and the user's client. It is safe for concurrent use.
 type Live struct {
 	api wasmclient.API
-	in  Surroundings
+	env Environment
 
-	tabs port.Channel // to the other tabs, of whatever user
-	turn sync.Mutex   // held while one user's client is replaced by another's
+	channel   port.Channel // to the other tabs of the browser, of whatever user
+	replacing sync.Mutex   // held while a client is replaced, and while data of its user is stored
 
-	mu        sync.Mutex // guards all below
-	phase     Phase
-	failure   string
-	session   wasmclient.Session
-	client    *wasmclient.Client
-	running   context.Context // the client's life
-	leave     func()          // ends it, and waits until it has ended
-	unask     func()          // ends the asking who is signed in
-	listeners map[int]func()
-	nextID    int
-	planned   bool // a batch is on its way
-	gathered  int  // changes in it
-	flood     bool // the last one had very many
+	mu            sync.Mutex // guards all fields below
+	phase         Phase
+	failure       string // why the user's last action failed
+	session       wasmclient.Session
+	gatewaySignIn bool // a gateway's sign-in page came in place of the broker's answer
 
-	life     context.Context // of the page
-	login    bool            // a gateway's sign-in page came in place of the broker's answer
-	leftUser string          // the id of the user that has signed out here; "": none
-	refused  bool            // the broker refuses the stream
-	askPause time.Duration   // before the next request for the session
+	client        *wasmclient.Client // nil while no user is signed in
+	clientCtx     context.Context    // ends when the client is stopped
+	stopClient    func()             // stops the client, and waits until it has ended
+	streamRefused bool               // the broker refuses the client's stream
+	gapAt         time.Time          // when the client learned that events were lost; zero if the user knows
 
-	left        bool      // the broker is still to hear of a sign-out
-	gap         time.Time // events were lost for good then, and the user has not read it
-	trends      trends
-	preferences notify.Preferences
-	agreed      notify.Preferences // what the broker has of them
-	learned     bool               // the broker has said so, in this session
-	wishing     bool               // it is being told
-	wishes      int                // of the user, so far
-	unseen      int                // errors, while no tab was looked at
-	seenAt      time.Time          // some tab was
+	pageCtx        context.Context // ends with the page; nil before Start
+	cancelAsking   func()          // stops the requests for the session; nil before the first one
+	sessionPause   time.Duration   // the pause before the next request for the session
+	signedOutUser  string          // the id of the user that has signed out here; empty if none has
+	signOutPending bool            // the broker has not heard of the sign-out yet
+
+	listeners    map[int]func()
+	nextListener int
+	batchPlanned bool // a batch of changes is planned
+	changeCount  int  // the number of changes in it
+	isFlood      bool // the last batch had very many changes
+
+	trends trends
+
+	preferences       notify.Preferences // as they hold here
+	savedPreferences  notify.Preferences // as the broker has them
+	preferencesKnown  bool               // the broker has said in this session what it has
+	savingPreferences bool               // a goroutine sends preferences to the broker
+	preferenceChanges int                // the number of changes by the user so far
+
+	unseenErrors int       // the errors that came while all tabs were hidden
+	errorsSeenAt time.Time // when the user last looked at a tab
 }
 
-// Phase is how far the app is with knowing its user.
-type Phase int
-
-// The phases.
-const (
-	Loading   Phase = iota // asking who is signed in
-	Failed                 // the broker did not answer; it is asked again
-	SignedOut              //
-	SignedIn               //
-)
-
-// State is everything that pages show, at one moment.
-type State struct {
-	Phase   Phase
-	Failure string              // why the last thing that the user asked for did not work
-	Warning *wasmclient.Warning // of the broker, on who is signed in; nil: none
-	// Login tells whether a gateway's sign-in page came in place of the broker's answer. Then the page must reload.
-	Login    bool
-	Users    []string // who may sign in by name
-	SignIn   string   // how one signs in, as wasmclient.Session has it
-	User     wasmclient.User
-	Tab      string
-	View     wasmclient.View
-	Entities []*projection.Entity
-	Trends   map[string]Trend
-	Gap      time.Time // when the browser was told that events can no longer be had; zero: it was not, or the user has read it
-}
-
-// batch is how long changes are gathered before components hear of them; in a
-// flood, when the last batch had very many, they are gathered for longer: nobody
-// reads so fast, and typing must be answered.
-const (
-	batch      = 50 * time.Millisecond
-	floodBatch = 250 * time.Millisecond
-	floodOver  = 30 // changes in a batch
-)
-
-// New makes the bridge. Start it once the page runs.
-func New(t wasmclient.Transport, in Surroundings) *Live {
-	if in.Storage == nil {
-		in.Storage = &wasmclient.Memory{}
+// New makes a Live that has not started. Call Start once the page runs.
+func New(t wasmclient.Transport, env Environment) *Live {
+	if env.Storage == nil {
+		env.Storage = &wasmclient.Memory{}
 	}
-	l := &Live{api: wasmclient.API{Transport: t}, in: in, listeners: map[int]func(){}, seenAt: time.Now()}
-	if in.Page != nil {
-		l.tabs = in.Page.Channel(sessionChannel, l.told)
-		if in.Badge != nil {
-			in.Page.Watch(func(e port.PageEvent) {
+	l := &Live{api: wasmclient.API{Transport: t}, env: env, listeners: map[int]func(){}, errorsSeenAt: time.Now()}
+	if env.Page != nil {
+		l.channel = env.Page.Channel(sessionChannel, l.handleBroadcast)
+		if env.SetBadge != nil {
+			env.Page.Watch(func(e port.PageEvent) {
 				if e == port.Appeared {
-					go l.tell(errorsSeen)
-					go l.seen()
+					go l.broadcast(errorsSeen)
+					go l.markErrorsSeen()
 				}
 			})
 		}
@@ -134,95 +81,35 @@ func New(t wasmclient.Transport, in Surroundings) *Live {
 	return l
 }
 
-// Subscribe calls changed, from a goroutine of its own, after every batch of
-// changes, until leave is called.
-func (l *Live) Subscribe(changed func()) (leave func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	id := l.nextID
-	l.nextID++
-	l.listeners[id] = changed
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.listeners, id)
-	}
-}
-
-// changed plans a batch, unless one is on its way.
-func (l *Live) changed() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gathered++
-	if l.planned {
-		return
-	}
-	l.planned = true
-	wait := batch
-	if l.flood {
-		wait = floodBatch
-	}
-	time.AfterFunc(wait, func() {
-		l.mu.Lock()
-		l.planned, l.flood, l.gathered = false, l.gathered > floodOver, 0
-		listeners := make([]func(), 0, len(l.listeners))
-		for _, f := range l.listeners {
-			listeners = append(listeners, f)
-		}
-		l.mu.Unlock()
-		for _, f := range listeners {
-			f()
-		}
-	})
-}
-
-// State returns what there is to show. Its parts are not changed later.
-func (l *Live) State() State {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := State{Phase: l.phase, Failure: l.failure, Warning: l.session.Warning, Login: l.login, Users: l.session.Users,
-		SignIn: l.session.SignIn, Tab: l.in.Page.Tab()}
-	if l.session.User != nil {
-		s.User = *l.session.User
-	}
-	if l.client != nil {
-		s.View, s.Entities = l.client.View(), l.client.Entities()
-		if s.View.Connected && s.View.AsOf.IsZero() && s.View.Figures != nil {
-			l.noteTrendsLocked(s.View.Figures, time.Now())
-		}
-		s.Login = s.Login || s.View.Status.Code == conn.LoginRedirect
-		s.Trends, s.Gap = l.trends.copyOf(), l.gap
-	}
-	return s
-}
-
-func (l *Live) set(f func()) {
-	l.mu.Lock()
-	f()
-	l.mu.Unlock()
-	l.changed()
-}
-
-// connectLocked starts a client for the session's user.
+// connectLocked starts a client for the session's user. The caller must hold l.mu.
 func (l *Live) connectLocked() {
 	ctx, cancel := context.WithCancel(context.Background())
 	grant := l.session.Grant
-	l.learned, l.wishing = false, false
+	l.preferencesKnown, l.savingPreferences = false, false
 	c := wasmclient.New(wasmclient.Options{
-		Transport: l.api.Transport, Grant: l.session.User.Grant(), Snapshot: true, Backfill: store.DefaultMax, Toasts: true, MaxToasts: l.in.MaxToasts,
-		Page: l.in.Page, Storage: l.in.Storage, Grace: l.in.Grace, OnChange: l.changed, OnEvent: l.onEvent,
-		OnGap:  func(wire.Gap) { l.set(func() { l.gap = time.Now() }) },
-		OnStep: func(in conn.Input, s conn.Status) { l.onStep(ctx, grant, in, s) },
+		Transport: l.api.Transport,
+		Grant:     l.session.User.Grant(),
+		Snapshot:  true,
+		Backfill:  store.DefaultMax,
+		Toasts:    true,
+		MaxToasts: l.env.MaxToasts,
+		Page:      l.env.Page,
+		Storage:   l.env.Storage,
+		Grace:     l.env.Grace,
+		OnChange:  l.notify,
+		OnEvent:   l.handleEvent,
+		OnGap:     func(wire.Gap) { l.set(func() { l.gapAt = time.Now() }) },
+		OnStep:    func(in conn.Input, s conn.Status) { l.handleStep(ctx, grant, in, s) },
 	})
 	c.WithToasts(func(q *toast.Queue, _ time.Time) {
-		q.SetFormat(l.in.Format)
-		if l.in.Scale != nil {
-			q.SetScale(l.in.Scale())
+		q.SetFormat(l.env.ToastFormat)
+		if l.env.ToastScale != nil {
+			q.SetScale(l.env.ToastScale())
 		}
 	})
 	done := make(chan struct{})
-	l.client, l.running = c, ctx
-	l.leave = func() {
+	l.client, l.clientCtx = c, ctx
+	l.stopClient = func() {
 		cancel()
 		<-done
 	}
@@ -231,81 +118,83 @@ func (l *Live) connectLocked() {
 		c.Run(ctx)
 	}()
 	go l.loadTrends(grant)
-	go l.learnPreferences(ctx, grant)
+	go l.loadPreferences(ctx, grant)
 }
 
-// onStep hears every step of the connection. A sign-out in another tab of the
-// same session is one here too, and so is a change of what the user may see:
-// nothing of before may stay on the screen.
-func (l *Live) onStep(connection context.Context, grant string, in conn.Input, s conn.Status) {
-	if l.in.OnStep != nil {
-		l.in.OnStep(in, s)
+// handleStep handles a step of the connection. If the user has signed out in another tab, or may
+// see other data now, no data of before may stay on the screen.
+func (l *Live) handleStep(clientCtx context.Context, grant string, in conn.Input, s conn.Status) {
+	if l.env.OnStep != nil {
+		l.env.OnStep(in, s)
 	}
 	if s.Connected() {
 		l.mu.Lock()
-		l.askPause = 0
+		l.sessionPause = 0
 		l.mu.Unlock()
 	}
 	snapshot, _ := in.(conn.Snapshot)
-	signedOut := s.State == conn.Denied && s.Code == string(wire.ByeSignedOut)
-	if (signedOut || s.Code == string(wire.ByeRegrant) || snapshot.Grant != "" && snapshot.Grant != grant) && connection.Err() == nil {
-		go l.forgetOnce(connection, signedOut)
+	isSignedOut := s.State == conn.Denied && s.Code == string(wire.ByeSignedOut)
+	isRegranted := s.Code == string(wire.ByeRegrant) || snapshot.Grant != "" && snapshot.Grant != grant
+	if (isSignedOut || isRegranted) && clientCtx.Err() == nil {
+		go l.forgetIfCurrent(clientCtx, isSignedOut)
 		return
 	}
 	l.mu.Lock()
-	refused := s.State == conn.Denied && s.Code != problem.CodeForbidden
-	news := refused && !l.refused && connection == l.running
-	l.refused = refused
+	isRefused := s.State == conn.Denied && s.Code != problem.CodeForbidden
+	begins := isRefused && !l.streamRefused && clientCtx == l.clientCtx
+	l.streamRefused = isRefused
 	l.mu.Unlock()
-	if news {
-		go l.askOn()
+	if begins {
+		go l.pollSession()
 	}
 }
 
-// Client is the user's, nil while nobody is signed in.
+// Client returns the user's client, nil while no user is signed in.
 func (l *Live) Client() *wasmclient.Client {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.client
 }
 
-// Back is called when the broker can be reached again: what failed meanwhile is
-// no longer so, and what was not learnt is.
-func (l *Live) Back() {
+// HandleBrokerBack tells l that the broker can be reached again. It clears the last failure, and
+// asks for the preferences if the broker could not be asked before.
+func (l *Live) HandleBrokerBack() {
 	l.mu.Lock()
 	l.failure = ""
-	ctx, grant, learned := l.running, l.session.Grant, l.learned || l.wishing || l.client == nil
+	ctx, grant := l.clientCtx, l.session.Grant
+	isKnown := l.preferencesKnown || l.savingPreferences || l.client == nil
 	l.mu.Unlock()
-	if !learned {
-		go l.learnPreferences(ctx, grant)
+	if !isKnown {
+		go l.loadPreferences(ctx, grant)
 	}
 }
 
-// GapRead notes that the user has read of the gap.
-func (l *Live) GapRead() { l.set(func() { l.gap = time.Time{} }) }
+// DismissGap hides the message about lost events.
+func (l *Live) DismissGap() { l.set(func() { l.gapAt = time.Time{} }) }
 
-// With does something with the client, if there is one.
-func (l *Live) With(do func(c *wasmclient.Client)) {
+// WithClient calls do with the user's client, if a user is signed in.
+func (l *Live) WithClient(do func(c *wasmclient.Client)) {
 	if c := l.Client(); c != nil {
 		do(c)
 	}
 }
 
-// Publish puts an event into the outbox.
+// Publish puts an event into the outbox. It does nothing while no user is signed in. State.Failure
+// reports an error.
 func (l *Live) Publish(ctx context.Context, e event.Event) {
-	l.With(func(c *wasmclient.Client) {
+	l.WithClient(func(c *wasmclient.Client) {
 		if _, err := c.Publish(ctx, e); err != nil {
 			l.set(func() { l.failure = Explain(err) })
 		}
 	})
 }
 
-// Toasts lets f change the toasts.
-func (l *Live) Toasts(f func(q *toast.Queue, now time.Time)) {
-	l.With(func(c *wasmclient.Client) { c.WithToasts(f) })
+// UpdateToasts lets f change the toasts.
+func (l *Live) UpdateToasts(f func(q *toast.Queue, now time.Time)) {
+	l.WithClient(func(c *wasmclient.Client) { c.WithToasts(f) })
 }
 
-// Report is the last 200 changes of state as text, for a report of a fault.
+// Report returns the last 200 changes of the connection's state as JSON, for the report of a fault.
 func (l *Live) Report() string {
 	text, err := json.MarshalIndent(l.Transitions(), "", " ")
 	if err != nil {
@@ -314,8 +203,8 @@ func (l *Live) Report() string {
 	return string(text)
 }
 
-// Transitions are the last changes of state, oldest first.
+// Transitions returns the last changes of the connection's state, oldest first.
 func (l *Live) Transitions() (all []wasmclient.Transition) {
-	l.With(func(c *wasmclient.Client) { all = c.Transitions() })
+	l.WithClient(func(c *wasmclient.Client) { all = c.Transitions() })
 	return all
 }

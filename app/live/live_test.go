@@ -27,7 +27,7 @@ type window struct {
 
 func openTab(t *testing.T, b *fake.Broker, in *fake.Browser, storage wasmclient.Storage) *window {
 	w := &window{Tab: in.NewTab()}
-	w.Live = New(b, Surroundings{Page: w.Tab, Storage: storage})
+	w.Live = New(b, Environment{Page: w.Tab, Storage: storage})
 	w.Start(t.Context())
 	settle()
 	return w
@@ -37,7 +37,7 @@ func openTab(t *testing.T, b *fake.Broker, in *fake.Browser, storage wasmclient.
 // answers. reload ends the page.
 func visit(t *testing.T, b *fake.Broker, storage wasmclient.Storage) (w *window, reload func()) {
 	w = &window{Tab: (&fake.Browser{}).NewTab()}
-	w.Live = New(b, Surroundings{Page: w.Tab, Storage: storage})
+	w.Live = New(b, Environment{Page: w.Tab, Storage: storage})
 	life, end := context.WithCancel(t.Context())
 	go w.Start(life)
 	settle()
@@ -50,7 +50,7 @@ func visit(t *testing.T, b *fake.Broker, storage wasmclient.Storage) (w *window,
 // settle lets everything happen that can, and a batch of changes arrive.
 func settle() {
 	synctest.Wait()
-	time.Sleep(batch)
+	time.Sleep(batchTime)
 	synctest.Wait()
 }
 
@@ -87,7 +87,7 @@ func TestLife(t *testing.T) {
 		require.Len(t, s.View.Toasts, 3)
 		require.Equal(t, 1, s.View.More)
 		require.Equal(t, "5", s.View.Figures["overdue_rentals"].String())
-		p.Toasts(func(q *toast.Queue, now time.Time) { q.Dismiss(now, s.View.Toasts[0].Key) })
+		p.UpdateToasts(func(q *toast.Queue, now time.Time) { q.Dismiss(now, s.View.Toasts[0].Key) })
 		require.Equal(t, 0, p.State().View.More)
 		leave()
 
@@ -115,7 +115,7 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
 		b.SetDown(true)
-		p := New(b, Surroundings{Page: (&fake.Browser{}).NewTab()})
+		p := New(b, Environment{Page: (&fake.Browser{}).NewTab()})
 		go p.Start(t.Context())
 		settle()
 		require.Equal(t, Failed, p.State().Phase)
@@ -210,7 +210,7 @@ func TestRefusedIsShown(t *testing.T) {
 		item := p.State().View.Outbox[0]
 		require.Equal(t, outbox.Rejected, item.State)
 		require.Equal(t, "The event is not valid. rental_id: expected an integer, at least 1. (invalid_event)", item.Problem)
-		p.With(func(c *wasmclient.Client) { c.DiscardItem(item.ID) })
+		p.WithClient(func(c *wasmclient.Client) { c.DiscardItem(item.ID) })
 		settle()
 		require.Empty(t, p.State().View.Outbox)
 		require.NotEmpty(t, p.Report())
@@ -246,7 +246,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestNothingToTellWithoutAClient(t *testing.T) {
-	l := New(nil, Surroundings{Page: (&fake.Browser{}).NewTab()})
-	l.With((*wasmclient.Client).Connect) // returns
+	l := New(nil, Environment{Page: (&fake.Browser{}).NewTab()})
+	l.WithClient((*wasmclient.Client).Connect) // returns
 	require.Empty(t, l.Transitions())
 }

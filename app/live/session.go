@@ -14,49 +14,50 @@ import (
 )
 
 const (
-	// sessionRetry is how long to wait before the broker is asked again who is
-	// signed in.
-	sessionRetry = 3 * time.Second
-	// sessionRetryMost bounds the wait that doubles while nobody is.
-	sessionRetryMost = time.Minute
-	// sessionKey is where the storage has who was signed in, so that the app
-	// opens without the broker.
+	// sessionRetry is the pause before the next request for the session. While no user is signed
+	// in, the pause doubles, up to maxSessionRetry.
+	sessionRetry    = 3 * time.Second
+	maxSessionRetry = time.Minute
+
+	// sessionKey is the key in the storage of the last session, so that the app opens without the
+	// broker.
 	sessionKey = "session"
-	// leavingKey is where the storage has that the user has left, and the broker
-	// does not know it yet.
-	leavingKey = "leaving"
-	// storageTime is how long a storage may take to answer: one that hangs must
-	// not hold up the app.
-	storageTime = 2 * time.Second
+
+	// signOutKey is the key in the storage of the note that the broker has not heard of a sign-out.
+	signOutKey = "leaving"
+
+	// storageTimeout is how long the storage may take to answer. A storage that hangs must not
+	// hold up the app.
+	storageTimeout = 2 * time.Second
 )
 
-// Start finds out who is signed in, and connects if somebody is. Where the
-// broker does not answer it goes on with who was, and asks until it does. It
-// returns once that is known.
+// Start asks the broker for the session, and connects if a user is signed in. If the broker does not
+// answer, Start goes on with the stored session and asks until the broker answers. It returns then,
+// or when ctx ends or a later call replaces it. The first context is the life of the page.
 func (l *Live) Start(ctx context.Context) {
 	l.mu.Lock()
-	if l.life == nil {
-		l.life = ctx
+	if l.pageCtx == nil {
+		l.pageCtx = ctx
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if l.unask != nil {
-		l.unask()
+	if l.cancelAsking != nil {
+		l.cancelAsking()
 	}
-	l.unask = cancel
+	l.cancelAsking = cancel
 	l.mu.Unlock()
 	for first := true; ctx.Err() == nil; first = false {
-		s, err := l.ask(ctx)
+		s, err := l.fetchSession(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
-			l.answered(ctx, s)
+			l.handleSession(ctx, s)
 			return
 		}
-		l.set(func() { l.login = redirected(err) })
+		l.set(func() { l.gatewaySignIn = isLoginRedirect(err) })
 		if first {
-			l.offline(ctx)
+			l.useStoredSession(ctx)
 		}
 		timer := time.NewTimer(sessionRetry)
 		select {
@@ -67,104 +68,110 @@ func (l *Live) Start(ctx context.Context) {
 	}
 }
 
-// ask asks who is signed in; where the user has left the broker is told so first.
-func (l *Live) ask(ctx context.Context) (s wasmclient.Session, err error) {
-	if l.leaving(ctx) {
+// fetchSession asks the broker for the session. If a sign-out is pending, it tells the broker first.
+func (l *Live) fetchSession(ctx context.Context) (s wasmclient.Session, err error) {
+	if l.isSignOutPending(ctx) {
 		var refused *wasmclient.Error
-		if err := l.api.SignOut(ctx); err != nil &&
-			(!errors.As(err, &refused) || !refused.FromBroker || refused.Status >= 500) {
+		err := l.api.SignOut(ctx)
+		isAnswered := err == nil || errors.As(err, &refused) && refused.FromBroker && refused.Status < 500
+		if !isAnswered {
 			return s, err
 		}
-		l.stayed()
+		l.clearSignOut()
 	}
 	return l.api.Session(ctx)
 }
 
-// redirected tells whether a sign-in page of a gateway came in place of the broker's answer.
-func redirected(err error) bool {
+// isLoginRedirect reports whether a sign-in page of a gateway came in place of the broker's answer.
+func isLoginRedirect(err error) bool {
 	var refused *wasmclient.Error
 	return errors.As(err, &refused) && refused.Code == conn.LoginRedirect
 }
 
-// leaving tells whether the broker is still to hear of a sign-out.
-func (l *Live) leaving(ctx context.Context) bool {
+// isSignOutPending reports whether the broker has not heard of a sign-out yet.
+func (l *Live) isSignOutPending(ctx context.Context) bool {
 	l.mu.Lock()
-	left := l.left
+	isPending := l.signOutPending
 	l.mu.Unlock()
-	within, done := context.WithTimeout(ctx, storageTime)
-	defer done()
-	values, err := l.in.Storage.Load(within, leavingKey)
-	return left || err == nil && values[leavingKey] != nil
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	values, err := l.env.Storage.Load(ctx, signOutKey)
+	return isPending || err == nil && values[signOutKey] != nil
 }
 
-// note keeps it, over reloads too where the storage can.
-func (l *Live) note() {
+// noteSignOut remembers that the broker has not heard of the sign-out, over reloads if the storage works.
+func (l *Live) noteSignOut() {
 	l.mu.Lock()
-	l.left = true
+	l.signOutPending = true
 	l.mu.Unlock()
-	ctx, done := context.WithTimeout(context.Background(), storageTime)
+	ctx, done := context.WithTimeout(context.Background(), storageTimeout)
 	defer done()
-	_ = l.in.Storage.Save(ctx, leavingKey, []byte("true"))
+	_ = l.env.Storage.Save(ctx, signOutKey, []byte("true"))
 }
 
-// stayed ends that.
-func (l *Live) stayed() {
+// clearSignOut forgets that note.
+func (l *Live) clearSignOut() {
 	l.mu.Lock()
-	l.left = false
+	l.signOutPending = false
 	l.mu.Unlock()
-	ctx, done := context.WithTimeout(context.Background(), storageTime)
+	ctx, done := context.WithTimeout(context.Background(), storageTimeout)
 	defer done()
-	_ = l.in.Storage.Delete(ctx, leavingKey)
+	_ = l.env.Storage.Delete(ctx, signOutKey)
 }
 
-// answered handles the broker's session. When the broker could not end the user's sign-in, because the browser still
-// sends another cookie of the same user, the app treats the user as signed out all the same, and the page shows the
-// reason.
-func (l *Live) answered(ctx context.Context, s wasmclient.Session) {
+// handleSession handles the broker's session. If the broker could not end the user's sign-in, because
+// the browser still sends another cookie of the same user, the app treats the user as signed out all
+// the same, and the page shows the reason.
+func (l *Live) handleSession(ctx context.Context, s wasmclient.Session) {
 	l.mu.Lock()
-	if s.User != nil && s.User.ID == l.leftUser {
+	if s.User != nil && s.User.ID == l.signedOutUser {
 		if s.User = nil; s.Warning == nil {
-			s.Warning = &wasmclient.Warning{Code: problem.CodeStillSignedIn, Title: text.Of("still_signed_in"),
-				Detail: text.Of("still_signed_in.text")}
+			s.Warning = &wasmclient.Warning{
+				Code:   problem.CodeStillSignedIn,
+				Title:  text.Of("still_signed_in"),
+				Detail: text.Of("still_signed_in.text"),
+			}
 		}
 	}
-	same := l.client != nil && s.User != nil && l.session.User != nil && s.User.ID == l.session.User.ID && s.Grant == l.session.Grant
-	if same {
-		l.session, l.login = s, false
+	isSame := l.client != nil && s.User != nil && l.session.User != nil &&
+		s.User.ID == l.session.User.ID && s.Grant == l.session.Grant
+	if isSame {
+		l.session, l.gatewaySignIn = s, false
 	}
 	c := l.client
 	l.mu.Unlock()
 	switch {
-	case !same:
-		l.use(ctx, s)
+	case !isSame:
+		l.replaceSession(ctx, s)
 	case c.View().Status.State == conn.Denied:
 		c.Connect() // The broker's refusal was wrong, or no longer holds.
 	}
 }
 
-// offline goes on with who was signed in the last time, if somebody was.
-func (l *Live) offline(ctx context.Context) {
-	within, done := context.WithTimeout(ctx, storageTime)
-	defer done()
-	if kept := l.kept(within); kept.User != nil && !kept.Over {
-		l.use(ctx, kept.Session)
+// useStoredSession goes on with the stored session, if it has a user that the broker has not denied
+// since.
+func (l *Live) useStoredSession(ctx context.Context) {
+	storageCtx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	if stored := l.loadSession(storageCtx); stored.User != nil && !stored.Over {
+		l.replaceSession(ctx, stored.Session)
 		return
 	}
 	l.set(func() { l.phase = Failed })
 }
 
-// use takes over a session, unless ctx has ended: what was asked is out of date
-// then. Nothing of an earlier user's stays.
-func (l *Live) use(ctx context.Context, s wasmclient.Session) {
-	l.turn.Lock()
-	defer l.turn.Unlock()
+// replaceSession replaces the session and the client. It does nothing if ctx has ended, because the
+// answer is out of date then. No data of the earlier user stays.
+func (l *Live) replaceSession(ctx context.Context, s wasmclient.Session) {
+	l.replacing.Lock()
+	defer l.replacing.Unlock()
 	if ctx.Err() != nil {
 		return
 	}
 	l.disconnect()
-	l.keep(s)
+	l.saveSession(s)
 	l.set(func() {
-		l.session, l.failure, l.login = s, "", false
+		l.session, l.failure, l.gatewaySignIn = s, "", false
 		l.phase = SignedOut
 		if s.User != nil {
 			l.phase = SignedIn
@@ -172,21 +179,22 @@ func (l *Live) use(ctx context.Context, s wasmclient.Session) {
 		}
 	})
 	if s.User == nil {
-		l.askOn()
+		l.pollSession()
 	}
 }
 
+// disconnect stops the client, if there is one.
 func (l *Live) disconnect() {
 	l.mu.Lock()
-	leave := l.leave
-	l.client, l.leave = nil, nil
+	stop := l.stopClient
+	l.client, l.stopClient = nil, nil
 	l.mu.Unlock()
-	if leave != nil {
-		leave() // without the lock: the client's last words come through here
+	if stop != nil {
+		stop() // without l.mu: the client still calls its callbacks, which lock it
 	}
 }
 
-// SignIn signs in; demo users have no password.
+// SignIn signs a user in. Demo users have no password. State.Failure reports an error.
 func (l *Live) SignIn(ctx context.Context, user, password string) {
 	s, err := l.api.SignIn(ctx, user, password)
 	if err != nil {
@@ -203,58 +211,56 @@ func (l *Live) SignIn(ctx context.Context, user, password string) {
 		return
 	}
 	l.stopAsking()
-	l.stayed()
-	l.cameBack()
-	l.use(ctx, s)
-	l.tell(signedIn)
+	l.clearSignOut()
+	l.clearSignedOutUser()
+	l.replaceSession(ctx, s)
+	l.broadcast(signedIn)
 }
 
-// cameBack ends a sign-out, because the user has signed in again.
-func (l *Live) cameBack() {
+// clearSignedOutUser forgets the user that has signed out, because a user signs in again.
+func (l *Live) clearSignedOutUser() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.leftUser, l.askPause = "", 0
+	l.signedOutUser, l.sessionPause = "", 0
 }
 
-// stopAsking ends the asking who is signed in: what it would answer is out of
-// date.
+// stopAsking stops the requests for the session, because their answers would be out of date.
 func (l *Live) stopAsking() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.unask != nil {
-		l.unask()
+	if l.cancelAsking != nil {
+		l.cancelAsking()
 	}
 }
 
-// SignInAgain asks who is signed in, after a session has expired. What waits in
-// the outbox stays, for the same user.
-func (l *Live) SignInAgain(ctx context.Context) {
-	l.cameBack()
+// Reauthenticate asks for the session after it has expired. The outbox stays, for the same user.
+func (l *Live) Reauthenticate(ctx context.Context) {
+	l.clearSignedOutUser()
 	l.forget(ctx, false)
 }
 
-// SignOut forgets everything of the session at once, and ends it at the broker as
-// soon as that can be reached.
+// SignOut drops all data of the user at once, and ends the session at the broker as soon as the broker
+// can be reached. It returns when the broker has answered, or ctx ends.
 func (l *Live) SignOut(ctx context.Context) {
-	l.turn.Lock()
-	l.depart()
-	l.drop(true)
-	l.note()
-	l.turn.Unlock()
-	l.tell(signedOut)
+	l.replacing.Lock()
+	l.noteSignedOutUser()
+	l.dropSession(true)
+	l.noteSignOut()
+	l.replacing.Unlock()
+	l.broadcast(signedOut)
 	l.Start(ctx)
 }
 
-// depart records the user that signs out.
-func (l *Live) depart() {
+// noteSignedOutUser records the user that signs out.
+func (l *Live) noteSignedOutUser() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.session.User != nil {
-		l.leftUser = l.session.User.ID
+		l.signedOutUser = l.session.User.ID
 	}
 }
 
-// What tabs tell each other of the session, which they share.
+// Messages to the other tabs, which share the session.
 const (
 	sessionChannel = "yardline/session/1"
 	signedIn       = "signed in"
@@ -262,81 +268,83 @@ const (
 	errorsSeen     = "errors seen"
 )
 
-// tell says to the other tabs what has become of the session. Those that are
-// connected hear it from the broker too; those that are not hear it here alone.
-func (l *Live) tell(what string) { l.tabs.Post([]byte(what)) }
+// broadcast sends a message to the other tabs. Tabs that are connected hear of a sign-out from the
+// broker too; the others hear of it here alone.
+func (l *Live) broadcast(message string) { l.channel.Post([]byte(message)) }
 
-// told takes that of another tab.
-func (l *Live) told(message []byte) {
+// handleBroadcast handles a message of another tab.
+func (l *Live) handleBroadcast(message []byte) {
 	switch string(message) {
 	case signedOut:
-		l.depart()
-		go l.forget(l.alive(), true)
+		l.noteSignedOutUser()
+		go l.forget(l.pageContext(), true)
 	case signedIn:
-		l.cameBack()
-		go l.Start(l.alive())
+		l.clearSignedOutUser()
+		go l.Start(l.pageContext())
 	case errorsSeen:
-		go l.seen()
+		go l.markErrorsSeen()
 	}
 }
 
-// alive returns the context of the page's life.
-func (l *Live) alive() context.Context {
+// pageContext returns the context that ends with the page.
+func (l *Live) pageContext() context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.life == nil {
+	if l.pageCtx == nil {
 		return context.Background()
 	}
-	return l.life
+	return l.pageCtx
 }
 
-// forgetOnce is forget, unless the connection is no longer the present one.
-func (l *Live) forgetOnce(connection context.Context, purge bool) {
-	l.turn.Lock()
+// forgetIfCurrent is like forget, but does nothing if the client has been replaced since.
+func (l *Live) forgetIfCurrent(clientCtx context.Context, purge bool) {
+	l.replacing.Lock()
 	l.mu.Lock()
-	present := l.running == connection && connection.Err() == nil
+	isCurrent := l.clientCtx == clientCtx && clientCtx.Err() == nil
 	l.mu.Unlock()
-	if !present {
-		l.turn.Unlock()
+	if !isCurrent {
+		l.replacing.Unlock()
 		return
 	}
-	l.drop(purge)
-	l.turn.Unlock()
-	l.Start(l.alive())
+	l.dropSession(purge)
+	l.replacing.Unlock()
+	l.Start(l.pageContext())
 }
 
-// forget drops all data of the user from the memory, and after a sign-out from the
-// storage, too. Then it asks the broker for the session.
+// forget drops all data of the user from the memory, and with purge from the storage too. Then it
+// asks the broker for the session.
 func (l *Live) forget(ctx context.Context, purge bool) {
-	l.turn.Lock()
-	l.drop(purge)
-	l.turn.Unlock()
+	l.replacing.Lock()
+	l.dropSession(purge)
+	l.replacing.Unlock()
 	l.Start(ctx)
 }
 
-// drop is the part of forget that must not be interrupted by a sign-in.
-func (l *Live) drop(purge bool) {
+// dropSession is the part of forget that a sign-in must not interrupt. The caller must hold l.replacing.
+func (l *Live) dropSession(purge bool) {
 	l.stopAsking()
 	l.disconnect()
 	var err error
 	if purge {
-		ctx, done := context.WithTimeout(context.Background(), storageTime)
-		defer done()
-		left := l.leaving(ctx) // Another tab has started a sign-out that the broker does not know yet.
-		err = l.in.Storage.Delete(ctx, "")
-		if left {
-			l.note()
+		ctx, cancel := context.WithTimeout(context.Background(), storageTimeout)
+		defer cancel()
+		isPending := l.isSignOutPending(ctx) // perhaps by another tab
+		err = l.env.Storage.Delete(ctx, "")
+		if isPending {
+			l.noteSignOut()
 		}
 	} else {
-		l.keep(wasmclient.Session{})
+		l.saveSession(wasmclient.Session{})
 	}
-	if purge && l.in.Forget != nil {
-		l.in.Forget()
+	if purge && l.env.OnForget != nil {
+		l.env.OnForget()
 	}
 	l.set(func() {
-		l.phase, l.session.User, l.gap = Loading, nil, time.Time{}
-		l.trends, l.preferences, l.agreed, l.learned, l.wishing = trends{}, notify.DefaultPreferences(access.Grant{}),
-			notify.DefaultPreferences(access.Grant{}), false, false
+		l.phase, l.session.User, l.gapAt = Loading, nil, time.Time{}
+		l.trends = trends{}
+		l.preferences = notify.DefaultPreferences(access.Grant{})
+		l.savedPreferences = notify.DefaultPreferences(access.Grant{})
+		l.preferencesKnown, l.savingPreferences = false, false
 		if err != nil {
 			l.failure = text.Of("failed.clear")
 		}

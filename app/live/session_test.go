@@ -82,7 +82,7 @@ func (j *jar) Socket(context.Context, string, func([]byte) error) error {
 
 func openJar(t *testing.T, j *jar, in *fake.Browser, s wasmclient.Storage) *window {
 	w := &window{Tab: in.NewTab()}
-	w.Live = New(j, Surroundings{Page: w.Tab, Storage: s})
+	w.Live = New(j, Environment{Page: w.Tab, Storage: s})
 	go w.Start(t.Context())
 	settle()
 	t.Cleanup(w.disconnect)
@@ -123,7 +123,7 @@ func TestSignOutWithPausedTab(t *testing.T) {
 		b := openJar(t, j, in, st)
 		j.brokers["first"].Publish(overdue(t, 1))
 		settle()
-		b.With((*wasmclient.Client).Pause)
+		b.WithClient((*wasmclient.Client).Pause)
 		settle()
 		a.SignOut(t.Context())
 		settle()
@@ -151,7 +151,7 @@ func TestOutboxOfAnotherUser(t *testing.T) {
 		settle()
 		require.Equal(t, 1, b.State().View.Unsent())
 		// in A the next person signs in
-		a.SignInAgain(t.Context())
+		a.Reauthenticate(t.Context())
 		settle()
 		require.Equal(t, SignedOut, a.State().Phase)
 		a.SignIn(t.Context(), "second", "")
@@ -173,7 +173,7 @@ func TestSignInAgainBehindDeniedLeader(t *testing.T) {
 		settle()
 		require.Equal(t, conn.Denied, a.State().View.Status.State)
 		require.Equal(t, conn.Denied, b.State().View.Status.State)
-		b.SignInAgain(t.Context())
+		b.Reauthenticate(t.Context())
 		settle()
 		b.SignIn(t.Context(), "first", "")
 		time.Sleep(2 * time.Minute)
@@ -225,7 +225,7 @@ func TestStorageHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
 		w := &window{Tab: (&fake.Browser{}).NewTab()}
-		w.Live = New(b, Surroundings{Page: w.Tab, Storage: &hung{}})
+		w.Live = New(b, Environment{Page: w.Tab, Storage: &hung{}})
 		ctx, cancel := context.WithCancel(t.Context())
 		go w.Start(ctx)
 		time.Sleep(time.Hour)
@@ -306,13 +306,13 @@ func TestSignOutWhileAsking(t *testing.T) {
 		j, st := newJar(), &openingDelete{}
 		s := &slowSession{jar: j}
 		w := &window{Tab: (&fake.Browser{}).NewTab()}
-		w.Live = New(s, Surroundings{Page: w.Tab, Storage: st})
+		w.Live = New(s, Environment{Page: w.Tab, Storage: st})
 		w.Start(t.Context())
 		settle()
 		w.disconnect()
 		j.brokers["first"].SetDown(true)
 		w = &window{Tab: (&fake.Browser{}).NewTab()}
-		w.Live = New(s, Surroundings{Page: w.Tab, Storage: st})
+		w.Live = New(s, Environment{Page: w.Tab, Storage: st})
 		go w.Start(t.Context())
 		settle()
 		require.Equal(t, SignedIn, w.State().Phase)

@@ -16,7 +16,7 @@ func TestTrendsAfterAClockThatWasAhead(t *testing.T) {
 	var tr trends
 	for i, at := range []time.Time{now, now.AddDate(1, 0, 0), now.AddDate(1, 0, 1), now.Add(trendStep),
 		now.Add(2 * trendStep), now.Add(3 * trendStep)} {
-		tr.note(map[string]projection.Figure{"active_rentals": {Count: i}}, at)
+		tr.add(map[string]projection.Figure{"active_rentals": {Count: i}}, at)
 	}
 	points := tr.Of["active_rentals"].Points
 	for _, p := range points {

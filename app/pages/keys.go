@@ -72,7 +72,7 @@ func (r *Root) keys(ctx app.Context, e app.Value) {
 			navigate(ctx, "/events")
 		})
 	case key == "p":
-		r.Live.With(func(c *wasmclient.Client) {
+		r.Live.WithClient(func(c *wasmclient.Client) {
 			if r.state.View.Status.State == conn.Paused {
 				c.Resume()
 			} else {

@@ -36,7 +36,7 @@ const pushDevice = "push-device"
 
 // thisDevice returns the broker's id of this device, or "" for none.
 func thisDevice(ctx context.Context, l *live.Live) string {
-	id := l.Device(ctx)
+	id := l.DeviceID(ctx)
 	if id == "" {
 		id = device.Setting(pushDevice)
 	}
@@ -44,7 +44,7 @@ func thisDevice(ctx context.Context, l *live.Live) string {
 }
 
 func keepDevice(ctx context.Context, l *live.Live, id string) error {
-	err := l.KeepDevice(ctx, id)
+	err := l.SaveDeviceID(ctx, id)
 	if err == nil {
 		device.Set(pushDevice, "")
 	}
@@ -206,7 +206,7 @@ func check(id, label string, on bool, set func(on bool)) app.UI {
 func (r *Root) prefer(change func(p *notify.Preferences)) {
 	r.wishes.problem, r.wishes.note = "", ""
 	asked := r.asked
-	r.Live.Prefer(change, func(err error) {
+	r.Live.ChangePreferences(change, func(err error) {
 		r.ctx.Dispatch(func(ctx app.Context) {
 			if asked != r.asked {
 				return
@@ -329,7 +329,7 @@ func ToastScale() float64 {
 
 func (r *Root) toastTime() app.UI {
 	return ui.El("section", "card", r.choice("toast-time", text.Of("toast_time"), device.ToastTime, []string{"", "2", "never"}, func(string) {
-		r.Live.Toasts(func(q *toast.Queue, _ time.Time) { q.SetScale(ToastScale()) })
+		r.Live.UpdateToasts(func(q *toast.Queue, _ time.Time) { q.SetScale(ToastScale()) })
 	}))
 }
 
@@ -342,6 +342,6 @@ func (r *Root) outboxPage() app.UI {
 // outbox is what was sent from this browser.
 func (r *Root) outbox() app.UI {
 	return ui.Outbox(r.state.View.Outbox, r.state.Tab,
-		func(id string) { r.Live.With(func(c *wasmclient.Client) { c.RetryItem(id) }) },
-		func(id string) { r.Live.With(func(c *wasmclient.Client) { c.DiscardItem(id) }) })
+		func(id string) { r.Live.WithClient(func(c *wasmclient.Client) { c.RetryItem(id) }) },
+		func(id string) { r.Live.WithClient(func(c *wasmclient.Client) { c.DiscardItem(id) }) })
 }

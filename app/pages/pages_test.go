@@ -26,7 +26,7 @@ import (
 
 // render is the app's markup in a state, at a path.
 func render(path string, s live.State) string {
-	r := &Root{Live: live.New(nil, live.Surroundings{}), path: path, state: s}
+	r := &Root{Live: live.New(nil, live.Environment{}), path: path, state: s}
 	return app.HTMLString(r.Render())
 }
 
@@ -51,7 +51,7 @@ func TestPages(t *testing.T) {
 			Warning: &wasmclient.Warning{Code: "still_signed_in", Title: "You are still signed in",
 				Detail: "Sign out there."}}),
 			[]string{"You are still signed in. Sign out there. (still_signed_in)", "Stay signed in"}, nil},
-		"gateway": {render("/", live.State{Phase: live.Failed, Login: true}), []string{"A sign-in page answers",
+		"gateway": {render("/", live.State{Phase: live.Failed, GatewaySignIn: true}), []string{"A sign-in page answers",
 			`id="sign-in-again"`}, nil},
 		"provider": {render("/", live.State{Phase: live.SignedOut, SignIn: "provider"}), []string{"identity provider",
 			"Try again"}, []string{"<form"}},
@@ -125,9 +125,9 @@ func TestRoles(t *testing.T) {
 // address.
 func TestFormsSubmitNothing(t *testing.T) {
 	signInPage := live.State{Phase: live.SignedOut, SignIn: "password"}
-	editing := &Root{Live: live.New(nil, live.Surroundings{}), path: "/sse-test", state: signedIn(access.Admin),
+	editing := &Root{Live: live.New(nil, live.Environment{}), path: "/sse-test", state: signedIn(access.Admin),
 		test: testPage{typ: event.TypePaymentReceived}}
-	asking := &Root{Live: live.New(nil, live.Surroundings{}), path: "/", state: signedIn(access.Manager)}
+	asking := &Root{Live: live.New(nil, live.Environment{}), path: "/", state: signedIn(access.Manager)}
 	asking.dialog = &dialog{body: ui.Form{ID: "ask", Type: event.TypePaymentReceived}.Render}
 	for _, html := range []string{render("/", signInPage), render("/events", signedIn(access.Manager)),
 		app.HTMLString(editing.Render()), app.HTMLString(asking.Render())} {
@@ -233,7 +233,7 @@ func TestAttention(t *testing.T) {
 func TestRefusedDevice(t *testing.T) {
 	for status, want := range map[int]string{401: "Tell your administrator", 403: "Tell your administrator",
 		400: "turn it on again"} {
-		r := &Root{Live: live.New(nil, live.Surroundings{}), path: "/notifications", state: signedIn(access.Manager)}
+		r := &Root{Live: live.New(nil, live.Environment{}), path: "/notifications", state: signedIn(access.Manager)}
 		r.wishes.devices = []wasmclient.Device{{ID: "a", Name: "Tablet", Created: at,
 			Failing: &wasmclient.Failing{Since: at, Status: status}}, {ID: "b", Name: "Phone", Created: at}}
 		html := app.HTMLString(r.Render())

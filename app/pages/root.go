@@ -63,7 +63,7 @@ func (r *Root) OnMount(ctx app.Context) {
 	device.OnWorker(func(path string) { ctx.Dispatch(func(ctx app.Context) { navigate(ctx, path) }) })
 	r.narrow = device.Narrow(func(narrow bool) {
 		ctx.Dispatch(func(app.Context) { r.narrow = narrow })
-		r.Live.Toasts(func(q *toast.Queue, now time.Time) { q.SetMax(now, MaxToasts(narrow)) })
+		r.Live.UpdateToasts(func(q *toast.Queue, now time.Time) { q.SetMax(now, MaxToasts(narrow)) })
 	})
 	go r.tick(ctx, r.stop)
 	go r.Live.Start(context.Background())
@@ -162,7 +162,7 @@ func (r *Root) refresh(ctx app.Context) {
 	before, grant, connected := r.state.Phase, r.state.User.Grant().ID(), r.state.View.Connected
 	r.state = r.Live.State()
 	if !connected && r.state.View.Connected {
-		r.Live.Back()
+		r.Live.HandleBrokerBack()
 		r.back()
 		app.TryUpdate() // the broker may be another version
 	}
@@ -183,7 +183,7 @@ func (r *Root) refresh(ctx app.Context) {
 // does so once in a while, and only when the reload loses nothing.
 func (r *Root) reloadForGateway() {
 	v := r.state.View
-	if r.state.Login && v.Unsent() == 0 && v.Rejected() == 0 && !device.Typed() && device.FirstReload(time.Now()) {
+	if r.state.GatewaySignIn && v.Unsent() == 0 && v.Rejected() == 0 && !device.Typed() && device.FirstReload(time.Now()) {
 		reload()
 	}
 }
@@ -213,11 +213,11 @@ func (r *Root) status() ui.Status { return ui.Status{View: r.state.View, Now: r.
 
 // actions act on the connection without waiting for it.
 func (r *Root) actions() ui.Actions {
-	with := func(do func(*wasmclient.Client)) func() { return func() { r.Live.With(do) } }
+	with := func(do func(*wasmclient.Client)) func() { return func() { r.Live.WithClient(do) } }
 	return ui.Actions{
 		Connect: with((*wasmclient.Client).Connect), Disconnect: with((*wasmclient.Client).Disconnect),
 		Pause: with((*wasmclient.Client).Pause), Resume: with((*wasmclient.Client).Resume),
-		SignIn: func() { go r.Live.SignInAgain(context.Background()) }, Reload: reload,
+		SignIn: func() { go r.Live.Reauthenticate(context.Background()) }, Reload: reload,
 		CopyReport: func() { r.copied(r.Live.Report()) },
 	}
 }
@@ -234,7 +234,7 @@ func (r *Root) dismiss(t toast.Toast) {
 	if at := active(); at.Truthy() && at.Call("getAttribute", "data-key").Truthy() && r.before != nil && r.before.Truthy() {
 		r.before.Call("focus")
 	}
-	r.Live.Toasts(func(q *toast.Queue, now time.Time) { q.Dismiss(now, t.Key) })
+	r.Live.UpdateToasts(func(q *toast.Queue, now time.Time) { q.Dismiss(now, t.Key) })
 }
 
 // MaxToasts is how many toasts there is room for.
@@ -247,7 +247,7 @@ func MaxToasts(narrow bool) int {
 
 // holdToasts lets their clock stand while the pointer or the focus is on them.
 func (r *Root) holdToasts() {
-	r.Live.Toasts(func(q *toast.Queue, now time.Time) {
+	r.Live.UpdateToasts(func(q *toast.Queue, now time.Time) {
 		if device.Held("#toasts") {
 			q.Hold(now)
 		} else {

@@ -127,13 +127,13 @@ func (r *Root) banners() app.UI {
 		ui.Slot(signedIn && r.path != "/sse-test", func() app.UI { return r.status().Banner(r.actions()) }),
 		ui.Slot(signedIn && !r.state.Gap.IsZero(), func() app.UI {
 			return ui.El("div", "banner", ui.TextEl("span", "banner-text", text.Of("banner.gap", text.When(r.state.Gap, r.now))),
-				ui.Button("button button-small", text.Of("dismiss")).OnClick(func(app.Context, app.Event) { r.Live.GapRead() })).DataSet("gap", "shown")
+				ui.Button("button button-small", text.Of("dismiss")).OnClick(func(app.Context, app.Event) { r.Live.DismissGap() })).DataSet("gap", "shown")
 		}),
 		ui.Slot(signedIn && r.state.View.Lost > 0, func() app.UI {
 			return ui.El("div", "banner banner-denied",
 				ui.TextEl("span", "banner-text", text.Count("banner.lost", r.state.View.Lost)),
 				ui.Button("button button-small", text.Of("dismiss")).
-					OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).LostRead) })).
+					OnClick(func(app.Context, app.Event) { r.Live.WithClient((*wasmclient.Client).LostRead) })).
 				DataSet("lost", "shown")
 		}),
 		ui.Slot(r.state.View.Unsaved, func() app.UI {
@@ -168,11 +168,11 @@ func (r *Root) body() app.UI {
 // failed renders the page while the session is unknown.
 func (r *Root) failed() app.UI {
 	words := "failed.text"
-	if r.state.Login {
+	if r.state.GatewaySignIn {
 		words = "failed.login"
 	}
 	return ui.El("div", "page", ui.TextEl("h1", "", text.Of("failed")), ui.TextEl("p", "", text.Of(words)),
-		ui.El("div", "buttons", ui.If(r.state.Login, func() app.UI {
+		ui.El("div", "buttons", ui.If(r.state.GatewaySignIn, func() app.UI {
 			return ui.Button("button button-primary", text.Of("sign_in")).ID("sign-in-again").
 				OnClick(func(app.Context, app.Event) { reload() })
 		})))

@@ -36,7 +36,7 @@ func (r *Root) signIn() app.UI {
 func (r *Root) providerButton() app.UI {
 	label, do := "sign_in.again", reload
 	if w := r.state.Warning; w != nil && w.Code == problem.CodeStillSignedIn {
-		label, do = "sign_in.stay", func() { go r.Live.SignInAgain(context.Background()) }
+		label, do = "sign_in.stay", func() { go r.Live.Reauthenticate(context.Background()) }
 	}
 	return ui.El("div", "buttons", ui.Button("button button-primary", text.Of(label)).ID("sign-in-again").
 		OnClick(func(app.Context, app.Event) { do() }, app.EventScope(label)))

@@ -40,7 +40,7 @@ func (r *Root) sseTest() app.UI {
 			),
 		),
 		ui.El("section", "card feed-card", ui.El("div", "card-head", ui.TextEl("h2", "", text.Of("test.received", text.Number(max(v.Total, len(v.Events))), text.Number(len(v.Events)))).ID("history-title"),
-			ui.Button("button button-small", text.Of("clear")).OnClick(func(app.Context, app.Event) { r.Live.With((*wasmclient.Client).Clear) }),
+			ui.Button("button button-small", text.Of("clear")).OnClick(func(app.Context, app.Event) { r.Live.WithClient((*wasmclient.Client).Clear) }),
 		),
 			feed.All(),
 		).Aria("labelledby", "history-title"),

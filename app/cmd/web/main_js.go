@@ -1,4 +1,5 @@
-// Command web is the app in the browser.
+// Command web is the app, compiled for the browser. It connects the pages to the client, and
+// starts them.
 package main
 
 import (
@@ -12,12 +13,21 @@ import (
 )
 
 func main() {
-	step, event := browser.Debug()
+	logStep, logEvent := browser.Debug()
 	text.SetStyle(pages.StyleOf())
-	bridge := live.New(browser.Transport{}, live.Surroundings{
-		Page: browser.NewPage(), Storage: &browser.Storage{Name: "yardline"}, Grace: browser.Grace(),
-		MaxToasts: pages.MaxToasts(device.Narrow(nil)), OnStep: step, OnEvent: event,
-		Badge: device.Badge, Format: text.Format, Scale: pages.ToastScale, Welcome: pages.RenewPush, Forget: pages.Forget})
-	app.RouteWithRegexp(`^/.*$`, func() app.Composer { return &pages.Root{Live: bridge} })
+	l := live.New(browser.Transport{}, live.Environment{
+		Page:        browser.NewPage(),
+		Storage:     &browser.Storage{Name: "yardline"},
+		Grace:       browser.Grace(),
+		MaxToasts:   pages.MaxToasts(device.Narrow(nil)),
+		OnStep:      logStep,
+		OnEvent:     logEvent,
+		SetBadge:    device.Badge,
+		ToastFormat: text.Format,
+		ToastScale:  pages.ToastScale,
+		OnSignedIn:  pages.RenewPush,
+		OnForget:    pages.Forget,
+	})
+	app.RouteWithRegexp(`^/.*$`, func() app.Composer { return &pages.Root{Live: l} })
 	app.RunWhenOnBrowser()
 }

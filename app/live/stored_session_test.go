@@ -41,7 +41,7 @@ func (c *changed) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Resp
 
 func openChanged(t *testing.T, c *changed, st wasmclient.Storage) *window {
 	w := &window{Tab: (&fake.Browser{}).NewTab()}
-	w.Live = New(c, Surroundings{Page: w.Tab, Storage: st})
+	w.Live = New(c, Environment{Page: w.Tab, Storage: st})
 	go w.Start(t.Context())
 	settle()
 	t.Cleanup(w.disconnect)
@@ -80,7 +80,7 @@ func TestNobodySignedInDeletesNothing(t *testing.T) {
 				require.Subset(t, keys(t, st), before)
 
 				j.hand("first")
-				time.Sleep(2 * sessionRetryMost)
+				time.Sleep(2 * maxSessionRetry)
 				settle()
 				s := w.State()
 				require.Equal(t, SignedIn, s.Phase)
@@ -120,7 +120,7 @@ func TestAnotherUserFindsNothing(t *testing.T) {
 		w := openJar(t, j, &fake.Browser{}, st)
 		j.brokers["first"].Publish(overdue(t, 1))
 		time.Sleep(time.Minute)
-		require.NoError(t, w.KeepDevice(t.Context(), "phone"))
+		require.NoError(t, w.SaveDeviceID(t.Context(), "phone"))
 		j.hand("")
 		j.brokers["first"].Bye(wire.ByeRegrant)
 		settle()
@@ -134,7 +134,7 @@ func TestAnotherUserFindsNothing(t *testing.T) {
 			require.NotContains(t, string(raw), `"dispatcher:1`, key)
 			require.False(t, key == wasmclient.StateKey && strings.Contains(string(raw), dispatcher.ID()), key)
 		}
-		var kept keptSession
+		var kept storedSession
 		require.NoError(t, json.Unmarshal(all[sessionKey], &kept))
 		require.Equal(t, "second", kept.User.Name)
 		require.False(t, kept.Over)
@@ -188,7 +188,7 @@ func TestSignOutThatCannotWork(t *testing.T) {
 		require.NotNil(t, s.Warning)
 		require.Equal(t, "still_signed_in", s.Warning.Code)
 		require.Empty(t, keys(t, st))
-		w.SignInAgain(t.Context())
+		w.Reauthenticate(t.Context())
 		settle()
 		require.Equal(t, SignedIn, w.State().Phase)
 		require.Nil(t, w.State().Warning)
@@ -267,11 +267,11 @@ func TestGatewayAsksToSignIn(t *testing.T) {
 		})
 		w := openChanged(t, c, st)
 		require.Equal(t, Failed, w.State().Phase)
-		require.True(t, w.State().Login)
+		require.True(t, w.State().GatewaySignIn)
 		gate.Store(false)
 		time.Sleep(2 * sessionRetry)
 		settle()
 		require.Equal(t, SignedIn, w.State().Phase)
-		require.False(t, w.State().Login)
+		require.False(t, w.State().GatewaySignIn)
 	})
 }

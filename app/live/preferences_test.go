@@ -43,13 +43,13 @@ func TestWishes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &wisher{Broker: fake.New(dispatcher)}
 		w := &window{Tab: (&fake.Browser{}).NewTab()}
-		w.Live = New(b, Surroundings{Page: w.Tab})
+		w.Live = New(b, Environment{Page: w.Tab})
 		w.Start(t.Context())
 		settle()
 		t.Cleanup(w.disconnect)
 		var failed atomic.Int32
 		mute := func(typ event.Type) {
-			w.Prefer(func(p *notify.Preferences) { p.Muted = append(p.Muted, typ) }, func(error) { failed.Add(1) })
+			w.ChangePreferences(func(p *notify.Preferences) { p.Muted = append(p.Muted, typ) }, func(error) { failed.Add(1) })
 		}
 		all := []event.Type{event.TypeRentalOverdue, event.TypePaymentReceived, event.TypeSyncProgress}
 		for _, typ := range all {
@@ -80,7 +80,7 @@ func TestSignOutWithoutBroker(t *testing.T) {
 		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
 		down := &outage{jar: j}
 		w := &window{Tab: in.NewTab()}
-		w.Live = New(down, Surroundings{Page: w.Tab, Storage: st})
+		w.Live = New(down, Environment{Page: w.Tab, Storage: st})
 		w.Start(t.Context())
 		settle()
 		require.Equal(t, SignedIn, w.State().Phase)
@@ -96,7 +96,7 @@ func TestSignOutWithoutBroker(t *testing.T) {
 		w.stopAsking() // the page is closed, and opened again
 
 		w = &window{Tab: in.NewTab()}
-		w.Live = New(down, Surroundings{Page: w.Tab, Storage: st})
+		w.Live = New(down, Environment{Page: w.Tab, Storage: st})
 		go w.Start(t.Context())
 		settle()
 		require.Equal(t, Failed, w.State().Phase)
