@@ -6,17 +6,20 @@ import (
 	"time"
 )
 
+// maxAheadMinutes is MaxAhead in minutes, for texts.
 const maxAheadMinutes = 5
 
-// MaxAhead is the longest time by which the time of a past event may be ahead of the
-// broker's clock. An event further ahead would outrank all events until then.
+// MaxAhead is how far the time of a past event may be ahead of the broker's clock. An
+// event that is further ahead would outrank all other events until that time.
 const MaxAhead = maxAheadMinutes * time.Minute
 
-// ahead tells whether a time is too far after the broker's clock.
-func (r Rules) ahead(t time.Time) bool { return !r.Now.IsZero() && t.After(r.Now.Add(MaxAhead)) }
+// isTooFarAhead reports whether a time is more than MaxAhead after the broker's clock.
+func (r Rules) isTooFarAhead(t time.Time) bool {
+	return !r.Now.IsZero() && t.After(r.Now.Add(MaxAhead))
+}
 
-// noLater describes the limit of ahead.
-func (r Rules) noLater() string {
+// describeAheadLimit describes the times for which isTooFarAhead is false.
+func (r Rules) describeAheadLimit() string {
 	return fmt.Sprintf("a time at most %d minutes ahead of the broker's clock, which is at %s",
 		maxAheadMinutes, r.Now.UTC().Format(time.RFC3339))
 }
@@ -25,7 +28,7 @@ func (r Rules) noLater() string {
 func (r Rules) checkMoney(t Type, in, out Object, problem *Problem) {
 	currency := r.Currency
 	if raw := in.Get("currency"); raw != nil && string(raw) != "null" {
-		currency = out.Text("currency") // "" where it was refused
+		currency = out.Text("currency") // "" when it was refused
 	}
 	if currency == "" {
 		return
@@ -44,27 +47,28 @@ func (r Rules) checkMoney(t Type, in, out Object, problem *Problem) {
 
 var decimalsInWords = []string{"no decimals", "1 decimal", "2 decimals", "3 decimals"}
 
-// ClampTimes returns e with every past time that is more than MaxAhead after the time
-// of its storage brought back to that time. It is for events of logs that accepted
-// such times. The zero time bounds nothing.
+// ClampTimes returns e with every past time that is more than [MaxAhead] after stored
+// replaced by stored. stored is when the log stored the event; older brokers stored
+// events with such times. A zero stored changes nothing.
 func (e Event) ClampTimes(stored time.Time) Event {
 	rules, bound := Rules{Now: stored}, StampTime(stored)
-	if rules.ahead(e.Time) {
+	if rules.isTooFarAhead(e.Time) {
 		e.Time = bound
 	}
 	for _, spec := range specs[e.Type] {
-		if raw := e.Data.Get(spec.Name); spec.Past && raw != nil && rules.ahead(timeOf(raw)) {
+		if raw := e.Data.Get(spec.Name); spec.Past && raw != nil && rules.isTooFarAhead(timeOf(raw)) {
 			e.Data = e.Data.With(spec.Name, appendString(nil, bound.Format(time.RFC3339Nano)))
 		}
 	}
 	return e
 }
 
-// StampTime returns the replacement of a time that is too far ahead of a clock. It
-// has the precision of Stamp, so that an event of the same moment is no older.
+// StampTime returns now in UTC and in whole milliseconds, as [Event.Stamp] writes it.
+// It also replaces times that are too far ahead, so that an event which is stamped at
+// the same moment is not older.
 func StampTime(now time.Time) time.Time { return now.UTC().Truncate(time.Millisecond) }
 
-// timeOf reads the value of a field that was checked.
+// timeOf reads the time of a field that was checked before.
 func timeOf(raw json.RawMessage) time.Time {
 	text, _ := rawString(raw)
 	t, _ := time.Parse(time.RFC3339Nano, text)

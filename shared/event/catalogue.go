@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// moduleOf is the module of a type; only a sync depends on its payload.
+// moduleOf returns the module of a type. Only that of a sync depends on the payload.
 func moduleOf(t Type, o Object) Module {
 	switch t {
 	case TypeRentalStatusUpdated, TypePaymentReceived, TypeRentalOverdue:
@@ -23,7 +23,7 @@ func moduleOf(t Type, o Object) Module {
 	return ModuleSystem
 }
 
-// severityOf is the severity of an event whose publisher gave none.
+// severityOf returns the severity of an event whose publisher named none.
 func severityOf(t Type, o Object) Severity {
 	status := ValueOrDefault(t, o, "status")
 	switch t {
@@ -66,11 +66,12 @@ func severityOf(t Type, o Object) Severity {
 	return Info
 }
 
-// SubjectKinds are what stands before the slash of a subject.
+// SubjectKinds lists the kinds of subject: the part of a subject before the slash. It
+// must not be changed.
 var SubjectKinds = []string{"rental", "equipment", "timesheet", "employee", "payroll", "leave", "system", "sync"}
 
-// subjectOf names the thing that an event is about, for filters and
-// timelines: one slash, the kind before it.
+// subjectOf returns the subject of an event: its kind, one slash, and what identifies
+// the thing that the event is about. Filters and timelines use it.
 func subjectOf(t Type, o Object) string {
 	switch t {
 	case TypeRentalStatusUpdated, TypePaymentReceived, TypeRentalOverdue:
@@ -112,11 +113,12 @@ func ReusableEntityKey(e Event) string {
 	return EntityKey(e)
 }
 
-// EntityKey names the thing whose last state the event changes: its kind,
-// then what identifies it, each part escaped so that two things never share a
-// key. It is "" where the event leaves no state, and where the fields that
-// identify it, or that give it meaning, were left out for the reader: such an
-// event cannot be told from another thing's.
+// EntityKey returns the key of the entity whose last state the event changes, such as
+// rental/123 or overdue/123/late_return. The key has the kind of the entity and what
+// identifies it, each part escaped so that two entities never share a key.
+//
+// It is "" for an event that leaves no state. For a payment without its amount it is ""
+// too, because a reader that may not see the amount may not see that entity.
 func EntityKey(e Event) string {
 	o := e.Data
 	switch e.Type {
@@ -156,16 +158,17 @@ func EntityKey(e Event) string {
 		if o.Has("sync_id") {
 			return key("sync", "id", o.Text("sync_id"))
 		}
-		// Without an id, the runs of two users are two things: what one of
-		// them sees must not become the other's.
+		// Without an id, the syncs of two users are two entities, so that one user's
+		// state never shows the other's sync.
 		return key("sync", "of", syncKey(o), o.Text("started_by"))
 	}
 	return ""
 }
 
-// OverdueKey is the entity of one reason for which a rental is overdue.
+// OverdueKey returns the key of the entity for one reason why a rental is overdue.
 func OverdueKey(rentalID, reason string) string { return key("overdue", rentalID, reason) }
 
+// syncKey returns what identifies a sync in its subject.
 func syncKey(o Object) string {
 	if o.Has("sync_id") {
 		return o.Text("sync_id")
@@ -173,6 +176,7 @@ func syncKey(o Object) string {
 	return ValueOrDefault(TypeSyncProgress, o, "entity")
 }
 
+// firstOf returns the text of the first of the fields that o has.
 func firstOf(o Object, names ...string) string {
 	for _, name := range names {
 		if o.Has(name) {
@@ -184,7 +188,7 @@ func firstOf(o Object, names ...string) string {
 
 var escapeKey = strings.NewReplacer("%", "%25", "/", "%2F")
 
-// key joins the parts of an entity's key.
+// key returns the key of an entity of the kind, with its parts escaped.
 func key(kind string, parts ...string) string {
 	for _, part := range parts {
 		kind += "/" + escapeControl(escapeKey.Replace(part))
@@ -192,8 +196,8 @@ func key(kind string, parts ...string) string {
 	return kind
 }
 
-// escapeControl escapes control characters, because an issue may have several
-// lines but a key is one line.
+// escapeControl escapes control characters: an issue may have several lines, but a key
+// is one line.
 func escapeControl(s string) string {
 	if !hasControl(s) {
 		return s
@@ -209,8 +213,8 @@ func escapeControl(s string) string {
 	return b.String()
 }
 
-// ValueOrDefault is the text of a field, or the meaning that the vocabulary
-// gives to its absence.
+// ValueOrDefault returns the text of a field, or the default that the vocabulary
+// declares for the field when it is absent.
 func ValueOrDefault(t Type, o Object, name string) string {
 	if o.Has(name) {
 		return o.Text(name)

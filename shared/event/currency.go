@@ -2,12 +2,12 @@ package event
 
 import "strings"
 
-// IsCurrency tells whether s is an active code of ISO 4217.
+// IsCurrency reports whether s is an active code of ISO 4217 for money in circulation.
 func IsCurrency(s string) bool {
 	return len(s) == 3 && strings.Contains(currencies, " "+s+" ")
 }
 
-// Currencies lists the codes that IsCurrency knows.
+// Currencies returns the codes for which IsCurrency is true.
 func Currencies() []string { return strings.Fields(currencies) }
 
 // Decimals returns the number of decimals of a currency's amounts, by the minor

@@ -1,26 +1,50 @@
-// Package event is the vocabulary of Yardline: the CloudEvents envelope, the
-// ten payload types with their rules, and the catalogue that derives module,
-// severity, subject, entity and toast text from a payload.
+// Package event is the vocabulary of Yardline: the CloudEvents envelope, the ten
+// payload types with their rules, and what follows from a payload (module, severity,
+// subject, entity and the text of a toast).
 //
-// The Go structs in the payload files are the single source of the
-// vocabulary. Their tags declare, for every field, what validation, redaction
-// and (in other packages) the generated schemas need:
+// # Usage
+//
+// A publisher builds an event with a constructor such as [PaymentReceived], or with
+// [New] from any payload. A broker reads events from outside with [Parse], and fills
+// in what a publisher may leave out with [Event.Stamp]. A reader gets the payload as a
+// Go struct from [Decode], or field by field from [Event.Data].
+//
+// # Payloads
+//
+// The Go structs in the files payload_*.go are the single source of the vocabulary.
+// The tags of a field declare what validation, redaction and the generated schemas
+// need:
 //
 //	json     the field's name on the wire
-//	class    its sensitivity class (see Class)
-//	rule     space separated: required, strict, past, min=, max=, over=, len=, items=, format=
-//	enum     the allowed values, comma separated
+//	class    its sensitivity class, see Class
+//	rule     its rules, separated by spaces: required, strict, past, min=, max=,
+//	         more_than=, less_than=, len=, items=, step=, format=
+//	enum     the allowed values, separated by commas, or $ and the name of a list
 //	default  what an absent enum means in the first event of an entity
 //
-// A payload travels as an Object, its fields in declared order and each value
-// still raw JSON, because everything that the broker does with it (leave a
-// field out, merge it into a state, write it to a stream) works on whole
-// fields. Decode turns it into the struct where typed access is wanted.
+// [Fields] and [Spec] return these declarations.
 //
-// Parse is the boundary: what it returns is valid and canonical, and contains
-// no raw control character, so that no value from a publisher can break a
-// frame. Nothing that identifies a thing has a control character at all. The
-// package is pure: it has no clock, no goroutine and no randomness. Rules hand
-// the broker's clock to Parse, and ClampTimes brings a time that is ahead of the
-// clock back to it.
+// A payload travels as an [Object]: its fields in declared order, each value still raw
+// JSON. The broker only handles whole fields: it hides a field, merges it into a
+// state, or writes it to a stream.
+//
+// # Guarantees
+//
+//   - An event that [Parse] or [New] returns is valid and canonical. Parsing it again
+//     changes nothing.
+//   - It contains no raw control character when it is written by [Event.AppendJSON],
+//     so that no value of a publisher can break a frame or a line.
+//   - A text that identifies a thing, such as an id or a subject, has no control
+//     character at all.
+//   - The package has no clock and no randomness. The caller passes the broker's clock
+//     in [Rules].
+//
+// # Concurrency
+//
+// All functions may be called concurrently. Events and Objects are values that share
+// memory between copies: change none in place, make a new Object with [Object.With].
+//
+// # Errors
+//
+// Each refusal of an event is a [*Problem]. It names every refused field.
 package event

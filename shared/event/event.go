@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,7 +24,7 @@ const (
 	TypeSyncProgress             Type = "sync_progress"
 )
 
-// Types lists the ten types in the order of the vocabulary.
+// Types lists the ten types in the order of the vocabulary. It must not be changed.
 var Types = []Type{
 	TypeRentalStatusUpdated, TypePaymentReceived, TypeMaintenanceRequired,
 	TypeRentalOverdue, TypeEquipmentLocationUpdated, TypeTimesheetUpdated,
@@ -34,7 +35,7 @@ var Types = []Type{
 // Severity grades an event for people.
 type Severity string
 
-// The severities, least first.
+// The severities, from the least to the most severe.
 const (
 	Info    Severity = "info"
 	Success Severity = "success"
@@ -42,18 +43,12 @@ const (
 	Error   Severity = "error"
 )
 
-// Severities lists the severities, least first.
+// Severities lists the severities, from the least to the most severe. It must not be
+// changed.
 var Severities = []Severity{Info, Success, Warning, Error}
 
-// Rank is the position of s in Severities, or -1 for an unknown one.
-func (s Severity) Rank() int {
-	for i, known := range Severities {
-		if s == known {
-			return i
-		}
-	}
-	return -1
-}
+// Rank returns the position of s in Severities, or -1 for an unknown severity.
+func (s Severity) Rank() int { return slices.Index(Severities, s) }
 
 // Module is the part of the rental system that an event belongs to.
 type Module string
@@ -67,29 +62,42 @@ const (
 	ModuleSystem    Module = "system"
 )
 
-// Modules lists the modules.
+// Modules lists the modules. It must not be changed.
 var Modules = []Module{ModuleRental, ModuleEquipment, ModuleEmployee, ModuleCustomer, ModuleSystem}
 
-// An Event is a CloudEvent 1.0 with the extensions severity, actor and
-// cursor. Its values are immutable by convention: Data shares memory between
-// copies, and whoever wants another form makes a new Object.
+// An Event is a CloudEvent 1.0 with the extension attributes severity, actor and
+// cursor. Copies of an Event share the memory of Data, which must not be changed.
 type Event struct {
-	ID       string    // the publisher's idempotency key
-	Type     Type      //
-	Source   string    // URI reference of the emitter
-	Subject  string    // derived from the payload, such as rental/123
-	Time     time.Time // UTC
-	Severity Severity  //
-	Actor    string    // the publishing principal, such as user:7; empty where it may not be seen
-	Cursor   string    // place in the log, set by the log alone; empty before
-	Data     Object    // canonical payload
+	// ID is the publisher's idempotency key.
+	ID string
+	// Type says which payload Data has.
+	Type Type
+	// Source is a URI reference that names the emitter. Defaults to [DefaultSource].
+	Source string
+	// Subject names the thing that the event is about, such as rental/123. It follows
+	// from Type and Data.
+	Subject string
+	// Time is when the event happened, in UTC.
+	Time time.Time
+	// Severity grades the event. Unless the publisher names one, it follows from Type
+	// and Data.
+	Severity Severity
+	// Actor is the principal that published the event, such as user:7. It is empty when
+	// the reader may not see it.
+	Actor string
+	// Cursor is the event's place in the log. Only the log sets it; before that, it is
+	// empty.
+	Cursor string
+	// Data is the payload in canonical form.
+	Data Object
 }
 
-// Module is derived from the type and, for a sync, from what is synced.
+// Module returns the module of the event. It follows from the type; for a sync, it
+// follows from what is synced.
 func (e Event) Module() Module { return moduleOf(e.Type, e.Data) }
 
-// AppendJSON appends e in the CloudEvents JSON format, compact and without
-// any control character.
+// AppendJSON appends e to b in the CloudEvents JSON format, compact and without any
+// control character.
 func (e Event) AppendJSON(b []byte) []byte {
 	b = append(b, `{"specversion":"1.0","id":`...)
 	b = appendString(b, e.ID)
@@ -118,12 +126,12 @@ func (e Event) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// MarshalJSON implements json.Marshaler in the CloudEvents JSON format.
+// MarshalJSON implements [json.Marshaler] in the CloudEvents JSON format.
 func (e Event) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), nil }
 
-// UnmarshalJSON reads what AppendJSON wrote. It is for text that the broker
-// has validated already (the log, a stream); input from publishers goes
-// through Parse.
+// UnmarshalJSON reads the text that AppendJSON wrote. It checks no rule, because the
+// broker has validated that text (a log, a stream). Use [Parse] for the input of
+// publishers.
 func (e *Event) UnmarshalJSON(b []byte) error {
 	var w struct {
 		ID       string    `json:"id"`
@@ -144,8 +152,8 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 }
 
 // Decode returns the payload of e as its struct, for instance
-// Decode[PaymentReceivedData](e). Fields that were left out for the reader
-// are zero. An error means that T does not belong to the type of e.
+// Decode[PaymentReceivedData](e). A field that the broker has hidden from the reader
+// is zero. Decode returns an error when T is not the payload type of e.
 func Decode[T any](e Event) (T, error) {
 	var data T
 	if want := payloadType(e.Type); want == nil || want != typeFor[T]() {

@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// A format is a named rule for a string.
+// A format is a named rule of a string.
 type format struct {
 	valid    func(string) bool
 	expected string
 }
 
-// formatLine is a string without control characters: FieldSpec.Limits says so.
+// formatLine is the format of a string without control characters. [FieldSpec.Limits]
+// describes it.
 const formatLine = "line"
 
 var formats = map[string]format{
@@ -30,7 +31,8 @@ var formats = map[string]format{
 
 func isPhone(s string) bool {
 	digits, plus := strings.CutPrefix(s, "+")
-	return plus && len(digits) >= 2 && len(digits) <= 15 && digits[0] != '0' && strings.Trim(digits, "0123456789") == ""
+	return plus && len(digits) >= 2 && len(digits) <= 15 && digits[0] != '0' &&
+		strings.Trim(digits, "0123456789") == ""
 }
 
 func isDate(s string) bool {
@@ -43,10 +45,11 @@ func isMonth(s string) bool {
 	return err == nil
 }
 
-// isWeek accepts the weeks that the year really has.
+// isWeek reports whether s is a week that its year has: only some years have week 53.
 func isWeek(s string) bool {
 	var year, week int
-	if n, err := fmt.Sscanf(s, "%4d-W%2d", &year, &week); n != 2 || err != nil || s != fmt.Sprintf("%04d-W%02d", year, week) {
+	n, err := fmt.Sscanf(s, "%4d-W%2d", &year, &week)
+	if n != 2 || err != nil || s != fmt.Sprintf("%04d-W%02d", year, week) {
 		return false
 	}
 	// 28 December is always in the last week of its ISO year.
@@ -54,11 +57,11 @@ func isWeek(s string) bool {
 	return week >= 1 && week <= last
 }
 
-// isLine tells whether a text may name an entity, also in keys and subjects.
+// isLine reports whether a text may name an entity, in keys and subjects too.
 func isLine(s string) bool { return !hasControl(s) }
 
-// isPath refuses whatever a browser would resolve to another site: a scheme,
-// //host, /\host, and control characters that it strips.
+// isPath reports whether s is a path that browsers resolve on the same site. They resolve
+// a scheme, //host and /\host to another site, and strip control characters first.
 func isPath(s string) bool {
 	if !strings.HasPrefix(s, "/") || strings.HasPrefix(s, "//") || strings.Contains(s, `\`) {
 		return false
@@ -66,8 +69,9 @@ func isPath(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) < 0
 }
 
-// isNoCard refuses text that holds 13 to 19 digits in a row with a valid
-// check digit (Luhn, ISO/IEC 7812), with or without blanks and hyphens.
+// isNoCard reports whether a text has no control character and no number of a payment
+// card: 13 to 19 digits in a row with a valid check digit (Luhn, ISO/IEC 7812), with or
+// without blanks and hyphens between them.
 func isNoCard(s string) bool {
 	if hasControl(s) {
 		return false
@@ -93,8 +97,9 @@ func validLuhn(digits string) bool {
 	return sum%10 == 0
 }
 
-// parseTime reads RFC 3339 with any offset and returns UTC. Years that JSON
-// cannot write are refused. A leap second is the start of the next minute.
+// parseTime reads a time by RFC 3339 with any offset, and returns it in UTC. It refuses
+// years that Go cannot write as JSON. It reads a leap second, which only the last
+// minute of a day in UTC has, as the start of the next minute.
 func parseTime(s string) (time.Time, error) {
 	plain, leap := strings.CutSuffix(s, ":60Z")
 	if leap {
@@ -104,7 +109,7 @@ func parseTime(s string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	// time.Parse takes a short hour and a comma, which RFC 3339 does not know.
+	// time.Parse accepts an hour of one digit and a comma, which RFC 3339 does not allow.
 	if s[13] != ':' || strings.Contains(s, ",") {
 		return time.Time{}, errors.New("event: not RFC 3339")
 	}

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Money is an amount in thousandths of its currency's unit: no currency in
-// circulation has more than three decimals. It is read from a JSON number
-// exactly, never through a float.
+// Money is an amount in thousandths of its currency's unit, because no currency in
+// circulation has more than three decimals. It is exact: a JSON number becomes Money
+// without passing through a float.
 type Money int64
 
 // MoneyUnit is one whole unit of any currency.
@@ -17,23 +17,26 @@ const MoneyUnit Money = 1000
 
 var errMoney = errors.New("event: not a number with at most three decimals")
 
-// MaxMoney is the largest amount: JavaScript reads its hundredths exactly.
+// MaxMoney is the largest amount that ParseMoney accepts. JavaScript reads its
+// hundredths exactly.
 const MaxMoney Money = (1<<53 - 1) * 10
 
-// maxMoneyExponent bounds the exponent that ParseMoney follows.
+// maxMoneyExponent bounds the exponent of a number that ParseMoney accepts.
 const maxMoneyExponent = 18
 
-// moneyDecimals is how many decimals Money holds.
+// moneyDecimals is the number of decimals that Money holds.
 const moneyDecimals = 3
 
-// ParseMoney reads a decimal number such as 1500, 19.9 or 1.5e3. More than
-// three decimals (trailing zeros aside) and amounts beyond MaxMoney are errors.
+// ParseMoney reads a decimal number such as 1500, 19.9 or 1.5e3. It returns an error for
+// more than three decimals, not counting trailing zeros, and for amounts beyond
+// MaxMoney.
 func ParseMoney(s string) (Money, error) {
 	digits, negative := strings.CutPrefix(s, "-")
 	mantissa, exponent := digits, 0
 	if i := strings.IndexAny(digits, "eE"); i >= 0 {
 		var err error
-		if exponent, err = strconv.Atoi(digits[i+1:]); err != nil || exponent > maxMoneyExponent || exponent < -maxMoneyExponent {
+		exponent, err = strconv.Atoi(digits[i+1:])
+		if err != nil || exponent > maxMoneyExponent || exponent < -maxMoneyExponent {
 			return 0, errMoney
 		}
 		mantissa = digits[:i]
@@ -64,8 +67,8 @@ func ParseMoney(s string) (Money, error) {
 	return Money(n), nil
 }
 
-// MoneyFromUnits returns the amount nearest to a number of units. It is for differences
-// that were computed as numbers.
+// MoneyFromUnits returns the amount nearest to a number of units. Use it for differences
+// that were computed as floats.
 func MoneyFromUnits(units float64) Money { return Money(math.Round(units * float64(MoneyUnit))) }
 
 // Units returns the amount as a number of units, which may be rounded.
@@ -93,16 +96,17 @@ func (m Money) Decimals() int {
 	return needed
 }
 
-// String is the shortest exact form with no, two or three decimals: 1500,
-// 19.90, 10.125.
+// String returns the shortest exact form with no, two or three decimals: 1500, 19.90,
+// 10.125.
 func (m Money) String() string { return m.format(2) }
 
-// FormatIn is the amount as its currency writes it: whole amounts without decimals,
-// others with those of the currency: 10.500 KWD. It never leaves a digit out.
+// FormatIn returns the amount with the decimals of its currency, such as 10.500 for KWD.
+// Whole amounts have no decimals. It never drops a digit, even when the currency has
+// fewer decimals.
 func (m Money) FormatIn(currency string) string { return m.format(Decimals(currency)) }
 
-// format writes a whole amount without decimals, and any other one with at
-// least so many.
+// format returns a whole amount without decimals, and any other amount with at least
+// this number of decimals.
 func (m Money) format(decimals int) string {
 	sign, n := "", uint64(m)
 	if m < 0 {

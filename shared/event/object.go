@@ -10,23 +10,25 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of a payload.
+// The limits of a payload.
 const (
+	// MaxDataBytes is the size of a payload as compact JSON, in bytes.
 	MaxDataBytes = 16 << 10
-	MaxDepth     = 8
+	// MaxDepth is the number of levels to which a payload's objects and arrays may nest.
+	MaxDepth = 8
 )
 
-// A Field of an Object: a name and its value as compact JSON.
+// A Field is one field of an [Object]: its name, and its value as compact JSON.
 type Field struct {
 	Name string
 	Raw  json.RawMessage
 }
 
-// An Object is a JSON object that keeps the order of its fields. Its values
-// are compact JSON and are never changed in place.
+// An Object is a JSON object that keeps the order of its fields. Copies share memory,
+// so neither the fields nor their values may be changed in place.
 type Object []Field
 
-// Get returns the raw value of a field, or nil where it is absent.
+// Get returns the raw value of a field, or nil when the field is absent.
 func (o Object) Get(name string) json.RawMessage {
 	for i := range o {
 		if o[i].Name == name {
@@ -36,11 +38,11 @@ func (o Object) Get(name string) json.RawMessage {
 	return nil
 }
 
-// Has tells whether the field is there.
+// Has reports whether o has the field.
 func (o Object) Has(name string) bool { return o.Get(name) != nil }
 
-// Text returns a field for display or as part of a key: a string without its
-// quotes, any other value as its JSON text, "" where it is absent.
+// Text returns a field for display or as part of a key: a string without its quotes,
+// any other value as its JSON text, and "" when the field is absent.
 func (o Object) Text(name string) string {
 	raw := o.Get(name)
 	if len(raw) > 0 && raw[0] == '"' {
@@ -52,22 +54,23 @@ func (o Object) Text(name string) string {
 	return string(raw)
 }
 
-// Int returns a field as an integer, 0 where it is absent or no integer.
+// Int returns a field as an integer, or 0 when the field is absent or no integer.
 func (o Object) Int(name string) int64 {
 	n, _ := strconv.ParseInt(string(o.Get(name)), 10, 64)
 	return n
 }
 
-// Number returns a field as a float, 0 where it is absent or no number.
+// Number returns a field as a float, or 0 when the field is absent or no number.
 func (o Object) Number(name string) float64 {
 	n, _ := strconv.ParseFloat(string(o.Get(name)), 64)
 	return n
 }
 
-// Bool returns a field as a boolean, false where it is absent.
+// Bool reports whether a field is true. It is false when the field is absent.
 func (o Object) Bool(name string) bool { return string(o.Get(name)) == "true" }
 
-// Money returns a field as an amount; ok is false where it is absent.
+// Money returns a field as an amount. ok is false when the field is absent or no
+// amount.
 func (o Object) Money(name string) (m Money, ok bool) {
 	raw := o.Get(name)
 	if raw == nil {
@@ -77,8 +80,8 @@ func (o Object) Money(name string) (m Money, ok bool) {
 	return m, err == nil
 }
 
-// With returns a copy of o in which the field has the value. An existing
-// field keeps its place, a new one comes last.
+// With returns a copy of o in which the field has the value. An existing field keeps
+// its place; a new field comes last.
 func (o Object) With(name string, raw json.RawMessage) Object {
 	out := make(Object, len(o), len(o)+1)
 	copy(out, o)
@@ -91,7 +94,7 @@ func (o Object) With(name string, raw json.RawMessage) Object {
 	return append(out, Field{name, raw})
 }
 
-// AppendJSON appends the object as compact JSON.
+// AppendJSON appends the object to b as compact JSON.
 func (o Object) AppendJSON(b []byte) []byte {
 	b = append(b, '{')
 	for i, f := range o {
@@ -105,21 +108,24 @@ func (o Object) AppendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// MarshalJSON implements json.Marshaler.
+// MarshalJSON implements [json.Marshaler].
 func (o Object) MarshalJSON() ([]byte, error) { return o.AppendJSON(nil), nil }
 
-// UnmarshalJSON implements json.Unmarshaler for text that is already valid;
-// see ParseObject for input from outside.
+// UnmarshalJSON implements [json.Unmarshaler] for text that the broker has checked
+// before. Use [ParseObject] for input from outside.
 func (o *Object) UnmarshalJSON(b []byte) error {
 	fields, err := readFields(b)
 	*o = fields
 	return err
 }
 
-// ParseObject reads a JSON object from outside: valid UTF-8, nothing after
-// it, no key twice at any depth, nested at most MaxDepth deep. The error is a
-// Problem whose pointer starts with at.
-func ParseObject(raw []byte, at string) (Object, error) { return parseObject(raw, at, MaxDepth) }
+// ParseObject reads a JSON object from outside. It refuses text that is not valid
+// UTF-8, anything after the object, a key that comes twice in one object at any depth,
+// and more than [MaxDepth] levels. The error is a [*Problem] whose pointers begin with
+// pointer.
+func ParseObject(raw []byte, pointer string) (Object, error) {
+	return parseObject(raw, pointer, MaxDepth)
+}
 
 func parseObject(raw []byte, at string, depth int) (Object, error) {
 	if !utf8.Valid(raw) {
@@ -135,13 +141,14 @@ func parseObject(raw []byte, at string, depth int) (Object, error) {
 	return fields, nil
 }
 
-// readFields splits a JSON object into its fields and compacts the values.
+// readFields splits a JSON object into its fields and compacts their values. It returns
+// nil for JSON's null.
 func readFields(raw []byte) (Object, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := dec.Token(); err != nil {
 		return nil, err
 	} else if t == nil {
-		return nil, nil // JSON null
+		return nil, nil
 	} else if t != json.Delim('{') {
 		return nil, errors.New("event: not a JSON object")
 	}
@@ -164,17 +171,17 @@ func readFields(raw []byte) (Object, error) {
 	return fields, nil
 }
 
-// level is one open array or object while checkTokens walks.
+// A level is one open array or object while checkTokens walks.
 type level struct {
-	pointer string
-	keys    map[string]bool // nil in an array
-	current string          // the key whose value comes next
-	index   int             // of the next value in an array
-	wantKey bool
+	pointer  string          // the JSON pointer of the array or object
+	keys     map[string]bool // the keys so far; nil in an array
+	key      string          // in an object, the key whose value comes next
+	index    int             // in an array, the index of the next value
+	wantsKey bool            // in an object, a key comes next
 }
 
-// checkTokens walks raw once and refuses bad JSON, repeated keys, too deep
-// nesting and anything after the value. Only objects pass.
+// checkTokens walks through raw once. It refuses anything but one JSON object, invalid
+// JSON, repeated keys, and more levels than depth.
 func checkTokens(raw []byte, at string, depth int) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -201,13 +208,13 @@ func checkTokens(raw []byte, at string, depth int) error {
 		pointer := at
 		if len(stack) > 0 {
 			top := stack[len(stack)-1]
-			if top.wantKey {
-				if err := top.key(token.(string)); err != nil {
+			if top.wantsKey {
+				if err := top.addKey(token.(string)); err != nil {
 					return err
 				}
 				continue
 			}
-			pointer = top.pointer + "/" + top.child()
+			pointer = top.pointer + "/" + top.segment()
 		}
 		if delim, ok := token.(json.Delim); ok {
 			if len(stack) == depth {
@@ -215,7 +222,7 @@ func checkTokens(raw []byte, at string, depth int) error {
 			}
 			l := &level{pointer: pointer}
 			if delim == '{' {
-				l.keys, l.wantKey = map[string]bool{}, true
+				l.keys, l.wantsKey = map[string]bool{}, true
 			}
 			stack = append(stack, l)
 			continue
@@ -224,41 +231,40 @@ func checkTokens(raw []byte, at string, depth int) error {
 	}
 }
 
-// key takes the name of the next field.
-func (l *level) key(name string) error {
+// addKey notes the key of the next value, and refuses one that came before.
+func (l *level) addKey(name string) error {
 	if l.keys[name] {
 		return Refuse(l.pointer+"/"+EscapePointer(name), "duplicate", "each key at most once")
 	}
 	l.keys[name] = true
-	l.current, l.wantKey = name, false
+	l.key, l.wantsKey = name, false
 	return nil
 }
 
-// child is the pointer segment of the value that comes next.
-func (l *level) child() string {
+// segment returns the pointer segment of the value that comes next.
+func (l *level) segment() string {
 	if l.keys == nil {
 		return strconv.Itoa(l.index)
 	}
-	return EscapePointer(l.current)
+	return EscapePointer(l.key)
 }
 
-// next moves past a finished value.
+// next notes that a value has ended.
 func (l *level) next() {
 	l.index++
-	l.wantKey = l.keys != nil
+	l.wantsKey = l.keys != nil
 }
 
-// EscapePointer escapes one segment of a JSON pointer (RFC 6901).
+// EscapePointer returns a field's name as one segment of a JSON pointer (RFC 6901).
 func EscapePointer(segment string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(segment)
 }
 
-// nextLine is U+0085, which many programs that read a stream by lines take for
-// the end of one.
+// nextLine is U+0085. Many programs that read a stream by lines end a line there.
 const nextLine = "\u0085"
 
-// appendString appends s as a JSON string in one line, by whatever rule: the
-// separators U+2028 and U+2029 are escaped by encoding/json.
+// appendString appends s as a JSON string without any character that ends a line. It
+// escapes U+0085; encoding/json escapes control characters, U+2028 and U+2029.
 func appendString(b []byte, s string) []byte {
 	quoted, _ := json.Marshal(s) // a string always marshals
 	if strings.Contains(s, nextLine) {

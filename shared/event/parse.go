@@ -8,33 +8,40 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of an event as a whole.
+// MaxEventBytes is the size of an event with its envelope, in bytes.
+const MaxEventBytes = MaxDataBytes + 4<<10
+
+// The limits of the envelope, in characters.
 const (
-	MaxEventBytes = MaxDataBytes + 4<<10 // with its envelope
-	maxIDLen      = 128
-	maxSourceLen  = 256
+	maxIDLen     = 128
+	maxSourceLen = 256
 )
 
-// DefaultSource is the source of an event that names none.
+// DefaultSource is the source of an event whose publisher names none.
 const DefaultSource = "/yardline"
 
-// Rules holds the rules that a broker adds to those of the vocabulary.
+// Rules are the rules that a broker adds to those of the vocabulary. The zero value adds
+// none.
 type Rules struct {
-	// Strict makes every doubt a refusal.
+	// Strict refuses what Parse would otherwise change and report as a [FieldWarning],
+	// and requires the fields that the vocabulary marks as strict.
 	Strict bool
-	// Currency is the currency of amounts whose event names none. "" disables the
-	// check of their decimals.
+	// Currency is the currency of amounts whose event names none, such as EUR. ""
+	// disables the check of their decimals.
 	Currency string
-	// Now is the time of the broker's clock. The zero time accepts any future time.
+	// Now is the time of the broker's clock. Times of past events may be at most
+	// [MaxAhead] after it. The zero time accepts any time.
 	Now time.Time
 }
 
-// Parse reads one event from outside: a CloudEvent 1.0 in JSON format or the
-// short form {"type":…,"data":{…}}. What it returns is canonical; ID and Time
-// are zero where the publisher gave none, and Actor and Cursor are always
-// empty, since the broker alone sets them. In strict mode every doubt is a
-// refusal; otherwise the warnings say what was dropped or changed. The error
-// is a *Problem.
+// Parse reads one event from outside: a CloudEvent 1.0 in JSON format, or the short form
+// {"type":…,"data":{…}}. The text may begin with a byte order mark.
+//
+// The event that Parse returns is valid and canonical. Its ID and Time are zero when the
+// publisher named none. Its Actor and Cursor are always empty, because only the broker
+// sets them. The warnings say what Parse dropped or changed; see [Rules].
+//
+// The error is a [*Problem].
 func Parse(raw []byte, rules Rules) (Event, []FieldWarning, error) {
 	if len(raw) > MaxEventBytes {
 		return Event{}, nil, Refuse("", "size", fmt.Sprintf("an event of at most %d bytes", MaxEventBytes))
@@ -58,9 +65,8 @@ func Parse(raw []byte, rules Rules) (Event, []FieldWarning, error) {
 	return p.complete(e, data)
 }
 
-// ParseEnvelope reads the attributes of an event without judging them, its
-// data among them. The text may begin with a byte order mark. The error is a
-// *Problem.
+// ParseEnvelope reads the attributes of an event, data included, without validating
+// their values. The text may begin with a byte order mark. The error is a [*Problem].
 func ParseEnvelope(raw []byte) (Object, error) {
 	text, err := TrimByteOrderMark(raw)
 	if err != nil {
@@ -69,9 +75,10 @@ func ParseEnvelope(raw []byte) (Object, error) {
 	return parseObject(text, "", MaxDepth+1)
 }
 
-// New makes an event from a payload struct, a map or an Object, as strict as
-// a lenient broker except that unknown fields are refused. The error is a
-// *Problem.
+// New returns an event of the type with the payload: a payload struct, a map, an
+// [Object], or anything else that marshals to a JSON object. It validates the payload
+// as Parse does with zero [Rules], and refuses unknown fields too. The error is a
+// [*Problem].
 func New(t Type, data any) (Event, error) {
 	raw, err := marshal(data)
 	if err != nil {
@@ -95,23 +102,24 @@ func New(t Type, data any) (Event, error) {
 	return e, nil
 }
 
-// parser collects what one event's envelope gives rise to.
+// A parser collects the warnings and the refusals of one event.
 type parser struct {
 	rules    Rules
 	warnings []FieldWarning
 	problem  Problem
 }
 
-// doubt is a refusal in strict mode and a warning otherwise.
-func (p *parser) doubt(pointer, code, expected, done string) {
+// refuseIfStrict refuses a field in strict mode. Otherwise it warns of the change that
+// Parse made.
+func (p *parser) refuseIfStrict(pointer, code, expected, change string) {
 	if p.rules.Strict {
 		p.problem.add(pointer, code, expected)
 		return
 	}
-	p.warnings = append(p.warnings, FieldWarning{pointer, done})
+	p.warnings = append(p.warnings, FieldWarning{pointer, change})
 }
 
-// envelope reads the attributes of CloudEvents and of ours.
+// envelope reads the attributes of CloudEvents and the extensions of the vocabulary.
 func (p *parser) envelope(in Object) Event {
 	e := Event{Source: DefaultSource}
 	var subject string
@@ -119,9 +127,9 @@ func (p *parser) envelope(in Object) Event {
 		pointer := "/" + EscapePointer(f.Name)
 		text, isText := rawString(f.Raw)
 		if string(f.Raw) == "null" && f.Name != "data" {
-			continue // CloudEvents: null is the same as absent
+			continue // in CloudEvents, null means that the attribute is absent
 		}
-		if !isText && f.Name != "data" && envelopeText[f.Name] {
+		if !isText && f.Name != "data" && isTextAttribute[f.Name] {
 			p.problem.add(pointer, "type", "a string")
 			continue
 		}
@@ -145,8 +153,8 @@ func (p *parser) envelope(in Object) Event {
 			at, err := parseTime(text)
 			if err != nil {
 				p.problem.add(pointer, "format", "a date and time by RFC 3339, such as 2026-11-23T14:32:00Z")
-			} else if p.rules.ahead(at) {
-				p.problem.add(pointer, "limit", p.rules.noLater())
+			} else if p.rules.isTooFarAhead(at) {
+				p.problem.add(pointer, "limit", p.rules.describeAheadLimit())
 			}
 			e.Time = at
 		case "severity":
@@ -161,7 +169,8 @@ func (p *parser) envelope(in Object) Event {
 		case "actor", "cursor":
 			p.warnings = append(p.warnings, FieldWarning{pointer, "set by the broker, dropped"})
 		default:
-			p.doubt(pointer, "unknown_field", "only the attributes of the envelope", "unknown attribute, dropped")
+			p.refuseIfStrict(pointer, "unknown_field",
+				"only the attributes of the envelope", "unknown attribute, dropped")
 		}
 	}
 	if e.Type == "" && !in.Has("type") {
@@ -169,16 +178,18 @@ func (p *parser) envelope(in Object) Event {
 	} else if !e.Type.Known() {
 		p.problem.Fields = append(p.problem.Fields, refuseType().Fields...)
 	}
-	e.Subject = subject // compared with the derived one in complete
+	e.Subject = subject // complete compares it with the subject that follows from the data
 	return e
 }
 
-// envelopeText names the attributes that must be strings.
-var envelopeText = map[string]bool{
+// isTextAttribute has the attributes that must be strings.
+var isTextAttribute = map[string]bool{
 	"specversion": true, "id": true, "type": true, "source": true, "subject": true, "time": true,
 	"severity": true, "datacontenttype": true, "dataschema": true, "module": true,
 }
 
+// text checks a text that identifies an event: 1 to most characters, none of them a
+// control character.
 func (p *parser) text(pointer, s string, most int) string {
 	if s == "" || utf8.RuneCountInString(s) > most {
 		p.problem.add(pointer, "limit", fmt.Sprintf("a string of 1 to %d characters", most))
@@ -188,7 +199,8 @@ func (p *parser) text(pointer, s string, most int) string {
 	return s
 }
 
-// complete validates the payload and derives what follows from it.
+// complete validates the payload, and fills in the subject and the severity that follow
+// from it.
 func (p *parser) complete(e Event, data Object) (Event, []FieldWarning, error) {
 	if size := len(data.AppendJSON(nil)); size > MaxDataBytes {
 		return Event{}, nil, Refuse("/data", "size", fmt.Sprintf("data of at most %d bytes", MaxDataBytes))
@@ -201,7 +213,7 @@ func (p *parser) complete(e Event, data Object) (Event, []FieldWarning, error) {
 	e.Data = canonical
 	derived := subjectOf(e.Type, canonical)
 	if e.Subject != "" && e.Subject != derived {
-		p.doubt("/subject", "rule", "the subject that follows from the data: "+derived, "replaced by "+derived)
+		p.refuseIfStrict("/subject", "rule", "the subject that follows from the data: "+derived, "replaced by "+derived)
 		if err := p.problem.err(); err != nil {
 			return Event{}, nil, err
 		}
@@ -213,6 +225,7 @@ func (p *parser) complete(e Event, data Object) (Event, []FieldWarning, error) {
 	return e, p.warnings, nil
 }
 
+// refuseType returns the refusal of an unknown type.
 func refuseType() *Problem {
 	names := make([]string, len(Types))
 	for i, t := range Types {
@@ -221,8 +234,8 @@ func refuseType() *Problem {
 	return Refuse("/type", "unknown_type", "one of "+strings.Join(names, ", "))
 }
 
-// Stamp fills in what a publisher may leave out. The caller gives a fresh id
-// and its clock.
+// Stamp returns e with the id and the time filled in when the publisher named none. The
+// caller passes a fresh id and the time of its clock.
 func (e Event) Stamp(id string, now time.Time) Event {
 	if e.ID == "" {
 		e.ID = id

@@ -1,7 +1,7 @@
 package event
 
-// TimesheetUpdatedData is the payload of timesheet_updated: one of Date and
-// Period says what the hours are of.
+// TimesheetUpdatedData is the payload of timesheet_updated. It has either Date or Period:
+// the day or the week of the hours.
 type TimesheetUpdatedData struct {
 	TimesheetID     int64    `json:"timesheet_id,omitempty" class:"H" rule:"strict"`
 	EmployeeID      int64    `json:"employee_id" class:"H" rule:"required"`
@@ -15,12 +15,12 @@ type TimesheetUpdatedData struct {
 	RejectionReason string   `json:"rejection_reason,omitempty" class:"H" rule:"len=300"`
 }
 
-// PayrollProcessedData is the payload of payroll_processed. With EmployeeID
-// and Amount it is one payslip, without them a run.
+// PayrollProcessedData is the payload of payroll_processed. With EmployeeID and Amount it
+// is the payslip of one employee. Without both it is a payroll run.
 type PayrollProcessedData struct {
 	PayrollRunID   Ref    `json:"payroll_run_id,omitempty" class:"P" rule:"strict"`
 	Period         string `json:"period" class:"P" rule:"required format=month"`
-	Status         string `json:"status,omitempty" class:"P" enum:"processing,completed,partially_failed,failed,reversed" default:"completed"`
+	Status         string `json:"status,omitempty" class:"P" enum:"$payroll_status" default:"completed"`
 	EmployeeID     int64  `json:"employee_id,omitempty" class:"P"`
 	Amount         *Money `json:"amount,omitempty" class:"P" rule:"min=0"`
 	Currency       string `json:"currency,omitempty" class:"P" rule:"format=currency"`
@@ -31,8 +31,8 @@ type PayrollProcessedData struct {
 	PayDate        string `json:"pay_date,omitempty" class:"P" rule:"format=date"`
 }
 
-// LeaveRequestUpdatedData is the payload of leave_request_updated. Days come
-// in steps of half a day.
+// LeaveRequestUpdatedData is the payload of leave_request_updated. Days is a multiple of
+// 0.5.
 type LeaveRequestUpdatedData struct {
 	LeaveRequestID int64    `json:"leave_request_id" class:"H" rule:"required"`
 	EmployeeID     int64    `json:"employee_id" class:"H" rule:"required"`

@@ -2,8 +2,8 @@ package event
 
 import "time"
 
-// MaintenanceRequiredData is the payload of maintenance_required.
-// MeterReading is in hours.
+// MaintenanceRequiredData is the payload of maintenance_required. MeterReading is in
+// hours.
 type MaintenanceRequiredData struct {
 	MaintenanceID    Ref      `json:"maintenance_id,omitempty" class:"O"`
 	EquipmentID      int64    `json:"equipment_id,omitempty" class:"O" rule:"strict"`
@@ -20,9 +20,9 @@ type MaintenanceRequiredData struct {
 	Currency         string   `json:"currency,omitempty" class:"F" rule:"format=currency"`
 }
 
-// EquipmentLocationUpdatedData is the payload of equipment_location_updated.
-// Latitude and longitude are degrees in WGS 84, the accuracy is in metres,
-// the speed in km/h, the heading in degrees from north.
+// EquipmentLocationUpdatedData is the payload of equipment_location_updated. Latitude and
+// Longitude are in degrees (WGS 84), AccuracyM in metres, SpeedKmh in km/h, and
+// HeadingDeg in degrees from north.
 type EquipmentLocationUpdatedData struct {
 	EquipmentID   int64     `json:"equipment_id" class:"O" rule:"required"`
 	EquipmentName string    `json:"equipment_name,omitempty" class:"O" rule:"len=120"`
@@ -31,7 +31,7 @@ type EquipmentLocationUpdatedData struct {
 	LocationName  string    `json:"location_name,omitempty" class:"O" rule:"len=120"`
 	AccuracyM     *float64  `json:"accuracy_m,omitempty" class:"L" rule:"min=0"`
 	SpeedKmh      *float64  `json:"speed_kmh,omitempty" class:"L" rule:"min=0"`
-	HeadingDeg    *float64  `json:"heading_deg,omitempty" class:"L" rule:"min=0 under=360"`
+	HeadingDeg    *float64  `json:"heading_deg,omitempty" class:"L" rule:"min=0 less_than=360"`
 	Movement      string    `json:"movement,omitempty" class:"O" enum:"parked,moving,idle,entered_site,left_site"`
 	RentalID      int64     `json:"rental_id,omitempty" class:"O"`
 	RecordedAt    time.Time `json:"recorded_at,omitzero" class:"O" rule:"past"`

@@ -2,8 +2,8 @@ package event
 
 import "time"
 
-// SystemNotificationData is the payload of system_notification. Audience
-// holds role names; without it everybody is meant.
+// SystemNotificationData is the payload of system_notification. Audience lists the roles
+// that receive it; without it, all users do.
 type SystemNotificationData struct {
 	Message     string    `json:"message" class:"S" rule:"required len=500"`
 	Title       string    `json:"title,omitempty" class:"S" rule:"len=80"`
@@ -16,11 +16,12 @@ type SystemNotificationData struct {
 	ExpiresAt   time.Time `json:"expires_at,omitzero" class:"S"`
 }
 
-// SyncProgressData is the payload of sync_progress. Progress is in percent.
+// SyncProgressData is the payload of sync_progress. Progress is in percent. StartedBy is
+// the id of the user that started the sync.
 type SyncProgressData struct {
 	SyncID    string  `json:"sync_id,omitempty" class:"S" rule:"strict len=64 format=line"`
-	Entity    string  `json:"entity,omitempty" class:"S" enum:"customers,rentals,equipment,employees,invoices,all" default:"customers"`
-	Status    string  `json:"status,omitempty" class:"S" enum:"queued,running,completed,failed,cancelled" default:"running"`
+	Entity    string  `json:"entity,omitempty" class:"S" enum:"$sync_entity" default:"customers"`
+	Status    string  `json:"status,omitempty" class:"S" enum:"$sync_status" default:"running"`
 	Progress  float64 `json:"progress" class:"S" rule:"required min=0 max=100"`
 	Current   *int64  `json:"current,omitempty" class:"S" rule:"min=0"`
 	Total     *int64  `json:"total,omitempty" class:"S" rule:"min=0"`

@@ -2,7 +2,8 @@ package event
 
 import "strings"
 
-// CrossFieldRules says in words what checkRules holds.
+// CrossFieldRules describes the rules of a type that span several fields, or returns
+// "". It describes what checkRules checks.
 func CrossFieldRules(t Type) string {
 	switch t {
 	case TypeEquipmentLocationUpdated:
@@ -19,8 +20,8 @@ func CrossFieldRules(t Type) string {
 	return ""
 }
 
-// checkRules holds the rules of a type that span several fields. The fields
-// are valid one by one already.
+// checkRules checks the rules of a type that span several fields. Each single field is
+// valid already.
 func checkRules(t Type, o Object, p *Problem) {
 	switch t {
 	case TypeEquipmentLocationUpdated:

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Class is how sensitive a field is; the broker leaves fields out by it.
+// Class is the sensitivity of a field. The visibility table of the package access hides
+// fields by class.
 type Class byte
 
 // The sensitivity classes.
@@ -23,7 +24,7 @@ const (
 	System      Class = 'S'
 )
 
-// Kind is the JSON form of a field's value.
+// Kind is the JSON type of a field's value.
 type Kind string
 
 // The kinds of value.
@@ -39,26 +40,43 @@ const (
 	KindTextList Kind = "list of strings"
 )
 
-// A FieldSpec is what the tags of a payload field declare.
+// A FieldSpec is the declaration of a payload field: what its tags say.
 type FieldSpec struct {
-	Name         string
-	Kind         Kind
-	Class        Class
-	Required     bool     // always
-	Strict       bool     // required in strict mode only
-	Enum         []string // allowed values, of the elements for a list
-	Default      string   // what an absent enum means in an entity's first event
-	Format       string   // date, month, week, phone, currency, path, nocard, line
-	MaxLen       int      // characters of a string, 0: no limit of its own
-	MaxItems     int      // elements of a list
-	Min, Max     *float64 // inclusive bounds
-	ExclusiveMin *float64 // exclusive lower bound
-	ExclusiveMax *float64 // exclusive upper bound
-	Step         float64  // the value is a multiple of it, 0: any
-	Past         bool     // a time that is at most MaxAhead after the broker's clock
+	// Name is the field's name on the wire.
+	Name string
+	// Kind is the JSON type of the value.
+	Kind Kind
+	// Class is the field's sensitivity.
+	Class Class
+	// Required refuses an event without the field.
+	Required bool
+	// Strict refuses an event without the field in strict mode only.
+	Strict bool
+	// Enum lists the allowed values; for a list, those of its elements. Nil allows all.
+	Enum []string
+	// Default is what an absent enum means in the first event of an entity. "" means that
+	// there is no default.
+	Default string
+	// Format names a rule of a string: date, month, week, phone, currency, path, nocard or
+	// line. "" means none.
+	Format string
+	// MaxLen is the length of a string, in characters. 0 means that the field has no limit
+	// of its own.
+	MaxLen int
+	// MaxItems is the number of elements of a list.
+	MaxItems int
+	// Min and Max are inclusive bounds. Nil means none.
+	Min, Max *float64
+	// ExclusiveMin and ExclusiveMax are exclusive bounds. Nil means none.
+	ExclusiveMin, ExclusiveMax *float64
+	// Step is a number that the value is a multiple of. 0 allows any value.
+	Step float64
+	// Past marks a time that has happened: it is at most [MaxAhead] after the broker's
+	// clock.
+	Past bool
 }
 
-// payloads ties each type to its struct.
+// payloads maps each type to its payload struct.
 var payloads = map[Type]reflect.Type{
 	TypeRentalStatusUpdated:      typeFor[RentalStatusUpdatedData](),
 	TypePaymentReceived:          typeFor[PaymentReceivedData](),
@@ -72,7 +90,8 @@ var payloads = map[Type]reflect.Type{
 	TypeSyncProgress:             typeFor[SyncProgressData](),
 }
 
-// specs is read from the tags once; a wrong tag is a programming error.
+// specs has the fields of each type. Initialisation reads them from the tags, and
+// panics at a wrong tag.
 var specs = func() map[Type][]FieldSpec {
 	all := make(map[Type][]FieldSpec, len(payloads))
 	for t, payload := range payloads {
@@ -83,15 +102,16 @@ var specs = func() map[Type][]FieldSpec {
 	return all
 }()
 
-// Known tells whether t is one of the ten types.
+// Known reports whether t is one of the ten types.
 func (t Type) Known() bool { return specs[t] != nil }
 
-// Fields returns the declared fields of a type's payload in order. The slice
-// is shared and must not be changed.
+// Fields returns the declared fields of a type's payload, in order. The slice is shared
+// and must not be changed.
 func Fields(t Type) []FieldSpec { return specs[t] }
 
-// Spec returns one declared field of a type.
-func Spec(t Type, name string) (FieldSpec, bool) {
+// Spec returns a declared field of a type's payload. ok is false when the type has no
+// such field.
+func Spec(t Type, name string) (spec FieldSpec, ok bool) {
 	for _, s := range specs[t] {
 		if s.Name == name {
 			return s, true
@@ -100,7 +120,7 @@ func Spec(t Type, name string) (FieldSpec, bool) {
 	return FieldSpec{}, false
 }
 
-// TypeOf is the type whose payload is T; ok is false where there is none.
+// TypeOf returns the type whose payload struct is T. ok is false when there is none.
 func TypeOf[T any]() (t Type, ok bool) {
 	for t, payload := range payloads {
 		if payload == typeFor[T]() {
@@ -114,6 +134,7 @@ func payloadType(t Type) reflect.Type { return payloads[t] }
 
 func typeFor[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
+// kinds maps the Go type of a payload field to its kind.
 var kinds = map[reflect.Type]Kind{
 	typeFor[int64]():     KindInt,
 	typeFor[string]():    KindString,
@@ -126,6 +147,31 @@ var kinds = map[reflect.Type]Kind{
 	typeFor[[]string]():  KindTextList,
 }
 
+// enums has the enums that a tag names by $, because they are too long for a line.
+var enums = map[string]string{
+	"rental_status": "pending,reserved,pending_delivery,active,off_rent,pending_return,returned," +
+		"completed,cancelled",
+	"payment_method": "cash,credit_card,bank_transfer,cheque,online,other",
+	"payment_status": "completed,pending,failed,refunded",
+	"payroll_status": "processing,completed,partially_failed,failed,reversed",
+	"sync_entity":    "customers,rentals,equipment,employees,invoices,all",
+	"sync_status":    "queued,running,completed,failed,cancelled",
+}
+
+// readEnum returns the values of an enum's tag, which has them or names one of enums.
+func readEnum(tag string) []string {
+	if name, named := strings.CutPrefix(tag, "$"); named {
+		if tag = enums[name]; tag == "" {
+			panic("event: no enum " + name)
+		}
+	}
+	if tag == "" {
+		return nil
+	}
+	return strings.Split(tag, ",")
+}
+
+// readSpec reads the declaration of a payload field from its tags.
 func readSpec(f reflect.StructField) FieldSpec {
 	t := f.Type
 	if t.Kind() == reflect.Pointer {
@@ -136,9 +182,7 @@ func readSpec(f reflect.StructField) FieldSpec {
 	if s.Kind == "" {
 		panic("event: no kind for " + f.Name)
 	}
-	if enum := f.Tag.Get("enum"); enum != "" {
-		s.Enum = strings.Split(enum, ",")
-	}
+	s.Enum = readEnum(f.Tag.Get("enum"))
 	for _, rule := range strings.Fields(f.Tag.Get("rule")) {
 		key, value, _ := strings.Cut(rule, "=")
 		number, _ := strconv.ParseFloat(value, 64)
@@ -159,9 +203,9 @@ func readSpec(f reflect.StructField) FieldSpec {
 			s.Min = &number
 		case "max":
 			s.Max = &number
-		case "over":
+		case "more_than":
 			s.ExclusiveMin = &number
-		case "under":
+		case "less_than":
 			s.ExclusiveMax = &number
 		case "step":
 			s.Step = number
@@ -176,7 +220,7 @@ func readSpec(f reflect.StructField) FieldSpec {
 	return s
 }
 
-// UnmarshalJSON reads an integer or a string.
+// UnmarshalJSON reads a JSON integer or string.
 func (r *Ref) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {
 		return json.Unmarshal(b, (*string)(r))
@@ -185,7 +229,7 @@ func (r *Ref) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON writes an integer where r is one, else a string.
+// MarshalJSON writes an integer when r is one, and a string otherwise.
 func (r Ref) MarshalJSON() ([]byte, error) {
 	if n, err := strconv.ParseInt(string(r), 10, 64); err == nil && strconv.FormatInt(n, 10) == string(r) {
 		return []byte(r), nil

@@ -9,15 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// ErrUTF16 means that a text is in UTF-16, where UTF-8 is needed.
+// ErrUTF16 means that a text is in UTF-16 instead of UTF-8.
 var ErrUTF16 = errors.New("the text is in UTF-16: save or send it as UTF-8")
 
-// utf8Mark is the byte order mark of UTF-8. Editors and shells of Windows write
-// it, and JSON does not know it (RFC 8259, section 8.1).
+// utf8Mark is the byte order mark of UTF-8. Editors and shells of Windows write it, but
+// JSON does not allow it (RFC 8259, section 8.1).
 const utf8Mark = "\xef\xbb\xbf"
 
-// TrimByteOrderMark is a text without the byte order mark of UTF-8, which it may
-// begin with. The error is ErrUTF16 for a text with the mark of UTF-16.
+// TrimByteOrderMark returns a text without the byte order mark of UTF-8 that it may begin
+// with. It returns ErrUTF16 for a text with a byte order mark of UTF-16.
 func TrimByteOrderMark(text []byte) ([]byte, error) {
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
 		return nil, ErrUTF16
@@ -25,8 +25,8 @@ func TrimByteOrderMark(text []byte) ([]byte, error) {
 	return bytes.TrimPrefix(text, []byte(utf8Mark)), nil
 }
 
-// SkipByteOrderMark returns a reader of a text without its mark, as TrimByteOrderMark does for a
-// slice. The first Read returns its error.
+// SkipByteOrderMark is [TrimByteOrderMark] for a reader. It reads the first bytes of text
+// at once. Its error comes from the first Read of the result.
 func SkipByteOrderMark(text io.Reader) io.Reader {
 	start := make([]byte, len(utf8Mark))
 	n, err := io.ReadFull(text, start)
@@ -40,16 +40,16 @@ func SkipByteOrderMark(text io.Reader) io.Reader {
 	return io.MultiReader(bytes.NewReader(kept), text)
 }
 
-// failing is a reader that returns its error only.
+// failing is a reader whose Read only returns an error.
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// isID tells whether a text may identify an entity: it has no control character
-// and no replacement character. Two ids with unreadable characters would
-// otherwise be one.
+// isID reports whether a text may identify an entity: it has no control character and no
+// replacement character (U+FFFD). Otherwise, two ids with different characters that
+// cannot be read would be the same.
 func isID(s string) bool { return !hasControl(s) && !strings.ContainsRune(s, utf8.RuneError) }
 
-// hasControl tells whether a text has a control character (Unicode's category
-// Cc: C0, DEL and C1).
+// hasControl reports whether a text has a control character (Unicode's category Cc: C0,
+// DEL and C1).
 func hasControl(s string) bool { return strings.IndexFunc(s, unicode.IsControl) >= 0 }

@@ -2,11 +2,13 @@ package event
 
 import "strings"
 
-// A ToastFormat writes what readers of different places write differently. What is
-// nil is written plainly.
+// A ToastFormat formats the parts of a toast's text that depend on the reader's
+// language. The zero value formats them plainly.
 type ToastFormat struct {
-	Money func(amount Money, currency string) string // the currency may be ""
-	Date  func(day string) string                    // YYYY-MM-DD
+	// Money formats an amount. The currency may be "". Nil writes EUR 10.50.
+	Money func(amount Money, currency string) string
+	// Date formats a day that is written as YYYY-MM-DD. Nil leaves it as it is.
+	Date func(day string) string
 }
 
 func (f ToastFormat) money(amount Money, currency string) string {
@@ -23,43 +25,34 @@ func (f ToastFormat) date(day string) string {
 	return day
 }
 
-// ToastText is ToastFormat.ToastText, written plainly.
-func ToastText(e Event, self bool) (string, bool) { return ToastFormat{}.ToastText(e, self) }
+// ToastText returns the text of a toast with the zero [ToastFormat].
+func ToastText(e Event, self bool) (text string, ok bool) { return ToastFormat{}.ToastText(e, self) }
 
-// ToastText is what a toast says about e, and whether e makes one at all. It
-// uses only the fields that the reader was given. self tells that the event
-// is about the reader in person.
-func (f ToastFormat) ToastText(e Event, self bool) (string, bool) {
+// ToastText returns the text of a toast about e. ok is false when e makes no toast. The
+// text has only fields of e.Data, so a reader sees nothing that the broker has hidden.
+// self means that the event is about the reader in person.
+func (f ToastFormat) ToastText(e Event, self bool) (text string, ok bool) {
 	o := e.Data
 	switch e.Type {
 	case TypeRentalStatusUpdated:
-		name := "#" + o.Text("rental_id")
-		if o.Text("rental_number") != "" {
-			name = o.Text("rental_number")
-		}
-		if o.Has("previous_status") {
-			return "Rental " + name + ": " + words(o.Text("previous_status")) + " → " + words(o.Text("status")), true
-		}
-		return "Rental " + name + ": " + words(o.Text("status")), true
+		return rentalText(o), true
 	case TypePaymentReceived:
 		return f.paymentText(e), true
 	case TypeMaintenanceRequired:
-		word := map[string]string{"open": "required", "in_progress": "in progress", "resolved": "resolved"}[ValueOrDefault(e.Type, o, "status")]
-		return "Maintenance " + word + ": " + o.Text("equipment_name") + " — " + o.Text("issue"), true
+		status := maintenanceWords[ValueOrDefault(e.Type, o, "status")]
+		return "Maintenance " + status + ": " + o.Text("equipment_name") + " — " + o.Text("issue"), true
 	case TypeRentalOverdue:
-		days := o.Text("days_overdue") + " days"
-		if o.Int("days_overdue") == 1 {
-			days = "1 day"
-		}
-		return "Rental #" + o.Text("rental_id") + " is " + days + " overdue" + and(" · ", o.Text("customer")), true
+		return overdueText(o), true
 	case TypeEquipmentLocationUpdated:
 		return arrivalText(o)
 	case TypeTimesheetUpdated:
-		return "Timesheet " + o.Text("status") + ": " + person(o) + ", " + f.date(o.Text("date")) + o.Text("period"), true
+		when := f.date(o.Text("date")) + o.Text("period")
+		return "Timesheet " + o.Text("status") + ": " + person(o) + ", " + when, true
 	case TypePayrollProcessed:
 		return payrollText(e, self), true
 	case TypeLeaveRequestUpdated:
-		return "Leave " + o.Text("status") + ": " + person(o) + ", " + f.date(o.Text("start_date")) + "–" + f.date(o.Text("end_date")), true
+		when := f.date(o.Text("start_date")) + "–" + f.date(o.Text("end_date"))
+		return "Leave " + o.Text("status") + ": " + person(o) + ", " + when, true
 	case TypeSystemNotification:
 		if o.Text("title") != "" {
 			return o.Text("title") + ": " + o.Text("message"), true
@@ -71,9 +64,35 @@ func (f ToastFormat) ToastText(e Event, self bool) (string, bool) {
 	return "", false
 }
 
-// paymentText never says that money was received where none was.
+func rentalText(o Object) string {
+	name := "#" + o.Text("rental_id")
+	if o.Text("rental_number") != "" {
+		name = o.Text("rental_number")
+	}
+	if o.Has("previous_status") {
+		return "Rental " + name + ": " + words(o.Text("previous_status")) + " → " + words(o.Text("status"))
+	}
+	return "Rental " + name + ": " + words(o.Text("status"))
+}
+
+var maintenanceWords = map[string]string{"open": "required", "in_progress": "in progress", "resolved": "resolved"}
+
+func overdueText(o Object) string {
+	days := o.Text("days_overdue") + " days"
+	if o.Int("days_overdue") == 1 {
+		days = "1 day"
+	}
+	return "Rental #" + o.Text("rental_id") + " is " + days + " overdue" + prefixed(" · ", o.Text("customer"))
+}
+
+var paymentWords = map[string]string{
+	"completed": "received", "pending": "pending", "failed": "failed", "refunded": "refunded",
+}
+
+// paymentText says "received" only when the reader may see the amount of a completed
+// payment; without the amount it says "recorded".
 func (f ToastFormat) paymentText(e Event) string {
-	word := map[string]string{"completed": "received", "pending": "pending", "failed": "failed", "refunded": "refunded"}[ValueOrDefault(e.Type, e.Data, "status")]
+	word := paymentWords[ValueOrDefault(e.Type, e.Data, "status")]
 	rental := " · rental #" + e.Data.Text("rental_id")
 	if amount, ok := e.Data.Money("amount"); ok {
 		return "Payment " + word + ": " + f.money(amount, e.Data.Text("currency")) + rental
@@ -84,6 +103,7 @@ func (f ToastFormat) paymentText(e Event) string {
 	return "Payment " + word + rental
 }
 
+// arrivalText makes a toast only of a machine that enters or leaves a named site.
 func arrivalText(o Object) (string, bool) {
 	name := "Equipment #" + o.Text("equipment_id")
 	if o.Text("equipment_name") != "" {
@@ -116,14 +136,14 @@ func syncText(e Event) string {
 	case "completed":
 		return "Sync completed successfully"
 	case "failed":
-		return "Sync failed" + and(": ", e.Data.Text("error"))
+		return "Sync failed" + prefixed(": ", e.Data.Text("error"))
 	case "cancelled":
 		return "Sync cancelled"
 	}
 	return "Syncing " + ValueOrDefault(e.Type, e.Data, "entity") + ": " + e.Data.Text("progress") + "%"
 }
 
-// words turns an enum value into words: off_rent, off rent.
+// words returns the value of an enum as words: "off rent" for off_rent.
 func words(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
 func person(o Object) string {
@@ -133,10 +153,10 @@ func person(o Object) string {
 	return "employee #" + o.Text("employee_id")
 }
 
-// and joins what to a text where it is there.
-func and(separator, what string) string {
-	if what == "" {
+// prefixed returns a text with a separator before it, or "" for no text.
+func prefixed(separator, text string) string {
+	if text == "" {
 		return ""
 	}
-	return separator + what
+	return separator + text
 }

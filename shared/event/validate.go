@@ -12,17 +12,18 @@ import (
 	"unicode/utf8"
 )
 
-// A FieldWarning says what lenient mode changed in an event that it accepted.
+// A FieldWarning says what Parse changed in an event that it accepted.
 type FieldWarning struct {
-	Pointer string `json:"pointer"`
+	Pointer string `json:"pointer"` // JSON pointer (RFC 6901) from the event's root
 	Message string `json:"message"`
 }
 
+// maxRefLen is the length of a [Ref], in characters.
 const maxRefLen = 64
 
-// checkData brings a payload into its canonical form: known fields in
-// declared order, nulls dropped, times in UTC. Unknown fields are refused in
-// strict mode and dropped with a warning otherwise.
+// checkData returns the canonical form of a payload: the known fields in declared order,
+// without nulls, with times in UTC. It refuses unknown fields in strict mode, and drops
+// them with a warning otherwise.
 func checkData(t Type, in Object, rules Rules) (Object, []FieldWarning, error) {
 	var (
 		out      Object
@@ -53,8 +54,8 @@ func checkData(t Type, in Object, rules Rules) (Object, []FieldWarning, error) {
 			problem.add("/data/"+spec.Name, spec.code(raw), spec.limitsFor(raw))
 			continue
 		}
-		if spec.Past && rules.ahead(timeOf(canonical)) {
-			problem.add("/data/"+spec.Name, "limit", rules.noLater())
+		if spec.Past && rules.isTooFarAhead(timeOf(canonical)) {
+			problem.add("/data/"+spec.Name, "limit", rules.describeAheadLimit())
 		}
 		out = append(out, Field{spec.Name, canonical})
 	}
@@ -65,14 +66,15 @@ func checkData(t Type, in Object, rules Rules) (Object, []FieldWarning, error) {
 	return out, warnings, problem.err()
 }
 
-// check validates one value and returns it in canonical form.
-func (s FieldSpec) check(raw json.RawMessage) (json.RawMessage, bool) {
+// check validates one value and returns it in canonical form. ok is false for an
+// invalid value.
+func (s FieldSpec) check(raw json.RawMessage) (canonical json.RawMessage, ok bool) {
 	switch s.Kind {
 	case KindBool:
 		return raw, string(raw) == "true" || string(raw) == "false"
 	case KindString:
 		text, ok := rawString(raw)
-		return appendString(nil, text), ok && s.checkText(text) // a lone surrogate is replaced
+		return appendString(nil, text), ok && s.checkText(text) // appendString replaces a lone surrogate
 	case KindRef:
 		if text, ok := rawString(raw); ok {
 			return appendString(nil, text), text != "" && utf8.RuneCountInString(text) <= maxRefLen && isID(text)
@@ -104,7 +106,7 @@ func (s FieldSpec) checkList(raw json.RawMessage) bool {
 		return false
 	}
 	if s.Kind == KindTextList && len(items) == 0 {
-		return false // for nobody: to mean everybody, leave it out
+		return false // an audience of no role would reach no reader; without the field, all do
 	}
 	for _, item := range items {
 		if s.Kind == KindIntList {
@@ -142,7 +144,8 @@ func (s FieldSpec) inRange(n float64) bool {
 	return s.Step == 0 || math.Mod(n, s.Step) == 0
 }
 
-// code tells a wrong form from a wrong value.
+// code returns the code of an invalid value: "type" for a value of the wrong kind, else
+// the rule that it breaks.
 func (s FieldSpec) code(raw json.RawMessage) string {
 	text, isText := rawString(raw)
 	switch s.Kind {
@@ -169,8 +172,9 @@ func (s FieldSpec) code(raw json.RawMessage) string {
 	return "limit"
 }
 
-// limitsFor describes the values that are accepted in place of one that is not. It names the largest amount
-// only where a number exceeds it, because it means nothing to the people who fill in forms.
+// limitsFor describes the values that the field accepts in place of raw. It names the
+// largest amount only when raw exceeds it, because that number means nothing to users
+// who fill in a form.
 func (s FieldSpec) limitsFor(raw json.RawMessage) string {
 	n, err := strconv.ParseFloat(string(raw), 64)
 	if s.Kind == KindMoney && (err != nil && isNumber(raw) || n > MaxMoney.Units()) {
@@ -179,7 +183,7 @@ func (s FieldSpec) limitsFor(raw json.RawMessage) string {
 	return s.Limits()
 }
 
-// Limits describes the values that are accepted, for people.
+// Limits describes, for people, the values that the field accepts.
 func (s FieldSpec) Limits() string {
 	if len(s.Enum) > 0 {
 		values := "one of " + strings.Join(s.Enum, ", ")
@@ -226,22 +230,22 @@ func (s FieldSpec) Limits() string {
 
 func (s FieldSpec) bounds() string {
 	var b strings.Builder
-	say := func(word string, n *float64) {
+	add := func(word string, n *float64) {
 		if n != nil {
 			fmt.Fprintf(&b, ", %s %v", word, *n)
 		}
 	}
-	say("at least", s.Min)
-	say("at most", s.Max)
-	say("more than", s.ExclusiveMin)
-	say("less than", s.ExclusiveMax)
+	add("at least", s.Min)
+	add("at most", s.Max)
+	add("more than", s.ExclusiveMin)
+	add("less than", s.ExclusiveMax)
 	if s.Step != 0 {
-		say("in steps of", &s.Step)
+		add("in steps of", &s.Step)
 	}
 	return b.String()
 }
 
-// rawString unquotes a JSON string; ok is false for any other value.
+// rawString returns the text of a JSON string. ok is false for any other value.
 func rawString(raw json.RawMessage) (text string, ok bool) {
 	if len(raw) == 0 || raw[0] != '"' {
 		return "", false
@@ -249,8 +253,8 @@ func rawString(raw json.RawMessage) (text string, ok bool) {
 	return text, json.Unmarshal(raw, &text) == nil
 }
 
-// canonicalNumber is the plain form of a number, which texts show: 100, not 1e2
-// or 100.0, and no negative zero. Very large and very small ones stay.
+// canonicalNumber returns the form of a number that texts show: 100 for 1e2 and 100.0,
+// 0 for -0. It leaves very large and very small numbers as they are.
 func canonicalNumber(raw json.RawMessage, n float64) json.RawMessage {
 	if n == 0 {
 		return json.RawMessage("0")
