@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
+// clock is the time of the broker's clock.
 var clock = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 
-// TestTimesOfTheFuture: what has happened is at most some minutes ahead of the
-// broker's clock; what is planned may be at any time.
-func TestTimesOfTheFuture(t *testing.T) {
+// Times of past events may be at most MaxAhead after the broker's clock. Planned times
+// may be any.
+func TestParseRefusesPastEventsInTheFuture(t *testing.T) {
 	soon, far := clock.Add(MaxAhead).Format(time.RFC3339), clock.Add(MaxAhead+time.Second).Format(time.RFC3339)
 	envelope := func(at string) string {
 		return fmt.Sprintf(`{"type":"equipment_location_updated","time":%q,`+
@@ -55,9 +56,7 @@ func TestTimesOfTheFuture(t *testing.T) {
 	}
 }
 
-// TestBounded: events of an old log never say that they happened long after
-// they were stored.
-func TestBounded(t *testing.T) {
+func TestClampTimesBoundsTheTimesOfStoredEvents(t *testing.T) {
 	e, _, err := Parse([]byte(`{"type":"equipment_location_updated","time":"2046-01-01T00:00:00Z",`+
 		`"data":{"equipment_id":7,"location_name":"x","recorded_at":"2046-01-01T00:00:00Z"}}`), Rules{})
 	if err != nil {
@@ -75,9 +74,7 @@ func TestBounded(t *testing.T) {
 	}
 }
 
-// TestNamesOfThingsHaveNoControlCharacters: nothing that identifies an event or
-// a thing has one, and no key either.
-func TestNamesOfThingsHaveNoControlCharacters(t *testing.T) {
+func TestIdentifyingTextsHaveNoControlCharacters(t *testing.T) {
 	for _, bad := range []string{`\u0000`, `\n`, `\r\n`, `\t`, `\u001b`, `\u007f`, `\u0085`, `\u009f`} {
 		for pointer, in := range map[string]string{
 			"/id":                  `{"type":"sync_progress","id":"a%sb","data":{"progress":1}}`,
@@ -108,8 +105,8 @@ func TestNamesOfThingsHaveNoControlCharacters(t *testing.T) {
 	}
 }
 
-// TestByteOrderMarks: that of UTF-8 is passed over, and UTF-16 is named.
-func TestByteOrderMarks(t *testing.T) {
+// A refusal of UTF-16 must name the encoding.
+func TestParseSkipsTheByteOrderMark(t *testing.T) {
 	const plain = `{"type":"sync_progress","data":{"progress":1}}`
 	if _, _, err := Parse([]byte("\xef\xbb\xbf"+plain), Rules{}); err != nil {
 		t.Error(err)
@@ -140,11 +137,10 @@ func TestByteOrderMarks(t *testing.T) {
 	}
 }
 
-// TestOddTimesAndNumbers that publishers send.
-func TestOddTimesAndNumbers(t *testing.T) {
+func TestParseReadsOddTimesAndNumbersOfPublishers(t *testing.T) {
 	for _, c := range []struct {
 		time string
-		want string // "" where it is refused
+		want string // "" when Parse refuses it
 	}{
 		{"2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"}, {"2017-01-01T00:59:60+01:00", ""},
 		{"2026-11-23T12:00:60Z", ""}, {"2026-11-23T12:60:60Z", ""},

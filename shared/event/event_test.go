@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
+// wrap returns an event of a type with a payload.
 func wrap(t Type, data string) []byte {
 	return fmt.Appendf(nil, `{"type":%q,"data":%s}`, t, data)
 }
 
-// without returns the example payload of t less one field.
+// without returns the example event of a type without one of its fields.
 func without(t Type, name string) []byte {
 	var rest Object
 	for _, f := range Example(t).Data {
@@ -26,10 +27,12 @@ func without(t Type, name string) []byte {
 	return wrap(t, string(rest.AppendJSON(nil)))
 }
 
+// with returns the example event of a type in which a field has another value.
 func with(t Type, name, raw string) []byte {
 	return wrap(t, string(Example(t).Data.With(name, json.RawMessage(raw)).AppendJSON(nil)))
 }
 
+// refusal returns the fields for which Parse refuses an event.
 func refusal(t *testing.T, raw []byte, strict bool) []FieldError {
 	t.Helper()
 	_, _, err := Parse(raw, Rules{Strict: strict})
@@ -59,7 +62,8 @@ func TestEveryFieldIsChecked(t *testing.T) {
 	for _, typ := range Types {
 		for _, spec := range Fields(typ) {
 			if spec.Required {
-				if got := refusal(t, without(typ, spec.Name), false); got[0].Pointer != "/data/"+spec.Name || got[0].Code != "required" {
+				if got := refusal(t, without(typ, spec.Name), false); got[0].Pointer != "/data/"+spec.Name ||
+					got[0].Code != "required" {
 					t.Errorf("%s without %s: %+v", typ, spec.Name, got)
 				}
 			}
@@ -71,7 +75,8 @@ func TestEveryFieldIsChecked(t *testing.T) {
 				t.Errorf("%s with %s=%s: %+v", typ, spec.Name, bad, got)
 			}
 			if spec.Enum != nil && spec.Kind == KindString {
-				if got := refusal(t, with(typ, spec.Name, `"other_value"`), false); got[0].Code != "enum" || !strings.Contains(got[0].Expected, spec.Enum[0]) {
+				if got := refusal(t, with(typ, spec.Name, `"other_value"`), false); got[0].Code != "enum" ||
+					!strings.Contains(got[0].Expected, spec.Enum[0]) {
 					t.Errorf("%s enum %s: %+v", typ, spec.Name, got)
 				}
 			}
@@ -91,35 +96,52 @@ func TestRefusalsNameTheField(t *testing.T) {
 	for _, c := range []struct{ in, pointer, code string }{
 		{`{"type":"rental_status_updated","data":{"rental_id":0,"status":"active"}}`, "/data/rental_id", "limit"},
 		{`{"type":"rental_status_updated","data":{"rental_id":1.0,"status":"active"}}`, "/data/rental_id", "limit"},
-		{`{"type":"rental_status_updated","data":{"rental_id":9223372036854775808,"status":"active"}}`, "/data/rental_id", "limit"},
-		{`{"type":"payment_received","data":{"rental_id":1,"amount":0,"payment_method":"cash"}}`, "/data/amount", "limit"},
-		{`{"type":"payment_received","data":{"rental_id":1,"amount":"5","payment_method":"cash"}}`, "/data/amount", "type"},
-		{`{"type":"payment_received","data":{"rental_id":1,"amount":5,"currency":"XYZ","payment_method":"cash"}}`, "/data/currency", "format"},
-		{`{"type":"payment_received","data":{"rental_id":1,"amount":5,"payment_method":"cash","invoice_number":"4111 1111 1111 1111"}}`, "/data/invoice_number", "format"},
+		{`{"type":"rental_status_updated","data":{"rental_id":9223372036854775808,"status":"active"}}`,
+			"/data/rental_id", "limit"},
+		{`{"type":"payment_received","data":{"rental_id":1,"amount":0,"payment_method":"cash"}}`, "/data/amount",
+			"limit"},
+		{`{"type":"payment_received","data":{"rental_id":1,"amount":"5","payment_method":"cash"}}`, "/data/amount",
+			"type"},
+		{`{"type":"payment_received","data":{"rental_id":1,"amount":5,"currency":"XYZ","payment_method":"cash"}}`,
+			"/data/currency", "format"},
+		{`{"type":"payment_received","data":{"rental_id":1,"amount":5,"payment_method":"cash",` +
+			`"invoice_number":"4111 1111 1111 1111"}}`, "/data/invoice_number", "format"},
 		{`{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":-1}}`, "/data/days_overdue", "limit"},
-		{`{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"customer_phone":"030 123"}}`, "/data/customer_phone", "format"},
-		{`{"type":"equipment_location_updated","data":{"equipment_id":1,"latitude":91,"longitude":0}}`, "/data/latitude", "limit"},
+		{`{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"customer_phone":"030 123"}}`,
+			"/data/customer_phone", "format"},
+		{`{"type":"equipment_location_updated","data":{"equipment_id":1,"latitude":91,"longitude":0}}`,
+			"/data/latitude", "limit"},
 		{`{"type":"equipment_location_updated","data":{"equipment_id":1,"latitude":9}}`, "/data/longitude", "required"},
 		{`{"type":"equipment_location_updated","data":{"equipment_id":1}}`, "/data/location_name", "required"},
-		{`{"type":"equipment_location_updated","data":{"equipment_id":1,"location_name":"x","heading_deg":360}}`, "/data/heading_deg", "limit"},
+		{`{"type":"equipment_location_updated","data":{"equipment_id":1,"location_name":"x","heading_deg":360}}`,
+			"/data/heading_deg", "limit"},
 		{`{"type":"timesheet_updated","data":{"employee_id":1,"status":"draft"}}`, "/data/date", "required"},
-		{`{"type":"timesheet_updated","data":{"employee_id":1,"status":"draft","date":"2026-02-30"}}`, "/data/date", "format"},
-		{`{"type":"timesheet_updated","data":{"employee_id":1,"status":"draft","period":"2025-W53"}}`, "/data/period", "format"},
-		{`{"type":"timesheet_updated","data":{"employee_id":1,"status":"draft","date":"2026-02-03","hours_worked":25}}`, "/data/hours_worked", "limit"},
+		{`{"type":"timesheet_updated","data":{"employee_id":1,"status":"draft","date":"2026-02-30"}}`, "/data/date",
+			"format"},
+		{`{"type":"timesheet_updated","data":{"employee_id":1,"status":"draft","period":"2025-W53"}}`, "/data/period",
+			"format"},
+		{`{"type":"timesheet_updated","data":{"employee_id":1,"status":"draft","date":"2026-02-03",` +
+			`"hours_worked":25}}`, "/data/hours_worked", "limit"},
 		{`{"type":"payroll_processed","data":{"period":"2026-11","employee_id":4}}`, "/data/amount", "required"},
 		{`{"type":"payroll_processed","data":{"period":"2026-13"}}`, "/data/period", "format"},
-		{`{"type":"leave_request_updated","data":{"leave_request_id":1,"employee_id":1,"status":"pending","start_date":"2026-12-02","end_date":"2026-12-01"}}`, "/data/end_date", "rule"},
-		{`{"type":"leave_request_updated","data":{"leave_request_id":1,"employee_id":1,"status":"pending","start_date":"2026-12-02","end_date":"2026-12-02","days":0.3}}`, "/data/days", "limit"},
-		{`{"type":"system_notification","data":{"message":"m","action_url":"//evil.example"}}`, "/data/action_url", "format"},
-		{`{"type":"system_notification","data":{"message":"m","action_url":"javascript:alert(1)"}}`, "/data/action_url", "format"},
-		{`{"type":"system_notification","data":{"message":"m","action_url":"/\\evil.example"}}`, "/data/action_url", "format"},
+		{`{"type":"leave_request_updated","data":{"leave_request_id":1,"employee_id":1,"status":"pending",` +
+			`"start_date":"2026-12-02","end_date":"2026-12-01"}}`, "/data/end_date", "rule"},
+		{`{"type":"leave_request_updated","data":{"leave_request_id":1,"employee_id":1,"status":"pending",` +
+			`"start_date":"2026-12-02","end_date":"2026-12-02","days":0.3}}`, "/data/days", "limit"},
+		{`{"type":"system_notification","data":{"message":"m","action_url":"//evil.example"}}`, "/data/action_url",
+			"format"},
+		{`{"type":"system_notification","data":{"message":"m","action_url":"javascript:alert(1)"}}`,
+			"/data/action_url", "format"},
+		{`{"type":"system_notification","data":{"message":"m","action_url":"/\\evil.example"}}`, "/data/action_url",
+			"format"},
 		{`{"type":"system_notification","data":{"message":"  "}}`, "/data/message", "limit"},
 		{`{"type":"sync_progress","data":{"progress":10,"current":3,"total":2}}`, "/data/current", "rule"},
 		{`{"type":"sync_progress","data":{"progress":101}}`, "/data/progress", "limit"},
 		{`{"type":"sync_progress","data":{"progress":1,"progress":2}}`, "/data/progress", "duplicate"},
 		{`{"type":"sync_progress","data":{"progress":1,"x":{"a~/":1,"a~/":2}}}`, "/data/x/a~0~1", "duplicate"},
 		{`{"type":"sync_progress","data":{"progress":1,"x":` + deep + `}}`, "/data/x/0/0/0/0/0/0/0", "depth"},
-		{`{"type":"sync_progress","data":{"progress":1,"x":"` + strings.Repeat("x", MaxDataBytes) + `"}}`, "/data", "size"},
+		{`{"type":"sync_progress","data":{"progress":1,"x":"` + strings.Repeat("x", MaxDataBytes) + `"}}`, "/data",
+			"size"},
 		{`{"type":"sync_progress","data":[1]}`, "/data", "type"},
 		{`{"type":"sync_progress"}`, "/data", "required"},
 		{`{"type":"no_such","data":{}}`, "/type", "unknown_type"},
@@ -139,9 +161,11 @@ func TestRefusalsNameTheField(t *testing.T) {
 		{`{"type":"sync_progress","data":{"progress":1},"time":"0001-01-01T00:00:00Z"}`, "/time", "format"},
 		{`{"type":"sync_progress","data":{"progress":1},"source":"/a b"}`, "/source", "format"},
 		{`{"type":"sync_progress","data":{"progress":1,"sync_id":""}}`, "/data/sync_id", "limit"},
-		{`{"type":"equipment_location_updated","data":{"equipment_id":1,"location_name":"  "}}`, "/data/location_name", "required"},
+		{`{"type":"equipment_location_updated","data":{"equipment_id":1,"location_name":"  "}}`, "/data/location_name",
+			"required"},
 		{`{"type":"system_notification","data":{"message":"m","audience":[]}}`, "/data/audience", "enum"},
-		{`{"type":"payment_received","data":{"rental_id":1,"amount":5,"payment_method":"cash","invoice_number":"INV 4111-1111-1111-1111 x"}}`, "/data/invoice_number", "format"},
+		{`{"type":"payment_received","data":{"rental_id":1,"amount":5,"payment_method":"cash",` +
+			`"invoice_number":"INV 4111-1111-1111-1111 x"}}`, "/data/invoice_number", "format"},
 		{`[]`, "", "type"}, {``, "", "json"}, {`{`, "", "json"}, {`{}}`, "", "json"},
 	} {
 		got := refusal(t, []byte(c.in), false)
@@ -151,14 +175,16 @@ func TestRefusalsNameTheField(t *testing.T) {
 	}
 }
 
-func TestStrictAndLenient(t *testing.T) {
-	raw := []byte(`{"type":"maintenance_required","subject":"x/1","extra":1,"data":{"equipment_name":"A","issue":"B","colour":"red","due_date":null}}`)
+func TestStrictModeRefusesWhatLenientModeDrops(t *testing.T) {
+	raw := []byte(`{"type":"maintenance_required","subject":"x/1","extra":1,"data":{"equipment_name":"A",` +
+		`"issue":"B","colour":"red","due_date":null}}`)
 	e, remarks, err := Parse(raw, Rules{})
 	if err != nil || len(remarks) != 3 || e.Data.Has("colour") || e.Data.Has("due_date") || e.Subject != "equipment/A" {
 		t.Fatalf("lenient: %v %+v %+v", err, remarks, e)
 	}
 	pointers := ""
-	for _, f := range refusal(t, []byte(`{"type":"maintenance_required","data":{"equipment_name":"A","issue":"B","colour":"red"}}`), true) {
+	for _, f := range refusal(t,
+		[]byte(`{"type":"maintenance_required","data":{"equipment_name":"A","issue":"B","colour":"red"}}`), true) {
 		pointers += f.Pointer + " " + f.Code + ";"
 	}
 	if pointers != "/data/colour unknown_field;/data/equipment_id required;" {
@@ -166,8 +192,9 @@ func TestStrictAndLenient(t *testing.T) {
 	}
 }
 
-func TestCanonicalForm(t *testing.T) {
-	e, _, err := Parse([]byte(`{"data":{ "payment_method":"cash","received_at":"2026-11-23T15:00:00+02:00","amount":1.50e3, "rental_id" : 5},
+func TestParseReturnsTheCanonicalForm(t *testing.T) {
+	e, _, err := Parse([]byte(`{"data":{ "payment_method":"cash","received_at":"2026-11-23T15:00:00+02:00",`+
+		`"amount":1.50e3, "rental_id" : 5},
 		"type":"payment_received","id":"a","time":"2026-11-23T01:02:03.5+01:00"}`), Rules{Strict: true})
 	if err != nil {
 		t.Fatal(err)
@@ -184,8 +211,8 @@ func TestCanonicalForm(t *testing.T) {
 	}
 }
 
-// TestOneLine: an event is one line for whatever splits a text into lines.
-func TestOneLine(t *testing.T) {
+// Readers split lines at different characters. None of these may be in an event.
+func TestEventIsWrittenAsOneLine(t *testing.T) {
 	const notes = "a\u0085b\u2028c\u2029d\ve\ff\x1cg\nh"
 	body, err := json.Marshal(map[string]any{"type": "rental_status_updated", "id": "a",
 		"data": map[string]any{"rental_id": 5, "status": "active", "notes": notes}})
@@ -211,36 +238,50 @@ func TestOneLine(t *testing.T) {
 	}
 }
 
-func TestConstructors(t *testing.T) {
-	ok := func(e Event, err error) string {
+func TestConstructorsBuildTheirPayloads(t *testing.T) {
+	data := func(e Event, err error) string {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 		return string(e.Data.AppendJSON(nil))
 	}
-	for got, want := range map[string]string{
-		ok(RentalStatusUpdated(123, "active", "John Doe")):                              `{"rental_id":123,"status":"active","customer":"John Doe"}`,
-		ok(PaymentReceived(123, "1500", "credit_card")):                                 `{"rental_id":123,"amount":1500,"payment_method":"credit_card"}`,
-		ok(MaintenanceRequired("Excavator XC-200", "Engine maintenance due")):           `{"equipment_name":"Excavator XC-200","issue":"Engine maintenance due"}`,
-		ok(RentalOverdue(1, 0, "")):                                                     `{"rental_id":1,"days_overdue":0}`,
-		ok(EquipmentLocationUpdated(7, 0, -0.5)):                                        `{"equipment_id":7,"latitude":0,"longitude":-0.5}`,
-		ok(TimesheetUpdated(1, 2, "draft", "2026-11-23")):                               `{"timesheet_id":1,"employee_id":2,"status":"draft","date":"2026-11-23"}`,
-		ok(PayrollProcessed("2026-11", "completed")):                                    `{"period":"2026-11","status":"completed"}`,
-		ok(PayslipReady("2026-11", 456, "2100.5")):                                      `{"period":"2026-11","employee_id":456,"amount":2100.50}`,
-		ok(LeaveRequestUpdated(1, 2, "pending", "2026-12-01", "2026-12-02")):            `{"leave_request_id":1,"employee_id":2,"status":"pending","start_date":"2026-12-01","end_date":"2026-12-02"}`,
-		ok(SystemNotification("", "Hello", "")):                                         `{"message":"Hello"}`,
-		ok(SyncProgress("s", "all", 0)):                                                 `{"sync_id":"s","entity":"all","progress":0}`,
-		ok(New(TypeSyncProgress, map[string]any{"progress": 5, "status": "completed"})): `{"status":"completed","progress":5}`,
+	for _, c := range []struct{ got, want string }{
+		{data(RentalStatusUpdated(123, "active", "John Doe")),
+			`{"rental_id":123,"status":"active","customer":"John Doe"}`},
+		{data(PaymentReceived(123, "1500", "credit_card")),
+			`{"rental_id":123,"amount":1500,"payment_method":"credit_card"}`},
+		{data(MaintenanceRequired("Excavator XC-200", "Engine maintenance due")),
+			`{"equipment_name":"Excavator XC-200","issue":"Engine maintenance due"}`},
+		{data(RentalOverdue(1, 0, "")),
+			`{"rental_id":1,"days_overdue":0}`},
+		{data(EquipmentLocationUpdated(7, 0, -0.5)),
+			`{"equipment_id":7,"latitude":0,"longitude":-0.5}`},
+		{data(TimesheetUpdated(1, 2, "draft", "2026-11-23")),
+			`{"timesheet_id":1,"employee_id":2,"status":"draft","date":"2026-11-23"}`},
+		{data(PayrollProcessed("2026-11", "completed")),
+			`{"period":"2026-11","status":"completed"}`},
+		{data(PayslipReady("2026-11", 456, "2100.5")),
+			`{"period":"2026-11","employee_id":456,"amount":2100.50}`},
+		{data(LeaveRequestUpdated(1, 2, "pending", "2026-12-01", "2026-12-02")),
+			`{"leave_request_id":1,"employee_id":2,"status":"pending",` +
+				`"start_date":"2026-12-01","end_date":"2026-12-02"}`},
+		{data(SystemNotification("", "Hello", "")),
+			`{"message":"Hello"}`},
+		{data(SyncProgress("s", "all", 0)),
+			`{"sync_id":"s","entity":"all","progress":0}`},
+		{data(New(TypeSyncProgress, map[string]any{"progress": 5, "status": "completed"})),
+			`{"status":"completed","progress":5}`},
 	} {
-		if got != want {
-			t.Errorf("got %s, want %s", got, want)
+		if c.got != c.want {
+			t.Errorf("got %s, want %s", c.got, c.want)
 		}
 	}
 	for _, err := range []error{
 		second(RentalStatusUpdated(0, "active", "")), second(PaymentReceived(1, "1.2345", "cash")),
 		second(New("nope", nil)),
-		second(New(TypeSyncProgress, map[string]any{"progress": 5, "x": 1})), second(New(TypeSyncProgress, make(chan int))),
+		second(New(TypeSyncProgress, map[string]any{"progress": 5, "x": 1})),
+		second(New(TypeSyncProgress, make(chan int))),
 	} {
 		var p *Problem
 		if !errors.As(err, &p) {
@@ -249,9 +290,10 @@ func TestConstructors(t *testing.T) {
 	}
 }
 
+// second returns the error of a call.
 func second[T any](_ T, err error) error { return err }
 
-func TestDecode(t *testing.T) {
+func TestDecodeRefusesAnotherPayload(t *testing.T) {
 	p, err := Decode[PaymentReceivedData](Example(TypePaymentReceived))
 	if err != nil || p.Amount != 1500*MoneyUnit || p.PaymentID != "9001" || *p.BalanceDue != 0 {
 		t.Fatalf("%+v %v", p, err)
@@ -263,7 +305,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-func TestCatalogue(t *testing.T) {
+func TestPayloadDecidesModuleSeveritySubjectEntityAndToast(t *testing.T) {
 	event := func(typ Type, data string) Event {
 		e, _, err := Parse(wrap(typ, data), Rules{})
 		if err != nil {
@@ -278,32 +320,73 @@ func TestCatalogue(t *testing.T) {
 		severity              Severity
 		subject, entity, text string
 	}{
-		{TypeRentalStatusUpdated, `{"rental_id":1,"status":"off_rent","previous_status":"active"}`, "rental", "info", "rental/1", "rental/1", "Rental #1: active → off rent"},
-		{TypeRentalStatusUpdated, `{"rental_id":1,"status":"cancelled","rental_number":"R-9"}`, "rental", "warning", "rental/1", "rental/1", "Rental R-9: cancelled"},
-		{TypePaymentReceived, `{"rental_id":1,"payment_id":"a/b%","amount":15,"currency":"EUR","payment_method":"cash"}`, "rental", "success", "rental/1", "payment/id/a%2Fb%25", "Payment received: EUR 15 · rental #1"},
-		{TypePaymentReceived, `{"rental_id":1,"amount":15,"payment_method":"cash","status":"failed"}`, "rental", "error", "rental/1", "payment/event/", "Payment failed: 15 · rental #1"},
-		{TypeMaintenanceRequired, `{"equipment_name":"Crane","issue":"Oil","priority":"critical"}`, "equipment", "error", "equipment/Crane", "maintenance/case/Crane/Oil", "Maintenance required: Crane — Oil"},
-		{TypeMaintenanceRequired, `{"equipment_id":4,"equipment_name":"Crane","issue":"Oil","priority":"critical","status":"resolved"}`, "equipment", "success", "equipment/4", "maintenance/case/4/Oil", "Maintenance resolved: Crane — Oil"},
-		{TypeRentalOverdue, `{"rental_id":1,"days_overdue":1,"customer":"Ann"}`, "rental", "error", "rental/1", "overdue/1/late_return", "Rental #1 is 1 day overdue · Ann"},
-		{TypeEquipmentLocationUpdated, `{"equipment_id":3,"location_name":"Yard","movement":"left_site"}`, "equipment", "info", "equipment/3", "location/3", "Equipment #3 left Yard"},
-		{TypeEquipmentLocationUpdated, `{"equipment_id":3,"location_name":"Yard"}`, "equipment", "info", "equipment/3", "location/3", ""},
-		{TypeTimesheetUpdated, `{"employee_id":3,"status":"rejected","period":"2026-W48"}`, "employee", "warning", "employee/3", "timesheet/of/3/2026-W48", "Timesheet rejected: employee #3, 2026-W48"},
-		{TypePayrollProcessed, `{"period":"2026-11","employee_count":3,"processed_count":2,"status":"processing"}`, "employee", "success", "payroll/2026-11", "payroll/2026-11", "Payroll 2026-11 processing: 2/3"},
-		{TypePayrollProcessed, `{"period":"2026-11","employee_id":3,"amount":2000}`, "employee", "success", "payroll/2026-11", "payslip/2026-11/3", "Your payslip for 2026-11 is ready"},
-		{TypeLeaveRequestUpdated, `{"leave_request_id":8,"employee_id":3,"status":"approved","start_date":"2026-12-01","end_date":"2026-12-02"}`, "employee", "info", "leave/8", "leave/8", "Leave approved: employee #3, 2026-12-01–2026-12-02"},
-		{TypeSystemNotification, `{"message":"M","title":"T","level":"error"}`, "system", "error", "system/general", "", "T: M"},
-		{TypeSyncProgress, `{"progress":45,"entity":"all"}`, "system", "info", "sync/all", "sync/of/all/", "Syncing all: 45%"},
-		{TypeSyncProgress, `{"progress":45,"sync_id":"s1","status":"failed","error":"timeout"}`, "customer", "error", "sync/s1", "sync/id/s1", "Sync failed: timeout"},
+		{TypeRentalStatusUpdated, `{"rental_id":1,"status":"off_rent","previous_status":"active"}`, "rental", "info",
+			"rental/1", "rental/1", "Rental #1: active → off rent"},
+		{TypeRentalStatusUpdated, `{"rental_id":1,"status":"cancelled","rental_number":"R-9"}`, "rental", "warning",
+			"rental/1", "rental/1", "Rental R-9: cancelled"},
+		{TypePaymentReceived,
+			`{"rental_id":1,"payment_id":"a/b%","amount":15,"currency":"EUR","payment_method":"cash"}`, "rental",
+			"success", "rental/1", "payment/id/a%2Fb%25", "Payment received: EUR 15 · rental #1"},
+		{TypePaymentReceived, `{"rental_id":1,"amount":15,"payment_method":"cash","status":"failed"}`, "rental",
+			"error", "rental/1", "payment/event/", "Payment failed: 15 · rental #1"},
+		{TypeMaintenanceRequired, `{"equipment_name":"Crane","issue":"Oil","priority":"critical"}`, "equipment",
+			"error", "equipment/Crane", "maintenance/case/Crane/Oil", "Maintenance required: Crane — Oil"},
+		{TypeMaintenanceRequired,
+			`{"equipment_id":4,"equipment_name":"Crane","issue":"Oil","priority":"critical","status":"resolved"}`,
+			"equipment", "success", "equipment/4", "maintenance/case/4/Oil", "Maintenance resolved: Crane — Oil"},
+		{TypeRentalOverdue, `{"rental_id":1,"days_overdue":1,"customer":"Ann"}`, "rental", "error", "rental/1",
+			"overdue/1/late_return", "Rental #1 is 1 day overdue · Ann"},
+		{TypeEquipmentLocationUpdated, `{"equipment_id":3,"location_name":"Yard","movement":"left_site"}`, "equipment",
+			"info", "equipment/3", "location/3", "Equipment #3 left Yard"},
+		{TypeEquipmentLocationUpdated, `{"equipment_id":3,"location_name":"Yard"}`, "equipment", "info", "equipment/3",
+			"location/3", ""},
+		{TypeTimesheetUpdated, `{"employee_id":3,"status":"rejected","period":"2026-W48"}`, "employee", "warning",
+			"employee/3", "timesheet/of/3/2026-W48", "Timesheet rejected: employee #3, 2026-W48"},
+		{TypePayrollProcessed, `{"period":"2026-11","employee_count":3,"processed_count":2,"status":"processing"}`,
+			"employee", "success", "payroll/2026-11", "payroll/2026-11", "Payroll 2026-11 processing: 2/3"},
+		{TypePayrollProcessed, `{"period":"2026-11","employee_id":3,"amount":2000}`, "employee", "success",
+			"payroll/2026-11", "payslip/2026-11/3", "Your payslip for 2026-11 is ready"},
+		{TypeLeaveRequestUpdated,
+			`{"leave_request_id":8,"employee_id":3,"status":"approved","start_date":"2026-12-01",` +
+				`"end_date":"2026-12-02"}`, "employee", "info", "leave/8", "leave/8",
+			"Leave approved: employee #3, 2026-12-01–2026-12-02"},
+		{TypeSystemNotification, `{"message":"M","title":"T","level":"error"}`, "system", "error", "system/general",
+			"", "T: M"},
+		{TypeSyncProgress, `{"progress":45,"entity":"all"}`, "system", "info", "sync/all", "sync/of/all/",
+			"Syncing all: 45%"},
+		{TypeSyncProgress, `{"progress":45,"sync_id":"s1","status":"failed","error":"timeout"}`, "customer", "error",
+			"sync/s1", "sync/id/s1", "Sync failed: timeout"},
 	} {
 		e := event(c.typ, c.data)
 		text, _ := ToastText(e, true)
-		if e.Module() != c.module || e.Severity != c.severity || e.Subject != c.subject || EntityKey(e) != c.entity || text != c.text {
+		if e.Module() != c.module || e.Severity != c.severity || e.Subject != c.subject || EntityKey(e) != c.entity ||
+			text != c.text {
 			t.Errorf("%s: got %s %s %s %s %q", c.data, e.Module(), e.Severity, e.Subject, EntityKey(e), text)
 		}
 	}
 }
 
-func TestStamp(t *testing.T) {
+func TestReusableEntityKeyIsEmptyWhenNoEventCanFollow(t *testing.T) {
+	for _, c := range []struct {
+		typ        Type
+		data, want string
+	}{
+		{TypePaymentReceived, `{"rental_id":1,"payment_id":7,"amount":1,"payment_method":"cash"}`, "payment/id/7"},
+		{TypePaymentReceived, `{"rental_id":1,"amount":1,"payment_method":"cash"}`, ""},
+		{TypeSystemNotification, `{"message":"M"}`, ""},
+		{TypeRentalStatusUpdated, `{"rental_id":1,"status":"active"}`, "rental/1"},
+	} {
+		e, _, err := Parse(wrap(c.typ, c.data), Rules{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ReusableEntityKey(e); got != c.want {
+			t.Errorf("%s: %q, want %q", c.data, got, c.want)
+		}
+	}
+}
+
+func TestStampKeepsTheIDAndTimeOfThePublisher(t *testing.T) {
 	now := time.Date(2026, 11, 23, 1, 2, 3, 4567890, time.UTC)
 	e := Example(TypeSyncProgress).Stamp("fresh", now)
 	if e.ID != "fresh" || e.Time.Nanosecond() != 4000000 {
@@ -314,9 +397,8 @@ func TestStamp(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that whatever is accepted is canonical: it contains no
-// control character and is accepted again, unchanged, in strict mode too
-// where nothing is missing.
+// FuzzParse checks that an event which Parse accepts is canonical: it has no control
+// character, and Parse accepts it again without a change.
 func FuzzParse(f *testing.F) {
 	for _, typ := range Types {
 		f.Add(wrap(typ, string(Example(typ).Data.AppendJSON(nil))))

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestMoney(t *testing.T) {
+func TestParseMoneyReadsExactDecimals(t *testing.T) {
 	for in, want := range map[string]string{"1500": "1500", "19.9": "19.90", "0.05": "0.05", "-3.5": "-3.50",
 		"1.5e3": "1500", "15000E-2": "150",
 		"1.230": "1.23", "1.234": "1.234", "0": "0", "-0": "0", "0.00": "0", "90071992547409.91": "90071992547409.91",
@@ -24,8 +24,8 @@ func TestMoney(t *testing.T) {
 	}
 }
 
-// TestMoneyAddsUp: a sum is exact, and one that is too large is no small one.
-func TestMoneyAddsUp(t *testing.T) {
+// A sum that Money cannot hold must not become a small one.
+func TestSumsOfMoneyAreExact(t *testing.T) {
 	tenth, fifth := MoneyUnit/10, MoneyUnit/5
 	if got := tenth.Plus(fifth).String(); got != "0.30" {
 		t.Errorf("0.1 + 0.2 is %s", got)
@@ -42,9 +42,7 @@ func TestMoneyAddsUp(t *testing.T) {
 	}
 }
 
-// TestMoneyInItsCurrency: amounts are written with the decimals of their
-// currency, and never with a digit less than they have.
-func TestMoneyInItsCurrency(t *testing.T) {
+func TestAmountIsWrittenWithTheDecimalsOfItsCurrency(t *testing.T) {
 	for _, c := range []struct{ amount, currency, want string }{
 		{"10.5", "EUR", "10.50"}, {"10.5", "KWD", "10.500"}, {"10.125", "KWD", "10.125"}, {"10", "KWD", "10"},
 		{"1500", "JPY", "1500"}, {"10.5", "JPY", "10.5"}, {"10.125", "EUR", "10.125"}, {"10.5", "", "10.50"},
@@ -57,9 +55,8 @@ func TestMoneyInItsCurrency(t *testing.T) {
 	}
 }
 
-// TestDecimalsOfCurrencies: an amount has at most the decimals of its
-// currency, which is the installation's where the event names none.
-func TestDecimalsOfCurrencies(t *testing.T) {
+// The installation's currency applies to an event that names none.
+func TestParseRefusesMoreDecimalsThanTheCurrencyHas(t *testing.T) {
 	for _, c := range []struct {
 		amount, currency, ours string
 		ok                     bool
@@ -97,8 +94,8 @@ func TestDecimalsOfCurrencies(t *testing.T) {
 	}
 }
 
-// TestTheLargestAmountIsNamedWhereItMatters: a form shows these sentences to people.
-func TestTheLargestAmountIsNamedWhereItMatters(t *testing.T) {
+// Users read these sentences in forms.
+func TestOnlyATooLargeAmountNamesTheLargestAmount(t *testing.T) {
 	spec, ok := Spec(TypePaymentReceived, "amount")
 	if !ok {
 		t.Fatal("no such field")
