@@ -18,18 +18,20 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// payment is an event with an id; payments of other amounts are other events.
+// payment returns an event with an id. Payments of different amounts are
+// different events.
 func payment(id string, amount int) json.RawMessage {
 	return fmt.Appendf(nil, `{"type":"payment_received","id":%q,`+
 		`"data":{"rental_id":1,"amount":%d,"payment_method":"cash"}}`, id, amount)
 }
 
+// timesheet returns an event about a time sheet of an employee.
 func timesheet(id, employee int) json.RawMessage {
 	return fmt.Appendf(nil, `{"type":"timesheet_updated","data":{"timesheet_id":%d,"employee_id":%d,`+
 		`"status":"draft","date":"2026-11-23"}}`, id, employee)
 }
 
-// last is the sequence of the log's newest record.
+// lastSeq returns the number of the log's newest record.
 func lastSeq(t *testing.T, log eventlog.Log) uint64 {
 	t.Helper()
 	b, err := log.Bounds(t.Context())
@@ -37,8 +39,9 @@ func lastSeq(t *testing.T, log eventlog.Log) uint64 {
 	return b.Last
 }
 
-// refusedAt are the pointers of a refusal for a reason.
-func refusedAt(t *testing.T, err, reason error) (pointers []string) {
+// requireRefused checks that a batch was refused for a reason and that nothing
+// was stored. It returns the pointers of the refused fields.
+func requireRefused(t *testing.T, err, reason error) (pointers []string) {
 	t.Helper()
 	require.ErrorIs(t, err, reason)
 	var partial *PartialError
@@ -52,9 +55,10 @@ func refusedAt(t *testing.T, err, reason error) (pointers []string) {
 	return pointers
 }
 
-// TestABatchIsJudgedBeforeAnythingIsStored: by the ids of the log and of the
-// batch itself, by owners and by rights, and again after a restart.
-func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
+// TestBatchStoresNothingWhenOneEventIsRefused publishes batches with bad
+// events: by their ids, owners or types. It repeats them on a second hub, as
+// after a restart.
+func TestBatchStoresNothingWhenOneEventIsRefused(t *testing.T) {
 	log := memlog.New("k", time.Hour)
 	h := startHub(t, log, Config{})
 	erp := grant(t, "erp", 0, access.Service)
@@ -62,7 +66,7 @@ func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
 	require.NoError(t, err)
 	_, err = h.Publish(t.Context(), erp, timesheet(1, 1), PublishOptions{})
 	require.NoError(t, err)
-	again := startHub(t, log, Config{}) // another broker, or the same one later
+	otherHub := startHub(t, log, Config{}) // of another broker, or of the same one later
 	head := lastSeq(t, log)
 	for name, c := range map[string]struct {
 		grant  access.Grant
@@ -72,7 +76,7 @@ func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
 	}{
 		"an id of the log": {erp, []json.RawMessage{payment("e1", 5), payment("x1", 2), payment("e3", 7)},
 			eventlog.ErrConflict, []string{"/1/id"}},
-		"all of them are named": {erp, []json.RawMessage{payment("x1", 2), payment("e1", 5), payment("x1", 3)},
+		"all bad ids are reported": {erp, []json.RawMessage{payment("x1", 2), payment("e1", 5), payment("x1", 3)},
 			eventlog.ErrConflict, []string{"/2/id"}},
 		"ids of the batch": {erp, []json.RawMessage{payment("f1", 1), payment("f2", 1), payment("f1", 2),
 			payment("f3", 1), payment("f2", 2)}, eventlog.ErrConflict, []string{"/2/id", "/4/id"}},
@@ -80,7 +84,7 @@ func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
 			[]string{"/1/data/employee_id"}},
 		"an owner of the batch": {erp, []json.RawMessage{timesheet(2, 1), timesheet(3, 1), timesheet(2, 2)}, ErrOwner,
 			[]string{"/2/data/employee_id"}},
-		"a type that may not be": {grant(t, "5", 0, access.Dispatcher), []json.RawMessage{payment("h1", 1),
+		"a type that is not allowed": {grant(t, "5", 0, access.Dispatcher), []json.RawMessage{payment("h1", 1),
 			timesheet(4, 1)}, ErrForbidden, []string{"/1/type"}},
 		"one at the end of a batch": {erp, append(manyPayments(999), payment("x1", 9)), eventlog.ErrConflict,
 			[]string{"/999/id"}},
@@ -88,14 +92,14 @@ func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
 			eventlog.ErrConflict, []string{"/0/id"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, h := range []*Hub{h, again, h} {
+			for _, h := range []*Hub{h, otherHub, h} {
 				_, err := h.PublishBatch(t.Context(), c.grant, c.batch, false)
-				require.Equal(t, c.at, refusedAt(t, err, c.reason))
+				require.Equal(t, c.at, requireRefused(t, err, c.reason))
 				require.Equal(t, head, lastSeq(t, log), "no refusal changes the log")
 			}
 		})
 	}
-	receipts, err := again.PublishBatch(t.Context(), erp, []json.RawMessage{payment("e1", 5), payment("x1", 1),
+	receipts, err := otherHub.PublishBatch(t.Context(), erp, []json.RawMessage{payment("e1", 5), payment("x1", 1),
 		payment("e1", 5)}, false)
 	require.NoError(t, err)
 	require.Equal(t, []bool{false, true, true}, []bool{receipts[0].Duplicate, receipts[1].Duplicate,
@@ -103,6 +107,7 @@ func TestABatchIsJudgedBeforeAnythingIsStored(t *testing.T) {
 	require.Equal(t, head+1, lastSeq(t, log))
 }
 
+// manyPayments returns n payments with ids of their own.
 func manyPayments(n int) (batch []json.RawMessage) {
 	for i := range n {
 		batch = append(batch, payment(fmt.Sprint("many-", i), 1))
@@ -110,8 +115,8 @@ func manyPayments(n int) (batch []json.RawMessage) {
 	return batch
 }
 
-// TestIDsAreRememberedForTheWindow, and not for longer: an id may be used
-// again then, as the log has it.
+// TestIDsAreRememberedForTheWindow checks that an id may be used again after the
+// deduplication window, as in the log.
 func TestIDsAreRememberedForTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, memlog.New("k", time.Hour), Config{Window: time.Hour})
@@ -121,14 +126,14 @@ func TestIDsAreRememberedForTheWindow(t *testing.T) {
 			return err
 		}
 		require.NoError(t, batch(1))
-		require.Equal(t, []string{"/1/id"}, refusedAt(t, batch(2), eventlog.ErrConflict))
+		require.Equal(t, []string{"/1/id"}, requireRefused(t, batch(2), eventlog.ErrConflict))
 		time.Sleep(time.Hour)
 		require.NoError(t, batch(2))
 	})
 }
 
-// TestRememberedIDsAreBounded: beyond the bound the log judges, and its
-// refusal has the place in the batch too.
+// TestRememberedIDsAreBounded checks that the log refuses an id that the hub does
+// not remember any more, and that the error has the index in the batch too.
 func TestRememberedIDsAreBounded(t *testing.T) {
 	log := memlog.New("k", time.Hour)
 	h := startHub(t, log, Config{MaxRememberedIDs: 16})
@@ -140,7 +145,7 @@ func TestRememberedIDsAreBounded(t *testing.T) {
 		require.LessOrEqual(t, len(h.ids.known), 16)
 	}
 	_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("d", 1), payment("c9", 2)}, false)
-	require.Equal(t, []string{"/1/id"}, refusedAt(t, err, eventlog.ErrConflict))
+	require.Equal(t, []string{"/1/id"}, requireRefused(t, err, eventlog.ErrConflict))
 	_, err = h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("e", 1), payment("a0", 2)}, false)
 	var partial *PartialError
 	require.ErrorAs(t, err, &partial)
@@ -148,20 +153,20 @@ func TestRememberedIDsAreBounded(t *testing.T) {
 	var refused *RefusedError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "/1/id", refused.Fields[0].Pointer)
-	other := startHub(t, log, Config{MaxRememberedIDs: 16}) // reads no more than it may remember
+	other := startHub(t, log, Config{MaxRememberedIDs: 16}) // reads no more ids than it may remember
 	_, err = other.PublishBatch(t.Context(), erp, []json.RawMessage{payment("f", 1)}, false)
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(other.ids.known), 16)
 }
 
-// A gated log holds up an append until it is opened, or breaks off.
-type gated struct {
+// A gatedLog blocks each append until the test lets it continue or fail.
+type gatedLog struct {
 	eventlog.Log
-	arrived chan struct{} // one for each append that waits
-	open    chan error    // one for each that may go on: nil, or why it fails
+	arrived chan struct{} // receives a value from each append; has room for all of a test
+	open    chan error    // sends each append its error, or nil; has room for all of a test
 }
 
-func (g gated) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
+func (g gatedLog) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
 	g.arrived <- struct{}{}
 	if err := <-g.open; err != nil {
 		return eventlog.Ack{}, err
@@ -169,9 +174,9 @@ func (g gated) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, erro
 	return g.Log.Append(ctx, e)
 }
 
-// TestABatchWaitsForWhatIsUnderWay with one of its ids or entities, and is
-// judged by what became of it.
-func TestABatchWaitsForWhatIsUnderWay(t *testing.T) {
+// TestBatchWaitsForConflictingPublication publishes an event and then a batch
+// with the same id or entity. The batch must wait for the result of the event.
+func TestBatchWaitsForConflictingPublication(t *testing.T) {
 	for name, c := range map[string]struct {
 		single json.RawMessage
 		batch  []json.RawMessage
@@ -180,12 +185,13 @@ func TestABatchWaitsForWhatIsUnderWay(t *testing.T) {
 	}{
 		"an id": {payment("x1", 1), []json.RawMessage{payment("e1", 1), payment("x1", 2)}, eventlog.ErrConflict,
 			"/1/id"},
-		"an entity": {timesheet(1, 1), []json.RawMessage{payment("e1", 1), timesheet(1, 2)}, ErrOwner, "/1/data/employee_id"},
+		"an entity": {timesheet(1, 1), []json.RawMessage{payment("e1", 1), timesheet(1, 2)}, ErrOwner,
+			"/1/data/employee_id"},
 	} {
 		for _, failure := range []error{nil, eventlog.ErrFull} {
 			t.Run(fmt.Sprint(name, failure), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					log := gated{memlog.New("k", time.Hour), make(chan struct{}, 9), make(chan error, 9)}
+					log := gatedLog{memlog.New("k", time.Hour), make(chan struct{}, 9), make(chan error, 9)}
 					h := startHub(t, log, Config{})
 					erp := grant(t, "erp", 0, access.Service)
 					single, batch := make(chan error, 1), make(chan error, 1) // one answer each
@@ -193,17 +199,17 @@ func TestABatchWaitsForWhatIsUnderWay(t *testing.T) {
 					<-log.arrived
 					go func() { _, err := h.PublishBatch(t.Context(), erp, c.batch, false); batch <- err }()
 					synctest.Wait()
-					require.Empty(t, log.arrived, "the batch was stored beside it")
+					require.Empty(t, log.arrived, "the batch did not wait for the event")
 					log.open <- failure
 					require.ErrorIs(t, <-single, failure)
 					for range c.batch {
 						log.open <- nil
 					}
 					if err := <-batch; failure == nil {
-						require.Equal(t, []string{c.at}, refusedAt(t, err, c.reason))
+						require.Equal(t, []string{c.at}, requireRefused(t, err, c.reason))
 						require.EqualValues(t, 1, lastSeq(t, log))
 					} else {
-						require.NoError(t, err, "what failed stands in nobody's way")
+						require.NoError(t, err, "a failed event must not refuse the batch")
 					}
 				})
 			})
@@ -211,8 +217,8 @@ func TestABatchWaitsForWhatIsUnderWay(t *testing.T) {
 	}
 }
 
-// TestRacingBatchesAreStoredWholeOrNotAtAll: of two that name other owners of
-// one thing, or other content of one id, one is refused and leaves nothing.
+// TestRacingBatchesAreStoredWholeOrNotAtAll publishes several conflicting batches
+// at the same time. One is stored, and the others leave nothing in the log.
 func TestRacingBatchesAreStoredWholeOrNotAtAll(t *testing.T) {
 	log := memlog.New("k", time.Hour)
 	h := startHub(t, log, Config{})
@@ -223,7 +229,8 @@ func TestRacingBatchesAreStoredWholeOrNotAtAll(t *testing.T) {
 		before := lastSeq(t, log)
 		for n := range results {
 			all.Go(func() {
-				// In another order each, which must not make them wait for each other.
+				// The batches have different orders, which must not make them
+				// wait for each other for ever.
 				batch := []json.RawMessage{timesheet(2*i+1+n%2, 1+n), payment(fmt.Sprint("p", i), 1+n),
 					timesheet(2*i+2-n%2, 1+n)}
 				_, results[n] = h.PublishBatch(t.Context(), erp, batch, false)
@@ -241,10 +248,11 @@ func TestRacingBatchesAreStoredWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// TestABatchThatTheLogBreaksOff says what was stored; sending it again
-// completes it.
-func TestABatchThatTheLogBreaksOff(t *testing.T) {
-	log := gated{memlog.New("k", time.Hour), make(chan struct{}, 9), make(chan error, 9)}
+// TestPartialBatchReportsStoredEvents lets the log fail in the middle of a
+// batch. The error says which events were stored, and the same batch again
+// stores the rest.
+func TestPartialBatchReportsStoredEvents(t *testing.T) {
+	log := gatedLog{memlog.New("k", time.Hour), make(chan struct{}, 9), make(chan error, 9)}
 	h := startHub(t, log, Config{})
 	batch := []json.RawMessage{payment("a", 1), payment("b", 1), payment("c", 1)}
 	for _, err := range []error{nil, eventlog.ErrFull, nil, nil, nil} {
@@ -261,14 +269,15 @@ func TestABatchThatTheLogBreaksOff(t *testing.T) {
 	require.EqualValues(t, 3, lastSeq(t, log))
 }
 
-// TestTheFrontJudgesABatchByItself, as far as that needs no log.
-func TestTheFrontJudgesABatchByItself(t *testing.T) {
+// TestCheckRefusesBatchesWithoutLog checks batches in a hub that does not run,
+// as the front at the edge does.
+func TestCheckRefusesBatchesWithoutLog(t *testing.T) {
 	front := New(Config{Log: memlog.New("front", 0)})
 	erp := grant(t, "erp", 0, access.Service)
 	err := front.Check(erp, []json.RawMessage{payment("a", 1), payment("a", 2)}, true, PublishOptions{})
-	require.Equal(t, []string{"/1/id"}, refusedAt(t, err, eventlog.ErrConflict))
+	require.Equal(t, []string{"/1/id"}, requireRefused(t, err, eventlog.ErrConflict))
 	err = front.Check(erp, []json.RawMessage{timesheet(1, 1), timesheet(1, 2)}, true, PublishOptions{})
-	require.Equal(t, []string{"/1/data/employee_id"}, refusedAt(t, err, ErrOwner))
+	require.Equal(t, []string{"/1/data/employee_id"}, requireRefused(t, err, ErrOwner))
 	var problem *event.Problem
 	err = front.Check(erp, []json.RawMessage{payment("a", 1), payment("a\n", 1)}, true, PublishOptions{})
 	require.ErrorAs(t, err, &problem)

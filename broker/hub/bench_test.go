@@ -16,7 +16,7 @@ import (
 
 const benchReaders = 1000
 
-// body is an event as the log holds it.
+// body returns an event as the log holds it.
 func body(b *testing.B, i int) []byte {
 	e, err := event.RentalStatusUpdated(int64(i%500+1), "active", "Müller Bau GmbH")
 	if err != nil {
@@ -26,10 +26,11 @@ func body(b *testing.B, i int) []byte {
 	return e.Stamp(fmt.Sprint(i), time.Now()).AppendJSON(nil)
 }
 
-// BenchmarkFanOut measures one event to a thousand readers of four roles, from
-// the log to the bytes of every reader, in two ways: through views, as the hub
-// does it, and the plain way as the reference: filter, redact and encode for
-// every reader, and a channel each. Compare the two of one run.
+// BenchmarkFanOut measures the delivery of an event to a thousand readers of four
+// roles, from the log to the bytes of every reader. It does so in two ways:
+// through views, as the hub does it, and in the simplest way as a reference,
+// which filters, redacts and encodes for each reader and has a channel for each.
+// Only results of the same run can be compared.
 func BenchmarkFanOut(b *testing.B) {
 	roles := []access.Role{access.Manager, access.Dispatcher, access.Yard, access.Admin}
 	grants := make([]access.Grant, benchReaders)
@@ -75,7 +76,9 @@ func benchViews(b *testing.B, grants []access.Grant) {
 	}
 	b.ResetTimer()
 	for i := range b.N {
-		if _, err := log.Append(ctx, eventlog.Entry{Type: event.TypeRentalStatusUpdated, Subject: "rental/1", Key: fmt.Sprint(i), Body: body(b, i)}); err != nil {
+		_, err := log.Append(ctx, eventlog.Entry{
+			Type: event.TypeRentalStatusUpdated, Subject: "rental/1", Key: fmt.Sprint(i), Body: body(b, i)})
+		if err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -90,7 +93,7 @@ func benchReference(b *testing.B, grants []access.Grant) {
 	var readers sync.WaitGroup
 	channels := make([]chan []byte, len(grants))
 	for i := range channels {
-		channels[i] = make(chan []byte, 64) // what such hubs commonly keep for a reader
+		channels[i] = make(chan []byte, 64) // a usual size in such hubs
 		readers.Go(func() {
 			var d wire.Decoder
 			for frames := range channels[i] {
@@ -107,8 +110,9 @@ func benchReference(b *testing.B, grants []access.Grant) {
 			b.Fatal(err)
 		}
 		for n, g := range grants {
-			if seen, ok := access.Redact(g, e); ok {
-				channels[n] <- wire.AppendSSE(nil, &wire.Event{Cursor: wire.Cursor{Epoch: "k", Seq: uint64(i + 1)}, Event: seen})
+			if redacted, ok := access.Redact(g, e); ok {
+				cursor := wire.Cursor{Epoch: "k", Seq: uint64(i + 1)}
+				channels[n] <- wire.AppendSSE(nil, &wire.Event{Cursor: cursor, Event: redacted})
 			}
 		}
 	}

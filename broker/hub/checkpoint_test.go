@@ -17,8 +17,8 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// TestCheckpointOutlivesTheEvents: a rental that is active for three months
-// is still so when its events are gone and the broker was started again.
+// TestCheckpointOutlivesTheEvents purges events and restarts the hub. The state
+// must still contain what the purged events changed.
 func TestCheckpointOutlivesTheEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := memlog.New("k", time.Hour)
@@ -43,7 +43,7 @@ func TestCheckpointOutlivesTheEvents(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, eventlog.Bounds{First: 3, Last: 3}, b)
 		require.Equal(t, "3", active(h))
-		publish(t, h, 16) // rental 3, not in the checkpoint unless stored at the end
+		publish(t, h, 16) // rental 3, which only the last checkpoint contains
 		cancel()
 		require.NoError(t, <-done)
 		again := startHub(t, log, Config{})
@@ -58,16 +58,16 @@ func TestCheckpointOutlivesTheEvents(t *testing.T) {
 	})
 }
 
-// TestBehindAPurge: a hub that another broker's purge has overtaken goes on
-// from the stored state, and says so to who reads.
-func TestBehindAPurge(t *testing.T) {
+// TestHubOvertakenByPurgeLoadsCheckpoint runs a hub whose next records another
+// broker has purged. It must load the checkpoint, and close its subscribers.
+func TestHubOvertakenByPurgeLoadsCheckpoint(t *testing.T) {
 	log := memlog.New("k", time.Hour)
 	other := startHub(t, log, Config{})
 	for i := range 10 {
 		publish(t, other, 4*i)
 	}
 	h := New(Config{Log: log})
-	h.state.Cursor.Seq = 5 // it was stopped there
+	h.state.Cursor.Seq = 5 // as if Run had stopped there
 	s := &Subscriber{hub: h, done: make(chan struct{})}
 	h.subscribers[s] = struct{}{}
 	require.NoError(t, other.Save(t.Context()))
@@ -83,7 +83,8 @@ func TestBehindAPurge(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-func TestBlob(t *testing.T) {
+// TestBlobIsReplacedAsAWhole saves and loads blobs of several parts.
+func TestBlobIsReplacedAsAWhole(t *testing.T) {
 	store := memlog.New("k", time.Hour)
 	_, err := loadBlob(t.Context(), store, "b")
 	require.ErrorIs(t, err, eventlog.ErrNotFound)
@@ -105,7 +106,7 @@ func TestBlob(t *testing.T) {
 	require.Equal(t, "newer", string(got))
 	for i := range first.Parts {
 		_, err := store.Get(t.Context(), first.partKey("b", i))
-		require.ErrorIs(t, err, eventlog.ErrNotFound, "nothing of the old one stays")
+		require.ErrorIs(t, err, eventlog.ErrNotFound, "the parts of the old blob are deleted")
 	}
 	last, err := loadBlobIndex(t.Context(), store, "b")
 	require.NoError(t, err)
@@ -114,7 +115,9 @@ func TestBlob(t *testing.T) {
 	require.ErrorIs(t, err, errDamagedBlob)
 }
 
-func TestForeignCheckpointsAreFoldedAnew(t *testing.T) {
+// TestUnusableCheckpointIsIgnored starts hubs with checkpoints that are damaged
+// or ahead of the log.
+func TestUnusableCheckpointIsIgnored(t *testing.T) {
 	for name, stored := range map[string][]byte{"rubbish": []byte("rubbish"), "none": nil} {
 		t.Run(name, func(t *testing.T) {
 			log := memlog.New("k", time.Hour)
@@ -126,7 +129,7 @@ func TestForeignCheckpointsAreFoldedAnew(t *testing.T) {
 			require.NotNil(t, h.Entity("rental/1"))
 		})
 	}
-	// A checkpoint that is ahead of a log restored from a backup.
+	// This checkpoint is ahead of the log, as after a restore from a backup.
 	log := memlog.New("k", time.Hour)
 	h := New(Config{Log: log})
 	h.state = projection.NewStateFrom(wire.Cursor{Epoch: "k", Seq: 99}, nil)
@@ -136,14 +139,20 @@ func TestForeignCheckpointsAreFoldedAnew(t *testing.T) {
 	require.NotNil(t, again.Entity("rental/1"))
 }
 
-// TestSnapshotContinues: a stream opened at a snapshot's cursor continues it
-// exactly, for every reader.
-func TestSnapshotContinues(t *testing.T) {
+// TestStreamContinuesSnapshot opens streams at the cursors of snapshots. A
+// client that applies the events of its stream to its snapshot must get the
+// hub's state.
+func TestStreamContinuesSnapshot(t *testing.T) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 8})
 	for i := range 100 {
 		publish(t, h, i)
 	}
-	for i, g := range []access.Grant{grant(t, "1", 0, access.Manager), grant(t, "2", 0, access.Yard), grant(t, "3", 3), grant(t, "4", 4, access.HR)} {
+	for i, g := range []access.Grant{
+		grant(t, "1", 0, access.Manager),
+		grant(t, "2", 0, access.Yard),
+		grant(t, "3", 3),
+		grant(t, "4", 4, access.HR),
+	} {
 		snapshot, err := h.Snapshot(t.Context(), g)
 		require.NoError(t, err)
 		state := projection.NewStateFrom(snapshot.Cursor, snapshot.Entities)

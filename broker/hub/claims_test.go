@@ -11,15 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestClaimsAreGrantedInTheOrderOfAsking, all names at once, and a caller that gives up
-// stands in nobody's way.
-func TestClaimsAreGrantedInTheOrderOfAsking(t *testing.T) {
+// TestClaimsAreGrantedInOrder checks that callers get all their names at once,
+// in the order in which they asked, and that a caller that gives up blocks
+// nobody.
+func TestClaimsAreGrantedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c claims
 		var order []string
 		var mu sync.Mutex
 		ask := func(ctx context.Context, name string, names ...string) (done chan func()) {
-			done = make(chan func(), 1) // one answer
+			done = make(chan func(), 1) // one result
 			go func() {
 				release, err := c.acquire(ctx, names...)
 				if err == nil {
@@ -34,25 +35,26 @@ func TestClaimsAreGrantedInTheOrderOfAsking(t *testing.T) {
 		}
 		impatient, giveUp := context.WithCancel(t.Context())
 		first := ask(t.Context(), "first", "a")
-		whole := ask(t.Context(), "whole", "b", "a", "b")
-		gone := ask(impatient, "gone", "a", "b")
+		both := ask(t.Context(), "both", "b", "a", "b")
+		cancelled := ask(impatient, "cancelled", "a", "b")
 		late := ask(t.Context(), "late", "b")
 		other := ask(t.Context(), "other", "c")
 		require.Equal(t, []string{"first", "other"}, order, "b waits behind the caller that asked for a and b")
 		giveUp()
-		require.Nil(t, <-gone)
+		require.Nil(t, <-cancelled)
 		(<-first)()
-		(<-whole)()
+		(<-both)()
 		(<-late)()
 		(<-other)()
 		synctest.Wait()
-		require.Equal(t, []string{"first", "other", "whole", "late"}, order)
-		require.Empty(t, c.queue, "nothing is left behind")
+		require.Equal(t, []string{"first", "other", "both", "late"}, order)
+		require.Empty(t, c.queue, "no queue is left")
 	})
 }
 
-// TestClaimsExclude many who ask for several names each.
-func TestClaimsExclude(t *testing.T) {
+// TestClaimsExcludeEachOther lets many callers ask for several names each. No
+// two of them may hold a name at the same time.
+func TestClaimsExcludeEachOther(t *testing.T) {
 	var c claims
 	var all sync.WaitGroup
 	names := []string{"a", "b", "c", "d", "e"}

@@ -11,7 +11,7 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-func TestCloseAndDrain(t *testing.T) {
+func TestCloseAndDrainEndStreams(t *testing.T) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	one := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
 	two := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})

@@ -17,18 +17,18 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// restored is a log that goes on under another epoch.
-type restored struct {
+// A restoredLog is a log that continues under another epoch.
+type restoredLog struct {
 	eventlog.Log
 	epoch     string
 	ancestors []eventlog.Ancestor
 }
 
-func (r restored) Epoch() string                  { return r.epoch }
-func (r restored) Ancestors() []eventlog.Ancestor { return r.ancestors }
+func (r restoredLog) Epoch() string                  { return r.epoch }
+func (r restoredLog) Ancestors() []eventlog.Ancestor { return r.ancestors }
 
-// TestStateSurvivesANewEpoch: what the checkpoint holds of events that are no
-// longer kept is still there after a restore.
+// TestStateSurvivesANewEpoch restores a log under a new epoch. The state must
+// still contain what purged events changed.
 func TestStateSurvivesANewEpoch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := memlog.New("k", time.Hour)
@@ -46,7 +46,7 @@ func TestStateSurvivesANewEpoch(t *testing.T) {
 		cancel()
 		require.NoError(t, <-done)
 
-		after := restored{log, "l", []eventlog.Ancestor{{Epoch: "k", Through: 2}}}
+		after := restoredLog{log, "l", []eventlog.Ancestor{{Epoch: "k", Through: 2}}}
 		h = startHub(t, after, Config{})
 		s, err := h.Snapshot(t.Context(), manager)
 		require.NoError(t, err)
@@ -60,9 +60,10 @@ func TestStateSurvivesANewEpoch(t *testing.T) {
 	})
 }
 
-// TestCheckpointOfALostBranch is not used, and neither stays in the way of the
-// next one nor lets the log be purged.
-func TestCheckpointOfALostBranch(t *testing.T) {
+// TestCheckpointOfLostBranchIsIgnored restores a log that lacks the last
+// records of the checkpoint. The hub must neither use the checkpoint, nor keep
+// it instead of the next one, nor purge the log by it.
+func TestCheckpointOfLostBranchIsIgnored(t *testing.T) {
 	log := memlog.New("k", time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
 	h := New(Config{Log: log})
@@ -77,17 +78,17 @@ func TestCheckpointOfALostBranch(t *testing.T) {
 	lost, err := loadBlob(t.Context(), log, checkpointKey)
 	require.NoError(t, err)
 
-	other := memlog.New("k", time.Hour) // as the log was put back: two records, and the store of later
+	other := memlog.New("k", time.Hour) // a restored log: two records, and a newer checkpoint
 	first := startHub(t, other, Config{})
 	publish(t, first, 0)
 	publish(t, first, 4)
 	require.NoError(t, saveBlob(t.Context(), other, checkpointKey, lost, wire.Cursor{Epoch: "k", Seq: 4}))
-	after := restored{other, "l", []eventlog.Ancestor{{Epoch: "k", Through: 2}}}
+	after := restoredLog{other, "l", []eventlog.Ancestor{{Epoch: "k", Through: 2}}}
 	h = startHub(t, after, Config{})
 	require.NoError(t, h.Purge(t.Context(), 0))
 	b, err := other.Bounds(t.Context())
 	require.NoError(t, err)
-	require.EqualValues(t, 1, b.First, "no checkpoint holds the records")
+	require.EqualValues(t, 1, b.First, "no checkpoint includes the records")
 	s, err := h.Snapshot(t.Context(), grant(t, "1", 0, access.Manager))
 	require.NoError(t, err)
 	require.Equal(t, "2", s.Figures["active_rentals"].String())
@@ -97,24 +98,24 @@ func TestCheckpointOfALostBranch(t *testing.T) {
 	require.EqualValues(t, 2, saved.Version)
 }
 
-// TestPlaceAheadOfTheLogIsLogged: nobody can have it from this log. A line a
-// minute is enough.
-func TestPlaceAheadOfTheLogIsLogged(t *testing.T) {
+// TestCursorAheadOfLogIsLogged sends cursors that this log has not reached. The
+// hub must log a warning, but at most one a minute.
+func TestCursorAheadOfLogIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines bytes.Buffer
 		h := startHub(t, memlog.New("k", time.Hour), Config{Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 		publish(t, h, 0)
 		manager := grant(t, "1", 0, access.Manager)
-		ask := func(epoch string, seq uint64) {
+		subscribeAt := func(epoch string, seq uint64) {
 			s, err := h.Subscribe(t.Context(), Request{Grant: manager, After: &wire.Cursor{Epoch: epoch, Seq: seq}})
 			require.NoError(t, err)
 			s.Leave()
 		}
 		count := func() int { return strings.Count(lines.String(), "--new-epoch") }
-		ask("k", 1)
-		ask("other", 9)
+		subscribeAt("k", 1)
+		subscribeAt("other", 9)
 		require.Zero(t, count())
-		ask("k", 2)
+		subscribeAt("k", 2)
 		_, err := h.History(t.Context(), HistoryRequest{Grant: manager, After: &wire.Cursor{Epoch: "k", Seq: 3},
 			Limit: 1})
 		require.NoError(t, err)

@@ -16,22 +16,21 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// switchboard writes for a hub: to each connection what it is sent, and what
-// its view is.
-type switchboard struct {
-	mu    sync.Mutex // guards all below
-	wires map[string][]byte
-	views map[string]map[string]bool
-	calls int // of Write
+// fakeGroups implements Groups in memory.
+type fakeGroups struct {
+	mu     sync.Mutex                 // guards all below
+	wires  map[string][]byte          // bytes that each reader has received
+	views  map[string]map[string]bool // readers by view
+	writes int                        // number of calls of Write
 }
 
-var _ Groups = (*switchboard)(nil)
+var _ Groups = (*fakeGroups)(nil)
 
-func newSwitchboard() *switchboard {
-	return &switchboard{wires: map[string][]byte{}, views: map[string]map[string]bool{}}
+func newFakeGroups() *fakeGroups {
+	return &fakeGroups{wires: map[string][]byte{}, views: map[string]map[string]bool{}}
 }
 
-func (s *switchboard) Join(view, reader string) {
+func (s *fakeGroups) Join(view, reader string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.views[view] == nil {
@@ -40,7 +39,7 @@ func (s *switchboard) Join(view, reader string) {
 	s.views[view][reader] = true
 }
 
-func (s *switchboard) Leave(view, reader string) {
+func (s *fakeGroups) Leave(view, reader string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if delete(s.views[view], reader); len(s.views[view]) == 0 {
@@ -48,30 +47,37 @@ func (s *switchboard) Leave(view, reader string) {
 	}
 }
 
-func (s *switchboard) Write(view string, frames []byte) {
+func (s *fakeGroups) Write(view string, frames []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calls++
+	s.writes++
 	for reader := range s.views[view] {
 		s.wires[reader] = append(s.wires[reader], frames...)
 	}
 }
 
-func (s *switchboard) Send(reader string, frames []byte) {
+func (s *fakeGroups) Send(reader string, frames []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wires[reader] = append(s.wires[reader], frames...)
 }
 
-// TestGroups: readers who are written to by view, come at any moment, have
-// splices, change their filters and leave, have exactly what readers who pull
-// have, each event once and in order; and nothing is left of them.
-func TestGroups(t *testing.T) {
-	filters := []string{"", "types=payment_received", "subjects=rental/1", "modules=rental,employee", "types=timesheet_updated,sync_progress"}
+// TestGroupReadersReceiveWhatPullingReadersDo lets readers of a hub with Groups
+// come at any moment, have splices, change their filters and leave. Each must
+// receive every event once and in order, and nothing of them may be left in the
+// end.
+func TestGroupReadersReceiveWhatPullingReadersDo(t *testing.T) {
+	filters := []string{
+		"",
+		"types=payment_received",
+		"subjects=rental/1",
+		"modules=rental,employee",
+		"types=timesheet_updated,sync_progress",
+	}
 	synctest.Test(t, func(t *testing.T) {
 		const events = 400
-		board := newSwitchboard()
-		h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 16, Groups: board})
+		groups := newFakeGroups()
+		h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 16, Groups: groups})
 		grants := []access.Grant{grant(t, "1", 0, access.Manager), grant(t, "2", 2, access.Yard), grant(t, "3", 3)}
 		var all sync.WaitGroup
 		for i := range 12 {
@@ -87,22 +93,22 @@ func TestGroups(t *testing.T) {
 						if err != nil {
 							return
 						}
-						board.Send(r.ID, frames)
+						groups.Send(r.ID, frames)
 					}
 				})
 				for n := range 4 {
 					time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
-					f := parse(t, filters[(i+n)%len(filters)])
+					f := parseFilter(t, filters[(i+n)%len(filters)])
 					require.NoError(t, r.Refilter(ctx, f, f.Key()))
 				}
-				time.Sleep(time.Second) // all is published by then, and written
+				time.Sleep(time.Second) // by then all events are published and written
 				leave()
 				pumping.Wait()
 				r.Leave()
-				board.mu.Lock()
-				r.decode(board.wires[r.ID])
-				board.mu.Unlock()
-				checkSeams(t, h, g, r.frames, events)
+				groups.mu.Lock()
+				r.decode(groups.wires[r.ID])
+				groups.mu.Unlock()
+				requireFiltersApplied(t, h, g, r.frames, events)
 			})
 		}
 		for i := range events {
@@ -110,14 +116,15 @@ func TestGroups(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		all.Wait()
-		require.Empty(t, board.views)
-		require.Less(t, board.calls, 12*events, "a write a view, not a reader")
+		require.Empty(t, groups.views)
+		require.Less(t, groups.writes, 12*events, "the hub writes once for each view, not for each reader")
 	})
 }
 
-// checkSeams holds the frames of one stream against what a reader was to have:
-// through each seam by the old filter, after it by the new one.
-func checkSeams(t *testing.T, h *Hub, g access.Grant, frames []wire.Frame, through uint64) {
+// requireFiltersApplied compares the frames of a stream with the events that its reader
+// was to receive: by the old filter up to each change of the filter, and by the
+// new filter after it.
+func requireFiltersApplied(t *testing.T, h *Hub, g access.Grant, frames []wire.Frame, through uint64) {
 	t.Helper()
 	var f filter.Filter
 	var got []uint64
@@ -128,8 +135,9 @@ func checkSeams(t *testing.T, h *Hub, g access.Grant, frames []wire.Frame, throu
 		case *wire.Event:
 			got = append(got, frame.Cursor.Seq)
 		case *wire.FilterChanged:
-			require.Equal(t, seqsThrough(expectedSeqs(t, h, g, f, from, through), frame.Through.Seq), got, "through the seam of %s", frame.Filter)
-			f, got, from = parse(t, frame.Filter), nil, frame.Through.Seq
+			want := seqsThrough(expectedSeqs(t, h, g, f, from, through), frame.Through.Seq)
+			require.Equal(t, want, got, "up to the change to %s", frame.Filter)
+			f, got, from = parseFilter(t, frame.Filter), nil, frame.Through.Seq
 		}
 	}
 	require.Equal(t, expectedSeqs(t, h, g, f, from, through), got)

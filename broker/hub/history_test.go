@@ -15,6 +15,7 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
+// cursors returns the cursors of events.
 func cursors(events []event.Event) []string {
 	out := []string{}
 	for _, e := range events {
@@ -23,16 +24,30 @@ func cursors(events []event.Event) []string {
 	return out
 }
 
-// TestHistoryIsTheStream: page by page, forwards and backwards, a reader gets
-// exactly the events of their stream, in the same form.
-func TestHistoryIsTheStream(t *testing.T) {
+// TestHistoryEqualsStream compares pages of history, forwards and backwards,
+// with the stream of the same reader. Both must have the same events in the
+// same form.
+func TestHistoryEqualsStream(t *testing.T) {
 	const total = 200
 	h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 16, Heartbeat: 50 * time.Millisecond})
 	for i := range total {
 		publish(t, h, i)
 	}
-	for _, g := range []access.Grant{grant(t, "1", 0, access.Manager), grant(t, "2", 0, access.Yard), grant(t, "3", 3), grant(t, "4", 0, access.HR), grant(t, "5", 0, access.Service)} {
-		for _, f := range []filter.Filter{{}, {Types: []event.Type{event.TypeSyncProgress}}, {Subjects: []string{"rental/*"}}, {Severity: event.Success}} {
+	grants := []access.Grant{
+		grant(t, "1", 0, access.Manager),
+		grant(t, "2", 0, access.Yard),
+		grant(t, "3", 3),
+		grant(t, "4", 0, access.HR),
+		grant(t, "5", 0, access.Service),
+	}
+	filters := []filter.Filter{
+		{},
+		{Types: []event.Type{event.TypeSyncProgress}},
+		{Subjects: []string{"rental/*"}},
+		{Severity: event.Success},
+	}
+	for _, g := range grants {
+		for _, f := range filters {
 			var want []event.Event
 			r := subscribe(t, h, Request{Grant: g, Filter: f, After: &wire.Cursor{}})
 			for done := false; !done; {
@@ -47,7 +62,8 @@ func TestHistoryIsTheStream(t *testing.T) {
 				var forwards, backwards []event.Event
 				after := wire.Cursor{}
 				for after.Seq < total {
-					page, err := h.History(t.Context(), HistoryRequest{Grant: g, Filter: f, After: &after, Limit: limit})
+					r := HistoryRequest{Grant: g, Filter: f, After: &after, Limit: limit}
+					page, err := h.History(t.Context(), r)
 					require.NoError(t, err)
 					require.LessOrEqual(t, len(page.Events), limit)
 					require.Nil(t, page.Gap)
@@ -57,7 +73,8 @@ func TestHistoryIsTheStream(t *testing.T) {
 				}
 				before := (*wire.Cursor)(nil)
 				for before == nil || before.Seq > 1 {
-					page, err := h.History(t.Context(), HistoryRequest{Grant: g, Filter: f, Before: before, Limit: limit})
+					r := HistoryRequest{Grant: g, Filter: f, Before: before, Limit: limit}
+					page, err := h.History(t.Context(), r)
 					require.NoError(t, err)
 					require.LessOrEqual(t, len(page.Events), limit)
 					backwards = append(page.Events, backwards...)
@@ -82,21 +99,27 @@ func TestHistoryDeclaresGaps(t *testing.T) {
 	}
 	require.NoError(t, log.Purge(t.Context(), 10))
 	manager := grant(t, "1", 0, access.Manager)
-	for after, to := range map[wire.Cursor]uint64{{Epoch: "k", Seq: 3}: 10, {Epoch: "z", Seq: 3}: 20, {Epoch: "k", Seq: 99}: 20} {
+	for after, to := range map[wire.Cursor]uint64{
+		{Epoch: "k", Seq: 3}:  10,
+		{Epoch: "z", Seq: 3}:  20,
+		{Epoch: "k", Seq: 99}: 20,
+	} {
 		page, err := h.History(t.Context(), HistoryRequest{Grant: manager, After: &after, Limit: 100, Wait: time.Hour})
 		require.NoError(t, err)
 		require.Equal(t, &wire.Gap{From: after, To: wire.Cursor{Epoch: "k", Seq: to}}, page.Gap)
 		require.Len(t, page.Events, int(20-to))
 	}
-	page, err := h.History(t.Context(), HistoryRequest{Grant: manager, Before: &wire.Cursor{Epoch: "z", Seq: 3}, Limit: 5})
+	before := wire.Cursor{Epoch: "z", Seq: 3}
+	page, err := h.History(t.Context(), HistoryRequest{Grant: manager, Before: &before, Limit: 5})
 	require.NoError(t, err)
 	require.NotNil(t, page.Gap)
-	page, err = h.History(t.Context(), HistoryRequest{Grant: manager, Before: &wire.Cursor{Epoch: "k", Seq: 4}, Limit: 5})
+	before = wire.Cursor{Epoch: "k", Seq: 4}
+	page, err = h.History(t.Context(), HistoryRequest{Grant: manager, Before: &before, Limit: 5})
 	require.NoError(t, err)
 	require.Empty(t, page.Events, "nothing earlier is kept")
 }
 
-func TestLongPoll(t *testing.T) {
+func TestLongPollWaitsForVisibleEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, memlog.New("k", time.Hour), Config{})
 		publish(t, h, 0)
@@ -109,7 +132,7 @@ func TestLongPoll(t *testing.T) {
 		}
 		page, took := poll(wire.Cursor{Epoch: "k"}, 25*time.Second)
 		require.Len(t, page.Events, 1)
-		require.Zero(t, took, "what is there is not waited for")
+		require.Zero(t, took, "a poll with a new event does not wait")
 
 		page, took = poll(page.Next, 25*time.Second)
 		require.Empty(t, page.Events)
@@ -130,7 +153,7 @@ func TestLongPoll(t *testing.T) {
 			h.Drain()
 		}()
 		_, took = poll(page.Next, 25*time.Second)
-		require.Equal(t, time.Second, took, "a broker that stops does not keep its clients waiting")
+		require.Equal(t, time.Second, took, "a poll ends when the hub drains")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := h.History(ctx, HistoryRequest{Grant: yard, After: &page.Next, Limit: 10, Wait: time.Minute})

@@ -29,7 +29,8 @@ func grant(t testing.TB, user string, employee int64, roles ...access.Role) acce
 	return g
 }
 
-// running starts a hub over a log; the test's end stops it.
+// startHub starts a hub that serves a log. The hub stops at the end of the
+// test.
 func startHub(t *testing.T, log eventlog.Log, c Config) *Hub {
 	t.Helper()
 	c.Log = log
@@ -45,21 +46,23 @@ func startHub(t *testing.T, log eventlog.Log, c Config) *Hub {
 	return h
 }
 
-// publish stores the i-th event: types and subjects change, so that views
-// differ. It returns when the hub has taken it.
+// publish stores the i-th event and returns when the hub has handled it. The
+// events have four types and different subjects, so that views differ.
 func publish(t testing.TB, h *Hub, i int) {
 	t.Helper()
 	bodies := []string{
 		`{"type":"rental_status_updated","id":"%[1]d","data":{"rental_id":%[2]d,"status":"active","customer":"Ann"}}`,
 		`{"type":"payment_received","id":"%[1]d","data":{"rental_id":%[2]d,"amount":5,"payment_method":"cash"}}`,
-		`{"type":"timesheet_updated","id":"%[1]d","data":{"timesheet_id":%[1]d,"employee_id":%[2]d,"status":"draft","date":"2026-11-23"}}`,
+		`{"type":"timesheet_updated","id":"%[1]d",` +
+			`"data":{"timesheet_id":%[1]d,"employee_id":%[2]d,"status":"draft","date":"2026-11-23"}}`,
 		`{"type":"sync_progress","id":"%[1]d","data":{"sync_id":"s%[2]d","progress":5,"started_by":%[2]d}}`,
 	}
-	_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service), fmt.Appendf(nil, bodies[i%len(bodies)], i, 1+i%7), PublishOptions{})
+	body := fmt.Appendf(nil, bodies[i%len(bodies)], i, 1+i%7)
+	_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service), body, PublishOptions{})
 	require.NoError(t, err)
 }
 
-// reader takes frames from a subscription.
+// A reader decodes the frames of a subscription.
 type reader struct {
 	t *testing.T
 	*Subscriber
@@ -67,7 +70,7 @@ type reader struct {
 	frames []wire.Frame
 }
 
-// take decodes what Next returned.
+// decode adds the frames of a chunk to r.frames.
 func (r *reader) decode(chunk []byte) {
 	r.t.Helper()
 	if r.format == wire.JSON {
@@ -85,6 +88,7 @@ func (r *reader) decode(chunk []byte) {
 	}))
 }
 
+// subscribe opens a subscription. The caller must call Leave.
 func subscribe(t *testing.T, h *Hub, r Request) *reader {
 	t.Helper()
 	s, err := h.Subscribe(t.Context(), r)
@@ -92,7 +96,7 @@ func subscribe(t *testing.T, h *Hub, r Request) *reader {
 	return &reader{t: t, Subscriber: s}
 }
 
-// next returns the next frame.
+// next returns the next frame. It waits up to a minute.
 func (r *reader) next() wire.Frame {
 	r.t.Helper()
 	for len(r.frames) == 0 {
@@ -107,8 +111,8 @@ func (r *reader) next() wire.Frame {
 	return f
 }
 
-// awaitLive publishes an event that finds the reader waiting in its view. It
-// needs virtual time.
+// awaitLive publishes an event while the reader waits in its view, and reads
+// it. It needs the virtual time of synctest.
 func (r *reader) awaitLive(h *Hub) {
 	r.t.Helper()
 	seq := h.head().Seq + 1
@@ -119,7 +123,7 @@ func (r *reader) awaitLive(h *Hub) {
 	require.Equal(r.t, seq, r.next().(*wire.Event).Cursor.Seq)
 }
 
-// through reads until the cursor and returns the sequences of the events.
+// through reads up to a number, and returns the numbers of the events.
 func (r *reader) through(seq uint64) (seqs []uint64) {
 	r.t.Helper()
 	for {
@@ -133,7 +137,7 @@ func (r *reader) through(seq uint64) (seqs []uint64) {
 	}
 }
 
-func TestHelloIsFirst(t *testing.T) {
+func TestStreamBeginsWithHello(t *testing.T) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	publish(t, h, 0)
 	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
@@ -148,7 +152,8 @@ func TestHelloIsFirst(t *testing.T) {
 	require.Equal(t, []uint64{2}, r.through(2))
 }
 
-// wanted is what a reader must receive of n events, by the plainest means.
+// expectedSeqs returns the numbers of the events that a reader must receive of
+// the first n, computed in the simplest way.
 func expectedSeqs(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, n uint64) []uint64 {
 	page, err := h.config.Log.Read(t.Context(), 0, int(n), eventlog.Selection{})
 	require.NoError(t, err)
@@ -163,11 +168,12 @@ func expectedSeqs(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, 
 	return seqs
 }
 
-// TestSeam opens streams of many readers at many cursors while events are
-// published: catching up from the log and the ring, joined to live, each
-// reader has exactly what it may see, in order. Some are cut again and again,
-// and resume at the last cursor they were given.
-func TestSeam(t *testing.T) {
+// TestStreamsHaveNoHolesOrRepetitions opens streams of many readers at many
+// cursors while events are published. Each reader must receive exactly the
+// events that it may see, in order, from the log, the ring and its view. Some
+// readers are cut off again and again, and resume at the last cursor that they
+// received.
+func TestStreamsHaveNoHolesOrRepetitions(t *testing.T) {
 	const total = 240
 	h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 16, Heartbeat: 50 * time.Millisecond})
 	for i := range total / 3 {
@@ -179,11 +185,12 @@ func TestSeam(t *testing.T) {
 	}{
 		{g: grant(t, "1", 0, access.Manager)},
 		{g: grant(t, "2", 0, access.Yard)},
-		{g: grant(t, "3", 3)},              // spliced alone
-		{g: grant(t, "3", 3, access.Yard)}, // view and splices
+		{g: grant(t, "3", 3)},              // receives only splices
+		{g: grant(t, "3", 3, access.Yard)}, // receives events of the view and splices
 		{g: grant(t, "5", 0, access.Admin, access.HR)},
 		{g: grant(t, "6", 0, access.Dispatcher), f: filter.Filter{Subjects: []string{"rental/3", "rental/5"}}},
-		{g: grant(t, "4", 4, access.HR), f: filter.Filter{Types: []event.Type{event.TypeSyncProgress}}}, // rarely delivers
+		// This reader's filter selects few events.
+		{g: grant(t, "4", 4, access.HR), f: filter.Filter{Types: []event.Type{event.TypeSyncProgress}}},
 	}
 	var wg sync.WaitGroup
 	for _, r := range readers {
@@ -204,6 +211,7 @@ func TestSeam(t *testing.T) {
 	require.Empty(t, h.persons)
 }
 
+// readAll reads a stream up to total, and cuts it off after every cut frames.
 func readAll(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, total uint64, cut int) {
 	var got []uint64
 	cursor := wire.Cursor{Epoch: "k", Seq: after}
@@ -225,7 +233,7 @@ func readAll(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, total
 				got = append(got, e.Cursor.Seq)
 			}
 			if _, ok := frame.(*wire.Gap); ok {
-				t.Errorf("%v: a gap in a whole log", g)
+				t.Errorf("%v: a gap although the log has all events", g)
 			}
 		}
 		s.Leave()
@@ -239,7 +247,7 @@ func readAll(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, total
 	}
 }
 
-func TestGaps(t *testing.T) {
+func TestStreamsDeclareGaps(t *testing.T) {
 	log := memlog.New("k", time.Hour)
 	h := startHub(t, log, Config{Ring: 4})
 	for i := range 40 {
@@ -265,7 +273,7 @@ func TestGaps(t *testing.T) {
 		hello := r.next().(*wire.Hello)
 		require.Equal(t, "k-11", hello.Oldest.String())
 		if c.from != "" {
-			require.Equal(t, after, hello.Start, "whoever is cut before the gap must be told again")
+			require.Equal(t, after, hello.Start, "a client that is cut off before the gap must be told of it again")
 			gap := r.next().(*wire.Gap)
 			require.Equal(t, c.from, gap.From.String())
 			require.Equal(t, c.to, gap.To.String())
@@ -277,8 +285,9 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-// TestPurgedWhileCatchingUp: what is forgotten under a reader is declared.
-func TestPurgedWhileCatchingUp(t *testing.T) {
+// TestPurgeWhileCatchingUpDeclaresGap purges events that a reader has not
+// received yet. Its stream must have a gap.
+func TestPurgeWhileCatchingUpDeclaresGap(t *testing.T) {
 	log := memlog.New("k", time.Hour)
 	h := startHub(t, log, Config{Ring: 1})
 	for i := range 2 * catchUpPage {
@@ -297,11 +306,14 @@ func TestPurgedWhileCatchingUp(t *testing.T) {
 func TestHeartbeatsKeepQuietStreamsFresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, memlog.New("k", time.Hour), Config{Heartbeat: 10 * time.Second})
-		for _, f := range []filter.Filter{{Types: []event.Type{event.TypeSystemNotification}}, {Subjects: []string{"system/*"}}} {
+		for _, f := range []filter.Filter{
+			{Types: []event.Type{event.TypeSystemNotification}},
+			{Subjects: []string{"system/*"}},
+		} {
 			r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Yard), Filter: f})
 			start := time.Now()
 			head := r.next().(*wire.Hello).Head.Seq
-			go func() { publish(t, h, 4*int(head)) }() // of no interest here
+			go func() { publish(t, h, 4*int(head)) }() // the filter does not select this event
 			for n := 1; n <= 3; n++ {
 				beat := r.next().(*wire.Heartbeat)
 				require.Equal(t, head+1, beat.Cursor.Seq)
@@ -326,11 +338,11 @@ func TestSlowReadersAreClosed(t *testing.T) {
 		quick.next()
 		quick.through(1)
 		quick.awaitLive(h)
-		for i := 3; i < 40; i++ { // the sequence that comes
+		for i := 3; i < 40; i++ { // i is the number of the next event
 			publish(t, h, 4*i)
 			quick.through(uint64(i))
 		}
-		<-aborted // by the sweep, while nobody reads
+		<-aborted // by the hub, while nobody calls slow.Next
 		_, err := slow.Next(t.Context())
 		var closed *ClosedError
 		require.ErrorAs(t, err, &closed)
@@ -340,8 +352,9 @@ func TestSlowReadersAreClosed(t *testing.T) {
 	})
 }
 
-// TestSplicesLagToo: what waits for one person counts like what waits in a view.
-func TestSplicesLagToo(t *testing.T) {
+// TestSplicesCountAsLag checks that splices count as lag like the bytes of a
+// view.
+func TestSplicesCountAsLag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, memlog.New("k", time.Hour), Config{MaxLag: 2000})
 		r := subscribe(t, h, Request{Grant: grant(t, "3", 3)})
@@ -361,9 +374,9 @@ func TestSplicesLagToo(t *testing.T) {
 	})
 }
 
-// TestLiveOnlyWhileStarting: who asks for live events gets none of the history,
-// also from a hub that has not caught up.
-func TestLiveOnlyWhileStarting(t *testing.T) {
+// TestLiveStreamOfStartingHubSkipsHistory subscribes to live events in a hub
+// that has not caught up. The stream must not have events from before.
+func TestLiveStreamOfStartingHubSkipsHistory(t *testing.T) {
 	log := memlog.New("k", time.Hour)
 	before := startHub(t, log, Config{})
 	publish(t, before, 0)

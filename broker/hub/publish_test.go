@@ -17,7 +17,7 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-func TestPublish(t *testing.T) {
+func TestPublishStoresOnceAndRefusesWithoutTrace(t *testing.T) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	erp := grant(t, "erp", 0, access.Service)
 	send := func(g access.Grant, body string) (Receipt, error) {
@@ -34,9 +34,9 @@ func TestPublish(t *testing.T) {
 	require.ErrorIs(t, err, eventlog.ErrConflict)
 	other, err := send(grant(t, "crm", 0, access.Service), body)
 	require.NoError(t, err)
-	require.False(t, other.Duplicate, "nobody can suppress another's event")
+	require.False(t, other.Duplicate, "ids of different publishers do not conflict")
 
-	// The starter is kept, and does not change.
+	// The user who started the sync stays its owner.
 	receipt, err := send(erp, `{"type":"sync_progress","data":{"sync_id":"s","progress":9,"colour":"red"}}`)
 	require.NoError(t, err)
 	require.Len(t, receipt.Warnings, 1)
@@ -59,16 +59,17 @@ func TestPublish(t *testing.T) {
 	require.Equal(t, head, h.head(), "no refusal changes the log")
 }
 
-// TestOneOwner: of two first events of one thing that name two people, one is
-// stored, and an owner does not appear later.
-func TestOneOwner(t *testing.T) {
+// TestOwnerNeverChanges publishes two first events of an entity with different
+// owners at the same time. One must be refused. An entity without an owner must
+// not get one later.
+func TestOwnerNeverChanges(t *testing.T) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	erp := grant(t, "erp", 0, access.Service)
 	for i := range 100 {
-		results := make(chan error, 2) // one for each
+		results := make(chan error, 2) // one for each publication
 		for employee := range 2 {
 			go func() {
-				_, err := h.Publish(t.Context(), erp, fmt.Appendf(nil, `{"type":"timesheet_updated","data":{"timesheet_id":%d,"employee_id":%d,"status":"draft","date":"2026-11-23"}}`, i+1, employee+1), PublishOptions{})
+				_, err := h.Publish(t.Context(), erp, timesheet(i+1, employee+1), PublishOptions{})
 				results <- err
 			}()
 		}
@@ -76,30 +77,33 @@ func TestOneOwner(t *testing.T) {
 			t.Fatalf("both or none stored: %v, %v", a, b)
 		}
 	}
-	_, err := h.Publish(t.Context(), erp, []byte(`{"type":"sync_progress","data":{"sync_id":"s","progress":1,"error":"not for 7"}}`), PublishOptions{})
+	_, err := h.Publish(t.Context(), erp,
+		[]byte(`{"type":"sync_progress","data":{"sync_id":"s","progress":1,"error":"not for 7"}}`), PublishOptions{})
 	require.NoError(t, err)
-	_, err = h.Publish(t.Context(), erp, []byte(`{"type":"sync_progress","data":{"sync_id":"s","progress":2,"started_by":7}}`), PublishOptions{})
+	_, err = h.Publish(t.Context(), erp,
+		[]byte(`{"type":"sync_progress","data":{"sync_id":"s","progress":2,"started_by":7}}`), PublishOptions{})
 	require.ErrorIs(t, err, ErrOwner)
 }
 
-func TestNothingIsStoredBeforeTheStateIsKnown(t *testing.T) {
+func TestPublishFailsBeforeHubIsReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := New(Config{Log: memlog.New("k", time.Hour)}) // not run
-		_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service), []byte(`{"type":"sync_progress","data":{"progress":1}}`), PublishOptions{})
+		_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service),
+			[]byte(`{"type":"sync_progress","data":{"progress":1}}`), PublishOptions{})
 		require.ErrorIs(t, err, ErrNotReady)
 		_, err = h.Snapshot(t.Context(), grant(t, "4", 0, access.Manager))
 		require.ErrorIs(t, err, ErrNotReady)
 	})
 }
 
-// TestEntityAt: a publisher who has not seen the last change is told so, and
-// sending again after a lost answer is not a change by somebody else.
-func TestEntityAt(t *testing.T) {
+// TestEntityAtRefusesStaleChanges publishes changes with an old EntityAt. They
+// must be refused, but an event that is sent again after a lost answer must
+// not.
+func TestEntityAtRefusesStaleChanges(t *testing.T) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	erp := grant(t, "erp", 0, access.Service)
 	send := func(id, status string, at *wire.Cursor) (Receipt, error) {
-		body := fmt.Appendf(nil, `{"type":"rental_status_updated","id":%q,"data":{"rental_id":1,"status":%q}}`, id, status)
-		return h.Publish(t.Context(), erp, body, PublishOptions{EntityAt: at})
+		return h.Publish(t.Context(), erp, rentalStatus(id, status), PublishOptions{EntityAt: at})
 	}
 	first, err := send("a", "active", &wire.Cursor{Epoch: "k"})
 	require.NoError(t, err)
@@ -114,30 +118,33 @@ func TestEntityAt(t *testing.T) {
 		require.ErrorAs(t, err, &moved)
 		require.Equal(t, second.Cursor, moved.Cursor)
 	}
-	_, err = h.Publish(t.Context(), erp, []byte(`{"type":"system_notification","data":{"message":"m"}}`), PublishOptions{EntityAt: &first.Cursor})
+	_, err = h.Publish(t.Context(), erp,
+		[]byte(`{"type":"system_notification","data":{"message":"m"}}`), PublishOptions{EntityAt: &first.Cursor})
 	require.ErrorIs(t, err, ErrNoEntity)
-	_, err = h.Publish(t.Context(), erp, []byte(`{"type":"payment_received","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`), PublishOptions{EntityAt: &first.Cursor})
-	require.ErrorIs(t, err, ErrNoEntity, "a payment without an id is a thing of its own")
+	_, err = h.Publish(t.Context(), erp,
+		[]byte(`{"type":"payment_received","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`),
+		PublishOptions{EntityAt: &first.Cursor})
+	require.ErrorIs(t, err, ErrNoEntity, "a payment without an id is an entity of its own")
 	b, err := h.config.Log.Bounds(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 2, b.Last)
 }
 
-func TestStrictInstallation(t *testing.T) {
+func TestStrictHubRefusesUnknownFields(t *testing.T) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{Strict: true})
-	_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service), []byte(`{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"x":1}}`), PublishOptions{})
+	_, err := h.Publish(t.Context(), grant(t, "erp", 0, access.Service),
+		[]byte(`{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"x":1}}`), PublishOptions{})
 	require.ErrorContains(t, err, "/data/x")
 }
 
-// TestLateRepeat: a publisher that sends again after the deduplication window
-// does not bring back an old state.
-func TestLateRepeat(t *testing.T) {
+// TestRepetitionAfterWindowChangesNothing sends an event again after the
+// deduplication window. It must not bring back the old state of its entity.
+func TestRepetitionAfterWindowChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, memlog.New("k", time.Hour), Config{})
 		erp := grant(t, "erp", 0, access.Service)
 		send := func(id, status string, at *wire.Cursor) (Receipt, error) {
-			body := fmt.Appendf(nil, `{"type":"rental_status_updated","id":%q,"data":{"rental_id":1,"status":%q}}`, id, status)
-			return h.Publish(t.Context(), erp, body, PublishOptions{EntityAt: at})
+			return h.Publish(t.Context(), erp, rentalStatus(id, status), PublishOptions{EntityAt: at})
 		}
 		first, err := send("a", "active", nil)
 		require.NoError(t, err)
@@ -155,18 +162,20 @@ func TestLateRepeat(t *testing.T) {
 	})
 }
 
-// TestOwnersWithinABatch are judged before anything of it is stored.
-func TestOwnersWithinABatch(t *testing.T) {
+// TestBatchRefusesTwoOwnersOfAnEntity publishes a batch that names two owners
+// of one entity. Nothing of it may be stored.
+func TestBatchRefusesTwoOwnersOfAnEntity(t *testing.T) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{})
-	sheet := func(fields string) json.RawMessage {
-		return json.RawMessage(`{"type":"timesheet_updated","data":{"timesheet_id":1,` + fields + `"status":"draft","date":"2026-11-23"}}`)
-	}
-	_, err := h.PublishBatch(t.Context(), grant(t, "erp", 0, access.Service), []json.RawMessage{sheet(`"employee_id":1,`), sheet(`"employee_id":2,`)}, false)
+	erp := grant(t, "erp", 0, access.Service)
+	_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{timesheet(1, 1), timesheet(1, 2)}, false)
 	require.ErrorIs(t, err, ErrOwner)
-	b, err := h.config.Log.Bounds(t.Context())
-	require.NoError(t, err)
-	require.Zero(t, b.Last)
-	receipts, err := h.PublishBatch(t.Context(), grant(t, "erp", 0, access.Service), []json.RawMessage{sheet(`"employee_id":1,`), sheet(`"employee_id":1,`)}, false)
+	require.Zero(t, lastSeq(t, h.config.Log))
+	receipts, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{timesheet(1, 1), timesheet(1, 1)}, false)
 	require.NoError(t, err)
 	require.Len(t, receipts, 2)
+}
+
+// rentalStatus returns an event with an id that sets the status of rental 1.
+func rentalStatus(id, status string) []byte {
+	return fmt.Appendf(nil, `{"type":"rental_status_updated","id":%q,"data":{"rental_id":1,"status":%q}}`, id, status)
 }

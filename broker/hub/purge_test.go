@@ -23,26 +23,28 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// purges counts the purges that an Observer is called for.
-type purges struct {
+// A purgeCounter counts the purged events that the hub reports.
+type purgeCounter struct {
 	noObserver
 	events atomic.Uint64
 }
 
-func (p *purges) Purged(n uint64) { p.events.Add(n) }
+func (p *purgeCounter) Purged(n uint64) { p.events.Add(n) }
 
 const day = 24 * time.Hour
 
-// A clocked hub runs by a clock that can jump. Its log keeps the true time.
+// A clockedHub has a clock that the test can change. Its log keeps the right
+// time.
 type clockedHub struct {
 	*Hub
 	t     *testing.T
 	log   *memlog.Log
 	ahead time.Duration
 	out   bytes.Buffer
-	count purges
+	count purgeCounter
 }
 
+// newClockedHub returns a hub that is ready but does not run.
 func newClockedHub(t *testing.T, c Config) *clockedHub {
 	k := &clockedHub{t: t, log: memlog.New("k", time.Hour)}
 	c.Logger, c.Observer = slog.New(slog.NewTextHandler(&k.out, nil)), &k.count
@@ -54,7 +56,7 @@ func newClockedHub(t *testing.T, c Config) *clockedHub {
 	return k
 }
 
-// publish stores n rentals that are over, and the state with them.
+// publish stores n completed rentals, and a checkpoint.
 func (k *clockedHub) publish(n int) {
 	for range n {
 		e, err := event.RentalStatusUpdated(int64(lastSeq(k.t, k.log)+1), "completed", "")
@@ -72,9 +74,10 @@ func (k *clockedHub) publish(n int) {
 	require.NoError(k.t, k.Save(k.t.Context()))
 }
 
-// kept purges by a retention of 30 days, and tells what is left of log and state.
-func (k *clockedHub) kept() string {
-	k.savedSeq.Store(0) // as if there were something to save
+// afterPurge purges with a retention of 30 days, and returns what is left of
+// the log and the state.
+func (k *clockedHub) afterPurge() string {
+	k.savedSeq.Store(0) // makes Save store a checkpoint
 	require.NoError(k.t, k.Save(k.t.Context()))
 	require.NoError(k.t, k.Purge(k.t.Context(), 30*day))
 	b, err := k.log.Bounds(k.t.Context())
@@ -84,52 +87,53 @@ func (k *clockedHub) kept() string {
 	return fmt.Sprintf("%d events, %d entities", b.Last+1-b.First, len(k.state.Entities()))
 }
 
-// TestAClockThatJumpsAheadPurgesNothing until it has run steadily for an hour,
-// neither of the log nor of the state.
-func TestAClockThatJumpsAheadPurgesNothing(t *testing.T) {
+// TestJumpingClockPurgesNothing moves the clock ahead. For an hour the hub must
+// forget nothing of the log or the state.
+func TestJumpingClockPurgesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newClockedHub(t, Config{})
 		k.publish(20)
 		time.Sleep(2 * time.Hour)
-		require.Equal(t, "20 events, 20 entities", k.kept())
+		require.Equal(t, "20 events, 20 entities", k.afterPurge())
 		k.ahead = 40 * day
 		for range 59 {
-			require.Equal(t, "20 events, 20 entities", k.kept())
+			require.Equal(t, "20 events, 20 entities", k.afterPurge())
 			time.Sleep(time.Minute)
 		}
 		require.Contains(t, k.out.String(), "put off")
 		require.Contains(t, k.out.String(), "events=20 kept=20")
-		k.ahead = 0 // it was put right in time
-		require.Equal(t, "20 events, 20 entities", k.kept())
-		k.ahead = -40 * day // and the other way round
+		k.ahead = 0 // the clock is corrected in time
+		require.Equal(t, "20 events, 20 entities", k.afterPurge())
+		k.ahead = -40 * day // the clock jumps back
 		time.Sleep(2 * time.Hour)
-		require.Equal(t, "20 events, 20 entities", k.kept())
+		require.Equal(t, "20 events, 20 entities", k.afterPurge())
 		require.Zero(t, k.count.events.Load())
 		require.NotContains(t, k.out.String(), "were purged")
 	})
 }
 
-// TestAnOldLogIsPurgedByASteadyClock, with a line of the log and in the metrics.
-func TestAnOldLogIsPurgedByASteadyClock(t *testing.T) {
+// TestSteadyClockPurgesOldLog lets events become old by a clock that runs
+// steadily. The hub must purge them, log it and measure it.
+func TestSteadyClockPurgesOldLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newClockedHub(t, Config{})
 		k.publish(20)
-		require.Equal(t, "20 events, 20 entities", k.kept())
+		require.Equal(t, "20 events, 20 entities", k.afterPurge())
 		time.Sleep(40 * day)
-		require.Equal(t, "0 events, 0 entities", k.kept(), "a process that was there all the time")
+		require.Equal(t, "0 events, 0 entities", k.afterPurge(), "the process has run all the time")
 		require.EqualValues(t, 20, k.count.events.Load())
 		require.Contains(t, k.out.String(), `msg="old events were purged" events=20 from=1 through=20`)
 
-		// After a start the clock is looked at anew: a broker that was off for long
-		// waits for an hour.
+		// A new process knows nothing about the clock. A broker that was stopped for
+		// long waits for an hour.
 		k = newClockedHub(t, Config{})
 		k.publish(20)
 		k.ahead = 40 * day
-		require.Equal(t, "20 events, 20 entities", k.kept())
+		require.Equal(t, "20 events, 20 entities", k.afterPurge())
 		time.Sleep(time.Hour)
-		require.Equal(t, "0 events, 0 entities", k.kept())
+		require.Equal(t, "0 events, 0 entities", k.afterPurge())
 
-		// Small steps, by which a clock is set right, are no jump.
+		// Small steps that correct the clock are no jump.
 		k = newClockedHub(t, Config{})
 		k.publish(20)
 		time.Sleep(31 * day)
@@ -138,12 +142,13 @@ func TestAnOldLogIsPurgedByASteadyClock(t *testing.T) {
 			time.Sleep(time.Minute)
 			k.clockSteadyFor(k.now())
 		}
-		require.Equal(t, "0 events, 0 entities", k.kept())
+		require.Equal(t, "0 events, 0 entities", k.afterPurge())
 	})
 }
 
-// TestAPurgeOfLittleDoesNotWait: a tenth of the log at most, as every hour brings.
-func TestAPurgeOfLittleDoesNotWait(t *testing.T) {
+// TestSmallPurgeDoesNotWait checks that a purge of at most a tenth of the log
+// needs no steady clock.
+func TestSmallPurgeDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, old := range []int{2, 3} {
 			k := newClockedHub(t, Config{})
@@ -151,20 +156,20 @@ func TestAPurgeOfLittleDoesNotWait(t *testing.T) {
 			time.Sleep(31 * day)
 			k.clock = clockWatch{} // as after a start
 			k.publish(23 - old)
-			require.Equal(t, old == 3, strings.HasPrefix(k.kept(), "23 events"), "%d of 23 are old", old)
+			require.Equal(t, old == 3, strings.HasPrefix(k.afterPurge(), "23 events"), "%d of 23 are old", old)
 			require.EqualValues(t, 2*(3-old), k.count.events.Load())
 		}
 	})
 }
 
-// TestATrustedClockPurgesAtOnce where the platform keeps it, and a retention
-// that is shorter than an hour waits no longer than itself.
-func TestATrustedClockPurgesAtOnce(t *testing.T) {
+// TestTrustedClockPurgesAtOnce checks that a hub with TrustClock does not wait
+// for a steady clock, and that another hub waits no longer than the retention.
+func TestTrustedClockPurgesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newClockedHub(t, Config{TrustClock: true})
 		k.publish(20)
 		k.ahead = 40 * day
-		require.Equal(t, "0 events, 0 entities", k.kept())
+		require.Equal(t, "0 events, 0 entities", k.afterPurge())
 		k = newClockedHub(t, Config{})
 		k.publish(20)
 		time.Sleep(3 * time.Second)
@@ -177,15 +182,16 @@ func TestATrustedClockPurgesAtOnce(t *testing.T) {
 	})
 }
 
-// TestOldLogsWithTimesOfTheFutureHeal: a fix of 2046 that an older broker took
-// is outranked by the next one, from the log and from the stored state alike.
-func TestOldLogsWithTimesOfTheFutureHeal(t *testing.T) {
+// TestFutureTimesOfOldLogsAreClamped gives a hub an event with a time in 2046,
+// in the log and in the checkpoint. The next event must still replace its
+// state.
+func TestFutureTimesOfOldLogsAreClamped(t *testing.T) {
 	const poisoned = `{"specversion":"1.0","id":"old","type":"equipment_location_updated","source":"/yardline",` +
 		`"subject":"equipment/7","time":"%s","severity":"info",` +
 		`"data":{"equipment_id":7,"location_name":"wrong","recorded_at":"2046-01-01T00:00:00Z"}}`
 	for name, prepare := range map[string]func(t *testing.T, log *memlog.Log){
-		"of the log": func(t *testing.T, log *memlog.Log) {},
-		"of the stored state": func(t *testing.T, log *memlog.Log) {
+		"in the log": func(t *testing.T, log *memlog.Log) {},
+		"in the checkpoint": func(t *testing.T, log *memlog.Log) {
 			var e event.Event
 			require.NoError(t, json.Unmarshal(fmt.Appendf(nil, poisoned, "2046-01-01T00:00:00Z"), &e))
 			state := projection.NewState("k")
@@ -211,7 +217,7 @@ func TestOldLogsWithTimesOfTheFutureHeal(t *testing.T) {
 			manager := grant(t, "1", 0, access.Manager)
 			before, err := h.Snapshot(t.Context(), manager)
 			require.NoError(t, err)
-			require.Less(t, before.Entities[0].Fields.Text("recorded_at"), "2046", "readers see no time of 2046")
+			require.Less(t, before.Entities[0].Fields.Text("recorded_at"), "2046", "readers receive no time of 2046")
 			client := projection.NewStateFrom(before.Cursor, before.Entities)
 			receipt, err := h.Publish(t.Context(), manager,
 				[]byte(`{"type":"equipment_location_updated","data":{"equipment_id":7,"location_name":"right"}}`),
@@ -221,15 +227,16 @@ func TestOldLogsWithTimesOfTheFutureHeal(t *testing.T) {
 			page, err := h.History(t.Context(), HistoryRequest{Grant: manager, Limit: 10})
 			require.NoError(t, err)
 			require.Equal(t, time.Now().Year(), page.Events[0].Time.Year(),
-				"the history has the time when it was stored")
+				"the history has the time when the event was stored")
 			client.Apply(page.Events[1], receipt.Cursor)
 			require.Equal(t, "right", client.Get("location/7").Fields.Text("location_name"))
 		})
 	}
 }
 
-// TestTimesOfTheFutureAreRefused by the hub's own clock, alone and in a batch.
-func TestTimesOfTheFutureAreRefused(t *testing.T) {
+// TestPublishRefusesFutureTimes publishes events with times in the future,
+// alone and in a batch.
+func TestPublishRefusesFutureTimes(t *testing.T) {
 	log := memlog.New("k", time.Hour)
 	h := startHub(t, log, Config{})
 	erp := grant(t, "erp", 0, access.Service)

@@ -18,11 +18,18 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// TestRefilter changes filters at any moment, while events come and readers
-// catch up, are live and have splices: through each seam everything went by
-// the old filter, after it by the new one.
-func TestRefilter(t *testing.T) {
-	filters := []string{"", "types=payment_received", "subjects=rental/1", "modules=rental,employee", "severity=success", "types=timesheet_updated,sync_progress"}
+// TestRefilterLosesAndRepeatsNothing changes filters at any moment, while
+// readers catch up, are live and have splices. The old filter must apply to all
+// events up to each change, and the new filter to all events after it.
+func TestRefilterLosesAndRepeatsNothing(t *testing.T) {
+	filters := []string{
+		"",
+		"types=payment_received",
+		"subjects=rental/1",
+		"modules=rental,employee",
+		"severity=success",
+		"types=timesheet_updated,sync_progress",
+	}
 	synctest.Test(t, func(t *testing.T) {
 		const events = 400
 		h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 16})
@@ -35,7 +42,7 @@ func TestRefilter(t *testing.T) {
 			all.Go(func() {
 				for n := range 6 {
 					time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
-					f := parse(t, filters[(i+n)%len(filters)])
+					f := parseFilter(t, filters[(i+n)%len(filters)])
 					require.NoError(t, r.Refilter(reading, f, f.Key()))
 				}
 			})
@@ -44,17 +51,18 @@ func TestRefilter(t *testing.T) {
 				defer r.Leave()
 				var f filter.Filter
 				var got []uint64
-				from, seams := uint64(0), 0
-				for seams < 6 || from < events {
+				from, changes := uint64(0), 0
+				for changes < 6 || from < events {
 					switch frame := r.next().(type) {
 					case *wire.Event:
 						got = append(got, frame.Cursor.Seq)
 					case *wire.FilterChanged:
-						require.Equal(t, seqsThrough(expectedSeqs(t, h, g, f, from, events), frame.Through.Seq), got, "through the seam of %s", frame.Filter)
+						want := seqsThrough(expectedSeqs(t, h, g, f, from, events), frame.Through.Seq)
+						require.Equal(t, want, got, "up to the change to %s", frame.Filter)
 						require.Equal(t, frame.Ref, frame.Filter)
-						f, got, from, seams = parse(t, frame.Filter), nil, frame.Through.Seq, seams+1
+						f, got, from, changes = parseFilter(t, frame.Filter), nil, frame.Through.Seq, changes+1
 					case *wire.Heartbeat:
-						if seams == 6 && frame.Cursor.Seq == events {
+						if changes == 6 && frame.Cursor.Seq == events {
 							require.Equal(t, expectedSeqs(t, h, g, f, from, events), got)
 							return
 						}
@@ -72,11 +80,13 @@ func TestRefilter(t *testing.T) {
 	})
 }
 
+// seqsThrough returns the numbers up to and including through.
 func seqsThrough(seqs []uint64, through uint64) []uint64 {
 	return append([]uint64(nil), slices.DeleteFunc(seqs, func(s uint64) bool { return s > through })...)
 }
 
-func parse(t *testing.T, query string) filter.Filter {
+// parseFilter returns the filter of a query string.
+func parseFilter(t *testing.T, query string) filter.Filter {
 	t.Helper()
 	q, err := url.ParseQuery(query)
 	require.NoError(t, err)
@@ -85,8 +95,9 @@ func parse(t *testing.T, query string) filter.Filter {
 	return f
 }
 
-// TestRefilterOfAClosedStream does not wait for a reader who is gone.
-func TestRefilterOfAClosedStream(t *testing.T) {
+// TestRefilterOfClosedStreamFails checks that Refilter does not wait for a
+// reader that has gone.
+func TestRefilterOfClosedStreamFails(t *testing.T) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
 	defer r.Leave()

@@ -134,8 +134,8 @@ func TestOwnDirectoryKeepsItsEpoch(t *testing.T) {
 	}
 }
 
-// TestDirectoryOfEarlierVersions has no record of its epoch, and keeps it.
-func TestDirectoryOfEarlierVersions(t *testing.T) {
+// TestDirectoryOfEarlierVersionKeepsItsEpoch has no record of its epoch, and keeps it.
+func TestDirectoryOfEarlierVersionKeepsItsEpoch(t *testing.T) {
 	dir := t.TempDir()
 	log := openEmbedded(t, dir)
 	appendRecords(t, log, 2)
@@ -149,9 +149,9 @@ func TestDirectoryOfEarlierVersions(t *testing.T) {
 	require.NotEqual(t, log.Epoch(), appendAndClose(t, copied, 1), "from now on it is noticed")
 }
 
-// TestCrashWhileTheEpochChanges leaves the directory as a kill between two steps
+// TestCrashDuringEpochChangeIsNoticed leaves the directory as a kill between two steps
 // does. The old epoch must not go on.
-func TestCrashWhileTheEpochChanges(t *testing.T) {
+func TestCrashDuringEpochChangeIsNoticed(t *testing.T) {
 	original, dir := t.TempDir(), filepath.Join(t.TempDir(), "copy")
 	before := appendAndClose(t, original, 2)
 	runCommand(t, "cp", "-a", original, dir)
@@ -177,9 +177,9 @@ func TestCrashWhileTheEpochChanges(t *testing.T) {
 	require.Len(t, left, 1)
 }
 
-// TestRunningDirectoryIsReplaced: files that are changed under a broker are no
+// TestReplacedDirectoryIsGivenUp: files that are changed under a broker are no
 // longer its own.
-func TestRunningDirectoryIsReplaced(t *testing.T) {
+func TestReplacedDirectoryIsGivenUp(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
 	log.stopKeeper()
@@ -191,9 +191,9 @@ func TestRunningDirectoryIsReplaced(t *testing.T) {
 	require.True(t, log.hasGivenUp())
 }
 
-// TestEpochIsAskedFor: an image that was rolled back as a whole looks like a
+// TestNewEpochOnRequest: an image that was rolled back as a whole looks like a
 // restart.
-func TestEpochIsAskedFor(t *testing.T) {
+func TestNewEpochOnRequest(t *testing.T) {
 	dir := t.TempDir()
 	before := appendAndClose(t, dir, 2)
 	var lines lineBuffer
@@ -224,9 +224,9 @@ func (b *lineBuffer) String() string {
 	return b.text.String()
 }
 
-// TestBranches: a place of an earlier epoch is a place of the log only up to the
+// TestAncestorsEndAtEarliestBranch: a place of an earlier epoch is a place of the log only up to the
 // earliest branch since.
-func TestBranches(t *testing.T) {
+func TestAncestorsEndAtEarliestBranch(t *testing.T) {
 	r := record{Epoch: "a"}.branch("b", 10).branch("c", 7).branch("d", 9)
 	require.Equal(t, []eventlog.Ancestor{{Epoch: "c", Through: 9}, {Epoch: "b", Through: 7}, {Epoch: "a", Through: 7}},
 		r.Ancestors)
@@ -238,8 +238,8 @@ func TestBranches(t *testing.T) {
 	require.Len(t, r.Ancestors, maxAncestors)
 }
 
-// TestRecordIsKept: the head and the witness are never much older than they say.
-func TestRecordIsKept(t *testing.T) {
+// TestRecordIsUpdatedWhenDue: the head and the witness are never much older than they say.
+func TestRecordIsUpdatedWhenDue(t *testing.T) {
 	dir := t.TempDir()
 	log := openEmbedded(t, dir)
 	defer func() { require.NoError(t, log.Close()) }()

@@ -78,9 +78,9 @@ func awaitConnected(t *testing.T, log *Log) {
 	require.Eventually(t, log.currentLink().conn.IsConnected, 30*time.Second, 5*time.Millisecond)
 }
 
-// TestServerPutBackWhileStopped: the broker remembers how far the log was, in
+// TestServerRestoredWhileStoppedGetsNewEpoch: the broker remembers how far the log was, in
 // its data directory.
-func TestServerPutBackWhileStopped(t *testing.T) {
+func TestServerRestoredWhileStoppedGetsNewEpoch(t *testing.T) {
 	n, dir := startNATS(t), t.TempDir()
 	log := n.open(t, Config{Dir: dir})
 	first := log.Epoch()
@@ -110,8 +110,8 @@ func TestServerPutBackWhileStopped(t *testing.T) {
 	require.NoError(t, other.Close())
 }
 
-// TestStreamAlonePutBack: the store knows how far the log was.
-func TestStreamAlonePutBack(t *testing.T) {
+// TestStreamRestoredAloneGetsNewEpoch: the store knows how far the log was.
+func TestStreamRestoredAloneGetsNewEpoch(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{})
 	first := log.Epoch()
@@ -131,9 +131,9 @@ func TestStreamAlonePutBack(t *testing.T) {
 	require.NoError(t, log.Close())
 }
 
-// TestServerPutBackWhileRunning: the broker gives the log up, at the latest when
+// TestServerRestoredWhileRunningIsGivenUp: the broker gives the log up, at the latest when
 // a new record gets a number that it knows.
-func TestServerPutBackWhileRunning(t *testing.T) {
+func TestServerRestoredWhileRunningIsGivenUp(t *testing.T) {
 	n, dir := startNATS(t), t.TempDir()
 	log := n.open(t, Config{Dir: dir})
 	first := log.Epoch()
@@ -161,8 +161,8 @@ func TestServerPutBackWhileRunning(t *testing.T) {
 	require.Equal(t, eventlog.Ack{Seq: 4, Duplicate: true}, ack, "sent again it is stored once")
 }
 
-// TestAnotherBrokerGivesANewEpoch: all brokers of a log follow.
-func TestAnotherBrokerGivesANewEpoch(t *testing.T) {
+// TestEpochOfAnotherBrokerIsNoticed: all brokers of a log follow.
+func TestEpochOfAnotherBrokerIsNoticed(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{Dir: t.TempDir()})
 	defer func() { require.NoError(t, log.Close()) }()
@@ -178,9 +178,9 @@ func TestAnotherBrokerGivesANewEpoch(t *testing.T) {
 	}
 }
 
-// TestSilentServerProvesNothing: one look at a log that seems to be shorter is
+// TestLogThatSeemsShorterOnceIsKept: one look at a log that seems to be shorter is
 // not enough, because a server of a cluster may lag.
-func TestSilentServerProvesNothing(t *testing.T) {
+func TestLogThatSeemsShorterOnceIsKept(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{})
 	defer func() { require.NoError(t, log.Close()) }()
@@ -194,9 +194,9 @@ func TestSilentServerProvesNothing(t *testing.T) {
 	require.True(t, log.hasGivenUp())
 }
 
-// TestTwoInstallations on one server keep apart by their prefixes, and are
+// TestInstallationsDoNotShareALog on one server keep apart by their prefixes, and are
 // refused without.
-func TestTwoInstallations(t *testing.T) {
+func TestInstallationsDoNotShareALog(t *testing.T) {
 	n, dir := startNATS(t), t.TempDir()
 	one := n.open(t, Config{Dir: dir, Owner: "one"})
 	appendRecords(t, one, 2)
@@ -219,7 +219,7 @@ func TestTwoInstallations(t *testing.T) {
 	require.NoError(t, same.Close(), "another broker of the installation")
 }
 
-func TestPrefixes(t *testing.T) {
+func TestValidPrefix(t *testing.T) {
 	for prefix, valid := range map[string]bool{"YARDLINE": true, "stage-1_b": true, "": false, "a.b": false,
 		"a b": false, "*": false, ">": false, "é": false} {
 		require.Equal(t, valid, ValidPrefix(prefix), prefix)
@@ -268,8 +268,8 @@ func TestShortOutageIsWaitedFor(t *testing.T) {
 	appendRecords(t, log, 1)
 }
 
-// TestOlderServerIsNamed: it gets nothing made in it, and its version is said.
-func TestOlderServerIsNamed(t *testing.T) {
+// TestOlderServerIsRefused: it gets nothing made in it, and its version is said.
+func TestOlderServerIsRefused(t *testing.T) {
 	for version, older := range map[string]bool{"2.9.10": true, "2.10.29": true, "1.4.1": true, "2.11.0": false,
 		"2.15.2-RC.1": false, "3.0.0": false, "dev": false} {
 		require.Equal(t, older, isOlder(version), version)
@@ -306,8 +306,8 @@ func TestOlderServerIsNamed(t *testing.T) {
 	require.NotContains(t, <-sent, "$JS.API", "nothing was asked of it")
 }
 
-// TestStreamWithoutAnEpoch: a server before 2.10 made it without its metadata.
-func TestStreamWithoutAnEpoch(t *testing.T) {
+// TestStreamWithoutEpochIsRepairedOrRefused: a server before 2.10 made it without its metadata.
+func TestStreamWithoutEpochIsRepairedOrRefused(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{Prefix: "OTHER"})
 	defer func() { require.NoError(t, log.Close()) }()
@@ -332,8 +332,8 @@ func TestStreamWithoutAnEpoch(t *testing.T) {
 	require.ErrorContains(t, err, "FOREIGN_EVENTS has records and no epoch")
 }
 
-// TestServerWithoutJetStream is named as such.
-func TestServerWithoutJetStream(t *testing.T) {
+// TestServerWithoutJetStreamIsRefused is named as such.
+func TestServerWithoutJetStreamIsRefused(t *testing.T) {
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true})
 	require.NoError(t, err)
 	s.Start()
@@ -343,9 +343,9 @@ func TestServerWithoutJetStream(t *testing.T) {
 	require.ErrorContains(t, err, "no JetStream")
 }
 
-// TestMarkersOfDeletedKeys expire, and those that earlier versions left are
+// TestMarkersOfDeletedKeysAreRemoved expire, and those that earlier versions left are
 // removed.
-func TestMarkersOfDeletedKeys(t *testing.T) {
+func TestMarkersOfDeletedKeysAreRemoved(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
 	stream, err := log.currentLink().js.Stream(t.Context(), "KV_YARDLINE_STORE")

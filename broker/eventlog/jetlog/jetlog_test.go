@@ -29,7 +29,7 @@ func openEmbedded(t *testing.T, dir string) *Log {
 	return log
 }
 
-func TestEmbedded(t *testing.T) {
+func TestEmbeddedLogKeepsContract(t *testing.T) {
 	dirs := map[eventlog.Log]string{}
 	logtest.Run(t, logtest.Opener{
 		Open: func(t *testing.T) eventlog.Log {
@@ -45,8 +45,8 @@ func TestEmbedded(t *testing.T) {
 	})
 }
 
-// TestExternal runs the suite against a server that is reached by URL.
-func TestExternal(t *testing.T) {
+// TestExternalLogKeepsContract runs the suite against a server that is reached by URL.
+func TestExternalLogKeepsContract(t *testing.T) {
 	logtest.Run(t, logtest.Opener{Open: func(t *testing.T) eventlog.Log {
 		s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
 		require.NoError(t, err)
@@ -59,7 +59,7 @@ func TestExternal(t *testing.T) {
 	}})
 }
 
-func TestTwoBrokersOnOneDirectory(t *testing.T) {
+func TestSecondBrokerOnDirectoryIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	log := openEmbedded(t, dir)
 	_, err := Open(t.Context(), Config{Dir: dir})
@@ -68,7 +68,7 @@ func TestTwoBrokersOnOneDirectory(t *testing.T) {
 	require.NoError(t, openEmbedded(t, dir).Close())
 }
 
-func TestUnusableDirectory(t *testing.T) {
+func TestUnusableDirectoryIsNamed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err := Open(t.Context(), Config{Dir: file})
@@ -105,9 +105,9 @@ func TestChangedWindowKeepsTheEpoch(t *testing.T) {
 	require.NoError(t, log.Close())
 }
 
-// TestForeignRecords: what somebody else put into the stream takes its place
+// TestForeignRecordsBreakNoReader: what somebody else put into the stream takes its place
 // and stops nobody.
-func TestForeignRecords(t *testing.T) {
+func TestForeignRecordsBreakNoReader(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
 	for _, subject := range []string{"ev.foreign", "ev.a.b.%zz"} {
@@ -130,7 +130,7 @@ func TestForeignRecords(t *testing.T) {
 	require.Empty(t, taken[0].Subject)
 }
 
-func TestTokens(t *testing.T) {
+func TestTokensRoundTrip(t *testing.T) {
 	for _, s := range []string{"", "%", "123", "Excavator XC-200", "a.b*c>d", "\x00\r\n", "ü/€"} {
 		encoded := token(s)
 		require.NotRegexp(t, `[^A-Za-z0-9_%-]|^$`, encoded)
@@ -189,9 +189,9 @@ func startCluster(t *testing.T) (*cluster, *Log) {
 	return c, log
 }
 
-// TestTwins: two brokers send the same ids at once to a cluster, which refuses
+// TestConcurrentBrokersStoreAnIDOnce: two brokers send the same ids at once to a cluster, which refuses
 // the second while the first is under way. Both learn where the record is.
-func TestTwins(t *testing.T) {
+func TestConcurrentBrokersStoreAnIDOnce(t *testing.T) {
 	c, log := startCluster(t)
 	defer log.Close()
 	other, err := Open(t.Context(), Config{URL: c.servers[1].ClientURL(), Replicas: 3})
@@ -222,9 +222,9 @@ func TestTwins(t *testing.T) {
 	}
 }
 
-// TestQuorum: a cluster without a quorum takes nothing and says so; with one
+// TestClusterRecoversFromLostQuorum: a cluster without a quorum takes nothing and says so; with one
 // it goes on by itself, and what was sent again is stored once.
-func TestQuorum(t *testing.T) {
+func TestClusterRecoversFromLostQuorum(t *testing.T) {
 	c, log := startCluster(t)
 	defer log.Close()
 	servers, dirs, ports := c.servers, c.dirs, c.ports
@@ -264,8 +264,8 @@ func TestQuorum(t *testing.T) {
 	}
 }
 
-// TestLeader: what the leader says is what a direct get says.
-func TestLeader(t *testing.T) {
+// TestLeaderAnswersLikeDirectGet: what the leader says is what a direct get says.
+func TestLeaderAnswersLikeDirectGet(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
 	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a b", Key: "a", Body: []byte(`{"a":"ü"}`)})
@@ -284,8 +284,8 @@ func TestLeader(t *testing.T) {
 	}
 }
 
-// TestGoneCallers say nothing of the log's health.
-func TestGoneCallers(t *testing.T) {
+// TestCancelledCallKeepsHealth say nothing of the log's health.
+func TestCancelledCallKeepsHealth(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -295,8 +295,8 @@ func TestGoneCallers(t *testing.T) {
 	require.True(t, log.failingSince.IsZero())
 }
 
-// TestRestart: a server that is started again has all, and takes more.
-func TestRestart(t *testing.T) {
+// TestRestartedServerKeepsRecords: a server that is started again has all, and takes more.
+func TestRestartedServerKeepsRecords(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
 	add := func(key string) (eventlog.Ack, error) {

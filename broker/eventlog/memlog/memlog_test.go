@@ -8,6 +8,6 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog/logtest"
 )
 
-func TestLog(t *testing.T) {
+func TestMemoryLogKeepsContract(t *testing.T) {
 	logtest.Run(t, logtest.Opener{Open: func(*testing.T) eventlog.Log { return New("mem", time.Hour) }})
 }
