@@ -9,35 +9,38 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Company is the state of the demo. It is not safe for concurrent use; the
-// same seed and times give the same events.
+// Company is the state of the made-up company. The same seed and times give the same
+// events. It is not safe for concurrent use.
 type Company struct {
-	r       *rand.Rand
-	now     time.Time
-	n       int64  // numbers rentals, payments and cases
-	id      string // of events: the start of each
-	sent    int
-	fleet   []*machine
-	rentals []*rental
-	sheets  []*sheet
-	leaves  []*leave
-	sync    *sync
-	run     int64 // payslips of the payroll run under way, 0 for none
-	events  []event.Event
+	random   *rand.Rand
+	now      time.Time     // of the current step
+	last     int64         // the last number of a rental, payment, time sheet or other case
+	idPrefix string        // begins the ids of the events
+	sent     int           // number of events so far, for their ids
+	events   []event.Event // of the current step
+
+	fleet    []*machine
+	rentals  []*rental // that have not ended
+	sheets   []*sheet  // time sheets that are not decided, the oldest first
+	leaves   []*leave  // requests for leave that are not decided, the oldest first
+	sync     *syncRun  // nil while no sync runs
+	payslips int64     // number of payslips of the payroll run so far; 0 while none runs
 
 	currency string // of amounts; "" names none, so that they are in the installation's
 }
 
+// machine is one unit of the fleet.
 type machine struct {
-	id        int64
-	name      string
-	rental    *rental
-	broken    string // the open case, "" for none
-	lat, lng  float64
-	place     string
-	batteries int64
+	id       int64
+	name     string
+	rental   *rental // nil while it is not rented out
+	fault    string  // of the open maintenance case; "" for none
+	lat, lng float64 // in degrees
+	place    string
+	battery  int64 // in percent
 }
 
+// rental is one machine rented out to one site.
 type rental struct {
 	id       int64
 	number   string
@@ -47,10 +50,11 @@ type rental struct {
 	site     site
 	amount   event.Money
 	paid     bool
-	end      time.Time
-	overdue  int64
+	end      time.Time // expected
+	overdue  int64     // in days
 }
 
+// sheet is a time sheet of one worker for one day.
 type sheet struct {
 	id     int64
 	worker worker
@@ -59,6 +63,7 @@ type sheet struct {
 	status string
 }
 
+// leave is a request for leave.
 type leave struct {
 	id         int64
 	worker     worker
@@ -67,57 +72,86 @@ type leave struct {
 	status     string
 }
 
-type sync struct {
+// syncRun is one run of the sync with the accounting system.
+type syncRun struct {
 	id       string
 	entity   string
-	progress int64
+	progress int64 // in percent
 }
 
+// worker is an employee.
 type worker struct {
 	id   int64
 	name string
 }
 
+// site is a place where machines are.
 type site struct {
 	name     string
 	lat, lng float64
 }
 
 var (
-	machines = []string{"Excavator XC-200", "Excavator XC-350", "Wheel loader L-90", "Mobile crane LTM-50", "Scissor lift S-12", "Boom lift B-26",
-		"Telehandler TH-7", "Roller R-12", "Dumper D-9", "Generator G-100", "Compressor K-7", "Mini excavator MX-18"}
-	customers = []string{"Müller Bau GmbH", "Northgate Builders", "Hafen Logistik", "Brandt & Söhne", "City Works", "Oakfield Homes", "Steinweg AG", "Lindner Tiefbau"}
-	sites     = []site{{"Site Mitte", 52.5200, 13.4050}, {"Harbour West", 52.5365, 13.3430}, {"Airport Ring", 52.3667, 13.5033}, {"Oakfield Park", 52.4870, 13.4250}}
-	depot     = site{"Main yard", 52.4750, 13.3650}
-	workers   = []worker{{456, "Sam Field"}, {457, "Dana Ruiz"}, {458, "Piotr Nowak"}, {459, "Aylin Demir"}, {460, "Tom Becker"}}
-	faults    = []string{"Engine maintenance due", "Hydraulic leak", "Battery does not hold charge", "Tyre damaged", "Safety inspection due", "Oil pressure low"}
+	machines = []string{
+		"Excavator XC-200", "Excavator XC-350", "Wheel loader L-90", "Mobile crane LTM-50",
+		"Scissor lift S-12", "Boom lift B-26", "Telehandler TH-7", "Roller R-12",
+		"Dumper D-9", "Generator G-100", "Compressor K-7", "Mini excavator MX-18",
+	}
+	customers = []string{
+		"Müller Bau GmbH", "Northgate Builders", "Hafen Logistik", "Brandt & Söhne",
+		"City Works", "Oakfield Homes", "Steinweg AG", "Lindner Tiefbau",
+	}
+	sites = []site{
+		{"Site Mitte", 52.5200, 13.4050},
+		{"Harbour West", 52.5365, 13.3430},
+		{"Airport Ring", 52.3667, 13.5033},
+		{"Oakfield Park", 52.4870, 13.4250},
+	}
+	depot   = site{"Main yard", 52.4750, 13.3650}
+	workers = []worker{
+		{456, "Sam Field"}, {457, "Dana Ruiz"}, {458, "Piotr Nowak"}, {459, "Aylin Demir"}, {460, "Tom Becker"},
+	}
+	faults = []string{
+		"Engine maintenance due", "Hydraulic leak", "Battery does not hold charge",
+		"Tyre damaged", "Safety inspection due", "Oil pressure low",
+	}
 )
 
 // FleetSize is the number of machines that the company rents out.
 var FleetSize = len(machines)
 
-// NewCompany is a company before its first event. Its amounts are whole units
-// of the currency; "" leaves it to the installation.
+// NewCompany returns a company before its first event. Its amounts are whole units of the
+// currency. An empty currency leaves the currency to the installation.
 func NewCompany(seed uint64, now time.Time, currency string) *Company {
-	c := &Company{r: rand.New(rand.NewPCG(seed, 1)), now: now.UTC(), currency: currency}
-	// Numbers go on from the clock, so that a company that starts again on
-	// the same log does not take up the old one's cases.
-	c.n = now.Unix() % 1_000_000
-	c.id = "demo-" + strconv.FormatInt(now.UnixMilli(), 36)
+	c := &Company{random: rand.New(rand.NewPCG(seed, 1)), now: now.UTC(), currency: currency}
+	// Numbers and ids begin at the time. A company that starts later on the same log thus
+	// does not use the numbers of the earlier one.
+	c.last = now.Unix() % 1_000_000
+	c.idPrefix = "demo-" + strconv.FormatInt(now.UnixMilli(), 36)
 	for i, name := range machines {
-		c.fleet = append(c.fleet, &machine{id: int64(i + 1), name: name, lat: depot.lat, lng: depot.lng, place: depot.name, batteries: 60 + c.r.Int64N(40)})
+		c.fleet = append(c.fleet, &machine{
+			id:      int64(i + 1),
+			name:    name,
+			lat:     depot.lat,
+			lng:     depot.lng,
+			place:   depot.name,
+			battery: 60 + c.random.Int64N(40),
+		})
 	}
 	return c
 }
 
-func (c *Company) number() int64 {
-	c.n++
-	return c.n
+// nextNumber returns the number of a new case.
+func (c *Company) nextNumber() int64 {
+	c.last++
+	return c.last
 }
 
-func pick[T any](c *Company, from []T) T { return from[c.r.IntN(len(from))] }
+// pick returns a random item.
+func pick[T any](c *Company, from []T) T { return from[c.random.IntN(len(from))] }
 
-// emit notes an event. Everything here is valid: a test holds it.
+// emit adds an event to the current step. It panics if the event is not valid; a test
+// shows that all are.
 func (c *Company) emit(t event.Type, data map[string]any) {
 	if _, priced := event.Spec(t, "currency"); priced && c.currency != "" {
 		data["currency"] = c.currency
@@ -128,123 +162,153 @@ func (c *Company) emit(t event.Type, data map[string]any) {
 	}
 	e.Source = "/demo"
 	c.sent++
-	e.ID = fmt.Sprintf("%s-%d", c.id, c.sent)
+	e.ID = fmt.Sprintf("%s-%d", c.idPrefix, c.sent)
 	e.Time = c.now.Truncate(time.Millisecond)
 	c.events = append(c.events, e)
 }
 
-// OpeningDay returns the events that set the scene.
+// OpeningDay returns the events of a busy day: some rentals are active, one is overdue,
+// one is paid.
 func (c *Company) OpeningDay() []event.Event {
 	c.events = nil
 	for range 5 {
-		c.book()
+		c.bookRental()
 	}
 	for range 3 {
 		for _, r := range c.rentals {
 			if r.status != "active" {
-				c.advance(r)
+				c.advanceRental(r)
 			}
 		}
 	}
-	c.fall(c.rentals[0])
-	c.pay(c.rentals[1])
-	c.breakdown()
-	c.timesheet()
-	c.emit(event.TypeSystemNotification, map[string]any{"title": "Good morning", "message": "The demo company is open: everything you see is made up.", "level": "info", "category": "general"})
+	c.makeOverdue(c.rentals[0])
+	c.payRental(c.rentals[1])
+	c.advanceMaintenance()
+	c.advanceTimesheets()
+	c.emit(event.TypeSystemNotification, map[string]any{
+		"title":    "Good morning",
+		"message":  "The demo company is open: everything you see is made up.",
+		"level":    "info",
+		"category": "general",
+	})
 	return c.events
 }
 
-// Step returns what happens next, at least one event.
+// Step returns the next events of the company, at least one. Their time is now.
 func (c *Company) Step(now time.Time) []event.Event {
 	c.now, c.events = now.UTC(), nil
 	for len(c.events) == 0 {
-		switch n := c.r.IntN(100); {
+		switch n := c.random.IntN(100); {
 		case n < 34:
-			c.ping()
+			c.reportLocation()
 		case n < 60:
 			c.workRentals()
 		case n < 70:
-			c.pay(pick(c, c.rentals))
+			c.payRental(pick(c, c.rentals))
 		case n < 78:
-			c.timesheet()
+			c.advanceTimesheets()
 		case n < 85:
-			c.breakdown()
+			c.advanceMaintenance()
 		case n < 89:
-			c.requestLeave()
+			c.advanceLeave()
 		case n < 96:
-			c.syncing()
+			c.advanceSync()
 		case n < 98:
-			c.payroll()
+			c.advancePayroll()
 		default:
-			c.notice()
+			c.sendNotice()
 		}
 	}
 	return c.events
 }
 
-// workRentals moves a rental on, lets one fall overdue, or books a new one.
+// workRentals advances a rental, makes one overdue, or books a new one.
 func (c *Company) workRentals() {
-	if len(c.rentals) < 4 || len(c.rentals) < len(c.fleet)-3 && c.r.IntN(4) == 0 {
-		c.book()
+	if len(c.rentals) < 4 || len(c.rentals) < len(c.fleet)-3 && c.random.IntN(4) == 0 {
+		c.bookRental()
 		return
 	}
 	r := pick(c, c.rentals)
-	if r.status == "active" && c.r.IntN(4) == 0 {
-		c.fall(r)
+	if r.status == "active" && c.random.IntN(4) == 0 {
+		c.makeOverdue(r)
 		return
 	}
-	c.proceed(r)
+	c.advanceOrCancel(r)
 }
 
-func (c *Company) book() {
-	for _, i := range c.r.Perm(len(c.fleet)) {
+// bookRental reserves a free machine for a customer. It does nothing if none is free.
+func (c *Company) bookRental() {
+	for _, i := range c.random.Perm(len(c.fleet)) {
 		m := c.fleet[i]
-		if m.rental != nil || m.broken != "" {
+		if m.rental != nil || m.fault != "" {
 			continue
 		}
-		id := c.number()
-		r := &rental{id: id, number: fmt.Sprintf("R-%d", id%100000), customer: pick(c, customers), machine: m, site: pick(c, sites),
-			amount: 100 * event.MoneyUnit * event.Money(2+c.r.Int64N(60)), end: c.now.AddDate(0, 0, 1+c.r.IntN(14))}
+		id := c.nextNumber()
+		r := &rental{
+			id:       id,
+			number:   fmt.Sprintf("R-%d", id%100000),
+			customer: pick(c, customers),
+			machine:  m,
+			site:     pick(c, sites),
+			amount:   100 * event.MoneyUnit * event.Money(2+c.random.Int64N(60)),
+			end:      c.now.AddDate(0, 0, 1+c.random.IntN(14)),
+		}
 		m.rental = r
 		c.rentals = append(c.rentals, r)
-		c.become(r, "reserved")
+		c.setStatus(r, "reserved")
 		return
 	}
 }
 
-var nextStatus = map[string]string{"reserved": "pending_delivery", "pending_delivery": "active", "active": "off_rent", "off_rent": "pending_return",
-	"pending_return": "returned", "returned": "completed"}
-
-// proceed takes a rental on, or now and then calls it off.
-func (c *Company) proceed(r *rental) {
-	if r.status == "reserved" && c.r.IntN(15) == 0 {
-		c.become(r, "cancelled")
-		c.drop(r)
-		return
-	}
-	c.advance(r)
+// nextStatus has the status after each status of a rental.
+var nextStatus = map[string]string{
+	"reserved":         "pending_delivery",
+	"pending_delivery": "active",
+	"active":           "off_rent",
+	"off_rent":         "pending_return",
+	"pending_return":   "returned",
+	"returned":         "completed",
 }
 
-func (c *Company) advance(r *rental) {
-	c.become(r, nextStatus[r.status])
+// advanceOrCancel advances a rental. Now and then it cancels a reserved one instead.
+func (c *Company) advanceOrCancel(r *rental) {
+	if r.status == "reserved" && c.random.IntN(15) == 0 {
+		c.setStatus(r, "cancelled")
+		c.endRental(r)
+		return
+	}
+	c.advanceRental(r)
+}
+
+// advanceRental gives a rental its next status, with what follows from it.
+func (c *Company) advanceRental(r *rental) {
+	c.setStatus(r, nextStatus[r.status])
 	switch r.status {
 	case "active":
-		c.move(r.machine, r.site, "entered_site")
+		c.moveMachine(r.machine, r.site, "entered_site")
 	case "pending_return":
-		c.move(r.machine, r.site, "left_site")
+		c.moveMachine(r.machine, r.site, "left_site")
 	case "returned":
-		c.move(r.machine, depot, "entered_site")
+		c.moveMachine(r.machine, depot, "entered_site")
 	case "completed":
 		if !r.paid {
-			c.pay(r)
+			c.payRental(r)
 		}
-		c.drop(r)
+		c.endRental(r)
 	}
 }
 
-func (c *Company) become(r *rental, status string) {
-	data := map[string]any{"rental_id": r.id, "status": status, "rental_number": r.number, "customer": r.customer, "equipment_ids": []int64{r.machine.id},
-		"expected_end_date": r.end.Format(time.DateOnly), "total_amount": r.amount}
+// setStatus gives a rental a status.
+func (c *Company) setStatus(r *rental, status string) {
+	data := map[string]any{
+		"rental_id":         r.id,
+		"status":            status,
+		"rental_number":     r.number,
+		"customer":          r.customer,
+		"equipment_ids":     []int64{r.machine.id},
+		"expected_end_date": r.end.Format(time.DateOnly),
+		"total_amount":      r.amount,
+	}
 	if r.status != "" {
 		data["previous_status"] = r.status
 	}
@@ -255,7 +319,8 @@ func (c *Company) become(r *rental, status string) {
 	c.emit(event.TypeRentalStatusUpdated, data)
 }
 
-func (c *Company) drop(r *rental) {
+// endRental frees the machine of a rental and forgets the rental.
+func (c *Company) endRental(r *rental) {
 	r.machine.rental = nil
 	for i := range c.rentals {
 		if c.rentals[i] == r {
@@ -265,27 +330,41 @@ func (c *Company) drop(r *rental) {
 	}
 }
 
-// fall makes a rental overdue, or more so.
-func (c *Company) fall(r *rental) {
+// makeOverdue makes a rental overdue by one more day.
+func (c *Company) makeOverdue(r *rental) {
 	r.overdue++
 	r.end = c.now.AddDate(0, 0, -int(r.overdue))
-	c.emit(event.TypeRentalOverdue, map[string]any{"rental_id": r.id, "days_overdue": r.overdue, "customer": r.customer, "customer_phone": "+4930555" + fmt.Sprint(1000+r.id%9000),
-		"expected_end_date": r.end.Format(time.DateOnly), "equipment_ids": []int64{r.machine.id},
-		"amount_outstanding": r.amount / 10})
+	c.emit(event.TypeRentalOverdue, map[string]any{
+		"rental_id":          r.id,
+		"days_overdue":       r.overdue,
+		"customer":           r.customer,
+		"customer_phone":     "+4930555" + fmt.Sprint(1000+r.id%9000),
+		"expected_end_date":  r.end.Format(time.DateOnly),
+		"equipment_ids":      []int64{r.machine.id},
+		"amount_outstanding": r.amount / 10,
+	})
 }
 
-func (c *Company) pay(r *rental) {
+// payRental emits a payment for a rental, of which a few fail. It does nothing for a
+// rental that is paid or only reserved.
+func (c *Company) payRental(r *rental) {
 	if r.paid || r.status == "reserved" {
 		return
 	}
 	status := "completed"
-	if c.r.IntN(12) == 0 {
+	if c.random.IntN(12) == 0 {
 		status = "failed"
 	} else {
 		r.paid = true
 	}
-	id := c.number()
-	c.emit(event.TypePaymentReceived, map[string]any{"payment_id": id, "rental_id": r.id, "amount": r.amount,
+	id := c.nextNumber()
+	c.emit(event.TypePaymentReceived, map[string]any{
+		"payment_id":     id,
+		"rental_id":      r.id,
+		"amount":         r.amount,
 		"status":         status,
-		"payment_method": pick(c, []string{"credit_card", "bank_transfer", "online"}), "invoice_number": fmt.Sprintf("INV-%d", id%100000), "balance_due": 0})
+		"payment_method": pick(c, []string{"credit_card", "bank_transfer", "online"}),
+		"invoice_number": fmt.Sprintf("INV-%d", id%100000),
+		"balance_due":    0,
+	})
 }

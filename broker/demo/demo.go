@@ -1,8 +1,9 @@
-// Package demo is an equipment-rental company at work: rentals that move
-// through their states, some of them going overdue, payments for them, machines
-// that drive, break down and are mended, time sheets, leave, payroll and
-// syncs. Events are correlated: a payment belongs to a rental that is out, a
-// machine moves to the site of the rental that it is on.
+// Package demo publishes the events of a made-up equipment-rental company: rentals that go
+// through their states, some of them overdue, payments, machines that move, break down and
+// are repaired, time sheets, leave, payroll and syncs.
+//
+// The events fit together. A payment belongs to a rental of the company, and a machine moves
+// to the site of its rental.
 package demo
 
 import (
@@ -15,18 +16,23 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// Config is how the company works.
+// Config configures [Run].
 type Config struct {
-	Publish func(context.Context, event.Event) error // required
-	Rate    float64                                  // events a second, 1
-	Seed    uint64                                   // 0 draws one
-	// Currency is that of the company's amounts. "" names none, so that they are
-	// in the installation's.
+	// Publish publishes an event. Run calls it from one goroutine. It is required.
+	Publish func(context.Context, event.Event) error
+	// Rate is the mean number of steps of the company a second; most steps are one event.
+	// Defaults to 1.
+	Rate float64
+	// Seed makes the events repeatable, but not the pauses between them. 0 draws a seed.
+	Seed uint64
+	// Currency is the currency of the company's amounts. "" names none, so that the amounts
+	// are in the currency of the installation.
 	Currency string
 }
 
-// Run lets the company work until ctx ends. It starts with a busy day: some
-// rentals are out already. An event that cannot be published is tried again.
+// Run publishes the events of a company until ctx ends, and returns nil then. It begins
+// with those of [Company.OpeningDay]. It publishes an event again when Publish returns an
+// error, up to ten times in all.
 func Run(ctx context.Context, c Config) error {
 	c.Rate = cmp.Or(c.Rate, 1)
 	if c.Rate < 0 {
@@ -37,9 +43,9 @@ func Run(ctx context.Context, c Config) error {
 		publish(ctx, c, e)
 	}
 	for {
-		// Events come in a Poisson process, as in life.
-		pause := time.Duration(rand.ExpFloat64() / c.Rate * float64(time.Second))
-		if !wait(ctx, min(pause, 10*time.Second)) {
+		// Steps come in a Poisson process.
+		interval := time.Duration(rand.ExpFloat64() / c.Rate * float64(time.Second))
+		if !pause(ctx, min(interval, 10*time.Second)) {
 			return nil
 		}
 		for _, e := range company.Step(time.Now()) {
@@ -48,21 +54,21 @@ func Run(ctx context.Context, c Config) error {
 	}
 }
 
-// publish tries for a while, then lets the event go: a company does not stop
-// because the broker does.
+// publish publishes an event in up to ten attempts, with longer pauses each time. It then
+// gives the event up, because a real company does not stop when the broker does.
 func publish(ctx context.Context, c Config, e event.Event) {
 	for attempt := range 10 {
 		if c.Publish(ctx, e) == nil || ctx.Err() != nil {
 			return
 		}
-		if !wait(ctx, time.Duration(1+attempt)*500*time.Millisecond) {
+		if !pause(ctx, time.Duration(1+attempt)*500*time.Millisecond) {
 			return
 		}
 	}
 }
 
-// wait is false where ctx ends first.
-func wait(ctx context.Context, d time.Duration) bool {
+// pause waits for d. It returns false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

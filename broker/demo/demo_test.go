@@ -14,10 +14,9 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// TestCompany lets a company work for a while: every event is valid in strict
-// mode, all ten types come, ids are unique, and the figures are those of a
-// company at work.
-func TestCompany(t *testing.T) {
+// Over 3000 steps every event must be valid in strict mode, ids must be unique, all types of
+// events must come, and the figures must be plausible.
+func TestCompanyEmitsValidEventsOfAllTypes(t *testing.T) {
 	for _, currency := range []string{"EUR", "KWD", "JPY", ""} {
 		t.Run(currency, func(t *testing.T) { testCompany(t, currency) })
 	}
@@ -27,7 +26,7 @@ func testCompany(t *testing.T, currency string) {
 	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	c := NewCompany(1, now, currency)
 	state, types, ids := projection.NewState("k"), map[event.Type]int{}, map[string]bool{}
-	take := func(events []event.Event) {
+	apply := func(events []event.Event) {
 		require.NotEmpty(t, events)
 		for _, e := range events {
 			_, remarks, err := event.Parse(e.AppendJSON(nil), event.Rules{Strict: true, Currency: currency, Now: now})
@@ -39,13 +38,13 @@ func testCompany(t *testing.T, currency string) {
 			state.Apply(e, wire.Cursor{Epoch: "k", Seq: state.Cursor.Seq + 1})
 		}
 	}
-	take(c.OpeningDay())
+	apply(c.OpeningDay())
 	figures := state.Figures(now, projection.Installation{Currency: cmp.Or(currency, "EUR")})
 	require.Positive(t, figures["active_rentals"].Count)
 	require.Positive(t, figures["overdue_rentals"].Count)
 	for range 3000 {
 		now = now.Add(time.Second)
-		take(c.Step(now))
+		apply(c.Step(now))
 	}
 	require.Len(t, types, len(event.Types), "%v", types)
 	figures = state.Figures(now, projection.Installation{Currency: cmp.Or(currency, "EUR")})
@@ -54,7 +53,7 @@ func testCompany(t *testing.T, currency string) {
 	require.Less(t, figures["active_rentals"].Count, len(machines)+1)
 }
 
-func TestRunTriesAgain(t *testing.T) {
+func TestRunPublishesAnEventAgainAfterAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -74,8 +73,7 @@ func TestRunTriesAgain(t *testing.T) {
 	})
 }
 
-// TestEveryOpeningDay: whatever the seed, the day begins.
-func TestEveryOpeningDay(t *testing.T) {
+func TestOpeningDayHasEventsWithEverySeed(t *testing.T) {
 	for seed := range uint64(300) {
 		require.NotEmpty(t, NewCompany(seed, time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC), "EUR").OpeningDay())
 	}
