@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -20,8 +19,9 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// pass is a proxy between that hands over each piece of a stream by write.
-func pass(
+// streamProxy returns a proxy that passes each piece of a stream on by calling write. The
+// proxy is not started yet.
+func streamProxy(
 	t *testing.T,
 	address string,
 	write func(ctx context.Context, w http.ResponseWriter, piece []byte),
@@ -29,7 +29,7 @@ func pass(
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{}}
 	t.Cleanup(client.CloseIdleConnections)
-	return between(t, address, func(next http.Handler) http.Handler {
+	return proxyOf(t, address, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/api/sse" || r.Method != "GET" {
 				next.ServeHTTP(w, r)
@@ -58,24 +58,25 @@ func pass(
 	})
 }
 
-func flush(w http.ResponseWriter, piece []byte) {
+// writeNow writes a piece and sends it at once.
+func writeNow(w http.ResponseWriter, piece []byte) {
 	w.Write(piece)
 	_ = http.NewResponseController(w).Flush()
 }
 
-// late lets each piece wait for a time, as HAProxy does without http-no-delay.
-func late(d time.Duration) func(context.Context, http.ResponseWriter, []byte) {
+// delayBy returns a function that delays each piece, as HAProxy does without http-no-delay.
+func delayBy(d time.Duration) func(context.Context, http.ResponseWriter, []byte) {
 	return func(ctx context.Context, w http.ResponseWriter, piece []byte) {
 		wait, cancel := context.WithTimeout(ctx, d)
 		defer cancel()
 		<-wait.Done()
-		flush(w, piece)
+		writeNow(w, piece)
 	}
 }
 
-// TestDelayOfAnEvent is measured with an event where the token may publish one
-// and sees it, else with the first word of a stream.
-func TestDelayOfAnEvent(t *testing.T) {
+// The doctor must measure with an event if the token may publish and see one, and with the
+// hello of a stream otherwise.
+func TestProxyThatDelaysEventsIsFound(t *testing.T) {
 	address, tokens := serveFor(t, broker.Config{}, access.Admin, access.Manager, access.Service)
 	admin, manager := tokens[0], tokens[1]
 	published := func() int {
@@ -100,14 +101,10 @@ func TestDelayOfAnEvent(t *testing.T) {
 	require.Zero(t, published())
 	f := check(t, address, admin)["delay"]
 	require.Equal(t, OK, f.Result, f.Found)
-	require.Regexp(
-		t,
-		regexp.MustCompile(`^An event came [0-9.]+(µs|ms) after it was stored\.$|^An event came 0s after`),
-		f.Found,
-	)
+	require.Regexp(t, `^An event came [0-9.]+(µs|ms) after it was stored\.$|^An event came 0s after`, f.Found)
 	require.Positive(t, published())
 
-	proxy := pass(t, address, late(300*time.Millisecond))
+	proxy := streamProxy(t, address, delayBy(300*time.Millisecond))
 	proxy.Start()
 	for _, token := range []string{admin, manager} {
 		f := check(t, proxy.URL, token)["delay"]
@@ -120,15 +117,14 @@ func TestDelayOfAnEvent(t *testing.T) {
 	}
 }
 
-// TestEventsThatWaitForMore: a proxy that gathers what follows hello is found
-// by an event, which comes with the next heartbeat or not at all.
-func TestEventsThatWaitForMore(t *testing.T) {
+// A proxy passes the hello on and holds back everything after it.
+func TestProxyThatHoldsEventsBackIsFound(t *testing.T) {
 	address, tokens := serveFor(t, broker.Config{Heartbeat: 2 * time.Second}, access.Admin)
 	var gathered bytes.Buffer
 	pieces := 0
-	proxy := pass(t, address, func(_ context.Context, w http.ResponseWriter, piece []byte) {
+	proxy := streamProxy(t, address, func(_ context.Context, w http.ResponseWriter, piece []byte) {
 		if pieces++; pieces == 1 {
-			flush(w, piece)
+			writeNow(w, piece)
 			return
 		}
 		gathered.Write(piece)
@@ -140,11 +136,10 @@ func TestEventsThatWaitForMore(t *testing.T) {
 	require.Contains(t, f.Change, "proxy_buffering off")
 }
 
-// TestCompressedStream is named, also where it comes in time.
-func TestCompressedStream(t *testing.T) {
+func TestCompressedStreamIsAWarningEvenIfItComesInTime(t *testing.T) {
 	address, token := serve(t, broker.Config{})
 	var zip *gzip.Writer
-	proxy := pass(t, address, func(_ context.Context, w http.ResponseWriter, piece []byte) {
+	proxy := streamProxy(t, address, func(_ context.Context, w http.ResponseWriter, piece []byte) {
 		if zip == nil {
 			w.Header().Set("Content-Encoding", "gzip")
 			zip = gzip.NewWriter(w)
@@ -159,12 +154,12 @@ func TestCompressedStream(t *testing.T) {
 	require.Equal(t, OK, found["stream"].Result, found["stream"].Found)
 }
 
-// TestBasicInFront: what asks for a password before the broker is named, and
-// looked past where the address has the password, which is shown nowhere.
-func TestBasicInFront(t *testing.T) {
+// A proxy asks for a password. The doctor must report it, pass it with the password in the
+// address, and never show the password.
+func TestBasicAuthenticationInFrontIsReportedAndPassed(t *testing.T) {
 	address, token := serve(t, broker.Config{})
 	for path, covers := range map[string]bool{"/": true, "/api/": true, "/other": false} {
-		proxy := between(t, address, func(next http.Handler) http.Handler {
+		proxy := proxyOf(t, address, func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				user, password, _ := r.BasicAuth()
 				if strings.HasPrefix(r.URL.Path, path) && (user != "staff" || password != "gatepass") {
@@ -179,8 +174,8 @@ func TestBasicInFront(t *testing.T) {
 		proxy.Start()
 		u, err := url.Parse(proxy.URL)
 		require.NoError(t, err)
-		f, asked := check(t, proxy.URL, token)["basic"]
-		require.Equal(t, covers, asked, path)
+		f, isReported := check(t, proxy.URL, token)["basic"]
+		require.Equal(t, covers, isReported, path)
 		if !covers {
 			continue
 		}
@@ -203,9 +198,7 @@ func TestBasicInFront(t *testing.T) {
 	require.NotContains(t, err.Error(), "gatepass")
 }
 
-// TestOtherAuthenticationInFront is named by its scheme; a refusal of the
-// broker is none.
-func TestOtherAuthenticationInFront(t *testing.T) {
+func TestOtherAuthenticationInFrontIsNamedByItsScheme(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("WWW-Authenticate", "Negotiate")
 		w.WriteHeader(http.StatusUnauthorized)
@@ -214,9 +207,9 @@ func TestOtherAuthenticationInFront(t *testing.T) {
 	require.Contains(t, check(t, s.URL, "")["basic"].Found, "HTTP Negotiate authentication")
 }
 
-// TestHSTS: it binds more than the broker, which an operator does not see
-// before it is too late.
-func TestHSTS(t *testing.T) {
+// HSTS applies to more than the broker. An operator would not notice that before it is too
+// late.
+func TestHSTSIsReportedWithItsScope(t *testing.T) {
 	address, _ := serve(t, broker.Config{})
 	for name, c := range map[string]struct {
 		values []string
@@ -233,7 +226,7 @@ func TestHSTS(t *testing.T) {
 		"an age that is odd": {[]string{"max-age=soon"}, OK, "forget"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			proxy := between(t, address, func(next http.Handler) http.Handler {
+			proxy := proxyOf(t, address, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					w.Header()["Strict-Transport-Security"] = c.values
 					next.ServeHTTP(w, r)
@@ -241,10 +234,7 @@ func TestHSTS(t *testing.T) {
 			})
 			proxy.StartTLS()
 			found := map[string]Finding{}
-			config := Config{
-				URL: proxy.URL,
-				TLS: &tls.Config{InsecureSkipVerify: true},
-			} // the tests sign for themselves
+			config := Config{URL: proxy.URL, TLS: anyCertificate}
 			require.NoError(t, Check(t.Context(), config, func(f Finding) { found[f.Check] = f }))
 			require.Equal(t, c.result, found["hsts"].Result, found["hsts"].Found)
 			require.Contains(t, found["hsts"].Found, c.found)
@@ -252,8 +242,7 @@ func TestHSTS(t *testing.T) {
 	}
 }
 
-// TestTheBrokersOwnWarnings are passed on as it says them.
-func TestTheBrokersOwnWarnings(t *testing.T) {
+func TestWarningsOfTheBrokerAreFindings(t *testing.T) {
 	address, token := serve(t, broker.Config{PushContact: "mailto:ops@company.example"})
 	f := check(t, address, token)[broker.WarnPushContact]
 	require.Equal(t, Warning, f.Result)

@@ -23,13 +23,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve runs a broker, and returns its address and a manager's token.
+// serve runs a broker until the end of the test. It returns its address and the token of a
+// manager.
 func serve(t *testing.T, c broker.Config) (string, string) {
 	address, tokens := serveFor(t, c, access.Manager)
 	return address, tokens[0]
 }
 
-// serveFor runs a broker, and returns its address and a token of each role.
+// serveFor is like serve, and returns a token for each role.
 func serveFor(t *testing.T, c broker.Config, roles ...access.Role) (address string, tokens []string) {
 	t.Helper()
 	c.Listen, c.Data = "127.0.0.1:0", t.TempDir()
@@ -51,58 +52,50 @@ func serveFor(t *testing.T, c broker.Config, roles ...access.Role) (address stri
 		require.NoError(t, err)
 		tokens = append(tokens, token)
 	}
-	require.Eventually(
-		t,
-		func() bool { return check(t, b.URL(), "")["reachable"].Result == OK },
-		20*time.Second,
-		10*time.Millisecond,
-	)
+	isReady := func() bool { return check(t, b.URL(), "")["reachable"].Result == OK }
+	require.Eventually(t, isReady, 20*time.Second, 10*time.Millisecond)
 	return b.URL(), tokens
 }
 
+// anyCertificate accepts the self-signed certificates of the tests.
+var anyCertificate = &tls.Config{InsecureSkipVerify: true}
+
+// check runs the checks, and returns the findings by the names of the checks. It requires
+// that each finding has an advice unless it is OK.
 func check(t *testing.T, address, token string) map[string]Finding {
 	t.Helper()
-	found := map[string]Finding{}
-	require.NoError(
-		t,
-		Check(
-			t.Context(),
-			Config{URL: address, Token: token, TLS: &tls.Config{InsecureSkipVerify: true}},
-			func(f Finding) { // the tests sign for themselves
-				found[f.Check] = f
-				require.NotEmpty(t, f.Found)
-				if f.Result == OK {
-					require.Empty(t, f.Change)
-				} else {
-					require.NotEmpty(t, f.Change)
-				}
-			},
-		),
-	)
-	return found
+	findings := map[string]Finding{}
+	c := Config{URL: address, Token: token, TLS: anyCertificate}
+	require.NoError(t, Check(t.Context(), c, func(f Finding) {
+		findings[f.Check] = f
+		require.NotEmpty(t, f.Found)
+		if f.Result == OK {
+			require.Empty(t, f.Change)
+		} else {
+			require.NotEmpty(t, f.Change)
+		}
+	}))
+	return findings
 }
 
-// between is a proxy in front of a broker that does something to it.
-func between(t *testing.T, address string, spoil func(http.Handler) http.Handler) *httptest.Server {
+// proxyOf returns a proxy in front of a broker, which is not started yet. change wraps its
+// handler.
+func proxyOf(t *testing.T, address string, change func(http.Handler) http.Handler) *httptest.Server {
 	t.Helper()
 	target, err := url.Parse(address)
 	require.NoError(t, err)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	s := httptest.NewUnstartedServer(
-		spoil(
-			&httputil.ReverseProxy{
-				Transport:    transport,
-				ErrorHandler: func(http.ResponseWriter, *http.Request, error) {},
-				Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
-			},
-		),
-	)
+	s := httptest.NewUnstartedServer(change(&httputil.ReverseProxy{
+		Transport:    transport,
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) {},
+		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
+	}))
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 	return s
 }
 
-func TestHealthy(t *testing.T) {
+func TestHealthyBrokerPassesAllChecks(t *testing.T) {
 	address, token := serve(t, broker.Config{})
 	for name, f := range check(t, address, token) {
 		require.Equal(t, OK, f.Result, "%s: %s", name, f.Found)
@@ -113,40 +106,35 @@ func TestHealthy(t *testing.T) {
 	refused := check(t, address, "no-token")["stream"]
 	require.Contains(t, refused.Found, "The broker refuses the stream with status 401 (invalid_token)")
 	require.NotContains(t, refused.Found+refused.Change, "proxy")
-	require.Equal(
-		t,
-		map[string]Result{"reachable": Failed},
-		map[string]Result{"reachable": check(t, "http://127.0.0.1:1", "")["reachable"].Result},
-	)
+	require.Equal(t, Failed, check(t, "http://127.0.0.1:1", "")["reachable"].Result, "nothing listens there")
 }
 
-// TestBrokerWithoutKeys: a broker that waits for its identity provider refuses by
-// itself, and no proxy is blamed for it.
-func TestBrokerWithoutKeys(t *testing.T) {
+// A broker that waits for the keys of its identity provider refuses requests itself. No
+// proxy must be blamed for that.
+func TestBrokersOwnRefusalIsNotBlamedOnAProxy(t *testing.T) {
 	provider := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(provider.Close)
-	address, _ := serve(t, broker.Config{Auth: broker.AuthJWT, Issuer: identity.IssuerConfig{
-		Issuer: "https://id.example", Audience: "yardline",
-		JWKSURL: provider.URL}})
+	issuer := identity.IssuerConfig{Issuer: "https://id.example", Audience: "yardline", JWKSURL: provider.URL}
+	address, _ := serve(t, broker.Config{Auth: broker.AuthJWT, Issuer: issuer})
 	const token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUifQ.c2ln"
-	found := check(t, address, token)
-	require.Contains(t, found["identity_keys"].Found, "if any")
+	findings := check(t, address, token)
+	require.Contains(t, findings["identity_keys"].Found, "if any")
 	for _, name := range []string{"sign-in", "stream", "websocket"} {
-		require.Equal(t, Failed, found[name].Result, name)
-		require.Contains(t, found[name].Found, "with status 503 (starting)", name)
-		require.NotContains(t, found[name].Found+found[name].Change, "proxy", name)
+		require.Equal(t, Failed, findings[name].Result, name)
+		require.Contains(t, findings[name].Found, "with status 503 (starting)", name)
+		require.NotContains(t, findings[name].Found+findings[name].Change, "proxy", name)
 	}
 }
 
-// TestAilments: what stands in between, or is set wrongly, is named with what
-// to change.
-func TestAilments(t *testing.T) {
+// Each faulty proxy or setting must have a finding that names it and says what to change.
+func TestFaultsAreFoundWithAdvice(t *testing.T) {
 	address, token := serve(t, broker.Config{Heartbeat: time.Minute})
-	on := func(path string, do http.HandlerFunc) func(http.Handler) http.Handler {
+	// on answers requests below a path in the broker's place.
+	on := func(path string, answer http.HandlerFunc) func(http.Handler) http.Handler {
 		return func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasPrefix(r.URL.Path, path) {
-					do(w, r)
+					answer(w, r)
 					return
 				}
 				next.ServeHTTP(w, r)
@@ -154,13 +142,31 @@ func TestAilments(t *testing.T) {
 		}
 	}
 	hold := func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	status := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+	}
+	deny := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", code) }
+	}
+	redirect := func(to string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusFound) }
+	}
+	// edit changes each request before the broker gets it.
+	edit := func(change func(*http.Request)) func(http.Handler) http.Handler {
+		return func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { change(r); next.ServeHTTP(w, r) })
+		}
+	}
 	for name, c := range map[string]struct {
-		spoil       func(http.Handler) http.Handler
-		check       string
-		result      Result
-		found, does string
+		change        func(http.Handler) http.Handler
+		check         string
+		result        Result
+		found, advice string
 	}{
-		"a proxy that gathers all": {on("/api/sse", hold), "stream", Failed, "holds the stream back", "proxy_buffering"},
+		"a proxy that gathers all": {
+			on("/api/sse", hold),
+			"stream", Failed, "holds the stream back", "proxy_buffering",
+		},
 		"a proxy that holds the body": {on("/api/sse", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.Header().Set("Via", "1.1 squid")
@@ -168,53 +174,64 @@ func TestAilments(t *testing.T) {
 			http.NewResponseController(w).Flush()
 			hold(w, r)
 		}), "stream", Failed, "through 1.1 squid", "proxy_buffering"},
-		"a portal": {on("/", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>welcome") }), "reachable", Failed, "Something else", "Point the proxy"},
-		"a redirect": {on("/", func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://yard.example/", http.StatusFound)
-		}), "reachable", Failed, "http://yard.example/", "give that address"},
-		"a redirect of the API alone": {on("/api/", func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://login.example/", http.StatusFound)
-		}), "sign-in", Failed, "http://login.example/", "programs"},
+		"a portal": {on("/", func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "<html>welcome")
+		}), "reachable", Failed, "Something else", "Point the proxy"},
+		"a redirect": {
+			on("/", redirect("http://yard.example/")),
+			"reachable", Failed, "http://yard.example/", "give that address",
+		},
+		"a redirect of the API alone": {
+			on("/api/", redirect("http://login.example/")),
+			"sign-in", Failed, "http://login.example/", "programs",
+		},
 		"a page in place of a stream": {on("/api/sse", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
 			io.WriteString(w, "<html>no")
 		}), "stream", Failed, "status 403: <html>no", "proxy"},
-		"no upgrade": {on("/api/ws", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }), "websocket", Warning, "status 400", "Upgrade"},
-		"a proxy's 403 in place of a WebSocket": {on("/api/ws", func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "no", http.StatusForbidden)
-		}), "websocket", Warning, "status 403", "Upgrade"},
-		"a proxy's 401 in place of a WebSocket": {on("/api/ws", func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "no", http.StatusUnauthorized)
-		}), "websocket", Warning, "status 401", "Upgrade"},
-		"no credentials": {func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { r.Header.Del("Authorization"); next.ServeHTTP(w, r) })
-		}, "sign-in", Failed, "does not know the token", "Authorization"},
+		"no upgrade": {on("/api/ws", status(400)), "websocket", Warning, "status 400", "Upgrade"},
+		"a proxy's 403 in place of a WebSocket": {
+			on("/api/ws", deny(http.StatusForbidden)),
+			"websocket", Warning, "status 403", "Upgrade",
+		},
+		"a proxy's 401 in place of a WebSocket": {
+			on("/api/ws", deny(http.StatusUnauthorized)),
+			"websocket", Warning, "status 401", "Upgrade",
+		},
+		"no credentials": {
+			edit(func(r *http.Request) { r.Header.Del("Authorization") }),
+			"sign-in", Failed, "does not know the token", "Authorization",
+		},
 		"another clock": {on("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
 			io.WriteString(w, `{"status":"ready"}`)
 		}), "clock", Warning, "1h0m", "NTP"},
-		"another name": {func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { r.Host = "localhost:1"; next.ServeHTTP(w, r) })
-		}, "websocket", Failed, "another site", "$http_host"},
-		"nobody behind": {on("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }), "reachable", Failed, "502", "Start the broker"},
+		"another name": {
+			edit(func(r *http.Request) { r.Host = "localhost:1" }),
+			"websocket", Failed, "another site", "$http_host",
+		},
+		"no broker behind the proxy": {
+			on("/", status(http.StatusBadGateway)),
+			"reachable", Failed, "502", "Start the broker",
+		},
 		"not ready": {on("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(507)
 			io.WriteString(w, `{"status":507,"code":"log_full","title":"The event log is full"}`)
 		}), "reachable", Failed, "log_full", "log"},
-		"rare heartbeats": {func(next http.Handler) http.Handler { return next }, "heartbeat", Warning, "1m0s", "--heartbeat"},
+		"rare heartbeats": {edit(func(*http.Request) {}), "heartbeat", Warning, "1m0s", "--heartbeat"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			proxy := between(t, address, c.spoil)
+			proxy := proxyOf(t, address, c.change)
 			proxy.Start()
 			f := check(t, proxy.URL, token)[c.check]
 			require.Equal(t, c.result, f.Result, f.Found)
 			require.Contains(t, f.Found, c.found)
-			require.Contains(t, f.Change, c.does)
+			require.Contains(t, f.Change, c.advice)
 		})
 	}
-	// The certificate of httptest is good for long; it speaks HTTP/1.1 here.
-	proxy := between(t, address, func(next http.Handler) http.Handler { return next })
+	// The certificate of httptest is valid for years, but this server speaks only HTTP/1.1.
+	proxy := proxyOf(t, address, edit(func(*http.Request) {}))
 	proxy.StartTLS()
 	f := check(t, proxy.URL, token)["tls"]
 	require.Equal(t, Warning, f.Result)

@@ -13,44 +13,36 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// socket opens a WebSocket (RFC 6455, section 4.1) and reads its first frame.
-func (v *visit) socket(ctx context.Context) {
+// checkWebSocket opens a WebSocket (RFC 6455, section 4.1) and reads its first frame.
+func (x *examination) checkWebSocket(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
-	// With the origin of a page of this address, as a browser sends it.
-	answer, err := v.get(
-		ctx,
-		"/api/ws",
-		"Origin",
-		v.base.Scheme+"://"+v.base.Host,
-		"Connection",
-		"Upgrade",
-		"Upgrade",
-		"websocket",
-		"Sec-WebSocket-Version",
-		"13",
-		"Sec-WebSocket-Key",
-		base64.StdEncoding.EncodeToString([]byte(rand.Text()[:16])),
-		"Sec-WebSocket-Protocol",
-		wire.Subprotocol,
+	// The request has the origin that a browser would send from a page of this address.
+	answer, err := x.get(ctx, "/api/ws",
+		"Origin", x.base.Scheme+"://"+x.base.Host,
+		"Connection", "Upgrade",
+		"Upgrade", "websocket",
+		"Sec-WebSocket-Version", "13",
+		"Sec-WebSocket-Key", base64.StdEncoding.EncodeToString([]byte(rand.Text()[:16])),
+		"Sec-WebSocket-Protocol", wire.Subprotocol,
 	)
 	if err != nil {
-		v.say("websocket", Warning, upgrade, "No answer: %v.", cause(err))
+		x.report("websocket", Warning, adviceUpgrade, "No answer: %v.", cause(err))
 		return
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusSwitchingProtocols {
-		v.noSocket(answer)
+		x.reportNoWebSocket(answer)
 		return
 	}
-	if v.Token == "" {
-		v.say("websocket", OK, "", "The upgrade works.")
+	if x.Token == "" {
+		x.report("websocket", OK, "", "The upgrade works.")
 		return
 	}
 	defer context.AfterFunc(ctx, func() { answer.Body.Close() })()
 	line, err := firstLine(answer.Body)
 	if _, isHello := frameOf(wire.ParseJSON(line)).(*wire.Hello); err != nil || !isHello {
-		v.say(
+		x.report(
 			"websocket",
 			Warning,
 			"Look at the timeouts of proxies in between.",
@@ -59,19 +51,19 @@ func (v *visit) socket(ctx context.Context) {
 		)
 		return
 	}
-	v.say("websocket", OK, "", "The upgrade works, and its first word came.")
+	x.report("websocket", OK, "", "The upgrade works, and its first word came.")
 }
 
-// noSocket says why no WebSocket was opened. A refusal is the broker's only with
-// its problem document; a proxy's needs other advice.
-func (v *visit) noSocket(answer *http.Response) {
-	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal)) // what there is of it
+// reportNoWebSocket reports why no WebSocket was opened. A refusal with a problem document is
+// the broker's own. A refusal of a proxy needs other advice.
+func (x *examination) reportNoWebSocket(answer *http.Response) {
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusalBytes)) // a part of it is enough
 	p := problemOf(answer, body)
 	switch {
 	case p == nil || answer.StatusCode == http.StatusUpgradeRequired:
-		v.say("websocket", Warning, upgrade, "No WebSocket: status %d%s.", answer.StatusCode, servedBy(answer))
+		x.report("websocket", Warning, adviceUpgrade, "No WebSocket: status %d%s.", answer.StatusCode, servedBy(answer))
 	case p.Code == problem.CodeCrossOrigin:
-		v.say(
+		x.report(
 			"websocket",
 			Failed,
 			"Let the proxy pass on the name and port that the browser asked for: proxy_set_header Host $http_host in "+
@@ -79,17 +71,18 @@ func (v *visit) noSocket(answer *http.Response) {
 			"Pages of this very address are taken for another site's.",
 		)
 	case answer.StatusCode == http.StatusUnauthorized:
-		v.say("websocket", Skipped, "Give a --token that the broker takes.", "The token was refused.")
+		x.report("websocket", Skipped, "Give a --token that the broker takes.", "The token was refused.")
 	default:
-		v.refused("websocket", "the WebSocket", answer, p)
+		x.reportRefusal("websocket", "the WebSocket", answer, p)
 	}
 }
 
-const upgrade = "Let the proxy pass Upgrade and Connection on for /api/ws, over HTTP/1.1. Clients whose streams are " +
-	"held back need it, or fall back to long polls."
+// adviceUpgrade is the advice for a proxy that passes no WebSockets on.
+const adviceUpgrade = "Let the proxy pass Upgrade and Connection on for /api/ws, over HTTP/1.1. " +
+	"Clients whose streams are held back need it, or fall back to long polls."
 
-// firstLine is the first line of the first frame, which a server sends
-// unmasked and whole.
+// firstLine returns the first line of the first WebSocket frame (RFC 6455, section 5.2). A
+// server does not mask its frames.
 func firstLine(r io.Reader) ([]byte, error) {
 	head := make([]byte, 2)
 	if _, err := io.ReadFull(r, head); err != nil {
@@ -105,10 +98,10 @@ func firstLine(r io.Reader) ([]byte, error) {
 			return nil, err
 		}
 		size = binary.BigEndian.Uint64(long)
-		break // the size that it says may be 127 too
+		break // the long size may itself be 127
 	}
-	return bufio.NewReader(io.LimitReader(r, int64(min(size, maxFrame)))).ReadBytes('\n')
+	return bufio.NewReader(io.LimitReader(r, int64(min(size, maxFrameBytes)))).ReadBytes('\n')
 }
 
-// maxFrame bounds what is read of a frame, in bytes.
-const maxFrame = 1 << 20
+// maxFrameBytes is the number of bytes of a frame that are read.
+const maxFrameBytes = 1 << 20

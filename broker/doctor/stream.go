@@ -2,12 +2,10 @@ package doctor
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,14 +14,16 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-const buffering = "Switch off buffering and compression of text/event-stream in the proxy: proxy_buffering off in " +
-	"nginx (which must not ignore X-Accel-Buffering), no compression of this type, no caching in a CDN."
+// adviceBuffering is the advice for a proxy that holds streams back.
+const adviceBuffering = "Switch off buffering and compression of text/event-stream in the proxy: " +
+	"proxy_buffering off in nginx (which must not ignore X-Accel-Buffering), no compression of this type, " +
+	"no caching in a CDN."
 
-// stream measures the time to hello, and then the delay of an event. When a proxy
-// holds a stream back, either the headers come without a hello, or neither comes.
-func (v *visit) stream(ctx context.Context) {
-	if v.Token == "" || v.basic != nil {
-		v.say(
+// checkStream measures the time until a stream's hello, and then the delay of an event. When
+// a proxy holds a stream back, either the headers come without a hello, or neither comes.
+func (x *examination) checkStream(ctx context.Context) {
+	if x.Token == "" || x.basic != nil {
+		x.report(
 			"stream",
 			Skipped,
 			"Give a --token of somebody who may read, and let no proxy take its header.",
@@ -31,26 +31,27 @@ func (v *visit) stream(ctx context.Context) {
 		)
 		return
 	}
-	s, took, err := v.open(ctx)
+	s, took, err := x.openStream(ctx)
 	if errors.Is(err, errLate) {
-		v.say("stream", Failed, buffering, "Nothing came within %v: a proxy holds the stream back.", helloTimeout)
+		x.report("stream", Failed, adviceBuffering, "Nothing came within %v: a proxy holds the stream back.",
+			helloTimeout)
 		return
 	}
 	if err != nil {
-		v.say("stream", Failed, "See the broker's log.", "No answer: %v.", cause(err))
+		x.report("stream", Failed, "See the broker's log.", "No answer: %v.", cause(err))
 		return
 	}
 	defer s.close()
 	answer := s.answer
 	if answer.StatusCode != http.StatusOK ||
 		!strings.HasPrefix(answer.Header.Get("Content-Type"), "text/event-stream") {
-		body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusal)) // what there is of it
+		body, _ := io.ReadAll(io.LimitReader(answer.Body, maxRefusalBytes)) // a part of it is enough
 		if p := problemOf(answer, body); p != nil {
-			v.refused("stream", "the stream", answer, p)
+			x.reportRefusal("stream", "the stream", answer, p)
 			return
 		}
 		body = body[:min(len(body), 512)]
-		v.say(
+		x.report(
 			"stream",
 			Failed,
 			"Let the proxy pass /api/sse on unchanged, and see the answer.",
@@ -62,18 +63,27 @@ func (v *visit) stream(ctx context.Context) {
 		return
 	}
 	if answer.Uncompressed || answer.Header.Get("Content-Encoding") != "" {
-		v.say(
+		x.report(
 			"compression",
 			Warning,
-			buffering,
+			adviceBuffering,
 			"A proxy compresses the stream, although the broker forbids it (no-transform)%s: events may wait in it "+
 				"for more to compress.",
 			servedBy(answer),
 		)
 	}
+	if x.reportHello(s, took) {
+		x.checkDelay(ctx, s, took)
+	}
+}
+
+// reportHello reports how long the hello of a stream took, and whether heartbeats are
+// frequent. It returns false when no hello came.
+func (x *examination) reportHello(s *stream, took time.Duration) bool {
+	answer := s.answer
 	switch {
-	case s.hello != nil && took > helloWithin:
-		v.say(
+	case s.hello != nil && took > maxHelloTime:
+		x.report(
 			"stream",
 			Warning,
 			"Look for a slow network, or a proxy that gathers what it passes on.",
@@ -82,29 +92,29 @@ func (v *visit) stream(ctx context.Context) {
 			servedBy(answer),
 		)
 	case s.hello != nil:
-		v.say("stream", OK, "", "The first word came after %v; a sign of life every %v.", took, s.hello.Heartbeat)
+		x.report("stream", OK, "", "The first word came after %v; a sign of life every %v.", took, s.hello.Heartbeat)
 	case errors.Is(s.err, errLate):
-		v.say(
+		x.report(
 			"stream",
 			Failed,
-			buffering,
+			adviceBuffering,
 			"The stream began, but its first word did not come within %v: a proxy holds it back%s.",
 			helloTimeout,
 			servedBy(answer),
 		)
-		return
+		return false
 	default:
-		v.say(
+		x.report(
 			"stream",
 			Failed,
 			"Look at the timeouts of proxies in between.",
 			"The stream broke before its first word: %v.",
 			s.err,
 		)
-		return
+		return false
 	}
 	if s.hello.Heartbeat >= 30*time.Second {
-		v.say(
+		x.report(
 			"heartbeat",
 			Warning,
 			"Start the broker with --heartbeat 15s.",
@@ -112,13 +122,14 @@ func (v *visit) stream(ctx context.Context) {
 			s.hello.Heartbeat,
 		)
 	}
-	v.delay(ctx, s, took)
+	return true
 }
 
-// A problemDocument is a refusal of the broker.
+// problemDocument is a refusal of the broker.
 type problemDocument struct{ Type, Code, Title, Detail string }
 
-// problemOf returns the broker's refusal, or nil when the answer is not the broker's.
+// problemOf returns the problem document in an answer, or nil if the answer is not a refusal
+// of the broker.
 func problemOf(answer *http.Response, body []byte) *problemDocument {
 	var p problemDocument
 	if answer.Header.Get("Content-Type") != problem.MediaType || json.Unmarshal(body, &p) != nil ||
@@ -128,191 +139,40 @@ func problemOf(answer *http.Response, body []byte) *problemDocument {
 	return &p
 }
 
-// refused reports a refusal of the broker itself.
-func (v *visit) refused(check, what string, answer *http.Response, p *problemDocument) {
-	v.say(check, Failed, "See docs/protocol.md, “Refusals”.", "The broker refuses %s with status %d (%s): %s. %s",
+// reportRefusal reports a refusal of the broker itself. what names the thing that the broker
+// refuses.
+func (x *examination) reportRefusal(check, what string, answer *http.Response, p *problemDocument) {
+	x.report(check, Failed, "See docs/protocol.md, “Refusals”.", "The broker refuses %s with status %d (%s): %s. %s",
 		what, answer.StatusCode, p.Code, p.Title, p.Detail)
 }
 
-// maxRefusal is how much of a refusal is read, in bytes.
-const maxRefusal = 4 << 10
+// maxRefusalBytes is the number of bytes of a refusal that are read.
+const maxRefusalBytes = 4 << 10
 
-// Bounds of the delay of one event.
-const (
-	holds = 100 * time.Millisecond // more is a proxy's doing
-	tries = 3                      // of which the best counts: a busy machine is late at times
-	// before an event, since what follows closely on another one is held for a shorter time
-	quiet = 500 * time.Millisecond
-)
-
-// delay measures how late a single event comes. The doctor publishes the event
-// when the token may publish and see it; otherwise delay measures the stream's hello.
-func (v *visit) delay(ctx context.Context, s *stream, hello time.Duration) {
-	if v.ReadOnly || !slices.Contains(v.roles, "admin") {
-		v.helloDelay(ctx, hello)
-		return
-	}
-	best := time.Duration(-1)
-	for range tries {
-		pause(ctx, quiet)
-		late, err := v.eventDelay(ctx, s)
-		if errors.Is(err, errLate) {
-			v.say(
-				"delay",
-				Failed,
-				buffering,
-				"An event did not come within %v of being stored: a proxy holds it back until more comes%s.",
-				eventTimeout(s),
-				servedBy(s.answer),
-			)
-			return
-		}
-		if err != nil {
-			v.say(
-				"delay",
-				Warning,
-				"See the broker's log.",
-				"How late an event comes could not be measured: %v.",
-				cause(err),
-			)
-			return
-		}
-		if best < 0 || late < best {
-			best = late
-		}
-		if best <= holds {
-			break
-		}
-	}
-	v.sayDelay(s.answer, best, "An event came %v after it was stored")
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// sayDelay reports a delay, by a format that has a place for the time.
-func (v *visit) sayDelay(answer *http.Response, late time.Duration, format string) {
-	late = late.Round(100 * time.Microsecond)
-	if late <= holds {
-		v.say("delay", OK, "", format+".", late)
-		return
-	}
-	v.say(
-		"delay",
-		Warning,
-		"A fifth of a second is HAProxy's: option http-no-delay in its defaults mends it. Else: "+buffering,
-		format+": a proxy holds each event back%s.",
-		late,
-		servedBy(answer),
-	)
-}
-
-// helloDelay compares the first word of streams with short answers.
-func (v *visit) helloDelay(ctx context.Context, hello time.Duration) {
-	least := callTimeout
-	var answer *http.Response
-	for range tries {
-		start := time.Now()
-		var err error
-		if answer, err = v.get(ctx, "/healthz"); err != nil {
-			v.say(
-				"delay",
-				Warning,
-				"See the broker's log.",
-				"How late an event comes could not be measured: %v.",
-				cause(err),
-			)
-			return
-		}
-		_, _ = io.Copy(io.Discard, answer.Body) // so that the connection is used again
-		answer.Body.Close()
-		least = min(least, time.Since(start))
-	}
-	for range tries - 1 {
-		if hello-least <= holds {
-			break
-		}
-		s, took, err := v.open(ctx)
-		if err != nil {
-			break // the first measurement stands
-		}
-		s.close()
-		if s.hello != nil {
-			hello = min(hello, took)
-		}
-	}
-	v.sayDelay(answer, max(0, hello-least), "The first word of a stream came %v later than a short answer")
-}
-
-// eventDelay publishes a notification for admins, and returns how long after
-// the broker's receipt the stream brings it.
-func (v *visit) eventDelay(ctx context.Context, s *stream) (late time.Duration, err error) {
-	id := "doctor-" + rand.Text()
-	body, _ := json.Marshal(map[string]any{"type": event.TypeSystemNotification, "id": id, "data": map[string]any{
-		// strings always marshal
-		"message": "yardline doctor has measured how long an event takes to arrive.", "audience": []string{"admin"}}})
-	answer, err := v.publish(ctx, string(body))
-	if err != nil {
-		return 0, err
-	}
-	stored := time.Now()
-	if answer.StatusCode != http.StatusCreated {
-		return 0, errors.New("the event was refused with status " + answer.Status)
-	}
-	for {
-		f, err := s.next(eventTimeout(s))
-		if err != nil {
-			return 0, err
-		}
-		if e, ok := f.(*wire.Event); ok && e.Event.ID == id {
-			return max(0, time.Since(stored)), nil
-		}
-	}
-}
-
-func (v *visit) publish(ctx context.Context, body string) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	answer, err := v.send(ctx, "POST", "/api/sse", strings.NewReader(body), "Content-Type", "application/json")
-	if err != nil {
-		return nil, err
-	}
-	return answer, answer.Body.Close()
-}
-
-// eventTimeout is long enough for an event that comes with the next heartbeat.
-func eventTimeout(s *stream) time.Duration { return s.hello.Heartbeat + helloTimeout }
-
-// errLate means that nothing came in time.
+// errLate means that nothing came by a stream in time.
 var errLate = errors.New("nothing came in time")
 
-// A stream is an open one, and its first word. Only one goroutine may use it.
+// stream is an open stream. Only one goroutine may use it.
 type stream struct {
 	answer *http.Response
-	hello  *wire.Hello // nil where none came, with err
-	err    error
+	hello  *wire.Hello // nil if none came
+	err    error       // the reason why no hello came
 
 	cancel  context.CancelCauseFunc
 	ctx     context.Context
 	decoder wire.Decoder
-	waiting []wire.Frame
+	waiting []wire.Frame // received, but not returned by next yet
 }
 
-// open opens a stream and waits for its first word. took is the time until
-// then.
-func (v *visit) open(ctx context.Context) (s *stream, took time.Duration, err error) {
+// openStream opens a stream and waits for its hello. took is the time until the hello, or
+// until the refusal. The caller must close the stream.
+func (x *examination) openStream(ctx context.Context) (s *stream, took time.Duration, err error) {
 	s = &stream{}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	timer := time.AfterFunc(helloTimeout, func() { s.cancel(errLate) })
 	defer timer.Stop()
 	start := time.Now()
-	if s.answer, err = v.get(s.ctx, "/api/sse?types="+string(event.TypeSystemNotification)); err != nil {
+	if s.answer, err = x.get(s.ctx, "/api/sse?types="+string(event.TypeSystemNotification)); err != nil {
 		err = s.reason(err)
 		s.cancel(nil)
 		return nil, 0, err
@@ -325,12 +185,14 @@ func (v *visit) open(ctx context.Context) (s *stream, took time.Duration, err er
 	return s, time.Since(start).Round(100 * time.Microsecond), nil
 }
 
+// close ends the stream.
 func (s *stream) close() {
 	s.cancel(nil)
 	s.answer.Body.Close()
 }
 
-// reason is errLate where that is why something failed.
+// reason returns errLate if the stream was cancelled because nothing came in time, and err
+// otherwise.
 func (s *stream) reason(err error) error {
 	if errors.Is(context.Cause(s.ctx), errLate) {
 		return errLate
@@ -338,9 +200,10 @@ func (s *stream) reason(err error) error {
 	return err
 }
 
-// next returns the next frame. It ends the stream when no frame comes within a time.
-func (s *stream) next(within time.Duration) (wire.Frame, error) {
-	timer := time.AfterFunc(within, func() { s.cancel(errLate) })
+// next returns the next frame. It ends the stream and returns errLate when no frame comes
+// before the timeout.
+func (s *stream) next(timeout time.Duration) (wire.Frame, error) {
+	timer := time.AfterFunc(timeout, func() { s.cancel(errLate) })
 	defer timer.Stop()
 	buffer := make([]byte, 4096)
 	for len(s.waiting) == 0 {
@@ -362,7 +225,7 @@ func (s *stream) next(within time.Duration) (wire.Frame, error) {
 	return f, nil
 }
 
-// frameOf is the frame, nil where it is none.
+// frameOf returns f, or nil after an error.
 func frameOf(f wire.Frame, err error) wire.Frame {
 	if err != nil {
 		return nil

@@ -14,18 +14,19 @@ import (
 	"github.com/snd-rental/yardline/broker/loopback"
 )
 
-// gate looks for HTTP authentication in front of the broker, which answers
-// before the broker does. It returns false when no request gets past it.
-func (v *visit) gate(ctx context.Context, credentials *url.Userinfo) bool {
+// passAuthentication reports HTTP authentication in front of the broker, which answers before
+// the broker does. With credentials it tries to pass HTTP Basic authentication. It returns
+// false when no request passes.
+func (x *examination) passAuthentication(ctx context.Context, credentials *url.Userinfo) bool {
 	for _, path := range []string{"/readyz", "/api/session"} {
-		challenge, by := v.challenge(ctx, path)
+		challenge, by := x.challenge(ctx, path)
 		if challenge == "" {
 			continue
 		}
 		scheme, _, _ := strings.Cut(challenge, " ")
 		if strings.EqualFold(scheme, "Basic") && credentials != nil {
-			if !v.safe() {
-				v.say(
+			if !x.maySendSecrets() {
+				x.report(
 					"basic",
 					Failed,
 					"Serve it over HTTPS first.",
@@ -35,9 +36,9 @@ func (v *visit) gate(ctx context.Context, credentials *url.Userinfo) bool {
 				)
 				return false
 			}
-			v.basic = credentials
-			if challenge, _ := v.challenge(ctx, path); challenge != "" {
-				v.say(
+			x.basic = credentials
+			if challenge, _ := x.challenge(ctx, path); challenge != "" {
+				x.report(
 					"basic",
 					Failed,
 					"Give the user and the password of the proxy, not those of Yardline.",
@@ -47,7 +48,7 @@ func (v *visit) gate(ctx context.Context, credentials *url.Userinfo) bool {
 				)
 				return false
 			}
-			v.say(
+			x.report(
 				"basic",
 				Warning,
 				"Take it off /api/, /embed/, /healthz and /readyz: Yardline signs people in by itself, and a "+
@@ -59,7 +60,7 @@ func (v *visit) gate(ctx context.Context, credentials *url.Userinfo) bool {
 			)
 			return true
 		}
-		v.say(
+		x.report(
 			"basic",
 			Failed,
 			"Take it off /api/, /embed/, /healthz and /readyz: Yardline signs people in by itself, and a program's "+
@@ -76,40 +77,36 @@ func (v *visit) gate(ctx context.Context, credentials *url.Userinfo) bool {
 	return true
 }
 
-// challenge returns the scheme by which something in front of the broker asks
-// for authentication, or "" when nothing asks.
-func (v *visit) challenge(ctx context.Context, path string) (challenge, by string) {
+// challenge returns the WWW-Authenticate header of a proxy in front of the broker, or "" if
+// no proxy asks for authentication. by names the proxy, see servedBy.
+func (x *examination) challenge(ctx context.Context, path string) (challenge, by string) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(
-		ctx,
-		"GET",
-		v.base.String()+path,
-		nil,
-	) // The request carries no token, so the broker answers with its own refusal.
+	// The request has no token, so that the broker itself answers with a problem document.
+	r, err := http.NewRequestWithContext(ctx, "GET", x.base.String()+path, nil)
 	if err != nil {
 		return "", ""
 	}
-	answer, err := v.do(r)
+	answer, err := x.do(r)
 	if err != nil {
-		return "", "" // reachable says more of it
+		return "", "" // checkReachable reports the error
 	}
 	defer answer.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<12)) // what there is of it
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<12)) // a part of it is enough
 	if answer.StatusCode != http.StatusUnauthorized || problemOf(answer, body) != nil {
 		return "", ""
 	}
 	return answer.Header.Get("WWW-Authenticate"), servedBy(answer)
 }
 
-// encrypted looks at the certificate and HSTS, or says that there is no TLS.
-func (v *visit) encrypted(ctx context.Context) {
-	if v.base.Scheme == "http" {
-		if loopback.IsHost(v.base.Hostname()) {
-			v.say("tls", OK, "", "Plain HTTP, on this machine alone.")
+// checkTLS reports on the certificate, HTTP/2 and HSTS, or that there is no TLS.
+func (x *examination) checkTLS(ctx context.Context) {
+	if x.base.Scheme == "http" {
+		if loopback.IsHost(x.base.Hostname()) {
+			x.report("tls", OK, "", "Plain HTTP, on this machine alone.")
 			return
 		}
-		v.say(
+		x.report(
 			"tls",
 			Failed,
 			"Serve it over HTTPS: --tls-cert and --tls-key, or a proxy. Sessions need it.",
@@ -119,17 +116,17 @@ func (v *visit) encrypted(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	answer, err := v.get(ctx, "/healthz")
+	answer, err := x.get(ctx, "/healthz")
 	if err != nil {
-		v.say("tls", Failed, "See the broker's log.", "No answer: %v.", cause(err))
+		x.report("tls", Failed, "See the broker's log.", "No answer: %v.", cause(err))
 		return
 	}
 	defer answer.Body.Close()
 	left := time.Until(answer.TLS.PeerCertificates[0].NotAfter)
 	days := int(left.Hours() / 24)
 	switch {
-	case left < certificateOK:
-		v.say(
+	case left < minCertificateLeft:
+		x.report(
 			"tls",
 			Warning,
 			"Renew the certificate. The broker reads it again by itself.",
@@ -137,7 +134,7 @@ func (v *visit) encrypted(ctx context.Context) {
 			days,
 		)
 	case answer.ProtoMajor < 2:
-		v.say(
+		x.report(
 			"tls",
 			Warning,
 			"Switch on HTTP/2 in the proxy: over HTTP/1.1 a browser opens six connections to a name, and each stream "+
@@ -146,7 +143,7 @@ func (v *visit) encrypted(ctx context.Context) {
 			days,
 		)
 	default:
-		v.say(
+		x.report(
 			"tls",
 			OK,
 			"",
@@ -155,12 +152,13 @@ func (v *visit) encrypted(ctx context.Context) {
 			days,
 		)
 	}
-	v.hsts(answer)
+	x.checkHSTS(answer)
 }
 
-// hsts reports the other services that HTTP Strict Transport Security (RFC 6797)
-// binds: a browser keeps it for a name, on all of its ports.
-func (v *visit) hsts(answer *http.Response) {
+// checkHSTS reports to which names and ports HTTP Strict Transport Security (RFC 6797)
+// applies. A browser applies it to all ports of a name, so it can make other services there
+// unreachable.
+func (x *examination) checkHSTS(answer *http.Response) {
 	values := answer.Header.Values("Strict-Transport-Security")
 	if len(values) == 0 {
 		return
@@ -176,7 +174,7 @@ func (v *visit) hsts(answer *http.Response) {
 			below = " and of every name below it"
 		}
 	}
-	name := v.base.Hostname()
+	name := x.base.Hostname()
 	scope := fmt.Sprintf(
 		"A browser that was here takes HTTPS alone for every port of %s%s, for %d days (HSTS)",
 		name,
@@ -185,7 +183,7 @@ func (v *visit) hsts(answer *http.Response) {
 	)
 	switch {
 	case len(values) > 1:
-		v.say(
+		x.report(
 			"hsts",
 			Warning,
 			"Let either the broker or the proxy send it.",
@@ -194,9 +192,9 @@ func (v *visit) hsts(answer *http.Response) {
 			values[0],
 		)
 	case age == 0:
-		v.say("hsts", OK, "", "Browsers forget HSTS for %s.", name)
-	case loopback.IsHost(name) || v.base.Port() != "" && v.base.Port() != "443":
-		v.say(
+		x.report("hsts", OK, "", "Browsers forget HSTS for %s.", name)
+	case loopback.IsHost(name) || x.base.Port() != "" && x.base.Port() != "443":
+		x.report(
 			"hsts",
 			Warning,
 			"Take the header Strict-Transport-Security off, in the proxy or by --hsts 0, where anything else on this "+
@@ -205,8 +203,8 @@ func (v *visit) hsts(answer *http.Response) {
 			scope,
 		)
 	case below != "":
-		v.say("hsts", Warning, "Take includeSubDomains off unless every name below serves HTTPS.", "%s.", scope)
+		x.report("hsts", Warning, "Take includeSubDomains off unless every name below serves HTTPS.", "%s.", scope)
 	default:
-		v.say("hsts", OK, "", "%s.", scope)
+		x.report("hsts", OK, "", "%s.", scope)
 	}
 }
