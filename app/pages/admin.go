@@ -8,7 +8,6 @@ import (
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
-	"github.com/snd-rental/yardline/app/device"
 	"github.com/snd-rental/yardline/app/live"
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
@@ -16,39 +15,46 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// adminPage is what /admin last heard of the broker.
+// adminPage is the page /admin: the numbers of the broker, its open connections, and tokens for back ends.
 type adminPage struct {
-	stats   wasmclient.Stats
-	at      time.Time // of stats; zero: none yet
-	rate    float64   // events a second since the answer before
-	problem string
-	failed  string           // what came of a button
-	token   wasmclient.Token // that was signed last; shown once
-	watched bool             // a goroutine asks from time to time
+	stats         wasmclient.Stats // the last answer of the broker
+	statsAt       time.Time        // when the answer came; zero before the first one
+	rate          float64          // events a second between the last two answers
+	problem       string           // why the last request for the numbers failed; "" if it did not
+	actionProblem string           // why the last action of the user failed; "" if it did not
+	token         wasmclient.Token // the last token that was created; the page shows it once
+	polling       bool             // a goroutine asks for the numbers from time to time
 }
 
-// statsEvery is how often the page asks.
-const statsEvery = 3 * time.Second
+// statsInterval is the time between two requests for the numbers.
+const statsInterval = 3 * time.Second
 
-func (a *adminPage) forget() { *a = adminPage{watched: a.watched} }
+// forget implements page. The goroutine of poll goes on, and asks for nothing until the page is open again.
+func (p *adminPage) forget() { *p = adminPage{polling: p.polling} }
 
-// arrive asks now, and again while the page is open.
-func (a *adminPage) arrive(r *Root) {
-	a.ask(r)
-	if a.watched {
+func (p *adminPage) arrive(h *host, a arrival) {
+	if a == pageOpened || a == brokerReachable && h.isOpen("admin") {
+		p.load(h)
+		p.startPolling(h)
+	}
+}
+
+// startPolling starts a goroutine that loads the numbers every statsInterval while the page is open. It ends with Root.
+func (p *adminPage) startPolling(h *host) {
+	if p.polling {
 		return
 	}
-	a.watched = true
-	stop := r.stop
+	p.polling = true
+	ctx, stop := h.ctx, h.stop
 	go func() {
-		tick := time.NewTicker(statsEvery)
+		tick := time.NewTicker(statsInterval)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				r.ctx.Dispatch(func(ctx app.Context) {
-					if r.path == "/admin" && r.state.Phase == live.SignedIn && isAdmin(r.state.User.Grant()) {
-						a.ask(r)
+				ctx.Dispatch(func(ctx app.Context) {
+					if h.isOpen("admin") {
+						p.load(h)
 						return
 					}
 					ctx.PreventUpdate()
@@ -60,65 +66,72 @@ func (a *adminPage) arrive(r *Root) {
 	}()
 }
 
-func (a *adminPage) ask(r *Root) {
-	var next wasmclient.Stats
-	r.do(func(ctx context.Context) (err error) {
-		next, err = r.Live.API().Stats(ctx)
+// load asks the broker for its numbers.
+func (p *adminPage) load(h *host) {
+	var stats wasmclient.Stats
+	h.request(func(ctx context.Context) (err error) {
+		stats, err = h.live.API().Stats(ctx)
 		return err
 	}, func(err error) {
-		if a.problem = ""; err != nil {
-			a.problem = live.Explain(err)
+		if err != nil {
+			p.problem = live.Explain(err)
 			return
 		}
+		p.problem = ""
 		now := time.Now()
-		if d := now.Sub(a.at).Seconds(); !a.at.IsZero() && d > 0 && next.Events >= a.stats.Events {
-			a.rate = float64(next.Events-a.stats.Events) / d
+		seconds := now.Sub(p.statsAt).Seconds()
+		if !p.statsAt.IsZero() && seconds > 0 && stats.Events >= p.stats.Events {
+			p.rate = float64(stats.Events-p.stats.Events) / seconds
 		}
-		a.stats, a.at = next, now
+		p.stats, p.statsAt = stats, now
 	})
 }
 
-// admin is the page /admin.
-func (r *Root) admin() app.UI {
-	a := &r.watching
-	if a.at.IsZero() {
-		return r.page(text.Of("page.admin"), ui.Slot(a.problem != "", func() app.UI { return ui.TextEl("p", "banner banner-denied", a.problem).Role("alert") }), Waiting())
+func (p *adminPage) render(h *host) app.UI {
+	title := text.Of("page.admin")
+	if p.statsAt.IsZero() {
+		return h.frame(title,
+			ui.Message("banner banner-denied", "alert", p.problem),
+			ui.SkeletonPage())
 	}
-	s := a.stats
-	return r.page(text.Of("page.admin"),
-		ui.Slot(a.problem != "", func() app.UI {
-			return ui.TextEl("p", "banner", text.Of("admin.old", a.problem, text.Clock(a.at))).Role("alert")
-		}),
-		ui.El("ul", "figures", tile("connections", text.Number(s.Connections), transports(s.ByTransport)),
-			tile("rate", text.Decimal(a.rate), text.Of("admin.total", text.Number(s.Events))),
-			tile("latency", text.Of("unit.ms", text.Decimal(s.Delivery.P50)), text.Of("admin.latency", text.Decimal(s.Delivery.P95), text.Decimal(s.Delivery.P99))),
-			tile("failures", text.Number(s.Gaps+s.Slow+s.Published["unavailable"]), text.Of("admin.failures", text.Number(s.Slow), text.Number(s.Gaps))),
-			tile("memory", text.Bytes(s.Memory), text.Of("admin.memory", text.Bytes(s.PerReader))),
-			tile("log", text.Of(map[bool]string{true: "admin.log.fine", false: "admin.log.ill"}[s.Healthy]), text.Of("admin.log", text.Number(s.Newest-min(s.Newest+1, s.Oldest)+1)))),
-		ui.El("div", "columns columns-even",
-			ui.El("div", "stack",
-				section("minutes", ui.Columns(s.PerMinute, text.Of("admin.minutes.words", text.Number(sum(s.PerMinute))))),
-				section("delivery", ui.Shares([]ui.Share{latency("p50", s.Delivery.P50), latency("p95", s.Delivery.P95), latency("p99", s.Delivery.P99)})),
-				section("results", ui.Shares(append(shares(s.Published), pushShares(s.Pushes)...)))),
-			section("types", ui.Shares(typeShares(s.ByType)))),
-		ui.Card("feed-card", "open", text.Of("admin.open"), r.connections(s.Open)),
-		r.tokens(a))
+	outdated := ""
+	if p.problem != "" {
+		outdated = text.Of("admin.old", p.problem, text.Clock(p.statsAt))
+	}
+	return h.frame(title,
+		ui.Message("banner", "alert", outdated),
+		p.tiles(),
+		p.charts(),
+		ui.Card("feed-card", "open", text.Of("admin.open"), p.connections(h)),
+		p.tokensCard(h))
 }
 
-func section(key string, body app.UI) app.UI {
-	return ui.El("section", "card", ui.TextEl("h2", "", text.Of("admin."+key)).ID(key+"-title"), body).Aria("labelledby", key+"-title")
+// tiles renders the most important numbers.
+func (p *adminPage) tiles() app.UI {
+	s := p.stats
+	tile := func(key, value, hint string) app.UI { return ui.Tile(key, text.Of("admin.tile."+key), value, hint) }
+	failures := s.Gaps + s.Slow + s.Published["unavailable"]
+	latency := text.Of("admin.latency", text.Decimal(s.Delivery.P95), text.Decimal(s.Delivery.P99))
+	logState := "admin.log.ill"
+	if s.Healthy {
+		logState = "admin.log.fine"
+	}
+	logged := s.Newest - min(s.Newest+1, s.Oldest) + 1
+	return ui.El("ul", "figures",
+		tile("connections", text.Number(s.Connections), transportCounts(s.ByTransport)),
+		tile("rate", text.Decimal(p.rate), text.Of("admin.total", text.Number(s.Events))),
+		tile("latency", text.Of("unit.ms", text.Decimal(s.Delivery.P50)), latency),
+		tile("failures", text.Number(failures), text.Of("admin.failures", text.Number(s.Slow), text.Number(s.Gaps))),
+		tile("memory", text.Bytes(s.Memory), text.Of("admin.memory", text.Bytes(s.PerReader))),
+		tile("log", text.Of(logState), text.Of("admin.log", text.Number(logged))))
 }
 
-func tile(key, value, hint string) app.UI {
-	return ui.El("li", "card figure", ui.TextEl("p", "figure-label", text.Of("admin.tile."+key)),
-		ui.TextEl("p", "figure-value", value), ui.TextEl("p", "figure-hint", hint)).DataSet("tile", key)
-}
-
-func transports(by map[string]int) string {
+// transportCounts returns the number of connections of each transport that has any.
+func transportCounts(counts map[string]int) string {
 	var parts []string
 	for _, name := range []string{"sse", "websocket", "poll"} {
-		if by[name] > 0 {
-			parts = append(parts, text.Label(name)+" "+text.Number(by[name]))
+		if counts[name] > 0 {
+			parts = append(parts, text.Label(name)+" "+text.Number(counts[name]))
 		}
 	}
 	if parts == nil {
@@ -127,6 +140,29 @@ func transports(by map[string]int) string {
 	return strings.Join(parts, " · ")
 }
 
+// charts renders the numbers of the last hour.
+func (p *adminPage) charts() app.UI {
+	s := p.stats
+	minutes := ui.Columns(s.PerMinute, text.Of("admin.minutes.words", text.Number(sum(s.PerMinute))))
+	latency := ui.Shares([]ui.Share{
+		latencyShare("p50", s.Delivery.P50),
+		latencyShare("p95", s.Delivery.P95),
+		latencyShare("p99", s.Delivery.P99),
+	})
+	results := append(
+		countShares("admin.result.", s.Published, publishResults),
+		countShares("admin.push.", s.Pushes, pushResults)...)
+	left := ui.El("div", "stack",
+		chartCard("minutes", minutes),
+		chartCard("delivery", latency),
+		chartCard("results", ui.Shares(results)))
+	return ui.El("div", "columns columns-even",
+		left,
+		chartCard("types", ui.Shares(typeShares(s.ByType))))
+}
+
+func chartCard(key string, body app.UI) app.UI { return ui.Card("", key, text.Of("admin."+key), body) }
+
 func sum(all []int) (n int) {
 	for _, v := range all {
 		n += v
@@ -134,90 +170,77 @@ func sum(all []int) (n int) {
 	return n
 }
 
-func typeShares(by map[event.Type]int) (all []ui.Share) {
+func latencyShare(name string, ms float64) ui.Share {
+	return ui.Share{Name: text.Of("admin." + name), Value: ms, Text: text.Of("unit.ms", text.Decimal(ms))}
+}
+
+// The results of publications and of pushes, in the order of the chart.
+var (
+	publishResults = []string{"stored", "duplicate", "invalid", "forbidden", "conflict", "unavailable"}
+	pushResults    = []string{"sent", "gone", "failed", "dropped"}
+)
+
+// countShares returns a share for each name that has a count. The texts of the names begin with prefix.
+func countShares(prefix string, counts map[string]int64, names []string) (all []ui.Share) {
+	for _, name := range names {
+		if n := counts[name]; n > 0 {
+			all = append(all, ui.Share{Name: text.Of(prefix + name), Value: float64(n), Text: text.Number(n)})
+		}
+	}
+	return all
+}
+
+func typeShares(counts map[event.Type]int) (all []ui.Share) {
 	for _, t := range event.Types {
-		if n := by[t]; n > 0 {
+		if n := counts[t]; n > 0 {
 			all = append(all, ui.Share{Name: text.Label(string(t)), Value: float64(n), Text: text.Number(n)})
 		}
 	}
 	return all
 }
 
-func latency(name string, ms float64) ui.Share {
-	return ui.Share{Name: text.Of("admin." + name), Value: ms, Text: text.Of("unit.ms", text.Decimal(ms))}
-}
+// connectionColumns has the keys of the columns of the table of connections.
+var connectionColumns = []string{"who", "roles", "transport", "since", "lag", "do"}
 
-func shares(counts map[string]int64) (all []ui.Share) {
-	for _, name := range []string{"stored", "duplicate", "invalid", "forbidden", "conflict", "unavailable"} {
-		if n := counts[name]; n > 0 {
-			all = append(all, ui.Share{Name: text.Of("admin.result." + name), Value: float64(n), Text: text.Number(n)})
-		}
-	}
-	return all
-}
-
-func pushShares(counts map[string]int64) (all []ui.Share) {
-	for _, name := range []string{"sent", "gone", "failed", "dropped"} {
-		if n := counts[name]; n > 0 {
-			all = append(all, ui.Share{Name: text.Of("admin.push." + name), Value: float64(n), Text: text.Number(n)})
-		}
-	}
-	return all
-}
-
-func (r *Root) connections(open []wasmclient.Connection) app.UI {
+// connections renders the table of the open connections.
+func (p *adminPage) connections(h *host) app.UI {
+	open := p.stats.Open
 	if len(open) == 0 {
 		return ui.Empty(text.Of("admin.nobody"), text.Of("admin.nobody.text"))
 	}
-	return ui.El("div", "scroll", ui.El("table", "table", ui.El("thead", "", ui.El("tr", "", ui.Each(len([]string{"who", "roles", "transport", "since", "lag", "do"}), func(i int) app.UI {
-		return ui.TextEl("th", "", text.Of("admin.col."+[]string{"who", "roles", "transport", "since", "lag", "do"}[i])).Attr("scope", "col")
-	}))),
-		ui.El("tbody", "", ui.Each(len(open), func(i int) app.UI {
-			c := open[i]
-			return ui.El("tr", "", ui.TextEl("td", "", cmp.Or(c.Name, c.Actor)), ui.TextEl("td", "", c.Roles), ui.TextEl("td", "", text.Label(c.Transport)), ui.TextEl("td", "", text.Relative(c.Since, r.now)), ui.TextEl("td", "", text.Bytes(c.Lag)),
-				ui.El("td", "", ui.Button("button button-small", text.Of("admin.kick")).Aria("label", text.Of("admin.kick.of", cmp.Or(c.Name, c.Actor))).OnClick(func(app.Context, app.Event) {
-					r.do(func(ctx context.Context) error { return r.Live.API().Kick(ctx, c.ID) }, func(err error) {
-						if r.watching.failed = ""; err != nil {
-							r.watching.failed = live.Explain(err)
-						}
-						r.watching.ask(r)
-					})
-				}, app.EventScope(c.ID)))).DataSet("connection", c.ID)
-		})))).TabIndex(0).Role("group").Aria("labelledby", "open-title")
+	var headings []string
+	for _, key := range connectionColumns {
+		headings = append(headings, text.Of("admin.col."+key))
+	}
+	table := ui.Table("table", headings, len(open), func(i int) app.UI { return p.connectionRow(h, open[i]) })
+	return ui.El("div", "scroll", table).
+		TabIndex(0).
+		Role("group").
+		Aria("labelledby", "open-title")
 }
 
-const (
-	tokenUser = "token-user"
-	tokenDays = "token-days"
-)
+func (p *adminPage) connectionRow(h *host, c wasmclient.Connection) app.UI {
+	name := cmp.Or(c.Name, c.Actor)
+	closeButton := ui.Button("button button-small", text.Of("admin.kick")).
+		Aria("label", text.Of("admin.kick.of", name)).
+		OnClick(func(app.Context, app.Event) { p.closeConnection(h, c.ID) }, app.EventScope(c.ID))
+	return ui.El("tr", "",
+		ui.TextEl("td", "", name),
+		ui.TextEl("td", "", c.Roles),
+		ui.TextEl("td", "", text.Label(c.Transport)),
+		ui.TextEl("td", "", text.Relative(c.Since, h.now)),
+		ui.TextEl("td", "", text.Bytes(c.Lag)),
+		ui.El("td", "", closeButton),
+	).DataSet("connection", c.ID)
+}
 
-// tokens signs tokens for back ends.
-func (r *Root) tokens(a *adminPage) app.UI {
-	return ui.Card("", "tokens", text.Of("admin.tokens"), ui.TextEl("p", "row-meta", text.Of("admin.tokens.text")),
-		ui.Slot(a.failed != "", func() app.UI { return ui.TextEl("p", "problem", a.failed).Role("alert") }),
-		ui.Submit("token-form",
-			ui.Field(tokenUser, text.Of("admin.token.user"), ui.Input().ID(tokenUser).Attr("type", "text").
-				Attr("required", true).Attr("maxlength", 64).Attr("autocomplete", "off").Attr("placeholder", "erp")),
-			ui.Select(tokenDays, text.Of("admin.token.ttl"), []ui.Option{{Value: "1", Label: text.Count("days", 1)}, {Value: "30", Label: text.Count("days", 30)}, {Value: "365", Label: text.Count("days", 365)}}, "30", nil),
-			ui.TextEl("button", "button button-primary", text.Of("admin.token.sign")).Attr("type", "submit").ID("mint")).OnSubmit(func(_ app.Context, e app.Event) {
-			e.PreventDefault()
-			value := func(id string) string { return app.Window().GetElementByID(id).Get("value").String() }
-			user, days := strings.TrimSpace(value(tokenUser)), value(tokenDays)
-			hours := map[string]int{"1": 24, "30": 30 * 24, "365": 365 * 24}[days]
-			var token wasmclient.Token
-			r.do(func(ctx context.Context) (err error) {
-				token, err = r.Live.API().Mint(ctx, user, hours)
-				return err
-			}, func(err error) {
-				if a.failed, a.token = "", token; err != nil {
-					a.failed = live.Explain(err)
-				}
-			})
-		}),
-		ui.Slot(a.token.Token != "", func() app.UI {
-			return ui.El("div", "token", ui.TextEl("p", "", text.Of("admin.token.once", a.token.User, text.DateTime(a.token.Expires))),
-				ui.TextEl("pre", "raw", a.token.Token).ID("token").TabIndex(0).Aria("label", text.Of("admin.token")),
-				ui.Button("button button-small", text.Of("copy")).
-					OnClick(func(app.Context, app.Event) { device.Copy(a.token.Token) }))
-		}))
+// closeConnection asks the broker to close a connection and then loads the numbers.
+func (p *adminPage) closeConnection(h *host, id string) {
+	h.request(func(ctx context.Context) error { return h.live.API().Kick(ctx, id) }, func(err error) {
+		p.actionProblem = ""
+		if err != nil {
+			p.actionProblem = live.Explain(err)
+		}
+		p.load(h)
+	})
 }

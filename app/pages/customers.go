@@ -16,110 +16,140 @@ import (
 	"github.com/snd-rental/yardline/shared/projection"
 )
 
-// A customer is who rents, by name: events carry no customer's number.
-type customer struct {
-	name          string
-	out, late     int
-	owes          map[string]event.Money
-	phone, rental string // of the last overdue rental
+// customersPage is the page /customers: the customers with open or overdue rentals, and the syncs with other systems.
+type customersPage struct {
+	basicPage
+	board board
 }
 
-// customers is the page /customers: who rents and who is late, and the syncs
-// with other systems.
-func (r *Root) customers() app.UI {
-	parts := []part{{key: "all"}, {key: "late"}, {key: "syncs"}}
-	for _, c := range r.renting() {
-		card := r.customerItem(c).card()
-		parts[0].cards = append(parts[0].cards, card)
-		if c.late > 0 {
-			parts[1].cards = append(parts[1].cards, card)
+func (p *customersPage) forget() { *p = customersPage{} }
+
+func (p *customersPage) render(h *host) app.UI {
+	parts := boardParts("customers", "all", "late", "syncs")
+	customers := customersOf(h)
+	for _, c := range customers {
+		card := c.card()
+		addCard(parts, "all", card)
+		if c.overdue > 0 {
+			addCard(parts, "late", card)
 		}
 	}
-	for _, e := range r.newest(event.TypeSyncProgress) {
-		parts[2].cards = append(parts[2].cards, syncItem(e, r.now).card())
+	for _, e := range h.newestEntities(event.TypeSyncProgress) {
+		addCard(parts, "syncs", syncCard(e, h.now))
 	}
-	if len(parts[0].cards) == 0 && isAdmin(r.state.User.Grant()) { // who sees no customers
+	if len(customers) == 0 && isAdmin(h.grant()) { // for an administrator without customers, only the syncs remain
 		parts = parts[2:]
 	}
-	return r.page(text.Of("page.customers"),
-		ui.El("div", "buttons", r.action(event.TypeSyncProgress, "start", "sync", 0, text.Of("sync.start"), func() { r.startSync("customers") })),
-		r.board("customers", parts))
+	start := h.button(action{
+		typ:     event.TypeSyncProgress,
+		subject: syncSubject,
+		scope:   "sync",
+		label:   text.Of("sync.start"),
+		press:   func() { startSync(h, "customers") },
+	})
+	return h.frame(text.Of("page.customers"),
+		ui.El("div", "buttons", start),
+		p.board.render(h, "customers", parts))
 }
 
-func (r *Root) renting() (all []*customer) {
-	of := map[string]*customer{}
-	get := func(name string) *customer {
-		if of[name] == nil {
-			of[name] = &customer{name: name, owes: map[string]event.Money{}}
+// A customer has open or overdue rentals. Customers are told apart by their names, because events carry no id.
+type customer struct {
+	name    string
+	out     int                    // the number of rentals that are with the customer
+	overdue int                    // the number of overdue rentals
+	owes    map[string]event.Money // the outstanding amounts by currency
+	phone   string                 // of the last overdue rental that has one; "" for none
+	rental  string                 // the id of the last overdue rental; "" for none
+}
+
+// customersOf returns the customers with open or overdue rentals. Those with the most overdue rentals come first.
+func customersOf(h *host) (all []*customer) {
+	byName := map[string]*customer{}
+	customerOf := func(name string) *customer {
+		if byName[name] == nil {
+			byName[name] = &customer{name: name, owes: map[string]event.Money{}}
 		}
-		return of[name]
+		return byName[name]
 	}
-	for _, e := range r.byType(event.TypeRentalStatusUpdated, false) {
-		if name := e.Fields.Text("customer"); name != "" && e.Closed.IsZero() {
-			if c := get(name); projection.IsWithCustomer(e.Fields.Text("status")) {
-				c.out++
-			}
-		}
-	}
-	late := r.overdue()
-	for _, id := range slices.Sorted(maps.Keys(late)) {
-		e := late[id]
+	for _, e := range h.entities(event.TypeRentalStatusUpdated, true) {
 		name := e.Fields.Text("customer")
 		if name == "" {
 			continue
 		}
-		c := get(name)
-		c.late++
-		c.phone, c.rental = cmp.Or(e.Fields.Text("customer_phone"), c.phone), id
-		if m, ok := e.Fields.Money("amount_outstanding"); ok {
-			currency := cmp.Or(e.Fields.Text("currency"), r.state.View.Currency)
+		c := customerOf(name)
+		if projection.IsWithCustomer(e.Fields.Text("status")) {
+			c.out++
+		}
+	}
+	overdue := overdueRentals(h)
+	for _, id := range slices.Sorted(maps.Keys(overdue)) {
+		o := overdue[id].Fields
+		name := o.Text("customer")
+		if name == "" {
+			continue
+		}
+		c := customerOf(name)
+		c.overdue++
+		c.phone, c.rental = cmp.Or(o.Text("customer_phone"), c.phone), id
+		if m, ok := o.Money("amount_outstanding"); ok {
+			currency := cmp.Or(o.Text("currency"), h.state.View.Currency)
 			c.owes[currency] = c.owes[currency].Plus(m)
 		}
 	}
-	for _, c := range of {
+	for _, c := range byName {
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b *customer) int { return cmp.Or(cmp.Compare(b.late, a.late), cmp.Compare(a.name, b.name)) })
+	slices.SortFunc(all, func(a, b *customer) int {
+		return cmp.Or(cmp.Compare(b.overdue, a.overdue), cmp.Compare(a.name, b.name))
+	})
 	return all
 }
 
-func (r *Root) customerItem(c *customer) item {
-	i := item{id: c.name, title: c.name, chip: text.Count("customers.out", c.out)}
-	if c.late > 0 {
-		i.chip, i.tone = text.Count("customers.overdue", c.late), "error"
-		i.href = "/rentals/" + c.rental
+// card renders the card of the customer.
+func (c *customer) card() app.UI {
+	item := ui.Item{ID: c.name, Title: c.name, State: text.Count("customers.out", c.out)}
+	if c.overdue > 0 {
+		item.State, item.Tone = text.Count("customers.overdue", c.overdue), "error"
+		item.Link = "/rentals/" + c.rental
 	}
 	if c.phone != "" {
-		i.lines = append(i.lines, line{text.Label("customer_phone"), c.phone})
+		item.Facts = append(item.Facts, ui.TextFact(text.Label("customer_phone"), c.phone))
 	}
 	for _, currency := range slices.Sorted(maps.Keys(c.owes)) {
-		i.lines = append(i.lines, line{text.Label("amount_outstanding"), text.Money(c.owes[currency], currency)})
+		amount := text.Money(c.owes[currency], currency)
+		item.Facts = append(item.Facts, ui.TextFact(text.Label("amount_outstanding"), amount))
 	}
-	return i
+	return item.Card()
 }
 
-func syncItem(e *projection.Entity, now time.Time) item {
+func syncCard(e *projection.Entity, now time.Time) app.UI {
 	o, status := e.Fields, event.ValueOrDefault(e.Type, e.Fields, "status")
-	i := item{id: e.Key, title: text.Of("sync.of", text.Label(event.ValueOrDefault(e.Type, o, "entity"))), chip: text.Label(status), tone: tones[status],
-		lines: []line{{text.Label("progress"), text.Percent(int(o.Number("progress")))}, {text.Of("sync.when"), text.Relative(e.Time, now)}}}
-	for _, name := range []string{"current", "total", "error"} {
-		if o.Has(name) {
-			i.lines = append(i.lines, line{text.Label(name), ui.FieldText(e.Type, o, name)})
-		}
+	facts := []ui.Fact{
+		ui.TextFact(text.Label("progress"), text.Percent(int(o.Number("progress")))),
+		ui.TextFact(text.Of("sync.when"), text.Relative(e.Time, now)),
 	}
-	return i
+	return ui.Item{
+		ID:    e.Key,
+		Title: text.Of("sync.of", text.Label(event.ValueOrDefault(e.Type, o, "entity"))),
+		State: text.Label(status),
+		Tone:  tones[status],
+		Facts: append(facts, textFacts(e, "current", "total", "error")...),
+	}.Card()
 }
 
-// startSync asks the rental system for one: the event is what it listens to.
-func (r *Root) startSync(entity string) {
+// syncSubject stands for all syncs in host.publishedAt, because each sync has a subject of its own.
+const syncSubject = "start"
+
+// startSync publishes an event that asks the rental system to start a sync.
+func startSync(h *host, entity string) {
 	id, err := uuid.NewV7()
 	if err != nil {
-		panic(err) // no randomness
+		panic(err) // there is no source of randomness
 	}
 	data := map[string]any{"sync_id": id.String(), "entity": entity, "status": "queued", "progress": 0}
-	if number, err := strconv.ParseInt(r.state.User.ID, 10, 64); err == nil && number > 0 {
+	if number, err := strconv.ParseInt(h.state.User.ID, 10, 64); err == nil && number > 0 {
 		data["started_by"] = number
 	}
-	r.act(event.TypeSyncProgress, data)
-	r.acting.pressed["start"] = time.Now() // each has a subject of its own
+	h.publish(event.TypeSyncProgress, data)
+	h.publishedAt[syncSubject] = time.Now()
 }

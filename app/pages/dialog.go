@@ -2,6 +2,7 @@ package pages
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
@@ -12,104 +13,112 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A dialog stands over the page until it is closed. There is one at a time; the
-// browser keeps the focus in it and gives it back.
+// A dialog stands over the page until the user or the program closes it. There is one at a time. The browser keeps the
+// focus in the dialog and gives it back to the page afterwards.
 type dialog struct {
-	title, class string
-	body         func() app.UI
-	form         *ui.Form // where it is one
-	fixed        event.Object
-	shown        bool
+	title   string
+	class   string
+	body    func() app.UI
+	form    *ui.Form     // filled when the dialog is shown; nil for a dialog without a form
+	initial event.Object // the values that form is filled with
+	shown   bool         // the browser shows the dialog
 }
 
 const dialogID = "dialog"
 
-// dialogHost is where dialogs are shown.
-func (r *Root) dialogHost() app.UI {
-	d := r.dialog
-	host := ui.El("dialog", "").ID(dialogID).On("close", func(_ app.Context, e app.Event) {
-		if r.dialog != nil && r.dialog.shown && !e.Get("target").Get("open").Bool() { // else it is of the one before
-			r.dialog = nil
+// dialogElement renders the element that holds the dialog.
+func (h *host) dialogElement() app.UI {
+	closed := func(_ app.Context, e app.Event) {
+		// The event may be of the dialog before: then the present one is not yet shown, or is open.
+		if h.dialog != nil && h.dialog.shown && !e.Get("target").Get("open").Bool() {
+			h.dialog = nil
 		}
-	}).Aria("labelledby", "dialog-title")
+	}
+	element := ui.El("dialog", "").
+		ID(dialogID).
+		On("close", closed).
+		Aria("labelledby", "dialog-title")
+	d := h.dialog
 	if d == nil {
-		return host
+		return element
 	}
-	return host.Class("dialog", d.class).Body(
-		ui.El("div", "dialog-head", ui.TextEl("h2", "", d.title).ID("dialog-title"),
-			ui.Button("toast-close", "✕").Aria("label", text.Of("close")).OnClick(func(app.Context, app.Event) { r.close() })),
-		d.body())
+	closeButton := ui.Button("toast-close", "✕").
+		Aria("label", text.Of("close")).
+		OnClick(func(app.Context, app.Event) { h.closeDialog() })
+	head := ui.El("div", "dialog-head",
+		ui.TextEl("h2", "", d.title).ID("dialog-title"),
+		closeButton)
+	return element.Class("dialog", d.class).Body(head, d.body())
 }
 
-// open shows a dialog.
-func (r *Root) open(ctx app.Context, title, class string, body func() app.UI) {
-	r.dialog = &dialog{title: title, class: class, body: body}
-	r.showDialog(ctx)
+// openDialog shows a dialog.
+func (h *host) openDialog(ctx app.Context, title, class string, body func() app.UI) {
+	h.showDialog(ctx, &dialog{title: title, class: class, body: body})
 }
 
-func (r *Root) showDialog(ctx app.Context) {
+// showDialog shows a dialog after the next render and fills its form.
+func (h *host) showDialog(ctx app.Context, d *dialog) {
+	h.dialog = d
 	ctx.Defer(func(app.Context) {
-		host := app.Window().GetElementByID(dialogID)
-		if host.Truthy() && !host.Get("open").Bool() {
-			host.Call("showModal")
+		element := app.Window().GetElementByID(dialogID)
+		if element.Truthy() && !element.Get("open").Bool() {
+			element.Call("showModal")
 		}
-		if d := r.dialog; d != nil {
-			if d.shown = true; d.form != nil {
-				d.form.Fill(d.fixed)
-			}
+		d := h.dialog
+		if d == nil {
+			return
+		}
+		d.shown = true
+		if d.form != nil {
+			d.form.Fill(d.initial)
 		}
 	})
 }
 
-// close closes it; the element says so, and the page forgets it.
-func (r *Root) close() {
-	if host := app.Window().GetElementByID(dialogID); host.Truthy() {
-		host.Call("close")
+// closeDialog closes the dialog. The element then sends the event close, whose handler removes the dialog.
+func (h *host) closeDialog() {
+	if element := app.Window().GetElementByID(dialogID); element.Truthy() {
+		element.Call("close")
 	}
 }
 
-// showEvent opens the details of an event.
-func (r *Root) showEvent(e event.Event) {
-	_, self := access.RedactForPerson(r.state.User.Grant(), e)
-	r.ctx.Dispatch(func(ctx app.Context) {
-		r.open(ctx, text.Label(string(e.Type)), "drawer", func() app.UI { return ui.Drawer(e, self, time.Now()) })
+// showEvent shows the details of an event.
+func (h *host) showEvent(e event.Event) {
+	_, ofUser := access.RedactForPerson(h.grant(), e)
+	h.ctx.Dispatch(func(ctx app.Context) {
+		h.openDialog(ctx, text.Label(string(e.Type)), "drawer", func() app.UI {
+			return ui.Drawer(e, ofUser, time.Now())
+		})
 	})
 }
 
-// ask opens the form of a type. fixed is what the event is about, and what the
-// form begins with; names are the fields that are not asked for.
-func (r *Root) ask(title, action string, t event.Type, fixed event.Object, names ...string) {
-	f := &ui.Form{ID: "ask", Type: t, Fixed: names, Action: action, Cancel: r.close}
-	keep := event.Object{}
-	for _, name := range names {
-		if raw := fixed.Get(name); raw != nil {
-			keep = keep.With(name, raw)
+// showForm shows the form of an event type and publishes the event that the user writes. The form begins with the
+// values of initial. The fields named by fixed keep these values and have no control.
+func (h *host) showForm(title, sendLabel string, t event.Type, initial event.Object, fixed ...string) {
+	f := &ui.Form{ID: "ask", Type: t, Fixed: fixed, Action: sendLabel, Cancel: h.closeDialog}
+	fixedValues := event.Object{}
+	for _, name := range fixed {
+		if raw := initial.Get(name); raw != nil {
+			fixedValues = fixedValues.With(name, raw)
 		}
 	}
 	f.Send = func() {
-		e, err := f.Read(keep)
-		if f.Problem = nil; err != nil {
+		e, err := f.Read(fixedValues)
+		f.Problem = nil
+		if err != nil {
 			errors.As(err, &f.Problem)
-			r.ctx.Defer(f.FocusProblem)
+			h.ctx.Defer(f.FocusProblem)
 			return
 		}
-		r.send(e)
-		r.close()
+		h.send(e)
+		h.closeDialog()
 	}
-	r.ctx.Dispatch(func(ctx app.Context) {
-		r.dialog = &dialog{title: title, class: "dialog-form", form: f, fixed: fixed,
-			body: func() app.UI { return app.Elem("y-ask-" + tag(t)).Body(f.Render()) }}
-		r.showDialog(ctx)
+	// Each type has a tag of its own, so that go-app never gives the controls of one form to another.
+	body := func() app.UI { return app.Elem("y-ask-" + tagOf(t)).Body(f.Render()) }
+	h.ctx.Dispatch(func(ctx app.Context) {
+		h.showDialog(ctx, &dialog{title: title, class: "dialog-form", body: body, form: f, initial: initial})
 	})
 }
 
-// tag is a type as part of an element's name.
-func tag(t event.Type) (s string) {
-	for _, c := range string(t) {
-		if c == '_' {
-			c = '-'
-		}
-		s += string(c)
-	}
-	return s
-}
+// tagOf returns a type as part of the name of an element.
+func tagOf(t event.Type) string { return strings.ReplaceAll(string(t), "_", "-") }

@@ -13,129 +13,155 @@ import (
 	"github.com/snd-rental/yardline/shared/projection"
 )
 
-// employees is the page /employees: what waits for a decision, who is away, and
-// how payroll goes, as far as the reader may see it.
-func (r *Root) employees() app.UI {
-	parts := []part{{key: "waiting"}, {key: "sheets"}, {key: "leave"}, {key: "payroll"}}
-	today := r.today()
-	for _, e := range r.newest(event.TypeTimesheetUpdated) {
-		card := r.sheetItem(e).card()
+// employeesPage is the page /employees: timesheets, leave and payroll, as far as the user may see them.
+type employeesPage struct {
+	basicPage
+	board board
+}
+
+func (p *employeesPage) forget() { *p = employeesPage{} }
+
+func (p *employeesPage) render(h *host) app.UI {
+	parts := boardParts("employees", "waiting", "sheets", "leave", "payroll")
+	for _, e := range h.newestEntities(event.TypeTimesheetUpdated) {
+		card := timesheetCard(h, e)
 		if e.Fields.Text("status") == "submitted" {
-			parts[0].cards = append(parts[0].cards, card)
+			addCard(parts, "waiting", card)
 		}
-		parts[1].cards = append(parts[1].cards, card)
+		addCard(parts, "sheets", card)
 	}
-	for _, e := range r.newest(event.TypeLeaveRequestUpdated) {
-		card := r.leaveItem(e, today).card()
+	for _, e := range h.newestEntities(event.TypeLeaveRequestUpdated) {
+		card := leaveCard(h, e)
 		if e.Fields.Text("status") == "pending" {
-			parts[0].cards = append(parts[0].cards, card)
+			addCard(parts, "waiting", card)
 		}
-		parts[2].cards = append(parts[2].cards, card)
+		addCard(parts, "leave", card)
 	}
-	for _, e := range r.newest(event.TypePayrollProcessed) {
-		parts[3].cards = append(parts[3].cards, r.payrollItem(e).card())
+	for _, e := range h.newestEntities(event.TypePayrollProcessed) {
+		addCard(parts, "payroll", payrollCard(h, e))
 	}
-	// A tab that could never hold anything for this reader is not there.
-	g := r.state.User.Grant()
-	parts = slices.DeleteFunc(parts, func(p part) bool {
-		if p.key == "waiting" {
-			return !access.CanPublish(g, event.TypeTimesheetUpdated)
-		}
-		of := map[string]event.Type{"sheets": event.TypeTimesheetUpdated, "leave": event.TypeLeaveRequestUpdated, "payroll": event.TypePayrollProcessed}
-		t, typed := of[p.key]
-		return typed && len(p.cards) == 0 && g.Employee == 0 && !reads(t)(g)
-	})
-	return r.page(text.Of("page.employees"), r.board("employees", parts))
+	parts = slices.DeleteFunc(parts, func(p ui.Part) bool { return !canFillPart(h.grant(), p) })
+	return h.frame(text.Of("page.employees"), p.board.render(h, "employees", parts))
 }
 
-// newest are the last states of a type, the latest first.
-func (r *Root) newest(t event.Type) []*projection.Entity {
-	all := r.byType(t, false)
-	slices.SortFunc(all, func(a, b *projection.Entity) int { return cmp.Or(cmp.Compare(b.Seq, a.Seq), cmp.Compare(a.Key, b.Key)) })
-	return all
+// canFillPart tells whether a part of the board may ever have a card for the user.
+func canFillPart(g access.Grant, p ui.Part) bool {
+	types := map[string]event.Type{
+		"sheets":  event.TypeTimesheetUpdated,
+		"leave":   event.TypeLeaveRequestUpdated,
+		"payroll": event.TypePayrollProcessed,
+	}
+	if p.Key == "waiting" {
+		return access.CanPublish(g, event.TypeTimesheetUpdated)
+	}
+	return len(p.Cards) > 0 || g.Employee != 0 || canReadAny(types[p.Key])(g)
 }
 
-var tones = map[string]string{"submitted": "warning", "pending": "warning", "processing": "warning", "approved": "success", "paid": "success", "completed": "success",
-	"rejected": "error", "failed": "error", "partially_failed": "error", "reversed": "error"}
+// tones maps the states of timesheets, leave, payroll and syncs to the tones of their chips.
+var tones = map[string]string{
+	"submitted":        "warning",
+	"pending":          "warning",
+	"processing":       "warning",
+	"approved":         "success",
+	"paid":             "success",
+	"completed":        "success",
+	"rejected":         "error",
+	"failed":           "error",
+	"partially_failed": "error",
+	"reversed":         "error",
+}
 
-func personOf(o event.Object) string {
+// employeeName returns the name of the employee in a payload, or a title with the id.
+func employeeName(o event.Object) string {
 	return cmp.Or(o.Text("employee_name"), text.Of("employee", o.Text("employee_id")))
 }
 
-func (r *Root) sheetItem(e *projection.Entity) item {
+func timesheetCard(h *host, e *projection.Entity) app.UI {
 	o, status := e.Fields, e.Fields.Text("status")
-	i := item{id: e.Key, title: personOf(o), chip: text.Label(status), tone: tones[status],
-		lines: []line{{text.Of("employees.sheet"), cmp.Or(text.Date(o.Text("date")), o.Text("period"))}}}
-	for _, name := range []string{"hours_worked", "overtime_hours", "rejection_reason"} {
-		if o.Has(name) {
-			i.lines = append(i.lines, line{text.Label(name), ui.FieldText(e.Type, o, name)})
-		}
+	period := cmp.Or(text.Date(o.Text("date")), o.Text("period"))
+	item := ui.Item{
+		ID:    e.Key,
+		Title: employeeName(o),
+		State: text.Label(status),
+		Tone:  tones[status],
+		Facts: []ui.Fact{ui.TextFact(text.Of("employees.sheet"), period)},
 	}
+	item.Facts = append(item.Facts, textFacts(e, "hours_worked", "overtime_hours", "rejection_reason")...)
 	if status == "submitted" {
-		i.actions = r.decisions(e, "timesheet_id", "employee_id", "employee_name", "date", "period", "hours_worked", "overtime_hours")
+		item.Actions = decisionButtons(h, e, "timesheet_id", "employee_id", "employee_name", "date", "period",
+			"hours_worked", "overtime_hours")
 	}
-	return i
+	return item.Card()
 }
 
-func (r *Root) leaveItem(e *projection.Entity, today string) item {
+func leaveCard(h *host, e *projection.Entity) app.UI {
 	o, status := e.Fields, e.Fields.Text("status")
-	i := item{id: e.Key, title: personOf(o), chip: text.Label(status), tone: tones[status],
-		lines: []line{{text.Of("employees.leave.of"), text.Of("employees.days", text.Date(o.Text("start_date")), text.Date(o.Text("end_date")))}}}
+	days := text.Of("employees.days", text.Date(o.Text("start_date")), text.Date(o.Text("end_date")))
+	item := ui.Item{
+		ID:    e.Key,
+		Title: employeeName(o),
+		State: text.Label(status),
+		Tone:  tones[status],
+		Facts: []ui.Fact{ui.TextFact(text.Of("employees.leave.of"), days)},
+	}
+	today := h.today()
 	if status == "approved" && o.Text("start_date") <= today && today <= o.Text("end_date") {
-		i.chip, i.tone = text.Of("employees.away"), "warning"
+		item.State, item.Tone = text.Of("employees.away"), "warning"
 	}
-	for _, name := range []string{"days", "leave_type", "reason"} {
-		if o.Has(name) {
-			i.lines = append(i.lines, line{text.Label(name), ui.FieldText(e.Type, o, name)})
-		}
-	}
+	item.Facts = append(item.Facts, textFacts(e, "days", "leave_type", "reason")...)
 	if status == "pending" {
-		i.actions = r.decisions(e, "leave_request_id", "employee_id", "employee_name", "start_date", "end_date", "days", "leave_type")
+		item.Actions = decisionButtons(h, e, "leave_request_id", "employee_id", "employee_name", "start_date",
+			"end_date", "days", "leave_type")
 	}
-	return i
+	return item.Card()
 }
 
-// decisions approve or reject what waits; the event says again what it is about.
-func (r *Root) decisions(e *projection.Entity, about ...string) (actions []app.UI) {
+// decisionButtons returns the buttons that approve and reject a timesheet or a leave request. Rejecting asks first. The
+// event repeats the named fields of the entity.
+func decisionButtons(h *host, e *projection.Entity, repeated ...string) (buttons []app.UI) {
 	for _, status := range []string{"approved", "rejected"} {
-		do := func(reason string) {
+		decide := func(reason string) {
 			data := map[string]any{"status": status}
-			for _, name := range about {
-				if e.Fields.Has(name) {
-					data[name] = e.Fields.Get(name)
-				}
-			}
+			copyFields(data, e, repeated...)
 			if reason != "" {
 				data["rejection_reason"] = reason
 			}
-			r.act(e.Type, data)
+			h.publish(e.Type, data)
 		}
-		label, press := text.Of("employees.do."+status), func() { do("") }
+		label, press := text.Of("employees.do."+status), func() { decide("") }
 		if status == "rejected" {
-			field := "" // leave has no field for it
+			reasonField := "" // leave requests have no such field
 			if _, declared := event.Spec(e.Type, "rejection_reason"); declared {
-				field = "rejection_reason"
+				reasonField = "rejection_reason"
 			}
-			press = func() { r.confirm(label, ui.Describe(eventOf(e), false), field, do) }
+			press = func() { h.confirm(label, ui.Describe(lastEvent(e), false), reasonField, decide) }
 		}
-		actions = append(actions, r.action(e.Type, eventOf(e).Subject, e.Key+status, e.Seq, label, press))
+		buttons = append(buttons, h.button(action{
+			typ:     e.Type,
+			subject: lastEvent(e).Subject,
+			scope:   e.Key + status,
+			version: e.Seq,
+			label:   label,
+			press:   press,
+		}))
 	}
-	return actions
+	return buttons
 }
 
-func (r *Root) payrollItem(e *projection.Entity) item {
+func payrollCard(h *host, e *projection.Entity) app.UI {
 	o, status := e.Fields, event.ValueOrDefault(e.Type, e.Fields, "status")
-	i := item{id: e.Key, title: text.Of("employees.payroll.of", o.Text("period")), chip: text.Label(status), tone: tones[status]}
+	title := text.Of("employees.payroll.of", o.Text("period"))
 	if o.Has("employee_id") {
-		i.title = text.Of("employees.payslip", o.Text("employee_id"), o.Text("period"))
-		if _, self := access.RedactForPerson(r.state.User.Grant(), eventOf(e)); self {
-			i.title = text.Of("employees.payslip.own", o.Text("period"))
+		title = text.Of("employees.payslip", o.Text("employee_id"), o.Text("period"))
+		if _, ofUser := access.RedactForPerson(h.grant(), lastEvent(e)); ofUser {
+			title = text.Of("employees.payslip.own", o.Text("period"))
 		}
 	}
-	for _, name := range []string{"processed_count", "employee_count", "failed_count", "amount", "total_net", "pay_date"} {
-		if o.Has(name) {
-			i.lines = append(i.lines, line{text.Label(name), ui.FieldText(e.Type, o, name)})
-		}
-	}
-	return i
+	return ui.Item{
+		ID:    e.Key,
+		Title: title,
+		State: text.Label(status),
+		Tone:  tones[status],
+		Facts: textFacts(e, "processed_count", "employee_count", "failed_count", "amount", "total_net", "pay_date"),
+	}.Card()
 }

@@ -17,44 +17,43 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// exportMost is how many events a file has at most.
-const exportMost = 10_000
+// maxExportEvents is the most events of a file.
+const maxExportEvents = 10_000
 
-// export saves all events that match, as far back as a file may go; where the
-// broker cannot be asked those that are shown. The page says what is missing.
-func (r *Root) export(kind string) {
-	h := &r.past
-	all, w, found, rest := h.rows(r), h.wanted, []store.Received{}, wire.Cursor{}
-	h.saving, h.note = true, ""
-	r.do(func(ctx context.Context) error {
-		for len(found) < exportMost {
-			some, before, err := read(ctx, r.Live, w, rest, 1000)
+// export saves all events that match the filter to a file, newest first, at most maxExportEvents. If the broker cannot
+// be asked, the file has the events on the page. The page says if events are missing. The kind is "json" or "csv".
+func (p *historyPage) export(h *host, kind string) {
+	shown, filter := p.rows(h), p.filter
+	found, older := []store.Received{}, wire.Cursor{}
+	p.saving, p.note = true, ""
+	h.request(func(ctx context.Context) error {
+		for len(found) < maxExportEvents {
+			some, before, err := readOlder(ctx, h.live, filter, older, maxPageEvents)
 			if err != nil {
 				return err
 			}
-			found, rest = append(found, some...), before
-			if rest == (wire.Cursor{}) {
+			found, older = append(found, some...), before
+			if older == (wire.Cursor{}) {
 				break
 			}
 		}
 		return nil
 	}, func(err error) {
-		h.saving = false
+		p.saving = false
+		events := found
 		switch {
 		case err != nil:
-			h.note = text.Of("events.partial", text.Number(len(all)), live.Explain(err))
-		case rest != (wire.Cursor{}):
-			h.note = text.Of("events.most", text.Number(len(found)))
-			all = found
-		default:
-			all = found
+			events = shown
+			p.note = text.Of("events.partial", text.Number(len(shown)), live.Explain(err))
+		case older != (wire.Cursor{}):
+			p.note = text.Of("events.most", text.Number(len(found)))
 		}
-		name := "yardline-" + text.Local(r.now).Format("2006-01-02-1504")
+		name := "yardline-" + text.Local(h.now).Format("2006-01-02-1504")
 		if kind == "json" {
-			device.Save(name+".json", "application/json", asJSON(all))
+			device.Save(name+".json", "application/json", asJSON(events))
 			return
 		}
-		device.Save(name+".csv", "text/csv;charset=utf-8", asCSV(all, text.DecimalComma()))
+		device.Save(name+".csv", "text/csv;charset=utf-8", asCSV(events, text.DecimalComma()))
 	})
 }
 
@@ -65,18 +64,18 @@ func asJSON(all []store.Received) string {
 	}
 	raw, err := json.MarshalIndent(out, "", " ")
 	if err != nil {
-		panic(err) // our own types
+		panic(err) // events always marshal
 	}
 	return string(raw)
 }
 
-// byteOrderMark tells spreadsheets that a file is in UTF-8: without it some take it for a code page of their own.
+// byteOrderMark tells spreadsheets that a file is in UTF-8. Without it, some read it in a code page of their own.
 const byteOrderMark = "\ufeff"
 
-// asCSV returns a table by RFC 4180: the envelope, then every field that some event has. For readers that write
-// decimals with a comma, it writes decimals so and puts semicolons between cells, because their spreadsheets would take
-// 10.05 for a day in May.
-func asCSV(all []store.Received, comma bool) string {
+// asCSV returns a table by RFC 4180: the envelope of the events, then every field that at least one event has. With
+// decimalComma it writes decimals with a comma and separates cells by semicolons, because the spreadsheets of such
+// users would read 10.05 as a day in May.
+func asCSV(all []store.Received, decimalComma bool) string {
 	columns := []string{}
 	for _, e := range all {
 		for _, f := range e.Data {
@@ -87,49 +86,51 @@ func asCSV(all []store.Received, comma bool) string {
 	}
 	slices.Sort(columns)
 	separator := ","
-	if comma {
+	if decimalComma {
 		separator = ";"
 	}
 	var out strings.Builder
 	out.WriteString(byteOrderMark)
-	line := func(row []string) {
+	writeRow := func(row []string) {
 		for i, value := range row {
-			row[i] = cell(value)
+			row[i] = csvCell(value)
 		}
 		out.WriteString(strings.Join(row, separator) + "\r\n")
 	}
-	line(append([]string{"time", "type", "severity", "subject", "id", "cursor", "actor"}, columns...))
+	writeRow(append([]string{"time", "type", "severity", "subject", "id", "cursor", "actor"}, columns...))
 	for _, e := range all {
-		row := []string{e.Time.UTC().Format(time.RFC3339), string(e.Type), string(e.Severity), e.Subject, e.ID, e.Cursor, e.Actor}
+		at := e.Time.UTC().Format(time.RFC3339)
+		row := []string{at, string(e.Type), string(e.Severity), e.Subject, e.ID, e.Cursor, e.Actor}
 		for _, name := range columns {
 			value := e.Data.Text(name)
-			if comma && decimal(e.Type, name) {
+			if decimalComma && hasDecimals(e.Type, name) {
 				value = strings.Replace(value, ".", ",", 1)
 			}
 			row = append(row, value)
 		}
-		line(row)
+		writeRow(row)
 	}
 	return out.String()
 }
 
-// decimal tells whether a field is a number that may have decimals.
-func decimal(t event.Type, name string) bool {
+// hasDecimals tells whether the values of a field may have decimals.
+func hasDecimals(t event.Type, name string) bool {
 	spec, _ := event.Spec(t, name)
 	return spec.Kind == event.KindMoney || spec.Kind == event.KindNumber
 }
 
-// formula are the characters with which spreadsheets let a formula begin, in half and full width.
-const formula = "=+-@＝＋－＠"
+// formulaStarts has the characters with which a formula of a spreadsheet may begin, in half and in full width.
+const formulaStarts = "=+-@＝＋－＠"
 
-// cell quotes a value where it must be, and keeps a spreadsheet from taking a text
-// for a formula, or a phone number for a sum. Negative numbers stay.
-func cell(value string) string {
-	begin := strings.TrimLeftFunc(value,
-		func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' })
-	first, _ := utf8.DecodeRuneInString(begin)
-	number := value == begin && first == '-' && strings.Trim(value[1:], "0123456789.,") == ""
-	if begin != "" && strings.ContainsRune(formula, first) && !number {
+// csvCell returns a value as a cell. It puts an apostrophe before a value that a spreadsheet would read as a formula,
+// such as a telephone number, but not before a negative number. It quotes a value that holds a separator, a quote or a
+// line break.
+func csvCell(value string) string {
+	isInvisible := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff' }
+	visible := strings.TrimLeftFunc(value, isInvisible)
+	first, _ := utf8.DecodeRuneInString(visible)
+	isNegativeNumber := value == visible && first == '-' && strings.Trim(value[1:], "0123456789.,") == ""
+	if visible != "" && strings.ContainsRune(formulaStarts, first) && !isNegativeNumber {
 		value = "'" + value
 	}
 	if strings.ContainsAny(value, ",;\"\r\n") {

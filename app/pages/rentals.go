@@ -15,102 +15,124 @@ import (
 	"github.com/snd-rental/yardline/shared/projection"
 )
 
-// following are the states that a rental is brought into next, the usual one
-// first.
-var following = map[string][]string{
-	"pending": {"reserved", "cancelled"}, "reserved": {"pending_delivery", "cancelled"}, "pending_delivery": {"active"}, "active": {"off_rent"},
-	"off_rent": {"pending_return"}, "pending_return": {"returned"}, "returned": {"completed"},
+// nextStates maps the state of a rental to the states that its buttons offer, the usual one first.
+var nextStates = map[string][]string{
+	"pending":          {"reserved", "cancelled"},
+	"reserved":         {"pending_delivery", "cancelled"},
+	"pending_delivery": {"active"},
+	"active":           {"off_rent"},
+	"off_rent":         {"pending_return"},
+	"pending_return":   {"returned"},
+	"returned":         {"completed"},
 }
 
-// rentals is the page /rentals.
-func (r *Root) rentals() app.UI {
-	late := r.overdue()
-	parts := []part{{key: "out"}, {key: "late"}, {key: "due"}, {key: "planned"}, {key: "back"}}
-	put := func(key string, card app.UI) {
-		for i := range parts {
-			if parts[i].key == key {
-				parts[i].cards = append(parts[i].cards, card)
-			}
+// rentalsPage is the page /rentals.
+type rentalsPage struct {
+	basicPage
+	board board
+}
+
+func (p *rentalsPage) forget() { *p = rentalsPage{} }
+
+func (p *rentalsPage) render(h *host) app.UI {
+	parts := boardParts("rentals", "out", "late", "due", "planned", "back")
+	overdue := overdueRentals(h)
+	known := map[string]bool{}
+	for _, e := range rentalsByDueDate(h) {
+		id := e.Fields.Text("rental_id")
+		known[id] = true
+		card := rentalCard(h, e, overdue[id])
+		for _, key := range rentalParts(e, overdue[id], h.today()) {
+			addCard(parts, key, card)
 		}
 	}
-	all := r.byType(event.TypeRentalStatusUpdated, false)
+	for _, id := range slices.Sorted(maps.Keys(overdue)) {
+		if !known[id] { // no event has told the state of this rental
+			addCard(parts, "late", rentalCard(h, nil, overdue[id]))
+		}
+	}
+	return h.frame(text.Of("page.rentals"), p.board.render(h, "rentals", parts))
+}
+
+// rentalsByDueDate returns the last states of all rentals, the one that is due first at the beginning.
+func rentalsByDueDate(h *host) []*projection.Entity {
+	all := h.entities(event.TypeRentalStatusUpdated, false)
+	due := func(e *projection.Entity) string { return cmp.Or(e.Fields.Text("expected_end_date"), "9999") }
 	slices.SortFunc(all, func(a, b *projection.Entity) int {
-		due := func(e *projection.Entity) string { return cmp.Or(e.Fields.Text("expected_end_date"), "9999") }
 		return cmp.Or(cmp.Compare(due(a), due(b)), cmp.Compare(a.Key, b.Key))
 	})
-	known := map[string]bool{}
-	for _, e := range all {
-		id, status := e.Fields.Text("rental_id"), e.Fields.Text("status")
-		known[id] = true
-		card := r.rentalItem(e, late[id]).card()
-		switch {
-		case projection.IsWithCustomer(status):
-			put("out", card)
-		case status == "returned" || status == "completed" || status == "cancelled":
-			put("back", card)
-		default:
-			put("planned", card)
-		}
-		if late[id] != nil {
-			put("late", card)
-		}
-		if e.Closed.IsZero() && status != "returned" && e.Fields.Text("expected_end_date") == r.today() {
-			put("due", card)
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(late)) { // of rentals that were never told about
-		if !known[id] {
-			put("late", r.rentalItem(nil, late[id]).card())
-		}
-	}
-	return r.page(text.Of("page.rentals"), r.board("rentals", parts))
+	return all
 }
 
-// overdue are the open overdue states, by rental; of two the latest.
-func (r *Root) overdue() map[string]*projection.Entity {
-	late := map[string]*projection.Entity{}
-	for _, e := range r.byType(event.TypeRentalOverdue, true) {
-		if id := e.Fields.Text("rental_id"); late[id] == nil || late[id].Seq < e.Seq {
-			late[id] = e
-		}
+// rentalParts returns the keys of the parts of the board that a rental is in.
+func rentalParts(e, overdue *projection.Entity, today string) (keys []string) {
+	status := e.Fields.Text("status")
+	switch {
+	case projection.IsWithCustomer(status):
+		keys = append(keys, "out")
+	case status == "returned" || status == "completed" || status == "cancelled":
+		keys = append(keys, "back")
+	default:
+		keys = append(keys, "planned")
 	}
-	return late
+	if overdue != nil {
+		keys = append(keys, "late")
+	}
+	if e.Closed.IsZero() && status != "returned" && e.Fields.Text("expected_end_date") == today {
+		keys = append(keys, "due")
+	}
+	return keys
 }
 
-// rentalItem is a rental's card; either may be nil.
-func (r *Root) rentalItem(e, late *projection.Entity) item {
+// overdueRentals returns the open overdue states by the id of the rental. Of two states it has the latest.
+func overdueRentals(h *host) map[string]*projection.Entity {
+	overdue := map[string]*projection.Entity{}
+	for _, e := range h.entities(event.TypeRentalOverdue, true) {
+		if id := e.Fields.Text("rental_id"); overdue[id] == nil || overdue[id].Seq < e.Seq {
+			overdue[id] = e
+		}
+	}
+	return overdue
+}
+
+// rentalCard renders the card of a rental from its last state and its overdue state. One of the two may be nil.
+func rentalCard(h *host, e, overdue *projection.Entity) app.UI {
 	from := e
 	if from == nil {
-		from = late
+		from = overdue
 	}
 	o, id := from.Fields, from.Fields.Text("rental_id")
-	i := item{id: id, title: text.Of("rental.title", cmp.Or(o.Text("rental_number"), "#"+id)), href: "/rentals/" + id}
+	item := ui.Item{
+		ID:      id,
+		Title:   text.Of("rental.title", cmp.Or(o.Text("rental_number"), "#"+id)),
+		Link:    "/rentals/" + id,
+		Actions: rentalActions(h, id, e),
+	}
 	if e != nil {
 		status := o.Text("status")
-		i.chip = text.Label(status)
+		item.State = text.Label(status)
 		if status == "completed" {
-			i.tone = "success"
+			item.Tone = "success"
 		}
 	}
-	if customer := cmp.Or(o.Text("customer"), fieldOf(late, "customer")); customer != "" {
-		i.lines = append(i.lines, line{text.Label("customer"), customer})
+	if customer := cmp.Or(o.Text("customer"), fieldOf(overdue, "customer")); customer != "" {
+		item.Facts = append(item.Facts, ui.TextFact(text.Label("customer"), customer))
 	}
 	if due := o.Text("expected_end_date"); due != "" {
-		i.lines = append(i.lines, line{text.Of("rentals.until"), text.Date(due)})
+		item.Facts = append(item.Facts, ui.TextFact(text.Of("rentals.until"), text.Date(due)))
 	}
 	if o.Has("total_amount") {
-		i.lines = append(i.lines, line{text.Of("rentals.amount"), ui.FieldText(from.Type, o, "total_amount")})
+		amount := ui.FieldText(from.Type, o, "total_amount")
+		item.Facts = append(item.Facts, ui.TextFact(text.Of("rentals.amount"), amount))
 	}
-	if late != nil {
-		i.late = text.Count("rentals.days", int(late.Fields.Int("days_overdue")))
-		if late.Fields.Has("amount_outstanding") {
-			i.lines = append(i.lines, line{text.Label("amount_outstanding"), ui.FieldText(late.Type, late.Fields, "amount_outstanding")})
-		}
+	if overdue != nil {
+		item.Late = text.Count("rentals.days", int(overdue.Fields.Int("days_overdue")))
+		item.Facts = append(item.Facts, textFacts(overdue, "amount_outstanding")...)
 	}
-	i.actions = r.rentalActions(id, e)
-	return i
+	return item.Card()
 }
 
+// fieldOf returns a field of an entity as text, and "" if the entity is nil.
 func fieldOf(e *projection.Entity, name string) string {
 	if e == nil {
 		return ""
@@ -118,52 +140,86 @@ func fieldOf(e *projection.Entity, name string) string {
 	return e.Fields.Text(name)
 }
 
-// rentalActions are what may be done with a rental in its state.
-func (r *Root) rentalActions(id string, e *projection.Entity) (actions []app.UI) {
+// rentalActions returns the buttons for a rental: one for each next state, and one that records a payment. The last
+// state e may be nil. A rental whose id is no number has no buttons.
+func rentalActions(h *host, id string, e *projection.Entity) (buttons []app.UI) {
 	number, err := strconv.ParseInt(id, 10, 64)
 	if err != nil {
 		return nil
 	}
-	subject, about := "rental/"+id, event.Object{{Name: "rental_id", Raw: json.RawMessage(id)}}
-	if e != nil {
-		for _, next := range following[e.Fields.Text("status")] {
-			label, do := text.Of("rental.do."+next), func() {
-				r.act(event.TypeRentalStatusUpdated, map[string]any{"rental_id": number, "status": next, "previous_status": e.Fields.Text("status")})
-			}
-			press := do
-			if next == "cancelled" {
-				press = func() { r.confirm(label, text.Of("rental.cancel", "#"+id), "", func(string) { do() }) }
-			}
-			actions = append(actions, r.action(event.TypeRentalStatusUpdated, subject, "rental-"+id+"-"+next, e.Seq, label, press))
-		}
-	}
 	version := uint64(0)
 	if e != nil {
 		version = e.Seq
-	}
-	return append(actions, r.action(event.TypePaymentReceived, subject, "pay-"+id, version, text.Of("rental.pay"), func() {
-		fixed := about.With("payment_method", json.RawMessage(`"bank_transfer"`)).With("status", json.RawMessage(`"completed"`))
-		if e != nil && e.Fields.Has("currency") {
-			fixed = fixed.With("currency", e.Fields.Get("currency"))
+		for _, next := range nextStates[e.Fields.Text("status")] {
+			buttons = append(buttons, rentalStateButton(h, id, number, e, next))
 		}
-		r.ask(text.Of("rental.pay"), text.Of("rental.pay.send"), event.TypePaymentReceived, fixed, "rental_id")
-	}))
+	}
+	pay := action{
+		typ:     event.TypePaymentReceived,
+		subject: "rental/" + id,
+		scope:   "pay-" + id,
+		version: version,
+		label:   text.Of("rental.pay"),
+		press:   func() { showPaymentForm(h, id, e) },
+	}
+	return append(buttons, h.button(pay))
 }
 
-// rental is the page /rentals/{id}.
-func (r *Root) rental() app.UI {
-	id := r.id()
+// rentalStateButton renders the button that brings a rental into another state. number is the id as a number.
+// Cancelling asks first.
+func rentalStateButton(h *host, id string, number int64, e *projection.Entity, next string) app.UI {
+	publish := func() {
+		h.publish(event.TypeRentalStatusUpdated, map[string]any{
+			"rental_id":       number,
+			"status":          next,
+			"previous_status": e.Fields.Text("status"),
+		})
+	}
+	label, press := text.Of("rental.do."+next), publish
+	if next == "cancelled" {
+		question := text.Of("rental.cancel", "#"+id)
+		press = func() { h.confirm(label, question, "", func(string) { publish() }) }
+	}
+	return h.button(action{
+		typ:     event.TypeRentalStatusUpdated,
+		subject: "rental/" + id,
+		scope:   "rental-" + id + "-" + next,
+		version: e.Seq,
+		label:   label,
+		press:   press,
+	})
+}
+
+// showPaymentForm shows the form of a payment for a rental. The last state e may be nil.
+func showPaymentForm(h *host, id string, e *projection.Entity) {
+	initial := event.Object{{Name: "rental_id", Raw: json.RawMessage(id)}}.
+		With("payment_method", json.RawMessage(`"bank_transfer"`)).
+		With("status", json.RawMessage(`"completed"`))
+	if e != nil && e.Fields.Has("currency") {
+		initial = initial.With("currency", e.Fields.Get("currency"))
+	}
+	h.showForm(text.Of("rental.pay"), text.Of("rental.pay.send"), event.TypePaymentReceived, initial, "rental_id")
+}
+
+// rentalPage is the page /rentals/{id}.
+type rentalPage struct{ timeline }
+
+func (p *rentalPage) arrive(h *host, a arrival) { p.arriveAs(h, a, "rental", "rental/"+h.id()) }
+
+func (p *rentalPage) render(h *host) app.UI {
+	id := h.id()
 	var e *projection.Entity
-	for _, other := range r.byType(event.TypeRentalStatusUpdated, false) {
+	for _, other := range h.entities(event.TypeRentalStatusUpdated, false) {
 		if other.Fields.Text("rental_id") == id {
 			e = other
 		}
 	}
-	rows := facts(e, "status", "customer", "expected_end_date", "equipment_ids", "total_amount", "notes")
-	rows = append(rows, facts(r.overdue()[id], "days_overdue", "reason", "customer_phone", "amount_outstanding")...)
+	facts := factsOf(e, "status", "customer", "expected_end_date", "equipment_ids", "total_amount", "notes")
+	overdue := overdueRentals(h)[id]
+	facts = append(facts, factsOf(overdue, "days_overdue", "reason", "customer_phone", "amount_outstanding")...)
 	title := text.Of("rental.title", "#"+id)
 	if number := fieldOf(e, "rental_number"); number != "" {
 		title = text.Of("rental.title", number)
 	}
-	return r.timeline(title, rows, r.rentalActions(id, e)...)
+	return p.page(h, title, facts, rentalActions(h, id, e))
 }

@@ -1,8 +1,7 @@
 package pages
 
 import (
-	"context"
-	"time"
+	"strings"
 
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 
@@ -12,212 +11,235 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// Render implements app.Composer. The places of header, main and the live
-// regions are fixed: go-app tells children apart by their position.
+// Render implements app.Composer. The positions of header, main and live regions must not change, because go-app tells
+// children apart by their position.
 func (r *Root) Render() app.UI {
-	return ui.El("div", "", ui.Link("skip", "#main", text.Of("skip")).OnClick(func(ctx app.Context, e app.Event) {
-		e.PreventDefault() // go-app's router would take it
+	h := &r.host
+	skip := ui.Link("skip", "#main", text.Of("skip")).OnClick(func(ctx app.Context, e app.Event) {
+		e.PreventDefault() // otherwise go-app's router handles the link
 		ctx.Defer(focusMain)
-	}),
+	})
+	main := ui.El("main", "", r.banners(), r.body()).
+		ID("main").
+		TabIndex(-1).
+		DataSet("page", r.pageName())
+	politeRegion := ui.TextEl("div", "visually-hidden", r.announced[0]).
+		Role("status").
+		Aria("live", "polite")
+	assertiveRegion := ui.TextEl("div", "visually-hidden", r.announced[1]).
+		Role("alert").
+		Aria("live", "assertive")
+	return ui.El("div", "",
+		skip,
 		r.header(),
-		ui.El("div", "frame", r.navigation(),
-			ui.El("main", "", r.banners(), r.body()).ID("main").TabIndex(-1).DataSet("page", r.pattern()),
-		),
-		r.dialogHost(),
-		ui.Toasts(r.state.View.Toasts, r.state.View.More, r.dismiss, r.holdToasts),
-		ui.TextEl("div", "visually-hidden", r.says[0]).Role("status").Aria("live", "polite"),
-		ui.TextEl("div", "visually-hidden", r.says[1]).Role("alert").Aria("live", "assertive"),
+		ui.El("div", "frame", r.navigation(), main),
+		h.dialogElement(),
+		ui.Toasts(h.state.View.Toasts, h.state.View.More, r.dismissToast, r.holdToasts),
+		politeRegion,
+		assertiveRegion,
 	).ID("root")
 }
 
-// announcement is what screen readers hear of the connection: its state, when
-// it changes.
-func (r *Root) announcement() string {
-	if r.state.Phase != live.SignedIn {
+// connectionAnnouncement returns what screen readers hear of the connection: its state, without the countdown.
+func (r *Root) connectionAnnouncement() string {
+	if !r.host.isSignedIn() {
 		return ""
 	}
-	return ui.StatusText(r.state.View.Status)
+	return ui.StatusText(r.host.state.View.Status)
 }
 
-// pattern names the page, by its path pattern; the sign-in stands before all.
-func (r *Root) pattern() string {
-	p := r.find()
+// isMissing tells whether the path leads to no page, or to the page of a thing that does not exist.
+func (r *Root) isMissing() bool {
+	route := r.host.route()
+	if route == nil {
+		return true
+	}
+	p, ok := r.pages[route.key].(subjectPage)
+	return ok && r.host.isSignedIn() && p.isMissing(&r.host)
+}
+
+// pageName returns the name of the shown page for tests: the pattern of its route, or a name for what is shown instead.
+func (r *Root) pageName() string {
 	switch {
-	case r.path == "" || r.state.Phase == live.Loading:
+	case r.host.path == "" || r.host.state.Phase == live.Loading:
 		return "loading"
-	case r.state.Phase == live.SignedOut:
+	case r.host.state.Phase == live.SignedOut:
 		return "sign-in"
-	case p == nil || r.missing():
+	case r.isMissing():
 		return "not-found"
 	}
-	return p.pattern
+	return r.host.route().pattern
 }
 
 func (r *Root) header() app.UI {
-	signedIn := r.state.Phase == live.SignedIn
-	return ui.El("header", "header", ui.El("a", "brand", ui.El("span", "brand-mark").Aria("hidden", "true"), ui.TextEl("span", "", "Yardline")).Attr("href", "/"),
-		ui.El("div", "header-end", ui.If(signedIn, func() app.UI { return r.status().Compact() }),
-			ui.If(signedIn, func() app.UI {
-				return ui.El("div", "user", ui.TextEl("span", "user-name", userName(r.state.User)),
-					ui.Button("button button-small button-quiet", text.Of("sign_out")).ID("sign-out").OnClick(func(app.Context, app.Event) { go r.Live.SignOut(context.Background()) }),
-				)
-			}),
-		),
-	)
+	h := &r.host
+	brand := ui.El("a", "brand",
+		ui.El("span", "brand-mark").Aria("hidden", "true"),
+		ui.TextEl("span", "", "Yardline"),
+	).Attr("href", "/")
+	status := ui.If(h.isSignedIn(), func() app.UI { return h.status().Compact() })
+	user := ui.If(h.isSignedIn(), func() app.UI {
+		signOut := ui.Button("button button-small button-quiet", text.Of("sign_out")).
+			ID("sign-out").
+			OnClick(func(app.Context, app.Event) { h.signOut() })
+		return ui.El("div", "user",
+			ui.TextEl("span", "user-name", userName(h.state.User)),
+			signOut)
+	})
+	return ui.El("header", "header",
+		brand,
+		ui.El("div", "header-end", status, user))
 }
 
-// userName returns the name of a user as people read it. An identity provider may name nobody: then it is the id.
-func userName(u wasmclient.User) string {
-	if u.Name == "" {
-		return u.ID
-	}
-	return text.Label(u.Name)
-}
+// menuBarSize is the number of pages on the bar of a narrow window, beside the button that opens the others.
+const menuBarSize = 4
 
-// onBar is how many pages stand on the bar of a small screen, beside More.
-const onBar = 4
-
-// navigation is a rail beside the page, and a bar under it on small screens.
+// navigation renders a column beside the page, and a bar under the page in a narrow window.
 func (r *Root) navigation() app.UI {
-	var first, rest []*page
-	for i := range sitemap {
-		if p := &sitemap[i]; p.menu && p.open(r.state.User.Grant()) {
-			if len(first) < onBar {
-				first = append(first, p)
-			} else {
-				rest = append(rest, p)
-			}
+	h := &r.host
+	var first, rest []*route
+	restHasCurrent := false
+	for i := range routes {
+		route := &routes[i]
+		switch {
+		case !route.inMenu || !route.allows(h.grant()):
+		case len(first) < menuBarSize:
+			first = append(first, route)
+		default:
+			rest = append(rest, route)
+			restHasCurrent = restHasCurrent || route == h.route()
 		}
 	}
-	class := "nav-rest"
-	if r.more {
-		class += " nav-open"
-	}
-	current := false
-	for _, p := range rest {
-		current = current || p == r.find()
-	}
-	return ui.El("nav", "nav", ui.If(r.state.Phase == live.SignedIn, func() app.UI {
-		return ui.El("div", "", ui.El("ul", "nav-first", r.links(first),
-			ui.El("li", "nav-more", ui.El("button", "nav-link", ui.El("span", "nav-icon nav-icon-more").Aria("hidden", "true"), ui.TextEl("span", "", text.Of("nav.more"))).Attr("type", "button").ID("more").Aria("expanded", r.more).Aria("controls", "nav-rest").DataSet("current", current).OnClick(func(app.Context, app.Event) { r.more = !r.more }))),
-			ui.El("ul", "", r.links(rest)).ID("nav-rest").Class(class))
+	return ui.El("nav", "nav", ui.If(h.isSignedIn(), func() app.UI {
+		restClass := "nav-rest"
+		if r.menuOpen {
+			restClass += " nav-open"
+		}
+		return ui.El("div", "",
+			ui.El("ul", "nav-first",
+				r.menuLinks(first),
+				ui.El("li", "nav-more", r.menuButton(restHasCurrent))),
+			ui.El("ul", restClass, r.menuLinks(rest)).ID("nav-rest"))
 	})).Aria("label", text.Of("nav"))
 }
 
-func (r *Root) links(pages []*page) app.UI {
-	unsent := r.state.View.Unsent() + r.state.View.Rejected()
-	return ui.Each(len(pages), func(i int) app.UI {
-		p := pages[i]
-		link := ui.El("a", "nav-link", ui.El("span", "").Class("nav-icon", "nav-icon-"+p.key).Aria("hidden", "true"),
-			ui.TextEl("span", "", text.Of("page."+p.key)),
-			ui.If(p.key == "outbox" && unsent > 0, func() app.UI { return ui.TextEl("span", "chip chip-warning", text.Number(unsent)) })).Attr("href", p.pattern)
-		if at := r.find(); at != nil && (at == p || !at.menu && len(p.pattern) > 1 && len(r.path) > len(p.pattern) && r.path[:len(p.pattern)+1] == p.pattern+"/") {
+// menuButton opens and closes the rest of the menu. current tells whether the rest has the page that is shown.
+func (r *Root) menuButton(current bool) app.UI {
+	return ui.El("button", "nav-link",
+		ui.El("span", "nav-icon nav-icon-more").Aria("hidden", "true"),
+		ui.TextEl("span", "", text.Of("nav.more")),
+	).
+		Attr("type", "button").
+		ID("more").
+		Aria("expanded", r.menuOpen).
+		Aria("controls", "nav-rest").
+		DataSet("current", current).
+		OnClick(func(app.Context, app.Event) { r.menuOpen = !r.menuOpen })
+}
+
+func (r *Root) menuLinks(shown []*route) app.UI {
+	h := &r.host
+	unsent := h.state.View.Unsent() + h.state.View.Rejected()
+	return ui.Each(len(shown), func(i int) app.UI {
+		route := shown[i]
+		icon := ui.El("span", "").
+			Class("nav-icon", "nav-icon-"+route.key).
+			Aria("hidden", "true")
+		count := ui.If(route.key == "outbox" && unsent > 0, func() app.UI {
+			return ui.TextEl("span", "chip chip-warning", text.Number(unsent))
+		})
+		link := ui.El("a", "nav-link",
+			icon,
+			ui.TextEl("span", "", text.Of("page."+route.key)),
+			count,
+		).Attr("href", route.pattern)
+		if r.isCurrent(route) {
 			link = link.Aria("current", "page")
 		}
 		return ui.El("li", "", link)
 	})
 }
 
-func (r *Root) banners() app.UI {
-	signedIn := r.state.Phase == live.SignedIn
-	return ui.El("div", "banners", ui.Slot(r.update, func() app.UI {
-		return ui.El("div", "banner", ui.TextEl("span", "banner-text", text.Of("update")),
-			ui.Button("button button-small", text.Of("reload")).OnClick(func(app.Context, app.Event) { app.Window().Call("goappApplyUpdate") }))
-	}),
-		ui.Slot(signedIn && r.path != "/sse-test", func() app.UI { return r.status().Banner(r.actions()) }),
-		ui.Slot(signedIn && !r.state.Gap.IsZero(), func() app.UI {
-			return ui.El("div", "banner", ui.TextEl("span", "banner-text", text.Of("banner.gap", text.When(r.state.Gap, r.now))),
-				ui.Button("button button-small", text.Of("dismiss")).OnClick(func(app.Context, app.Event) { r.Live.DismissGap() })).DataSet("gap", "shown")
-		}),
-		ui.Slot(signedIn && r.state.View.Lost > 0, func() app.UI {
-			return ui.El("div", "banner banner-denied",
-				ui.TextEl("span", "banner-text", text.Count("banner.lost", r.state.View.Lost)),
-				ui.Button("button button-small", text.Of("dismiss")).
-					OnClick(func(app.Context, app.Event) { r.Live.WithClient((*wasmclient.Client).LostRead) })).
-				DataSet("lost", "shown")
-		}),
-		ui.Slot(r.state.View.Unsaved, func() app.UI {
-			return ui.El("div", "banner banner-limited", ui.TextEl("span", "banner-text", text.Of("banner.storage")))
-		}),
-		ui.Slot(r.state.View.Rejected() > 0 && r.path != "/outbox" && r.path != "/sse-test", func() app.UI {
-			return ui.El("div", "banner banner-denied", ui.TextEl("span", "banner-text", text.Of("banner.rejected")),
-				ui.Link("button button-small", "/outbox", text.Of("decide")))
-		}),
-		ui.Slot(r.state.Failure != "" && signedIn, func() app.UI {
-			return ui.TextEl("div", "banner banner-denied", r.state.Failure).Role("alert")
-		}),
-	)
-}
-
-func (r *Root) body() app.UI {
-	switch p := r.find(); {
-	case r.path == "" || r.state.Phase == live.Loading:
-		return Waiting()
-	case r.state.Phase == live.Failed:
-		return r.failed()
-	case r.state.Phase == live.SignedOut:
-		return r.signIn()
-	case p == nil || r.missing():
-		return ui.El("div", "page", ui.TextEl("h1", "", text.Of("not_found")),
-			ui.El("p", "", app.Text(text.Of("not_found.text")+" "), ui.Link("", "/", text.Of("not_found.go"))))
-	default:
-		return app.Elem("y-" + p.key).Class("page-host").Body(p.render(r)) // by its tag, so that no page is given another's controls
+// isCurrent tells whether the navigation marks a route: its page is shown, or a page below its path.
+func (r *Root) isCurrent(of *route) bool {
+	shown := r.host.route()
+	if shown == nil || shown == of {
+		return shown == of
 	}
+	return !shown.inMenu && len(of.pattern) > 1 && strings.HasPrefix(r.host.path, of.pattern+"/")
 }
 
-// failed renders the page while the session is unknown.
-func (r *Root) failed() app.UI {
+// banners renders the banners above the page. Each has a slot of its own.
+func (r *Root) banners() app.UI {
+	h := &r.host
+	v, signedIn := h.state.View, h.isSignedIn()
+	dismiss := func(press func()) app.UI { return ui.SmallButton(text.Of("dismiss"), press) }
+
+	update := ui.Slot(r.updateWaits, func() app.UI {
+		apply := func() { app.Window().Call("goappApplyUpdate") }
+		return ui.Banner("banner", text.Of("update"), ui.SmallButton(text.Of("reload"), apply))
+	})
+	connection := ui.Slot(signedIn && h.path != "/sse-test", func() app.UI {
+		return h.status().Banner(h.connectionActions())
+	})
+	gap := ui.Slot(signedIn && !h.state.Gap.IsZero(), func() app.UI {
+		words := text.Of("banner.gap", text.When(h.state.Gap, h.now))
+		return ui.Banner("banner", words, dismiss(h.live.DismissGap)).DataSet("gap", "shown")
+	})
+	lost := ui.Slot(signedIn && v.Lost > 0, func() app.UI {
+		words := text.Count("banner.lost", v.Lost)
+		read := h.withClient((*wasmclient.Client).LostRead)
+		return ui.Banner("banner banner-denied", words, dismiss(read)).DataSet("lost", "shown")
+	})
+	unsaved := ui.Slot(v.Unsaved, func() app.UI {
+		return ui.Banner("banner banner-limited", text.Of("banner.storage"))
+	})
+	showsOutbox := h.path == "/outbox" || h.path == "/sse-test"
+	rejected := ui.Slot(v.Rejected() > 0 && !showsOutbox, func() app.UI {
+		decide := ui.Link("button button-small", "/outbox", text.Of("decide"))
+		return ui.Banner("banner banner-denied", text.Of("banner.rejected"), decide)
+	})
+	failure := ui.Slot(h.state.Failure != "" && signedIn, func() app.UI {
+		return ui.TextEl("div", "banner banner-denied", h.state.Failure).Role("alert")
+	})
+	return ui.El("div", "banners", update, connection, gap, lost, unsaved, rejected, failure)
+}
+
+// body renders the page of the path, or what is shown instead.
+func (r *Root) body() app.UI {
+	h := &r.host
+	switch {
+	case h.path == "" || h.state.Phase == live.Loading:
+		return ui.SkeletonPage()
+	case h.state.Phase == live.Failed:
+		return failedPage(h)
+	case h.state.Phase == live.SignedOut:
+		return signInPage(h)
+	case r.isMissing():
+		return ui.El("div", "page",
+			ui.TextEl("h1", "", text.Of("not_found")),
+			ui.El("p", "",
+				app.Text(text.Of("not_found.text")+" "),
+				ui.Link("", "/", text.Of("not_found.go"))))
+	}
+	key := h.route().key
+	// Each page has a tag of its own, so that go-app never gives the controls of one page to another.
+	return app.Elem("y-" + key).Class("page-host").Body(r.pages[key].render(h))
+}
+
+// failedPage renders the page while nobody knows who is signed in, because the broker did not answer.
+func failedPage(h *host) app.UI {
 	words := "failed.text"
-	if r.state.GatewaySignIn {
+	if h.state.GatewaySignIn {
 		words = "failed.login"
 	}
-	return ui.El("div", "page", ui.TextEl("h1", "", text.Of("failed")), ui.TextEl("p", "", text.Of(words)),
-		ui.El("div", "buttons", ui.If(r.state.GatewaySignIn, func() app.UI {
-			return ui.Button("button button-primary", text.Of("sign_in")).ID("sign-in-again").
-				OnClick(func(app.Context, app.Event) { reload() })
-		})))
+	signIn := ui.If(h.state.GatewaySignIn, func() app.UI {
+		return ui.Button("button button-primary", text.Of("sign_in")).
+			ID("sign-in-again").
+			OnClick(func(app.Context, app.Event) { reload() })
+	})
+	return ui.El("div", "page",
+		ui.TextEl("h1", "", text.Of("failed")),
+		ui.TextEl("p", "", text.Of(words)),
+		ui.El("div", "buttons", signIn))
 }
-
-// page is a page's frame: its name, and as of when it is where that is not now.
-func (r *Root) page(title string, children ...app.UI) app.UI {
-	asOf, class := r.asOf(), "page"
-	if !asOf.IsZero() {
-		class += " page-outdated"
-	}
-	head := ui.El("div", "page-head", ui.TextEl("h1", "", title),
-		ui.If(!asOf.IsZero(), func() app.UI {
-			return ui.TextEl("p", "as-of", text.Of("as_of", text.When(asOf, r.now)))
-		}))
-	return ui.El("div", "").Class(class).Body(append([]app.UI{head}, children...)...)
-}
-
-// asOf is when what is shown was true, zero where it is live.
-func (r *Root) asOf() time.Time {
-	v := r.state.View
-	if v.Connected {
-		return time.Time{}
-	}
-	if !v.AsOf.IsZero() {
-		return v.AsOf
-	}
-	return v.Status.Since
-}
-
-// unknown tells that nothing has come yet, now or in an earlier visit.
-func (r *Root) unknown() bool { return r.state.View.Figures == nil }
-
-// Waiting is the page before anything is known. It is also the shell's, so
-// that loading looks like the app from the first paint.
-func Waiting() app.UI {
-	return ui.El("div", "page waiting", waitingFigures(), ui.El("div", "card skeleton skeleton-tall")).Aria("busy", "true")
-}
-
-// waitingFigures take as much room as most readers' figures will, so that nothing
-// moves when they come.
-func waitingFigures() app.UI {
-	return ui.El("div", "figures", ui.Each(11, func(int) app.UI { return ui.El("div", "card figure skeleton") })).Aria("busy", "true")
-}
-
-// nothingKnown stands where the broker has not answered yet, and nothing is kept
-// of an earlier visit.
-func nothingKnown() app.UI { return ui.Empty(text.Of("unknown"), text.Of("unknown.text")) }

@@ -9,136 +9,153 @@ import (
 	"github.com/snd-rental/yardline/app/live"
 	"github.com/snd-rental/yardline/app/text"
 	"github.com/snd-rental/yardline/app/ui"
-	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// subjectPage is the timeline of one subject, newest first.
-type subjectPage struct {
-	of      string
-	events  []store.Received
-	before  wire.Cursor
-	busy    bool
-	failed  string
-	arrived bool // the broker has answered
+// A timeline is all events of one subject, newest first. The pages of a rental and of a machine embed it.
+type timeline struct {
+	subject  string           // such as "rental/7"
+	events   []store.Received // the events that the broker has sent
+	older    wire.Cursor      // where older events are; zero for none
+	loading  bool             // a request for events runs
+	problem  string           // why the last request failed; "" if it did not
+	answered bool             // the broker has answered for this subject
 }
 
-// arrive loads the subject of the address.
-func (s *subjectPage) arrive(r *Root) {
-	kind := map[string]string{"rental": "rental/", "unit": "equipment/"}[r.find().key]
-	*s = subjectPage{of: kind + r.id()}
-	s.load(r)
+func (t *timeline) forget() { *t = timeline{} }
+
+// arriveAs handles an arrival at the page with a key, whose present subject is given.
+func (t *timeline) arriveAs(h *host, a arrival, key, subject string) {
+	switch a {
+	case pageOpened:
+		t.open(h, subject)
+	case brokerReachable:
+		if t.problem != "" && h.isOpen(key) {
+			t.open(h, subject)
+		}
+	}
 }
 
-func (s *subjectPage) load(r *Root) {
-	of, before := s.of, s.before
-	s.busy, s.failed = true, ""
+// open loads the events of a subject.
+func (t *timeline) open(h *host, subject string) {
+	*t = timeline{subject: subject}
+	t.load(h)
+}
+
+// load asks the broker for historyRows older events.
+func (t *timeline) load(h *host) {
+	subject, before := t.subject, t.older
+	t.loading, t.problem = true, ""
+	bySubject := historyFilter{Filter: filter.Filter{Subjects: []string{subject}}}
 	var found []store.Received
-	var rest wire.Cursor
-	r.do(func(ctx context.Context) (err error) {
-		found, rest, err = read(ctx, r.Live, wanted{Filter: filter.Filter{Subjects: []string{of}}}, before, historyRows)
+	var older wire.Cursor
+	h.request(func(ctx context.Context) (err error) {
+		found, older, err = readOlder(ctx, h.live, bySubject, before, historyRows)
 		return err
 	}, func(err error) {
-		if of != s.of {
+		if subject != t.subject {
 			return
 		}
-		if s.busy = false; err != nil {
-			s.failed = live.Explain(err)
+		t.loading = false
+		if err != nil {
+			t.problem = live.Explain(err)
 			return
 		}
 		if before == (wire.Cursor{}) {
-			s.events = nil
+			t.events = nil
 		}
-		s.events, s.before, s.arrived = append(s.events, found...), rest, true
+		t.events, t.older, t.answered = append(t.events, found...), older, true
 	})
 }
 
-// rows are the events of the subject: those loaded, and what has come since.
-func (s *subjectPage) rows(r *Root) (rows []store.Received) {
-	for _, e := range r.state.View.Events {
-		if e.Subject == s.of && (len(s.events) == 0 || newer(e.Cursor, s.events[0].Cursor)) {
+// rows returns the events to show: the loaded ones, and before them those that have come since.
+func (t *timeline) rows(h *host) (rows []store.Received) {
+	for _, e := range h.state.View.Events {
+		if e.Subject == t.subject && (len(t.events) == 0 || isNewer(e.Cursor, t.events[0].Cursor)) {
 			rows = append(rows, e)
 		}
 	}
-	return append(rows, s.events...)
+	return append(rows, t.events...)
 }
 
-// missing tells that the page is of a subject that is not there, or not for
-// this user.
-func (r *Root) missing() bool {
-	p := r.find()
-	if p == nil || p.menu || r.state.Phase != live.SignedIn {
-		return false
-	}
-	return r.subject.arrived && len(r.subject.rows(r)) == 0 && len(r.entitiesOf(r.subject.of)) == 0
+// isMissing implements subjectPage.
+func (t *timeline) isMissing(h *host) bool {
+	return t.answered && len(t.rows(h)) == 0 && !hasEntity(h.state.Entities, t.subject)
 }
 
-// entitiesOf are the last states of a subject's things.
-func (r *Root) entitiesOf(subject string) (all []*projection.Entity) {
-	for _, e := range r.state.Entities {
-		if eventOf(e).Subject == subject {
-			all = append(all, e)
+// hasEntity tells whether one of the entities belongs to a subject.
+func hasEntity(entities []*projection.Entity, subject string) bool {
+	for _, e := range entities {
+		if lastEvent(e).Subject == subject {
+			return true
 		}
 	}
-	return all
+	return false
 }
 
-// timeline is a subject's page: what it is now, what may be done, and all that
-// has happened.
-func (r *Root) timeline(title string, facts []fact, actions ...app.UI) app.UI {
-	s := &r.subject
-	rows := s.rows(r)
-	if len(rows) == 0 && len(facts) == 0 && !s.busy { // offline, of something that this browser knows nothing of
-		return r.page(title, ui.El("section", "card", nothingKnown()))
+// page renders the page of the subject: its present state with the actions, and everything that has happened.
+func (t *timeline) page(h *host, title string, facts []ui.Fact, actions []app.UI) app.UI {
+	rows := t.rows(h)
+	if len(rows) == 0 && len(facts) == 0 && !t.loading { // the browser is offline and knows nothing of the subject
+		return h.frame(title, ui.El("section", "card", ui.NothingKnown()))
 	}
-	feed := ui.Feed{Events: rows, Grant: r.state.User.Grant(), Now: r.now, Open: r.showEvent}
-	return r.page(title,
-		ui.El("div", "columns", ui.Card("feed-card", "timeline", text.Of("timeline"), ui.Slot(s.failed != "", func() app.UI {
-			return ui.El("div", "banner", ui.TextEl("span", "banner-text", text.Of("timeline.local", s.failed)),
-				ui.Button("button button-small", text.Of("retry")).OnClick(func(app.Context, app.Event) { s.load(r) }))
-		}),
-			ui.If(s.busy && len(rows) == 0, waitingRows).Else(feed.All),
-			ui.El("div", "more-rows", ui.If(s.before != (wire.Cursor{}), func() app.UI {
-				return ui.Button("button", text.Of("events.older")).Attr("disabled", s.busy).OnClick(func(app.Context, app.Event) { s.load(r) })
-			}))).Aria("busy", s.busy),
-			ui.Card("aside-card", "now", text.Of("timeline.now"), ui.El("dl", "facts", ui.Each(len(facts), func(i int) app.UI {
-				return ui.El("div", "", ui.TextEl("dt", "", facts[i].name), ui.El("dd", "", facts[i].value))
-			})),
-				ui.El("div", "buttons").Body(actions...)).DataSet("item", s.of).TabIndex(-1),
-		))
+	present := ui.Card("aside-card", "now", text.Of("timeline.now"),
+		ui.Facts("facts", facts),
+		ui.El("div", "buttons").Body(actions...),
+	).
+		DataSet("item", t.subject).
+		TabIndex(-1)
+	columns := ui.El("div", "columns", t.list(h, rows), present)
+	return h.frame(title, columns)
 }
 
-// A fact is a field of a last state. What names other things leads to them.
-type fact struct {
-	name  string
-	value app.UI
+func (t *timeline) list(h *host, rows []store.Received) app.UI {
+	feed := ui.Feed{Events: rows, Grant: h.grant(), Now: h.now, Open: h.showEvent}
+	problem := ui.Slot(t.problem != "", func() app.UI {
+		retry := ui.SmallButton(text.Of("retry"), func() { t.load(h) })
+		return ui.Banner("banner", text.Of("timeline.local", t.problem), retry)
+	})
+	older := ui.El("div", "more-rows", ui.If(t.older != (wire.Cursor{}), func() app.UI {
+		return ui.Button("button", text.Of("events.older")).
+			Attr("disabled", t.loading).
+			OnClick(func(app.Context, app.Event) { t.load(h) })
+	}))
+	return ui.Card("feed-card", "timeline", text.Of("timeline"),
+		problem,
+		ui.If(t.loading && len(rows) == 0, ui.SkeletonRows).Else(feed.All),
+		older,
+	).Aria("busy", t.loading)
 }
 
-// facts are the fields of a last state that are there, by their names.
-func facts(e *projection.Entity, names ...string) (rows []fact) {
+// linkedFields maps the fields that hold ids of other things to the paths of the pages of these things.
+var linkedFields = map[string]string{"equipment_ids": "/equipment/", "rental_id": "/rentals/"}
+
+// factsOf returns the named fields of an entity as facts. It leaves out the fields that the entity lacks. The entity
+// may be nil.
+func factsOf(e *projection.Entity, names ...string) (facts []ui.Fact) {
 	for _, name := range names {
-		if e != nil && e.Fields.Has(name) {
-			value, page := app.Text(ui.FieldText(e.Type, e.Fields, name)), map[string]string{"equipment_ids": "/equipment/", "rental_id": "/rentals/"}[name]
-			if page != "" {
-				ids := strings.Split(strings.Trim(string(e.Fields.Get(name)), "[]"), ",")
-				value = ui.Each(len(ids), func(i int) app.UI { return ui.Link("fact-link", page+ids[i], "#"+ids[i]) })
-			}
-			rows = append(rows, fact{text.Label(name), value})
+		if e == nil || !e.Fields.Has(name) {
+			continue
 		}
+		value := app.UI(app.Text(ui.FieldText(e.Type, e.Fields, name)))
+		if path := linkedFields[name]; path != "" {
+			ids := strings.Split(strings.Trim(string(e.Fields.Get(name)), "[]"), ",")
+			value = ui.Each(len(ids), func(i int) app.UI { return ui.Link("fact-link", path+ids[i], "#"+ids[i]) })
+		}
+		facts = append(facts, ui.Fact{Name: app.Text(text.Label(name)), Value: value})
 	}
-	return rows
+	return facts
 }
 
-// byType are the last states of a type, and only those that are open where
-// wanted.
-func (r *Root) byType(t event.Type, open bool) (all []*projection.Entity) {
-	for _, e := range r.state.Entities {
-		if e.Type == t && (!open || e.Closed.IsZero()) {
-			all = append(all, e)
+// textFacts is like factsOf without links, for a card of a board.
+func textFacts(e *projection.Entity, names ...string) (facts []ui.Fact) {
+	for _, name := range names {
+		if e.Fields.Has(name) {
+			facts = append(facts, ui.TextFact(text.Label(name), ui.FieldText(e.Type, e.Fields, name)))
 		}
 	}
-	return all
+	return facts
 }

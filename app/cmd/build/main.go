@@ -123,7 +123,7 @@ func assets(dir string) (map[string][]byte, error) {
 
 // generate adds what go-app makes.
 func generate(files map[string][]byte) error {
-	app.Route("/", func() app.Composer { return &pages.Root{} })
+	app.Route("/", func() app.Composer { return pages.NewRoot(nil) })
 	wasm := files["web/app.wasm"]
 	icon := "/web/icon.svg"
 	h := &app.Handler{

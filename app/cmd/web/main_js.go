@@ -14,7 +14,7 @@ import (
 
 func main() {
 	logStep, logEvent := browser.Debug()
-	text.SetStyle(pages.StyleOf())
+	text.SetStyle(pages.SavedStyle())
 	l := live.New(browser.Transport{}, live.Environment{
 		Page:        browser.NewPage(),
 		Storage:     &browser.Storage{Name: "yardline"},
@@ -26,8 +26,8 @@ func main() {
 		ToastFormat: text.Format,
 		ToastScale:  pages.ToastScale,
 		OnSignedIn:  pages.RenewPush,
-		OnForget:    pages.Forget,
+		OnForget:    pages.ForgetPush,
 	})
-	app.RouteWithRegexp(`^/.*$`, func() app.Composer { return &pages.Root{Live: l} })
+	app.RouteWithRegexp(`^/.*$`, func() app.Composer { return pages.NewRoot(l) })
 	app.RunWhenOnBrowser()
 }
