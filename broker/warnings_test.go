@@ -60,10 +60,10 @@ func TestRefusedPushIsAWarning(t *testing.T) {
 	d := pushtest.New(t)
 	device, err := b.push.Subscribe(t.Context(), identity.Principal{Grant: g, IsPerson: true}, d.Subscription(), "", "")
 	require.NoError(t, err)
-	d.Answer(403)
+	d.SetAnswer(403)
 	require.Error(t, b.push.SendTest(t.Context(), g, device.ID))
 	require.Equal(t, []string{WarnPushRefused}, codes(b))
-	d.Answer(0)
+	d.SetAnswer(0)
 	require.NoError(t, b.push.SendTest(t.Context(), g, device.ID))
 	require.Empty(t, codes(b))
 }

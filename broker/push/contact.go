@@ -9,12 +9,11 @@ import (
 	"github.com/snd-rental/yardline/broker/loopback"
 )
 
-// PlaceholderContact is the contact of an installation that has named none.
+// PlaceholderContact is the contact of an installation whose operator has set none.
 const PlaceholderContact = "mailto:nobody@yardline.invalid"
 
-// CheckContact returns an error where a contact is no mailto or https address
-// (RFC 8292, section 2.1). Push services refuse everything that comes with
-// such a contact.
+// CheckContact returns an error when a contact is not a mailto or https address
+// (RFC 8292, section 2.1). Push services refuse every push with an invalid contact.
 func CheckContact(contact string) error {
 	if domainOf(contact) == "" {
 		return fmt.Errorf(
@@ -25,11 +24,12 @@ func CheckContact(contact string) error {
 	return nil
 }
 
-// domainOf returns the domain of a contact, or "" where it is none.
+// domainOf returns the domain of a contact. It returns an empty text for an invalid
+// contact.
 func domainOf(contact string) string {
 	if address, ok := strings.CutPrefix(contact, "mailto:"); ok {
 		parsed, err := mail.ParseAddress(address)
-		if err != nil || parsed.Address != address { // with a name, brackets or blanks
+		if err != nil || parsed.Address != address { // It has a name, brackets or spaces.
 			return ""
 		}
 		return address[strings.LastIndexByte(address, '@')+1:]
@@ -41,7 +41,7 @@ func domainOf(contact string) string {
 	return u.Hostname()
 }
 
-// reserved are names under which nobody can be reached (RFC 2606, RFC 6761).
+// reserved lists the domains in which nobody can be reached (RFC 2606, RFC 6761).
 var reserved = []string{
 	".invalid",
 	".example",
@@ -53,8 +53,8 @@ var reserved = []string{
 	".example.org",
 }
 
-// IsPlaceholderContact tells whether nobody can be reached at a contact: some push
-// services refuse pushes that come with one.
+// IsPlaceholderContact tells whether nobody can be reached at a contact. Some push
+// services refuse pushes with such a contact.
 func IsPlaceholderContact(contact string) bool {
 	domain := strings.ToLower(strings.TrimSuffix(domainOf(contact), "."))
 	if loopback.IsHost(domain) || !strings.Contains(domain, ".") {

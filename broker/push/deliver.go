@@ -19,6 +19,8 @@ import (
 	"github.com/snd-rental/yardline/shared/notify"
 )
 
+// urgencies holds the urgency of a push for each severity of an event (RFC 8030,
+// section 5.3).
 var urgencies = map[event.Severity]webpush.Urgency{
 	event.Error:   webpush.UrgencyHigh,
 	event.Warning: webpush.UrgencyNormal,
@@ -27,21 +29,26 @@ var urgencies = map[event.Severity]webpush.Urgency{
 }
 
 const (
-	lifetime = 12 * time.Hour // of a push that waits at the service for the device
-	// record is the size that every body is padded to, so that its length says
-	// nothing; a Message is shorter.
-	record   = 2048
-	attempts = 3
+	// pushLifetime is how long the push service keeps a push for a device that is away.
+	pushLifetime = 12 * time.Hour
+	// recordSize is the number of bytes that every body is padded to, so that its length
+	// reveals nothing. A notify.Message is shorter.
+	recordSize = 2048
+	// maxAttempts is the number of requests for one push.
+	maxAttempts = 3
+	// maxRetry is the longest wait between two attempts.
 	maxRetry = 30 * time.Second
 )
 
-// A RefusedError is the answer of a push service that refuses this broker. Trying
-// again does not help before an operator has changed something.
+// A RefusedError says that a push service refuses the pushes of this broker. It
+// wraps ErrNotDelivered. Another attempt is useless until an operator has changed
+// something.
 type RefusedError struct {
 	Status int
-	Answer string // the first line of the service's answer, for the operator
+	Answer string // the beginning of the service's answer as one line, for the operator
 }
 
+// Error implements error.
 func (r *RefusedError) Error() string {
 	return strings.TrimSuffix(
 		fmt.Sprintf("%v: the push service answered %d: %s", ErrNotDelivered, r.Status, r.Answer),
@@ -49,12 +56,12 @@ func (r *RefusedError) Error() string {
 	)
 }
 
-// Unwrap makes errors.Is(err, ErrNotDelivered) true.
+// Unwrap lets errors.Is find ErrNotDelivered.
 func (r *RefusedError) Unwrap() error { return ErrNotDelivered }
 
-// deliver sends a body to a device, and again where the service is busy. A
-// device that the service no longer knows is forgotten; one that it refuses is
-// marked as failing. The observer counts the result.
+// deliver sends a body to a device and reports the result to the observer. It
+// forgets a device that the push service no longer knows, and records whether the
+// service refuses the device.
 func (s *Service) deliver(
 	ctx context.Context,
 	d *device,
@@ -68,7 +75,7 @@ func (s *Service) deliver(
 	switch {
 	case err == nil && (answer == http.StatusNotFound || answer == http.StatusGone):
 		s.c.Observer.Pushed(ResultGone, "")
-		return ResultGone, s.forget(ctx, d)
+		return ResultGone, s.forgetDevice(ctx, d)
 	case err == nil:
 		result = ResultSent
 	case errors.As(err, &refused):
@@ -78,15 +85,17 @@ func (s *Service) deliver(
 	}
 	s.c.Observer.Pushed(result, reason)
 	if err == nil || refused != nil {
-		if failed := s.mark(ctx, d.ID, status); failed != nil && ctx.Err() == nil {
+		if failed := s.setFailure(ctx, d.ID, status); failed != nil && ctx.Err() == nil {
 			s.c.Logger.Warn("push: whether a device is refused could not be stored", "device", d.ID, "error", failed)
 		}
 	}
 	return result, err
 }
 
-// attempt sends a body until the service has answered. The status is that of
-// its last answer, 0 where there was none; the error may be a *RefusedError.
+// attempt sends a body up to maxAttempts times, while the push service is busy or
+// cannot be reached. status is that of the service's last answer, or 0 when there
+// was none. A push that the service took, and one for a device that it no longer
+// knows, return no error. A refused push returns a *RefusedError.
 func (s *Service) attempt(
 	ctx context.Context,
 	d *device,
@@ -96,9 +105,9 @@ func (s *Service) attempt(
 ) (status int, err error) {
 	wait := time.Second
 	var last error
-	for try := range attempts {
+	for try := range maxAttempts {
 		if try > 0 {
-			pause(ctx, wait)
+			sleep(ctx, wait)
 		}
 		answer, err := s.post(ctx, d, body, topic, urgency)
 		status = answer.status
@@ -115,20 +124,20 @@ func (s *Service) attempt(
 		}
 		wait = min(max(answer.after, 4*wait), maxRetry)
 	}
-	return status, fmt.Errorf("%w, tried %d times: %w", ErrNotDelivered, attempts, last)
+	return status, fmt.Errorf("%w, tried %d times: %w", ErrNotDelivered, maxAttempts, last)
 }
 
 // An answer is the answer of a push service to one request.
 type answer struct {
-	status int           // 0 where there was no answer
-	after  time.Duration // the time that the service asks to wait
-	text   string        // the first line of its body, of printable characters alone
+	status int           // 0 when there was no answer
+	after  time.Duration // Retry-After, at most 60 seconds
+	text   string        // the beginning of its body as one line of printable characters
 }
 
-// maxText bounds what the log shows of an answer, in bytes.
-const maxText = 200
+// maxAnswerBytes is the most bytes of an answer in the log.
+const maxAnswerBytes = 200
 
-// post makes one request.
+// post sends one encrypted request to a push service.
 func (s *Service) post(
 	ctx context.Context,
 	d *device,
@@ -137,39 +146,40 @@ func (s *Service) post(
 	urgency webpush.Urgency,
 ) (a answer, err error) {
 	to := &webpush.Subscription{Endpoint: d.Endpoint, Keys: webpush.Keys{Auth: d.Keys.Auth, P256dh: d.Keys.P256dh}}
-	response, err := webpush.SendNotificationWithContext(
-		ctx,
-		body,
-		to,
-		&webpush.Options{HTTPClient: s.client, RecordSize: record, Subscriber: s.c.Contact, Topic: topic,
-			TTL: int(
-				lifetime.Seconds(),
-			), Urgency: urgency, VAPIDPublicKey: s.keys.Public, VAPIDPrivateKey: s.keys.Private},
-	)
+	response, err := webpush.SendNotificationWithContext(ctx, body, to, &webpush.Options{
+		HTTPClient:      s.client,
+		RecordSize:      recordSize,
+		Subscriber:      s.c.Contact,
+		Topic:           topic,
+		TTL:             int(pushLifetime.Seconds()),
+		Urgency:         urgency,
+		VAPIDPublicKey:  s.keys.Public,
+		VAPIDPrivateKey: s.keys.Private,
+	})
 	if err != nil {
 		return answer{}, err
 	}
 	defer response.Body.Close()
-	text, _ := io.ReadAll(
-		io.LimitReader(response.Body, 4<<10),
-	) // The body is read so that the connection can be used again.
+	// Reading the body lets the client use the connection again.
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10))
 	seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 	return answer{response.StatusCode, time.Duration(max(0, min(seconds, 60))) * time.Second, printable(text)}, nil
 }
 
-// printable returns the beginning of an answer as one line.
+// printable returns the beginning of a text as one line of printable characters.
 func printable(text []byte) string {
 	line := strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(string(text[:min(len(text), maxText)]), ""))
+	}, strings.ToValidUTF8(string(text[:min(len(text), maxAnswerBytes)]), ""))
 	return strings.Join(strings.Fields(line), " ")
 }
 
-// Test pushes a greeting to a device of a user, to see that it comes. The error
-// is ErrUnknownDevice, or what the push service said.
+// SendTest pushes a greeting to a device of a user, who can see whether it arrives.
+// The error is ErrUnknownDevice when the user has no such device, or wraps
+// ErrNotDelivered. SendTest waits for the push service.
 func (s *Service) SendTest(ctx context.Context, g access.Grant, id string) error {
 	s.mu.Lock()
 	d := s.devices[id]
@@ -177,16 +187,14 @@ func (s *Service) SendTest(ctx context.Context, g access.Grant, id string) error
 	if d == nil || d.Grant.Actor() != g.Actor() {
 		return ErrUnknownDevice
 	}
-	body, err := json.Marshal(
-		notify.Message{
-			Title: "Yardline",
-			Body:  "Notifications work on this device.",
-			Tag:   "test",
-			URL:   "/notifications",
-		},
-	)
+	body, err := json.Marshal(notify.Message{
+		Title: "Yardline",
+		Body:  "Notifications work on this device.",
+		Tag:   "test",
+		URL:   "/notifications",
+	})
 	if err != nil {
-		panic(err) // our own type
+		panic(err) // A notify.Message always marshals.
 	}
 	result, err := s.deliver(ctx, d, body, "test", webpush.UrgencyHigh)
 	if err == nil && result == ResultGone {

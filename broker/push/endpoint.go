@@ -16,7 +16,8 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Subscription is a browser's, as PushSubscription.toJSON() has it.
+// A Subscription is the push subscription of a browser, in the format of its
+// PushSubscription.toJSON().
 type Subscription struct {
 	Endpoint string `json:"endpoint"`
 	Keys     struct {
@@ -25,18 +26,21 @@ type Subscription struct {
 	} `json:"keys"`
 }
 
+// maxEndpoint is the most bytes of an endpoint.
 const maxEndpoint = 2048
 
-// check refuses what cannot be pushed to, or must not be: the endpoint is an
-// address that a stranger chooses and we call. The error is an *event.Problem.
-func (s Subscription) check(test bool) error {
+// check returns an *event.Problem for a subscription that the broker cannot or must
+// not push to. The endpoint is an address that a stranger chooses and that the broker
+// then calls, so it must be a public one.
+func (s Subscription) check(allowLoopback bool) error {
 	u, err := url.Parse(s.Endpoint)
 	if err != nil || len(s.Endpoint) > maxEndpoint || u.User != nil || u.Hostname() == "" {
 		return event.Refuse("/endpoint", "format", "the address that the browser gave")
 	}
-	if !test || !loopback.IsHost(u.Hostname()) {
+	if !allowLoopback || !loopback.IsHost(u.Hostname()) {
 		addr, err := netip.ParseAddr(u.Hostname())
-		if u.Scheme != "https" || u.Port() != "" && u.Port() != "443" || err == nil && !public(addr) || loopback.IsHost(u.Hostname()) {
+		isPrivate := err == nil && !isPublic(addr) || loopback.IsHost(u.Hostname())
+		if u.Scheme != "https" || u.Port() != "" && u.Port() != "443" || isPrivate {
 			return event.Refuse("/endpoint", "rule", "an https address of a public push service")
 		}
 	}
@@ -57,24 +61,27 @@ func decode(text string) ([]byte, error) {
 	return base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
 }
 
-// special are networks that are global unicast by their bits and no part of the
-// public internet, or lead to what is not: RFC 6890, and the ways in which IPv6
-// carries an IPv4 address.
-var special = func() (all []netip.Prefix) {
-	for _, text := range []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10"} {
+// nonPublicNetworks lists networks that netip counts as global unicast, but that are
+// not public: those of RFC 6890, and the ranges in which IPv6 carries IPv4 addresses.
+var nonPublicNetworks = func() (all []netip.Prefix) {
+	for _, text := range []string{
+		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
+		"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32",
+		"2002::/16", "fec0::/10",
+	} {
 		all = append(all, netip.MustParsePrefix(text))
 	}
 	return all
 }()
 
-// public tells whether an address is of the public internet.
-func public(addr netip.Addr) bool {
+// isPublic tells whether an address belongs to the public internet.
+func isPublic(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Zone() != "" {
 		return false
 	}
-	for _, p := range special {
+	for _, p := range nonPublicNetworks {
 		if p.Contains(addr) {
 			return false
 		}
@@ -87,20 +94,29 @@ var errPrivate = errors.New("push: the endpoint's name leads to an address that 
 // sendTimeout bounds one request to a push service.
 const sendTimeout = 10 * time.Second
 
-// client calls push services and nothing else: what a name resolves to is
-// checked where the connection is made, and no answer leads anywhere else.
-func client(test bool) *http.Client {
+// newClient returns a client that connects only to public addresses, and to loopback
+// when allowLoopback is set. It checks the address of each connection, because a
+// public name may resolve to a private address. It follows no redirect.
+func newClient(allowLoopback bool) *http.Client {
 	dialer := net.Dialer{Timeout: sendTimeout, Control: func(_, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return err
 		}
-		if !public(to.Addr()) && !(test && to.Addr().Unmap().IsLoopback()) {
+		if !isPublic(to.Addr()) && !(allowLoopback && to.Addr().Unmap().IsLoopback()) {
 			return errPrivate
 		}
 		return nil
 	}}
-	return &http.Client{Timeout: sendTimeout,
-		Transport:     &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: workers, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 16 << 10},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{
+		Timeout: sendTimeout,
+		Transport: &http.Transport{
+			DialContext:            dialer.DialContext,
+			MaxIdleConnsPerHost:    workers,
+			IdleConnTimeout:        time.Minute,
+			ForceAttemptHTTP2:      true,
+			MaxResponseHeaderBytes: 16 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }

@@ -40,13 +40,13 @@ func TestEndpoints(t *testing.T) {
 
 // TestNamesThatLeadHome: what a name resolves to is looked at, not the name.
 func TestNamesThatLeadHome(t *testing.T) {
-	_, err := client(false).Get("http://localhost:1/")
+	_, err := newClient(false).Get("http://localhost:1/")
 	require.ErrorIs(t, err, errPrivate)
-	_, err = client(true).Get("http://localhost:1/")
+	_, err = newClient(true).Get("http://localhost:1/")
 	require.Error(t, err)
 	require.NotErrorIs(t, err, errPrivate)
 	for text, want := range map[string]bool{"9.9.9.9": true, "2620:fe::fe": true, "127.0.0.1": false, "10.0.0.1": false, "172.16.0.1": false, "192.168.0.1": false, "100.64.0.1": false, "169.254.169.254": false,
 		"0.0.0.0": false, "224.0.0.1": false, "255.255.255.255": false, "::1": false, "fe80::1": false, "fc00::1": false, "::ffff:10.0.0.1": false, "64:ff9b::a00:1": false, "2002:a00:1::": false} {
-		require.Equal(t, want, public(netip.MustParseAddr(text)), text)
+		require.Equal(t, want, isPublic(netip.MustParseAddr(text)), text)
 	}
 }

@@ -14,58 +14,60 @@ import (
 )
 
 // preferences is where the store has them.
-const preferences = "push-preferences."
+const preferencePrefix = "push-preferences."
 
-// PreferenceStore are what people want to be told of. They stand by themselves where
-// nothing is pushed: the app's toasts follow them too. It is safe for
+// A PreferenceStore holds the users' notification preferences. It works without a
+// Service, because the app's toasts follow the same preferences. It is safe for
 // concurrent use.
 type PreferenceStore struct {
-	store eventlog.Store
-	write sync.Mutex // held over a change of the store and of what follows from it
+	store   eventlog.Store
+	storeMu sync.Mutex // held while preferences change in the store and in memory
 
-	mu sync.Mutex                    // guards of
-	of map[string]notify.Preferences // by hash of the actor
+	mu      sync.Mutex                    // guards byActor
+	byActor map[string]notify.Preferences // by hash of the actor
 }
 
-// OpenPreferenceStore reads them from the store.
+// OpenPreferenceStore returns a PreferenceStore with the preferences of a log's store.
 func OpenPreferenceStore(ctx context.Context, store eventlog.Store) (*PreferenceStore, error) {
 	w := &PreferenceStore{store: store}
 	return w, w.load(ctx)
 }
 
-// load takes what the store has, which other brokers may have changed.
+// load replaces the preferences in memory by those of the store, which other brokers
+// may have changed.
 func (w *PreferenceStore) load(ctx context.Context) error {
-	w.write.Lock()
-	defer w.write.Unlock()
-	names, err := w.store.Keys(ctx, preferences)
+	w.storeMu.Lock()
+	defer w.storeMu.Unlock()
+	names, err := w.store.Keys(ctx, preferencePrefix)
 	if err != nil {
 		return err
 	}
-	of := map[string]notify.Preferences{}
+	byActor := map[string]notify.Preferences{}
 	for _, name := range names {
 		var p notify.Preferences
-		if err := read(ctx, w.store, name, &p); err != nil {
+		if err := readJSON(ctx, w.store, name, &p); err != nil {
 			return err
 		}
-		of[strings.TrimPrefix(name, preferences)] = p
+		byActor[strings.TrimPrefix(name, preferencePrefix)] = p
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.of = of
+	w.byActor = byActor
 	return nil
 }
 
-// Preferences are a user's, or the default.
+// Preferences returns the preferences of a user, or the defaults when the user has
+// set none.
 func (w *PreferenceStore) Preferences(g access.Grant) notify.Preferences {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if p, said := w.of[hash(g.Actor())]; said {
+	if p, found := w.byActor[hash(g.Actor())]; found {
 		return p
 	}
 	return notify.DefaultPreferences(g)
 }
 
-// SetPreferences keeps what a user wants. The error may be an *event.Problem.
+// SetPreferences stores the preferences of a user. The error may be an *event.Problem.
 func (w *PreferenceStore) SetPreferences(ctx context.Context, g access.Grant, p notify.Preferences) error {
 	if err := p.Check(); err != nil {
 		return err
@@ -79,13 +81,13 @@ func (w *PreferenceStore) SetPreferences(ctx context.Context, g access.Grant, p 
 	if err != nil {
 		return err
 	}
-	w.write.Lock()
-	defer w.write.Unlock()
-	if err := w.store.Put(ctx, preferences+hash(g.Actor()), raw, 0); err != nil {
+	w.storeMu.Lock()
+	defer w.storeMu.Unlock()
+	if err := w.store.Put(ctx, preferencePrefix+hash(g.Actor()), raw, 0); err != nil {
 		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.of[hash(g.Actor())] = p
+	w.byActor[hash(g.Actor())] = p
 	return nil
 }

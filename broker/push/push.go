@@ -20,40 +20,56 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// Config is how a Service works.
+// Config holds the dependencies and options of a Service.
 type Config struct {
-	Log       eventlog.Log
-	Contact   string // an https or mailto address for the operators of push services (RFC 8292, section 2.1)
-	Location  *time.Location
-	Logger    *slog.Logger
-	SharedLog bool // other brokers use the same log
-	// CurrentGrant is what somebody may by now who signed in as g; nil where people
-	// sign in elsewhere.
-	CurrentGrant  func(g access.Grant, stamp string) (now access.Grant, ok bool)
-	Observer      Observer
-	AllowLoopback bool // take endpoints on loopback, also without TLS, and those alone beside public ones
+	// Log is followed for events. Its store holds devices and preferences. It is
+	// required.
+	Log eventlog.Log
+	// Contact is an https or mailto address at which the operators of push services
+	// reach the operator of this broker (RFC 8292, section 2.1). It is required.
+	Contact string
+	// Location is the time zone of quiet hours that name none. It is required.
+	Location *time.Location
+	// Logger receives failures. It is required.
+	Logger *slog.Logger
+	// SharedLog says that other brokers use the same log. The Service then reads
+	// devices and preferences from the store every 10 seconds.
+	SharedLog bool
+	// CurrentGrant returns the present grant of a user who signed in with grant g and
+	// this stamp. ok is false when the user may no longer use the sign-in. Nil means
+	// that users sign in elsewhere: the Service then trusts the grant of a subscription
+	// for 7 days.
+	CurrentGrant func(g access.Grant, stamp string) (now access.Grant, ok bool)
+	// Observer counts the results of pushes. It is required.
+	Observer Observer
+	// AllowLoopback also accepts endpoints on loopback, even without TLS. Tests need it.
+	AllowLoopback bool
 }
 
-// An Observer counts the results of pushes. It gets one of the Results, with one
-// of the Reasons for a failed push and "" otherwise. It is called concurrently.
-type Observer interface{ Pushed(result, reason string) }
+// An Observer counts the results of pushes. Several goroutines call it at once.
+type Observer interface {
+	// Pushed receives one of Results. For ResultFailed it also receives one of Reasons,
+	// and an empty reason otherwise.
+	Pushed(result, reason string)
+}
 
 // The results of a push.
 const (
 	ResultSent    = "sent"
-	ResultGone    = "gone"    // the browser has dropped the subscription
-	ResultFailed  = "failed"  // refused, or not reached in time
-	ResultDropped = "dropped" // too many at once
+	ResultGone    = "gone"    // The push service says that the browser has dropped the subscription.
+	ResultFailed  = "failed"  // The push service refused the push, or could not be reached in time.
+	ResultDropped = "dropped" // The queue was full, or the device has had too many pushes.
 )
 
-// Results lists the results.
+// Results lists all results of a push.
 var Results = []string{ResultSent, ResultGone, ResultFailed, ResultDropped}
 
-// Reasons lists the reasons of failed pushes: the status of the push service's
-// last answer, or that there was no answer.
+// Reasons lists all reasons of a failed push: the status of the push service's last
+// answer, or "unreachable" when there was no answer.
 var Reasons = []string{"400", "401", "403", "413", "429", "5xx", "other", "unreachable"}
 
-// reasonOf returns the reason of a status. The status 0 means no answer.
+// reasonOf returns the reason for a status. The status 0 means that there was no
+// answer.
 func reasonOf(status int) string {
 	text := strconv.Itoa(status)
 	switch {
@@ -67,42 +83,60 @@ func reasonOf(status int) string {
 	return "other"
 }
 
-// A Service pushes. Its methods may be called concurrently; Run is called once.
+// A Service sends pushes. Its methods are safe for concurrent use, but Run may be
+// called only once.
 type Service struct {
 	*PreferenceStore
 	c      Config
 	keys   keys
 	client *http.Client
-	queue  chan job // what the follower found
+	queue  chan job // from handleRecord to the workers; see maxQueue
 
-	write sync.Mutex // held while the store changes; never while a record is looked at
+	// storeMu is held while devices change in the store and in memory. A goroutine
+	// that needs both locks takes storeMu first. handleRecord never takes storeMu,
+	// because it must not wait for the store.
+	storeMu sync.Mutex
 
-	mu      sync.Mutex // guards all below
-	devices map[string]*device
-	failing map[string]Failure // by device: those that a push service refuses
-	taken   wire.Cursor        // through where events were looked at
+	mu       sync.Mutex // guards all below
+	devices  map[string]*device
+	failing  map[string]Failure // by the id of a device that its push service refuses
+	position wire.Cursor        // of the last record that handleRecord has seen
 }
 
 const (
-	workers  = 8    // that send at once
-	maxQueue = 1024 // pushes that wait
-	maxAge   = 15 * time.Minute
-	claimFor = time.Hour
-	refresh  = 10 * time.Second
+	// workers is the number of pushes that are sent at once.
+	workers = 8
+	// maxQueue is the number of events that wait for a worker. Further events are
+	// dropped and counted.
+	maxQueue = 1024
+	// maxEventAge is the age from which an event is too old to push.
+	maxEventAge = 15 * time.Minute
+	// claimLifetime is how long the store keeps the claim on an event. It is longer
+	// than maxEventAge, so no broker pushes the event again.
+	claimLifetime = time.Hour
+	// refreshInterval is the time between two calls of the maintenance: saving the
+	// position, and reading the store when the log is shared.
+	refreshInterval = 10 * time.Second
 )
 
-// A job is one event for some devices.
+// A job is one event that must be pushed to some devices.
 type job struct {
 	seq     uint64
-	event   event.Event // as no particular reader sees it
+	event   event.Event // complete, before access.Redact
 	devices []*device
-	grants  []access.Grant // of each
+	grants  []access.Grant // of the user of each device, in the same order
 }
 
-// New reads keys and subscriptions from the log's store.
+// New returns a Service. It reads or makes the VAPID keys, and reads devices and
+// preferences from the log's store.
 func New(ctx context.Context, c Config) (*Service, error) {
-	c.Contact = strings.TrimPrefix(c.Contact, "mailto:") // the library adds it
-	s := &Service{PreferenceStore: &PreferenceStore{store: c.Log}, c: c, client: client(c.AllowLoopback), queue: make(chan job, maxQueue)}
+	c.Contact = strings.TrimPrefix(c.Contact, "mailto:") // The webpush library adds it.
+	s := &Service{
+		PreferenceStore: &PreferenceStore{store: c.Log},
+		c:               c,
+		client:          newClient(c.AllowLoopback),
+		queue:           make(chan job, maxQueue),
+	}
 	var err error
 	if s.keys, err = loadKeys(ctx, c.Log); err != nil {
 		return nil, err
@@ -110,56 +144,59 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
-	after, err := s.start(ctx) // now: what comes before Run is not missed
-	s.taken = wire.Cursor{Epoch: c.Log.Epoch(), Seq: after}
+	// The position is read here, so that events between New and Run are pushed, too.
+	after, err := s.startPosition(ctx)
+	s.position = wire.Cursor{Epoch: c.Log.Epoch(), Seq: after}
 	return s, err
 }
 
-// Key is the public key that browsers subscribe with, in base64url.
+// PublicKey returns the VAPID key that browsers subscribe with, in base64url.
 func (s *Service) PublicKey() string { return s.keys.Public }
 
-// Run pushes until ctx ends.
+// Run pushes events until ctx ends. It returns after its goroutines have ended.
 func (s *Service) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	for range workers {
-		all.Go(func() { s.work(ctx) })
+		all.Go(func() { s.sendQueued(ctx) })
 	}
-	all.Go(func() { s.tend(ctx) })
+	all.Go(func() { s.maintain(ctx) })
 	s.follow(ctx)
 	all.Wait()
 	s.client.CloseIdleConnections()
 }
 
-// follow reads the log from where the last broker was, and again where that
-// fails.
+// follow passes the records of the log to handleRecord until ctx ends. After a
+// failure it tries again every second.
 func (s *Service) follow(ctx context.Context) {
 	for ctx.Err() == nil {
-		after, err := s.start(ctx)
+		after, err := s.startPosition(ctx)
 		if err == nil {
-			err = s.c.Log.Tail(ctx, after, s.take)
+			err = s.c.Log.Tail(ctx, after, s.handleRecord)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.c.Logger.Error("push: the log failed; trying again", "error", err)
 		}
-		pause(ctx, time.Second)
+		sleep(ctx, time.Second)
 	}
 }
 
-// start is where to go on: where the last one was, if the log still has it.
-func (s *Service) start(ctx context.Context) (uint64, error) {
+// startPosition returns the sequence after which to follow the log. It is the
+// position in memory, else the one in the store. When the log no longer holds it,
+// startPosition returns the end of the log.
+func (s *Service) startPosition(ctx context.Context) (uint64, error) {
 	bounds, err := s.c.Log.Bounds(ctx)
 	if err != nil {
 		return 0, err
 	}
 	s.mu.Lock()
-	at := s.taken
+	at := s.position
 	s.mu.Unlock()
 	if at == (wire.Cursor{}) {
 		raw, err := s.c.Log.Get(ctx, cursorKey)
 		if err != nil && !errors.Is(err, eventlog.ErrNotFound) {
 			return 0, err
 		}
-		at, _ = wire.ParseCursor(string(raw)) // none, or of another log, is none
+		at, _ = wire.ParseCursor(string(raw)) // Without a valid cursor the position is the end of the log.
 	}
 	if !eventlog.Holds(s.c.Log, at.Epoch, at.Seq) || at.Seq+1 < bounds.First || at.Seq > bounds.Last {
 		return bounds.Last, nil
@@ -167,28 +204,29 @@ func (s *Service) start(ctx context.Context) (uint64, error) {
 	return at.Seq, nil
 }
 
-// tend keeps the place in the log, and looks for what other brokers changed.
-func (s *Service) tend(ctx context.Context) {
-	var kept wire.Cursor
-	keep := func(ctx context.Context) {
+// maintain saves the position every refreshInterval and at the end. When the log is
+// shared, it also reads the changes that other brokers made to the store.
+func (s *Service) maintain(ctx context.Context) {
+	var saved wire.Cursor
+	savePosition := func(ctx context.Context) {
 		s.mu.Lock()
-		at := s.taken
+		at := s.position
 		s.mu.Unlock()
-		if at == kept {
+		if at == saved {
 			return
 		}
 		if err := s.c.Log.Put(ctx, cursorKey, []byte(at.String()), 0); err != nil {
 			s.c.Logger.Warn("push: the place in the log could not be kept", "error", err)
 			return
 		}
-		kept = at
+		saved = at
 	}
-	tick := time.NewTicker(refresh)
+	tick := time.NewTicker(refreshInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			keep(ctx)
+			savePosition(ctx)
 			if s.c.SharedLog {
 				if err := s.load(ctx); err != nil && ctx.Err() == nil {
 					s.c.Logger.Warn("push: subscriptions could not be read", "error", err)
@@ -197,28 +235,29 @@ func (s *Service) tend(ctx context.Context) {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			defer cancel()
-			keep(last)
+			savePosition(last)
 			return
 		}
 	}
 }
 
-// take looks at one record. It never waits.
-func (s *Service) take(r eventlog.Record) {
+// handleRecord queues an event for the devices that want it. Only follow's goroutine
+// calls it. It never waits: when the queue is full, it drops the event.
+func (s *Service) handleRecord(r eventlog.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.taken = wire.Cursor{Epoch: s.c.Log.Epoch(), Seq: r.Seq}
+	s.position = wire.Cursor{Epoch: s.c.Log.Epoch(), Seq: r.Seq}
 	now := time.Now()
-	if len(s.devices) == 0 || now.Sub(r.Stored) > maxAge {
+	if len(s.devices) == 0 || now.Sub(r.Stored) > maxEventAge {
 		return
 	}
 	e, err := hub.Decode(r, s.c.Log.Epoch())
 	if err != nil {
-		return // the hub has said so
+		return // The hub logs this error.
 	}
 	j := job{seq: r.Seq, event: e}
 	for _, d := range s.devices {
-		if g, wants := s.wantsLocked(d, e, now); wants {
+		if g, wants := s.wantsPushLocked(d, e, now); wants {
 			j.devices, j.grants = append(j.devices, d), append(j.grants, g)
 		}
 	}
@@ -232,34 +271,38 @@ func (s *Service) take(r eventlog.Record) {
 	}
 }
 
-// wantsLocked decides, by what a person may and wants now. Nobody is told of
-// what they did themselves.
-func (s *Service) wantsLocked(d *device, e event.Event, now time.Time) (access.Grant, bool) {
-	g, still := s.grant(d, now)
-	if !still || e.Actor == g.Actor() {
+// wantsPushLocked tells whether a device gets a push for an event, and returns the
+// present grant of its user. It is false for an event that the user caused, that
+// the user may not see, or that the user's preferences exclude. The caller must hold
+// s.mu.
+func (s *Service) wantsPushLocked(d *device, e event.Event, now time.Time) (access.Grant, bool) {
+	g, ok := s.currentGrant(d, now)
+	if !ok || e.Actor == g.Actor() {
 		return g, false
 	}
 	p := s.Preferences(g)
-	if !slices.Contains(p.Push, e.Type) || p.Quiet != nil && s.quiet(*p.Quiet, now) {
+	if !slices.Contains(p.Push, e.Type) || p.Quiet != nil && s.isQuiet(*p.Quiet, now) {
 		return g, false
 	}
-	seen, ok := access.Redact(g, e)
+	view, ok := access.Redact(g, e)
 	if !ok {
 		return g, false
 	}
-	_, says := event.ToastText(seen, false) // what is worth no toast is worth no push
-	return g, says
+	_, hasText := event.ToastText(view, false) // An event without a toast has no push either.
+	return g, hasText
 }
 
-// grant is what the device's user may by now.
-func (s *Service) grant(d *device, now time.Time) (access.Grant, bool) {
+// currentGrant returns the present grant of a device's user. ok is false when the
+// sign-in that subscribed the device no longer counts.
+func (s *Service) currentGrant(d *device, now time.Time) (access.Grant, bool) {
 	if s.c.CurrentGrant == nil {
 		return d.Grant, now.Before(d.Until)
 	}
 	return s.c.CurrentGrant(d.Grant, d.Stamp)
 }
 
-func (s *Service) quiet(q notify.QuietHours, now time.Time) bool {
+// isQuiet tells whether now is within a user's quiet hours.
+func (s *Service) isQuiet(q notify.QuietHours, now time.Time) bool {
 	in := s.c.Location
 	if q.Zone != "" {
 		if zone, err := time.LoadLocation(q.Zone); err == nil {
@@ -270,8 +313,8 @@ func (s *Service) quiet(q notify.QuietHours, now time.Time) bool {
 	return q.Contains(local.Hour(), local.Minute())
 }
 
-// work sends what the follower found.
-func (s *Service) work(ctx context.Context) {
+// sendQueued sends the jobs of the queue until ctx ends. Each worker runs it.
+func (s *Service) sendQueued(ctx context.Context) {
 	for {
 		select {
 		case j := <-s.queue:
@@ -282,19 +325,21 @@ func (s *Service) work(ctx context.Context) {
 	}
 }
 
-// claim is the key of a claim on an event. A restored log counts on from an
-// earlier place, where the lost branch may have claimed the number.
-func (s *Service) claim(seq uint64) string {
-	key := claims + strconv.FormatUint(seq, 10)
+// claimKey returns the store's key of the claim on an event. A log that was restored
+// from a backup gives out some sequence numbers again, which the store may hold
+// claims on. Their keys then contain the epoch, too.
+func (s *Service) claimKey(seq uint64) string {
+	key := claimPrefix + strconv.FormatUint(seq, 10)
 	if len(s.c.Log.Ancestors()) > 0 {
 		key += "." + s.c.Log.Epoch()
 	}
 	return key
 }
 
-// send claims an event, and pushes it to its devices.
+// send claims an event and pushes it to its devices. It does nothing when another
+// broker has claimed the event.
 func (s *Service) send(ctx context.Context, j job) {
-	err := s.c.Log.Create(ctx, s.claim(j.seq), nil, claimFor)
+	err := s.c.Log.Create(ctx, s.claimKey(j.seq), nil, claimLifetime)
 	if errors.Is(err, eventlog.ErrExists) {
 		return
 	}
@@ -303,7 +348,7 @@ func (s *Service) send(ctx context.Context, j job) {
 		return
 	}
 	for i, d := range j.devices {
-		seen, ok := access.Redact(j.grants[i], j.event)
+		view, ok := access.Redact(j.grants[i], j.event)
 		if !ok {
 			continue
 		}
@@ -311,18 +356,19 @@ func (s *Service) send(ctx context.Context, j job) {
 			s.c.Observer.Pushed(ResultDropped, "")
 			continue
 		}
-		body, err := json.Marshal(notify.NewMessage(seen))
+		body, err := json.Marshal(notify.NewMessage(view))
 		if err != nil {
-			panic(err) // our own type
+			panic(err) // A notify.Message always marshals.
 		}
-		result, err := s.deliver(ctx, d, body, notify.Topic(seen), urgencies[seen.Severity])
+		result, err := s.deliver(ctx, d, body, notify.Topic(view), urgencies[view.Severity])
 		if err != nil && ctx.Err() == nil {
 			s.c.Logger.Warn("push: not delivered", "actor", d.Grant.Actor(), "device", d.ID, "result", result, "error", err)
 		}
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) {
+// sleep waits until d has passed or ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

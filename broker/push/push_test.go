@@ -117,7 +117,7 @@ func (r *rig) got(d *pushtest.Device, n int) []pushtest.Delivery {
 	timer := time.NewTimer(soon)
 	defer timer.Stop()
 	for {
-		all, more := d.Got()
+		all, more := d.Deliveries()
 		if len(all) >= n {
 			require.Len(r, all, n)
 			return all
@@ -189,7 +189,7 @@ func TestNobodyIsToldMoreThanTheyMaySee(t *testing.T) {
 	r.mu.Unlock()
 	r.publish(event.MaintenanceRequired("Lift", "Tyre"))
 	r.got(devices["yard"], 2)
-	require.Equal(t, 1, devices["demoted"].Tries())
+	require.Equal(t, 1, devices["demoted"].Attempts())
 }
 
 func TestPreferences(t *testing.T) {
@@ -216,7 +216,7 @@ func TestPreferences(t *testing.T) {
 	r.publish(event.RentalStatusUpdated(4, "active", ""))
 	r.publish(event.RentalStatusUpdated(5, "active", ""))
 	r.got(other, 2)
-	require.Equal(t, 1, d.Tries(), "quiet hours")
+	require.Equal(t, 1, d.Attempts(), "quiet hours")
 	for _, bad := range []notify.Preferences{{Push: []event.Type{"none"}}, {Quiet: &notify.QuietHours{From: "25:00", To: "01:00"}}, {Quiet: &notify.QuietHours{From: "01:00", To: "01:00"}},
 		{Quiet: &notify.QuietHours{From: "22:00", To: "06:00", Zone: "Nowhere/None"}}} {
 		var refused *event.Problem
@@ -231,17 +231,17 @@ func TestGoneDevicesAreForgotten(t *testing.T) {
 	p := r.person("manager", 0, access.Manager)
 	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
-	d.Answer(http.StatusTooManyRequests)
+	d.SetAnswer(http.StatusTooManyRequests)
 	done := make(chan error, 1)
 	go func() { done <- s.SendTest(t.Context(), p.Grant, device.ID) }()
-	require.Eventually(t, func() bool { return d.Tries() == 1 }, soon, time.Millisecond)
-	d.Answer(0)
+	require.Eventually(t, func() bool { return d.Attempts() == 1 }, soon, time.Millisecond)
+	d.SetAnswer(0)
 	require.NoError(t, <-done)
 	require.Equal(t, "Notifications work on this device.", r.got(d, 1)[0].Message.Body)
-	d.Answer(http.StatusForbidden)
+	d.SetAnswer(http.StatusForbidden)
 	require.ErrorIs(t, s.SendTest(t.Context(), p.Grant, device.ID), push.ErrNotDelivered)
 	require.Len(t, s.Devices(p.Grant), 1)
-	d.Answer(http.StatusGone)
+	d.SetAnswer(http.StatusGone)
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
 	require.Eventually(t, func() bool { return len(s.Devices(p.Grant)) == 0 }, soon, time.Millisecond)
 	require.Equal(t, 1, r.results.count(push.ResultGone))
@@ -305,8 +305,8 @@ func TestFloodIsBounded(t *testing.T) {
 		r.publish(event.MaintenanceRequired(fmt.Sprint("Crane ", i), "Oil"))
 	}
 	require.Eventually(t, func() bool { return r.results.count(push.ResultSent)+r.results.count(push.ResultDropped) == 40 }, soon, time.Millisecond)
-	require.GreaterOrEqual(t, d.Tries(), 5)
-	require.Less(t, d.Tries(), 10)
+	require.GreaterOrEqual(t, d.Attempts(), 5)
+	require.Less(t, d.Attempts(), 10)
 }
 
 // TestIssuedElsewhere: whom the broker cannot ask about is told for a while.

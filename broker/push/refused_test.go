@@ -28,7 +28,7 @@ func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 	require.Nil(t, device.Failing)
 	require.False(t, s.HasRefusedDevice())
 	start := time.Now()
-	d.AnswerWith(http.StatusForbidden, "{\"reason\":\n\"BadJwtToken\"}\x1b[31m")
+	d.SetAnswerWithBody(http.StatusForbidden, "{\"reason\":\n\"BadJwtToken\"}\x1b[31m")
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
 	require.Eventually(t, s.HasRefusedDevice, soon, time.Millisecond)
 	failing := *s.Devices(p.Grant)[0].Failing
@@ -42,7 +42,7 @@ func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 	renewed, err := s.Subscribe(t.Context(), p, d.Subscription(), "Phone", "")
 	require.NoError(t, err)
 	require.Equal(t, &failing, renewed.Failing, "the same endpoint is refused as before")
-	d.Answer(http.StatusUnauthorized)
+	d.SetAnswer(http.StatusUnauthorized)
 	var refused *push.RefusedError
 	require.ErrorAs(t, s.SendTest(t.Context(), p.Grant, device.ID), &refused)
 	require.Equal(t, http.StatusUnauthorized, refused.Status)
@@ -51,12 +51,12 @@ func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 		&push.Failure{Since: failing.Since, Status: http.StatusUnauthorized},
 		s.Devices(p.Grant)[0].Failing,
 	)
-	d.Answer(0)
+	d.SetAnswer(0)
 	require.NoError(t, s.SendTest(t.Context(), p.Grant, device.ID))
 	require.Nil(t, s.Devices(p.Grant)[0].Failing)
 	require.False(t, s.HasRefusedDevice())
 
-	d.Answer(http.StatusForbidden)
+	d.SetAnswer(http.StatusForbidden)
 	require.ErrorIs(t, s.SendTest(t.Context(), p.Grant, device.ID), push.ErrNotDelivered)
 	require.NoError(t, s.ForgetSignIn(t.Context(), p.Credential))
 	require.False(t, s.HasRefusedDevice())

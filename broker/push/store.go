@@ -19,72 +19,74 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// Where the store has what.
+// The keys of the log's store, and the prefixes of keys.
 const (
-	keysKey       = "push-keys"
-	cursorKey     = "push-cursor"
-	subscriptions = "push-subscriptions."
-	claims        = "push-claims."
-	// The failure of a device is stored apart from it, because storing one must
-	// not bring back a device that another broker has forgotten.
-	failures = "push-failing."
+	keysKey            = "push-keys"
+	cursorKey          = "push-cursor"
+	subscriptionPrefix = "push-subscriptions."
+	claimPrefix        = "push-claims."
+	// The failure of a device has a key of its own. If it were a part of the device,
+	// storing it could bring back a device that another broker has forgotten.
+	failurePrefix = "push-failing."
 )
 
-// A device is a subscription with whose it is.
+// A device is a subscription with its owner, as the store holds it.
 type device struct {
 	Subscription
-	ID         string       `json:"id"`
-	Name       string       `json:"name"` // as its user knows it
+	ID         string       `json:"id"`   // the hash of the endpoint
+	Name       string       `json:"name"` // chosen by the user
 	Grant      access.Grant `json:"grant"`
 	Stamp      string       `json:"stamp,omitempty"`
-	Credential string       `json:"credential"` // of the sign-in, which takes the device along when it ends
-	Until      time.Time    `json:"until,omitzero"`
-	Created    time.Time    `json:"created"`
+	Credential string       `json:"credential"`     // of the sign-in; ForgetSignIn removes the device with it
+	Until      time.Time    `json:"until,omitzero"` // the end of Grant, when Config.CurrentGrant is nil
+	Created    time.Time    `json:"created"`        // the time of the last Subscribe
 
-	pace *rate.Limiter
+	pace *rate.Limiter // limits the pushes to this device
 }
 
-// Failing holds the time since when a push service refuses all pushes to a
-// device, and the status of its last answer.
+// A Failure says since when a push service refuses all pushes to a device.
 type Failure struct {
 	Since  time.Time `json:"since"`
-	Status int       `json:"status"`
+	Status int       `json:"status"` // of the service's last answer
 }
 
-// Device is what its user sees of one.
+// A Device is the part of a subscription that its user may see.
 type Device struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
 	Created time.Time `json:"created"`
-	Failing *Failure  `json:"failing,omitempty"` // nil while pushes are taken
+	Failing *Failure  `json:"failing,omitempty"` // nil while the push service takes pushes
 }
 
 const (
 	maxDevices = 10 // of one user
 	maxName    = 80 // characters of a device's name
-	// issuedFor is how long a person is pushed to who signs in elsewhere, since
-	// the app last said that they still are: the broker cannot ask.
-	issuedFor = 7 * 24 * time.Hour
-	// failingFor is how long the store remembers that a device was refused.
-	failingFor = 30 * 24 * time.Hour
+
+	// externalGrantLifetime is how long the grant of a subscription counts when users
+	// sign in elsewhere, because the broker cannot ask for their present grants. The
+	// app subscribes again from time to time.
+	externalGrantLifetime = 7 * 24 * time.Hour
+	// failureLifetime is how long the store keeps the failure of a device.
+	failureLifetime = 30 * 24 * time.Hour
 )
 
-// A few at once; then one in a while. The app has the rest.
+// A device gets at most paceBurst pushes at once, then one every paceInterval. The
+// app shows the other events.
 const (
-	burst = 5
-	every = 10 * time.Second
+	paceBurst    = 5
+	paceInterval = 10 * time.Second
 )
 
-func newPace() *rate.Limiter { return rate.NewLimiter(rate.Every(every), burst) }
+func newPace() *rate.Limiter { return rate.NewLimiter(rate.Every(paceInterval), paceBurst) }
 
-// hash makes a key of a text that may be long, or not be for every eye.
+// hash returns a short name for a text that may be long or private.
 func hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// loadKeys returns the installation's VAPID keys, and makes them where there
-// are none. Another broker may do so at the same time: one pair wins.
+// loadKeys returns the installation's VAPID keys. It makes them when the store has
+// none. When several brokers do so at once, all use the pair that was stored first.
 func loadKeys(ctx context.Context, store eventlog.Store) (k keys, err error) {
 	raw, err := store.Get(ctx, keysKey)
 	if errors.Is(err, eventlog.ErrNotFound) {
@@ -107,21 +109,22 @@ func loadKeys(ctx context.Context, store eventlog.Store) (k keys, err error) {
 	return k, json.Unmarshal(raw, &k)
 }
 
-// keys are of the curve P-256, in base64url.
+// keys is a pair of VAPID keys: keys of the curve P-256 in base64url.
 type keys struct {
 	Public  string `json:"public"`
 	Private string `json:"private"`
 }
 
-// load takes what the store has, which other brokers may have changed.
+// load replaces devices, failures and preferences in memory by those of the store,
+// which other brokers may have changed.
 func (s *Service) load(ctx context.Context) error {
-	s.write.Lock()
-	defer s.write.Unlock()
+	s.storeMu.Lock()
+	defer s.storeMu.Unlock()
 	devices := map[string]*device{}
-	names, err := s.c.Log.Keys(ctx, subscriptions)
+	names, err := s.c.Log.Keys(ctx, subscriptionPrefix)
 	for _, name := range names {
 		d := &device{pace: newPace()}
-		if err := read(ctx, s.c.Log, name, d); err != nil {
+		if err := readJSON(ctx, s.c.Log, name, d); err != nil {
 			return err
 		}
 		devices[d.ID] = d
@@ -132,7 +135,7 @@ func (s *Service) load(ctx context.Context) error {
 	failing := map[string]Failure{}
 	for id := range devices {
 		var f Failure
-		if err := read(ctx, s.c.Log, failures+id, &f); err != nil {
+		if err := readJSON(ctx, s.c.Log, failurePrefix+id, &f); err != nil {
 			return err
 		}
 		if f.Status != 0 {
@@ -149,13 +152,14 @@ func (s *Service) load(ctx context.Context) error {
 			d.pace = old.pace
 		}
 	}
-	delete(devices, "") // gone between the list and the reading
+	delete(devices, "") // A device without an id was removed after Keys had listed it.
 	s.devices, s.failing = devices, failing
 	return nil
 }
 
-// read takes a value of the store; one that is gone by now is left empty.
-func read(ctx context.Context, store eventlog.Store, key string, into any) error {
+// readJSON reads a value of the store into a variable. It leaves the variable as it
+// is when the store has no such key.
+func readJSON(ctx context.Context, store eventlog.Store, key string, into any) error {
 	raw, err := store.Get(ctx, key)
 	if errors.Is(err, eventlog.ErrNotFound) {
 		return nil
@@ -166,22 +170,26 @@ func read(ctx context.Context, store eventlog.Store, key string, into any) error
 	return json.Unmarshal(raw, into)
 }
 
-// Errors of a Service's methods, beside *event.Problem and those of the log.
+// Errors of the methods of a Service. The methods may also return an *event.Problem,
+// or an error of the log.
 var (
-	// ErrNotPerson: only people are pushed to.
+	// ErrNotPerson means that a program tried to subscribe. Only users get pushes.
 	ErrNotPerson = errors.New("push: a program's token has no devices")
-	// ErrTooManyDevices: the user has as many devices as they may have.
+	// ErrTooManyDevices means that the user already has maxDevices devices.
 	ErrTooManyDevices = errors.New("push: too many devices")
-	// ErrUnknownDevice: the user has no such device.
+	// ErrUnknownDevice means that the user has no such device.
 	ErrUnknownDevice = errors.New("push: no such device")
-	// ErrNotDelivered: the push service refused it, or could not be reached.
+	// ErrNotDelivered means that the push service refused the push, or could not be
+	// reached.
 	ErrNotDelivered = errors.New("push: not delivered")
 )
 
-// Subscribe adds a device of a person, or renews it. The device is whoever's
-// subscribed last from it. replaces is the id of the device that the browser
-// had before, or "": that one is forgotten, and leaves its name to the new one
-// where name is empty. An id of another person, or of no device, is ignored.
+// Subscribe adds a device for a user, or renews it. A device belongs to the user that
+// subscribed it last. An empty name keeps the device's name.
+//
+// replaces is the id of the device that the browser had before, or empty. Subscribe
+// forgets that device, and a new device without a name takes its name. It ignores
+// an unknown id and the id of another user's device.
 func (s *Service) Subscribe(
 	ctx context.Context, p identity.Principal, sub Subscription, name, replaces string,
 ) (Device, error) {
@@ -194,26 +202,35 @@ func (s *Service) Subscribe(
 	if len([]rune(name)) > maxName {
 		return Device{}, event.Refuse("/name", "limit", "at most 80 characters")
 	}
-	d := &device{Subscription: sub, ID: hash(sub.Endpoint), Name: name, Grant: p.Grant, Stamp: p.Stamp, Credential: p.Credential, Created: time.Now().UTC(), pace: newPace()}
-	if s.c.CurrentGrant == nil {
-		d.Until = d.Created.Add(issuedFor)
+	d := &device{
+		Subscription: sub,
+		ID:           hash(sub.Endpoint),
+		Name:         name,
+		Grant:        p.Grant,
+		Stamp:        p.Stamp,
+		Credential:   p.Credential,
+		Created:      time.Now().UTC(),
+		pace:         newPace(),
 	}
-	replaced, err := s.add(ctx, d, replaces)
+	if s.c.CurrentGrant == nil {
+		d.Until = d.Created.Add(externalGrantLifetime)
+	}
+	replaced, err := s.addDevice(ctx, d, replaces)
 	if err == nil && replaced != nil {
-		err = s.forget(ctx, replaced)
+		err = s.forgetDevice(ctx, replaced)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.publicLocked(d), err
+	return s.publicDeviceLocked(d), err
 }
 
-// add stores a new or renewed device, and returns the one that it replaces, or
-// nil.
-func (s *Service) add(ctx context.Context, d *device, replaces string) (replaced *device, err error) {
-	s.write.Lock()
-	defer s.write.Unlock()
+// addDevice stores a new or renewed device. It returns the other device that this one
+// replaces, or nil. The caller must forget that device.
+func (s *Service) addDevice(ctx context.Context, d *device, replaces string) (replaced *device, err error) {
+	s.storeMu.Lock()
+	defer s.storeMu.Unlock()
 	s.mu.Lock()
-	others := len(s.ofLocked(d.Grant.Actor(), d.ID))
+	others := len(s.devicesOfLocked(d.Grant.Actor(), d.ID))
 	before := s.devices[cmp.Or(replaces, d.ID)]
 	s.mu.Unlock()
 	if before != nil && before.Grant.Actor() == d.Grant.Actor() {
@@ -226,7 +243,7 @@ func (s *Service) add(ctx context.Context, d *device, replaces string) (replaced
 	if others >= maxDevices {
 		return nil, ErrTooManyDevices
 	}
-	if err := s.put(ctx, d); err != nil {
+	if err := s.storeDevice(ctx, d); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -235,17 +252,18 @@ func (s *Service) add(ctx context.Context, d *device, replaces string) (replaced
 	return replaced, nil
 }
 
-// put stores a device. The caller must hold s.write.
-func (s *Service) put(ctx context.Context, d *device) error {
+// storeDevice writes a device to the store. The caller must hold s.storeMu.
+func (s *Service) storeDevice(ctx context.Context, d *device) error {
 	raw, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
-	return s.c.Log.Put(ctx, subscriptions+d.ID, raw, 0)
+	return s.c.Log.Put(ctx, subscriptionPrefix+d.ID, raw, 0)
 }
 
-// publicLocked returns the part of a device that its user may see.
-func (s *Service) publicLocked(d *device) Device {
+// publicDeviceLocked returns the part of a device that its user may see. The caller
+// must hold s.mu.
+func (s *Service) publicDeviceLocked(d *device) Device {
 	public := Device{ID: d.ID, Name: d.Name, Created: d.Created}
 	if f, failing := s.failing[d.ID]; failing {
 		public.Failing = &f
@@ -253,16 +271,16 @@ func (s *Service) publicLocked(d *device) Device {
 	return public
 }
 
-// mark stores whether the push service refuses a device: status is that of its
-// refusal, or 0 where it took a push. The log's store is written only when that
-// changes.
-func (s *Service) mark(ctx context.Context, id string, status int) error {
-	s.write.Lock()
-	defer s.write.Unlock()
+// setFailure records whether the push service refuses a device. status is that of
+// the refusal, or 0 when the service took a push. setFailure writes to the store only
+// when the status differs from the last one.
+func (s *Service) setFailure(ctx context.Context, id string, status int) error {
+	s.storeMu.Lock()
+	defer s.storeMu.Unlock()
 	s.mu.Lock()
 	before, failing := s.failing[id]
 	s.mu.Unlock()
-	if before.Status == status { // 0 where it did not fail
+	if before.Status == status { // The status of a device without a failure is 0.
 		return nil
 	}
 	now := Failure{time.Now().UTC(), status}
@@ -271,10 +289,10 @@ func (s *Service) mark(ctx context.Context, id string, status int) error {
 	}
 	var err error
 	if status == 0 {
-		err = s.c.Log.Delete(ctx, failures+id)
+		err = s.c.Log.Delete(ctx, failurePrefix+id)
 	} else {
-		raw, _ := json.Marshal(now) // a time and a number always marshal
-		err = s.c.Log.Put(ctx, failures+id, raw, failingFor)
+		raw, _ := json.Marshal(now) // A time and a number always marshal.
+		err = s.c.Log.Put(ctx, failurePrefix+id, raw, failureLifetime)
 	}
 	if err != nil {
 		return err
@@ -287,7 +305,7 @@ func (s *Service) mark(ctx context.Context, id string, status int) error {
 	return nil
 }
 
-// Refused tells whether a push service refuses pushes to any device.
+// HasRefusedDevice tells whether a push service refuses the pushes to any device.
 func (s *Service) HasRefusedDevice() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -299,10 +317,11 @@ func (s *Service) HasRefusedDevice() bool {
 	return false
 }
 
-// ofLocked are the devices of a user but for one.
-func (s *Service) ofLocked(actor, but string) (all []*device) {
+// devicesOfLocked returns the devices of a user, oldest first, without the device
+// whose id is except. The caller must hold s.mu.
+func (s *Service) devicesOfLocked(actor, except string) (all []*device) {
 	for _, d := range s.devices {
-		if d.Grant.Actor() == actor && d.ID != but {
+		if d.Grant.Actor() == actor && d.ID != except {
 			all = append(all, d)
 		}
 	}
@@ -310,18 +329,19 @@ func (s *Service) ofLocked(actor, but string) (all []*device) {
 	return all
 }
 
-// Devices are a user's, oldest first.
+// Devices returns the devices of a user, oldest first.
 func (s *Service) Devices(g access.Grant) []Device {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := []Device{}
-	for _, d := range s.ofLocked(g.Actor(), "") {
-		all = append(all, s.publicLocked(d))
+	for _, d := range s.devicesOfLocked(g.Actor(), "") {
+		all = append(all, s.publicDeviceLocked(d))
 	}
 	return all
 }
 
-// Unsubscribe forgets a device of a user, or returns ErrUnknownDevice.
+// Unsubscribe forgets a device of a user. The error is ErrUnknownDevice when the user
+// has no such device.
 func (s *Service) Unsubscribe(ctx context.Context, g access.Grant, id string) error {
 	s.mu.Lock()
 	d := s.devices[id]
@@ -329,10 +349,11 @@ func (s *Service) Unsubscribe(ctx context.Context, g access.Grant, id string) er
 	if d == nil || d.Grant.Actor() != g.Actor() {
 		return ErrUnknownDevice
 	}
-	return s.forget(ctx, d)
+	return s.forgetDevice(ctx, d)
 }
 
-// SignedOut forgets the devices that a sign-in has subscribed.
+// ForgetSignIn forgets all devices that were subscribed with a credential (see
+// identity.Principal). It does nothing for an empty credential.
 func (s *Service) ForgetSignIn(ctx context.Context, credential string) (err error) {
 	if credential == "" {
 		return nil
@@ -346,30 +367,31 @@ func (s *Service) ForgetSignIn(ctx context.Context, credential string) (err erro
 	}
 	s.mu.Unlock()
 	for _, d := range all {
-		err = errors.Join(err, s.forget(ctx, d))
+		err = errors.Join(err, s.forgetDevice(ctx, d))
 	}
 	return err
 }
 
-// forget drops a device, unless it was subscribed anew meanwhile.
-func (s *Service) forget(ctx context.Context, d *device) error {
-	s.write.Lock()
-	defer s.write.Unlock()
+// forgetDevice removes a device from the store and from memory. It keeps a device
+// that another sign-in has subscribed since.
+func (s *Service) forgetDevice(ctx context.Context, d *device) error {
+	s.storeMu.Lock()
+	defer s.storeMu.Unlock()
 	s.mu.Lock()
-	now := s.devices[d.ID]
-	anew := now != nil && now.Credential != d.Credential
+	present := s.devices[d.ID]
+	resubscribed := present != nil && present.Credential != d.Credential
 	_, failing := s.failing[d.ID]
-	if !anew {
+	if !resubscribed {
 		delete(s.devices, d.ID)
 		delete(s.failing, d.ID)
 	}
 	s.mu.Unlock()
-	if anew {
+	if resubscribed {
 		return nil
 	}
-	err := s.c.Log.Delete(ctx, subscriptions+d.ID)
+	err := s.c.Log.Delete(ctx, subscriptionPrefix+d.ID)
 	if failing {
-		err = errors.Join(err, s.c.Log.Delete(ctx, failures+d.ID))
+		err = errors.Join(err, s.c.Log.Delete(ctx, failurePrefix+d.ID))
 	}
 	return err
 }

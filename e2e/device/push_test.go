@@ -24,7 +24,7 @@ func TestPush(t *testing.T) {
 	require.Equal(t, 201, browser.Eval[int](tab, fmt.Sprintf(`fetch("/api/push/subscriptions", {method: "POST", body: %s}).then(r => r.status)`, testkit.JSON(string(body)))))
 	s.Publish(`{"type":"rental_overdue","data":{"rental_id":9,"days_overdue":2,"customer":"Ann"}}`)
 	var got []pushtest.Delivery
-	testkit.Eventually(t, testkit.Soon, "the push", func() bool { got, _ = d.Got(); return len(got) == 1 })
+	testkit.Eventually(t, testkit.Soon, "the push", func() bool { got, _ = d.Deliveries(); return len(got) == 1 })
 	require.Equal(t, "Rental #9 is 2 days overdue", got[0].Message.Body)
 
 	u.AllowNotifications(s.URL)
@@ -39,5 +39,5 @@ func TestPush(t *testing.T) {
 	tab.Click("#sign-out")
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-user]")`)
 	s.Publish(`{"type":"rental_overdue","data":{"rental_id":10,"days_overdue":2}}`)
-	require.Equal(t, 1, d.Tries())
+	require.Equal(t, 1, d.Attempts())
 }

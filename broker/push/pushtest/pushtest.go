@@ -1,5 +1,6 @@
-// Package pushtest is a browser and its push service for tests: it decrypts
-// what is pushed (RFC 8291, 8188) and checks who pushed it (RFC 8292).
+// Package pushtest provides a browser and its push service for tests. The service
+// decrypts each push (RFC 8291, RFC 8188) and verifies its sender (RFC 8292). A push
+// that a browser would refuse fails the test.
 package pushtest
 
 import (
@@ -34,27 +35,27 @@ import (
 // A Delivery is one push as it arrived.
 type Delivery struct {
 	notify.Message
-	Body   []byte // of the message, decrypted
+	Body   []byte // the decrypted message
 	Header http.Header
 }
 
-// A Device is subscribed at a service on loopback. It is safe for concurrent
-// use.
+// A Device is a browser that has subscribed at a push service on loopback. It is safe
+// for concurrent use.
 type Device struct {
 	t       testing.TB
 	private *ecdh.PrivateKey
 	auth    []byte
 	server  *httptest.Server
 
-	mu     sync.Mutex // guards all below
-	got    []Delivery
-	tries  int
-	answer int    // instead of 201
-	says   string // with it
-	more   chan struct{}
+	mu         sync.Mutex // guards all below
+	deliveries []Delivery
+	attempts   int
+	answer     int           // the status of the next answers; 0 means that pushes are taken
+	answerBody string        // the body of an answer with that status
+	more       chan struct{} // closed and replaced when deliveries grows
 }
 
-// New makes a device whose service runs until the test ends.
+// New returns a Device whose push service runs until the test ends.
 func New(t testing.TB) *Device {
 	t.Helper()
 	private, err := ecdh.P256().GenerateKey(rand.Reader)
@@ -62,12 +63,12 @@ func New(t testing.TB) *Device {
 		t.Fatal(err)
 	}
 	d := &Device{t: t, private: private, auth: []byte("0123456789abcdef"), more: make(chan struct{})}
-	d.server = httptest.NewServer(http.HandlerFunc(d.take))
+	d.server = httptest.NewServer(http.HandlerFunc(d.handlePush))
 	t.Cleanup(d.server.Close)
 	return d
 }
 
-// Subscription is what the browser would have given to the page.
+// Subscription returns the subscription that a browser would give to the page.
 func (d *Device) Subscription() (s push.Subscription) {
 	s.Endpoint = d.server.URL + "/push/1"
 	s.Keys.P256dh = base64.RawURLEncoding.EncodeToString(d.private.PublicKey().Bytes())
@@ -75,50 +76,53 @@ func (d *Device) Subscription() (s push.Subscription) {
 	return s
 }
 
-// Answer lets the service answer with a status; 0 is as usual.
-func (d *Device) Answer(status int) { d.AnswerWith(status, "") }
+// SetAnswer makes the service answer with this status. 0 makes it take pushes again.
+func (d *Device) SetAnswer(status int) { d.SetAnswerWithBody(status, "") }
 
-// AnswerWith is Answer with a body.
-func (d *Device) AnswerWith(status int, body string) {
+// SetAnswerWithBody is like SetAnswer, but the answer also has a body.
+func (d *Device) SetAnswerWithBody(status int, body string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.answer, d.says = status, body
+	d.answer, d.answerBody = status, body
 }
 
-// Tries is how often something was sent.
-func (d *Device) Tries() int {
+// Attempts returns the number of pushes that were sent to the device, taken or not.
+func (d *Device) Attempts() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.tries
+	return d.attempts
 }
 
-// Got is what arrived; the channel is closed when there is more.
-func (d *Device) Got() ([]Delivery, <-chan struct{}) {
+// Deliveries returns the pushes that the service has taken. It closes the channel when
+// it takes another one.
+func (d *Device) Deliveries() ([]Delivery, <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.got), d.more
+	return slices.Clone(d.deliveries), d.more
 }
 
-func (d *Device) take(w http.ResponseWriter, r *http.Request) {
-	delivery, err := d.open(r)
+// handlePush is the handler of the push service.
+func (d *Device) handlePush(w http.ResponseWriter, r *http.Request) {
+	delivery, err := d.readPush(r)
 	if err != nil {
 		d.t.Errorf("a push that no browser would take: %v", err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.tries++
+	d.attempts++
 	if d.answer != 0 {
 		w.WriteHeader(d.answer)
-		io.WriteString(w, d.says)
+		io.WriteString(w, d.answerBody)
 		return
 	}
-	d.got = append(d.got, delivery)
+	d.deliveries = append(d.deliveries, delivery)
 	close(d.more)
 	d.more = make(chan struct{})
 	w.WriteHeader(http.StatusCreated)
 }
 
-func (d *Device) open(r *http.Request) (got Delivery, err error) {
+// readPush verifies the sender of a push and decrypts it.
+func (d *Device) readPush(r *http.Request) (got Delivery, err error) {
 	got.Header = r.Header
 	if err := checkSender(r); err != nil {
 		return got, err
@@ -133,7 +137,7 @@ func (d *Device) open(r *http.Request) (got Delivery, err error) {
 	return got, json.Unmarshal(got.Body, &got.Message)
 }
 
-// checkSender verifies the token by the key that comes with it.
+// checkSender verifies the VAPID token of a push with the key beside it.
 func checkSender(r *http.Request) error {
 	parts, ok := strings.CutPrefix(r.Header.Get("Authorization"), "vapid t=")
 	token, key, found := strings.Cut(parts, ", k=")
@@ -151,7 +155,9 @@ func checkSender(r *http.Request) error {
 	claims := jwt.MapClaims{}
 	_, err = jwt.ParseWithClaims(token, claims, func(*jwt.Token) (any, error) { return public, nil },
 		jwt.WithAudience("http://"+r.Host), jwt.WithExpirationRequired(), jwt.WithValidMethods([]string{"ES256"}))
-	if subject, _ := claims.GetSubject(); err == nil && !strings.HasPrefix(subject, "mailto:") && !strings.HasPrefix(subject, "https:") {
+	subject, _ := claims.GetSubject()
+	isAddress := strings.HasPrefix(subject, "mailto:") || strings.HasPrefix(subject, "https:")
+	if err == nil && !isAddress {
 		err = fmt.Errorf("nobody to write to: %q", subject)
 	}
 	// RFC 8292, section 2: at most 24 hours.
@@ -161,7 +167,7 @@ func checkSender(r *http.Request) error {
 	return err
 }
 
-// decrypt opens one record of aes128gcm.
+// decrypt decrypts a body that consists of one record of aes128gcm (RFC 8188).
 func (d *Device) decrypt(sealed []byte) ([]byte, error) {
 	if len(sealed) < 21+65 || sealed[20] != 65 {
 		return nil, errors.New("no header of RFC 8188")
