@@ -10,24 +10,26 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// idempotencyKey names the event where its body does not (IETF draft
-// httpapi-idempotency-key-header).
+// idempotencyKey is the header that gives an event its id when the body has none (IETF
+// draft httpapi-idempotency-key-header).
 const idempotencyKey = "Idempotency-Key"
 
-// attributePrefix marks the attributes of a CloudEvent in binary mode
+// attributePrefix begins the headers that are attributes of a CloudEvent in binary mode
 // (CloudEvents HTTP binding 1.0.2, section 3.1).
 const attributePrefix = "Ce-"
 
-// single is one event in the form that event.Parse reads, whatever form the
-// request had. It only brings parts together; Parse judges them.
-func single(h http.Header, media string, body []byte) ([]byte, error) {
+// singleEvent returns the event of a request as event.Parse reads it. The request may be
+// a short or structured event, or a CloudEvent in binary mode, and may name the event by
+// Idempotency-Key. singleEvent only puts the parts together; event.Parse validates them.
+func singleEvent(h http.Header, media string, body []byte) ([]byte, error) {
 	key := h.Get(idempotencyKey)
-	if quoted := len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"'; quoted {
+	if isQuoted := len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"'; isQuoted {
 		key = key[1 : len(key)-1] // a string of RFC 9651, as the draft writes it
 	}
 	binary := media == mediaJSON && h.Get(attributePrefix+"Specversion") != ""
 	if media == mediaJSON && !binary && len(attributeNames(h)) > 0 {
-		return nil, event.Refuse("/specversion", "required", "the header Ce-Specversion: 1.0 with the others of a binary CloudEvent, or no Ce- header at all")
+		return nil, event.Refuse("/specversion", "required",
+			"the header Ce-Specversion: 1.0 with the others of a binary CloudEvent, or no Ce- header at all")
 	}
 	if !binary && key == "" {
 		return body, nil
@@ -35,7 +37,7 @@ func single(h http.Header, media string, body []byte) ([]byte, error) {
 	var envelope event.Object
 	var err error
 	if binary {
-		envelope, err = attributes(h, body)
+		envelope, err = parseBinaryEvent(h, body)
 	} else {
 		envelope, err = event.ParseEnvelope(body)
 	}
@@ -46,12 +48,12 @@ func single(h http.Header, media string, body []byte) ([]byte, error) {
 		if envelope.Has("id") && envelope.Text("id") != key {
 			return nil, event.Refuse("/id", "conflict", "the same as the "+idempotencyKey+", or none")
 		}
-		envelope = envelope.With("id", quoted(key))
+		envelope = envelope.With("id", jsonString(key))
 	}
 	return envelope.AppendJSON(nil), nil
 }
 
-// attributeNames are the headers that are attributes, in order.
+// attributeNames returns the names of the headers that are attributes, sorted.
 func attributeNames(h http.Header) (names []string) {
 	for name := range h {
 		if strings.HasPrefix(name, attributePrefix) {
@@ -62,12 +64,13 @@ func attributeNames(h http.Header) (names []string) {
 	return names
 }
 
-// attributes reads the headers of a binary CloudEvent; the body is its data.
-func attributes(h http.Header, body []byte) (event.Object, error) {
+// parseBinaryEvent returns the envelope of a CloudEvent in binary mode. Its attributes are
+// headers, and the body is its data.
+func parseBinaryEvent(h http.Header, body []byte) (event.Object, error) {
 	if !json.Valid(body) {
 		return nil, event.Refuse("/data", "json", "valid JSON")
 	}
-	var o event.Object
+	var envelope event.Object
 	for _, name := range attributeNames(h) {
 		attribute := strings.ToLower(strings.TrimPrefix(name, attributePrefix))
 		value, err := url.PathUnescape(h.Get(name))
@@ -75,14 +78,15 @@ func attributes(h http.Header, body []byte) (event.Object, error) {
 			return nil, event.Refuse("/"+attribute, "format", "one value, percent-encoded where it is not plain")
 		}
 		if attribute == "data" {
-			continue // the body alone is the data
+			continue // only the body is the data
 		}
-		o = append(o, event.Field{Name: attribute, Raw: quoted(value)})
+		envelope = append(envelope, event.Field{Name: attribute, Raw: jsonString(value)})
 	}
-	return append(o, event.Field{Name: "data", Raw: body}), nil
+	return append(envelope, event.Field{Name: "data", Raw: body}), nil
 }
 
-func quoted(s string) json.RawMessage {
+// jsonString returns s as a JSON string.
+func jsonString(s string) json.RawMessage {
 	raw, _ := json.Marshal(s) // a string always marshals
 	return raw
 }

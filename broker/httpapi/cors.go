@@ -8,29 +8,30 @@ import (
 	"strings"
 )
 
-// CheckOrigin refuses what is no origin as browsers send it: a scheme, a host
-// and a port that is not the scheme's own.
+// CheckOrigin returns an error if origin has more or less than a scheme, which is http or
+// https, a host and perhaps a port.
 func CheckOrigin(origin string) error {
 	u, err := url.Parse(origin)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+	isWeb := err == nil && (u.Scheme == "https" || u.Scheme == "http")
+	if !isWeb || u.Host == "" || origin != u.Scheme+"://"+u.Host {
 		return fmt.Errorf("%q is not an origin such as https://rental.example", origin)
 	}
 	return nil
 }
 
-// What pages of an allowed origin may send and read (Fetch standard, CORS
+// The methods and headers that pages of an allowed origin may use (Fetch standard, CORS
 // protocol).
 var (
 	corsMethods = "GET, POST, PUT, DELETE"
 	corsHeaders = []string{"authorization", "last-event-id", "content-type", "idempotency-key", "if-entity-cursor"}
 	corsExposed = "Retry-After, X-Request-Id"
-	corsMaxAge  = "600" // seconds that a browser keeps the answer
+	corsMaxAge  = "600" // seconds for which a browser keeps the answer to a preflight
 )
 
-// tracingHeaders are those that monitoring scripts add to every request of a
-// page: W3C Trace Context and Baggage, B3, and the headers of common products.
-// The broker ignores them. A browser sends no request at all when one of its
-// headers is not permitted.
+// tracingHeaders are headers that monitoring scripts add to every request of a page: W3C
+// Trace Context and Baggage, B3, and those of common products. The broker ignores them,
+// but permits them, because a browser sends no request with a header that is not
+// permitted.
 var tracingHeaders = []string{"traceparent", "tracestate", "baggage", "b3", "sentry-trace", "uber-trace-id", "newrelic",
 	"request-id", "request-context", "elastic-apm-traceparent", "x-amzn-trace-id", "x-cloud-trace-context",
 	"x-request-id", "x-correlation-id", "x-requested-with", "cache-control", "pragma"}
@@ -38,11 +39,11 @@ var tracingHeaders = []string{"traceparent", "tracestate", "baggage", "b3", "sen
 // tracingPrefixes begin the names of the other tracing headers.
 var tracingPrefixes = []string{"x-b3-", "x-datadog-", "x-instana-", "x-ot-", "ot-"}
 
-// embedPath begins the addresses that pages of every origin may use.
+// embedPath begins the paths that pages of every origin may use.
 const embedPath = "/embed/"
 
-// embedPreflight answers the preflight of a page that embeds the status. Any
-// header may be sent, because none is read.
+// embedPreflight answers the preflight of a page that embeds the public status. It permits
+// every header, because the broker reads none.
 func embedPreflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
@@ -54,9 +55,9 @@ func embedPreflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// cors lets pages of the allowed origins use the API, with their cookie where
-// the browser sends it. A preflight needs no session. Pages of any other origin
-// get no permission, and their browser keeps the answer from them.
+// cors lets pages of the allowed origins use the API, with their cookie if the browser
+// sends it. It answers preflights by itself, so they need no session. Pages of any other
+// origin get no permission: their browser hides the answer from them.
 func cors(allowed []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodOptions && strings.HasPrefix(r.URL.Path, embedPath) {
@@ -75,7 +76,7 @@ func cors(allowed []string, next http.Handler) http.Handler {
 			h.Set("Access-Control-Expose-Headers", corsExposed)
 			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 				h.Set("Access-Control-Allow-Methods", corsMethods)
-				h.Set("Access-Control-Allow-Headers", permitted(r.Header.Get("Access-Control-Request-Headers")))
+				h.Set("Access-Control-Allow-Headers", permittedHeaders(r.Header.Get("Access-Control-Request-Headers")))
 				h.Set("Access-Control-Max-Age", corsMaxAge)
 				w.WriteHeader(http.StatusNoContent)
 				return
@@ -85,9 +86,9 @@ func cors(allowed []string, next http.Handler) http.Handler {
 	})
 }
 
-// permitted returns those of the requested headers that may be sent: the
-// API's own, the attributes of a binary CloudEvent, and tracing headers.
-func permitted(requested string) string {
+// permittedHeaders returns those of the requested headers that a page may send: the API's
+// own, the attributes of a CloudEvent in binary mode, and tracing headers.
+func permittedHeaders(requested string) string {
 	prefixes := append([]string{strings.ToLower(attributePrefix)}, tracingPrefixes...)
 	var names []string
 	for name := range strings.SplitSeq(strings.ToLower(requested), ",") {

@@ -19,7 +19,7 @@ import (
 // misses nothing.
 func TestDeafReaders(t *testing.T) {
 	s := newSurfaceOn(t, memlog.New("k", time.Hour), unlimited)
-	s.api.patience.write, s.api.patience.ping = 5*time.Minute, 5*time.Minute // it is the lag that closes them
+	s.api.timeouts.write, s.api.timeouts.ping = 5*time.Minute, 5*time.Minute // it is the lag that closes them
 	manager, service := s.bearer(access.Manager), s.bearer(access.Service)
 	for _, head := range []string{"GET /api/sse HTTP/1.1", "GET /api/ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: yardline.v1"} {
 		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))

@@ -15,32 +15,33 @@ import (
 
 // Bounds of a page of history.
 const (
-	defaultLimit = 100
-	maxLimit     = 1000
-	maxWait      = 55 // seconds: common proxies cut at 60
+	defaultLimit = 100  // events
+	maxLimit     = 1000 // events
+	maxWait      = 55   // seconds of a long poll, because common proxies cut a silent connection after 60
 )
 
-// events is GET /api/events: history in both directions, and long poll.
-func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	request, err := historyOf(r)
+// handleGetEvents is GET /api/events. It answers with a page of history, forwards or
+// backwards, and can wait for events if there are none yet (long poll).
+func (a *API) handleGetEvents(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	request, err := parseHistoryRequest(r)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
 	request.Grant = p.Grant
-	// Only a request that waits for events ends when its client leaves; see whole.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.patience.answer)
+	// Only a request that waits for events ends when its client leaves; see detachFromClient.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.timeouts.answer)
 	defer cancel()
 	if request.Wait > 0 {
-		place, err := a.admit(a.address(r), &p)
+		slot, err := a.acquireSlot(a.clientAddress(r), &p)
 		if err != nil {
 			a.Refuse(w, r, err)
 			return
 		}
-		defer place.leave()
+		defer slot.release()
 		waiting, end := context.WithCancel(r.Context())
 		defer end()
-		stop, err := a.open.over(p, a.again(r), func(wire.Reason) { end() })
+		stop, err := a.grants.add(p, a.reauthenticator(r), func(wire.Reason) { end() })
 		if err != nil {
 			a.Refuse(w, r, err)
 			return
@@ -50,8 +51,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 	}
 	page, err := a.Hub.History(ctx, request)
 	if err != nil && request.Wait > 0 && r.Context().Err() == nil && ctx.Err() != nil {
-		// The grant has ended, or is another one, while it waited. Asking again
-		// tells which.
+		// The grant has ended or changed during the wait. Authenticating again tells which.
 		_, err = a.Authority.Authenticate(r)
 		if err == nil {
 			err = regranted
@@ -64,52 +64,56 @@ func (a *API) events(w http.ResponseWriter, r *http.Request, p identity.Principa
 	writeJSON(w, http.StatusOK, historyPage{page, p.Grant.ID()})
 }
 
-// A historyPage says by which grant it was read, as a stream's hello does.
+// A historyPage is the answer of GET /api/events.
 type historyPage struct {
 	hub.HistoryPage
-	Grant string `json:"grant"`
+	Grant string `json:"grant"` // the id of the grant that selected the events, as in a stream's hello
 }
 
+// regranted refuses a request because its sender's grant has changed.
 var regranted = newProblem(problem.Regranted)
 
-func historyOf(r *http.Request) (hub.HistoryRequest, error) {
+// parseHistoryRequest reads the query of GET /api/events. The query must have passed
+// checkQuery.
+func parseHistoryRequest(r *http.Request) (hub.HistoryRequest, error) {
 	var h hub.HistoryRequest
 	var err error
-	if h.Filter, h.After, err = asked(r); err != nil {
+	if h.Filter, h.After, err = parseStreamRequest(r); err != nil {
 		return h, err
 	}
 	if text := r.URL.Query().Get("before"); text != "" {
 		before, err := wire.ParseCursor(text)
 		if err != nil {
-			return h, badCursor("/before")
+			return h, invalidCursor("/before")
 		}
 		h.Before = &before
 	}
-	if h.Limit, err = number(r, "limit", defaultLimit, 1, maxLimit); err != nil {
+	if h.Limit, err = intParameter(r, "limit", defaultLimit, 1, maxLimit); err != nil {
 		return h, err
 	}
-	seconds, err := number(r, "wait", 0, 0, maxWait)
+	seconds, err := intParameter(r, "wait", 0, 0, maxWait)
 	h.Wait = time.Duration(seconds) * time.Second
 	switch {
 	case err != nil:
 		return h, err
 	case h.After != nil && h.Before != nil:
-		return h, badParameter("before", "after or before, not both")
+		return h, invalidParameter("before", "after or before, not both")
 	case h.Wait > 0 && h.After == nil:
-		return h, badParameter("wait", "wait with after alone: only the future can be waited for")
+		return h, invalidParameter("wait", "wait with after alone: only the future can be waited for")
 	}
 	return h, nil
 }
 
-// number reads an integer parameter within bounds.
-func number(r *http.Request, name string, absent, least, most int) (int, error) {
+// intParameter returns an integer parameter of the query, which must be from least to
+// most. It returns absent if the query does not have the parameter.
+func intParameter(r *http.Request, name string, absent, least, most int) (int, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
 		return absent, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < least || n > most {
-		return 0, badParameter(name, fmt.Sprintf("an integer from %d to %d", least, most))
+		return 0, invalidParameter(name, fmt.Sprintf("an integer from %d to %d", least, most))
 	}
 	return n, nil
 }

@@ -6,79 +6,82 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 )
 
-// A Pass lets a request through the front, to what stands behind it. p is nil
-// for what everybody may have.
-type Pass func(w http.ResponseWriter, r *http.Request, p *identity.Principal)
+// A ForwardFunc passes a request that the front has accepted on to the API behind it.
+// p is the sender, or nil for a route that needs no authentication.
+type ForwardFunc func(w http.ResponseWriter, r *http.Request, p *identity.Principal)
 
-// NewFront makes the surface in front of another one, which may be far away: it
-// knows who somebody is, refuses what that one would refuse of everybody, in the same
-// words, and lets the rest through. Of c.Hub it uses Check alone, and no Log.
-func NewFront(c Config, pass Pass) *API {
-	a := base(c)
-	public := func(w http.ResponseWriter, r *http.Request) { pass(w, r, nil) }
-	known := func(w http.ResponseWriter, r *http.Request, p identity.Principal) { pass(w, r, &p) }
-	through, admin := a.signedIn(known), a.admin(known)
-	a.routes = append(a.described(),
-		route{"GET", "/api/sse", through},
-		route{"POST", "/api/sse", a.signedIn(a.checked(pass))},
-		route{"GET", "/api/ws", a.checkedSocket(through)},
-		route{"GET", "/api/events", through},
-		route{"GET", "/api/snapshot", through},
+// NewFront returns an API that stands in front of another one, which may be far away.
+// The front authenticates requests, and refuses what every API behind it would refuse,
+// in the same words. It passes all other requests to forward, and answers the requests
+// about sessions and documents by itself. See [Config] for the fields that it uses.
+func NewFront(c Config, forward ForwardFunc) *API {
+	a := newWithoutRoutes(c)
+	forwardKnown := func(w http.ResponseWriter, r *http.Request, p identity.Principal) { forward(w, r, &p) }
+	public := func(w http.ResponseWriter, r *http.Request) { forward(w, r, nil) }
+	signedIn := a.authenticated(forwardKnown)
+	admin := a.adminOnly(forwardKnown)
+	a.routes = append(a.documentRoutes(),
+		route{"GET", "/api/sse", signedIn},
+		route{"POST", "/api/sse", a.authenticated(a.checkThenForward(forward))},
+		route{"GET", "/api/ws", a.checkUpgradeThenForward(signedIn)},
+		route{"GET", "/api/events", signedIn},
+		route{"GET", "/api/snapshot", signedIn},
 		route{"GET", "/api/stats", admin},
 		route{"POST", "/api/connections/{id}/close", admin},
 		route{"POST", "/api/tokens", admin},
-		route{"GET", "/api/session", a.whoAmI},
-		route{"POST", "/api/session", a.signIn},
-		route{"DELETE", "/api/session", a.signOutThrough(pass)},
-		route{"GET", "/api/push/key", through},
-		route{"GET", "/api/push/subscriptions", through},
-		route{"POST", "/api/push/subscriptions", through},
-		route{"DELETE", "/api/push/subscriptions/{id}", through},
-		route{"POST", "/api/push/subscriptions/{id}/test", through},
-		route{"GET", "/api/push/preferences", through},
-		route{"PUT", "/api/push/preferences", through},
+		route{"GET", "/api/session", a.handleGetSession},
+		route{"POST", "/api/session", a.handlePostSession},
+		route{"DELETE", "/api/session", a.signOutThenForward(forward)},
+		route{"GET", "/api/push/key", signedIn},
+		route{"GET", "/api/push/subscriptions", signedIn},
+		route{"POST", "/api/push/subscriptions", signedIn},
+		route{"DELETE", "/api/push/subscriptions/{id}", signedIn},
+		route{"POST", "/api/push/subscriptions/{id}/test", signedIn},
+		route{"GET", "/api/push/preferences", signedIn},
+		route{"PUT", "/api/push/preferences", signedIn},
 		route{"GET", "/metrics", admin},
 		route{"GET", "/embed/v1/status.json", public},
 		route{"GET", "/embed/v1/status.svg", public},
 		route{"GET", "/embed/v1/status.events", public},
-		route{"GET", "/healthz", a.healthy},
+		route{"GET", "/healthz", a.handleGetHealthz},
 		route{"GET", "/readyz", public},
 	)
 	a.mount()
 	return a
 }
 
-// checked looks at the events of a request to publish before it lets it
-// through.
-func (a *API) checked(pass Pass) func(http.ResponseWriter, *http.Request, identity.Principal) {
+// checkThenForward returns a handler that validates the events of a request to publish
+// before it forwards the request.
+func (a *API) checkThenForward(forward ForwardFunc) authenticatedHandler {
 	return func(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-		what, err := a.publication(w, r, p)
+		pub, err := a.readPublication(w, r, p)
 		if err == nil {
-			err = a.Hub.Check(p.Grant, what.events, what.batch, what.options)
+			err = a.Hub.Check(p.Grant, pub.events, pub.batch, pub.options)
 		}
 		if err != nil {
 			a.Refuse(w, r, err)
 			return
 		}
-		pass(w, r, &p)
+		forward(w, r, &p)
 	}
 }
 
-// checkedSocket lets WebSockets through of who says who they are by a header
-// or a cookie: nobody else is let through, not even to say so.
-func (a *API) checkedSocket(through http.HandlerFunc) http.HandlerFunc {
+// checkUpgradeThenForward returns a handler that checks the handshake of a WebSocket
+// before it forwards the request. Clients must authenticate by a header or a cookie:
+// the front forwards no WebSocket that would do so in its first message.
+func (a *API) checkUpgradeThenForward(forward http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if _, _, err := a.CheckUpgrade(w, r); err != nil {
 			a.Refuse(w, r, err)
 			return
 		}
-		through(w, r)
+		forward(w, r)
 	}
 }
 
-// signOutThrough takes the cookie back, and lets what stands behind end what
-// is open.
-func (a *API) signOutThrough(pass Pass) http.HandlerFunc {
+// signOutThenForward returns a handler that deletes the sign-in's cookie, and forwards
+// the request so that the API behind the front ends what is open.
+func (a *API) signOutThenForward(forward ForwardFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, err := a.Authority.Authenticate(r)
 		if _, failed := a.Authority.SignOut(w, r); failed != nil {
@@ -89,10 +92,10 @@ func (a *API) signOutThrough(pass Pass) http.HandlerFunc {
 			a.Refuse(w, r, tokenSignOut)
 			return
 		}
-		if err != nil { // who is not signed in is signed out already
+		if err != nil { // a client that is not signed in is already signed out
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		pass(w, r, &p)
+		forward(w, r, &p)
 	}
 }

@@ -310,22 +310,22 @@ func TestAddress(t *testing.T) {
 		{"10.0.0.1:5", "198.51.100.7:x", "10.0.0.1"},
 	} {
 		r := &http.Request{RemoteAddr: c.remote, Header: http.Header{"X-Forwarded-For": {c.forwarded}}}
-		require.Equal(t, c.want, a.address(r), "%+v", c)
+		require.Equal(t, c.want, a.clientAddress(r), "%+v", c)
 	}
 }
 
 // TestRatesForgetWhoIsFull: the number of buckets is bounded by who is active.
 func TestRatesForgetWhoIsFull(t *testing.T) {
-	r := rates{of: map[string]*rate.Limiter{}}
+	r := rateLimiters{byKey: map[string]*rate.Limiter{}}
 	now := time.Now()
 	for i := range 10_000 {
-		require.Zero(t, r.take(now.Add(time.Duration(i)*time.Second), 1, allowance{fmt.Sprint(i), 1, 10}))
+		require.Zero(t, r.reserve(now.Add(time.Duration(i)*time.Second), 1, bucket{fmt.Sprint(i), 1, 10}))
 	}
-	require.Less(t, len(r.of), 2000)
-	require.Equal(t, time.Minute, r.take(now, 11, allowance{"x", 1, 10}))
-	require.Zero(t, r.take(now, 10, allowance{"x", 1, 10}))
-	require.Equal(t, time.Second, r.take(now, 1, allowance{"x", 1, 10}, allowance{"y", 1, 1}))
-	require.Zero(t, r.take(now, 1, allowance{"y", 1, 1}), "what was refused is given back")
+	require.Less(t, len(r.byKey), 2000)
+	require.Equal(t, time.Minute, r.reserve(now, 11, bucket{"x", 1, 10}))
+	require.Zero(t, r.reserve(now, 10, bucket{"x", 1, 10}))
+	require.Equal(t, time.Second, r.reserve(now, 1, bucket{"x", 1, 10}, bucket{"y", 1, 1}))
+	require.Zero(t, r.reserve(now, 1, bucket{"y", 1, 1}), "what was refused is given back")
 }
 
 // sink keeps log lines. It is safe for concurrent use.

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Bounds of the frames of a WebSocket that are no message by themselves: pings,
-// pongs and continuations. A client needs a few a minute.
+// Bounds of the control frames of a WebSocket. Continuations count as well, because they
+// are not messages by themselves either. A client needs a few of them a minute.
 const (
 	controlFramesPerSec  = 10
 	burstOfControlFrames = 100
@@ -35,54 +35,64 @@ const (
 	opPong         = 0xa
 )
 
-// waitingControlFrames is how many pings and pongs may wait to be sent. More
-// wait only for a peer that does not read; they are dropped.
-const waitingControlFrames = 8
+// maxQueuedControlFrames is how many pings and pongs may wait to be sent. More are dropped:
+// the queue grows only when the peer does not read.
+const maxQueuedControlFrames = 8
 
-// A meteredConn is the connection of a WebSocket. It counts the bytes that its
-// peer receives and sends, by which the broker tells a slow peer from one that
-// has gone. It also bounds and answers control frames. The library would give a pong five seconds and then end
-// the WebSocket, but a slow peer may need longer for what is written before it. One
-// goroutine may read and one may write; everything else may be called by any.
+// A meteredConn is the connection of a WebSocket. It counts the bytes that its peer
+// receives and sends, by which the broker tells a slow peer from one that has left. It also
+// bounds the control frames, and answers pings. The library would end the WebSocket if it
+// could not write a pong within five seconds, but a slow peer may need longer for the data
+// before the pong.
+//
+// One goroutine may read and one may write. Any goroutine may call the other methods.
 type meteredConn struct {
 	net.Conn
 
-	taken atomic.Int64 // bytes of whole writes that the peer's side has received
-	heard atomic.Int64 // bytes that the peer has sent
+	bytesWritten atomic.Int64 // bytes that the peer's side of the connection has received
+	bytesRead    atomic.Int64 // bytes that the peer has sent
 
-	waiting chan []byte // control frames that go out at the next end of a frame
+	// controlQueue has the control frames that wait for the end of the frame that is being
+	// written.
+	controlQueue chan []byte
 
-	writing sync.Mutex  // held for each write; guards out
-	out     frameParser // of what is written
+	writeMu  sync.Mutex  // held during each write; guards outgoing
+	outgoing frameParser // finds the frames that are written
 
 	// Owned by the goroutine that reads.
-	in      io.Reader // the bytes that the HTTP server has read ahead, then the connection
-	frames  frameParser
-	limit   *rate.Limiter // of control frames and continuations
-	flooded bool
+	source       io.Reader // the bytes that the HTTP server has read ahead, then the connection
+	incoming     frameParser
+	controlLimit *rate.Limiter // of control frames and continuations
+	flooded      bool          // the limit has been exceeded
 }
 
-func newMeteredConn(conn net.Conn, in io.Reader) *meteredConn {
-	return &meteredConn{Conn: conn, in: in, frames: frameParser{hidePings: true},
-		waiting: make(chan []byte, waitingControlFrames),
-		limit:   rate.NewLimiter(controlFramesPerSec, burstOfControlFrames)}
+// newMeteredConn returns a meteredConn that reads from source and writes to conn.
+func newMeteredConn(conn net.Conn, source io.Reader) *meteredConn {
+	return &meteredConn{
+		Conn:         conn,
+		source:       source,
+		incoming:     frameParser{hidePings: true},
+		controlQueue: make(chan []byte, maxQueuedControlFrames),
+		controlLimit: rate.NewLimiter(controlFramesPerSec, burstOfControlFrames),
+	}
 }
 
-// Read implements net.Conn. It answers pings, and gives each to its caller as an
-// unsolicited pong, which has no effect.
+// Read implements net.Conn. It answers pings, and hides each ping from its caller: it
+// changes the ping to an unsolicited pong, which has no effect. It returns errFlood when the
+// peer has sent too many control frames.
 func (c *meteredConn) Read(p []byte) (int, error) {
 	if c.flooded {
 		return 0, errFlood
 	}
-	n, err := c.in.Read(p)
-	c.heard.Add(int64(n))
+	n, err := c.source.Read(p)
+	c.bytesRead.Add(int64(n))
 	count := 0
-	c.frames.parse(p[:n], func(opcode byte, payload []byte) {
+	c.incoming.parse(p[:n], func(opcode byte, payload []byte) {
 		if count++; opcode == opPing {
 			c.send(opPong, payload)
 		}
 	})
-	if !c.limit.AllowN(time.Now(), count) {
+	if !c.controlLimit.AllowN(time.Now(), count) {
 		c.flooded = true
 		return 0, errFlood
 	}
@@ -92,99 +102,100 @@ func (c *meteredConn) Read(p []byte) (int, error) {
 
 // Write implements net.Conn.
 func (c *meteredConn) Write(p []byte) (int, error) {
-	c.writing.Lock()
+	c.writeMu.Lock()
 	n, err := c.Conn.Write(p)
-	c.taken.Add(int64(n))
-	c.out.parse(p[:n], func(byte, []byte) {})
-	c.writing.Unlock()
+	c.bytesWritten.Add(int64(n))
+	c.outgoing.parse(p[:n], func(byte, []byte) {})
+	c.writeMu.Unlock()
 	c.flush()
 	return n, err
 }
 
-// send queues a control frame with at most 125 bytes of payload. flush must
-// follow.
+// send queues a control frame with at most 125 bytes of payload. The caller must then call
+// flush.
 func (c *meteredConn) send(opcode byte, payload []byte) {
-	const final = 0x80
+	const final = 0x80 // the bit FIN
 	select {
-	case c.waiting <- append([]byte{final | opcode, byte(len(payload))}, payload...):
+	case c.controlQueue <- append([]byte{final | opcode, byte(len(payload))}, payload...):
 	default:
 	}
 }
 
-// flush writes the control frames that wait, unless a frame is being written:
-// then the end of that write flushes them.
+// flush writes the queued control frames. While another frame is being written it does
+// nothing: the end of that write flushes them.
 func (c *meteredConn) flush() {
-	for len(c.waiting) > 0 && c.writing.TryLock() {
-		between := c.out.between()
-		if between {
+	for len(c.controlQueue) > 0 && c.writeMu.TryLock() {
+		atBoundary := c.outgoing.atBoundary()
+		if atBoundary {
 			select {
-			case frame := <-c.waiting:
-				_, _ = c.Conn.Write(frame) // the next write of a message fails too
+			case frame := <-c.controlQueue:
+				_, _ = c.Conn.Write(frame) // if this fails, the next write of a message fails, too
 			default:
 			}
 		}
-		c.writing.Unlock()
-		if !between {
+		c.writeMu.Unlock()
+		if !atBoundary {
 			return
 		}
 	}
 }
 
-// ping asks the peer for a sign of life.
+// ping sends a ping, which the peer must answer.
 func (c *meteredConn) ping() {
 	c.send(opPing, nil)
 	c.flush()
 }
 
-// A frameParser finds the frames in the bytes of one direction (RFC 6455,
-// section 5.2). It judges none of them: the library does.
+// A frameParser finds the frames in the bytes of one direction (RFC 6455, section 5.2). It
+// validates none of them: the library does. One goroutine uses it at a time.
 type frameParser struct {
-	hidePings bool // parse makes pongs of pings in the bytes that it is given
+	hidePings bool // parse changes pings to pongs in its argument
 
-	header  [14]byte // of the frame under way
-	have    int      // bytes of it so far
-	skip    uint64   // bytes of payload still to come
-	payload []byte   // of a control frame so far, unmasked
+	header      [14]byte // of the present frame
+	headerLen   int      // the bytes of header so far; 0 between two frames
+	payloadLeft uint64   // the bytes of payload still to come
+	payload     []byte   // the payload of a control frame so far, unmasked
 }
 
-// maxControlPayload is how many bytes of payload a control frame may have.
+// maxControlPayload is the size limit of the payload of a control frame, in bytes.
 const maxControlPayload = 125
 
-// parse goes on with some bytes. It calls control for each frame in them that is
-// no message by itself, when it is whole; the payload is valid during the call.
+// parse continues with the bytes p. It calls control at the end of each control frame and
+// continuation. payload is valid during that call, and is empty for a continuation.
 func (f *frameParser) parse(p []byte, control func(opcode byte, payload []byte)) {
 	for len(p) > 0 {
 		n := 1
-		if f.skip > 0 {
-			n = int(min(f.skip, uint64(len(p))))
-			f.keep(p[:n])
-			f.skip -= uint64(n)
+		if f.payloadLeft > 0 {
+			n = int(min(f.payloadLeft, uint64(len(p))))
+			f.keepPayload(p[:n])
+			f.payloadLeft -= uint64(n)
 		} else {
-			f.header[f.have] = p[0]
-			if f.have == 0 && f.hidePings && p[0]&0x0f == opPing {
+			f.header[f.headerLen] = p[0]
+			if f.headerLen == 0 && f.hidePings && p[0]&0x0f == opPing {
 				p[0] ^= opPing ^ opPong
 			}
-			if f.have++; f.have >= 2 && f.have == f.size() {
-				f.skip, f.payload = f.length(), f.payload[:0]
+			if f.headerLen++; f.headerLen >= 2 && f.headerLen == f.headerSize() {
+				f.payloadLeft, f.payload = f.payloadLength(), f.payload[:0]
 			}
 		}
 		p = p[n:]
-		if f.have < 2 || f.have < f.size() || f.skip > 0 {
+		if f.headerLen < 2 || f.headerLen < f.headerSize() || f.payloadLeft > 0 {
 			continue
 		}
-		f.have = 0
+		f.headerLen = 0
 		if opcode := f.header[0] & 0x0f; opcode == opContinuation || opcode >= opClose {
 			control(opcode, f.payload)
 		}
 	}
 }
 
-// between tells whether the next byte begins a frame.
-func (f *frameParser) between() bool { return f.have == 0 }
+// atBoundary reports whether the next byte begins a frame.
+func (f *frameParser) atBoundary() bool { return f.headerLen == 0 }
 
-// keep takes a part of a payload, if it is that of a control frame.
-func (f *frameParser) keep(p []byte) {
-	if f.header[0]&0x0f < opClose || f.length() > maxControlPayload {
+// keepPayload appends p, a part of the present frame's payload, to f.payload, if the frame
+// is a control frame of valid length.
+func (f *frameParser) keepPayload(p []byte) {
+	if f.header[0]&0x0f < opClose || f.payloadLength() > maxControlPayload {
 		return
 	}
 	mask := f.header[2:6]
@@ -196,8 +207,8 @@ func (f *frameParser) keep(p []byte) {
 	}
 }
 
-// size returns the bytes of the header, whose first two must be there.
-func (f *frameParser) size() int {
+// headerSize returns the size of the header in bytes. Its first two bytes must be there.
+func (f *frameParser) headerSize() int {
 	size := 2
 	switch f.header[1] & 0x7f {
 	case 126:
@@ -211,8 +222,8 @@ func (f *frameParser) size() int {
 	return size
 }
 
-// length returns the bytes of payload that a whole header announces.
-func (f *frameParser) length() uint64 {
+// payloadLength returns the size of the payload in bytes. The header must be whole.
+func (f *frameParser) payloadLength() uint64 {
 	switch n := f.header[1] & 0x7f; n {
 	case 126:
 		return uint64(binary.BigEndian.Uint16(f.header[2:]))
@@ -223,20 +234,20 @@ func (f *frameParser) length() uint64 {
 	}
 }
 
-// A meteringWriter is the response writer of a WebSocket request. Hijack makes
-// its connection a meteredConn.
-type meteringWriter struct {
+// A meteredWriter is the response writer of a WebSocket request. The connection that
+// Hijack returns is a meteredConn.
+type meteredWriter struct {
 	http.ResponseWriter
 	conn *meteredConn // nil before Hijack
 }
 
 // Hijack implements http.Hijacker.
-func (w *meteringWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (w *meteredWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffers, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
-	ahead, _ := buffers.Reader.Peek(buffers.Reader.Buffered()) // it is there
+	ahead, _ := buffers.Reader.Peek(buffers.Reader.Buffered()) // cannot fail: these bytes are buffered
 	w.conn = newMeteredConn(conn, io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), conn))
 	buffers.Reader.Reset(w.conn)
 	buffers.Writer.Reset(w.conn)

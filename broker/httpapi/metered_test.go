@@ -62,7 +62,7 @@ func TestFrameParser(t *testing.T) {
 			rest = rest[n:]
 		}
 		require.Equal(t, want, got)
-		require.True(t, f.between())
+		require.True(t, f.atBoundary())
 	}
 }
 
@@ -163,7 +163,7 @@ func asTimeout(err error, late *net.Error) bool {
 func TestTooManyCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &Reader{api: &API{}, peer: Peer{Log: slog.New(slog.DiscardHandler)},
-			calls: rate.NewLimiter(callsPerSec, burstOfCalls)}
+			callLimiter: rate.NewLimiter(callsPerSec, burstOfCalls)}
 		start, refused := time.Now(), 0
 		for range 1000 {
 			if bytes.Contains(r.HandleCall(t.Context(), wire.Call{Call: wire.CallPing}, nil), []byte("too_many_calls")) {
@@ -180,7 +180,7 @@ func TestTooManyCalls(t *testing.T) {
 // they wait behind the earlier data.
 func TestSlowSocket(t *testing.T) {
 	s := newSurfaceOn(t, memlog.New("k", time.Hour), unlimited)
-	s.api.patience.ping = 100 * time.Millisecond
+	s.api.timeouts.ping = 100 * time.Millisecond
 	event := fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active","notes":%q}}`,
 		strings.Repeat("n", 480))
 	const batches = 2
@@ -222,7 +222,7 @@ func TestSlowSocket(t *testing.T) {
 // connection takes heartbeats for it, as a proxy does.
 func TestGoneSocket(t *testing.T) {
 	s := newSurface(t)
-	s.api.patience.ping = 50 * time.Millisecond
+	s.api.timeouts.ping = 50 * time.Millisecond
 	c := s.rawSocket(s.bearer(access.Manager)+"\n", 0)
 	require.NoError(t, c.SetDeadline(time.Now().Add(20*time.Second)))
 	_, err := io.Copy(io.Discard, c) // pings are not answered

@@ -29,7 +29,7 @@ import (
 // route and without signing in.
 func TestUnsentBodies(t *testing.T) {
 	s := newSurface(t)
-	s.api.patience.body = 100 * time.Millisecond
+	s.api.timeouts.body = 100 * time.Millisecond
 	for _, line := range []string{"GET /healthz", "POST /api/session", "POST /api/sse", "GET /any/page"} {
 		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		require.NoError(t, err)
@@ -48,7 +48,7 @@ func TestUnsentBodies(t *testing.T) {
 // sender has signed in, on every route that reads one.
 func TestEndlessBodies(t *testing.T) {
 	s := newSurface(t)
-	s.api.patience.body = 100 * time.Millisecond
+	s.api.timeouts.body = 100 * time.Millisecond
 	bearer := s.bearer(access.Manager, access.Admin, access.Service)
 	for _, line := range []string{
 		"POST /api/sse", "PUT /api/push/preferences", "POST /api/push/subscriptions", "POST /api/tokens",
@@ -68,7 +68,7 @@ func TestEndlessBodies(t *testing.T) {
 // nothing is written.
 func TestQuietStreamOverHTTP2(t *testing.T) {
 	api, _, tokens := newAPI(t, memlog.New("k", time.Hour), nil)
-	api.patience.write = 50 * time.Millisecond
+	api.timeouts.write = 50 * time.Millisecond
 	server := httptest.NewUnstartedServer(api)
 	server.EnableHTTP2 = true
 	server.StartTLS()
@@ -88,7 +88,7 @@ func TestQuietStreamOverHTTP2(t *testing.T) {
 	}
 	stream := do("GET", "/api/sse", "")
 	require.Equal(t, 2, stream.ProtoMajor)
-	quietUntil := time.Now().Add(10 * api.patience.write)
+	quietUntil := time.Now().Add(10 * api.timeouts.write)
 	seen := make(chan error, 1)
 	go func() {
 		lines := bufio.NewScanner(stream.Body)
@@ -111,7 +111,7 @@ func TestQuietStreamOverHTTP2(t *testing.T) {
 // nothing, and keep nobody out.
 func TestStrangers(t *testing.T) {
 	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(_ string, c *Config) { c.Limits.Connections = 50 })
-	s.api.patience.auth = 2 * time.Second
+	s.api.timeouts.auth = 2 * time.Second
 	var strangers []*client
 	for range 5 {
 		strangers = append(strangers, s.socket("/api/ws"))

@@ -28,14 +28,16 @@ type Problem struct {
 	Detail     string             `json:"detail,omitempty"`
 	Errors     []event.FieldError `json:"errors,omitempty"`
 	RetryAfter int                `json:"retry_after,omitempty"` // seconds
-	Stored     []hub.Receipt      `json:"stored,omitempty"`      // of a batch that the log broke off
+	Stored     []hub.Receipt      `json:"stored,omitempty"`      // the part of a batch that was stored before a failure
 }
 
+// Error implements error.
 func (p *Problem) Error() string { return p.Code + ": " + p.Title }
 
-// Refuse answers with what an error means to the caller.
+// Refuse answers a request with the document of err. It logs the errors that are the
+// broker's fault.
 func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
-	p := a.problem(requestLog(r), err, "method", r.Method, "path", r.URL.Path)
+	p := a.problemFor(requestLog(r), err, "method", r.Method, "path", r.URL.Path)
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
@@ -55,12 +57,12 @@ func newProblem(p problem.Problem, fields ...event.FieldError) *Problem {
 		Errors: fields, RetryAfter: p.RetryAfter}
 }
 
-// problem returns the document of an error for the caller. When the fault is the
-// broker's, it logs the cause for the operator, with the attributes in about.
-func (a *API) problem(log *slog.Logger, err error, about ...any) Problem {
+// problemFor returns the document of an error for the client. When the fault is the
+// broker's, it logs the cause for the operator, with the attributes attrs.
+func (a *API) problemFor(log *slog.Logger, err error, attrs ...any) Problem {
 	p := problemOf(err)
 	if p.Status >= 500 && !isExpected(p.Code) && !errors.Is(err, context.Canceled) { // a client that left is no failure
-		log.Error("request failed", append(about, "code", p.Code, "error", err)...)
+		log.Error("request failed", append(attrs, "code", p.Code, "error", err)...)
 	}
 	return p
 }
@@ -143,7 +145,7 @@ func problemOfCause(err error) *Problem {
 	case errors.Is(err, push.ErrUnknownDevice):
 		return newProblem(problem.UnknownDevice)
 	case errors.Is(err, push.ErrNotDelivered):
-		return notPushed(err)
+		return pushProblem(err)
 	case errors.Is(err, wire.ErrCall), errors.Is(err, wire.ErrUTF8):
 		return newProblem(problem.InvalidCall)
 	case errors.Is(err, eventlog.ErrFull):
@@ -152,16 +154,18 @@ func problemOfCause(err error) *Problem {
 		return newProblem(problem.Starting)
 	case errors.As(err, &closed):
 		return newProblem(problem.Draining)
-	case errors.Is(err, eventlog.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, eventlog.ErrUnavailable),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return newProblem(problem.LogUnavailable)
 	}
 	return newProblem(problem.Internal)
 }
 
+// writeJSON answers with v as JSON and a line feed.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // only our own types come here
+		panic(err) // v is always of a type of the broker, which marshals
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,97 +23,96 @@ import (
 const (
 	maxBatchBytes  = 1 << 20
 	maxBatchEvents = 1000
-	// publishTimeout bounds how long a request may take into the log.
-	publishTimeout = 10 * time.Second
+	publishTimeout = 10 * time.Second // until the log has stored the events
 )
 
-// The forms of a publication, by media type. A structured or short event, and
-// the data of a binary CloudEvent, come as JSON.
+// The media types of a publication. mediaJSON is for a short or structured event, and for
+// the data of a CloudEvent in binary mode.
 const (
 	mediaJSON  = "application/json"
 	mediaEvent = "application/cloudevents+json"
 	mediaBatch = "application/cloudevents-batch+json"
 )
 
-// A publication is what a request to publish asks for.
+// A publication is the content of a request to publish.
 type publication struct {
-	events  []json.RawMessage
+	events  []json.RawMessage // not validated yet; one event unless batch is true
 	batch   bool
 	options hub.PublishOptions
 }
 
-// publish is POST /api/sse: one event or a batch. 201 with where it is; 200
-// where all of it was there before.
-func (a *API) publish(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	what, err := a.publication(w, r, p)
+// handlePostSSE is POST /api/sse. It publishes one event or a batch, and answers with the
+// receipts: status 201 if the log has stored an event, 200 if it had stored all of them
+// before.
+func (a *API) handlePostSSE(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	pub, err := a.readPublication(w, r, p)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), publishTimeout)
 	defer cancel()
-	if !what.batch {
-		receipt, err := a.Hub.Publish(ctx, p.Grant, what.events[0], what.options)
+	if !pub.batch {
+		receipt, err := a.Hub.Publish(ctx, p.Grant, pub.events[0], pub.options)
 		if err != nil {
 			a.Refuse(w, r, err)
 			return
 		}
-		writeJSON(w, created(!receipt.Duplicate), receipt)
+		writeJSON(w, createdStatus(!receipt.Duplicate), receipt)
 		return
 	}
-	receipts, err := a.Hub.PublishBatch(ctx, p.Grant, what.events, what.options.Strict)
+	receipts, err := a.Hub.PublishBatch(ctx, p.Grant, pub.events, pub.options.Strict)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
-	fresh := false
-	for _, receipt := range receipts {
-		fresh = fresh || !receipt.Duplicate
-	}
-	writeJSON(w, created(fresh), map[string][]hub.Receipt{"events": receipts})
+	stored := slices.ContainsFunc(receipts, func(r hub.Receipt) bool { return !r.Duplicate })
+	writeJSON(w, createdStatus(stored), map[string][]hub.Receipt{"events": receipts})
 }
 
-// publication reads a request to publish, and takes its events from what the
-// publisher may send.
-func (a *API) publication(w http.ResponseWriter, r *http.Request, p identity.Principal) (what publication, err error) {
-	if what.options.Strict, err = strictOf(r); err != nil {
-		return what, err
+// readPublication reads a request to publish, and takes its events from what its sender
+// may publish. It does not validate the events.
+func (a *API) readPublication(
+	w http.ResponseWriter, r *http.Request, p identity.Principal,
+) (pub publication, err error) {
+	if pub.options.Strict, err = parseStrict(r); err != nil {
+		return pub, err
 	}
 	if want := r.Header.Get(ifGrant); want != "" && want != p.Grant.ID() {
-		return what, regranted // the session is another user's by now, or has other rights
+		return pub, regranted // another user has signed in since, or the user's rights have changed
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != mediaJSON && media != mediaEvent && media != mediaBatch {
-		return what, newProblem(problem.UnsupportedMediaType.FillAdvice(mediaJSON, mediaEvent, mediaBatch))
+		return pub, newProblem(problem.UnsupportedMediaType.FillAdvice(mediaJSON, mediaEvent, mediaBatch))
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return what, newProblem(problem.UnsupportedEncoding.FillAdvice(encoding))
+		return pub, newProblem(problem.UnsupportedEncoding.FillAdvice(encoding))
 	}
-	what.batch = media == mediaBatch
+	pub.batch = media == mediaBatch
 	limit := int64(event.MaxEventBytes)
-	if what.batch {
+	if pub.batch {
 		limit = maxBatchBytes
 	}
 	body, err := readBody(w, r, limit)
 	if err != nil {
-		return what, err
+		return pub, err
 	}
-	if what.options.EntityAt, err = entityCursor(r); err != nil {
-		return what, err
+	if pub.options.EntityAt, err = parseEntityCursor(r); err != nil {
+		return pub, err
 	}
-	if what.batch {
-		what.events, err = batch(r.Header, body)
-	} else if body, err = single(r.Header, media, body); err == nil {
-		what.events = []json.RawMessage{body}
+	if pub.batch {
+		pub.events, err = parseBatch(r.Header, body)
+	} else if body, err = singleEvent(r.Header, media, body); err == nil {
+		pub.events = []json.RawMessage{body}
 	}
 	if err == nil {
-		err = a.mayPublish(p, a.address(r), len(what.events))
+		err = a.checkPublishRate(p, a.clientAddress(r), len(pub.events))
 	}
-	return what, err
+	return pub, err
 }
 
-// batch reads the events of a batch; none is looked at yet.
-func batch(h http.Header, body []byte) (events []json.RawMessage, err error) {
+// parseBatch reads the events of a batch. It does not validate them.
+func parseBatch(h http.Header, body []byte) (events []json.RawMessage, err error) {
 	if err := json.Unmarshal(body, &events); err != nil {
 		return nil, event.Refuse("", "json", "a JSON array of events")
 	}
@@ -128,42 +128,45 @@ func batch(h http.Header, body []byte) (events []json.RawMessage, err error) {
 	return events, nil
 }
 
-func created(fresh bool) int {
-	if fresh {
+// createdStatus returns the status of an answer to a request to publish. stored tells
+// whether the log has stored an event that it did not have before.
+func createdStatus(stored bool) int {
+	if stored {
 		return http.StatusCreated
 	}
 	return http.StatusOK
 }
 
-// ifGrant is the header by which a browser says for whom it sends.
+// ifGrant is the header in which a browser sends the id of the grant that it published
+// by. The broker refuses the events if the request has another grant.
 const ifGrant = "If-Grant"
 
-// ifEntityCursor is the header by which a publisher says what it has seen of
-// the entity.
+// ifEntityCursor is the header in which a publisher sends the cursor up to which it has
+// seen the entity. The broker refuses the event if the entity has changed since.
 const ifEntityCursor = "If-Entity-Cursor"
 
-func entityCursor(r *http.Request) (*wire.Cursor, error) {
+// parseEntityCursor returns the cursor of If-Entity-Cursor, or nil without that header.
+func parseEntityCursor(r *http.Request) (*wire.Cursor, error) {
 	text := r.Header.Get(ifEntityCursor)
 	if text == "" {
 		return nil, nil
 	}
 	c, err := wire.ParseCursor(text)
 	if err != nil {
-		return nil, badCursor("/" + ifEntityCursor)
+		return nil, invalidCursor("/" + ifEntityCursor)
 	}
 	return &c, nil
 }
 
-// readBody reads a whole body of at most limit bytes. guard has set a deadline,
-// which is lifted only when the body has ended: net/http would wait for the rest
-// of another one without any.
+// readBody reads a whole body of at most limit bytes, and removes a byte order mark. It
+// lifts the deadline that guard has set only when the body has ended. Otherwise net/http
+// would wait for the rest of the body without a deadline.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
-		// It fails only for a writer that is not a connection.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // fails only without a connection
 		text, err := event.TrimByteOrderMark(body)
 		if err != nil {
 			return nil, event.Refuse("", "utf8", "text in UTF-8, not in UTF-16")
@@ -173,16 +176,17 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, newProblem(problem.TooLarge,
 			event.Refuse("", "size", fmt.Sprintf("at most %d bytes", limit)).Fields...)
 	}
-	w.Header().Set("Connection", "close") // nobody knows where the next request would begin
+	w.Header().Set("Connection", "close") // the next request would begin at an unknown place
 	return nil, newProblem(problem.BrokenBody)
 }
 
-func strictOf(r *http.Request) (bool, error) {
+// parseStrict returns the query parameter strict, which defaults to false.
+func parseStrict(r *http.Request) (bool, error) {
 	switch r.URL.Query().Get("strict") {
 	case "", "false":
 		return false, nil
 	case "true":
 		return true, nil
 	}
-	return false, badParameter("strict", "true or false")
+	return false, invalidParameter("strict", "true or false")
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/snd-rental/yardline/shared/problem"
 )
 
-// Push is what the surface asks of push.Service. Both say which errors.
+// Push sends notifications to the devices of users. *push.Service is one; its methods
+// document their errors. It must be safe for concurrent use.
 type Push interface {
 	PublicKey() string
 	Devices(g access.Grant) []push.Device
@@ -27,7 +28,8 @@ type Push interface {
 }
 
 // A PreferenceStore keeps which events each user wants to be notified of.
-// *push.PreferenceStore is one; its methods document their errors.
+// *push.PreferenceStore is one; its methods document their errors. It must be safe for concurrent
+// use.
 type PreferenceStore interface {
 	Preferences(g access.Grant) notify.Preferences
 	SetPreferences(ctx context.Context, g access.Grant, p notify.Preferences) error
@@ -38,35 +40,37 @@ var (
 	_ PreferenceStore = (*push.PreferenceStore)(nil)
 )
 
-// wishRoutes are there also where nothing is pushed.
-func (a *API) wishRoutes() []route {
+// preferenceRoutes returns the routes about notifications that the API has without
+// Config.Push, too.
+func (a *API) preferenceRoutes() []route {
 	return []route{
-		{"GET", "/api/push/subscriptions", a.signedIn(a.devices)},
-		{"GET", "/api/push/preferences", a.signedIn(a.preferences)},
-		{"PUT", "/api/push/preferences", a.signedIn(a.prefer)},
+		{"GET", "/api/push/subscriptions", a.authenticated(a.handleGetPushSubscriptions)},
+		{"GET", "/api/push/preferences", a.authenticated(a.handleGetPushPreferences)},
+		{"PUT", "/api/push/preferences", a.authenticated(a.handlePutPushPreferences)},
 	}
 }
 
 func (a *API) pushRoutes() []route {
 	return []route{
-		{"GET", "/api/push/key", a.signedIn(a.pushKey)},
-		{"POST", "/api/push/subscriptions", a.signedIn(a.addDevice)},
-		{"DELETE", "/api/push/subscriptions/{id}", a.signedIn(a.removeDevice)},
-		{"POST", "/api/push/subscriptions/{id}/test", a.signedIn(a.testPush)},
+		{"GET", "/api/push/key", a.authenticated(a.handleGetPushKey)},
+		{"POST", "/api/push/subscriptions", a.authenticated(a.handlePostPushSubscriptions)},
+		{"DELETE", "/api/push/subscriptions/{id}", a.authenticated(a.handleDeletePushSubscription)},
+		{"POST", "/api/push/subscriptions/{id}/test", a.authenticated(a.handlePostPushSubscriptionTest)},
 	}
 }
 
-// pushKey is GET /api/push/key: what a browser subscribes with.
-func (a *API) pushKey(w http.ResponseWriter, _ *http.Request, _ identity.Principal) {
+// handleGetPushKey is GET /api/push/key. It answers with the public key that a browser
+// needs to subscribe.
+func (a *API) handleGetPushKey(w http.ResponseWriter, _ *http.Request, _ identity.Principal) {
 	writeJSON(w, http.StatusOK, map[string]string{"key": a.Push.PublicKey()})
 }
 
-// devices is GET /api/push/subscriptions: the caller's own, and whether there
-// can be any.
-func (a *API) devices(w http.ResponseWriter, _ *http.Request, p identity.Principal) {
+// handleGetPushSubscriptions is GET /api/push/subscriptions. It answers with the caller's
+// devices, and tells whether push is disabled.
+func (a *API) handleGetPushSubscriptions(w http.ResponseWriter, _ *http.Request, p identity.Principal) {
 	answer := struct {
-		Devices []push.Device `json:"devices"`
-		None    bool          `json:"unavailable,omitempty"`
+		Devices     []push.Device `json:"devices"`
+		Unavailable bool          `json:"unavailable,omitempty"`
 	}{[]push.Device{}, a.Push == nil}
 	if a.Push != nil {
 		answer.Devices = a.Push.Devices(p.Grant)
@@ -74,10 +78,10 @@ func (a *API) devices(w http.ResponseWriter, _ *http.Request, p identity.Princip
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// addDevice handles POST /api/push/subscriptions. The body is a PushSubscription
-// with the name of the device and the id of the device that it replaces, if there
-// is one. A known endpoint renews its device.
-func (a *API) addDevice(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+// handlePostPushSubscriptions is POST /api/push/subscriptions. It adds a device. The body
+// is a PushSubscription with the name of the device and, if there is one, the id of the
+// device that it replaces. A known endpoint renews its device.
+func (a *API) handlePostPushSubscriptions(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	var body struct {
 		push.Subscription
 		Name     string `json:"name"`
@@ -95,8 +99,8 @@ func (a *API) addDevice(w http.ResponseWriter, r *http.Request, p identity.Princ
 	writeJSON(w, http.StatusCreated, device)
 }
 
-// removeDevice is DELETE /api/push/subscriptions/{id}.
-func (a *API) removeDevice(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+// handleDeletePushSubscription is DELETE /api/push/subscriptions/{id}. It removes a device.
+func (a *API) handleDeletePushSubscription(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	if err := a.Push.Unsubscribe(r.Context(), p.Grant, r.PathValue("id")); err != nil {
 		a.Refuse(w, r, err)
 		return
@@ -104,10 +108,10 @@ func (a *API) removeDevice(w http.ResponseWriter, r *http.Request, p identity.Pr
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// testPush is POST /api/push/subscriptions/{id}/test: a greeting, to see that
-// it comes.
-func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	if err := a.mayTest(p); err != nil {
+// handlePostPushSubscriptionTest is POST /api/push/subscriptions/{id}/test. It sends a
+// notification to a device, so that the user sees whether it arrives.
+func (a *API) handlePostPushSubscriptionTest(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	if err := a.checkTestRate(p); err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
@@ -118,9 +122,9 @@ func (a *API) testPush(w http.ResponseWriter, r *http.Request, p identity.Princi
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// notPushed answers a failed push, and tells the user whether it helps to try
-// again.
-func notPushed(err error) *Problem {
+// pushProblem returns the document of a push that failed. It tells the user whether it
+// helps to try again.
+func pushProblem(err error) *Problem {
 	var refused *push.RefusedError
 	if errors.As(err, &refused) {
 		return newProblem(problem.PushRefused.FillAdvice(refused.Status))
@@ -128,17 +132,19 @@ func notPushed(err error) *Problem {
 	return newProblem(problem.PushFailed)
 }
 
-// preferences is GET /api/push/preferences.
-func (a *API) preferences(w http.ResponseWriter, _ *http.Request, p identity.Principal) {
+// handleGetPushPreferences is GET /api/push/preferences. It answers with the events that
+// the caller wants to be notified of.
+func (a *API) handleGetPushPreferences(w http.ResponseWriter, _ *http.Request, p identity.Principal) {
 	writeJSON(w, http.StatusOK, a.Preferences.Preferences(p.Grant))
 }
 
-// prefer is PUT /api/push/preferences.
-func (a *API) prefer(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	var wish notify.Preferences
-	err := readJSON(w, r, &wish)
+// handlePutPushPreferences is PUT /api/push/preferences. It replaces the caller's
+// preferences, and answers with them.
+func (a *API) handlePutPushPreferences(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	var preferences notify.Preferences
+	err := readJSON(w, r, &preferences)
 	if err == nil {
-		err = a.Preferences.SetPreferences(r.Context(), p.Grant, wish)
+		err = a.Preferences.SetPreferences(r.Context(), p.Grant, preferences)
 	}
 	if err != nil {
 		a.Refuse(w, r, inBody(err))
@@ -147,10 +153,10 @@ func (a *API) prefer(w http.ResponseWriter, r *http.Request, p identity.Principa
 	writeJSON(w, http.StatusOK, a.Preferences.Preferences(p.Grant))
 }
 
-// maxJSON bounds the body of a request that is no event, in bytes.
+// maxJSON is the size limit of a body that is not an event, in bytes.
 const maxJSON = 8 << 10
 
-// readJSON reads such a body, of known fields alone.
+// readJSON decodes a body that is not an event. It refuses unknown fields.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	body, err := readBody(w, r, maxJSON)
 	if err != nil {
@@ -164,7 +170,8 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	return nil
 }
 
-// inBody says of a field that it is one of such a body, and of no event.
+// inBody turns the refusal of an event's field into that of a field of another body. It
+// returns every other error unchanged.
 func inBody(err error) error {
 	var refused *event.Problem
 	if !errors.As(err, &refused) {

@@ -11,13 +11,13 @@ import (
 	"github.com/snd-rental/yardline/shared/problem"
 )
 
-// streamParameters are the query parameters of everything that reads events:
+// streamParameters are the query parameters of every route that reads events: those of
 // the filter, and the two names of the cursor to resume at.
 var streamParameters = slices.Concat(filter.Parameters, []string{"after", lastEventID})
 
-// parametersOf lists the query parameters of each method of the API. A method
-// that is not listed has none.
-var parametersOf = map[string][]string{
+// queryParameters lists the query parameters of each route under /api/. A route that is
+// not listed has none.
+var queryParameters = map[string][]string{
 	"GET /api/sse":           streamParameters,
 	"POST /api/sse":          {"strict"},
 	"GET /api/ws":            streamParameters,
@@ -25,15 +25,15 @@ var parametersOf = map[string][]string{
 	"GET /api/schema/{type}": {"for"},
 }
 
-// checkQuery refuses a malformed query, an unknown parameter, and a second value
-// of a parameter that is no list, before next gets the request. Otherwise net/url
-// would drop a malformed pair silently, and without its filter a reader would get
-// all events.
+// checkQuery returns a handler that refuses a malformed query, an unknown parameter, and a
+// second value of a parameter that is not a list. It passes all other requests to next.
+// Without it, net/url would drop a malformed pair silently, and a reader whose filter was
+// dropped would get all events.
 func (a *API) checkQuery(known []string, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q, err := parseQuery(r.URL.RawQuery)
 		if err == nil {
-			err = onlyParameters(q, known...)
+			err = checkParameters(q, known...)
 		}
 		if err != nil {
 			a.Refuse(w, r, err)
@@ -43,7 +43,7 @@ func (a *API) checkQuery(known []string, next http.HandlerFunc) http.HandlerFunc
 	}
 }
 
-// parseQuery reads a query. The error names the pair that is malformed.
+// parseQuery reads a query. The error points to the parameter that is malformed.
 func parseQuery(text string) (url.Values, error) {
 	q, err := url.ParseQuery(text)
 	if err == nil {
@@ -61,9 +61,10 @@ func parseQuery(text string) (url.Values, error) {
 		event.FieldError{Pointer: "/" + event.EscapePointer(name), Code: "format", Expected: expected})
 }
 
-// onlyParameters refuses a parameter that would be ignored: a slip such as
-// type= for types= would ask for everything. Only lists may be repeated.
-func onlyParameters(q url.Values, known ...string) error {
+// checkParameters refuses a parameter that is not among known, because ignoring it would
+// change the meaning of the request: type= in place of types= would ask for all events.
+// It also refuses the repetition of a parameter that is not a list.
+func checkParameters(q url.Values, known ...string) error {
 	for name, values := range q {
 		if !slices.Contains(known, name) {
 			expected := "none"
@@ -74,13 +75,15 @@ func onlyParameters(q url.Values, known ...string) error {
 				event.Refuse("/"+event.EscapePointer(name), "unknown_name", expected).Fields...)
 		}
 		if len(values) > 1 && !slices.Contains(filter.Parameters, name) {
-			return badParameter(name, "one value")
+			return invalidParameter(name, "one value")
 		}
 	}
 	return nil
 }
 
-func badParameter(name, expected string) error {
+// invalidParameter returns the refusal of a parameter's value. expected completes
+// "expected …".
+func invalidParameter(name, expected string) error {
 	return newProblem(problem.InvalidParameter.FillAdvice(name, expected),
 		event.Refuse("/"+name, "limit", expected).Fields...)
 }

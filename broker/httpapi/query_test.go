@@ -135,7 +135,7 @@ func TestResumeParameter(t *testing.T) {
 	} {
 		r := httptest.NewRequest("GET", "/api/sse?"+c.query, nil)
 		r.Header.Set("Last-Event-ID", c.header)
-		at, err := cursorOf(r)
+		at, err := parseResumeCursor(r)
 		require.NoError(t, err)
 		require.Equal(t, c.want, at.Seq, "%+v", c)
 		headers := []string{s.bearer(access.Manager)}

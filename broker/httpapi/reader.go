@@ -18,63 +18,78 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A Reader is a stream or a WebSocket, whatever carries its bytes: what was
-// granted, what is subscribed to, and a place behind the gate. One goroutine
-// calls Pump, another one may call HandleCall. Leave must be called.
+// A Reader is an open stream or WebSocket, independent of the transport. It holds a
+// subscription of the hub and a slot of the connection limits, and the API watches its
+// grant.
+//
+// One goroutine may call [Reader.Pump], and another one [Reader.HandleCall]. The caller
+// must call [Reader.Leave] once, after Pump has returned.
 type Reader struct {
 	*hub.Subscriber
 
-	api   *API
-	peer  Peer
-	calls *rate.Limiter
-	leave func()
+	api         *API
+	peer        Peer
+	callLimiter *rate.Limiter
+	leave       func()
 }
 
-// A Peer is who reads.
+// A Peer identifies the client of a stream or WebSocket.
 type Peer struct {
-	Principal      identity.Principal
-	Address        string                             // where they are; counts for limits
-	Reauthenticate func() (identity.Principal, error) // authenticates afresh
-	Log            *slog.Logger
+	// Principal is the user or program that reads, with the credential that it used.
+	Principal identity.Principal
+
+	// Address is the address of the client, for the limits.
+	Address string
+
+	// Reauthenticate authenticates the client afresh. The API may call it from any
+	// goroutine, whenever users, roles or keys have changed.
+	Reauthenticate func() (identity.Principal, error)
+
+	// Log receives the log of the connection.
+	Log *slog.Logger
 }
 
-// Open lets somebody read who has asked by a request. The error is for Refuse.
+// Open opens a stream or WebSocket for a request. It replaces the grant of q by that of
+// p. The error is one that [API.Refuse] can answer with. Otherwise the caller must call
+// [Reader.Leave].
 func (a *API) Open(r *http.Request, p identity.Principal, q hub.Request) (*Reader, error) {
 	q.ID, _ = r.Context().Value(connectionKey{}).(string)
-	return a.Adopt(r.Context(), Peer{p, a.address(r), a.again(r), requestLog(r)}, q)
+	return a.Adopt(r.Context(), Peer{p, a.clientAddress(r), a.reauthenticator(r), requestLog(r)}, q)
 }
 
 type connectionKey struct{}
 
-// WithConnectionID names the connection of a request beforehand, for hub.Groups.
+// WithConnectionID returns a context that gives the connection of a request its id, in
+// place of a random one. A caller with [hub.Groups] needs to know the id beforehand.
 func WithConnectionID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, connectionKey{}, id)
 }
 
-// Adopt lets somebody read whose request is not there any more.
+// Adopt attaches a reader whose HTTP request has already ended. It is like [API.Open]
+// otherwise.
 func (a *API) Adopt(ctx context.Context, peer Peer, q hub.Request) (*Reader, error) {
-	place, err := a.admit(peer.Address, &peer.Principal)
+	slot, err := a.acquireSlot(peer.Address, &peer.Principal)
 	if err != nil {
 		return nil, err
 	}
-	reader, err := a.read(ctx, peer, q, place.leave)
+	reader, err := a.subscribe(ctx, peer, q, slot.release)
 	if err != nil {
-		place.leave()
+		slot.release()
 	}
 	return reader, err
 }
 
-// read opens a subscription that ends with the grant. leave is called with
+// subscribe opens a subscription that ends with the grant. leave is called with
 // Leave; with an error it is not.
-func (a *API) read(ctx context.Context, peer Peer, q hub.Request, leave func()) (*Reader, error) {
+func (a *API) subscribe(ctx context.Context, peer Peer, q hub.Request, leave func()) (*Reader, error) {
 	q.Grant = peer.Principal.Grant
 	sub, err := a.Hub.Subscribe(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	stop, err := a.open.over(peer.Principal, peer.Reauthenticate, func(reason wire.Reason) {
+	stop, err := a.grants.add(peer.Principal, peer.Reauthenticate, func(reason wire.Reason) {
 		sub.Close(wire.Bye{Reason: reason})
-		// Who does not read is not waited for: the grant is over.
+		// The grant is over, so the broker does not wait for a client that does not read.
 		time.AfterFunc(goodbyeTime, sub.Abort)
 	})
 	if err != nil {
@@ -83,29 +98,38 @@ func (a *API) read(ctx context.Context, peer Peer, q hub.Request, leave func()) 
 	}
 	peer.Log = peer.Log.With("connection", sub.ID, "actor", peer.Principal.Grant.Actor())
 	peer.Log.Debug("reader came", "format", q.Format)
-	return &Reader{Subscriber: sub, api: a, peer: peer, calls: rate.NewLimiter(callsPerSec, burstOfCalls),
-		leave: func() { stop(); sub.Leave(); leave() }}, nil
+	return &Reader{
+		Subscriber:  sub,
+		api:         a,
+		peer:        peer,
+		callLimiter: rate.NewLimiter(callsPerSec, burstOfCalls),
+		leave:       func() { stop(); sub.Leave(); leave() },
+	}, nil
 }
 
-// Log is where what becomes of the reader is noted.
+// Log returns the logger of the reader. Its lines have the ids of the connection and of
+// the user.
 func (r *Reader) Log() *slog.Logger { return r.peer.Log }
 
-// Leave ends the subscription and gives the place back. It is called once.
+// Leave ends the subscription and gives the slot back. It must be called once.
 func (r *Reader) Leave() { r.leave() }
 
-// again authenticates a request afresh.
-func (a *API) again(r *http.Request) func() (identity.Principal, error) {
+// reauthenticator returns a function that authenticates a request afresh.
+func (a *API) reauthenticator(r *http.Request) func() (identity.Principal, error) {
 	return func() (identity.Principal, error) { return a.Authority.Authenticate(r) }
 }
 
-// Pump writes what there is until either side ends, the goodbye included, and
-// returns why it ended.
+// Pump passes the frames of the subscription to write, in pieces of at most 64 KiB unless
+// a line is longer, until either side ends. It returns the reason, never nil: a
+// *hub.ClosedError when the broker has ended the subscription, otherwise the error of ctx,
+// of the log or of write. When the broker ends the subscription, Pump writes the goodbye,
+// except to a reader that was too slow.
 func (r *Reader) Pump(ctx context.Context, write func([]byte) error) error {
 	err := r.pump(ctx, write)
-	// That a reader was too slow is worth more than a detail.
+	// Operators want to know of readers that were too slow.
 	level := slog.LevelDebug
 	var closed *hub.ClosedError
-	if errors.As(err, &closed) && closed.Bye.Reason == wire.ByeSlow || stalled(err) {
+	if errors.As(err, &closed) && closed.Bye.Reason == wire.ByeSlow || isWriteTimeout(err) {
 		level = slog.LevelInfo
 	}
 	r.peer.Log.Log(context.Background(), level, "reader left", "reason", err)
@@ -117,17 +141,17 @@ func (r *Reader) pump(ctx context.Context, write func([]byte) error) error {
 		frames, err := r.Next(ctx)
 		var closed *hub.ClosedError
 		if errors.As(err, &closed) {
-			// Everything before it was written whole, so this is a frame
-			// boundary. It is best effort: an end without it means retry.
 			if closed.Bye.Reason == wire.ByeSlow {
-				return closed // it does not take even what it has been sent
+				return closed // it does not receive even the frames before the goodbye
 			}
+			// All frames before the goodbye were written whole. The goodbye may be lost:
+			// a client takes an end without it as "retry".
 			frames = r.Format().Append(nil, &closed.Bye)
 		} else if err != nil {
 			return err
 		}
 		if err := writeAll(write, frames, maxPiece); err != nil {
-			if stalled(err) {
+			if isWriteTimeout(err) {
 				r.MarkStalled()
 			}
 			return err
@@ -139,34 +163,38 @@ func (r *Reader) pump(ctx context.Context, write func([]byte) error) error {
 	}
 }
 
-// stalled tells whether a write took too long, to a stream or a WebSocket.
-func stalled(err error) bool {
+// isWriteTimeout reports whether a write to a stream or a WebSocket took too long.
+func isWriteTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // Limits of the calls of one WebSocket.
 const (
-	MaxCallBytes = event.MaxEventBytes + 4<<10 // bytes of a message in: an event and what is around it
-	callsPerSec  = 50                          // beside the publish rate
+	// MaxCallBytes is the size limit of a message from a client: an event and the call
+	// around it.
+	MaxCallBytes = event.MaxEventBytes + 4<<10
+	callsPerSec  = 50 // the publish rate holds, too
 	burstOfCalls = 100
 )
 
-// HandleCall does what a message of a WebSocket asks for, and returns the frames
-// of the answer, nil where there is none here: a change of the filter is
-// answered in the stream, at its seam. parsed is the error of wire.ParseCall.
-func (r *Reader) HandleCall(ctx context.Context, call wire.Call, parsed error) []byte {
+// HandleCall carries out a call that came in a message of a WebSocket. err is the error of
+// wire.ParseCall for the message: if it is not nil, HandleCall refuses the call. HandleCall
+// returns the frames of the answer. It returns nil for a change of the filter, which the
+// stream answers at the place where the filter changes, and when ctx has ended.
+//
+// A client that calls too often has its calls refused, and slowed down by a sleep.
+func (r *Reader) HandleCall(ctx context.Context, call wire.Call, err error) []byte {
 	var answer *wire.Reply
-	err := parsed
-	if !r.calls.Allow() {
-		// The next message waits: there are no more refusals than calls.
-		pause(ctx, time.Second/callsPerSec)
-		err = slowedDown(time.Second, problem.TooManyCalls)
+	if !r.callLimiter.Allow() {
+		// The next message waits, so that refusals are not sent faster than calls are allowed.
+		sleep(ctx, time.Second/callsPerSec)
+		err = rateLimitProblem(time.Second, problem.TooManyCalls)
 	}
 	if err == nil {
-		answer, err = r.answer(ctx, call)
+		answer, err = r.dispatch(ctx, call)
 	}
 	if err != nil {
-		answer = wire.NewRefused(call.Ref, r.api.problem(r.peer.Log, err))
+		answer = wire.NewRefused(call.Ref, r.api.problemFor(r.peer.Log, err))
 	}
 	if answer == nil || ctx.Err() != nil {
 		return nil
@@ -174,8 +202,8 @@ func (r *Reader) HandleCall(ctx context.Context, call wire.Call, parsed error) [
 	return wire.AppendJSON(nil, answer)
 }
 
-// pause waits for a while, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -184,12 +212,13 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (r *Reader) answer(ctx context.Context, call wire.Call) (*wire.Reply, error) {
+// dispatch carries out a call. The reply is nil for a change of the filter.
+func (r *Reader) dispatch(ctx context.Context, call wire.Call) (*wire.Reply, error) {
 	switch call.Call {
 	case wire.CallPing:
 		return wire.NewPong(call.Ref), nil
 	case wire.CallFilter:
-		f, err := filterOf(call.Filter)
+		f, err := parseFilter(call.Filter)
 		if err != nil {
 			return nil, err
 		}
@@ -200,23 +229,26 @@ func (r *Reader) answer(ctx context.Context, call wire.Call) (*wire.Reply, error
 	return nil, newProblem(problem.SignedInAlready)
 }
 
+// publish carries out the call "publish". It goes on when ctx ends, so that the event of
+// a client that leaves is stored, but not when Shutdown closes the connections.
 func (r *Reader) publish(ctx context.Context, call wire.Call) (*wire.Reply, error) {
 	if len(call.Event) == 0 {
 		return nil, event.Refuse("/event", "required", "an event")
 	}
-	if err := r.api.mayPublish(r.peer.Principal, r.peer.Address, 1); err != nil {
+	if err := r.api.checkPublishRate(r.peer.Principal, r.peer.Address, 1); err != nil {
 		return nil, err
 	}
 	if r.IsClosed() {
-		return nil, identity.ErrNotSignedIn // the grant is over, even if the goodbye has not been taken yet
+		return nil, identity.ErrNotSignedIn // the grant is over, even if the goodbye has not arrived yet
 	}
 	if !time.Now().Before(r.peer.Principal.Expires) {
 		return nil, identity.ErrExpired
 	}
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
-	defer context.AfterFunc(r.api.cut, cancel)()
-	receipt, err := r.api.Hub.Publish(within, r.peer.Principal.Grant, json.RawMessage(call.Event), hub.PublishOptions{Strict: call.Strict})
+	defer context.AfterFunc(r.api.abort, cancel)()
+	options := hub.PublishOptions{Strict: call.Strict}
+	receipt, err := r.api.Hub.Publish(within, r.peer.Principal.Grant, json.RawMessage(call.Event), options)
 	if err != nil {
 		return nil, err
 	}

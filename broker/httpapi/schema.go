@@ -10,35 +10,38 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// described are the routes that say what the API is.
-func (a *API) described() []route {
+// documentRoutes returns the routes of the documents that describe the API.
+func (a *API) documentRoutes() []route {
 	return []route{
-		{"GET", "/api/schema/{type}", a.typeSchema},
-		{"GET", "/api/openapi.json", describes("application/json", openAPI)},
-		{"GET", "/api/asyncapi.json", describes("application/json", asyncAPI)},
-		{"GET", "/api/types.d.ts", describes("application/typescript", typeScript)},
+		{"GET", "/api/schema/{type}", a.handleGetSchema},
+		{"GET", "/api/openapi.json", serveDocument("application/json", openAPI)},
+		{"GET", "/api/asyncapi.json", serveDocument("application/json", asyncAPI)},
+		{"GET", "/api/types.d.ts", serveDocument("application/typescript", typeScript)},
 	}
 }
 
-// The descriptions are the same for everybody, and hold nothing of anybody.
+// The documents are the same for everybody and contain no data, so their routes need no
+// authentication.
 var (
 	openAPI    = sync.OnceValue(schema.OpenAPI)
 	asyncAPI   = sync.OnceValue(schema.AsyncAPI)
 	typeScript = sync.OnceValue(schema.TypeScript)
 )
 
-func describes(media string, text func() []byte) http.HandlerFunc {
+// serveDocument returns a handler that answers with a document of a media type.
+func serveDocument(media string, text func() []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", media)
 		w.Write(text())
 	}
 }
 
-// typeSchema is GET /api/schema/{type}.
-func (a *API) typeSchema(w http.ResponseWriter, r *http.Request) {
+// handleGetSchema is GET /api/schema/{type}. It answers with the JSON Schema of a type of
+// event, as publishers send it or as readers receive it.
+func (a *API) handleGetSchema(w http.ResponseWriter, r *http.Request) {
 	t := event.Type(r.PathValue("type"))
 	if !t.Known() {
-		a.unknown(w, r)
+		a.refuseNotFound(w, r)
 		return
 	}
 	use := schema.Use(r.URL.Query().Get("for"))
@@ -47,7 +50,7 @@ func (a *API) typeSchema(w http.ResponseWriter, r *http.Request) {
 		use = schema.ForPublishers
 	case schema.ForPublishers, schema.ForReaders:
 	default:
-		a.Refuse(w, r, badParameter("for", "publish or read"))
+		a.Refuse(w, r, invalidParameter("for", "publish or read"))
 		return
 	}
 	w.Header().Set("Content-Type", "application/schema+json")

@@ -1,5 +1,5 @@
 package httpapi
 
-// described is nothing at the edge, where every byte of the program is
-// loaded for a first request: the documents are those of yardline schema.
-func (a *API) described() []route { return nil }
+// documentRoutes returns no routes at the edge, because all of the program must be loaded
+// before the first request is answered. The command "yardline schema" writes the documents.
+func (a *API) documentRoutes() []route { return nil }

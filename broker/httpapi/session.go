@@ -13,24 +13,26 @@ import (
 	"github.com/snd-rental/yardline/shared/problem"
 )
 
-// session is the answer of /api/session: who is signed in, and who may.
+// A session is the answer of /api/session: the user who is signed in, and how users can
+// sign in.
 type session struct {
-	User   *user    `json:"user"` // null where nobody is signed in
-	Grant  string   `json:"grant,omitempty"`
-	Users  []string `json:"users"`   // who may sign in by name alone
-	SignIn string   `json:"sign_in"` // how: name, password, or provider for elsewhere
+	User   *user    `json:"user"`            // null if no user is signed in
+	Grant  string   `json:"grant,omitempty"` // the id of the user's grant
+	Users  []string `json:"users"`           // the users who can sign in without a password
+	SignIn string   `json:"sign_in"`         // "name", "password", or "provider" for signing in elsewhere
 
 	Warning *warning `json:"warning,omitempty"` // nil means that there is nothing to explain
 }
 
-// A warning explains to users why they are unexpectedly signed in or signed out.
-// Its fields are those of a Problem.
+// A warning explains to users why they are unexpectedly signed in or signed out. Its
+// fields are those of a [Problem].
 type warning struct {
 	Code   string `json:"code"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 }
 
+// warningOf returns the warning that explains err.
 func warningOf(err error) *warning {
 	p := problemOf(err)
 	return &warning{p.Code, p.Title, p.Detail}
@@ -42,15 +44,16 @@ var (
 	needsTLS      = newProblem(problem.NeedsTLS)
 )
 
-// isPlainHTTP tells whether a browser has loaded the page of a request over plain
-// HTTP. Such a browser would drop the session's cookie, which is marked for HTTPS.
-// isPlainHTTP reads the page's own address, because a proxy in front may end TLS
-// without telling the broker.
+// isPlainHTTP reports whether a browser has loaded the page of a request over plain HTTP,
+// and would therefore drop the session's cookie, which is marked for HTTPS. isPlainHTTP
+// reads the page's own address, because a proxy in front may end TLS without telling the
+// broker.
 func isPlainHTTP(r *http.Request) bool {
 	page, err := url.Parse(cmp.Or(r.Header.Get("Origin"), r.Header.Get("Referer")))
 	return err == nil && page.Scheme == "http" && page.Host == r.Host && r.TLS == nil && NeedsSecureCookie(r)
 }
 
+// A user is a signed-in user as the user's own browser sees it.
 type user struct {
 	ID       string        `json:"id"`
 	Name     string        `json:"name"`
@@ -59,6 +62,7 @@ type user struct {
 	Tenant   string        `json:"tenant,omitempty"`
 }
 
+// sessionOf returns the session of a grant. nil stands for a client that is not signed in.
 func (a *API) sessionOf(g *access.Grant) session {
 	s := session{Users: []string{}}
 	s.Users = append(s.Users, a.Authority.PasswordlessUsers()...)
@@ -76,8 +80,9 @@ func (a *API) sessionOf(g *access.Grant) session {
 	return s
 }
 
-// whoAmI is GET /api/session. Not to be signed in is an answer, no error.
-func (a *API) whoAmI(w http.ResponseWriter, r *http.Request) {
+// handleGetSession is GET /api/session. It answers 200 to a client that is not signed in,
+// too, and explains why its cookie or token was refused, if it has one.
+func (a *API) handleGetSession(w http.ResponseWriter, r *http.Request) {
 	p, err := a.Authority.Authenticate(r)
 	switch {
 	case errors.Is(err, identity.ErrNotSignedIn):
@@ -104,11 +109,12 @@ func (a *API) whoAmI(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// maxSignIn bounds the body of a sign-in, in bytes.
+// maxSignIn is the size limit of the body of a sign-in, in bytes.
 const maxSignIn = 4 << 10
 
-// signIn is POST /api/session.
-func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
+// handlePostSession is POST /api/session. It signs a user in. The new session replaces the
+// one that the request has, if any.
+func (a *API) handlePostSession(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		User     string `json:"user"`
 		Password string `json:"password"`
@@ -119,7 +125,7 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 			event.FieldError{Pointer: "/user", Code: "required", Expected: "the name of a user"}))
 		return
 	}
-	if err := a.maySignIn(body.User, a.address(r)); err != nil {
+	if err := a.checkSignInRate(body.User, a.clientAddress(r)); err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
@@ -129,25 +135,26 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	g, ended, err := a.Authority.SignIn(w, r, body.User, body.Password)
 	if errors.Is(err, identity.ErrWrongPassword) {
-		requestLog(r).Warn("sign-in failed", "address", a.address(r))
+		requestLog(r).Warn("sign-in failed", "address", a.clientAddress(r))
 	}
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
-	a.signedOut(r, ended)
-	requestLog(r).Info("signed in", "actor", g.Actor(), "address", a.address(r))
+	a.endSignIns(r, ended)
+	requestLog(r).Info("signed in", "actor", g.Actor(), "address", a.clientAddress(r))
 	writeJSON(w, http.StatusOK, a.sessionOf(&g))
 }
 
-// signOut is DELETE /api/session. Who is not signed in is signed out already.
-func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
+// handleDeleteSession is DELETE /api/session. It signs the user out. A client that is not
+// signed in is already signed out, which is no error.
+func (a *API) handleDeleteSession(w http.ResponseWriter, r *http.Request) {
 	ended, err := a.Authority.SignOut(w, r)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
-	a.signedOut(r, ended)
+	a.endSignIns(r, ended)
 	if a.hasBearer(r) {
 		a.Refuse(w, r, tokenSignOut)
 		return
@@ -155,8 +162,7 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// hasBearer tells whether a request carries a bearer token, which no sign-out can
-// end.
+// hasBearer reports whether a request has a valid bearer token, which no sign-out can end.
 func (a *API) hasBearer(r *http.Request) bool {
 	token, err := identity.BearerToken(r.Header)
 	if err == nil && token != "" && !a.Authority.TrustForwardedIdentity {
@@ -166,10 +172,11 @@ func (a *API) hasBearer(r *http.Request) bool {
 	return false
 }
 
-// signedOut ends the streams and the pushes of sign-ins that have ended.
-func (a *API) signedOut(r *http.Request, credentials []string) {
+// endSignIns ends the streams and the push devices of credentials that have been signed
+// out.
+func (a *API) endSignIns(r *http.Request, credentials []string) {
 	for _, credential := range credentials {
-		a.open.signedOut(credential)
+		a.grants.closeSignedOut(credential)
 		if a.Push == nil {
 			continue
 		}

@@ -239,9 +239,9 @@ func TestSessionAtItsEnd(t *testing.T) {
 	for _, c := range []struct {
 		left   time.Duration
 		reason wire.Reason
-	}{{refreshEvery / 2, wire.ByeExpired}, {time.Hour, wire.ByeSignedOut}} {
+	}{{refreshInterval / 2, wire.ByeExpired}, {time.Hour, wire.ByeSignedOut}} {
 		var got wire.Reason
-		w, gone := &watch{open: map[*watched]struct{}{}}, false
+		w, gone := &grantWatcher{open: map[*watchedConnection]struct{}{}}, false
 		p := identity.Principal{Expires: time.Now().Add(c.left)}
 		again := func() (identity.Principal, error) {
 			if gone {
@@ -249,7 +249,7 @@ func TestSessionAtItsEnd(t *testing.T) {
 			}
 			return p, nil
 		}
-		stop, err := w.over(p, again, func(r wire.Reason) { got = r })
+		stop, err := w.add(p, again, func(r wire.Reason) { got = r })
 		require.NoError(t, err)
 		defer stop()
 		gone = true

@@ -6,12 +6,13 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 )
 
-// snapshot is GET /api/snapshot.
-func (a *API) snapshot(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	s, err := a.Hub.Snapshot(r.Context(), p.Grant)
+// handleGetSnapshot is GET /api/snapshot. It answers with the state that the caller may
+// see.
+func (a *API) handleGetSnapshot(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	snapshot, err := a.Hub.Snapshot(r.Context(), p.Grant)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, s)
+	writeJSON(w, http.StatusOK, snapshot)
 }

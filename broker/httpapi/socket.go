@@ -1,6 +1,6 @@
 //go:build !js
 
-//lint:file-ignore SA1019 the module is given; it is imported here alone, so that moving to its successor is one line
+//lint:file-ignore SA1019 the module is given; only this file imports it, so that moving to its successor is one line
 
 package httpapi
 
@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"nhooyr.io/websocket"
@@ -21,12 +22,11 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// maxMessage is how many bytes of frames one message holds, unless a line is
-// longer. The pong that a peer waits for goes out between two messages, and the
-// library gives it five seconds.
+// maxMessage is the size limit of a message that the broker sends, in bytes, unless a line
+// is longer. Between two messages the broker can send the pong that a peer waits for.
 const maxMessage = 16 << 10
 
-// A socket is one WebSocket, GET /api/ws.
+// A socket is one WebSocket.
 type socket struct {
 	api   *API
 	conn  *websocket.Conn
@@ -34,20 +34,25 @@ type socket struct {
 	peer  Peer
 }
 
-// socket is GET /api/ws.
-func (a *API) socket(w http.ResponseWriter, r *http.Request) {
+// handleGetWS is GET /api/ws. It streams events over a WebSocket, and answers its calls. A
+// client that has no cookie and no bearer token authenticates by the first message.
+func (a *API) handleGetWS(w http.ResponseWriter, r *http.Request) {
 	f, after, err := a.CheckUpgrade(w, r)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
 	if keys := r.Header.Values("Sec-WebSocket-Key"); len(keys) != 1 || !isSocketKey(keys[0]) {
-		a.Refuse(w, r, badParameter("Sec-WebSocket-Key", "16 bytes in base64, once"))
+		a.Refuse(w, r, invalidParameter("Sec-WebSocket-Key", "16 bytes in base64, once"))
 		return
 	}
-	peer := Peer{Address: a.address(r), Reauthenticate: a.again(r), Log: requestLog(r).With("path", r.URL.Path)}
+	peer := Peer{
+		Address:        a.clientAddress(r),
+		Reauthenticate: a.reauthenticator(r),
+		Log:            requestLog(r).With("path", r.URL.Path),
+	}
 	peer.Principal, err = peer.Reauthenticate()
-	anonymous := errors.Is(err, identity.ErrNotSignedIn) // it may say so in its first message
+	anonymous := errors.Is(err, identity.ErrNotSignedIn)
 	if err != nil && !anonymous {
 		a.logRefusal(r, err)
 		a.Refuse(w, r, err)
@@ -57,55 +62,69 @@ func (a *API) socket(w http.ResponseWriter, r *http.Request) {
 	if anonymous {
 		known = nil
 	}
-	place, err := a.admit(peer.Address, known)
+	slot, err := a.acquireSlot(peer.Address, known)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
-	defer place.leave()
-	a.sockets.Add(1) // before the server forgets this connection
+	defer slot.release()
+	a.sockets.Add(1) // before the HTTP server forgets this connection
 	defer a.sockets.Done()
-	out := &meteringWriter{ResponseWriter: w}
-	conn, err := websocket.Accept(out, r, &websocket.AcceptOptions{
-		Subprotocols: []string{wire.Subprotocol}, InsecureSkipVerify: true, // mayUpgrade knows the origins
-		CompressionMode: websocket.CompressionDisabled})
-	if err != nil {
-		return // it has answered
+	s := a.accept(w, r, peer)
+	if s == nil {
+		return
 	}
-	defer conn.CloseNow()
+	defer s.conn.CloseNow()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(a.cut, func() { cancel(); _ = conn.CloseNow() })() // a goodbye that waits is broken off
-	conn.SetReadLimit(MaxCallBytes)
-	s := &socket{a, conn, out.conn, peer}
+	// Shutdown also ends a WebSocket that waits for its peer to answer the goodbye.
+	defer context.AfterFunc(a.abort, func() { cancel(); _ = s.conn.CloseNow() })()
 	if anonymous {
-		if err = s.introduce(ctx); err == nil {
-			err = place.name(s.peer.Principal)
+		if err = s.authenticate(ctx); err == nil {
+			err = slot.countPrincipal(s.peer.Principal)
 		}
 		if err != nil {
-			s.turnAway(ctx, err)
+			s.refuse(ctx, err)
 			return
 		}
 	}
 	if err := s.serve(ctx, cancel, f, after); err != nil {
-		s.turnAway(ctx, err)
+		s.refuse(ctx, err)
 	}
 }
 
-// isSocketKey tells whether the WebSocket library accepts a key. The broker checks
-// it first, because the library would answer without a problem document.
+// accept completes the handshake. It returns nil if that fails: the library has answered
+// the request then.
+func (a *API) accept(w http.ResponseWriter, r *http.Request, peer Peer) *socket {
+	out := &meteredWriter{ResponseWriter: w}
+	conn, err := websocket.Accept(out, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{wire.Subprotocol},
+		InsecureSkipVerify: true, // CheckUpgrade has checked the origin
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		return nil
+	}
+	conn.SetReadLimit(MaxCallBytes)
+	return &socket{a, conn, out.conn, peer}
+}
+
+// isSocketKey reports whether the WebSocket library accepts a key. The broker checks it
+// first, because the library would answer without a problem document.
 func isSocketKey(key string) bool {
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(key))
 	return err == nil && len(raw) == 16
 }
 
-// introduce waits for the first message, which says who it is.
-func (s *socket) introduce(ctx context.Context) error {
-	// Not by a deadline of ctx, with which the library closes without a word.
-	late := time.AfterFunc(s.api.patience.auth, func() { s.turnAway(ctx, identity.ErrNotSignedIn) })
+// authenticate waits for the first message, which must be the call "auth", and sets the
+// principal of the peer. It refuses a peer that sends nothing within timeouts.auth.
+func (s *socket) authenticate(ctx context.Context) error {
+	// A timer and not a deadline of ctx, because with a deadline the library would close the
+	// WebSocket without an answer.
+	late := time.AfterFunc(s.api.timeouts.auth, func() { s.refuse(ctx, identity.ErrNotSignedIn) })
 	call, err := s.read(ctx)
 	if !late.Stop() {
-		return context.DeadlineExceeded // it has been turned away
+		return context.DeadlineExceeded // the timer has refused it
 	}
 	if err != nil && !errors.Is(err, wire.ErrCall) {
 		return errLeft
@@ -121,22 +140,23 @@ func (s *socket) introduce(ctx context.Context) error {
 	return err
 }
 
-// serve streams and answers calls until either side ends. An error means that
-// it did not begin.
+// serve streams events and answers calls until either side ends the WebSocket. The
+// goroutine that calls serve writes the stream; serve starts one that reads calls and one
+// that watches the peer, and waits for both to end. An error means that no stream has begun.
 func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.Filter, after *wire.Cursor) error {
-	reader, err := s.api.read(ctx, s.peer, hub.Request{Filter: f, After: after, Format: wire.JSON, Abort: cancel}, func() {})
+	request := hub.Request{Filter: f, After: after, Format: wire.JSON, Abort: cancel}
+	reader, err := s.api.subscribe(ctx, s.peer, request, func() {})
 	if err != nil {
 		return err
 	}
 	defer reader.Leave()
-	ended := make(chan struct{}, 2) // the two below
-	for _, do := range []func(){func() { s.listen(ctx, reader) }, func() { s.ping(ctx) }} {
-		go func() {
-			defer func() { ended <- struct{}{} }()
+	var helpers sync.WaitGroup
+	for _, do := range []func(){func() { s.listen(ctx, reader) }, func() { s.watchPeer(ctx) }} {
+		helpers.Go(func() {
 			defer cancel()
-			defer s.survive()
+			defer s.recoverPanic()
 			do()
-		}()
+		})
 	}
 	err = reader.Pump(ctx, func(frames []byte) error {
 		return writeAll(func(message []byte) error { return s.write(ctx, message) }, frames, maxMessage)
@@ -147,67 +167,68 @@ func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.
 	}
 	cancel()
 	_ = s.conn.CloseNow()
-	<-ended
-	<-ended
+	helpers.Wait()
 	return nil
 }
 
-// survive ends the WebSocket, and no more, where the code is at fault.
-func (s *socket) survive() {
+// recoverPanic logs a panic of a goroutine of the WebSocket, which defers it. So a fault of
+// the code ends this WebSocket and nothing else.
+func (s *socket) recoverPanic() {
 	if v := recover(); v != nil {
 		s.peer.Log.Error("panic", "value", v, "stack", string(debug.Stack()))
 	}
 }
 
+// write sends frames as one message within timeouts.write.
 func (s *socket) write(ctx context.Context, frames []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, s.api.patience.write)
+	ctx, cancel := context.WithTimeout(ctx, s.api.timeouts.write)
 	defer cancel()
 	return s.conn.Write(ctx, websocket.MessageText, frames)
 }
 
+// close sends a close frame and closes the WebSocket.
 func (s *socket) close(code websocket.StatusCode, reason string) {
-	_ = s.conn.Close(code, reason) // best effort: the peer may be gone
+	_ = s.conn.Close(code, reason) // fails if the peer has left
 }
 
-// turnAway says why a WebSocket is closed that has just been opened.
-func (s *socket) turnAway(ctx context.Context, err error) {
+// refuse tells the peer why the broker closes a WebSocket on which no stream has begun.
+func (s *socket) refuse(ctx context.Context, err error) {
 	if errors.Is(err, errLeft) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-		return // it has gone by itself, or was turned away
+		return // the peer has left, or has been refused before
 	}
-	p := s.api.problem(s.peer.Log, err)
+	p := s.api.problemFor(s.peer.Log, err)
 	if s.write(ctx, wire.AppendJSON(nil, wire.NewRefused("", p))) == nil {
 		s.close(websocket.StatusCode(wire.RefusalCloseCode(p.Status)), p.Code)
 	}
 }
 
-// signOfLife is the number of bytes that a peer must receive between two checks
-// to count as slow and not as gone. Heartbeats and pings are fewer bytes, because
-// a proxy still receives them for a peer that has left.
-const signOfLife = 4 << 10
+// minProgress is the number of bytes that a peer must receive between two checks to count
+// as slow and not as gone. It is larger than heartbeats and pings, because a proxy still
+// receives these for a peer that has left.
+const minProgress = 4 << 10
 
-// ping ends the WebSocket of a peer that is gone: since the last ping the peer has
-// sent nothing, not even a pong, and has received fewer than signOfLife bytes. ping
-// does not ping a peer that still receives, because the ping would wait behind the
-// data. ping
-// needs somebody who reads.
-func (s *socket) ping(ctx context.Context) {
-	tick := time.NewTicker(s.api.patience.ping)
+// watchPeer returns when the peer is gone: since the last ping it has sent nothing, not
+// even a pong, and has received fewer than minProgress bytes. It also returns when ctx
+// ends. watchPeer does not ping a peer that still receives, because the ping would wait
+// behind the data. A goroutine must read the WebSocket meanwhile, so that pongs are counted.
+func (s *socket) watchPeer(ctx context.Context) {
+	tick := time.NewTicker(s.api.timeouts.ping)
 	defer tick.Stop()
 	pinged := false
-	taken, heard := s.meter.taken.Load(), s.meter.heard.Load()
+	written, read := s.meter.bytesWritten.Load(), s.meter.bytesRead.Load()
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
-		busy, silent := s.meter.taken.Load()-taken >= signOfLife, s.meter.heard.Load() == heard
+		busy, silent := s.meter.bytesWritten.Load()-written >= minProgress, s.meter.bytesRead.Load() == read
 		if pinged && !busy && silent {
 			return
 		}
-		taken, heard = s.meter.taken.Load(), s.meter.heard.Load()
+		written, read = s.meter.bytesWritten.Load(), s.meter.bytesRead.Load()
 		if pinged = !busy; pinged {
-			s.meter.ping() // whether the peer answers is seen at the next look
+			s.meter.ping() // the next check sees whether the peer has answered
 		}
 	}
 }
@@ -216,9 +237,10 @@ func (s *socket) ping(ctx context.Context) {
 // authenticated.
 var errLeft = errors.New("httpapi: the peer has left")
 
+// errNotText is the error of a binary message.
 var errNotText = errors.New("httpapi: a binary message")
 
-// read returns the next call. What is no text in UTF-8 ends the WebSocket.
+// subscribe returns the next call. What is no text in UTF-8 ends the WebSocket.
 func (s *socket) read(ctx context.Context) (wire.Call, error) {
 	kind, raw, err := s.conn.Read(ctx)
 	if errors.Is(err, errFlood) {
@@ -239,7 +261,7 @@ func (s *socket) read(ctx context.Context) (wire.Call, error) {
 	return call, err
 }
 
-// listen answers calls until the WebSocket ends.
+// listen reads calls and answers them, one after the other, until the WebSocket ends.
 func (s *socket) listen(ctx context.Context, reader *Reader) {
 	for {
 		call, err := s.read(ctx)

@@ -2,6 +2,6 @@ package httpapi
 
 import "net/http"
 
-// socket is GET /api/ws where Config.Socket is nil. There is no connection to
-// take over here.
-func (a *API) socket(w http.ResponseWriter, r *http.Request) { a.Refuse(w, r, upgradeRequired) }
+// handleGetWS is GET /api/ws when Config.Socket is nil. It refuses, because there is no
+// connection that it could take over on this platform.
+func (a *API) handleGetWS(w http.ResponseWriter, r *http.Request) { a.Refuse(w, r, upgradeRequired) }

@@ -10,23 +10,12 @@ import (
 	"github.com/snd-rental/yardline/broker/telemetry/report"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
-	"github.com/snd-rental/yardline/shared/problem"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// admin passes on the requests of admins alone.
-func (a *API) admin(next func(http.ResponseWriter, *http.Request, identity.Principal)) http.HandlerFunc {
-	return a.signedIn(func(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-		if !p.Grant.HasRole(access.Admin) {
-			a.Refuse(w, r, newProblem(problem.AdminsOnly))
-			return
-		}
-		next(w, r, p)
-	})
-}
-
-// stats is GET /api/stats.
-func (a *API) stats(w http.ResponseWriter, r *http.Request, _ identity.Principal) {
+// handleGetStats is GET /api/stats. It answers admins with the connections and the
+// measurements of this broker.
+func (a *API) handleGetStats(w http.ResponseWriter, r *http.Request, _ identity.Principal) {
 	var all struct {
 		hub.Stats
 		report.Report
@@ -36,22 +25,27 @@ func (a *API) stats(w http.ResponseWriter, r *http.Request, _ identity.Principal
 	writeJSON(w, http.StatusOK, all)
 }
 
-// Bounds of a token's life that an admin signs, in hours.
+// handleGetMetrics is GET /metrics. Config.Metrics answers it, to admins alone.
+func (a *API) handleGetMetrics(w http.ResponseWriter, r *http.Request, _ identity.Principal) {
+	a.Metrics.ServeHTTP(w, r)
+}
+
+// Bounds of the lifetime of a token that an admin creates, in hours.
 const (
-	leastTTL = 1
-	mostTTL  = 365 * 24
+	minTokenHours = 1
+	maxTokenHours = 365 * 24
 )
 
-// mint is POST /api/tokens: a token for a back end, which may publish and read
+// handlePostTokens is POST /api/tokens: a token for a back end, which may publish and read
 // nothing. Others are signed on the broker's machine: an admin must not get to
 // see by a token what an admin may not see.
-func (a *API) mint(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+func (a *API) handlePostTokens(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	var body struct {
 		User  string `json:"user"`
 		Hours int    `json:"hours"`
 	}
 	err := readJSON(w, r, &body)
-	if err == nil && (body.Hours < leastTTL || body.Hours > mostTTL) {
+	if err == nil && (body.Hours < minTokenHours || body.Hours > maxTokenHours) {
 		err = inBody(event.Refuse("/hours", "limit", "from 1 to 8760"))
 	}
 	if err != nil {
@@ -72,12 +66,17 @@ func (a *API) mint(w http.ResponseWriter, r *http.Request, p identity.Principal)
 		return
 	}
 	requestLog(r).Info("an admin has signed a token", "for", g.Actor(), "hours", body.Hours)
-	writeJSON(w, http.StatusCreated, map[string]any{"token": token, "user": g.User, "roles": g.Roles, "expires": time.Now().Add(ttl).UTC().Truncate(time.Second)})
+	writeJSON(w, http.StatusCreated, map[string]any{
+		"token":   token,
+		"user":    g.User,
+		"roles":   g.Roles,
+		"expires": time.Now().Add(ttl).UTC().Truncate(time.Second),
+	})
 }
 
-// kick is POST /api/connections/{id}/close: the stream ends, and its client
+// handlePostConnectionClose is POST /api/connections/{id}/close: the stream ends, and its client
 // does not come back by itself.
-func (a *API) kick(w http.ResponseWriter, r *http.Request, _ identity.Principal) {
+func (a *API) handlePostConnectionClose(w http.ResponseWriter, r *http.Request, _ identity.Principal) {
 	found := false
 	a.Hub.CloseWhere(wire.ByeStop, func(s *hub.Subscriber) bool {
 		match := s.ID == r.PathValue("id")
@@ -85,7 +84,7 @@ func (a *API) kick(w http.ResponseWriter, r *http.Request, _ identity.Principal)
 		return match
 	})
 	if !found {
-		a.unknown(w, r)
+		a.refuseNotFound(w, r)
 		return
 	}
 	requestLog(r).Info("connection closed by an admin", "connection", r.PathValue("id"))

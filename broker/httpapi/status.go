@@ -15,15 +15,15 @@ import (
 	"github.com/snd-rental/yardline/broker/hub"
 )
 
-// A publicStatus is all that a stranger may know: the answer of
-// /embed/v1/status.json. State is a name of the client's states.
+// A publicStatus is the answer of GET /embed/v1/status.json. It is all that the broker
+// tells strangers about itself.
 type publicStatus struct {
-	State   string    `json:"state"`
-	Since   time.Time `json:"since"`
+	State   string    `json:"state"` // a key of statusMessages; clients use the same names for their own state
+	Since   time.Time `json:"since"` // to the second
 	Message string    `json:"message"`
 }
 
-// The states of a broker, in words for everybody.
+// statusMessages has the message of each public state.
 var statusMessages = map[string]string{
 	"connecting":   "Yardline is starting.",
 	"live":         "Live updates work.",
@@ -31,45 +31,52 @@ var statusMessages = map[string]string{
 	"disconnected": "Yardline is restarting. Updates come as soon as it is back.",
 }
 
-// status is what the broker says of itself in public. It is looked at once a
-// second, whoever asks.
+// A status holds the present public status. Requests for it do not make the broker examine
+// its state: Run does so once a second. It is safe for concurrent use.
 type status struct {
-	mu   sync.Mutex // guards all below
-	now  publicStatus
-	next chan struct{} // closed when it changes
+	mu      sync.Mutex // guards all below
+	now     publicStatus
+	changed chan struct{} // closed, and replaced, when now changes
 }
 
 func newStatus() *status {
-	return &status{now: publicStatus{"connecting", time.Now().UTC().Truncate(time.Second), statusMessages["connecting"]}, next: make(chan struct{})}
+	return &status{now: newPublicStatus("connecting"), changed: make(chan struct{})}
 }
 
+// newPublicStatus returns the status of a state that begins now.
+func newPublicStatus(state string) publicStatus {
+	return publicStatus{state, time.Now().UTC().Truncate(time.Second), statusMessages[state]}
+}
+
+// get returns the present status, and a channel that is closed when it changes.
 func (s *status) get() (now publicStatus, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.now, s.next
+	return s.now, s.changed
 }
 
-func (s *status) become(state string) {
+// set changes the state, unless it is the present one.
+func (s *status) set(state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.now.State == state {
 		return
 	}
-	s.now = publicStatus{state, time.Now().UTC().Truncate(time.Second), statusMessages[state]}
-	close(s.next)
-	s.next = make(chan struct{})
+	s.now = newPublicStatus(state)
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
-// watchStatus keeps the public status until ctx ends.
+// watchStatus refreshes the public status once a second until ctx ends or the hub drains.
 func (a *API) watchStatus(ctx context.Context) {
-	tick := time.NewTicker(refreshEvery)
+	tick := time.NewTicker(refreshInterval)
 	defer tick.Stop()
 	for {
 		a.RefreshStatus(ctx)
 		select {
 		case <-tick.C:
 		case <-a.Hub.Draining():
-			a.status.become("disconnected")
+			a.status.set("disconnected")
 			return
 		case <-ctx.Done():
 			return
@@ -77,12 +84,8 @@ func (a *API) watchStatus(ctx context.Context) {
 	}
 }
 
-// RefreshStatus is what Run does once a second, for who does not call it: it finds out
-// the public status.
-func (a *API) RefreshStatus(ctx context.Context) { a.status.become(stateOf(a.ready(ctx))) }
-
-// stateOf is the name of what readiness says.
-func stateOf(err error) string {
+// publicState returns the public state for an error of ready.
+func publicState(err error) string {
 	var closed *hub.ClosedError
 	switch {
 	case err == nil:
@@ -97,67 +100,72 @@ func stateOf(err error) string {
 	return "limited" // a deadline: the log is slow
 }
 
-// public lets every page use an answer, and none give us its cookie for it.
-func public(next http.HandlerFunc) http.HandlerFunc {
+// allowAnyOrigin returns a handler whose answers every page may read. A page cannot read
+// the answer to a request with cookies, because the answer allows no credentials.
+func allowAnyOrigin(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
 		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox") // an SVG may be opened by itself
+		// A browser may open the SVG as a document, which must then run nothing.
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
 		next(w, r)
 	}
 }
 
-// widget is GET /embed/v1/status.js: a file of the app.
-func (a *API) widget(w http.ResponseWriter, r *http.Request) { a.UI.ServeHTTP(w, r) }
+// handleGetStatusJS is GET /embed/v1/status.js. It answers with a file of the app.
+func (a *API) handleGetStatusJS(w http.ResponseWriter, r *http.Request) { a.UI.ServeHTTP(w, r) }
 
-func (a *API) statusJSON(w http.ResponseWriter, r *http.Request) {
+// handleGetStatusJSON is GET /embed/v1/status.json. It answers with the public status.
+func (a *API) handleGetStatusJSON(w http.ResponseWriter, r *http.Request) {
 	now, _ := a.status.get()
 	body, _ := json.Marshal(now) // strings and a time always marshal
-	tagged(w, r, "application/json", append(body, '\n'))
+	writeTagged(w, r, "application/json", append(body, '\n'))
 }
 
-// statusEvents is GET /embed/v1/status.events: the same, now and whenever it
-// changes. It ends after a while, and EventSource comes back.
-func (a *API) statusEvents(w http.ResponseWriter, r *http.Request) {
-	if headAlone(w, r) {
+// handleGetStatusEvents is GET /embed/v1/status.events. It streams the public status, at
+// once and whenever it changes. The stream ends after statusStreamLifetime: EventSource
+// reconnects by itself.
+func (a *API) handleGetStatusEvents(w http.ResponseWriter, r *http.Request) {
+	if answerHead(w, r) {
 		return
 	}
-	place, err := a.admit(a.address(r), nil)
+	slot, err := a.acquireSlot(a.clientAddress(r), nil)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
-	defer place.leave()
+	defer slot.release()
 	streamHeaders(w.Header())
 	out := http.NewResponseController(w)
-	end, beat := time.NewTimer(statusLife), time.NewTicker(statusBeat)
+	end, beat := time.NewTimer(statusStreamLifetime), time.NewTicker(statusHeartbeat)
 	defer end.Stop()
 	defer beat.Stop()
-	said := ""
-	tell := func() (changed <-chan struct{}, err error) {
+	lastState := ""
+	sendChange := func() (changed <-chan struct{}, err error) {
 		now, changed := a.status.get()
-		if now.State != said {
-			said = now.State
+		if now.State != lastState {
+			lastState = now.State
 			body, _ := json.Marshal(now) // strings and a time always marshal
-			err = a.write(w, out, fmt.Appendf(nil, "retry: 5000\nevent: status\ndata: %s\n\n", body))
+			err = a.writeFrames(w, out, fmt.Appendf(nil, "retry: 5000\nevent: status\ndata: %s\n\n", body))
 		}
 		return changed, err
 	}
 	for {
-		changed, err := tell()
+		changed, err := sendChange()
 		if err != nil {
 			return
 		}
 		select {
 		case <-changed:
 		case <-beat.C:
-			if a.write(w, out, []byte("event: beat\ndata:\n\n")) != nil { // a comment would be hidden from EventSource
+			// An event and not a comment, because EventSource hides comments from the page.
+			if a.writeFrames(w, out, []byte("event: beat\ndata:\n\n")) != nil {
 				return
 			}
 		case <-a.Hub.Draining():
-			a.status.become("disconnected")
-			_, _ = tell() // it ends either way
+			a.status.set("disconnected")
+			_, _ = sendChange() // the stream ends either way
 			return
 		case <-end.C:
 			return
@@ -168,11 +176,12 @@ func (a *API) statusEvents(w http.ResponseWriter, r *http.Request) {
 }
 
 const (
-	statusLife = 10 * time.Minute
-	statusBeat = 15 * time.Second
+	statusStreamLifetime = 10 * time.Minute // after which a stream of the public status ends
+	statusHeartbeat      = 15 * time.Second // the interval of its heartbeats
 )
 
-// badges are the colours of the public states, dark enough for white text.
+// badges has the word and the colour of each public state on the badge. The colours are
+// dark enough for white text.
 var badges = map[string]struct{ words, colour string }{
 	"connecting":   {"starting", "#5d666d"},
 	"live":         {"live", "#13703a"},
@@ -180,19 +189,28 @@ var badges = map[string]struct{ words, colour string }{
 	"disconnected": {"restarting", "#5d666d"},
 }
 
-// statusSVG is GET /embed/v1/status.svg: a badge for pages that run no script.
-func (a *API) statusSVG(w http.ResponseWriter, r *http.Request) {
+// badgeSVG is the format of the badge: its width, the word, the colour, the message, and
+// the width of the right half without its round corners.
+const badgeSVG = `<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="22" role="img" ` +
+	`aria-label="Yardline: %[2]s"><title>%[4]s</title>` +
+	`<rect width="%[1]d" height="22" rx="4" fill="#1b2126"/>` +
+	`<path d="M68 0h%[5]da4 4 0 0 1 4 4v14a4 4 0 0 1-4 4H68z" fill="%[3]s"/>` +
+	`<g fill="#fff" font-family="system-ui,Verdana,sans-serif" font-size="12">` +
+	`<text x="10" y="15">Yardline</text><text x="78" y="15">%[2]s</text></g></svg>` + "\n"
+
+// handleGetStatusSVG is GET /embed/v1/status.svg. It answers with the public status as a
+// badge, for pages that run no script.
+func (a *API) handleGetStatusSVG(w http.ResponseWriter, r *http.Request) {
 	now, _ := a.status.get()
 	b := badges[now.State]
-	wide := 7*len(b.words) + 20
-	tagged(w, r, "image/svg+xml", fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" width="%[1]d" height="22" role="img" aria-label="Yardline: %[2]s"><title>%[4]s</title>`+
-		`<rect width="%[1]d" height="22" rx="4" fill="#1b2126"/><path d="M68 0h%[5]da4 4 0 0 1 4 4v14a4 4 0 0 1-4 4H68z" fill="%[3]s"/>`+
-		`<g fill="#fff" font-family="system-ui,Verdana,sans-serif" font-size="12"><text x="10" y="15">Yardline</text><text x="78" y="15">%[2]s</text></g></svg>`+"\n",
-		68+wide, b.words, b.colour, now.Message, wide-4))
+	width := 7*len(b.words) + 20 // of the right half
+	writeTagged(w, r, "image/svg+xml", fmt.Appendf(nil, badgeSVG,
+		68+width, b.words, b.colour, now.Message, width-4))
 }
 
-// tagged answers 304 to who has this already (RFC 9110, section 13).
-func tagged(w http.ResponseWriter, r *http.Request, media string, body []byte) {
+// writeTagged answers with body and its ETag, or with 304 if the client has that body
+// already (RFC 9110, section 13).
+func writeTagged(w http.ResponseWriter, r *http.Request, media string, body []byte) {
 	sum := sha256.Sum256(body)
 	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
 	h := w.Header()

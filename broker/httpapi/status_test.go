@@ -64,13 +64,13 @@ func TestPublicStatus(t *testing.T) {
 		return "ended"
 	}
 	require.Equal(t, "live", next())
-	s.api.status.become("limited") // as the watch would; it finds the log well, and says so
+	s.api.status.set("limited") // as the watch would; it finds the log well, and says so
 	require.Equal(t, "limited", next())
 	require.Equal(t, "live", next())
 	s.api.Hub.Drain()
 	require.Equal(t, "disconnected", next())
 	require.Equal(t, "ended", next())
-	require.Equal(t, "limited", stateOf(eventlog.ErrFull))
+	require.Equal(t, "limited", publicState(eventlog.ErrFull))
 }
 
 // TestAdminSignsTokensForBackEnds, and for nobody who could read.

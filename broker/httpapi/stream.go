@@ -14,24 +14,25 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// maxPiece is how much is written at once, in bytes.
+// maxPiece is the size limit of one write to a stream, in bytes.
 const maxPiece = 64 << 10
 
-// goodbyeTime is how long a reader has to take the goodbye when the grant has
-// ended.
+// goodbyeTime is how long the broker waits for a reader to receive the goodbye when its
+// grant has ended.
 const goodbyeTime = time.Second
 
-// fromOldest is the value of after that asks for everything that is kept.
+// fromOldest is the value of the parameter after that asks for all events that the log
+// keeps.
 const fromOldest = "oldest"
 
-// stream is GET /api/sse.
-func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principal) {
-	f, after, err := asked(r)
+// handleGetSSE is GET /api/sse. It streams events as server-sent events.
+func (a *API) handleGetSSE(w http.ResponseWriter, r *http.Request, p identity.Principal) {
+	f, after, err := parseStreamRequest(r)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
-	if headAlone(w, r) {
+	if answerHead(w, r) {
 		return
 	}
 	out := http.NewResponseController(w)
@@ -44,20 +45,20 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, p identity.Principa
 	defer reader.Leave()
 	streamHeaders(w.Header())
 	w.WriteHeader(http.StatusOK)
-	err = reader.Pump(r.Context(), func(frames []byte) error { return a.write(w, out, frames) })
-	// A stream that ends without a goodbye must not look complete: with its
-	// deadline passed, the last chunk is not written and the connection is cut.
+	err = reader.Pump(r.Context(), func(frames []byte) error { return a.writeFrames(w, out, frames) })
+	// A stream that ends without a goodbye must not look complete. With a deadline that has
+	// passed, net/http cannot write the last chunk, and cuts the connection.
 	deadline := time.Now()
 	var closed *hub.ClosedError
 	if errors.As(err, &closed) && closed.Bye.Reason != wire.ByeSlow {
-		deadline = deadline.Add(a.patience.write)
+		deadline = deadline.Add(a.timeouts.write)
 	}
 	_ = out.SetWriteDeadline(deadline) // fails only when the connection is gone
 }
 
-// headAlone answers HEAD: what a stream would begin with, and no stream, which
-// nobody would read.
-func headAlone(w http.ResponseWriter, r *http.Request) bool {
+// answerHead answers a HEAD request for a stream, and reports whether the request is one.
+// It sends the headers of the stream and opens none.
+func answerHead(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodHead {
 		return false
 	}
@@ -66,18 +67,19 @@ func headAlone(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// streamHeaders sets the headers of every stream of events. There is no length
-// and no Transfer-Encoding: on HTTP/1.1, net/http makes one chunk of each flush,
-// so that a reader has an event at once and can tell a cut from an end. HTTP
-// clients read a text as Latin-1 where no charset is named (Python's requests).
+// streamHeaders sets the headers of every stream of events. It sets no length and no
+// Transfer-Encoding: on HTTP/1.1, net/http then makes one chunk of each flush, so that a
+// reader has an event at once and can tell a cut from an end. It names the charset because
+// some HTTP clients read a text without one as Latin-1, such as Python's requests.
 func streamHeaders(h http.Header) {
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store, no-transform") // proxies that compress hold events back
 	h.Set("X-Accel-Buffering", "no")                 // nginx holds streams back without it
 }
 
-// writeAll writes frames in pieces of at most limit bytes, unless a line is
-// longer: a slow link gets the time of a write for each.
+// writeAll passes frames to write in pieces of whole lines. A piece has at most limit
+// bytes, unless a line is longer. Each piece has the time of one write, so that a slow link
+// is not cut.
 func writeAll(write func([]byte) error, frames []byte, limit int) error {
 	for len(frames) > 0 {
 		n := len(frames)
@@ -94,8 +96,9 @@ func writeAll(write func([]byte) error, frames []byte, limit int) error {
 	return nil
 }
 
-func (a *API) write(w http.ResponseWriter, out *http.ResponseController, frames []byte) error {
-	if err := out.SetWriteDeadline(time.Now().Add(a.patience.write)); err != nil {
+// writeFrames writes and flushes one piece of a stream within timeouts.write.
+func (a *API) writeFrames(w http.ResponseWriter, out *http.ResponseController, frames []byte) error {
+	if err := out.SetWriteDeadline(time.Now().Add(a.timeouts.write)); err != nil {
 		return err
 	}
 	if _, err := w.Write(frames); err != nil {
@@ -104,17 +107,17 @@ func (a *API) write(w http.ResponseWriter, out *http.ResponseController, frames 
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	// HTTP/2 resets a stream when its deadline passes, also a quiet one.
+	// HTTP/2 resets a stream when its deadline passes, even while nothing is written.
 	return out.SetWriteDeadline(time.Time{})
 }
 
-// asked returns the filter and the cursor that a reader asks for. The query must
-// have passed checkQuery.
-func asked(r *http.Request) (f filter.Filter, after *wire.Cursor, err error) {
+// parseStreamRequest returns the filter and the cursor that a reader asks for. The query
+// must have passed checkQuery.
+func parseStreamRequest(r *http.Request) (f filter.Filter, after *wire.Cursor, err error) {
 	if f, err = filter.Parse(r.URL.Query()); err != nil {
 		return f, nil, err
 	}
-	after, err = cursorOf(r)
+	after, err = parseResumeCursor(r)
 	return f, after, err
 }
 
@@ -122,11 +125,11 @@ func asked(r *http.Request) (f filter.Filter, after *wire.Cursor, err error) {
 // cursor, because they cannot set a header in every browser.
 const lastEventID = "lastEventId"
 
-// cursorOf returns the place where a reader resumes. nil means live events only.
-// Last-Event-ID, which a browser sends by itself when it reconnects, wins over
-// lastEventId, which a polyfill adds then. Both win over after, which is in the
-// URL since the first attempt.
-func cursorOf(r *http.Request) (*wire.Cursor, error) {
+// parseResumeCursor returns the place where a reader resumes. nil means live events only.
+// Last-Event-ID, which a browser sends by itself when it reconnects, wins over lastEventId,
+// which a polyfill adds then. Both win over after, which is in the URL since the first
+// attempt.
+func parseResumeCursor(r *http.Request) (*wire.Cursor, error) {
 	text, pointer := r.Header.Get("Last-Event-ID"), "/Last-Event-ID"
 	for _, name := range []string{lastEventID, "after"} {
 		if text == "" {
@@ -141,12 +144,13 @@ func cursorOf(r *http.Request) (*wire.Cursor, error) {
 	}
 	c, err := wire.ParseCursor(text)
 	if err != nil {
-		return nil, badCursor(pointer)
+		return nil, invalidCursor(pointer)
 	}
 	return &c, nil
 }
 
-func badCursor(pointer string) error {
+// invalidCursor returns the refusal of a cursor.
+func invalidCursor(pointer string) error {
 	return newProblem(problem.InvalidCursor,
 		event.FieldError{Pointer: pointer, Code: "format", Expected: "<epoch>-<sequence>, such as k3x9-184"})
 }
