@@ -66,7 +66,7 @@ func start() (stop func() error, err error) {
 	var said output.Buffer
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), flags(path, dir, &said)...)
 	nothing := func(string, ...any) {}
-	ctx, _ := chromedp.NewContext(allocator, chromedp.WithLogf(nothing), chromedp.WithErrorf(nothing)) // Cancel below ends it
+	ctx, _ := chromedp.NewContext(allocator, chromedp.WithLogf(nothing), chromedp.WithErrorf(undecoded.note)) // Cancel below ends it
 	// The first command binds the browser's life to its context, so it has no
 	// deadline of its own.
 	started := make(chan error, 1)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/chromedp/cdproto/audits"
 	cdplog "github.com/chromedp/cdproto/log"
@@ -21,11 +22,13 @@ func (p Problem) String() string { return p.Kind + ": " + p.Text + " (" + p.URL 
 // console error: some make no other sound.
 const reportViolations = `document.addEventListener('securitypolicyviolation', e => console.error('[csp] ' + e.effectiveDirective + ' ' + e.blockedURI))`
 
-// Problems are all that the tab has noted so far, less what the kinds name.
+// Problems returns all problems of the tab so far, except those of the given kinds. An event of the browser that could
+// not be decoded since the tab was opened is a problem, too, because it may have been a console error.
 func (b *Tab) Problems(without ...string) []Problem {
 	b.t.Helper()
-	Eval[bool](b, `true`) // what the browser sent before this answer is in
-	return slices.DeleteFunc(b.noted(), func(p Problem) bool { return slices.Contains(without, p.Kind) })
+	Eval[bool](b, `true`) // The tab has handled all events that the browser sent before this answer.
+	problems := append(b.noted(), undecoded.after(b.undecodedBefore)...)
+	return slices.DeleteFunc(problems, func(p Problem) bool { return slices.Contains(without, p.Kind) })
 }
 
 func (b *Tab) noted() []Problem {
@@ -38,13 +41,50 @@ func (b *Tab) noted() []Problem {
 func (b *Tab) Forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.problems = nil
+	b.problems, b.undecodedBefore = nil, undecoded.count()
 }
 
 func (b *Tab) add(kind, text, url string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.problems = append(b.problems, Problem{kind, text, url})
+}
+
+// undecoded holds the errors of chromedp about events that it could not decode and therefore dropped.
+var undecoded droppedEvents
+
+// droppedEvents are the texts of errors about events that no tab received. It is safe for concurrent use.
+type droppedEvents struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+// note receives all errors that chromedp logs, and keeps those about events. chromedp does not say which tab an event is for.
+func (d *droppedEvents) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !strings.Contains(text, "unmarshal") {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.texts = append(d.texts, text)
+}
+
+// count returns how many events were dropped so far.
+func (d *droppedEvents) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.texts)
+}
+
+// after returns a problem for each dropped event after the first n.
+func (d *droppedEvents) after(n int) (problems []Problem) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, text := range d.texts[n:] {
+		problems = append(problems, Problem{Kind: "undecoded", Text: text})
+	}
+	return problems
 }
 
 // onEvent runs on the connection's reader: it only notes.

@@ -54,6 +54,8 @@ type Tab struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	undecodedBefore int // how many events were dropped before this tab was opened
+
 	mu       sync.Mutex // guards all below
 	problems []Problem
 	urls     map[network.RequestID]string
@@ -62,7 +64,7 @@ type Tab struct {
 // NewTab opens an empty tab in front of the user's others.
 func (u *User) NewTab() *Tab {
 	u.t.Helper()
-	tab := &Tab{t: u.t, urls: map[network.RequestID]string{}}
+	tab := &Tab{t: u.t, urls: map[network.RequestID]string{}, undecodedBefore: undecoded.count()}
 	tab.ctx, tab.cancel = chromedp.NewContext(root, chromedp.WithExistingBrowserContext(u.id), chromedp.WithNewWindow(false), chromedp.WithListener(tab.onEvent))
 	u.tabs = append(u.tabs, tab)
 	// The first command binds the tab's life to its context: no deadline here.
