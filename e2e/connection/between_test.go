@@ -17,6 +17,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/native"
@@ -104,7 +105,7 @@ func TestNothingBetweenHasTheLastWord(t *testing.T) {
 			}
 			h.instead.Store(func(http.ResponseWriter, *http.Request) bool { return false })
 			testkit.Shows(tab, id)
-			require.Eventually(t, func() bool { return program.has(id) }, 2*testkit.Soon, 5*time.Millisecond)
+			waittest.Eventually(t, func() bool { return program.has(id) }, 2*testkit.Soon, 5*time.Millisecond)
 			require.False(t, browser.Eval[bool](tab,
 				`(window.states || []).some(s => s === "denied" || s === "disconnected")`), "a redirect loads the page anew")
 			tab.Eventually(testkit.Soon, kept)
@@ -144,5 +145,5 @@ func (p *service) has(id string) bool {
 
 func (p *service) eventually(t *testing.T, is func(conn.Status) bool) {
 	t.Helper()
-	require.Eventually(t, func() bool { return is(p.View().Status) }, 2*testkit.Soon, 5*time.Millisecond)
+	waittest.Eventually(t, func() bool { return is(p.View().Status) }, 2*testkit.Soon, 5*time.Millisecond)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // watched is a worker whose object is asked when its alarm is, in place of the
@@ -52,7 +53,7 @@ func TestEdgeKeepsItsAlarm(t *testing.T) {
 				return time.Until(time.UnixMilli(at))
 			}
 			next("/alarm")
-			require.Eventually(
+			waittest.Eventually(
 				t,
 				func() bool { return next("/") > 10*time.Second },
 				testkit.Soon,

@@ -25,6 +25,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -44,7 +45,7 @@ func TestEdgeLog(t *testing.T) {
 	answer, err := http.Get(s.URL)
 	require.NoError(t, err)
 	answer.Body.Close()
-	require.Eventually(t, func() bool { return strings.Contains(s.EdgeLog(), "\nPASS\n") || strings.Contains(s.EdgeLog(), "FAIL") }, testkit.Soon, 20*time.Millisecond)
+	waittest.Eventually(t, func() bool { return strings.Contains(s.EdgeLog(), "\nPASS\n") || strings.Contains(s.EdgeLog(), "FAIL") }, testkit.Soon, 20*time.Millisecond)
 	log := s.EdgeLog()
 	require.NotContains(t, log, "FAIL")
 	require.Contains(t, log, "--- PASS: TestManySubjects")
@@ -92,7 +93,7 @@ func TestEdgeLosesNothing(t *testing.T) {
 	// Who has left is noticed when there is something to write.
 	admin := s.TokenFor("5", 0, access.Admin)
 	more := each
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		testkit.PublishNumbered(s, more, more+1)
 		more++
 		answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/stats", admin)
@@ -143,7 +144,7 @@ func TestEdgeForgets(t *testing.T) {
 	testkit.PublishNumbered(s, 0, 5)
 	first := testkit.ReadPage(t, s.URL, s.Token, "after=oldest")
 	require.Len(t, first.Events, 5)
-	require.Eventually(t, func() bool { return len(testkit.ReadPage(t, s.URL, s.Token, "after=oldest").Events) == 0 }, testkit.Soon, 50*time.Millisecond)
+	waittest.Eventually(t, func() bool { return len(testkit.ReadPage(t, s.URL, s.Token, "after=oldest").Events) == 0 }, testkit.Soon, 50*time.Millisecond)
 	answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse?after="+first.Events[1].Cursor, s.Token)
 	defer answer.Body.Close()
 	testkit.ReadFrames(t, answer.Body, func(f wire.Frame) bool {
@@ -295,7 +296,7 @@ func TestEdgeSocketSleeps(t *testing.T) {
 	say(`{"call":"filter","ref":"1","filter":"types=rental_overdue"}`)
 	hears(`"event":"filter"`)
 	programs := func() int { return strings.Count(s.EdgeLog(), `"object ready"`) }
-	require.Eventually(t, func() bool { return programs() == 1 }, testkit.Soon, 20*time.Millisecond)
+	waittest.Eventually(t, func() bool { return programs() == 1 }, testkit.Soon, 20*time.Millisecond)
 	idle := time.NewTimer(15 * time.Second) // workerd puts an object to sleep after ten
 	defer idle.Stop()
 	<-idle.C

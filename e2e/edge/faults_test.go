@@ -17,6 +17,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -93,7 +94,7 @@ func TestEdgeAnswersWhatWasAsked(t *testing.T) {
 		})
 	}
 	admin := s.TokenFor("5", 0, access.Admin)
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		_, stats := testkit.Send(t, s.URL, "GET", "/api/stats", "", "Authorization: Bearer "+admin)
 		return strings.Contains(stats, `"poll":10`)
 	}, testkit.Soon, 10*time.Millisecond)

@@ -19,6 +19,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/store"
@@ -73,7 +74,7 @@ func TestGate(t *testing.T) {
 	}
 	require.Zero(t, w.asked.Load(), "the broker was asked")
 
-	require.Eventually(t, func() bool { // it looks at itself once a second
+	waittest.Eventually(t, func() bool { // it looks at itself once a second
 		_, answer := testkit.Send(t, broker.URL, "GET", "/embed/v1/status.json", "")
 		return strings.Contains(answer, `"live"`)
 	}, testkit.Soon, 20*time.Millisecond)
@@ -93,7 +94,7 @@ func TestGate(t *testing.T) {
 	answer.Body.Close()
 	require.NoError(t, socket.CloseNow())
 	n := 3
-	require.Eventually(t, func() bool { // noticed when there is something to write, and at the next heartbeat
+	waittest.Eventually(t, func() bool { // noticed when there is something to write, and at the next heartbeat
 		testkit.PublishNumbered(broker, n, n+1)
 		n++
 		return w.open.Load() == 0
@@ -125,7 +126,7 @@ func TestGateOutlivesItsBroker(t *testing.T) {
 	defer cancel()
 	has := func(want []string) {
 		t.Helper()
-		require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == len(want) }, 2*testkit.Soon, 5*time.Millisecond)
+		waittest.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == len(want) }, 2*testkit.Soon, 5*time.Millisecond)
 		require.Equal(t, want, got)
 	}
 	testkit.PublishNumbered(gate, 0, 5)
@@ -134,7 +135,7 @@ func TestGateOutlivesItsBroker(t *testing.T) {
 	status, answer := testkit.Send(t, gate.URL, "GET", "/api/snapshot", "", "Authorization: Bearer "+gate.Token)
 	require.Equal(t, http.StatusBadGateway, status)
 	require.Contains(t, answer, `"code":"origin_unreachable"`)
-	require.Eventually(t, func() bool { return client.View().Status.Code == "origin_unreachable" }, testkit.Soon, 5*time.Millisecond)
+	waittest.Eventually(t, func() bool { return client.View().Status.Code == "origin_unreachable" }, testkit.Soon, 5*time.Millisecond)
 	broker.Up()
 	testkit.PublishNumbered(broker, 5, 10)
 	has(testkit.NumberedIDs(0, 10))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // TestEdgeByIssuer: the identity provider's tokens are taken from the first
@@ -28,7 +29,7 @@ func TestEdgeByIssuer(t *testing.T) {
 		"the provider fails: try again, the token may be good",
 	)
 	p.AnswerWith(nil)
-	require.Eventually(t, func() bool { return p.Snapshot(t, s) == http.StatusOK }, testkit.Soon, 100*time.Millisecond)
+	waittest.Eventually(t, func() bool { return p.Snapshot(t, s) == http.StatusOK }, testkit.Soon, 100*time.Millisecond)
 	s.Kill()
 	s.Up()
 	before := p.Requests.Load()
@@ -52,7 +53,7 @@ func TestEdgeLearnsNewKeys(t *testing.T) {
 	require.Equal(t, http.StatusOK, p.Snapshot(t, s))
 	require.Equal(t, http.StatusUnauthorized, q.Snapshot(t, s))
 	p.AnswerWith(testkit.AnswerText(q.Keys))
-	require.Eventually(t, func() bool { return q.Snapshot(t, s) == http.StatusOK }, testkit.Soon, 50*time.Millisecond)
+	waittest.Eventually(t, func() bool { return q.Snapshot(t, s) == http.StatusOK }, testkit.Soon, 50*time.Millisecond)
 	require.Equal(t, http.StatusUnauthorized, p.Snapshot(t, s))
 }
 
@@ -80,7 +81,7 @@ func TestEdgeKeepsTheKeys(t *testing.T) {
 			ready := func() string { _, answer := testkit.Send(t, s.URL, "GET", "/readyz", ""); return answer }
 			require.JSONEq(t, `{"status":"ready"}`, ready())
 			p.AnswerWith(answer)
-			require.Eventually(
+			waittest.Eventually(
 				t,
 				func() bool { return strings.Contains(ready(), `"identity_keys"`) },
 				testkit.Soon,
@@ -91,7 +92,7 @@ func TestEdgeKeepsTheKeys(t *testing.T) {
 			}
 			require.Contains(t, s.EdgeLog(), "the issuer's keys could not be renewed")
 			p.AnswerWith(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/moved", http.StatusFound) })
-			require.Eventually(
+			waittest.Eventually(
 				t,
 				func() bool { return !strings.Contains(ready(), "identity_keys") },
 				testkit.Soon,

@@ -12,6 +12,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // TestEdgeNoticesWhoHasLeft, in each runtime: versions of workerd differ in
@@ -33,21 +34,21 @@ func TestEdgeNoticesWhoHasLeft(t *testing.T) {
 			testkit.PublishNumbered(s, 0, 1)
 			head := testkit.ReadPage(t, s.URL, s.Token, "limit=1").Head.String()
 			stream, poll := testkit.GetRaw(t, s, "/api/sse"), testkit.GetRaw(t, s, "/api/events?wait=50&after="+head)
-			require.Eventually(t, func() bool { return connections() == 2 }, testkit.Soon, 10*time.Millisecond)
+			waittest.Eventually(t, func() bool { return connections() == 2 }, testkit.Soon, 10*time.Millisecond)
 
 			// What breaks off is noticed at once, although nothing is written.
 			for _, c := range []net.Conn{stream, poll} {
 				require.NoError(t, c.(*net.TCPConn).SetLinger(0)) // a reset, in place of a polite end
 				require.NoError(t, c.Close())
 			}
-			require.Eventually(t, func() bool { return connections() == 0 }, testkit.Soon, 10*time.Millisecond)
+			waittest.Eventually(t, func() bool { return connections() == 0 }, testkit.Soon, 10*time.Millisecond)
 
 			// What ends politely is noticed when there is something to write.
 			for range 5 {
 				testkit.Get(t, http.DefaultClient, s.URL+"/api/sse?after="+head, s.Token).Body.Close()
 			}
 			n := 1
-			require.Eventually(t, func() bool {
+			waittest.Eventually(t, func() bool {
 				testkit.PublishNumbered(s, n, n+1)
 				n++
 				return connections() == 0

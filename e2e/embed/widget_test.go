@@ -17,6 +17,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/browser"
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // host is a page of another site with the widget in it, and a strict policy.
@@ -194,7 +195,7 @@ func TestWidgetBehindABuffer(t *testing.T) {
 func TestWidgetNoticesSilence(t *testing.T) {
 	e := newEmbedded(t)
 	tab := e.open(t, hurry)
-	require.Eventually(t, func() bool { return e.streamed.Load() == 1 }, testkit.Soon, time.Millisecond)
+	waittest.Eventually(t, func() bool { return e.streamed.Load() == 1 }, testkit.Soon, time.Millisecond)
 	tab.Eventually(testkit.Soon, widgetSays+` === "live"`)
 	e.refuses()
 	tab.Eventually(testkit.Soon, widgetSays+` === "reconnecting"`)

@@ -19,6 +19,7 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
 )
@@ -157,7 +158,7 @@ func TestStateOutlivesItsEvents(t *testing.T) {
 		hello := func() *wire.Hello {
 			return read(t, manager, "oldest", func(wire.Frame) bool { return true })[0].(*wire.Hello)
 		}
-		require.Eventually(t, func() bool { return hello().Oldest.Seq == 2 }, testkit.Soon, 10*time.Millisecond)
+		waittest.Eventually(t, func() bool { return hello().Oldest.Seq == 2 }, testkit.Soon, 10*time.Millisecond)
 		require.EqualValues(t, 1, hello().Head.Seq)
 		snapshot, err := manager.Snapshot(testkit.Context(t))
 		require.NoError(t, err)

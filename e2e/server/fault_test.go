@@ -12,6 +12,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
 )
@@ -46,14 +47,14 @@ func TestDiskTakesNothing(t *testing.T) {
 		require.Contains(t, []string{"log_unavailable", "log_full"}, refused.Code)
 		require.Positive(t, refused.RetryAfter)
 	}
-	require.Eventually(t, func() bool { return ready() == http.StatusInsufficientStorage }, testkit.Soon, 10*time.Millisecond)
+	waittest.Eventually(t, func() bool { return ready() == http.StatusInsufficientStorage }, testkit.Soon, 10*time.Millisecond)
 	_, err := send(20)
 	var refused *wasmclient.Error
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "log_full", refused.Code)
 
 	s.LimitFiles(unix.RLIM_INFINITY)
-	require.Eventually(t, func() bool { return ready() == http.StatusOK }, testkit.Soon, 10*time.Millisecond)
+	waittest.Eventually(t, func() bool { return ready() == http.StatusOK }, testkit.Soon, 10*time.Millisecond)
 	var last wire.Cursor
 	for i := range 25 {
 		r, err := send(i)

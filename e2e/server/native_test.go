@@ -13,6 +13,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/native"
@@ -45,7 +46,7 @@ func TestNativeClient(t *testing.T) {
 			running.Go(func() { client.Run(ctx) })
 			has := func(want []string) {
 				t.Helper()
-				require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return slices.Equal(want, got) }, testkit.ReconnectTimeout, 5*time.Millisecond)
+				waittest.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return slices.Equal(want, got) }, testkit.ReconnectTimeout, 5*time.Millisecond)
 			}
 			has(publish(10, 20))
 			require.Equal(t, transport, client.View().Status.Transport)
@@ -62,7 +63,7 @@ func TestNativeClient(t *testing.T) {
 			defer cancel()
 			refused := wasmclient.New(wasmclient.Options{Transport: stranger, Ladder: []conn.Transport{transport}})
 			running.Go(func() { refused.Run(ctx) })
-			require.Eventually(t, func() bool { return refused.View().Status.State == conn.Denied }, testkit.Soon, 5*time.Millisecond)
+			waittest.Eventually(t, func() bool { return refused.View().Status.State == conn.Denied }, testkit.Soon, 5*time.Millisecond)
 			require.Equal(t, "invalid_token", refused.View().Status.Code)
 			cancel()
 			running.Wait()

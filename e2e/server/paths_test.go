@@ -17,6 +17,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -40,7 +41,7 @@ func byHistory(t *testing.T, base, token, after string, through wire.Cursor, ope
 	opened()
 	start, err := wire.ParseCursor(after)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return testkit.ReadPage(t, base, token, "limit=1").Head.Seq >= through.Seq }, testkit.Soon, 10*time.Millisecond)
+	waittest.Eventually(t, func() bool { return testkit.ReadPage(t, base, token, "limit=1").Head.Seq >= through.Seq }, testkit.Soon, 10*time.Millisecond)
 	before := wire.Cursor{Epoch: through.Epoch, Seq: through.Seq + 1}
 	for before.Seq > start.Seq+1 {
 		p := testkit.ReadPage(t, base, token, "limit=41&before="+before.String())

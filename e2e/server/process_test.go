@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // process is the built program as an operating system runs it.
@@ -113,7 +115,7 @@ func TestSignals(t *testing.T) {
 // isReady waits until a broker is ready, which it is a moment after it listens.
 func isReady(t *testing.T, url string) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		answer, err := http.Get(url + "/readyz")
 		if err != nil {
 			return false

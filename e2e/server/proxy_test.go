@@ -15,6 +15,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/output"
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -65,7 +66,7 @@ func (p *proxy) up(address string) {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // nginx has workers
 	require.NoError(p.t, p.cmd.Start())
 	go func(cmd *exec.Cmd, done chan error) { done <- cmd.Wait() }(p.cmd, p.done)
-	require.Eventually(p.t, func() bool {
+	waittest.Eventually(p.t, func() bool {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
 			return false

@@ -21,6 +21,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/output"
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // A reader is a program of somebody else that reads a stream and resumes by
@@ -248,7 +249,7 @@ func TestRealReaders(t *testing.T) {
 			everybodyHas := func(id string) {
 				t.Helper()
 				for _, r := range all {
-					require.Eventually(t, func() bool { return !r.at(id).IsZero() }, testkit.ReconnectTimeout, 5*time.Millisecond,
+					waittest.Eventually(t, func() bool { return !r.at(id).IsZero() }, testkit.ReconnectTimeout, 5*time.Millisecond,
 						"%s has no %s", r.name, id)
 				}
 			}

@@ -1,4 +1,4 @@
-package server
+package e2e
 
 import (
 	"testing"
@@ -6,10 +6,14 @@ import (
 	"github.com/snd-rental/yardline/shared/deptest"
 )
 
-func TestImports(t *testing.T) {
-	deptest.Check(t, deptest.Rule{Packages: "../...", Forbidden: map[string]string{
+func TestImportsFollowTheArchitecture(t *testing.T) {
+	deptest.Check(t, deptest.Rule{Packages: "./...", Forbidden: map[string]string{
 		"github.com/snd-rental/yardline/broker/hub":             "the whole is tested from outside",
 		"github.com/snd-rental/yardline/broker/eventlog/jetlog": "the whole is tested from outside",
 		"github.com/snd-rental/yardline/app/...":                "the whole is tested as it is served",
 	}})
+}
+
+func TestWaitingUsesNoTestify(t *testing.T) {
+	deptest.CheckSelectors(t, ".", deptest.WaitingRules)
 }
