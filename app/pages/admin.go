@@ -221,8 +221,8 @@ func (p *adminPage) connections(h *host) app.UI {
 
 func (p *adminPage) connectionRow(h *host, c wasmclient.Connection) app.UI {
 	name := cmp.Or(c.Name, c.Actor)
-	closeButton := ui.Button("button button-small", text.Of("admin.kick")).
-		Aria("label", text.Of("admin.kick.of", name)).
+	closeButton := ui.Button("button button-small", text.Of("admin.close_connection")).
+		Aria("label", text.Of("admin.close_connection.of", name)).
 		OnClick(func(app.Context, app.Event) { p.closeConnection(h, c.ID) }, app.EventScope(c.ID))
 	return ui.El("tr", "",
 		ui.TextEl("td", "", name),

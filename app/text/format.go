@@ -10,60 +10,76 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Style is how the user wants dates and money, beside what the browser's
-// locale says.
+// A Style says how the user wants dates and money to be written. The zero Style follows the browser's
+// locale.
 type Style struct {
-	ISODates  bool `json:"iso_dates"`  // 2026-11-24 14:02
-	MoneyCode bool `json:"money_code"` // EUR 1,500.00 in place of €1,500.00, for the installation's currency too
+	// ISODates writes dates and times as 2026-11-24 14:02.
+	ISODates bool `json:"iso_dates"`
+
+	// MoneyCode writes EUR 1,500.00 in place of €1,500.00, for the installation's currency too.
+	MoneyCode bool `json:"money_code"`
 }
 
-// SetStyle changes it for all that is written from then on.
+// SetStyle sets the style of everything that is written from then on.
 func SetStyle(s Style) {
 	mu.Lock()
 	defer mu.Unlock()
 	style = s
-	formatters, written = map[string]app.Value{}, map[string]string{}
+	formatters, results = map[string]app.Value{}, map[string]string{}
 }
 
-// The browser's formatters are dear to make and cheap to call, and the same few
-// values are written over and over.
+// Formatters of the browser are expensive to make and cheap to call. Results are kept because pages
+// write the same few values again and again.
 var (
-	mu         sync.Mutex // guards all below
-	style      Style
-	ours       string // the installation's currency
-	formatters = map[string]app.Value{}
-	written    = map[string]string{}
+	mu          sync.Mutex // guards all below
+	style       Style
+	ownCurrency string                   // the installation's currency; empty before SetCurrency
+	formatters  = map[string]app.Value{} // by kind and name
+	results     = map[string]string{}    // by kind, name and key
 )
 
-const maxWritten = 4000
+// maxResults bounds results. The map begins anew beyond it.
+const maxResults = 4000
 
-// intl writes a value by one of the browser's formatters; ok is false outside a
-// browser.
-func intl(kind, name string, value func(formatter app.Value) any, key string, options map[string]any) (s string, ok bool) {
+// A formatter is one of the browser's formatters, such as Intl.NumberFormat. Formatters of one kind
+// and name have the same options.
+type formatter struct {
+	kind    string
+	name    string
+	options map[string]any
+}
+
+// write writes a value by calling format. key names the value among those of this formatter. ok is
+// false outside a browser.
+func (f formatter) write(key string, format func(browserFormatter app.Value) any) (s string, ok bool) {
 	if !app.IsClient {
 		return "", false
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	id := kind + " " + name
-	if s, ok := written[id+" "+key]; ok {
+	id := f.kind + " " + f.name
+	if s, ok := results[id+" "+key]; ok {
 		return s, true
 	}
-	f := formatters[id]
-	if f == nil {
-		f = app.Window().Get("Intl").Get(kind).New(app.Undefined(), options) // the browser’s locale
-		formatters[id] = f
+	browserFormatter := formatters[id]
+	if browserFormatter == nil {
+		browserLocale := app.Undefined()
+		browserFormatter = app.Window().Get("Intl").Get(f.kind).New(browserLocale, f.options)
+		formatters[id] = browserFormatter
 	}
-	s = value(f).(app.Value).String()
-	if len(written) >= maxWritten {
-		written = map[string]string{}
+	s = format(browserFormatter).(app.Value).String()
+	if len(results) >= maxResults {
+		results = map[string]string{}
 	}
-	written[id+" "+key] = s
+	results[id+" "+key] = s
 	return s, true
 }
 
-func number(key, plain string, options map[string]any) string {
-	s, ok := intl("NumberFormat", key, func(f app.Value) any { return f.Call("format", plain) }, plain, options)
+// number writes a plain number by the browser's number formatter of a name. Outside a browser it
+// returns the plain number.
+func number(name, plain string, options map[string]any) string {
+	f := formatter{"NumberFormat", name, options}
+	s, ok := f.write(plain, func(f app.Value) any { return f.Call("format", plain) })
 	if !ok {
 		return plain
 	}
@@ -80,13 +96,13 @@ func Decimal(f float64) string {
 	return number("2", strconv.FormatFloat(f, 'f', 2, 64), map[string]any{"maximumFractionDigits": 2})
 }
 
-// DecimalComma tells whether the reader writes decimals with a comma. The reader's spreadsheet then divides cells by
-// semicolons.
+// DecimalComma reports whether the reader writes decimals with a comma. The reader's spreadsheet then
+// separates cells by semicolons.
 func DecimalComma() bool {
 	return strings.Contains(number("1", "1.5", map[string]any{"minimumFractionDigits": 1}), ",")
 }
 
-// Percent writes whole per cent.
+// Percent writes a whole number of per cent.
 func Percent(n int) string {
 	if !app.IsClient {
 		return strconv.Itoa(n) + "%"
@@ -94,37 +110,40 @@ func Percent(n int) string {
 	return number("%", strconv.FormatFloat(float64(n)/100, 'f', 2, 64), map[string]any{"style": "percent"})
 }
 
-// SetCurrency says of what amounts are that name no currency.
+// SetCurrency sets the installation's currency, which is that of amounts without a currency.
 func SetCurrency(code string) {
 	mu.Lock()
 	defer mu.Unlock()
-	ours = code
+	ownCurrency = code
 }
 
-// Money writes an amount, exactly; whole amounts without digits after the
-// point, others with those of the currency. Only the installation's own
-// currency has its symbol, and every other one its code: by symbols alone, the
-// dollars of several countries look alike.
+// Money writes an amount exactly: whole amounts without digits after the point, others with as many
+// as the currency has. The installation's currency is written as a symbol and every other one as a
+// code, because the symbols of several dollars are the same.
 func Money(m event.Money, currency string) string {
 	mu.Lock()
 	display := "code"
 	if currency == "" {
-		currency = ours
+		currency = ownCurrency
 	}
-	if currency == ours && !style.MoneyCode {
+	if currency == ownCurrency && !style.MoneyCode {
 		display = "symbol"
 	}
 	mu.Unlock()
 	plain := m.FormatIn(currency)
 	n := digits(plain)
 	if currency == "" {
-		return number("money"+strconv.Itoa(n), plain, map[string]any{"minimumFractionDigits": n,
-			"maximumFractionDigits": n})
+		options := map[string]any{"minimumFractionDigits": n, "maximumFractionDigits": n}
+		return number("money"+strconv.Itoa(n), plain, options)
 	}
-	options := map[string]any{"style": "currency", "currency": currency, "currencyDisplay": display,
-		"minimumFractionDigits": n, "maximumFractionDigits": n}
-	format := func(f app.Value) any { return f.Call("format", plain) }
-	if s, ok := intl("NumberFormat", currency+strconv.Itoa(n)+display, format, plain, options); ok {
+	f := formatter{"NumberFormat", currency + strconv.Itoa(n) + display, map[string]any{
+		"style":                 "currency",
+		"currency":              currency,
+		"currencyDisplay":       display,
+		"minimumFractionDigits": n,
+		"maximumFractionDigits": n,
+	}}
+	if s, ok := f.write(plain, func(f app.Value) any { return f.Call("format", plain) }); ok {
 		return s
 	}
 	return currency + "\u00a0" + plain
@@ -136,10 +155,10 @@ func digits(plain string) int {
 	return len(decimals)
 }
 
-// Format is how events write money and dates for this reader.
-var Format = event.ToastFormat{Money: Money, Date: Date}
+// ToastFormat writes the money and dates of events for this reader.
+var ToastFormat = event.ToastFormat{Money: Money, Date: Date}
 
-// Bytes writes an amount of memory.
+// Bytes writes a number of bytes in the largest unit that gives at least 1.
 func Bytes(n int64) string {
 	switch {
 	case n >= 1<<20:

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Of is the text of a key, with its arguments in place of %s and %d. A key that
-// is not there is a programming error, which a test finds.
+// Of returns the text of a key, with the arguments in place of %s and %d. A missing key is a
+// programming error: Of returns the key in angle brackets, and a test finds it.
 func Of(key string, args ...any) string {
 	message, found := english[key]
 	if !found {
@@ -20,7 +20,7 @@ func Of(key string, args ...any) string {
 	return fmt.Sprintf(message, args...)
 }
 
-// Count is the text of a key with a number: key.one for 1, else key.other.
+// Count returns the text of a key with a number: key.one for 1, else key.other.
 func Count(key string, n int) string {
 	if n == 1 {
 		return Of(key+".one", Number(n))
@@ -28,8 +28,8 @@ func Count(key string, n int) string {
 	return Of(key+".other", Number(n))
 }
 
-// Label turns a name of the vocabulary into words: payment_received, Payment
-// received. Names that read otherwise have a text of their own.
+// Label returns the words for a name of the vocabulary: "Payment received" for payment_received. A
+// name that does not spell its words has a text with the key name.NAME.
 func Label(name string) string {
 	if message, found := english["name."+name]; found {
 		return message

@@ -15,9 +15,8 @@ import (
 
 var uses = regexp.MustCompile(`text\.(Of|Count)\("([^"]*)"`)
 
-// TestEveryTextIsThere: whatever the app asks for by a constant key exists, with
-// both forms where it is counted.
-func TestEveryTextIsThere(t *testing.T) {
+// TestEveryUsedTextExists finds the constant keys that the app uses. A key of Count needs both forms.
+func TestEveryUsedTextExists(t *testing.T) {
 	used := 0
 	require.NoError(t, fs.WalkDir(os.DirFS(".."), ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -28,7 +27,7 @@ func TestEveryTextIsThere(t *testing.T) {
 			used++
 			key := m[2]
 			if strings.HasSuffix(key, ".") || strings.HasSuffix(key, "+") {
-				continue // the rest is computed: held by the pages' own tests
+				continue // the rest is computed; the tests of the pages check it
 			}
 			if m[1] == "Count" {
 				require.Contains(t, english, key+".one", path)
@@ -42,14 +41,14 @@ func TestEveryTextIsThere(t *testing.T) {
 	require.Greater(t, used, 200)
 }
 
-func TestOf(t *testing.T) {
+func TestTextsHaveTheirArguments(t *testing.T) {
 	require.Equal(t, "Send it", Of("send.of", "it"))
 	require.Equal(t, "⟨nothing⟩", Of("nothing"))
 	require.Equal(t, "1 event", Count("events.found", 1))
 	require.Equal(t, "2 events", Count("events.found", 2))
 }
 
-func TestLabel(t *testing.T) {
+func TestLabelsAreWords(t *testing.T) {
 	require.Equal(t, "Payment received", Label("payment_received"))
 	require.Equal(t, "HR", Label("hr"))
 	require.Equal(t, "", Label(""))
@@ -60,9 +59,8 @@ func TestLabel(t *testing.T) {
 	}
 }
 
-// Outside a browser everything is written plainly; in one the browser test of
-// the locales holds.
-func TestPlain(t *testing.T) {
+// Outside a browser, values are written plainly. A browser test checks the locales.
+func TestValuesOutsideABrowserArePlain(t *testing.T) {
 	now := time.Date(2026, 11, 24, 14, 2, 3, 0, time.Local)
 	require.Equal(t, "14:02", Time(now))
 	require.Equal(t, "14:02:03", Clock(now))
@@ -78,4 +76,8 @@ func TestPlain(t *testing.T) {
 	require.Equal(t, "JPY\u00a010", Money(10*event.MoneyUnit, "JPY"))
 	require.Equal(t, "45%", Percent(45))
 	require.Equal(t, "2.00 MiB", Bytes(2<<20))
+}
+
+func TestKeysOccurOnce(t *testing.T) {
+	require.Len(t, english, len(englishShell)+len(englishPages)+len(englishAdmin))
 }

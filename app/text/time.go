@@ -6,53 +6,61 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
 
-// moment writes an instant in the reader's zone.
-func moment(t time.Time, name, iso string, options map[string]any) string {
+// formatInstant writes an instant in the reader's zone: by the browser's formatter of a name, or by
+// a layout if the user wants ISO dates.
+func formatInstant(t time.Time, name, isoLayout string, options map[string]any) string {
 	mu.Lock()
-	plain := style.ISODates
+	isISO := style.ISODates
 	mu.Unlock()
-	if plain || !app.IsClient {
-		return Local(t).Format(iso)
+	if isISO || !app.IsClient {
+		return Local(t).Format(isoLayout)
 	}
-	s, _ := intl("DateTimeFormat", name, func(f app.Value) any { return f.Call("format", float64(t.UnixMilli())) }, t.UTC().Format(time.RFC3339), options)
+	f := formatter{"DateTimeFormat", name, options}
+	s, _ := f.write(t.UTC().Format(time.RFC3339), formatMillis(t))
 	return s
 }
 
-// Time is the time of day, 14:02.
+// formatMillis returns the call of a DateTimeFormat for an instant.
+func formatMillis(t time.Time) func(app.Value) any {
+	return func(f app.Value) any { return f.Call("format", float64(t.UnixMilli())) }
+}
+
+// Time writes the time of day: 14:02.
 func Time(t time.Time) string {
-	return moment(t, "time", "15:04", map[string]any{"timeStyle": "short"})
+	return formatInstant(t, "time", "15:04", map[string]any{"timeStyle": "short"})
 }
 
-// Clock is the time of day with seconds.
+// Clock writes the time of day with seconds.
 func Clock(t time.Time) string {
-	return moment(t, "clock", time.TimeOnly, map[string]any{"timeStyle": "medium"})
+	return formatInstant(t, "clock", time.TimeOnly, map[string]any{"timeStyle": "medium"})
 }
 
-// DateTime is day and time.
+// DateTime writes the day and the time of day.
 func DateTime(t time.Time) string {
-	return moment(t, "both", "2006-01-02 15:04", map[string]any{"dateStyle": "medium", "timeStyle": "short"})
+	return formatInstant(t, "both", "2006-01-02 15:04", map[string]any{"dateStyle": "medium", "timeStyle": "short"})
 }
 
-// Day is the day of an instant.
+// Day writes the day of an instant.
 func Day(t time.Time) string {
-	return moment(t, "day", time.DateOnly, map[string]any{"dateStyle": "medium"})
+	return formatInstant(t, "day", time.DateOnly, map[string]any{"dateStyle": "medium"})
 }
 
-// Date writes a calendar day, YYYY-MM-DD, which is of no zone, so the browser writes it by UTC. Text that is no
-// calendar day stays as it is.
+// Date writes a calendar day, which is given as YYYY-MM-DD and has no zone. Text that is no calendar
+// day stays as it is.
 func Date(day string) string {
 	t, err := time.Parse(time.DateOnly, day)
 	mu.Lock()
-	plain := style.ISODates
+	isISO := style.ISODates
 	mu.Unlock()
-	if err != nil || plain || !app.IsClient {
+	if err != nil || isISO || !app.IsClient {
 		return day
 	}
-	s, _ := intl("DateTimeFormat", "date", func(f app.Value) any { return f.Call("format", float64(t.UnixMilli())) }, day, map[string]any{"dateStyle": "medium", "timeZone": "UTC"})
+	f := formatter{"DateTimeFormat", "date", map[string]any{"dateStyle": "medium", "timeZone": "UTC"}}
+	s, _ := f.write(day, formatMillis(t))
 	return s
 }
 
-// When is the time of an instant today, and day and time of any other.
+// When writes the time of day of an instant of today, and day and time of any other.
 func When(t, now time.Time) string {
 	if Local(t).Format(time.DateOnly) == Local(now).Format(time.DateOnly) {
 		return Time(t)
@@ -60,8 +68,7 @@ func When(t, now time.Time) string {
 	return DateTime(t)
 }
 
-// Relative is how long ago an instant was, or how far it is off, in the largest
-// whole unit.
+// Relative writes how long ago an instant was, or how long it is until then, in the largest whole unit.
 func Relative(t, now time.Time) string {
 	d := t.Sub(now)
 	n, unit := int(d/time.Second), "second"
@@ -74,7 +81,8 @@ func Relative(t, now time.Time) string {
 			break
 		}
 	}
-	if s, ok := intl("RelativeTimeFormat", "", func(f app.Value) any { return f.Call("format", n, unit) }, unit+Number(n), map[string]any{"numeric": "auto", "style": "short"}); ok {
+	f := formatter{"RelativeTimeFormat", "", map[string]any{"numeric": "auto", "style": "short"}}
+	if s, ok := f.write(unit+Number(n), func(f app.Value) any { return f.Call("format", n, unit) }); ok {
 		return s
 	}
 	if n <= 0 {

@@ -7,8 +7,8 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
 
-// Local returns an instant in the reader's zone, with the offset that holds at that very instant. Go's local zone does
-// not do: in a browser it has one offset for all times, the one of the program's start.
+// Local returns an instant in the reader's zone, with the offset that holds at that instant. Go's
+// local zone would be wrong: in a browser it has one offset for all times, that of the program's start.
 func Local(t time.Time) time.Time {
 	if !app.IsClient {
 		return t.Local()
@@ -16,14 +16,14 @@ func Local(t time.Time) time.Time {
 	return t.In(zones.at(t.Unix() / quarterHour))
 }
 
-// quarterHour is in seconds. All clocks change at a quarter of an hour.
+// quarterHour is in seconds. All zones change their offset at a quarter of an hour.
 const quarterHour = 15 * 60
 
-// zones remembers the reader's offsets: a page asks for hundreds of times in a frame, and each call of the browser
-// leaves values behind for the garbage collector.
+// zones remembers the reader's offsets, because a page writes hundreds of times in a frame, and each
+// call of the browser leaves values for the garbage collector.
 var zones = offsets{of: map[int64]*time.Location{}}
 
-// offsets holds zones by the quarter hours since 1970 in which they hold. It is safe for concurrent use.
+// offsets holds zones by quarter hours since 1970. It is safe for concurrent use.
 type offsets struct {
 	mu sync.Mutex // guards of
 	of map[int64]*time.Location
@@ -39,7 +39,7 @@ func (o *offsets) at(quarter int64) *time.Location {
 	zone := o.of[quarter]
 	if zone == nil {
 		date := app.Window().Get("Date").New(float64(quarter * quarterHour * 1000))
-		zone = time.FixedZone("", -date.Call("getTimezoneOffset").Int()*60) // it counts minutes to the west
+		zone = time.FixedZone("", -date.Call("getTimezoneOffset").Int()*60) // the browser counts minutes to the west
 		if len(o.of) >= maxOffsets {
 			clear(o.of)
 		}
@@ -48,7 +48,8 @@ func (o *offsets) at(quarter int64) *time.Location {
 	return zone
 }
 
-// ParseLocal reads a date and time of the reader's zone. A time that their clocks skip counts on from the one before.
+// ParseLocal parses a date and time of the reader's zone. A time that the reader's clocks skip is taken
+// by the offset before the change.
 func ParseLocal(layout, value string) (time.Time, error) {
 	t, err := time.Parse(layout, value)
 	if err != nil {
@@ -57,7 +58,8 @@ func ParseLocal(layout, value string) (time.Time, error) {
 	return FromLocal(t), nil
 }
 
-// FromLocal returns the instant at which the reader's clocks show the date and time that t shows in its own zone.
+// FromLocal returns the instant at which the reader's clocks show the date and time that t shows in
+// its own zone.
 func FromLocal(t time.Time) time.Time {
 	if !app.IsClient {
 		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.Local)

@@ -54,7 +54,7 @@ func Countdown(s conn.Status, now time.Time) string {
 // Describe returns one line about an event, for feeds and the history. ofUser tells whether the event is about the
 // user.
 func Describe(e event.Event, ofUser bool) string {
-	if line, ok := text.Format.ToastText(e, ofUser); ok {
+	if line, ok := text.ToastFormat.ToastText(e, ofUser); ok {
 		return line
 	}
 	o := e.Data

@@ -23,7 +23,7 @@ func main() {
 		OnStep:      logStep,
 		OnEvent:     logEvent,
 		SetBadge:    device.Badge,
-		ToastFormat: text.Format,
+		ToastFormat: text.ToastFormat,
 		ToastScale:  pages.ToastScale,
 		OnSignedIn:  pages.RenewPush,
 		OnForget:    pages.ForgetPush,
