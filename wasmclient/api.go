@@ -14,21 +14,33 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/internal/rest"
 )
 
-// An API calls the broker's resources. An error is an *Error where the broker
-// or something between refused, and ErrNotBroker where something between
-// answered as if all were well.
+// An API calls the resources of a broker. Its methods return an [*Error] where the broker or something between refused,
+// [ErrNotBroker] where something between answered as if all were well, and the transport's error where no answer came.
 type API struct {
 	Transport Transport
 }
 
-// A Session is who is signed in, and how one signs in.
-type Session struct {
-	User   *User    `json:"user"` // nil where nobody is
-	Grant  string   `json:"grant"`
-	Users  []string `json:"users"`   // who may sign in by name alone
-	SignIn string   `json:"sign_in"` // name, password, or provider for elsewhere
+// call sends a request with body as JSON, and decodes the answer into the value that into points to.
+func (a API) call(ctx context.Context, method, path string, body, into any) error {
+	return rest.Call(ctx, a.Transport, method, path, body, into)
+}
 
-	Warning *Warning `json:"warning,omitempty"` // nil: all is well
+// A Session says who is signed in, and how to sign in.
+type Session struct {
+	// User is the user who is signed in, or nil.
+	User *User `json:"user"`
+
+	// Grant identifies the user's rights.
+	Grant string `json:"grant"`
+
+	// Users are the users who may sign in by name alone.
+	Users []string `json:"users"`
+
+	// SignIn says how to sign in: name, password, or provider for a sign-in at the identity provider's page.
+	SignIn string `json:"sign_in"`
+
+	// Warning says that a sign-in or sign-out did not work. Nil means that all is well.
+	Warning *Warning `json:"warning,omitempty"`
 }
 
 // A Warning explains to the user why a sign-in or sign-out did not work.
@@ -38,40 +50,32 @@ type Warning struct {
 	Detail string `json:"detail"`
 }
 
-// Sentence returns the fault and the remedy, with the code to quote.
+// Sentence tells the user the fault and the remedy, with the code to quote.
 func (w *Warning) Sentence() string {
 	return (&Error{Code: w.Code, Title: w.Title, Detail: w.Detail}).Sentence()
 }
 
-// A User is who is signed in.
+// A User is a person or program that is signed in.
 type User struct {
 	ID       string        `json:"id"`
 	Name     string        `json:"name"`
 	Roles    []access.Role `json:"roles"`
-	Employee int64         `json:"employee"`
-	Tenant   string        `json:"tenant"`
+	Employee int64         `json:"employee"` // the id of the employee that the user is; 0 for none
+	Tenant   string        `json:"tenant"`   // "" in an installation without tenants
 }
 
-// Grant is what the user may, to hide what they may not; the broker decides.
+// Grant returns what the user may do, so that an app can hide the rest. The broker decides.
 func (u User) Grant() access.Grant {
 	return access.Grant{User: u.ID, Name: u.Name, Roles: u.Roles, Employee: u.Employee, Tenant: u.Tenant}
 }
 
-// Receipt says where a published event is.
-type Receipt struct {
-	ID        string               `json:"id"`
-	Cursor    wire.Cursor          `json:"cursor"`
-	Duplicate bool                 `json:"duplicate"`
-	Warnings  []event.FieldWarning `json:"warnings"`
-}
-
-// Session asks who is signed in.
+// Session returns who is signed in.
 func (a API) Session(ctx context.Context) (s Session, err error) {
 	err = a.call(ctx, "GET", "/api/session", nil, &s)
 	return s, rest.RequireComplete(err, s.User != nil || s.Users != nil)
 }
 
-// SignIn signs in; demo users have no password.
+// SignIn signs a user in. Demo users have no password.
 func (a API) SignIn(ctx context.Context, user, password string) (s Session, err error) {
 	err = a.call(ctx, "POST", "/api/session", map[string]string{"user": user, "password": password}, &s)
 	return s, rest.RequireComplete(err, s.User != nil)
@@ -82,36 +86,62 @@ func (a API) SignOut(ctx context.Context) error {
 	return a.call(ctx, "DELETE", "/api/session", nil, nil)
 }
 
-// Snapshot reads the state that the caller may see.
+// Snapshot returns the state that the caller may see.
 func (a API) Snapshot(ctx context.Context) (projection.Snapshot, error) {
 	return rest.Snapshot(ctx, a.Transport)
 }
 
-// Publish sends an event. Give it an ID where it may be sent twice. The envelope's fields that the broker sets are left
-// out.
+// A Receipt says where the broker stored a published event.
+type Receipt struct {
+	// ID is the id of the event.
+	ID string `json:"id"`
+
+	// Cursor is the place of the event in the log.
+	Cursor wire.Cursor `json:"cursor"`
+
+	// Duplicate reports that an event with this id was there already, so that nothing was stored.
+	Duplicate bool `json:"duplicate"`
+
+	// Warnings are remarks on fields that the broker accepted.
+	Warnings []event.FieldWarning `json:"warnings"`
+}
+
+// Publish sends an event, and returns when the broker has stored it. Give the event an ID if it may be sent twice: the
+// broker stores one event of an id. The fields of the envelope that the broker sets are not sent.
 func (a API) Publish(ctx context.Context, e event.Event) (Receipt, error) {
 	r, err := rest.Publish(ctx, a.Transport, e, wire.Cursor{}, access.Grant{})
 	return Receipt(r), err
 }
 
-// PublishJSON sends an event as it is written.
+// PublishJSON is [API.Publish] for an event in JSON, which is sent as it is.
 func (a API) PublishJSON(ctx context.Context, body json.RawMessage) (Receipt, error) {
 	r, err := rest.PublishJSON(ctx, a.Transport, body)
 	return Receipt(r), err
 }
 
-// A HistoryPage is a part of the history, oldest first.
+// A HistoryPage is a part of the history.
 type HistoryPage struct {
-	Events   []event.Event `json:"events"`
-	Gap      *wire.Gap     `json:"gap"`      // what is no longer kept
-	Previous wire.Cursor   `json:"previous"` // ask before it for the page before this
-	Next     wire.Cursor   `json:"next"`     // ask after it for the page after this
-	Head     wire.Cursor   `json:"head"`
-	Grant    string        `json:"grant"`
+	// Events are the events of the page, oldest first.
+	Events []event.Event `json:"events"`
+
+	// Gap names the events that the broker no longer keeps, if the request asked for them. Otherwise it is nil.
+	Gap *wire.Gap `json:"gap"`
+
+	// Previous is the cursor before which the previous page ends.
+	Previous wire.Cursor `json:"previous"`
+
+	// Next is the cursor after which the next page begins.
+	Next wire.Cursor `json:"next"`
+
+	// Head is the end of the log.
+	Head wire.Cursor `json:"head"`
+
+	// Grant identifies the rights for which the page was made.
+	Grant string `json:"grant"`
 }
 
-// History asks for at most limit events that match, before a place; the zero
-// place is the end of the log. It leaves out the events that this build cannot read.
+// History returns the last events before a cursor that a filter selects, at most limit. The zero cursor means the end of
+// the log. History leaves out the events that this build cannot read.
 func (a API) History(ctx context.Context, f filter.Filter, before wire.Cursor, limit int) (HistoryPage, error) {
 	q := url.Values{"limit": {strconv.Itoa(limit)}}
 	if before != (wire.Cursor{}) {
@@ -119,8 +149,4 @@ func (a API) History(ctx context.Context, f filter.Filter, before wire.Cursor, l
 	}
 	p, err := rest.ReadHistory(ctx, a.Transport, f, q)
 	return HistoryPage(p.History), err
-}
-
-func (a API) call(ctx context.Context, method, path string, body, into any) error {
-	return rest.Call(ctx, a.Transport, method, path, body, into)
 }

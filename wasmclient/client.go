@@ -86,8 +86,8 @@ func (c *Client) RetryItem(id string) { c.loop.Put(outbox.Retry{ID: id}) }
 // DiscardItem drops an item of the outbox that was not sent.
 func (c *Client) DiscardItem(id string) { c.loop.Put(outbox.Discard{ID: id}) }
 
-// LostRead records that the user has read about the lost items of [View.Lost].
-func (c *Client) LostRead() { c.loop.Update(func(s *loop.State) { s.Lost = 0 }) }
+// AcknowledgeLost records that the user has read about the lost items of [View.Lost].
+func (c *Client) AcknowledgeLost() { c.loop.Update(func(s *loop.State) { s.Lost = 0 }) }
 
-// WithToasts lets f change the queue of toasts: dismiss one, or stop their clock. f must not call the client.
-func (c *Client) WithToasts(f func(q *toast.Queue, now time.Time)) { c.loop.UpdateToasts(f) }
+// UpdateToasts lets f change the queue of toasts: dismiss one, or stop their clock. f must not call the client.
+func (c *Client) UpdateToasts(f func(q *toast.Queue, now time.Time)) { c.loop.UpdateToasts(f) }

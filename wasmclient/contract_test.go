@@ -12,13 +12,17 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// underTest is the client as the contract sees it. Streams alone: where one
-// does not work the contract wants another stream.
+// underTest is the client as the contract sees it. It uses streams alone, because where a stream does not work the
+// contract wants another stream.
 type underTest struct{ c *wasmclient.Client }
 
 func (u *underTest) Run(ctx context.Context, t port.Transport, event func(string), gap func()) {
-	u.c = wasmclient.New(wasmclient.Options{Transport: t, Ladder: []conn.Transport{conn.SSE},
-		OnEvent: func(r store.Received) { event(r.ID) }, OnGap: func(wire.Gap) { gap() }})
+	u.c = wasmclient.New(wasmclient.Options{
+		Transport: t,
+		Ladder:    []conn.Transport{conn.SSE},
+		OnEvent:   func(r store.Received) { event(r.ID) },
+		OnGap:     func(wire.Gap) { gap() },
+	})
 	u.c.Run(ctx)
 }
 
@@ -27,6 +31,6 @@ func (u *underTest) State() (state, code string) {
 	return string(s.State), s.Code
 }
 
-func TestContract(t *testing.T) {
+func TestClientKeepsTheContractOfStreams(t *testing.T) {
 	contracttest.Run(t, func() contracttest.Subject { return &underTest{} })
 }

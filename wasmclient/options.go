@@ -11,34 +11,76 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// Options of a Client. The zero value of every field but Transport is good.
+// Options configure a [Client]. Transport is required; the zero value of every other field works.
 type Options struct {
-	Transport Transport        // required
-	Disabled  bool             // do not connect before Connect is called
-	Grant     access.Grant     // whose figures and toasts; with a Page or a Storage the broker's, user and all
-	Ladder    []conn.Transport // the transports to try, best first; nil is conn.DefaultLadder
+	// Transport reaches the broker. It is required.
+	Transport Transport
 
-	Filter    filter.Filter // which events reach history, callbacks and toasts
-	MaxEvents int           // of the history; 0 is 100
-	Toasts    bool          // keep a queue of brief messages, for the tab in use
-	MaxToasts int           // that are visible at once; 0 is 3
+	// Disabled makes Run wait for Connect before it connects. The outbox is sent all the same.
+	Disabled bool
 
-	Snapshot bool        // keep the state that figures come from; it needs all events, whatever Filter is
-	After    wire.Cursor // without Snapshot: where to start; zero: live events only
-	Oldest   bool        // without Snapshot: start from the oldest kept event
-	Backfill uint64      // with Snapshot: how many places of the log before it the history begins
+	// Grant has the user and the rights for which View has figures and toasts. If there is a Page or a Storage, it must be
+	// the grant of the broker's session, because tabs and stored values are kept apart by user and rights.
+	Grant access.Grant
 
-	Page    Page          // the page that the client runs in: one connection for all its tabs; nil: none
-	Grace   time.Duration // after all tabs were hidden for so long the stream is closed; 0 is 30 s
-	Storage Storage       // keeps snapshot, history and outbox over reloads; nil: in memory alone
+	// Ladder are the transports to try, best first. Nil means conn.DefaultLadder.
+	Ladder []conn.Transport
 
-	OnEvent  func(store.Received)          // for every event that passes Filter
-	OnGap    func(wire.Gap)                // events were lost for good
-	OnChange func()                        // anything that View shows is another
-	OnStep   func(conn.Input, conn.Status) // for debugging: every input of the machine
+	// Filter selects the events that reach history, callbacks and toasts. The zero filter selects all.
+	Filter filter.Filter
 
-	Random func() float64 // in [0,1), for jitter; nil is as good as any. Only Run's goroutine calls it
+	// MaxEvents is the length of View.Events. Defaults to 100.
+	MaxEvents int
+
+	// Toasts keeps a queue of short messages about events, for the tab that the user looks at. It needs a Page.
+	Toasts bool
+
+	// MaxToasts is the number of toasts that are visible at once. Defaults to 3.
+	MaxToasts int
+
+	// Snapshot starts from a snapshot of the state, and keeps the state up to date: View.Figures and Entities need it. The
+	// connection then asks for all events, whatever Filter selects.
+	Snapshot bool
+
+	// After is the cursor of the last event that the caller has: the stream begins after it. The zero cursor means live
+	// events only. With Snapshot the zero cursor is right: the client knows by itself where its history ends.
+	After wire.Cursor
+
+	// Oldest starts from the oldest event that the broker keeps, if After is zero. With Snapshot it is ignored.
+	Oldest bool
+
+	// Backfill is the number of places of the log before the first snapshot at which the history begins. Defaults to 0:
+	// the history begins with the snapshot. Without Snapshot it is ignored.
+	Backfill uint64
+
+	// Page is the page that the client runs in. All tabs of a browser with the same user and rights share one connection.
+	// Nil means that there are no other tabs.
+	Page Page
+
+	// Grace is how long all tabs are hidden before the client closes the connection. Defaults to DefaultGrace.
+	Grace time.Duration
+
+	// Storage keeps snapshot, history and outbox over reloads. Nil keeps the outbox in memory, and the rest not at all.
+	Storage Storage
+
+	// OnEvent is called with every event that Filter selects, by Run's goroutine. It must not block.
+	OnEvent func(store.Received)
+
+	// OnGap is called by Run's goroutine when events are lost for good. It must not block.
+	OnGap func(wire.Gap)
+
+	// OnChange is called when View shows something else than before. Run's goroutine calls it, and so do the goroutines of
+	// methods that change the View, perhaps at the same time. It must not block.
+	OnChange func()
+
+	// OnStep is called by Run's goroutine with every input of the connection's machine and the status after it. It is for
+	// debugging, and must not block.
+	OnStep func(conn.Input, conn.Status)
+
+	// Random returns numbers in [0,1), for the jitter of retries. Only Run's goroutine calls it. Nil means
+	// math/rand/v2.Float64.
+	Random func() float64
 }
 
-// DefaultGrace is how long all tabs are hidden before the client closes the stream.
+// DefaultGrace is the default of [Options.Grace], 30 seconds.
 const DefaultGrace = loop.DefaultGrace

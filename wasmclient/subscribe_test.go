@@ -13,17 +13,18 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// TestTypedSubscriptions: each gets its own payloads, decoded, and nothing
-// after it has left.
-func TestTypedSubscriptions(t *testing.T) {
+// Each subscription gets its own payloads, decoded, and nothing after it was cancelled.
+func TestOnDecodesPayloadsOfItsTypeUntilCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
 		c := start(t, b, wasmclient.Options{})
 		var payments, statuses []string
-		leave := wasmclient.On(c, func(data event.PaymentReceivedData, r store.Received) {
+		cancel := wasmclient.On(c, func(data event.PaymentReceivedData, r store.Received) {
 			payments = append(payments, data.Amount.String()+" "+r.Subject)
 		})
-		wasmclient.On(c, func(data event.RentalStatusUpdatedData, _ store.Received) { statuses = append(statuses, data.Status) })
+		wasmclient.On(c, func(data event.RentalStatusUpdatedData, _ store.Received) {
+			statuses = append(statuses, data.Status)
+		})
 		for range 2 {
 			paid, err := event.PaymentReceived(7, "19.90", "cash")
 			require.NoError(t, err)
@@ -32,7 +33,7 @@ func TestTypedSubscriptions(t *testing.T) {
 			require.NoError(t, err)
 			b.Publish(moved)
 			synctest.Wait()
-			leave()
+			cancel()
 		}
 		require.Equal(t, []string{"19.90 rental/7"}, payments)
 		require.Equal(t, []string{"active", "active"}, statuses)
@@ -40,36 +41,48 @@ func TestTypedSubscriptions(t *testing.T) {
 	})
 }
 
-// TestUseModules: each gets the events of its module.
-func TestUseModules(t *testing.T) {
+func TestUseFunctionsDeliverTheEventsOfTheirModule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(access.Grant{User: "5", Name: "admin", Roles: []access.Role{access.Admin}})
 		c := start(t, b, wasmclient.Options{})
 		got := map[string][]string{}
 		for name, use := range map[string]func(*wasmclient.Client, func(store.Received)) func(){
-			"rental": wasmclient.UseRentalEvents, "equipment": wasmclient.UseEquipmentEvents, "employee": wasmclient.UseEmployeeEvents,
-			"customer": wasmclient.UseCustomerEvents, "system": wasmclient.UseSystemEvents,
+			"rental":    wasmclient.UseRentalEvents,
+			"equipment": wasmclient.UseEquipmentEvents,
+			"employee":  wasmclient.UseEmployeeEvents,
+			"customer":  wasmclient.UseCustomerEvents,
+			"system":    wasmclient.UseSystemEvents,
 		} {
 			use(c, func(r store.Received) { got[name] = append(got[name], string(r.Type)) })
 		}
-		for _, typ := range []event.Type{event.TypeRentalOverdue, event.TypeMaintenanceRequired, event.TypeSystemNotification, event.TypeSyncProgress} {
+		for _, typ := range []event.Type{
+			event.TypeRentalOverdue,
+			event.TypeMaintenanceRequired,
+			event.TypeSystemNotification,
+			event.TypeSyncProgress,
+		} {
 			b.Publish(event.Example(typ))
 		}
 		synctest.Wait()
-		require.Equal(t, map[string][]string{"rental": {"rental_overdue"}, "equipment": {"maintenance_required"}, "system": {"system_notification"}, "customer": {"sync_progress"}}, got)
+		require.Equal(t, map[string][]string{
+			"rental":    {"rental_overdue"},
+			"equipment": {"maintenance_required"},
+			"system":    {"system_notification"},
+			"customer":  {"sync_progress"},
+		}, got)
 	})
 }
 
-// TestSubscribersLeaveNothing: neither many subscriptions nor many clients.
-func TestSubscribersLeaveNothing(t *testing.T) {
+// Neither many subscriptions nor many clients leave anything behind.
+func TestCancelledSubscriptionsAndEndedClientsLeaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		c := start(t, b, wasmclient.Options{})
 		calls := 0
 		for range 10_000 {
-			leave := c.Subscribe(func(store.Received) { calls++ })
-			leave()
-			leave() // twice is harmless
+			cancel := c.Subscribe(func(store.Received) { calls++ })
+			cancel()
+			cancel() // twice is harmless
 		}
 		publish(t, b, 1)
 		synctest.Wait()
@@ -87,18 +100,17 @@ func TestSubscribersLeaveNothing(t *testing.T) {
 	})
 }
 
-// TestLeaveWithinACallback: who has left is not called, though the event was
-// under way to all.
-func TestLeaveWithinACallback(t *testing.T) {
+// A subscription that another callback cancels is not called, although the event was under way to both.
+func TestSubscriptionCanBeCancelledWithinACallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
 		c := start(t, b, wasmclient.Options{})
 		var calls []string
-		var leave [2]func()
+		var cancel [2]func()
 		for i, name := range []string{"first", "second"} {
-			leave[i] = c.Subscribe(func(store.Received) {
+			cancel[i] = c.Subscribe(func(store.Received) {
 				calls = append(calls, name)
-				leave[1-i]()
+				cancel[1-i]()
 			})
 		}
 		publish(t, b, 1)

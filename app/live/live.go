@@ -101,7 +101,7 @@ func (l *Live) connectLocked() {
 		OnGap:     func(wire.Gap) { l.set(func() { l.gapAt = time.Now() }) },
 		OnStep:    func(in conn.Input, s conn.Status) { l.handleStep(ctx, grant, in, s) },
 	})
-	c.WithToasts(func(q *toast.Queue, _ time.Time) {
+	c.UpdateToasts(func(q *toast.Queue, _ time.Time) {
 		q.SetFormat(l.env.ToastFormat)
 		if l.env.ToastScale != nil {
 			q.SetScale(l.env.ToastScale())
@@ -191,7 +191,7 @@ func (l *Live) Publish(ctx context.Context, e event.Event) {
 
 // UpdateToasts lets f change the toasts.
 func (l *Live) UpdateToasts(f func(q *toast.Queue, now time.Time)) {
-	l.WithClient(func(c *wasmclient.Client) { c.WithToasts(f) })
+	l.WithClient(func(c *wasmclient.Client) { c.UpdateToasts(f) })
 }
 
 // Report returns the last 200 changes of the connection's state as JSON, for the report of a fault.

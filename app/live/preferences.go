@@ -61,7 +61,7 @@ func (l *Live) savePreferences(clientCtx context.Context, failed func(error)) {
 		p, sentChanges := l.preferences, l.preferenceChanges
 		l.mu.Unlock()
 		ctx, cancel := context.WithTimeout(clientCtx, preferencesTimeout)
-		err := l.api.Prefer(ctx, p)
+		err := l.api.SetPreferences(ctx, p)
 		cancel()
 		if clientCtx.Err() != nil {
 			return // the preferences are another user's now

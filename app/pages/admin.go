@@ -236,7 +236,7 @@ func (p *adminPage) connectionRow(h *host, c wasmclient.Connection) app.UI {
 
 // closeConnection asks the broker to close a connection and then loads the numbers.
 func (p *adminPage) closeConnection(h *host, id string) {
-	h.request(func(ctx context.Context) error { return h.live.API().Kick(ctx, id) }, func(err error) {
+	h.request(func(ctx context.Context) error { return h.live.API().CloseConnection(ctx, id) }, func(err error) {
 		p.actionProblem = ""
 		if err != nil {
 			p.actionProblem = live.Explain(err)

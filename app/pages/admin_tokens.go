@@ -61,7 +61,7 @@ func (p *adminPage) tokenForm(h *host) app.UI {
 func (p *adminPage) createToken(h *host, user string, hours int) {
 	var token wasmclient.Token
 	h.request(func(ctx context.Context) (err error) {
-		token, err = h.live.API().Mint(ctx, user, hours)
+		token, err = h.live.API().CreateToken(ctx, user, hours)
 		return err
 	}, func(err error) {
 		p.actionProblem, p.token = "", token

@@ -188,7 +188,7 @@ func (r *Root) banners() app.UI {
 	})
 	lost := ui.Slot(signedIn && v.Lost > 0, func() app.UI {
 		words := text.Count("banner.lost", v.Lost)
-		read := h.withClient((*wasmclient.Client).LostRead)
+		read := h.withClient((*wasmclient.Client).AcknowledgeLost)
 		return ui.Banner("banner banner-denied", words, dismiss(read)).DataSet("lost", "shown")
 	})
 	unsaved := ui.Slot(v.Unsaved, func() app.UI {

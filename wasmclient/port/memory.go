@@ -8,8 +8,7 @@ import (
 	"sync"
 )
 
-// Memory is a Storage that forgets when the program ends. The zero Memory is
-// empty.
+// Memory is a Storage that forgets everything when the program ends. The zero Memory is empty.
 type Memory struct {
 	mu     sync.Mutex
 	values map[string][]byte

@@ -5,96 +5,82 @@ import (
 	"errors"
 )
 
-// A Page is the browser's page that a client runs in: what happens to it, and
-// the ways to the other tabs of the same browser. Package browser has the real
-// one; fake.Browser makes pages for tests, and both pass porttest.
+// A Page is the page of a browser that a client runs in, with its ways to the other tabs of the same browser.
 type Page interface {
-	// Tab names the page. No two have the same name.
+	// Tab returns the name of the page. No two pages have the same name.
 	Tab() string
-	// Visible and Focused tell what the page is now.
+
+	// Visible reports whether the page is visible now.
 	Visible() bool
+
+	// Focused reports whether the page has the focus now.
 	Focused() bool
-	// Online tells whether the browser believes to have a network. It may be
-	// wrong, so that it explains a failure and never prevents an attempt.
+
+	// Online reports whether the browser believes that it has a network. The browser may be wrong. The client uses this to
+	// explain a failure, and attempts to connect all the same.
 	Online() bool
-	// Watch calls took with what happens to the page, until stop is called.
-	// took must not block.
-	Watch(took func(PageEvent)) (stop func())
-	// HasLocks tells whether Lock can work here.
+
+	// Watch calls handle with the events of the page until stop is called. handle must not block.
+	Watch(handle func(PageEvent)) (stop func())
+
+	// HasLocks reports whether Lock can work here.
 	HasLocks() bool
-	// Lock waits for a lock of a name, which all tabs share, calls held, and
-	// keeps the lock until ctx ends. held must not block. An error before that
-	// means that it was not granted, or was stolen by another tab.
+
+	// Lock waits for the lock of a name, which all tabs share, then calls held, and keeps the lock until ctx ends. held
+	// must not block. An error before ctx ends means that the lock was not granted, or that another tab stole it.
 	Lock(ctx context.Context, name string, mode LockMode, held func()) error
-	// Wanted tells whether some tab waits for a share of a lock.
+
+	// Wanted reports whether a tab waits for a share of a lock.
 	Wanted(ctx context.Context, name string) (bool, error)
-	// Channel joins a channel: what other tabs post comes to take, in the order
-	// of each. take must not block.
-	Channel(name string, take func(message []byte)) Channel
+
+	// Channel joins a channel. It calls handle with the messages that other tabs post, those of each tab in their order.
+	// handle must not block.
+	Channel(name string, handle func(message []byte)) Channel
 }
 
 // A Channel reaches the other tabs that have joined it.
 type Channel interface {
+	// Post sends a message to the other tabs. It does not wait for them.
 	Post(message []byte)
+
+	// Close leaves the channel.
 	Close()
 }
 
-// LockMode is how a lock is held.
+// LockMode says how a tab holds a lock.
 type LockMode int
 
-// The modes.
 const (
+	// Exclusive waits until no other tab holds the lock.
 	Exclusive LockMode = iota
+	// Shared waits until no other tab holds the lock exclusively.
 	Shared
-	Steal // exclusive, at once, whoever has it
+	// Steal takes the lock at once, exclusively. Tabs that hold it lose it.
+	Steal
 )
 
-// ErrLockLost means that a lock was not granted, or was stolen.
+// ErrLockLost means that a lock was not granted, or that another tab stole it.
 var ErrLockLost = errors.New("wasmclient: the lock is another tab's")
 
-// A PageEvent is something that happened to a page.
+// A PageEvent says that something happened to a page.
 type PageEvent string
 
-// The events.
 const (
+	// Appeared says that the page became visible.
 	Appeared PageEvent = "visible"
+	// Vanished says that the page became hidden.
 	Vanished PageEvent = "hidden"
-	Focused  PageEvent = "focus"
-	Blurred  PageEvent = "blur"
-	// Frozen: nothing of the page runs after this, until it is Thawed, if ever:
-	// it was frozen, or left for another page.
-	Frozen  PageEvent = "freeze"
-	Thawed  PageEvent = "resume"
-	Online  PageEvent = "online"
+	// Focused says that the page got the focus.
+	Focused PageEvent = "focus"
+	// Blurred says that the page lost the focus.
+	Blurred PageEvent = "blur"
+	// Frozen says that the browser freezes the page, or that the user leaves for another page. Nothing of the page runs
+	// afterwards until Thawed, which may never come.
+	Frozen PageEvent = "freeze"
+	// Thawed ends Frozen.
+	Thawed PageEvent = "resume"
+	// Online says that the browser reports a network.
+	Online PageEvent = "online"
+	// Offline says that the browser reports no network.
 	Offline PageEvent = "offline"
 )
-
-// Storage keeps small values over reloads. Package browser has one over
-// IndexedDB; Memory forgets. Both pass porttest. It is safe for concurrent
-// use.
-type Storage interface {
-	// Load returns all values whose keys begin with a prefix.
-	Load(ctx context.Context, prefix string) (map[string][]byte, error)
-	// Save stores a value; it is there when Save returns.
-	Save(ctx context.Context, key string, value []byte) error
-	// Delete removes the keys that begin with a prefix; "" is everything.
-	Delete(ctx context.Context, prefix string) error
-}
-
-// A Persister is a Storage that browsers empty by themselves when they run out of
-// space, unless they are asked not to.
-type Persister interface {
-	// Persist asks the browser to keep the storage, and does not wait for the
-	// answer. Some browsers ask their user.
-	Persist()
-}
-
-// A Noter is a Storage with a place for a short text that outlives the storage. By
-// it the client tells an emptied storage from a new one.
-type Noter interface {
-	// Note replaces the words. Deleting everything from the storage deletes
-	// them too.
-	Note(words string)
-	// Noted returns the text, or "" without one.
-	Noted() string
-}

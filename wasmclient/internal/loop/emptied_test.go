@@ -91,7 +91,7 @@ func TestEmptiedBetweenVisits(t *testing.T) {
 		disk.evict(t)
 		w := visit(manager)
 		require.Equal(t, 2, w.View().Lost)
-		w.LostRead()
+		w.AcknowledgeLost()
 		require.Zero(t, w.View().Lost)
 		w.close()
 		w = visit(manager)

@@ -97,7 +97,7 @@ func refusalOf(r *wire.Reply) error {
 		RetryAfter int `json:"retry_after"`
 	}
 	_ = json.Unmarshal(r.Data, &p) // what is no problem document has no status
-	return port.ErrorOf(port.Response{Status: p.Status, ContentType: port.ProblemMediaType, Body: r.Data,
+	return port.ErrorOf(port.Response{Status: p.Status, ContentType: problem.MediaType, Body: r.Data,
 		RetryAfter: strconv.Itoa(p.RetryAfter)})
 }
 

@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/problem"
 )
 
-func TestErrors(t *testing.T) {
-	err := ErrorOf(Response{Status: 422, ContentType: ProblemMediaType,
+func TestErrorOfTellsTheBrokersRefusalFromAProxys(t *testing.T) {
+	err := ErrorOf(Response{Status: 422, ContentType: problem.MediaType,
 		Body: []byte(`{"type":"urn:yardline:problem:invalid_event","code":"invalid_event","title":"The event is not ` +
 			`valid","errors":[{"pointer":"/data/x","code":"c","expected":"e"}]}`)})
 	var refused *Error
@@ -24,8 +26,7 @@ func TestErrors(t *testing.T) {
 	require.NoError(t, ErrorOf(Response{Status: 201}))
 }
 
-// TestRetryAfter: seconds or a date, within bounds.
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfterIsReadAsSecondsOrDateWithinBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		date := func(in time.Duration) string {
 			return time.Now().Add(in).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
