@@ -7,11 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestServerThatStartsIsNotDamaged asks a server for its health before it has started. nats-server v2.15.2 waits a
-// millisecond for itself and then reports a failure, which on a busy machine kept a broker from starting.
+// TestServerThatStartsIsNotDamaged asks a server for its health before it has
+// started. The server (2.15.2) waits only a millisecond for itself and then
+// reports a failure, which must not count as damage.
 func TestServerThatStartsIsNotDamaged(t *testing.T) {
-	s, err := server.NewServer(&server.Options{ServerName: "t", DontListen: true, JetStream: true, StoreDir: t.TempDir(),
-		NoSigs: true, NoLog: true})
+	s, err := server.NewServer(&server.Options{
+		ServerName: "t", DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
 	require.NoError(t, err)
 	health := make(chan error, 1)
 	asked := make(chan struct{})

@@ -18,7 +18,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// add appends n records with ids of their own.
+// appendRecords appends n records with ids of their own.
 func appendRecords(t *testing.T, log *Log, n int) {
 	t.Helper()
 	for range n {
@@ -30,7 +30,8 @@ func appendRecords(t *testing.T, log *Log, n int) {
 	}
 }
 
-// used opens a directory, adds records and closes it. It returns the epoch.
+// appendAndClose opens a directory, appends records and closes the log. It
+// returns the epoch.
 func appendAndClose(t *testing.T, dir string, records int) string {
 	t.Helper()
 	log := openEmbedded(t, dir)
@@ -39,7 +40,7 @@ func appendAndClose(t *testing.T, dir string, records int) string {
 	return log.Epoch()
 }
 
-// crash ends a log as a killed process does.
+// crash ends a log as a killed process would.
 func crash(t *testing.T, log *Log) {
 	t.Helper()
 	log.stopKeeper()
@@ -48,15 +49,16 @@ func crash(t *testing.T, log *Log) {
 	require.NoError(t, log.unlock())
 }
 
-// run runs a command of the system.
+// runCommand runs a command of the system.
 func runCommand(t *testing.T, command string, args ...string) {
 	t.Helper()
 	out, err := exec.Command(command, args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
 
-// TestBackupGetsANewEpoch puts a backup back in the ways that operators use. Its
-// readers would miss what the new branch stores, if it had the old epoch.
+// TestBackupGetsANewEpoch restores a backup in the ways that operators use.
+// With the old epoch readers would miss the records that the restored log
+// stores next.
 func TestBackupGetsANewEpoch(t *testing.T) {
 	const stream, store = "jetstream/$G/streams/YARDLINE_EVENTS", "jetstream/$G/streams/KV_YARDLINE_STORE"
 	remove := func(t *testing.T, dir string) { require.NoError(t, os.RemoveAll(dir)) }
@@ -106,35 +108,41 @@ func TestBackupGetsANewEpoch(t *testing.T) {
 			restore(t, backup, dir)
 			log := openEmbedded(t, dir)
 			require.NotEqual(t, before, log.Epoch())
-			require.True(t, eventlog.Holds(log, before, 3), "what both branches have is still known")
+			require.True(t, eventlog.Holds(log, before, 3), "records of both branches are in the log")
 			require.False(t, eventlog.Holds(log, before, 6))
 			appendRecords(t, log, 1)
 			after := log.Epoch()
 			require.NoError(t, log.Close())
-			require.Equal(t, after, appendAndClose(t, dir, 1), "once is enough")
+			require.Equal(t, after, appendAndClose(t, dir, 1), "the log gets one new epoch only")
 		})
 	}
 }
 
-// TestOwnDirectoryKeepsItsEpoch does what is no restore.
+// TestOwnDirectoryKeepsItsEpoch changes a directory in ways that are no
+// restore.
 func TestOwnDirectoryKeepsItsEpoch(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	epoch := appendAndClose(t, dir, 2)
 	for name, change := range map[string]func(t *testing.T){
-		"a restart":         func(*testing.T) {},
-		"a kill":            func(t *testing.T) { log := openEmbedded(t, dir); appendRecords(t, log, 1); crash(t, log) },
-		"other times":       func(t *testing.T) { runCommand(t, "find", dir, "-exec", "touch", "{}", "+") },
-		"other rights":      func(t *testing.T) { runCommand(t, "chmod", "-R", "g+rw", dir) },
-		"another lock":      func(t *testing.T) { require.NoError(t, os.Remove(filepath.Join(dir, datadir.LockFile))) },
-		"another name":      func(t *testing.T) { require.NoError(t, os.Rename(dir, dir+"2")); dir += "2" },
-		"a backup was made": func(t *testing.T) { runCommand(t, "cp", "-a", dir, filepath.Join(t.TempDir(), "backup")) },
+		"a restart": func(*testing.T) {},
+		"a kill": func(t *testing.T) {
+			log := openEmbedded(t, dir)
+			appendRecords(t, log, 1)
+			crash(t, log)
+		},
+		"other times":  func(t *testing.T) { runCommand(t, "find", dir, "-exec", "touch", "{}", "+") },
+		"other rights": func(t *testing.T) { runCommand(t, "chmod", "-R", "g+rw", dir) },
+		"another lock": func(t *testing.T) { require.NoError(t, os.Remove(filepath.Join(dir, datadir.LockFile))) },
+		"another name": func(t *testing.T) { require.NoError(t, os.Rename(dir, dir+"2")); dir += "2" },
+		"a backup":     func(t *testing.T) { runCommand(t, "cp", "-a", dir, filepath.Join(t.TempDir(), "backup")) },
 	} {
 		change(t)
 		require.Equal(t, epoch, appendAndClose(t, dir, 1), name)
 	}
 }
 
-// TestDirectoryOfEarlierVersionKeepsItsEpoch has no record of its epoch, and keeps it.
+// TestDirectoryOfEarlierVersionKeepsItsEpoch opens a directory of an earlier
+// version, which has no record of its epoch.
 func TestDirectoryOfEarlierVersionKeepsItsEpoch(t *testing.T) {
 	dir := t.TempDir()
 	log := openEmbedded(t, dir)
@@ -146,16 +154,16 @@ func TestDirectoryOfEarlierVersionKeepsItsEpoch(t *testing.T) {
 	require.Equal(t, log.Epoch(), appendAndClose(t, dir, 1))
 	copied := filepath.Join(t.TempDir(), "copy")
 	runCommand(t, "cp", "-a", dir, copied)
-	require.NotEqual(t, log.Epoch(), appendAndClose(t, copied, 1), "from now on it is noticed")
+	require.NotEqual(t, log.Epoch(), appendAndClose(t, copied, 1), "a copy is noticed once there is a record")
 }
 
-// TestCrashDuringEpochChangeIsNoticed leaves the directory as a kill between two steps
-// does. The old epoch must not go on.
+// TestCrashDuringEpochChangeIsNoticed leaves a directory as a crash between two
+// steps would. The old epoch must not continue.
 func TestCrashDuringEpochChangeIsNoticed(t *testing.T) {
 	original, dir := t.TempDir(), filepath.Join(t.TempDir(), "copy")
 	before := appendAndClose(t, original, 2)
 	runCommand(t, "cp", "-a", original, dir)
-	_, err := datadir.NewWitness(dir) // and no record of it
+	_, err := datadir.NewWitness(dir) // a witness that no record names
 	require.NoError(t, err)
 	log := openEmbedded(t, dir)
 	after := log.Epoch()
@@ -177,8 +185,8 @@ func TestCrashDuringEpochChangeIsNoticed(t *testing.T) {
 	require.Len(t, left, 1)
 }
 
-// TestReplacedDirectoryIsGivenUp: files that are changed under a broker are no
-// longer its own.
+// TestReplacedDirectoryIsGivenUp changes the files under a running broker. The
+// broker must give up the log.
 func TestReplacedDirectoryIsGivenUp(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
@@ -191,8 +199,8 @@ func TestReplacedDirectoryIsGivenUp(t *testing.T) {
 	require.True(t, log.hasGivenUp())
 }
 
-// TestNewEpochOnRequest: an image that was rolled back as a whole looks like a
-// restart.
+// TestNewEpochOnRequest opens a log with NewEpoch, for a restored image of a
+// whole machine, which looks like a restart.
 func TestNewEpochOnRequest(t *testing.T) {
 	dir := t.TempDir()
 	before := appendAndClose(t, dir, 2)
@@ -206,7 +214,7 @@ func TestNewEpochOnRequest(t *testing.T) {
 	require.Contains(t, lines.String(), "it was asked for")
 }
 
-// lineBuffer collects log lines of several goroutines.
+// A lineBuffer collects log lines of several goroutines.
 type lineBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -224,8 +232,8 @@ func (b *lineBuffer) String() string {
 	return b.text.String()
 }
 
-// TestAncestorsEndAtEarliestBranch: a place of an earlier epoch is a place of the log only up to the
-// earliest branch since.
+// TestAncestorsEndAtEarliestBranch branches a record several times. A place of
+// an ancestor is a place of the log only up to the earliest branch after it.
 func TestAncestorsEndAtEarliestBranch(t *testing.T) {
 	r := record{Epoch: "a"}.branch("b", 10).branch("c", 7).branch("d", 9)
 	require.Equal(t, []eventlog.Ancestor{{Epoch: "c", Through: 9}, {Epoch: "b", Through: 7}, {Epoch: "a", Through: 7}},
@@ -238,13 +246,14 @@ func TestAncestorsEndAtEarliestBranch(t *testing.T) {
 	require.Len(t, r.Ancestors, maxAncestors)
 }
 
-// TestRecordIsUpdatedWhenDue: the head and the witness are never much older than they say.
+// TestRecordIsUpdatedWhenDue checks when the keeper updates the head and the
+// witness of the record.
 func TestRecordIsUpdatedWhenDue(t *testing.T) {
 	dir := t.TempDir()
 	log := openEmbedded(t, dir)
 	defer func() { require.NoError(t, log.Close()) }()
 	log.stopKeeper()
-	log.keeperDone.Wait() // only this test calls tend from here on
+	log.keeperDone.Wait() // from here on only this test calls updateRecord
 	stored := func() (r record) {
 		entry, err := log.currentLink().bucket.Get(t.Context(), recordKey)
 		require.NoError(t, err)

@@ -18,8 +18,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// natsServer is an external server that can be stopped and started again at its
-// address.
+// A natsServer is an external server that can be restarted at its address.
 type natsServer struct {
 	dir  string
 	port int
@@ -56,6 +55,8 @@ func (n *natsServer) restore(t *testing.T, backup string) {
 	n.start(t)
 }
 
+// backup stops the server, copies its files and starts it again. It returns the
+// directory of the copy.
 func (n *natsServer) backup(t *testing.T) string {
 	n.stop()
 	to := filepath.Join(t.TempDir(), "backup")
@@ -72,14 +73,22 @@ func (n *natsServer) open(t *testing.T, c Config) *Log {
 	return log
 }
 
-// connectedAgain waits until a broker has found the server again.
+// awaitConnected waits until a log has reconnected to its server.
 func awaitConnected(t *testing.T, log *Log) {
 	t.Helper()
 	require.Eventually(t, log.currentLink().conn.IsConnected, 30*time.Second, 5*time.Millisecond)
 }
 
-// TestServerRestoredWhileStoppedGetsNewEpoch: the broker remembers how far the log was, in
-// its data directory.
+// awaitDisconnected waits until a log has noticed that its server is stopped.
+func awaitDisconnected(t *testing.T, log *Log) {
+	t.Helper()
+	disconnected := func() bool { return !log.currentLink().conn.IsConnected() }
+	require.Eventually(t, disconnected, 30*time.Second, time.Millisecond)
+}
+
+// TestServerRestoredWhileStoppedGetsNewEpoch restores the server from a backup
+// while the broker is stopped. The broker notices it by the notes in its data
+// directory.
 func TestServerRestoredWhileStoppedGetsNewEpoch(t *testing.T) {
 	n, dir := startNATS(t), t.TempDir()
 	log := n.open(t, Config{Dir: dir})
@@ -99,7 +108,7 @@ func TestServerRestoredWhileStoppedGetsNewEpoch(t *testing.T) {
 	appendRecords(t, log, 9)
 	require.NoError(t, log.Close())
 
-	n.restore(t, backup) // which has the first epoch again, and fewer records
+	n.restore(t, backup) // the log has its first epoch again, and fewer records
 	log = n.open(t, Config{Dir: dir})
 	require.NotContains(t, []string{first, second}, log.Epoch())
 	third := log.Epoch()
@@ -110,7 +119,8 @@ func TestServerRestoredWhileStoppedGetsNewEpoch(t *testing.T) {
 	require.NoError(t, other.Close())
 }
 
-// TestStreamRestoredAloneGetsNewEpoch: the store knows how far the log was.
+// TestStreamRestoredAloneGetsNewEpoch restores the stream but not the store.
+// The broker notices it by the record in the store.
 func TestStreamRestoredAloneGetsNewEpoch(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{})
@@ -131,8 +141,9 @@ func TestStreamRestoredAloneGetsNewEpoch(t *testing.T) {
 	require.NoError(t, log.Close())
 }
 
-// TestServerRestoredWhileRunningIsGivenUp: the broker gives the log up, at the latest when
-// a new record gets a number that it knows.
+// TestServerRestoredWhileRunningIsGivenUp restores the server while the broker
+// runs. The broker must give up the log, at the latest when a new record gets a
+// number that it has seen before.
 func TestServerRestoredWhileRunningIsGivenUp(t *testing.T) {
 	n, dir := startNATS(t), t.TempDir()
 	log := n.open(t, Config{Dir: dir})
@@ -143,8 +154,7 @@ func TestServerRestoredWhileRunningIsGivenUp(t *testing.T) {
 	appendRecords(t, log, 3)
 	n.restore(t, backup)
 	awaitConnected(t, log)
-	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "new", Digest: "d",
-		Body: []byte("{}")})
+	_, err := log.Append(t.Context(), syncEntry("new"))
 	require.ErrorIs(t, err, eventlog.ErrUnavailable)
 	select {
 	case <-log.EpochChanged():
@@ -155,13 +165,13 @@ func TestServerRestoredWhileRunningIsGivenUp(t *testing.T) {
 	log = n.open(t, Config{Dir: dir})
 	defer func() { require.NoError(t, log.Close()) }()
 	require.NotEqual(t, first, log.Epoch())
-	ack, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "new",
-		Digest: "d", Body: []byte("{}")})
+	ack, err := log.Append(t.Context(), syncEntry("new"))
 	require.NoError(t, err)
-	require.Equal(t, eventlog.Ack{Seq: 4, Duplicate: true}, ack, "sent again it is stored once")
+	require.Equal(t, eventlog.Ack{Seq: 4, Duplicate: true}, ack, "an entry that is appended again is stored once")
 }
 
-// TestEpochOfAnotherBrokerIsNoticed: all brokers of a log follow.
+// TestEpochOfAnotherBrokerIsNoticed gives the log a new epoch by one broker.
+// The other broker must notice it.
 func TestEpochOfAnotherBrokerIsNoticed(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{Dir: t.TempDir()})
@@ -178,8 +188,8 @@ func TestEpochOfAnotherBrokerIsNoticed(t *testing.T) {
 	}
 }
 
-// TestLogThatSeemsShorterOnceIsKept: one look at a log that seems to be shorter is
-// not enough, because a server of a cluster may lag.
+// TestLogThatSeemsShorterOnceIsKept lets a log seem shorter than before. A
+// single check must not give it up, because a server of a cluster may lag.
 func TestLogThatSeemsShorterOnceIsKept(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{})
@@ -194,8 +204,9 @@ func TestLogThatSeemsShorterOnceIsKept(t *testing.T) {
 	require.True(t, log.hasGivenUp())
 }
 
-// TestInstallationsDoNotShareALog on one server keep apart by their prefixes, and are
-// refused without.
+// TestInstallationsDoNotShareALog opens logs of two installations on one
+// server. Open must refuse the second without a prefix of its own, and keep
+// their records apart with one.
 func TestInstallationsDoNotShareALog(t *testing.T) {
 	n, dir := startNATS(t), t.TempDir()
 	one := n.open(t, Config{Dir: dir, Owner: "one"})
@@ -226,40 +237,40 @@ func TestValidPrefix(t *testing.T) {
 	}
 }
 
-// TestNothingIsStoredAfterARefusal: a publication that found no server is not
-// kept for later.
+// TestNothingIsStoredAfterARefusal appends while the server is stopped. The
+// client must not keep the message and store it later.
 func TestNothingIsStoredAfterARefusal(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{})
 	defer func() { require.NoError(t, log.Close()) }()
 	appendRecords(t, log, 1)
 	n.stop()
-	require.Eventually(t, func() bool { return !log.currentLink().conn.IsConnected() }, 30*time.Second, time.Millisecond)
+	awaitDisconnected(t, log)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	// Past the wait of Append, as where the connection is lost right after it.
+	// publish does not wait for a connection first, as Append does. This is the
+	// case of a connection that is lost after that wait.
 	_, err := log.currentLink().publish(ctx, nats.NewMsg("ev.sync_progress.sync.a"), "refused")
 	require.Error(t, err)
-	_, err = log.Append(ctx, eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "refused", Digest: "d",
-		Body: []byte("{}")})
+	_, err = log.Append(ctx, syncEntry("refused"))
 	require.ErrorIs(t, err, eventlog.ErrUnavailable)
 	n.start(t)
 	awaitConnected(t, log)
-	appendRecords(t, log, 1) // behind whatever the client had kept
+	appendRecords(t, log, 1) // after any message that the client has kept
 	page, err := log.Read(t.Context(), 0, 10, eventlog.Selection{})
 	require.NoError(t, err)
 	require.Len(t, page.Records, 2)
 }
 
-// TestShortOutageIsWaitedFor: a caller does not notice a server that is back in
-// time.
+// TestShortOutageIsWaitedFor restarts the server during calls. The calls must
+// wait and succeed.
 func TestShortOutageIsWaitedFor(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{})
 	defer func() { require.NoError(t, log.Close()) }()
 	require.NoError(t, log.Put(t.Context(), "a", []byte("b"), 0))
 	n.stop()
-	require.Eventually(t, func() bool { return !log.currentLink().conn.IsConnected() }, 30*time.Second, time.Millisecond)
+	awaitDisconnected(t, log)
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() { n.start(t) })
@@ -268,7 +279,8 @@ func TestShortOutageIsWaitedFor(t *testing.T) {
 	appendRecords(t, log, 1)
 }
 
-// TestOlderServerIsRefused: it gets nothing made in it, and its version is said.
+// TestOlderServerIsRefused connects to a server that is too old. The error must
+// name its version, and nothing may be made on the server.
 func TestOlderServerIsRefused(t *testing.T) {
 	for version, older := range map[string]bool{"2.9.10": true, "2.10.29": true, "1.4.1": true, "2.11.0": false,
 		"2.15.2-RC.1": false, "3.0.0": false, "dev": false} {
@@ -279,8 +291,8 @@ func TestOlderServerIsRefused(t *testing.T) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer listener.Close()
-	sent := make(chan string, 1)
-	all.Go(func() { // what a server says first, as NATS's client protocol has it
+	requests := make(chan string, 1) // has room for the only value
+	all.Go(func() {                  // sends the first message of a server in NATS's client protocol
 		conn, err := listener.Accept()
 		if err != nil {
 			return
@@ -289,11 +301,11 @@ func TestOlderServerIsRefused(t *testing.T) {
 		fmt.Fprint(conn,
 			`INFO {"server_id":"a","version":"2.9.10","proto":1,"max_payload":1048576,"headers":true,`+
 				`"jetstream":true}`+"\r\n")
-		said, buffer := "", make([]byte, 4096)
+		received, buffer := "", make([]byte, 4096)
 		for {
 			n, err := conn.Read(buffer)
-			if said += string(buffer[:n]); err != nil {
-				sent <- said
+			if received += string(buffer[:n]); err != nil {
+				requests <- received
 				return
 			}
 			fmt.Fprint(conn, "PONG\r\n")
@@ -303,10 +315,12 @@ func TestOlderServerIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "version 2.9.10")
 	require.ErrorContains(t, err, "2.11 or later")
 	require.NotContains(t, err.Error(), "secret")
-	require.NotContains(t, <-sent, "$JS.API", "nothing was asked of it")
+	require.NotContains(t, <-requests, "$JS.API", "the client must not use JetStream")
 }
 
-// TestStreamWithoutEpochIsRepairedOrRefused: a server before 2.10 made it without its metadata.
+// TestStreamWithoutEpochIsRepairedOrRefused opens streams that have no epoch,
+// because a server before 2.10 made them. An empty one gets an epoch, and one
+// with records is refused.
 func TestStreamWithoutEpochIsRepairedOrRefused(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{Prefix: "OTHER"})
@@ -315,10 +329,10 @@ func TestStreamWithoutEpochIsRepairedOrRefused(t *testing.T) {
 	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "YARDLINE_EVENTS", Subjects: []string{"ev.>"},
 		DenyDelete: true, AllowDirect: true})
 	require.NoError(t, err)
-	mended := n.open(t, Config{})
-	epoch := mended.Epoch()
-	appendRecords(t, mended, 1)
-	require.NoError(t, mended.Close())
+	repaired := n.open(t, Config{})
+	epoch := repaired.Epoch()
+	appendRecords(t, repaired, 1)
+	require.NoError(t, repaired.Close())
 	again := n.open(t, Config{})
 	require.Equal(t, epoch, again.Epoch())
 	require.NoError(t, again.Close())
@@ -332,7 +346,8 @@ func TestStreamWithoutEpochIsRepairedOrRefused(t *testing.T) {
 	require.ErrorContains(t, err, "FOREIGN_EVENTS has records and no epoch")
 }
 
-// TestServerWithoutJetStreamIsRefused is named as such.
+// TestServerWithoutJetStreamIsRefused checks that the error names the missing
+// JetStream.
 func TestServerWithoutJetStreamIsRefused(t *testing.T) {
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true})
 	require.NoError(t, err)
@@ -343,8 +358,8 @@ func TestServerWithoutJetStreamIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "no JetStream")
 }
 
-// TestMarkersOfDeletedKeysAreRemoved expire, and those that earlier versions left are
-// removed.
+// TestMarkersOfDeletedKeysAreRemoved checks that markers expire, and that the
+// keeper removes old markers that do not.
 func TestMarkersOfDeletedKeysAreRemoved(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()

@@ -22,6 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// openEmbedded opens an embedded log. The caller closes it.
 func openEmbedded(t *testing.T, dir string) *Log {
 	t.Helper()
 	log, err := Open(t.Context(), Config{Dir: dir})
@@ -29,6 +30,12 @@ func openEmbedded(t *testing.T, dir string) *Log {
 	return log
 }
 
+// syncEntry returns an entry with a key.
+func syncEntry(key string) eventlog.Entry {
+	return eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: key, Digest: "d", Body: []byte("{}")}
+}
+
+// TestEmbeddedLogKeepsContract runs the suite with an embedded server.
 func TestEmbeddedLogKeepsContract(t *testing.T) {
 	dirs := map[eventlog.Log]string{}
 	logtest.Run(t, logtest.Opener{
@@ -45,10 +52,12 @@ func TestEmbeddedLogKeepsContract(t *testing.T) {
 	})
 }
 
-// TestExternalLogKeepsContract runs the suite against a server that is reached by URL.
+// TestExternalLogKeepsContract runs the suite with an external server.
 func TestExternalLogKeepsContract(t *testing.T) {
 	logtest.Run(t, logtest.Opener{Open: func(t *testing.T) eventlog.Log {
-		s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
+		s, err := server.NewServer(&server.Options{
+			Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(),
+			NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
 		require.NoError(t, err)
 		s.Start()
 		require.True(t, s.ReadyForConnections(10*time.Second))
@@ -79,8 +88,8 @@ func TestUnusableDirectoryIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, "not a directory")
 }
 
-// TestDamagedStreamIsNotReplaced: a new stream would revive the old records
-// under another epoch.
+// TestDamagedStreamIsNotReplaced damages a stream. A new stream in its place
+// would revive the old records under another epoch, so Open must fail.
 func TestDamagedStreamIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
 	log := openEmbedded(t, dir)
@@ -105,8 +114,9 @@ func TestChangedWindowKeepsTheEpoch(t *testing.T) {
 	require.NoError(t, log.Close())
 }
 
-// TestForeignRecordsBreakNoReader: what somebody else put into the stream takes its place
-// and stops nobody.
+// TestForeignRecordsBreakNoReader stores messages of another program in the
+// stream. Readers must receive them without type and subject, and the records
+// after them.
 func TestForeignRecordsBreakNoReader(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
@@ -114,20 +124,20 @@ func TestForeignRecordsBreakNoReader(t *testing.T) {
 		_, err := log.currentLink().js.Publish(t.Context(), subject, []byte("x"))
 		require.NoError(t, err)
 	}
-	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: "a", Body: []byte("{}")})
+	_, err := log.Append(t.Context(), syncEntry("a"))
 	require.NoError(t, err)
 	page, err := log.Read(t.Context(), 0, 10, eventlog.Selection{})
 	require.NoError(t, err)
 	require.Len(t, page.Records, 3)
 	ctx, cancel := context.WithCancel(t.Context())
-	var taken []eventlog.Record
+	var received []eventlog.Record
 	require.NoError(t, log.Tail(ctx, 0, func(r eventlog.Record) {
-		if taken = append(taken, r); len(taken) == 3 {
+		if received = append(received, r); len(received) == 3 {
 			cancel()
 		}
 	}))
-	require.Equal(t, "sync/a", taken[2].Subject)
-	require.Empty(t, taken[0].Subject)
+	require.Equal(t, "sync/a", received[2].Subject)
+	require.Empty(t, received[0].Subject)
 }
 
 func TestTokensRoundTrip(t *testing.T) {
@@ -140,10 +150,13 @@ func TestTokensRoundTrip(t *testing.T) {
 	}
 }
 
-// member starts a server of a cluster of three.
+// startMember starts a server of a cluster of three.
 func startMember(t *testing.T, i int, dirs []string, ports []int) *server.Server {
-	o := &server.Options{ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dirs[i], NoSigs: true, NoLog: true, MaxPayload: 8 << 20,
-		Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: ports[i]}}
+	o := &server.Options{
+		ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dirs[i],
+		NoSigs: true, NoLog: true, MaxPayload: 8 << 20,
+		Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: ports[i]},
+	}
 	for _, port := range ports {
 		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
 	}
@@ -153,7 +166,7 @@ func startMember(t *testing.T, i int, dirs []string, ports []int) *server.Server
 	return s
 }
 
-// cluster is three servers that keep a log together.
+// A cluster is three servers that keep a log together.
 type cluster struct {
 	dirs    []string
 	ports   []int
@@ -181,7 +194,7 @@ func startCluster(t *testing.T) (*cluster, *Log) {
 		}
 	})
 	var log *Log
-	require.Eventually(t, func() (ok bool) { // the three have to find each other first
+	require.Eventually(t, func() (ok bool) { // the three servers must find each other first
 		var err error
 		log, err = Open(t.Context(), Config{URL: c.servers[0].ClientURL(), Replicas: 3})
 		return err == nil
@@ -189,8 +202,9 @@ func startCluster(t *testing.T) (*cluster, *Log) {
 	return c, log
 }
 
-// TestConcurrentBrokersStoreAnIDOnce: two brokers send the same ids at once to a cluster, which refuses
-// the second while the first is under way. Both learn where the record is.
+// TestConcurrentBrokersStoreAnIDOnce appends the same ids through two brokers
+// of a cluster at the same time. The cluster refuses the second request while
+// it stores the first, and both brokers must still learn where the record is.
 func TestConcurrentBrokersStoreAnIDOnce(t *testing.T) {
 	c, log := startCluster(t)
 	defer log.Close()
@@ -198,8 +212,7 @@ func TestConcurrentBrokersStoreAnIDOnce(t *testing.T) {
 	require.NoError(t, err)
 	defer other.Close()
 	for i := range 40 {
-		entry := eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: fmt.Sprint(i), Digest: "d",
-			Body: []byte("{}")}
+		entry := syncEntry(fmt.Sprint(i))
 		var acks [4]eventlog.Ack
 		var all sync.WaitGroup
 		for n := range acks {
@@ -222,15 +235,14 @@ func TestConcurrentBrokersStoreAnIDOnce(t *testing.T) {
 	}
 }
 
-// TestClusterRecoversFromLostQuorum: a cluster without a quorum takes nothing and says so; with one
-// it goes on by itself, and what was sent again is stored once.
+// TestClusterRecoversFromLostQuorum stops two of three servers. Appends must
+// fail, and succeed by themselves when the servers are back. An entry that was
+// appended again must be stored once.
 func TestClusterRecoversFromLostQuorum(t *testing.T) {
 	c, log := startCluster(t)
 	defer log.Close()
 	servers, dirs, ports := c.servers, c.dirs, c.ports
-	entry := func(i int) eventlog.Entry {
-		return eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: fmt.Sprint(i), Digest: "d", Body: []byte("{}")}
-	}
+	entry := func(i int) eventlog.Entry { return syncEntry(fmt.Sprint(i)) }
 	_, err := log.Append(t.Context(), entry(0))
 	require.NoError(t, err)
 	for _, i := range []int{1, 2} {
@@ -250,12 +262,16 @@ func TestClusterRecoversFromLostQuorum(t *testing.T) {
 		b, err := log.Bounds(t.Context())
 		return err == nil && b == eventlog.Bounds{First: 1, Last: 2}
 	}, time.Minute, 10*time.Millisecond)
-	// Whatever replica answers, and however far it is: nothing is left out of
-	// what the page says that it holds.
+	// Any replica may answer, also one that lags. A page must not leave out a
+	// record before its Through.
 	for i := uint64(2); i < 60; i++ {
 		_, err = log.Append(t.Context(), entry(int(i)))
 		require.NoError(t, err)
-		for _, s := range []eventlog.Selection{{}, {Types: []event.Type{"sync_progress"}}, {Subjects: []string{"sync/*"}}} {
+		for _, s := range []eventlog.Selection{
+			{},
+			{Types: []event.Type{"sync_progress"}},
+			{Subjects: []string{"sync/*"}},
+		} {
 			page, err := log.Read(t.Context(), i-1, 10, s)
 			require.NoError(t, err)
 			require.Len(t, page.Records, int(page.Through-(i-1)))
@@ -264,11 +280,13 @@ func TestClusterRecoversFromLostQuorum(t *testing.T) {
 	}
 }
 
-// TestLeaderAnswersLikeDirectGet: what the leader says is what a direct get says.
+// TestLeaderAnswersLikeDirectGet compares a record from the leader with one
+// from a direct get.
 func TestLeaderAnswersLikeDirectGet(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
-	_, err := log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a b", Key: "a", Body: []byte(`{"a":"ü"}`)})
+	_, err := log.Append(t.Context(), eventlog.Entry{
+		Type: "sync_progress", Subject: "sync/a b", Key: "a", Body: []byte(`{"a":"ü"}`)})
 	require.NoError(t, err)
 	for _, filter := range []string{"", "ev.sync_progress.>"} {
 		direct, _, err := log.currentLink().directGet(t.Context(), filter, 0, 1)
@@ -284,7 +302,8 @@ func TestLeaderAnswersLikeDirectGet(t *testing.T) {
 	}
 }
 
-// TestCancelledCallKeepsHealth say nothing of the log's health.
+// TestCancelledCallKeepsHealth appends with a cancelled context. This must not
+// count as a failure of the log.
 func TestCancelledCallKeepsHealth(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
@@ -295,21 +314,19 @@ func TestCancelledCallKeepsHealth(t *testing.T) {
 	require.True(t, log.failingSince.IsZero())
 }
 
-// TestRestartedServerKeepsRecords: a server that is started again has all, and takes more.
+// TestRestartedServerKeepsRecords restarts the embedded server. The log must
+// have all records, and store more.
 func TestRestartedServerKeepsRecords(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
-	add := func(key string) (eventlog.Ack, error) {
-		return log.Append(t.Context(), eventlog.Entry{Type: "sync_progress", Subject: "sync/a", Key: key, Digest: "d", Body: []byte("{}")})
-	}
-	first, err := add("a")
+	first, err := log.Append(t.Context(), syncEntry("a"))
 	require.NoError(t, err)
 	require.NoError(t, log.restart(t.Context()))
 	log.setHealth(nil)
-	again, err := add("a")
+	repeated, err := log.Append(t.Context(), syncEntry("a"))
 	require.NoError(t, err)
-	require.Equal(t, eventlog.Ack{Seq: first.Seq, Duplicate: true}, again)
-	next, err := add("b")
+	require.Equal(t, eventlog.Ack{Seq: first.Seq, Duplicate: true}, repeated)
+	next, err := log.Append(t.Context(), syncEntry("b"))
 	require.NoError(t, err)
 	require.Equal(t, first.Seq+1, next.Seq)
 	require.NoError(t, probe(t.TempDir()))
