@@ -20,10 +20,10 @@ const root = "../.."
 
 // homonyms are literals that look like a code of a problem and are something else.
 var homonyms = map[string][]string{
-	"broker/warnings.go":  {CodePushRefused},                 // the code of a warning of /readyz
-	"app/text/en.go":      {CodeStillSignedIn, CodeNotFound}, // keys of texts
-	"app/live/session.go": {CodeStillSignedIn},               // the use of such a key
-	"app/pages/shell.go":  {CodeNotFound},                    // the use of such a key
+	"broker/warnings.go":   {CodePushRefused},                 // the code of a warning of /readyz
+	"app/text/en_shell.go": {CodeStillSignedIn, CodeNotFound}, // keys of texts
+	"app/live/session.go":  {CodeStillSignedIn},               // the use of such a key
+	"app/pages/shell.go":   {CodeNotFound},                    // the use of such a key
 }
 
 // TestCodesAreSpelledHereAlone fails for a program that spells a code of a problem

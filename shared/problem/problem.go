@@ -62,18 +62,11 @@ func (p Problem) FillAdvice(values ...any) Problem {
 // Type returns the type of the problem's document.
 func (p Problem) Type() string { return TypePrefix + p.Code }
 
-// all has every problem of the table below, in its order.
-var all []Problem
-
-// All returns every problem, in the order of the HTTP status. The caller may change
-// the slice.
-func All() []Problem { return append([]Problem(nil), all...) }
-
 // Codes returns every code once, in the order of the HTTP status.
 func Codes() []string {
 	var codes []string
 	known := map[string]bool{}
-	for _, p := range all {
+	for _, p := range All() {
 		if !known[p.Code] {
 			known[p.Code] = true
 			codes = append(codes, p.Code)
@@ -82,15 +75,13 @@ func Codes() []string {
 	return codes
 }
 
-// add returns a new problem and appends it to all. Go initialises the variables of
-// table.go in the order of their declarations, so that all has the order of the table.
-func add(status int, code, title, advice string) Problem {
-	return addWithRetry(status, code, title, advice, 0)
+// define returns a problem. The compiler must be able to compute the call, so that programs link only the problems that
+// they use.
+func define(status int, code, title, advice string) Problem {
+	return Problem{Code: code, Status: status, Title: title, Advice: advice}
 }
 
-// addWithRetry is like add, for a problem that goes away by itself.
-func addWithRetry(status int, code, title, advice string, retryAfter int) Problem {
-	p := Problem{Code: code, Status: status, Title: title, Advice: advice, RetryAfter: retryAfter}
-	all = append(all, p)
-	return p
+// defineWithRetry is like define, for a problem that goes away by itself.
+func defineWithRetry(status int, code, title, advice string, retryAfter int) Problem {
+	return Problem{Code: code, Status: status, Title: title, Advice: advice, RetryAfter: retryAfter}
 }

@@ -5,6 +5,9 @@ package problem
 import (
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"regexp"
 	"strings"
@@ -99,5 +102,32 @@ func TestFillingLeavesTheTableAsItIs(t *testing.T) {
 	}
 	if got := InvalidEvent.Type(); got != "urn:yardline:problem:invalid_event" {
 		t.Errorf("type: %s", got)
+	}
+}
+
+// All is a list by hand. A problem that it lacks would be missing from the documents too.
+func TestAllListsEveryProblemOfTheTable(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "table.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defined := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			if name, ok := call.Fun.(*ast.Ident); ok && strings.HasPrefix(name.Name, "define") {
+				defined++
+			}
+		}
+		return true
+	})
+	known := map[Problem]bool{}
+	for _, p := range All() {
+		if known[p] {
+			t.Errorf("%s is listed twice: %s", p.Code, p.Title)
+		}
+		known[p] = true
+	}
+	if len(known) != defined {
+		t.Errorf("table.go defines %d problems, and All lists %d", defined, len(known))
 	}
 }
