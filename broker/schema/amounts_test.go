@@ -11,7 +11,7 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// steps collects every multipleOf within a schema.
+// steps returns every multipleOf within a schema.
 func steps(v any) (all []float64) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -29,9 +29,9 @@ func steps(v any) (all []float64) {
 	return all
 }
 
-// TestNoStepIsInexact: validators in Python and JavaScript divide a number by
-// its multipleOf in binary. A step that is no power of two, such as 0.01,
-// refuses one amount in seven there.
+// TestNoStepIsInexact fails for a step that is not a power of two, such as 0.01.
+// Validators in Python and JavaScript divide a number by its multipleOf in binary, and
+// would refuse one amount in seven.
 func TestNoStepIsInexact(t *testing.T) {
 	documents := [][]byte{OpenAPI(), AsyncAPI()}
 	for _, typ := range event.Types {
@@ -50,8 +50,9 @@ func TestNoStepIsInexact(t *testing.T) {
 	require.Positive(t, found, "days of leave have one")
 }
 
-// TestEveryAmountIsTaken by the schema and by the broker, in every currency.
-func TestEveryAmountIsTaken(t *testing.T) {
+// TestEveryAmountIsAccepted tries amounts with two and three decimals at the schema
+// and at the broker.
+func TestEveryAmountIsAccepted(t *testing.T) {
 	s := compile(t, EventSchema(event.TypePaymentReceived, ForPublishers))
 	for currency, form := range map[string]string{"EUR": "%d.%02d", "KWD": "%d.0%02d"} {
 		for cents := 1; cents <= 20_000; cents++ {
@@ -60,15 +61,16 @@ func TestEveryAmountIsTaken(t *testing.T) {
 				currency, cents/100, cents%100)
 			_, _, err := event.Parse(raw, event.Rules{Strict: true})
 			require.NoError(t, err)
-			if cents%37 == 0 { // the validators of other languages are tried with all of them
+			if cents%37 == 0 { // A sample is enough: the schema has no step for amounts.
 				require.NoError(t, validate(t, s, raw))
 			}
 		}
 	}
 }
 
-// TestIntegersSayTheirSize: programs that are made from a schema take 64 bits.
-func TestIntegersSayTheirSize(t *testing.T) {
+// TestIntegersHaveAFormatOfTheirSize checks that code generators choose a type of 64
+// bits for each integer that may need it.
+func TestIntegersHaveAFormatOfTheirSize(t *testing.T) {
 	var integers func(path string, v any)
 	found := 0
 	integers = func(path string, v any) {

@@ -10,70 +10,93 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// Use is what a schema is for.
+// A Use says for whom a schema is.
 type Use string
 
-// The uses.
 const (
+	// ForPublishers is the use of programs that publish events.
 	ForPublishers Use = "publish"
-	ForReaders    Use = "read"
+	// ForReaders is the use of programs that read events.
+	ForReaders Use = "read"
 )
 
-// object is a JSON object; encoding/json writes its keys in order.
+// object is a JSON object. Package encoding/json writes its keys in order.
 type object = map[string]any
 
+// dialect identifies JSON Schema, draft 2020-12.
 const dialect = "https://json-schema.org/draft/2020-12/schema"
 
-// Event is the JSON Schema of an event of a type, with its envelope.
+// EventSchema returns the JSON Schema of an event of one type, with its envelope.
 func EventSchema(t event.Type, use Use) []byte {
 	s := eventObject(t, use)
 	s["$schema"], s["$id"] = dialect, "urn:yardline:schema:"+string(t)+":"+string(use)
 	return encode(s)
 }
 
+// encode returns indented JSON.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(err) // maps of plain values always marshal
+		panic(err) // Maps of plain values always marshal.
 	}
 	return b.Bytes()
 }
 
-// line matches text without control characters.
-const line = `^[^\x00-\x1f\x7f-\x9f]*$`
+// linePattern matches a text without control characters.
+const linePattern = `^[^\x00-\x1f\x7f-\x9f]*$`
 
-// text matches texts that may identify an entity.
-func text(most int) object {
-	return object{"type": "string", "minLength": 1, "maxLength": most, "pattern": line}
+// cursorPattern matches a wire.Cursor.
+const cursorPattern = "^[a-z0-9]{1,32}-(0|[1-9][0-9]*)$"
+
+// jsonPattern matches the media type application/json with any parameters. JSON
+// Schema has no flag that ignores case.
+const jsonPattern = "^[Aa][Pp][Pp][Ll][Ii][Cc][Aa][Tt][Ii][Oo][Nn]/[Jj][Ss][Oo][Nn] *(;.*)?$"
+
+// identifier returns the schema of a text that may identify an entity.
+func identifier(maxLength int) object {
+	return object{"type": "string", "minLength": 1, "maxLength": maxLength, "pattern": linePattern}
 }
 
-// eventObject is the envelope and its data.
+// eventObject returns the schema of an event: its envelope and its data.
 func eventObject(t event.Type, use Use) object {
 	properties := object{
-		"specversion": object{"const": "1.0"}, "id": text(128), "type": object{"const": string(t)},
-		"source": object{"type": "string", "format": "uri-reference", "minLength": 1, "maxLength": 256},
-		"time":   object{"type": "string", "format": "date-time"}, "severity": object{"enum": event.Severities},
-		"subject": object{"type": "string", "description": "Follows from the data."},
-		"data":    dataSchema(t, use),
+		"specversion": object{"const": "1.0"},
+		"id":          identifier(128),
+		"type":        object{"const": string(t)},
+		"source":      object{"type": "string", "format": "uri-reference", "minLength": 1, "maxLength": 256},
+		"time":        object{"type": "string", "format": "date-time"},
+		"severity":    object{"enum": event.Severities},
+		"subject":     object{"type": "string", "description": "Follows from the data."},
+		"data":        dataSchema(t, use),
 	}
 	required := []string{"type", "data"}
 	if use == ForPublishers {
-		properties["datacontenttype"] = object{"type": "string", "pattern": "^[Aa][Pp][Pp][Ll][Ii][Cc][Aa][Tt][Ii][Oo][Nn]/[Jj][Ss][Oo][Nn] *(;.*)?$"}
-		properties["dataschema"], properties["module"] = object{"type": "string"}, object{"type": "string"}
+		properties["datacontenttype"] = object{"type": "string", "pattern": jsonPattern}
+		properties["dataschema"] = object{"type": "string"}
+		properties["module"] = object{"type": "string"}
 	} else {
-		properties["actor"] = object{"type": "string", "description": "Who published it, where the reader may see that."}
+		properties["actor"] = object{
+			"type":        "string",
+			"description": "Who published it, where the reader may see that.",
+		}
 		properties["cursor"] = object{"type": "string", "pattern": cursorPattern}
 		required = []string{"specversion", "id", "type", "source", "subject", "time", "severity", "cursor", "data"}
 	}
-	return object{"title": string(t), "type": "object", "properties": properties, "required": required, "additionalProperties": false,
-		"examples": []any{example(t, use)}}
+	return object{
+		"title":                string(t),
+		"type":                 "object",
+		"properties":           properties,
+		"required":             required,
+		"additionalProperties": false,
+		"examples":             []any{example(t, use)},
+	}
 }
 
-const cursorPattern = "^[a-z0-9]{1,32}-(0|[1-9][0-9]*)$"
-
+// example returns an example of an event, as a publisher sends it or as a reader
+// receives it.
 func example(t event.Type, use Use) json.RawMessage {
 	e := event.Example(t)
 	if use == ForPublishers {
@@ -83,16 +106,21 @@ func example(t event.Type, use Use) json.RawMessage {
 	return e.AppendJSON(nil)
 }
 
-// dataSchema is the payload.
+// dataSchema returns the schema of an event's data.
 func dataSchema(t event.Type, use Use) object {
 	properties, required := object{}, []string{}
 	for _, f := range event.Fields(t) {
 		properties[f.Name] = field(f)
-		if f.Required && (use == ForPublishers || alwaysSeen(t, f.Name)) {
+		if f.Required && (use == ForPublishers || isAlwaysShown(t, f.Name)) {
 			required = append(required, f.Name)
 		}
 	}
-	s := object{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
+	s := object{
+		"type":                 "object",
+		"properties":           properties,
+		"required":             required,
+		"additionalProperties": false,
+	}
 	if use == ForPublishers {
 		for name, rule := range rules[t] {
 			s[name] = rule
@@ -101,15 +129,17 @@ func dataSchema(t event.Type, use Use) object {
 	return s
 }
 
-// alwaysSeen tells whether everybody who sees a type sees the field.
-func alwaysSeen(t event.Type, name string) bool {
+// isAlwaysShown tells whether every reader of an event type may see a field.
+func isAlwaysShown(t event.Type, name string) bool {
 	return !slices.ContainsFunc(access.Visibilities(t), func(s access.Visibility) bool { return !s.Shows(t, name) })
 }
 
+// requires returns a schema that requires these properties.
 func requires(names ...string) object { return object{"required": names} }
 
-// rules are those of event.checkRules that JSON Schema can say. Readers have
-// none: what a rule speaks of may be left out for them.
+// rules holds the rules between fields that JSON Schema can express. Package event
+// checks the same rules. The schemas for readers have no rules, because a reader may
+// not see all fields of a rule.
 var rules = map[event.Type]object{
 	event.TypeEquipmentLocationUpdated: {
 		"dependentRequired": object{"latitude": []string{"longitude"}, "longitude": []string{"latitude"}},
@@ -118,14 +148,18 @@ var rules = map[event.Type]object{
 	event.TypeTimesheetUpdated: {
 		"oneOf": []object{requires("date"), requires("period")},
 		"if":    requires("date"),
-		"then":  object{"properties": object{"hours_worked": object{"maximum": 24}, "overtime_hours": object{"maximum": 24}}},
+		"then": object{"properties": object{
+			"hours_worked":   object{"maximum": 24},
+			"overtime_hours": object{"maximum": 24},
+		}},
 	},
 	event.TypePayrollProcessed: {
 		"dependentRequired": object{"employee_id": []string{"amount"}, "amount": []string{"employee_id"}},
 	},
 }
 
-// formats are the rules of event for strings, as far as JSON Schema says them.
+// formats holds the schema of each format of a text field (see event.FieldSpec), as
+// far as JSON Schema can express it.
 var formats = map[string]object{
 	"date":     {"format": "date"},
 	"month":    {"pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"},
@@ -133,17 +167,17 @@ var formats = map[string]object{
 	"phone":    {"pattern": `^\+[1-9][0-9]{1,14}$`},
 	"currency": {"enum": event.Currencies()},
 	"path":     {"pattern": `^/([^/\\\x00-\x1f\x7f][^\\\x00-\x1f\x7f]*)?$`},
-	"nocard":   {"pattern": line},
-	"line":     {"pattern": line},
+	"nocard":   {"pattern": linePattern},
+	"line":     {"pattern": linePattern},
 }
 
-// formatInt is the format of integers, for generators of code.
+// formatInt is the format of integers. Code generators choose a type of 64 bits by it.
 const formatInt = "int64"
 
-// maxID is the largest integer of event: an int64.
+// maxID is the largest integer in an event, the largest int64.
 const maxID = json.Number("9223372036854775807")
 
-// field is the schema of one field.
+// field returns the schema of one field of an event's data.
 func field(f event.FieldSpec) object {
 	s := object{"description": describe(f)}
 	positive := object{"type": "integer", "format": formatInt, "minimum": 1, "maximum": maxID}
@@ -155,11 +189,11 @@ func field(f event.FieldSpec) object {
 	case event.KindNumber:
 		s["type"] = "number"
 	case event.KindMoney:
-		// The decimals are left to the broker: validators divide in binary, and
-		// 19.99 is no multiple of 0.01 there.
+		// Only the broker checks the decimals: validators divide in binary, where 19.99
+		// is no multiple of 0.01.
 		s["type"], s["maximum"] = "number", json.Number(event.MaxMoney.String())
 	case event.KindRef:
-		s["oneOf"] = []object{positive, text(64)}
+		s["oneOf"] = []object{positive, identifier(64)}
 	case event.KindTime:
 		s["type"], s["format"] = "string", "date-time"
 	case event.KindIntList:
@@ -180,7 +214,13 @@ func field(f event.FieldSpec) object {
 			s["allOf"] = []object{{"pattern": `\S`}}
 		}
 	}
-	for name, bound := range map[string]*float64{"minimum": f.Min, "maximum": f.Max, "exclusiveMinimum": f.ExclusiveMin, "exclusiveMaximum": f.ExclusiveMax} {
+	bounds := map[string]*float64{
+		"minimum":          f.Min,
+		"maximum":          f.Max,
+		"exclusiveMinimum": f.ExclusiveMin,
+		"exclusiveMaximum": f.ExclusiveMax,
+	}
+	for name, bound := range bounds {
 		if bound != nil {
 			s[name] = *bound
 		}
@@ -194,9 +234,19 @@ func field(f event.FieldSpec) object {
 	return s
 }
 
-var classes = map[event.Class]string{event.Operational: "operational", event.Customer: "customer", event.Finance: "finance",
-	event.HR: "HR", event.Pay: "pay", event.Location: "precise location", event.System: "system"}
+// classes holds the name of each class of fields in descriptions.
+var classes = map[event.Class]string{
+	event.Operational: "operational",
+	event.Customer:    "customer",
+	event.Finance:     "finance",
+	event.HR:          "HR",
+	event.Pay:         "pay",
+	event.Location:    "precise location",
+	event.System:      "system",
+}
 
+// describe returns the description of a field: its limits, its class, and whether
+// strict mode requires it.
 func describe(f event.FieldSpec) string {
 	limits := f.Limits()
 	words := []string{strings.ToUpper(limits[:1]) + limits[1:], "Class: " + classes[f.Class]}

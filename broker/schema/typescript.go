@@ -8,8 +8,11 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
+// exampleTime is the time of the examples that readers receive.
 var exampleTime = time.Date(2026, 11, 23, 14, 32, 0, 0, time.UTC)
 
+// typescriptHead is the beginning of the declaration file. Its verb takes the union of
+// the severities.
 const typescriptHead = `// Types of Yardline's events and API, made from the broker's own.
 //
 // Integers have 64 bits: JSON.parse rounds those beyond Number.MAX_SAFE_INTEGER.
@@ -20,6 +23,7 @@ export type Cursor = string;
 export type Severity = %s;
 `
 
+// typescriptTail holds the types that do not depend on the event types.
 const typescriptTail = `
 /** What a publisher sends: the short form, or a CloudEvent 1.0. */
 export interface Publication<T extends EventType = EventType> {
@@ -50,12 +54,28 @@ export interface Envelope<T extends EventType> {
 export type YardlineEvent = { [T in EventType]: Envelope<T> }[EventType];
 
 /** Data of the frames hello, gap and bye. */
-export interface Hello { epoch: string; head: Cursor; oldest: Cursor; heartbeat_ms: number; retry_ms: number; connection: string; grant: string }
+export interface Hello {
+  epoch: string;
+  head: Cursor;
+  oldest: Cursor;
+  heartbeat_ms: number;
+  retry_ms: number;
+  connection: string;
+  grant: string;
+}
 export interface Gap { from: Cursor; to: Cursor }
-export interface Bye { reason: "retry" | "slow" | "drain" | "regrant" | "signed_out" | "expired" | "stop"; delay_ms: number }
+export interface Bye {
+  reason: "retry" | "slow" | "drain" | "regrant" | "signed_out" | "expired" | "stop";
+  delay_ms: number;
+}
 
 /** The answer to a publication. */
-export interface Receipt { id: string; cursor: Cursor; duplicate: boolean; warnings?: { pointer: string; message: string }[] }
+export interface Receipt {
+  id: string;
+  cursor: Cursor;
+  duplicate: boolean;
+  warnings?: { pointer: string; message: string }[];
+}
 
 /** A refusal, RFC 9457. */
 export interface Problem {
@@ -89,7 +109,7 @@ export type Call =
   | { call: "ping"; ref?: string };
 `
 
-// TypeScript is a declaration file.
+// TypeScript returns a declaration file with the types of all events and of the API.
 func TypeScript() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, typescriptHead, union(event.Severities))
@@ -99,7 +119,7 @@ func TypeScript() []byte {
 			fmt.Fprintf(&b, "\nexport interface %s {\n", typeName(t, use))
 			for _, f := range event.Fields(t) {
 				optional := "?"
-				if f.Required && (use == ForPublishers || alwaysSeen(t, f.Name)) {
+				if f.Required && (use == ForPublishers || isAlwaysShown(t, f.Name)) {
 					optional = ""
 				}
 				fmt.Fprintf(&b, "  /** %s */\n  %s%s: %s;\n", describe(f), f.Name, optional, typeOf(f))
@@ -117,7 +137,7 @@ func TypeScript() []byte {
 	return []byte(b.String())
 }
 
-// typeName is such as PublishPaymentReceived.
+// typeName returns the name of an event type's schema, such as PublishPaymentReceived.
 func typeName(t event.Type, use Use) string {
 	name := map[Use]string{ForPublishers: "Publish", ForReaders: "Read"}[use]
 	for word := range strings.SplitSeq(string(t), "_") {
@@ -126,6 +146,7 @@ func typeName(t event.Type, use Use) string {
 	return name
 }
 
+// typeOf returns the TypeScript type of a field.
 func typeOf(f event.FieldSpec) string {
 	switch f.Kind {
 	case event.KindBool:
@@ -145,6 +166,7 @@ func typeOf(f event.FieldSpec) string {
 	return "string"
 }
 
+// union returns the TypeScript union of texts.
 func union[T ~string](names []T) string {
 	quoted := make([]string, len(names))
 	for i, n := range names {
