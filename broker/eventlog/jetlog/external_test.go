@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // A natsServer is an external server that can be restarted at its address.
@@ -76,14 +77,14 @@ func (n *natsServer) open(t *testing.T, c Config) *Log {
 // awaitConnected waits until a log has reconnected to its server.
 func awaitConnected(t *testing.T, log *Log) {
 	t.Helper()
-	require.Eventually(t, log.currentLink().conn.IsConnected, 30*time.Second, 5*time.Millisecond)
+	waittest.Eventually(t, log.currentLink().conn.IsConnected, 30*time.Second, 5*time.Millisecond)
 }
 
 // awaitDisconnected waits until a log has noticed that its server is stopped.
 func awaitDisconnected(t *testing.T, log *Log) {
 	t.Helper()
 	disconnected := func() bool { return !log.currentLink().conn.IsConnected() }
-	require.Eventually(t, disconnected, 30*time.Second, time.Millisecond)
+	waittest.Eventually(t, disconnected, 30*time.Second, time.Millisecond)
 }
 
 // TestServerRestoredWhileStoppedGetsNewEpoch restores the server from a backup

@@ -18,6 +18,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/eventlog/logtest"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -194,7 +195,7 @@ func startCluster(t *testing.T) (*cluster, *Log) {
 		}
 	})
 	var log *Log
-	require.Eventually(t, func() (ok bool) { // the three servers must find each other first
+	waittest.Eventually(t, func() (ok bool) { // the three servers must find each other first
 		var err error
 		log, err = Open(t.Context(), Config{URL: c.servers[0].ClientURL(), Replicas: 3})
 		return err == nil
@@ -254,11 +255,11 @@ func TestClusterRecoversFromLostQuorum(t *testing.T) {
 	for _, i := range []int{1, 2} {
 		servers[i] = startMember(t, i, dirs, ports)
 	}
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		_, err = log.Append(t.Context(), entry(1))
 		return err == nil
 	}, time.Minute, 10*time.Millisecond)
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		b, err := log.Bounds(t.Context())
 		return err == nil && b == eventlog.Bounds{First: 1, Last: 2}
 	}, time.Minute, 10*time.Millisecond)
