@@ -122,14 +122,14 @@ func (b *Broker) authority() (*identity.Authority, error) {
 // the likely cause, because the server may be reachable later.
 func (b *Broker) openLog(ctx context.Context) error {
 	log, err := jetlog.Open(ctx, jetlog.Config{
-		Dir:      b.c.Data,
-		URL:      b.c.NATS,
-		Prefix:   b.c.NATSPrefix,
-		Owner:    b.tokens.Fingerprint(),
-		NewEpoch: b.c.NewEpoch,
-		Replicas: b.c.Replicas,
-		Window:   b.c.DedupWindow,
-		Logger:   b.c.Logger,
+		Dir:         b.c.Data,
+		URL:         b.c.NATS,
+		Prefix:      b.c.NATSPrefix,
+		Owner:       b.tokens.Fingerprint(),
+		NewEpoch:    b.c.NewEpoch,
+		Replicas:    b.c.Replicas,
+		DedupWindow: b.c.DedupWindow,
+		Logger:      b.c.Logger,
 	})
 	if err != nil && (b.c.NATS == "" || errors.Is(err, jetlog.ErrForeign)) {
 		return &Misuse{err.Error()}
@@ -144,15 +144,15 @@ func (b *Broker) openLog(ctx context.Context) error {
 // openHub makes the hub, and lets the metrics observe it.
 func (b *Broker) openHub(metrics *telemetry.Metrics) {
 	b.hub = hub.New(hub.Config{
-		Log:       b.log,
-		Logger:    b.c.Logger,
-		Heartbeat: b.c.Heartbeat,
-		Location:  b.c.Location,
-		Currency:  b.c.Currency,
-		Fleet:     b.c.Fleet,
-		Strict:    b.c.Strict,
-		Observer:  metrics,
-		Window:    b.c.DedupWindow,
+		Log:         b.log,
+		Logger:      b.c.Logger,
+		Heartbeat:   b.c.Heartbeat,
+		Location:    b.c.Location,
+		Currency:    b.c.Currency,
+		Fleet:       b.c.Fleet,
+		Strict:      b.c.Strict,
+		Observer:    metrics,
+		DedupWindow: b.c.DedupWindow,
 	})
 	metrics.Watch(b.hub, b.log)
 	if b.issuer != nil {

@@ -129,5 +129,5 @@ const rememberedIDs = 1 << 15
 // hub is the configuration of a hub, without its log.
 func (c Config) hub() hub.Config {
 	return hub.Config{Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency,
-		Fleet: c.Fleet, Strict: c.Strict, Window: c.DedupWindow, MaxRememberedIDs: rememberedIDs, TrustClock: true}
+		Fleet: c.Fleet, Strict: c.Strict, DedupWindow: c.DedupWindow, MaxRememberedIDs: rememberedIDs, TrustClock: true}
 }

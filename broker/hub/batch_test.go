@@ -119,7 +119,7 @@ func manyPayments(n int) (batch []json.RawMessage) {
 // deduplication window, as in the log.
 func TestIDsAreRememberedForTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := startHub(t, memlog.New("k", time.Hour), Config{Window: time.Hour})
+		h := startHub(t, memlog.New("k", time.Hour), Config{DedupWindow: time.Hour})
 		erp := grant(t, "erp", 0, access.Service)
 		batch := func(amount int) error {
 			_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("a", 1), payment("x", amount)}, false)

@@ -74,7 +74,7 @@ func New(c Config) *Hub {
 		drained:      make(chan struct{}),
 		readTokens:   make(chan struct{}, maxConcurrentReads),
 		aheadWarning: newAheadWarning(),
-		ids:          ids{window: c.Window, max: c.MaxRememberedIDs},
+		ids:          ids{window: c.DedupWindow, max: c.MaxRememberedIDs},
 		started:      time.Now(),
 		now:          time.Now,
 		state:        projection.NewState(c.Log.Epoch()),

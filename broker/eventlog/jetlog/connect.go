@@ -146,7 +146,7 @@ func (l *link) openStream(ctx context.Context, create bool) error {
 			Name: name, Subjects: []string{l.config.subjectRoot() + ">"}, Storage: jetstream.FileStorage,
 			Retention: jetstream.LimitsPolicy,
 			MaxMsgs:   -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
-			AllowDirect: true, DenyDelete: true, Duplicates: l.config.Window, Replicas: l.config.Replicas,
+			AllowDirect: true, DenyDelete: true, Duplicates: l.config.DedupWindow, Replicas: l.config.Replicas,
 			Metadata: map[string]string{epochKey: newEpoch()},
 		})
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another broker has just made it
@@ -169,8 +169,8 @@ func (l *link) openStream(ctx context.Context, create bool) error {
 		return fmt.Errorf("jetlog: the stream %s has records and no epoch: it is damaged, or not Yardline's. "+
 			"Restore it from a backup, or keep the log in another one by --nats-prefix", name)
 	}
-	if changed || config.Duplicates != l.config.Window {
-		config.Duplicates = l.config.Window
+	if changed || config.Duplicates != l.config.DedupWindow {
+		config.Duplicates = l.config.DedupWindow
 		if stream, err = l.js.UpdateStream(ctx, config); err != nil {
 			return fmt.Errorf("jetlog: the stream could not be changed: %w", err)
 		}

@@ -54,9 +54,9 @@ type Config struct {
 	// Replicas is the number of servers that keep a new external log. Defaults
 	// to 1.
 	Replicas int
-	// Window is the deduplication window. Each id takes about 100 bytes of
+	// DedupWindow is the deduplication window. Each id takes about 100 bytes of
 	// memory. Defaults to one hour.
-	Window time.Duration
+	DedupWindow time.Duration
 	// Logger receives the log lines. nil discards them.
 	Logger *slog.Logger
 }
@@ -115,7 +115,7 @@ var _ eventlog.Log = (*Log)(nil)
 // belongs to another installation ([ErrForeign]). ctx limits the time of Open
 // only. The caller must call Close.
 func Open(ctx context.Context, c Config) (_ *Log, err error) {
-	c.Window = cmp.Or(c.Window, time.Hour)
+	c.DedupWindow = cmp.Or(c.DedupWindow, time.Hour)
 	c.Replicas = cmp.Or(c.Replicas, 1)
 	if c.Prefix = cmp.Or(c.Prefix, DefaultPrefix); c.URL == "" {
 		c.Prefix, c.Owner = DefaultPrefix, "" // an embedded server has one installation

@@ -109,7 +109,7 @@ func TestChangedWindowKeepsTheEpoch(t *testing.T) {
 	log := openEmbedded(t, dir)
 	epoch := log.Epoch()
 	require.NoError(t, log.Close())
-	log, err := Open(t.Context(), Config{Dir: dir, Window: 2 * time.Hour})
+	log, err := Open(t.Context(), Config{Dir: dir, DedupWindow: 2 * time.Hour})
 	require.NoError(t, err)
 	require.Equal(t, epoch, log.Epoch())
 	require.NoError(t, log.Close())
