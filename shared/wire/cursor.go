@@ -6,16 +6,19 @@ import (
 	"strings"
 )
 
-// A Cursor is a place in a log: everything up to and including Seq has been
-// seen. Epoch names the log. The zero Cursor is no place.
+// A Cursor is a place in a log: the reader has everything up to and including it. The
+// zero Cursor is no place.
 type Cursor struct {
+	// Epoch names the log: 1 to 32 of a-z and 0-9.
 	Epoch string
-	Seq   uint64
+	// Seq is the number of the last event that the reader has. 0 is before the first.
+	Seq uint64
 }
 
+// maxEpochLen is the length of an epoch, in bytes.
 const maxEpochLen = 32
 
-// String is <epoch>-<sequence>, or "" for the zero Cursor.
+// String returns <epoch>-<sequence>, or "" for the zero Cursor.
 func (c Cursor) String() string {
 	if c.Epoch == "" {
 		return ""
@@ -23,7 +26,7 @@ func (c Cursor) String() string {
 	return c.Epoch + "-" + strconv.FormatUint(c.Seq, 10)
 }
 
-// ParseCursor reads what String wrote; "" is the zero Cursor.
+// ParseCursor reads a cursor that String wrote. "" is the zero Cursor.
 func ParseCursor(s string) (Cursor, error) {
 	if s == "" {
 		return Cursor{}, nil
@@ -36,15 +39,15 @@ func ParseCursor(s string) (Cursor, error) {
 	return Cursor{epoch, seq}, nil
 }
 
-// ValidEpoch tells whether s may name a log: 1 to 32 of a-z and 0-9.
+// ValidEpoch reports whether s may name a log: 1 to 32 of a-z and 0-9.
 func ValidEpoch(s string) bool {
 	return s != "" && len(s) <= maxEpochLen && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
 }
 
-// MarshalText implements encoding.TextMarshaler.
+// MarshalText implements [encoding.TextMarshaler].
 func (c Cursor) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler.
+// UnmarshalText implements [encoding.TextUnmarshaler].
 func (c *Cursor) UnmarshalText(b []byte) (err error) {
 	*c, err = ParseCursor(string(b))
 	return err

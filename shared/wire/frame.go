@@ -9,61 +9,81 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Frame is one of *Hello, *Event, *Gap, *Heartbeat and *Bye, and on a
-// WebSocket of *FilterChanged and *Reply too.
+// A Frame is one element of a stream: *[Hello], *[Event], *[Gap], *[Heartbeat] or *[Bye],
+// on a WebSocket *[FilterChanged] or *[Reply] too. ParseMessage may also return an
+// *[Unreadable].
 type Frame interface {
-	// ReachedCursor is the cursor that a reader has reached with this frame; the zero
-	// Cursor for Bye and Reply, which move nobody.
+	// ReachedCursor returns the cursor that a reader has reached with this frame. It is
+	// the zero Cursor for Bye and Reply, which do not move the reader.
 	ReachedCursor() Cursor
 }
 
 // Hello is the first frame of every stream.
 type Hello struct {
-	Start      Cursor // the stream delivers what comes after it
-	Head       Cursor // the log's newest event
-	Oldest     Cursor // the log's oldest kept event
-	Heartbeat  time.Duration
-	Retry      time.Duration // how long to wait before the first try to reconnect
-	Connection string        // names the connection in logs
-	Grant      string        // changes with what the reader may see
+	// Start is where the stream starts: it delivers what comes after Start.
+	Start Cursor
+	// Head is the newest event of the log.
+	Head Cursor
+	// Oldest is the oldest event that the log still has.
+	Oldest Cursor
+	// Heartbeat is how often, at least, the broker sends a frame.
+	Heartbeat time.Duration
+	// Retry is how long the client waits before it first tries to reconnect.
+	Retry time.Duration
+	// Connection names the connection in the broker's log.
+	Connection string
+	// Grant is the ID of the reader's grant. It changes with what the reader may see.
+	Grant string
 }
 
-// Event is one event as its reader may see it.
+// Event is an event with the fields that the reader may see.
 type Event struct {
 	Cursor Cursor
 	Event  event.Event
 }
 
-// Gap says that what came after From, up to and including To, can no longer
-// be had. Whoever holds a state must take a new snapshot.
+// Gap says that the broker can no longer deliver what came after From, up to and
+// including To. A reader that keeps a state must take a new snapshot.
 type Gap struct {
 	From Cursor `json:"from"`
 	To   Cursor `json:"to"`
 }
 
-// Heartbeat says that the stream lives and is delivered through Cursor.
+// Heartbeat says that the stream is alive, and that it has delivered everything up to
+// and including Cursor.
 type Heartbeat struct {
 	Cursor Cursor
 }
 
-// Bye is the broker's last word on a stream.
+// Bye is the last frame of a stream that the broker ends.
 type Bye struct {
+	// Reason says why the broker ends the stream.
 	Reason Reason
-	Delay  time.Duration // wait at least so long before reconnecting
+	// Delay is how long the client must wait, at least, before it reconnects.
+	Delay time.Duration
 }
 
-// Reason is why the broker ends a stream.
+// Reason says why the broker ends a stream.
 type Reason string
 
-// The reasons. A client that does not know one reconnects.
+// The reasons. A client reconnects after a reason that it does not know.
 const (
-	ByeRetry     Reason = "retry"      // reconnect
-	ByeSlow      Reason = "slow"       // the reader lagged too far: reconnect and resume
-	ByeDrain     Reason = "drain"      // the broker stops: reconnect after the delay
-	ByeRegrant   Reason = "regrant"    // the rights changed: reconnect with an empty store
-	ByeSignedOut Reason = "signed_out" // sign in
-	ByeExpired   Reason = "expired"    // sign in
-	ByeStop      Reason = "stop"       // do not reconnect
+	// ByeRetry asks the client to reconnect.
+	ByeRetry Reason = "retry"
+	// ByeSlow means that the reader lagged too far behind. It reconnects and resumes.
+	ByeSlow Reason = "slow"
+	// ByeDrain means that the broker stops. The client reconnects after the delay.
+	ByeDrain Reason = "drain"
+	// ByeRegrant means that the reader's rights have changed. The client reconnects with
+	// an empty store.
+	ByeRegrant Reason = "regrant"
+	// ByeSignedOut means that the user has signed out. The user must sign in.
+	ByeSignedOut Reason = "signed_out"
+	// ByeExpired means that the token or cookie of the stream has expired. The client
+	// reconnects once, because it may have been renewed; otherwise the user must sign in.
+	ByeExpired Reason = "expired"
+	// ByeStop asks the client not to reconnect.
+	ByeStop Reason = "stop"
 )
 
 // ReachedCursor implements Frame.
@@ -81,14 +101,15 @@ func (h *Heartbeat) ReachedCursor() Cursor { return h.Cursor }
 // ReachedCursor implements Frame.
 func (*Bye) ReachedCursor() Cursor { return Cursor{} }
 
-// Names of the frames that are no events of the vocabulary.
+// The names of the frames that are not events of the vocabulary.
 const (
 	nameHello = "hello"
 	nameGap   = "gap"
 	nameBye   = "bye"
 )
 
-// The JSON of the control frames. Durations are milliseconds.
+// helloJSON and byeJSON are the data of a Hello and a Bye. Durations are in
+// milliseconds.
 type (
 	helloJSON struct {
 		Epoch      string `json:"epoch"`
@@ -105,8 +126,8 @@ type (
 	}
 )
 
-// AppendSSE appends a frame as one block of an event stream. A FilterChanged and a
-// Reply are of WebSockets alone and have none.
+// AppendSSE appends a frame to b as one block of an event stream. It appends nothing for
+// a FilterChanged or a Reply, which only WebSockets have.
 func AppendSSE(b []byte, f Frame) []byte {
 	switch f := f.(type) {
 	case *Event:
@@ -127,21 +148,21 @@ func AppendSSE(b []byte, f Frame) []byte {
 	if f.ReachedCursor() != (Cursor{}) {
 		b = appendID(b, f.ReachedCursor())
 	}
-	name, data := control(f)
+	name, data := controlFrame(f)
 	b = append(append(b, "event: "...), name...)
 	b = append(append(b, "\ndata: "...), data...)
 	return append(b, "\n\n"...)
 }
 
-// appendJSON appends the event with its cursor.
+// appendJSON appends the JSON of the event, with its cursor.
 func (e *Event) appendJSON(b []byte) []byte {
 	own := e.Event
 	own.Cursor = e.Cursor.String()
 	return own.AppendJSON(b)
 }
 
-// control is the name and the data of a Hello, Gap or Bye.
-func control(f Frame) (name string, data json.RawMessage) {
+// controlFrame returns the name and the data of a Hello, Gap or Bye.
+func controlFrame(f Frame) (name string, data json.RawMessage) {
 	switch f := f.(type) {
 	case *Hello:
 		return nameHello, encode(helloJSON{f.Head.Epoch, f.Head, f.Oldest,
@@ -154,16 +175,17 @@ func control(f Frame) (name string, data json.RawMessage) {
 	panic(fmt.Sprintf("wire: unknown frame %T", f))
 }
 
+// appendID appends the line of a block that has the cursor.
 func appendID(b []byte, c Cursor) []byte {
 	b = append(b, "id: "...)
 	b = append(b, c.String()...)
 	return append(b, '\n')
 }
 
-// ParseMessage turns a decoded message back into a frame. A message that
-// carries an unknown event is nil without an error, so that a newer broker
-// may say more than this client knows. An event of a known type that cannot be
-// read is an *Unreadable, where its place is known.
+// ParseMessage returns the frame of a decoded message. It returns nil without an error
+// for an unknown event, because a newer broker may send more than this client knows. For
+// an event of a known type that it cannot read it returns an *[Unreadable], or an error
+// when the message has no cursor.
 func ParseMessage(m Message) (Frame, error) {
 	at, err := ParseCursor(m.LastEventID)
 	if err != nil {
@@ -178,7 +200,8 @@ func ParseMessage(m Message) (Frame, error) {
 		if err := json.Unmarshal(m.Data, &h); err != nil {
 			return nil, fmt.Errorf("wire: hello: %w", err)
 		}
-		return &Hello{at, h.Head, h.Oldest, milliseconds(h.Heartbeat), milliseconds(h.Retry), h.Connection, h.Grant}, nil
+		return &Hello{at, h.Head, h.Oldest,
+			milliseconds(h.Heartbeat), milliseconds(h.Retry), h.Connection, h.Grant}, nil
 	case nameGap:
 		var g Gap
 		if err := json.Unmarshal(m.Data, &g); err != nil {
@@ -186,11 +209,11 @@ func ParseMessage(m Message) (Frame, error) {
 		}
 		return &g, nil
 	case nameBye:
-		var g byeJSON
-		if err := json.Unmarshal(m.Data, &g); err != nil {
+		var b byeJSON
+		if err := json.Unmarshal(m.Data, &b); err != nil {
 			return nil, fmt.Errorf("wire: bye: %w", err)
 		}
-		return &Bye{g.Reason, milliseconds(g.Delay)}, nil
+		return &Bye{b.Reason, milliseconds(b.Delay)}, nil
 	}
 	if !event.Type(m.Type).Known() {
 		return nil, nil
@@ -206,11 +229,11 @@ func ParseMessage(m Message) (Frame, error) {
 	return e, nil
 }
 
-// Unreadable stands for an event that this build cannot read. The broker never
-// writes it.
+// Unreadable stands for an event of a known type that this build cannot read. The broker
+// never writes it.
 type Unreadable struct {
 	Cursor Cursor
-	Err    error
+	Err    error // says what ParseMessage could not read
 }
 
 // ReachedCursor implements Frame.

@@ -11,13 +11,13 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// TestLinesRoundTrip: each frame is one line, and reads back as what it was.
-func TestLinesRoundTrip(t *testing.T) {
+func TestFramesComeBackFromOneLineOfJSON(t *testing.T) {
 	at := Cursor{"k3x9", 5}
 	frames := []Frame{
 		&Hello{at, Cursor{"k3x9", 9}, Cursor{"k3x9", 1}, 15 * time.Second, time.Second, "c-1", "g"},
 		&Gap{at, Cursor{"k3x9", 7}}, &Heartbeat{at}, &Bye{ByeDrain, time.Second},
-		&FilterChanged{at, "r\n1", "types=sync_progress"}, NewPong("7"), NewPublished("8", map[string]int{"a": 1}), NewRefused("9", map[string]string{"code": "x"}),
+		&FilterChanged{at, "r\n1", "types=sync_progress"}, NewPong("7"), NewPublished("8", map[string]int{"a": 1}),
+		NewRefused("9", map[string]string{"code": "x"}),
 	}
 	for _, want := range frames {
 		line := AppendJSON(nil, want)
@@ -49,16 +49,18 @@ func TestLinesRoundTrip(t *testing.T) {
 	}
 }
 
-func TestParseCall(t *testing.T) {
+func TestParseCallRefusesBrokenCalls(t *testing.T) {
 	good := `{"call":"publish","ref":"1","strict":true,"event":{"type":"sync_progress"}}`
 	c, err := ParseCall([]byte(good))
-	if err != nil || c.Call != CallPublish || c.Ref != "1" || !c.Strict || string(c.Event) != `{"type":"sync_progress"}` {
+	if err != nil || c.Call != CallPublish || c.Ref != "1" || !c.Strict ||
+		string(c.Event) != `{"type":"sync_progress"}` {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if c, err := ParseCall([]byte("\ufeff" + good)); err != nil || c.Ref != "1" {
 		t.Errorf("with a byte order mark: %+v, %v", c, err)
 	}
-	for _, bad := range []string{"", "null", "[]", "1", `{}`, `{"call":"stop"}`, `{"call":"ping","reference":"1"}`, `{"call":"ping"} {}`, `{"call":"ping"}}]`,
+	for _, bad := range []string{"", "null", "[]", "1", `{}`, `{"call":"stop"}`, `{"call":"ping","reference":"1"}`,
+		`{"call":"ping"} {}`, `{"call":"ping"}}]`,
 		`{"call":"ping","ref":"` + strings.Repeat("x", 65) + `"}`, `{"call":"ping","ref":1}`} {
 		if c, err := ParseCall([]byte(bad)); !errors.Is(err, ErrCall) {
 			t.Errorf("%q became %+v, %v", bad, c, err)
@@ -69,7 +71,7 @@ func TestParseCall(t *testing.T) {
 	}
 }
 
-func TestCloseCodes(t *testing.T) {
+func TestEachReasonHasACloseCodeOfItsOwn(t *testing.T) {
 	seen := map[int]bool{}
 	for _, r := range []Reason{ByeRetry, ByeSlow, ByeDrain, ByeRegrant, ByeSignedOut, ByeExpired, ByeStop} {
 		code := r.CloseCode()
@@ -80,10 +82,10 @@ func TestCloseCodes(t *testing.T) {
 	}
 }
 
-// FuzzCall holds that a message is a call, or refused, and that nothing of it
-// can break a line.
+// FuzzCall checks that nothing of a call can break the line of its answer.
 func FuzzCall(f *testing.F) {
-	for _, seed := range []string{`{"call":"auth","token":"x"}`, `{"call":"filter","ref":"\n","filter":"types=a"}`, `{"call":"publish","event":{}}`, `{"call":"ping","ref":" "}`} {
+	for _, seed := range []string{`{"call":"auth","token":"x"}`, `{"call":"filter","ref":"\n","filter":"types=a"}`,
+		`{"call":"publish","event":{}}`, `{"call":"ping","ref":" "}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -9,45 +9,53 @@ import (
 
 // A Message is one block of an event stream.
 type Message struct {
-	Type        string // "message" where the stream names none
-	Data        []byte
-	LastEventID string        // the last id up to and including this block
-	Retry       time.Duration // the last retry of this block, 0 for none
-	Empty       bool          // no data: an EventSource fires no event, but the last id may have moved
+	// Type is the block's event. Defaults to "message".
+	Type string
+	// Data is the block's data, its lines joined by line feeds.
+	Data []byte
+	// LastEventID is the last id of the stream, up to and including this block.
+	LastEventID string
+	// Retry is the last retry of this block. 0 means that it has none.
+	Retry time.Duration
+	// Empty means that the block has no data. An EventSource fires no event for it, but
+	// LastEventID may have changed.
+	Empty bool
 }
 
-// ErrTooLong ends a stream whose block exceeds the decoder's limit.
+// ErrTooLong means that a block of the stream is longer than the decoder's limit.
 var ErrTooLong = errors.New("wire: block of the event stream is too long")
 
-// DefaultMaxBlock is the limit of one block in bytes.
+// DefaultMaxBlock is the default limit of one block, in bytes.
 const DefaultMaxBlock = 4 << 20
 
-// A Decoder reads an event stream piece by piece. The zero Decoder is ready.
-// It is not safe for concurrent use.
+// A Decoder reads an event stream piece by piece. The zero Decoder is ready to use. It is
+// not safe for concurrent use.
 type Decoder struct {
-	MaxBlock int // bytes of one block; 0 is DefaultMaxBlock
+	// MaxBlock is the limit of one block, in bytes. 0 means [DefaultMaxBlock].
+	MaxBlock int
 
-	line    []byte // the unfinished line
-	started bool   // the first line, which may have a byte order mark, is over
-	sawCR   bool   // the last byte was CR: a LF that follows ends no line
+	line    []byte // the bytes of the unfinished line so far
+	started bool   // the first line, which may have a byte order mark, has ended
+	sawCR   bool   // the last byte was a CR, so that a LF after it ends no line
 
-	// the unfinished block
-	data    []byte
-	hasData bool
-	kind    string
-	retry   time.Duration
-	touched bool // some field was read
+	// The unfinished block.
+	data     []byte
+	hasData  bool
+	kind     string
+	retry    time.Duration
+	hasField bool // the block has a field that the decoder knows
 
-	idBuffer string // takes effect when the block ends
+	idBuffer string // becomes lastID when the block ends
 	lastID   string
 }
 
-// LastEventID is what a reconnecting client sends.
+// LastEventID returns the id that a client sends when it reconnects: that of the last
+// finished block.
 func (d *Decoder) LastEventID() string { return d.lastID }
 
-// Feed takes the next piece of the stream and hands every block that it
-// completes to emit, in order. Message.Data is valid until the next call. The
-// only error is ErrTooLong, after which the Decoder must not be used.
+// Feed reads the next piece of the stream. It calls emit for every block that the piece
+// completes, in order. Message.Data is valid until emit returns. The only error is
+// [ErrTooLong]; after it, the Decoder must not be used.
 func (d *Decoder) Feed(piece []byte, emit func(Message)) error {
 	limit := d.MaxBlock
 	if limit == 0 {
@@ -78,7 +86,7 @@ func (d *Decoder) Feed(piece []byte, emit func(Message)) error {
 			line = d.line
 		}
 		d.sawCR = piece[end] == '\r'
-		d.takeLine(line, emit)
+		d.readLine(line, emit)
 		d.line = d.line[:0]
 		piece = piece[end+1:]
 	}
@@ -87,13 +95,14 @@ func (d *Decoder) Feed(piece []byte, emit func(Message)) error {
 
 var byteOrderMark = []byte("\xEF\xBB\xBF")
 
-func (d *Decoder) takeLine(line []byte, emit func(Message)) {
+// readLine reads one line. An empty line ends the block.
+func (d *Decoder) readLine(line []byte, emit func(Message)) {
 	if !d.started {
 		d.started = true
 		line = bytes.TrimPrefix(line, byteOrderMark)
 	}
 	if len(line) == 0 {
-		d.dispatch(emit)
+		d.endBlock(emit)
 		return
 	}
 	name, value, _ := bytes.Cut(line, []byte(":"))
@@ -104,24 +113,25 @@ func (d *Decoder) takeLine(line []byte, emit func(Message)) {
 			d.data = append(d.data, '\n')
 		}
 		d.data = append(d.data, value...)
-		d.hasData, d.touched = true, true
+		d.hasData, d.hasField = true, true
 	case "event":
-		d.kind, d.touched = string(value), true
+		d.kind, d.hasField = string(value), true
 	case "id":
 		if bytes.IndexByte(value, 0) < 0 {
-			d.idBuffer, d.touched = string(value), true
+			d.idBuffer, d.hasField = string(value), true
 		}
 	case "retry":
 		if n, ok := digits(value); ok {
-			d.retry, d.touched = time.Duration(n)*time.Millisecond, true
+			d.retry, d.hasField = time.Duration(n)*time.Millisecond, true
 		}
 	}
 }
 
-// maxRetry keeps a retry within what a time.Duration holds.
+// maxRetry is the largest retry, in milliseconds. A time.Duration can hold it.
 const maxRetry = 1 << 40
 
-func digits(value []byte) (int64, bool) {
+// digits reads a number of ASCII digits. ok is false for any other text.
+func digits(value []byte) (n int64, ok bool) {
 	if len(value) == 0 || len(bytes.Trim(value, "0123456789")) > 0 {
 		return 0, false
 	}
@@ -132,16 +142,15 @@ func digits(value []byte) (int64, bool) {
 	return n, true
 }
 
-// dispatch ends a block. A block of comments alone is nothing; one with
-// fields but no data is Empty.
-func (d *Decoder) dispatch(emit func(Message)) {
+// endBlock emits the block. It emits nothing for a block of comments.
+func (d *Decoder) endBlock(emit func(Message)) {
 	d.lastID = d.idBuffer
-	if d.touched {
+	if d.hasField {
 		m := Message{Type: d.kind, Data: d.data, LastEventID: d.lastID, Retry: d.retry, Empty: !d.hasData}
 		if m.Type == "" {
 			m.Type = "message"
 		}
 		emit(m)
 	}
-	d.data, d.hasData, d.kind, d.retry, d.touched = d.data[:0], false, "", 0, false
+	d.data, d.hasData, d.kind, d.retry, d.hasField = d.data[:0], false, "", 0, false
 }

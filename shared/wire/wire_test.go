@@ -12,15 +12,15 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// reference interprets a whole event stream in the plainest way that follows
-// the standard, as one string of fields a message.
+// reference reads a whole event stream in the plainest way that follows the standard. It
+// returns the fields of each message as one string.
 func reference(stream string) []string {
 	stream = strings.TrimPrefix(stream, "\uFEFF")
 	stream = strings.ReplaceAll(stream, "\r\n", "\n")
 	lines := strings.Split(strings.ReplaceAll(stream, "\r", "\n"), "\n")
 	var out []string
 	var data, kind, id, lastID, retry string
-	for _, line := range lines[:len(lines)-1] { // what follows the last line end is dropped
+	for _, line := range lines[:len(lines)-1] { // the text after the last line end is dropped
 		name, value, _ := strings.Cut(line, ":")
 		value = strings.TrimPrefix(value, " ")
 		switch {
@@ -46,7 +46,7 @@ func reference(stream string) []string {
 	return out
 }
 
-// decode feeds the stream in pieces of the given sizes, in turn.
+// decode feeds the stream to a Decoder in pieces of the given sizes, in turn.
 func decode(t testing.TB, stream string, sizes ...int) []string {
 	t.Helper()
 	var d Decoder
@@ -54,7 +54,7 @@ func decode(t testing.TB, stream string, sizes ...int) []string {
 	rest := []byte(stream)
 	for i := 0; len(rest) > 0; i++ {
 		n := min(sizes[i%len(sizes)], len(rest))
-		// A copy, so that keeping a part of the piece would show.
+		// The copy is overwritten below, so that a Decoder which keeps it fails.
 		piece := bytes.Clone(rest[:n])
 		err := d.Feed(piece, func(m Message) {
 			if !m.Empty {
@@ -99,7 +99,7 @@ var streams = []string{
 	"id: k3x9-1\nevent: sync_progress\ndata: {}\n\nid: k3x9-2\n\n",
 }
 
-func TestDecoderOnEverySplit(t *testing.T) {
+func TestDecoderReadsAStreamHoweverItIsSplit(t *testing.T) {
 	for _, stream := range streams {
 		want := reference(stream)
 		for cut := 1; cut <= len(stream); cut++ {
@@ -112,7 +112,7 @@ func TestDecoderOnEverySplit(t *testing.T) {
 	}
 }
 
-func TestDecoderTakesLongLinesAndBoundsThem(t *testing.T) {
+func TestDecoderReadsLongLinesUpToItsLimit(t *testing.T) {
 	long := strings.Repeat("x", 1<<20)
 	if got := decode(t, "data: "+long+"\n\n", 7777); len(got) != 1 || !strings.Contains(got[0], long) {
 		t.Fatal("a line of 1 MiB was lost")
@@ -129,7 +129,7 @@ func TestDecoderTakesLongLinesAndBoundsThem(t *testing.T) {
 	}
 }
 
-func TestLastEventIDIsOfFinishedBlocks(t *testing.T) {
+func TestLastEventIDIgnoresTheUnfinishedBlock(t *testing.T) {
 	var d Decoder
 	_ = d.Feed([]byte("id: 1\ndata: x\n\nid: 2\ndata: y\n"), func(Message) {})
 	if d.LastEventID() != "1" {
@@ -137,8 +137,10 @@ func TestLastEventIDIsOfFinishedBlocks(t *testing.T) {
 	}
 }
 
+// example returns an event whose texts try to break a frame.
 func example() event.Event {
-	e := event.Example(event.TypeRentalStatusUpdated).Stamp("a\r\n\x00 id: 7", time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC))
+	e := event.Example(event.TypeRentalStatusUpdated).Stamp("a\r\n\x00 id: 7",
+		time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC))
 	e.Actor = "user:\n\nevent: bye"
 	e.Source = "/\u2028\u2029\u0085"
 	return e
@@ -152,7 +154,7 @@ var frames = []Frame{
 	&Bye{ByeDrain, 1500 * time.Millisecond},
 }
 
-func TestFramesRoundTrip(t *testing.T) {
+func TestFramesComeBackFromAnEventStream(t *testing.T) {
 	var stream []byte
 	for _, f := range frames {
 		stream = AppendSSE(stream, f)
@@ -186,7 +188,8 @@ func TestFramesRoundTrip(t *testing.T) {
 
 func TestParseMessageRefusesBrokenFrames(t *testing.T) {
 	for _, m := range []Message{
-		{Type: "hello", Data: []byte("{"), LastEventID: "k-1"}, {Type: "gap", Data: []byte("[]")}, {Type: "bye", Data: nil},
+		{Type: "hello", Data: []byte("{"), LastEventID: "k-1"}, {Type: "gap", Data: []byte("[]")},
+		{Type: "bye", Data: nil},
 		{Type: "sync_progress", Data: []byte("7")}, {Type: "bye", Data: []byte("{}"), LastEventID: "no cursor"},
 	} {
 		if f, err := ParseMessage(m); err == nil {
@@ -198,20 +201,21 @@ func TestParseMessageRefusesBrokenFrames(t *testing.T) {
 	}
 }
 
-func TestCursor(t *testing.T) {
+func TestParseCursorReadsOnlyWhatStringWrites(t *testing.T) {
 	for _, s := range []string{"", "k3x9-184", "a-0", "z9-18446744073709551615"} {
 		if c, err := ParseCursor(s); err != nil || c.String() != s {
 			t.Errorf("%q: %v %v", s, c, err)
 		}
 	}
-	for _, s := range []string{"184", "-1", "k-", "k-+1", "k-01", "k--1", "K-1", "k\n-1", "k-18446744073709551616", strings.Repeat("k", 33) + "-1"} {
+	for _, s := range []string{"184", "-1", "k-", "k-+1", "k-01", "k--1", "K-1", "k\n-1", "k-18446744073709551616",
+		strings.Repeat("k", 33) + "-1"} {
 		if c, err := ParseCursor(s); err == nil {
 			t.Errorf("%q became %v", s, c)
 		}
 	}
 }
 
-// FuzzCursor holds that a text is one cursor, or none.
+// FuzzCursor checks that each cursor has one text only.
 func FuzzCursor(f *testing.F) {
 	for _, seed := range []string{"", "k3x9-184", "k-01", "-1", "k-18446744073709551616"} {
 		f.Add(seed)
@@ -223,14 +227,14 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// FuzzDecoder compares the decoder with the reference on any split.
+// FuzzDecoder compares the decoder with the reference, however the stream is split.
 func FuzzDecoder(f *testing.F) {
 	for _, s := range streams {
 		f.Add(s, 3, 1)
 	}
 	f.Fuzz(func(t *testing.T, stream string, a, b int) {
 		if strings.Contains(stream, "retry") {
-			return // the reference reads only small numbers
+			return // the reference reads small numbers only
 		}
 		sizes := []int{1 + (a&0xff)%37, 1 + (b&0xff)%11}
 		if got, want := decode(t, stream, sizes...), reference(stream); !reflect.DeepEqual(got, want) {
@@ -239,11 +243,12 @@ func FuzzDecoder(f *testing.F) {
 	})
 }
 
-// FuzzFrame holds that no value from a publisher can break a frame.
+// FuzzFrame checks that no value of a publisher can break a frame.
 func FuzzFrame(f *testing.F) {
 	f.Add("id\r\n\r\nevent: bye\r\n", "user:\x00", "/s\n\n", "k\n: \u2028")
 	f.Fuzz(func(t *testing.T, id, actor, source, notes string) {
-		e, err := event.New(event.TypeRentalStatusUpdated, map[string]any{"rental_id": 1, "status": "active", "notes": notes})
+		e, err := event.New(event.TypeRentalStatusUpdated, map[string]any{"rental_id": 1, "status": "active",
+			"notes": notes})
 		if err != nil {
 			return
 		}
@@ -252,7 +257,8 @@ func FuzzFrame(f *testing.F) {
 		messages := 0
 		var d Decoder
 		err = d.Feed(stream, func(m Message) {
-			if messages++; messages == 1 && (m.Type != string(event.TypeRentalStatusUpdated) || m.LastEventID != "k-1") {
+			if messages++; messages == 1 && (m.Type != string(event.TypeRentalStatusUpdated) ||
+				m.LastEventID != "k-1") {
 				t.Fatalf("%q became %+v", stream, m)
 			}
 		})
