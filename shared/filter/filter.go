@@ -1,5 +1,17 @@
-// Package filter is a subscription: which events a reader asks for. What the
-// reader may see is decided elsewhere (package access); a filter only narrows.
+// Package filter says which events a reader subscribes to.
+//
+// A filter only narrows what a reader gets. The package access decides what the reader
+// may see.
+//
+// # Usage
+//
+// [Parse] reads a filter from the query of a request. [Filter.Match] reports whether an
+// event passes it. [Filter.Query] writes it back.
+//
+// # Guarantees
+//
+// Parse normalises filters, so that filters which pass the same events by the same parts
+// have equal keys ([Filter.Key]). Parse(f.Query()) returns a filter equal to f.
 package filter
 
 import (
@@ -12,37 +24,46 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Filter passes an event that matches every part that is set. It is a
-// value; Parse returns it normalised (sorted, each name once, a part that
-// names everything left out), so that equal filters have equal Keys.
+// A Filter passes an event that matches each of its parts. The zero Filter passes every
+// event. Parse returns filters in normal form: sorted, each name once, and without a part
+// that names everything.
 type Filter struct {
-	Types    []event.Type
-	Modules  []event.Module
-	Subjects []string       // exact (rental/123) or every subject of a kind (rental/*)
-	Severity event.Severity // the least that passes; "" is the same as info
+	// Types are the types that pass. Empty means all.
+	Types []event.Type
+	// Modules are the modules that pass. Empty means all.
+	Modules []event.Module
+	// Subjects are the subjects that pass: a subject such as rental/123, or all subjects
+	// of a kind, such as rental/*. Empty means all.
+	Subjects []string
+	// Severity is the least severity that passes. "" means info.
+	Severity event.Severity
 }
 
-// Limits of what one filter may name.
+// The limits of a filter. The longest subject of an event is equipment/ and 120
+// characters of at most 4 bytes.
 const (
 	maxSubjects   = 100
-	maxSubjectLen = 512 // the longest that an event can have is equipment/ and 120 characters
+	maxSubjectLen = 512 // bytes
 )
 
-// An Error names the parameter that was refused and what it takes.
+// An Error is the refusal of a query parameter.
 type Error struct {
+	// Parameter is the name of the parameter.
 	Parameter string
-	Expected  string
+	// Expected describes the values that it takes.
+	Expected string
 }
 
+// Error returns the parameter and what was expected.
 func (e *Error) Error() string { return e.Parameter + ": expected " + e.Expected }
 
-// Parameters are those that Parse reads.
+// Parameters lists the query parameters that Parse reads. It must not be changed.
 var Parameters = []string{"types", "modules", "subjects", "severity"}
 
-// Parse reads a filter from the query parameters types, modules, subjects and
-// severity; lists are comma separated or repeated, and a subject is
-// percent-encoded once more where it holds a comma. Other parameters are
-// ignored. The error is an *Error that lists the known names.
+// Parse reads a filter from the query parameters types, modules, subjects and severity.
+// A list is separated by commas, or its parameter is repeated. A subject that has a comma
+// is percent-encoded once more. Parse ignores other parameters. The error is an [*Error]
+// that lists the known names.
 func Parse(q url.Values) (Filter, error) {
 	var (
 		f   Filter
@@ -64,24 +85,39 @@ func Parse(q url.Values) (Filter, error) {
 	if len(severities) == 1 && severities[0] != event.Info {
 		f.Severity = severities[0]
 	}
-	for _, s := range values(q, "subjects") {
-		subject, err := url.PathUnescape(s)
-		kind, rest, slash := strings.Cut(subject, "/")
-		if err != nil || !slash || !slices.Contains(event.SubjectKinds, kind) || rest == "" ||
-			len(subject) > maxSubjectLen ||
-			strings.ContainsFunc(subject, unicode.IsControl) {
-			return Filter{}, &Error{"subjects", "subjects such as rental/123 or rental/*, of a kind out of " + join(event.SubjectKinds)}
-		}
-		f.Subjects = append(f.Subjects, subject)
-	}
-	slices.Sort(f.Subjects)
-	if f.Subjects = slices.Compact(f.Subjects); len(f.Subjects) > maxSubjects {
-		return Filter{}, &Error{"subjects", fmt.Sprintf("at most %d subjects", maxSubjects)}
+	if f.Subjects, err = parseSubjects(q); err != nil {
+		return Filter{}, err
 	}
 	return f, nil
 }
 
-// Query is the query form of f, which Parse reads back as an equal filter.
+// parseSubjects returns the subjects of a query, sorted and each once.
+func parseSubjects(q url.Values) ([]string, error) {
+	var subjects []string
+	for _, s := range values(q, "subjects") {
+		subject, err := url.PathUnescape(s)
+		if err != nil || !isSubject(subject) {
+			return nil, &Error{"subjects",
+				"subjects such as rental/123 or rental/*, of a kind out of " + join(event.SubjectKinds)}
+		}
+		subjects = append(subjects, subject)
+	}
+	slices.Sort(subjects)
+	if subjects = slices.Compact(subjects); len(subjects) > maxSubjects {
+		return nil, &Error{"subjects", fmt.Sprintf("at most %d subjects", maxSubjects)}
+	}
+	return subjects, nil
+}
+
+// isSubject reports whether s may be a subject of a filter: a known kind, a slash, and
+// more text without control characters.
+func isSubject(s string) bool {
+	kind, rest, slash := strings.Cut(s, "/")
+	return slash && slices.Contains(event.SubjectKinds, kind) && rest != "" &&
+		len(s) <= maxSubjectLen && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// Query returns the query form of f. Parse reads it back as an equal filter.
 func (f Filter) Query() url.Values {
 	q := url.Values{}
 	set := func(name, value string) {
@@ -100,11 +136,12 @@ func (f Filter) Query() url.Values {
 	return q
 }
 
-// Key is equal for filters that pass the same events by the same parts.
+// Key returns a text that is equal for equal filters that Parse returned.
 func (f Filter) Key() string { return f.Query().Encode() }
 
-// Match tells whether e passes. It reads only what every reader of e is
-// given: type, module, severity and subject.
+// Match reports whether e passes. It looks at the type, module, severity and subject
+// only, which every reader of e sees. Its result is therefore the same before and after
+// redaction.
 func (f Filter) Match(e event.Event) bool {
 	if len(f.Types) > 0 && !slices.Contains(f.Types, e.Type) {
 		return false
@@ -115,10 +152,12 @@ func (f Filter) Match(e event.Event) bool {
 	if f.Severity != "" && e.Severity.Rank() < f.Severity.Rank() {
 		return false
 	}
-	return len(f.Subjects) == 0 || slices.ContainsFunc(f.Subjects, func(s string) bool { return MatchSubject(s, e.Subject) })
+	matches := func(pattern string) bool { return MatchSubject(pattern, e.Subject) }
+	return len(f.Subjects) == 0 || slices.ContainsFunc(f.Subjects, matches)
 }
 
-// MatchSubject tells whether a subject is the pattern, or of its kind.
+// MatchSubject reports whether a subject equals the pattern, or is of the pattern's kind
+// when the pattern ends in /*.
 func MatchSubject(pattern, subject string) bool {
 	if kind, all := strings.CutSuffix(pattern, "/*"); all {
 		return strings.HasPrefix(subject, kind+"/")
@@ -126,8 +165,8 @@ func MatchSubject(pattern, subject string) bool {
 	return pattern == subject
 }
 
-// names reads a list of known names in their declared order; a list of all of
-// them is no restriction.
+// names reads a list of known names and returns them in their declared order. It returns
+// nil for a list of all names, because that restricts nothing; a severity is no list.
 func names[T ~string](q url.Values, parameter string, known []T) ([]T, error) {
 	given := values(q, parameter)
 	for _, name := range given {
@@ -147,6 +186,7 @@ func names[T ~string](q url.Values, parameter string, known []T) ([]T, error) {
 	return found, nil
 }
 
+// values returns the items of a parameter: all its values, split at commas.
 func values(q url.Values, parameter string) []string {
 	var all []string
 	for _, value := range q[parameter] {
@@ -159,6 +199,7 @@ func values(q url.Values, parameter string) []string {
 	return all
 }
 
+// join returns the items as one text, separated by commas.
 func join[T ~string](items []T) string {
 	parts := make([]string, len(items))
 	for i, item := range items {

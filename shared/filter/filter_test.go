@@ -9,6 +9,7 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
+// parse reads the filter of a query.
 func parse(t *testing.T, query string) Filter {
 	t.Helper()
 	q, err := url.ParseQuery(query)
@@ -22,7 +23,7 @@ func parse(t *testing.T, query string) Filter {
 	return f
 }
 
-func TestMatch(t *testing.T) {
+func TestMatchNeedsEveryPartOfTheFilter(t *testing.T) {
 	rental, sync := event.Example(event.TypeRentalStatusUpdated), event.Example(event.TypeSyncProgress)
 	for query, want := range map[string][2]bool{
 		"":                            {true, true},
@@ -62,22 +63,25 @@ func TestEqualFiltersHaveEqualKeys(t *testing.T) {
 	}
 }
 
-func TestUnknownNamesAreRefused(t *testing.T) {
+func TestParseRefusesUnknownNames(t *testing.T) {
 	for query, known := range map[string]string{
 		"types=rental_status": "rental_status_updated", "modules=rentals": "customer", "severity=debug": "warning",
-		"severity=info,error": "one of", "subjects=rental": "rental/*", "subjects=/1": "rental/*", "subjects=a/": "rental/*", "subjects=%2561%25zz": "rental/*",
+		"severity=info,error": "one of", "subjects=rental": "rental/*", "subjects=/1": "rental/*",
+		"subjects=a/": "rental/*", "subjects=%2561%25zz": "rental/*",
 		"subjects=rental/" + strings.Repeat("1", 512): "rental/*", "subjects=foo/1": "equipment",
 		"subjects=equipment/a%250Ab": "rental/*", "subjects=equipment/a%00b": "rental/*",
 	} {
 		q, _ := url.ParseQuery(query)
 		_, err := Parse(q)
 		var refused *Error
-		if !errors.As(err, &refused) || !strings.Contains(refused.Expected, known) || !strings.HasPrefix(query, refused.Parameter) {
+		if !errors.As(err, &refused) || !strings.Contains(refused.Expected, known) ||
+			!strings.HasPrefix(query, refused.Parameter) {
 			t.Errorf("%s: %v", query, err)
 		}
 	}
 }
 
+// FuzzParse checks that Parse reads back what Query writes.
 func FuzzParse(f *testing.F) {
 	f.Add("types=sync_progress&severity=error&subjects=equipment%2FA%252CB%2525,rental/*")
 	f.Fuzz(func(t *testing.T, query string) {
