@@ -1,16 +1,33 @@
-// Package projection folds events into the last state of each entity, and
-// computes the figures of the dashboard from that state. Broker and client
-// run the same fold: the broker over the whole log, the client from a
-// snapshot on.
+// Package projection folds events into the last state of each entity, and computes the
+// figures of the dashboard from that state.
 //
-// The fold works on whole fields, so it commutes with leaving fields out: for
-// every reader, the fold of the events as they see them is the broker's state
-// as they see it, at every cursor and from any snapshot. What would break
-// that is not in the fold: it has no clock (an entity that was closed for
-// long starts afresh by the times of its own events), and it never looks at
-// the figures or at other readers.
+// # Usage
 //
-// The times of events are never far after the clock of the broker that stored
-// them (event.MaxAhead): a time of the far future would outrank all that comes
-// until then. ClampTimes brings the times of an older state back.
+// The broker folds its whole log into a [State] with [State.Apply]. It gives each reader a
+// [Snapshot] of that state. The reader builds a State from the snapshot with
+// [NewStateFrom], and applies the events of its stream, which it opens at the snapshot's
+// cursor.
+//
+// # Guarantees
+//
+//   - Folding commutes with redaction. For every reader, at every cursor and from any
+//     snapshot, the fold of the redacted events equals the redacted fold of all events.
+//   - Applying an event again changes nothing.
+//   - Entities in a State are never changed in place, so they may be read while the State
+//     goes on.
+//   - After a fold from any valid events, a State can be written as JSON.
+//
+// The first guarantee holds because the fold works on whole fields, and looks at nothing
+// that a reader may not have: it has no clock, and it knows neither the figures nor other
+// readers. An entity that was closed for long starts afresh by the times of its own
+// events.
+//
+// Times of past events are at most [event.MaxAhead] after the clock of the broker that
+// stored them. Otherwise, an event of the far future would outrank all events until then.
+// [State.ClampTimes] corrects the times of a state that an older broker stored.
+//
+// # Concurrency
+//
+// A State is not safe for concurrent use. Entities, snapshots and figures are values that
+// may be shared as long as nobody changes them.
 package projection

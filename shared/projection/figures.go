@@ -9,20 +9,33 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// An Installation is what figures need to know of where they are read.
+// An Installation holds the settings of an installation that its figures depend on.
 type Installation struct {
-	Zone     Zone   `json:"zone"`
-	Currency string `json:"currency"` // of amounts that name none
-	Fleet    int    `json:"fleet"`    // rentable units; 0: unknown, and no utilisation
+	// Zone is the time zone whose day is "today".
+	Zone Zone `json:"zone"`
+	// Currency is the currency of amounts whose event names none.
+	Currency string `json:"currency"`
+	// Fleet is the number of units for rent. 0 means that it is unknown; there is no
+	// utilisation then.
+	Fleet int `json:"fleet"`
 }
 
-// staleAfter is how old the last fix of a machine may be.
+// staleAfter is the age after which the last known place of a machine is stale.
 const staleAfter = 24 * time.Hour
 
-// Figures computes every figure from the state.
+// Figures returns every figure of the state at a time, by its name. It leaves out
+// utilisation_pct when the fleet is unknown.
 func (s *State) Figures(now time.Time, in Installation) map[string]Figure {
-	t := tally{now: now, today: in.Zone.Day(now), in: in, down: map[string]bool{}, overdue: map[string]bool{}, out: map[string]bool{},
-		revenue: map[string]event.Money{}, owed: map[string]*Entity{}}
+	t := tally{
+		now:     now,
+		today:   in.Zone.Day(now),
+		in:      in,
+		down:    map[string]bool{},
+		overdue: map[string]bool{},
+		out:     map[string]bool{},
+		revenue: map[string]event.Money{},
+		owed:    map[string]*Entity{},
+	}
 	for _, e := range s.entities {
 		t.add(e)
 	}
@@ -46,20 +59,24 @@ func (s *State) Figures(now time.Time, in Installation) map[string]Figure {
 	return figures
 }
 
-// A tally gathers, over the entities, what figures are made of.
+// A tally counts entities for the figures.
 type tally struct {
 	now   time.Time
-	today string
+	today string // the day of now in the installation's zone
 	in    Installation
 
 	active, due, stale, sheets, leave, absent int
 
-	down, overdue, out map[string]bool // equipment, rentals, equipment
-	revenue            map[string]event.Money
-	owed               map[string]*Entity // by rental: the latest overdue that names an amount
-	payroll, sync      *Entity            // the latest
+	down    map[string]bool        // equipment that cannot be rented
+	overdue map[string]bool        // overdue rentals
+	out     map[string]bool        // equipment that customers have
+	revenue map[string]event.Money // by currency
+	owed    map[string]*Entity     // by rental, the latest overdue entity that names an amount
+	payroll *Entity                // the latest payroll run
+	sync    *Entity                // the latest sync that has not ended
 }
 
+// add counts an entity.
 func (t *tally) add(e *Entity) {
 	o, status := e.Fields, event.ValueOrDefault(e.Type, e.Fields, "status")
 	switch e.Type {
@@ -68,7 +85,7 @@ func (t *tally) add(e *Entity) {
 	case event.TypeRentalOverdue:
 		if rental := o.Text("rental_id"); e.Closed.IsZero() {
 			t.overdue[rental] = true
-			if o.Has("amount_outstanding") && later(e, t.owed[rental]) {
+			if o.Has("amount_outstanding") && isLater(e, t.owed[rental]) {
 				t.owed[rental] = e
 			}
 		}
@@ -95,26 +112,28 @@ func (t *tally) add(e *Entity) {
 			t.absent++
 		}
 	case event.TypePayrollProcessed:
-		if !o.Has("employee_id") && later(e, t.payroll) {
+		if !o.Has("employee_id") && isLater(e, t.payroll) {
 			t.payroll = e
 		}
 	case event.TypeSyncProgress:
-		if (status == "running" || status == "queued") && later(e, t.sync) {
+		if (status == "running" || status == "queued") && isLater(e, t.sync) {
 			t.sync = e
 		}
 	}
 }
 
-// IsWithCustomer reports whether a rental of a status is with the customer.
+// IsWithCustomer reports whether the customer has the equipment of a rental with the
+// status.
 func IsWithCustomer(status string) bool {
 	return status == "active" || status == "off_rent" || status == "pending_return"
 }
 
+// addRental counts a rental.
 func (t *tally) addRental(e *Entity, status string) {
 	if IsWithCustomer(status) {
 		t.active++
 		var units []json.Number
-		_ = json.Unmarshal(e.Fields.Get("equipment_ids"), &units) // absent is none
+		_ = json.Unmarshal(e.Fields.Get("equipment_ids"), &units) // an absent field means no units
 		for _, unit := range units {
 			t.out[unit.String()] = true
 		}
@@ -124,6 +143,7 @@ func (t *tally) addRental(e *Entity, status string) {
 	}
 }
 
+// book adds a booking of today to the revenue.
 func (t *tally) book(sign event.Money, b *Booking) {
 	if b != nil && t.in.Zone.Day(b.At) == t.today {
 		currency := cmp.Or(b.Currency, t.in.Currency)
@@ -131,8 +151,8 @@ func (t *tally) book(sign event.Money, b *Booking) {
 	}
 }
 
-// exposure is what overdue rentals owe: of each the amount that was named
-// last, or what a later payment left of it.
+// exposure returns what overdue rentals owe, by currency: for each rental, the amount that
+// was named last, or the smaller balance after a later payment.
 func (t *tally) exposure() map[string]event.Money {
 	sum := map[string]event.Money{}
 	for _, e := range t.owed {
@@ -146,22 +166,34 @@ func (t *tally) exposure() map[string]event.Money {
 	return sum
 }
 
-func later(e, than *Entity) bool { return than == nil || e.Seq > than.Seq }
+// isLater reports whether e changed after other, or there is no other.
+func isLater(e, other *Entity) bool { return other == nil || e.Seq > other.Seq }
 
+// payrollState returns the progress of a payroll run, which may be nil.
 func payrollState(run *Entity) Figure {
 	if run == nil {
 		return Figure{State: "none"}
 	}
-	return Figure{State: event.ValueOrDefault(run.Type, run.Fields, "status"), Done: int(run.Fields.Int("processed_count")), Total: int(run.Fields.Int("employee_count"))}
+	return Figure{
+		State: event.ValueOrDefault(run.Type, run.Fields, "status"),
+		Done:  int(run.Fields.Int("processed_count")),
+		Total: int(run.Fields.Int("employee_count")),
+	}
 }
 
+// syncState returns the progress of a sync, which may be nil.
 func syncState(run *Entity) Figure {
 	if run == nil {
 		return Figure{State: "none"}
 	}
-	return Figure{State: event.ValueOrDefault(run.Type, run.Fields, "status"), Done: int(run.Fields.Number("progress")), Total: 100}
+	return Figure{
+		State: event.ValueOrDefault(run.Type, run.Fields, "status"),
+		Done:  int(run.Fields.Number("progress")),
+		Total: 100,
+	}
 }
 
+// equipmentOf returns the id of a machine, or its name when the event has no id.
 func equipmentOf(o event.Object) string {
 	if o.Has("equipment_id") {
 		return "#" + o.Text("equipment_id")

@@ -12,12 +12,12 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// TestDueToday is by the installation's day: at noon UTC it is the 23rd, an
-// hour east of it.
-func TestDueToday(t *testing.T) {
+// The installation's zone is one hour east of UTC.
+func TestDueTodayFollowsTheDayOfTheInstallation(t *testing.T) {
 	s := newScript(t)
 	for i, status := range []string{"active", "pending_return", "reserved", "returned", "completed", "cancelled"} {
-		s.apply(event.TypeRentalStatusUpdated, fmt.Sprintf(`{"rental_id":%d,"status":%q,"expected_end_date":"2026-11-23"}`, i+1, status))
+		s.apply(event.TypeRentalStatusUpdated,
+			fmt.Sprintf(`{"rental_id":%d,"status":%q,"expected_end_date":"2026-11-23"}`, i+1, status))
 	}
 	s.apply(event.TypeRentalStatusUpdated, `{"rental_id":9,"status":"active","expected_end_date":"2026-11-24"}`)
 	s.want("due_today", "3")
@@ -25,7 +25,7 @@ func TestDueToday(t *testing.T) {
 	s.want("due_today", "1")
 }
 
-func TestUtilisation(t *testing.T) {
+func TestUtilisationCountsEachUnitOnce(t *testing.T) {
 	s := newScript(t)
 	s.apply(event.TypeRentalStatusUpdated, `{"rental_id":1,"status":"active","equipment_ids":[1,2]}`)
 	s.apply(event.TypeRentalStatusUpdated, `{"rental_id":2,"status":"off_rent","equipment_ids":[2,3]}`)
@@ -37,17 +37,19 @@ func TestUtilisation(t *testing.T) {
 	}
 }
 
-// TestOverdueExposure: the amount that was named last counts, once a rental,
-// and what a later payment left of it.
-func TestOverdueExposure(t *testing.T) {
+// Each rental counts once: with the amount that was named last, or with the smaller
+// balance after a later payment.
+func TestOverdueExposureFollowsTheLatestAmount(t *testing.T) {
 	s := newScript(t)
 	s.apply(event.TypeRentalOverdue, `{"rental_id":1,"days_overdue":1,"amount_outstanding":100.50}`)
-	s.apply(event.TypeRentalOverdue, `{"rental_id":1,"days_overdue":1,"reason":"late_payment","amount_outstanding":120}`)
+	s.apply(event.TypeRentalOverdue,
+		`{"rental_id":1,"days_overdue":1,"reason":"late_payment","amount_outstanding":120}`)
 	s.apply(event.TypeRentalOverdue, `{"rental_id":2,"days_overdue":1,"amount_outstanding":50,"currency":"USD"}`)
 	s.apply(event.TypeRentalOverdue, `{"rental_id":3,"days_overdue":1}`)
 	s.want("overdue_exposure", "EUR 120, USD 50")
 	pay := func(rental int, balance string) {
-		s.apply(event.TypePaymentReceived, fmt.Sprintf(`{"rental_id":%d,"amount":5,"payment_method":"cash"%s}`, rental, balance))
+		s.apply(event.TypePaymentReceived, fmt.Sprintf(`{"rental_id":%d,"amount":5,"payment_method":"cash"%s}`, rental,
+			balance))
 	}
 	pay(1, "")
 	s.want("overdue_exposure", "EUR 120, USD 50")
@@ -55,7 +57,7 @@ func TestOverdueExposure(t *testing.T) {
 	s.want("overdue_exposure", "EUR 20.25, USD 50")
 	pay(2, `,"balance_due":80`)
 	s.want("overdue_exposure", "EUR 20.25, USD 50")
-	s.state.Prune(noon.Add(30*24*time.Hour), 99) // the payments are forgotten, what they left is not
+	s.state.Prune(noon.Add(30*24*time.Hour), 99) // removes the payments, but not the balances that they left
 	s.want("overdue_exposure", "EUR 20.25, USD 50")
 	s.apply(event.TypeRentalOverdue, `{"rental_id":1,"days_overdue":2,"reason":"late_payment"}`)
 	s.want("overdue_exposure", "EUR 20.25, USD 50")
@@ -65,32 +67,38 @@ func TestOverdueExposure(t *testing.T) {
 	s.want("overdue_exposure", "USD 50")
 }
 
-func TestStaleLocations(t *testing.T) {
+func TestLocationIsStaleAfterOneDay(t *testing.T) {
 	s := newScript(t)
-	s.apply(event.TypeEquipmentLocationUpdated, `{"equipment_id":1,"location_name":"L","recorded_at":"2026-11-22T11:59:59Z"}`)
-	s.apply(event.TypeEquipmentLocationUpdated, `{"equipment_id":2,"location_name":"L","recorded_at":"2026-11-22T12:00:00Z"}`)
+	s.apply(event.TypeEquipmentLocationUpdated,
+		`{"equipment_id":1,"location_name":"L","recorded_at":"2026-11-22T11:59:59Z"}`)
+	s.apply(event.TypeEquipmentLocationUpdated,
+		`{"equipment_id":2,"location_name":"L","recorded_at":"2026-11-22T12:00:00Z"}`)
 	s.want("stale_locations", "1")
 }
 
-func TestPeople(t *testing.T) {
+func TestTimesheetsLeaveAndPayrollAreCounted(t *testing.T) {
 	s := newScript(t)
 	for i, status := range []string{"draft", "submitted", "submitted", "approved"} {
-		s.apply(event.TypeTimesheetUpdated, fmt.Sprintf(`{"timesheet_id":%d,"employee_id":1,"status":%q,"date":"2026-11-23"}`, i+1, status))
+		s.apply(event.TypeTimesheetUpdated,
+			fmt.Sprintf(`{"timesheet_id":%d,"employee_id":1,"status":%q,"date":"2026-11-23"}`, i+1, status))
 	}
 	s.want("timesheets_pending", "2")
-	for i, c := range []string{`"status":"pending","start_date":"2026-11-23","end_date":"2026-11-23"`, `"status":"approved","start_date":"2026-11-20","end_date":"2026-11-23"`,
-		`"status":"approved","start_date":"2026-11-24","end_date":"2026-11-25"`, `"status":"rejected","start_date":"2026-11-23","end_date":"2026-11-23"`} {
+	for i, c := range []string{`"status":"pending","start_date":"2026-11-23","end_date":"2026-11-23"`,
+		`"status":"approved","start_date":"2026-11-20","end_date":"2026-11-23"`,
+		`"status":"approved","start_date":"2026-11-24","end_date":"2026-11-25"`,
+		`"status":"rejected","start_date":"2026-11-23","end_date":"2026-11-23"`} {
 		s.apply(event.TypeLeaveRequestUpdated, fmt.Sprintf(`{"leave_request_id":%d,"employee_id":1,%s}`, i+1, c))
 	}
 	s.want("leave_pending", "1")
 	s.want("absent_today", "1")
 	s.want("payroll_run_state", "none")
-	s.apply(event.TypePayrollProcessed, `{"payroll_run_id":1,"period":"2026-11","status":"processing","employee_count":40,"processed_count":12}`)
+	s.apply(event.TypePayrollProcessed,
+		`{"payroll_run_id":1,"period":"2026-11","status":"processing","employee_count":40,"processed_count":12}`)
 	s.apply(event.TypePayrollProcessed, `{"payroll_run_id":1,"period":"2026-11","employee_id":4,"amount":1}`)
 	s.want("payroll_run_state", "processing 12/40")
 }
 
-func TestSyncState(t *testing.T) {
+func TestOnlyAdminsAndTheStarterSeeTheSyncState(t *testing.T) {
 	s := newScript(t)
 	s.want("sync_state", "none")
 	s.apply(event.TypeSyncProgress, `{"sync_id":"a","progress":45.9,"started_by":5}`)
@@ -112,8 +120,9 @@ func TestSyncState(t *testing.T) {
 	s.want("sync_state", "none")
 }
 
-func TestValuesOnTheWire(t *testing.T) {
-	for _, v := range []Figure{{Count: 3}, {Money: map[string]event.Money{"EUR": 150}}, {Money: map[string]event.Money{}}, {State: "running", Done: 45, Total: 100}, {State: "none"}} {
+func TestFiguresComeBackFromJSON(t *testing.T) {
+	for _, v := range []Figure{{Count: 3}, {Money: map[string]event.Money{"EUR": 150}},
+		{Money: map[string]event.Money{}}, {State: "running", Done: 45, Total: 100}, {State: "none"}} {
 		raw, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)

@@ -10,25 +10,31 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A Snapshot is the state as one reader may see it. A stream opened at its
-// cursor continues it exactly.
+// A Snapshot is the state as one reader may see it. A stream that the reader opens at the
+// snapshot's cursor continues it without a gap.
 type Snapshot struct {
+	// Cursor is the last event in the state.
 	Cursor wire.Cursor `json:"cursor"`
-	Grant  string      `json:"grant"` // the grant's ID
-	Time   time.Time   `json:"time"`  // of the broker's clock
+	// Grant is the ID of the reader's grant.
+	Grant string `json:"grant"`
+	// Time is the time of the broker's clock, in UTC.
+	Time time.Time `json:"time"`
 	Installation
-	Figures  map[string]Figure `json:"figures"`
-	Entities []*Entity         `json:"entities"`
+	// Figures has the figures that the reader may see, by name.
+	Figures map[string]Figure `json:"figures"`
+	// Entities has the entities that the reader may see, sorted by key.
+	Entities []*Entity `json:"entities"`
 }
 
-// NewSnapshot is what the grant may see of entities that were true at a cursor.
-// Its figures are computed from what the reader sees, and only those that
-// they may see are there.
-func NewSnapshot(at wire.Cursor, entities []*Entity, g access.Grant, now time.Time, in Installation) Snapshot {
+// NewSnapshot returns what the grant may see of the entities of a state at a cursor. It
+// computes the figures from the redacted entities.
+func NewSnapshot(
+	at wire.Cursor, entities []*Entity, g access.Grant, now time.Time, in Installation,
+) Snapshot {
 	out := Snapshot{Cursor: at, Grant: g.ID(), Time: now.UTC(), Installation: in, Entities: []*Entity{}}
 	for _, e := range entities {
-		if seen := e.Redact(g); seen != nil {
-			out.Entities = append(out.Entities, seen)
+		if redacted := e.Redact(g); redacted != nil {
+			out.Entities = append(out.Entities, redacted)
 		}
 	}
 	slices.SortFunc(out.Entities, func(a, b *Entity) int { return strings.Compare(a.Key, b.Key) })
@@ -36,13 +42,14 @@ func NewSnapshot(at wire.Cursor, entities []*Entity, g access.Grant, now time.Ti
 	return out
 }
 
-// VisibleFigures computes the figures that the grant may see, of a state that
-// holds only what it may see.
+// VisibleFigures returns the figures that the grant may see. The state must have only
+// entities that are redacted for the grant.
 func VisibleFigures(s *State, g access.Grant, now time.Time, in Installation) map[string]Figure {
 	figures := s.Figures(now, in)
 	maps.DeleteFunc(figures, func(name string, v Figure) bool {
-		started := name == "sync_state" && v.Total > 0 // by the reader: nobody else's is in the state
-		return !access.CanSeeFigure(g, name) && !started
+		// A reader that may see no other sync has only syncs of its own in the state.
+		isOwnSync := name == "sync_state" && v.Total > 0
+		return !access.CanSeeFigure(g, name) && !isOwnSync
 	})
 	return figures
 }

@@ -15,44 +15,55 @@ import (
 // ClosedRetention is how long a closed entity stays in the state.
 const ClosedRetention = 7 * 24 * time.Hour
 
-// An Entity is the last state of one thing. Entities are never changed once
-// they are in a State; the fold replaces them.
+// An Entity is the last state of one thing, such as a rental. The fold never changes an
+// Entity in place: it replaces it.
 type Entity struct {
-	Key    string       `json:"key"`
-	Type   event.Type   `json:"type"`
-	Fields event.Object `json:"fields"` // the latest value of each field
-	Seq    uint64       `json:"seq"`    // of the last event folded in
-	Time   time.Time    `json:"time"`   // of that event
-	Closed time.Time    `json:"closed,omitzero"`
+	// Key is the [event.EntityKey] of the entity's events.
+	Key string `json:"key"`
+	// Type is the type of the entity's events.
+	Type event.Type `json:"type"`
+	// Fields has the latest value of each field.
+	Fields event.Object `json:"fields"`
+	// Seq is the sequence number of the last event that changed the entity.
+	Seq uint64 `json:"seq"`
+	// Time is the time of that event.
+	Time time.Time `json:"time"`
+	// Closed is when the entity was closed, or will be, so that nothing more is expected.
+	// It is zero for an open entity.
+	Closed time.Time `json:"closed,omitzero"`
 
-	// Of a payment: what it brought in when it was completed, and what was
-	// paid back. A refund lowers the income of its own day, not of the day on
-	// which the payment came in.
-	Earned   *Booking `json:"earned,omitempty"`
+	// Earned is what a payment brought in when it was completed. Nil means nothing.
+	Earned *Booking `json:"earned,omitempty"`
+	// Refunded is what was paid back of a payment. It lowers the income of its own day,
+	// not of the day on which the payment came in. Nil means nothing.
 	Refunded *Booking `json:"refunded,omitempty"`
-	// Of an overdue rental: what a payment left to pay, later than the amount
-	// that the entity names. For those alone who see balances.
+	// Balance is what an overdue rental still owes after a payment that is later than the
+	// entity's amount. Only readers that may see balances have it. Nil means that no such
+	// payment is known.
 	Balance *Booking `json:"balance,omitempty"`
 }
 
 // A Booking is an amount on a day.
 type Booking struct {
-	Amount   event.Money `json:"amount"`
-	Currency string      `json:"currency,omitempty"`
-	At       time.Time   `json:"at"`
+	Amount event.Money `json:"amount"`
+	// Currency is "" for the installation's currency.
+	Currency string `json:"currency,omitempty"`
+	// At is the time whose day the amount counts on.
+	At time.Time `json:"at"`
 }
 
-// A State is the last state of every entity, true at Cursor. It is not safe
-// for concurrent use; Entities returns values that are.
+// A State has the last state of every entity. It is not safe for concurrent use; the
+// entities that it returns are.
 type State struct {
+	// Cursor is the last event that was applied.
 	Cursor   wire.Cursor
 	entities map[string]*Entity
 }
 
-// NewState returns the empty state before the first event of a log.
+// NewState returns the empty state before the first event of the log with the epoch.
 func NewState(epoch string) *State { return NewStateFrom(wire.Cursor{Epoch: epoch}, nil) }
 
-// NewStateFrom returns a state that starts from a snapshot's entities.
+// NewStateFrom returns a state with the entities of a snapshot at a cursor.
 func NewStateFrom(at wire.Cursor, entities []*Entity) *State {
 	s := &State{at, make(map[string]*Entity, len(entities))}
 	for _, e := range entities {
@@ -61,20 +72,21 @@ func NewStateFrom(at wire.Cursor, entities []*Entity) *State {
 	return s
 }
 
-// Get returns one entity, nil where there is none.
+// Get returns the entity with the key, or nil when there is none.
 func (s *State) Get(key string) *Entity { return s.entities[key] }
 
-// Entities returns all entities in no order.
+// Entities returns all entities, in no particular order.
 func (s *State) Entities() []*Entity { return slices.Collect(maps.Values(s.entities)) }
 
-// Apply folds in one event. Events come in the order of the log; one at or
-// before the state's cursor is passed over, so that folding again is harmless.
+// Apply folds one event into the state. The caller applies events in the order of the log.
+// Apply ignores an event at or before the state's cursor, so that applying it again is
+// harmless.
 func (s *State) Apply(e event.Event, at wire.Cursor) {
 	if at.Seq <= s.Cursor.Seq {
 		return
 	}
 	s.Cursor = at
-	e.Cursor = at.String() // what identifies a payment without an id
+	e.Cursor = at.String() // identifies a payment without an id
 	key := event.EntityKey(e)
 	if key == "" {
 		return
@@ -97,7 +109,8 @@ func (s *State) Apply(e event.Event, at wire.Cursor) {
 	}
 }
 
-// fold is the entity after e, nil where e leaves it as it was.
+// fold returns the entity after e, or nil when e does not change it. before is nil for a
+// new entity.
 func fold(before *Entity, e event.Event, key string, seq uint64) *Entity {
 	data := e.Data
 	if e.Type == event.TypeEquipmentLocationUpdated {
@@ -105,7 +118,7 @@ func fold(before *Entity, e event.Event, key string, seq uint64) *Entity {
 			data = data.With("recorded_at", timeJSON(e.Time))
 		}
 		if before != nil && timeOf(data, "recorded_at").Before(timeOf(before.Fields, "recorded_at")) {
-			return nil // an old fix that came late belongs to the history alone
+			return nil // a late report of an earlier place only belongs to the history
 		}
 	}
 	after := &Entity{Key: key, Type: e.Type, Fields: data, Seq: seq, Time: e.Time}
@@ -125,14 +138,14 @@ func fold(before *Entity, e event.Event, key string, seq uint64) *Entity {
 	after.Closed = closedAt(after)
 	for _, b := range []*Booking{after.Earned, after.Refunded} {
 		if b != nil && b.At.After(after.Closed) && !after.Closed.IsZero() {
-			after.Closed = b.At // it counts on that day
+			after.Closed = b.At // the state keeps the payment until after the day that it counts on
 		}
 	}
 	return after
 }
 
-// book notes the income or refund that the event of a payment stands for, on
-// the day that the event names, else on its own.
+// book notes the income or the refund of a payment's event. It counts on the day that the
+// event names, or else on the day of the event.
 func book(p *Entity, e event.Event) {
 	amount, _ := p.Fields.Money("amount")
 	b := &Booking{amount, p.Fields.Text("currency"), e.Time}
@@ -149,11 +162,13 @@ func book(p *Entity, e event.Event) {
 	}
 }
 
+// endsOverdue reports whether a rental with the status is no longer overdue.
 func endsOverdue(status string) bool {
 	return status == "returned" || status == "completed" || status == "cancelled"
 }
 
-// eachOverdue changes what is overdue of the rental that e names.
+// eachOverdue changes a copy of each open overdue entity of the rental that e names, and
+// stores the copy.
 func (s *State) eachOverdue(e event.Event, change func(o *Entity)) {
 	reasons, _ := event.Spec(event.TypeRentalOverdue, "reason")
 	for _, reason := range reasons.Enum {
@@ -166,8 +181,8 @@ func (s *State) eachOverdue(e event.Event, change func(o *Entity)) {
 	}
 }
 
-// closing are the states of an entity after which nothing more is expected.
-var closing = map[event.Type][]string{
+// closingStatuses are the statuses after which nothing more is expected of an entity.
+var closingStatuses = map[event.Type][]string{
 	event.TypeRentalStatusUpdated: {"completed", "cancelled"},
 	event.TypePaymentReceived:     {"completed", "failed", "refunded"},
 	event.TypeMaintenanceRequired: {"resolved"},
@@ -177,41 +192,41 @@ var closing = map[event.Type][]string{
 	event.TypeSyncProgress:        {"completed", "failed", "cancelled"},
 }
 
-// closedAt is when nothing more is expected of an entity, zero where
-// something is. An overdue rental is closed by the rental itself.
+// closedAt returns when an entity was closed, or will be. It is zero for an open entity.
+// An overdue entity is closed by an event of its rental; see Apply.
 func closedAt(e *Entity) time.Time {
 	status := event.ValueOrDefault(e.Type, e.Fields, "status")
-	if slices.Contains(closing[e.Type], status) {
+	if slices.Contains(closingStatuses[e.Type], status) {
 		return e.Time
 	}
 	if endsByDate(e) {
 		end, err := time.Parse(time.DateOnly, e.Fields.Text("end_date"))
-		if next := end.AddDate(0, 0, 1); err == nil && next.Year() <= 9999 { // JSON has no later year
+		if next := end.AddDate(0, 0, 1); err == nil && next.Year() <= 9999 { // Go writes no later year as JSON
 			return next
 		}
 	}
 	return time.Time{}
 }
 
-// endsByDate tells whether an entity is closed by a date that it names, which
-// may be in the future: a leave that was approved.
+// endsByDate reports whether a date of the entity closes it: that of an approved leave,
+// which may be in the future.
 func endsByDate(e *Entity) bool {
 	return e.Type == event.TypeLeaveRequestUpdated && event.ValueOrDefault(e.Type, e.Fields, "status") == "approved"
 }
 
-// Prune forgets the entities that were closed for longer than ClosedRetention, if
-// their last event is no newer than through: the caller names a place of the
-// log that is as old. Events say themselves when they happened, and a history
-// that is written late must not be forgotten while it comes in.
+// Prune removes the entities that have been closed for longer than ClosedRetention, if
+// their last event is not after the sequence number through. The caller passes a place of
+// the log that is as old: publishers may store old events late, and the state must not
+// lose such a history while it comes in.
 func (s *State) Prune(now time.Time, through uint64) {
 	maps.DeleteFunc(s.entities, func(_ string, e *Entity) bool {
 		return e.Seq <= through && !e.Closed.IsZero() && now.Sub(e.Closed) > ClosedRetention
 	})
 }
 
-// ClampTimes brings every past time of the state back to the clock when it is more than
-// event.MaxAhead after the clock. Older brokers accepted events with such times, and
-// the next events must outrank them. The zero time bounds nothing.
+// ClampTimes replaces every past time of the state that is more than [event.MaxAhead]
+// after now by now. Older brokers accepted events with such times, and the next events
+// must outrank them. A zero now changes nothing.
 func (s *State) ClampTimes(now time.Time) {
 	for key, e := range s.entities {
 		if clamped := e.clamped(now); clamped != nil {
@@ -220,10 +235,10 @@ func (s *State) ClampTimes(now time.Time) {
 	}
 }
 
-// clamped returns the clamped copy of an entity, or nil when no time changes.
+// clamped returns a copy of the entity with clamped times, or nil when no time changes.
 func (e *Entity) clamped(now time.Time) *Entity {
 	changed := false
-	bound := func(t time.Time) time.Time {
+	clamp := func(t time.Time) time.Time {
 		if now.IsZero() || !t.After(now.Add(event.MaxAhead)) {
 			return t
 		}
@@ -234,13 +249,13 @@ func (e *Entity) clamped(now time.Time) *Entity {
 		if b == nil {
 			return nil
 		}
-		return &Booking{b.Amount, b.Currency, bound(b.At)}
+		return &Booking{b.Amount, b.Currency, clamp(b.At)}
 	}
 	out := *e
-	out.Time, out.Earned, out.Refunded, out.Balance = bound(e.Time), booking(e.Earned), booking(e.Refunded),
-		booking(e.Balance)
+	out.Time = clamp(e.Time)
+	out.Earned, out.Refunded, out.Balance = booking(e.Earned), booking(e.Refunded), booking(e.Balance)
 	if !endsByDate(e) {
-		out.Closed = bound(e.Closed)
+		out.Closed = clamp(e.Closed)
 	}
 	out.Fields = event.Event{Type: e.Type, Data: e.Fields}.ClampTimes(now).Data
 	if !changed && slices.EqualFunc(out.Fields, e.Fields, sameField) {
@@ -251,25 +266,27 @@ func (e *Entity) clamped(now time.Time) *Entity {
 
 func sameField(a, b event.Field) bool { return a.Name == b.Name && string(a.Raw) == string(b.Raw) }
 
-// Redact returns an entity as the grant may see it, nil where it may not.
+// Redact returns a copy of the entity with the fields that the grant may see, or nil when
+// the grant may not see it.
 func (e *Entity) Redact(g access.Grant) *Entity {
 	as := event.Event{Type: e.Type, Data: e.Fields}
-	seen, ok := access.Redact(g, as)
-	if !ok || event.EntityKey(seen) == "" {
+	redacted, ok := access.Redact(g, as)
+	if !ok || event.EntityKey(redacted) == "" {
 		return nil
 	}
 	out := *e
-	out.Fields = seen.Data
+	out.Fields = redacted.Data
 	if !access.CanSeeField(g, event.TypePaymentReceived, "balance_due") {
 		out.Balance = nil
 	}
 	return &out
 }
 
-// checkpointVersion changes when the fold does: a checkpoint of another
-// version is folded anew from the log.
+// checkpointVersion must change when the fold does. A State does not read a checkpoint of
+// another version, so that the broker folds its log anew.
 const checkpointVersion = 1
 
+// A checkpoint is the JSON of a State.
 type checkpoint struct {
 	Version  int         `json:"version"`
 	Cursor   wire.Cursor `json:"cursor"`
@@ -281,7 +298,7 @@ func (s *State) MarshalJSON() ([]byte, error) {
 	return json.Marshal(checkpoint{checkpointVersion, s.Cursor, s.Entities()})
 }
 
-// UnmarshalJSON reads a checkpoint. One of another version is an error.
+// UnmarshalJSON reads a checkpoint. It returns an error for one of another version.
 func (s *State) UnmarshalJSON(b []byte) error {
 	var c checkpoint
 	if err := json.Unmarshal(b, &c); err != nil {
@@ -294,11 +311,13 @@ func (s *State) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// timeOf returns a field as a time, or the zero time when the field is absent.
 func timeOf(o event.Object, name string) time.Time {
 	t, _ := time.Parse(time.RFC3339Nano, o.Text(name))
 	return t
 }
 
+// timeJSON returns a time as JSON.
 func timeJSON(t time.Time) json.RawMessage {
 	return json.RawMessage(`"` + t.UTC().Format(time.RFC3339Nano) + `"`)
 }

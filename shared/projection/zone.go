@@ -2,18 +2,23 @@ package projection
 
 import "time"
 
-// A Zone is the installation's time zone around now: the browser carries no
-// zone data. Offsets are seconds east of UTC: Offset from Since to Until,
-// Previous before and Next after that. A zero time is far away.
+// A Zone is the installation's time zone in the time around now. The broker sends it,
+// because the program in the browser has no table of time zones. Offsets are in seconds
+// east of UTC.
 type Zone struct {
-	Offset   int       `json:"offset"`
-	Since    time.Time `json:"since,omitzero"`
-	Previous int       `json:"previous"`
-	Until    time.Time `json:"until,omitzero"`
-	Next     int       `json:"next"`
+	// Offset applies from Since until before Until.
+	Offset int `json:"offset"`
+	// Since is when Offset began to apply. The zero time means the distant past.
+	Since time.Time `json:"since,omitzero"`
+	// Previous is the offset before Since.
+	Previous int `json:"previous"`
+	// Until is when Offset stops to apply. The zero time means the distant future.
+	Until time.Time `json:"until,omitzero"`
+	// Next is the offset from Until on.
+	Next int `json:"next"`
 }
 
-// ZoneAt reads the zone of a location around now.
+// ZoneAt returns the zone of a location around now.
 func ZoneAt(now time.Time, in *time.Location) Zone {
 	local := now.In(in)
 	_, offset := local.Zone()
@@ -30,7 +35,8 @@ func ZoneAt(now time.Time, in *time.Location) Zone {
 	return z
 }
 
-// Day is the calendar day of t in the zone, as YYYY-MM-DD.
+// Day returns the calendar day of t in the zone, as YYYY-MM-DD. It is exact as long as t
+// is not further away than the next change of offset on either side.
 func (z Zone) Day(t time.Time) string {
 	offset := z.Offset
 	if !z.Until.IsZero() && !t.Before(z.Until) {

@@ -11,18 +11,21 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Figure is one figure: a count, amounts by currency where Money is set, or
-// how far a job is where State is set.
+// A Figure is the value of one figure of the dashboard. It is a count, or amounts when
+// Money is set, or the progress of a job when State is set.
 type Figure struct {
-	Count int // of a percentage: whole per cent
+	// Count is a number of things, or a percentage in whole per cent.
+	Count int
+	// Money has the amount of each currency.
 	Money map[string]event.Money
-	State string // of a job: a status of its type, or none
-	Done  int    // of Total
-	Total int    // 100 where Done is per cent
+	// State is the status of a job, or "none" when there is no job.
+	State string
+	// Done and Total say how far the job is. Total is 100 when Done is in per cent.
+	Done, Total int
 }
 
-// String is the value as plain text: 3, or "EUR 1500" and further
-// currencies, comma separated, or "running 45/100". No income is 0.
+// String returns the figure as plain text: "3", "EUR 1500, USD 7", or "running 45/100". It
+// returns "0" for no amounts.
 func (v Figure) String() string {
 	switch {
 	case v.State != "" && v.Total > 0:
@@ -39,32 +42,32 @@ func (v Figure) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// job is a Figure of a job on the wire.
-type job struct {
+// jobJSON is the JSON of a job's progress.
+type jobJSON struct {
 	State string `json:"state"`
 	Done  int    `json:"done"`
 	Total int    `json:"total"`
 }
 
-// MarshalJSON writes a number, an object of numbers by currency, or a job's
-// state, done and total.
+// MarshalJSON writes a number, an object of numbers by currency, or an object with the
+// state, done and total of a job.
 func (v Figure) MarshalJSON() ([]byte, error) {
 	switch {
 	case v.State != "":
-		return json.Marshal(job{v.State, v.Done, v.Total})
+		return json.Marshal(jobJSON{v.State, v.Done, v.Total})
 	case v.Money != nil:
 		return json.Marshal(v.Money)
 	}
 	return json.Marshal(v.Count)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON reads a figure that MarshalJSON wrote.
 func (v *Figure) UnmarshalJSON(b []byte) error {
 	*v = Figure{}
 	if !strings.HasPrefix(string(b), "{") {
 		return json.Unmarshal(b, &v.Count)
 	}
-	var j job // no currency is called state
+	var j jobJSON // no currency is called "state"
 	if json.Unmarshal(b, &j) == nil && j.State != "" {
 		v.State, v.Done, v.Total = j.State, j.Done, j.Total
 		return nil

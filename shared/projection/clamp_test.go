@@ -7,9 +7,9 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// TestTimesOfTheFutureAreOutranked bounds a state that was stored with times of
-// the far future. Later events then count again.
-func TestTimesOfTheFutureAreOutranked(t *testing.T) {
+// An older broker stored a state with times of the far future. After ClampTimes, later
+// events must count again.
+func TestClampTimesLetsLaterEventsCount(t *testing.T) {
 	s := newScript(t)
 	s.now = noon.AddDate(20, 0, 0)
 	s.apply(event.TypeEquipmentLocationUpdated, `{"equipment_id":7,"location_name":"wrong"}`)
