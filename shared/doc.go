@@ -1,5 +1,15 @@
-// Package shared holds what broker, browser, edge and tests are all compiled
-// from: the vocabulary of events, who may see them, filters, the wire and the
-// projection. It uses the standard library only and has no network, no
-// goroutine and no clock of its own.
+// Package shared has no code. Its subpackages are what the broker, the program in the
+// browser, the edge and the tests have in common:
+//
+//   - event: the vocabulary of events, and their validation
+//   - access: who may see and publish which events, and redaction
+//   - filter: which events a reader subscribes to
+//   - wire: the frames and cursors of a stream
+//   - projection: the fold of events into entities, and the figures of the dashboard
+//   - notify: the notifications that a user gets
+//   - problem: the refusals of the broker
+//   - deptest: tests of the rules of the architecture
+//
+// These packages use the standard library only. Apart from deptest, they have no network,
+// no goroutine and no clock of their own.
 package shared

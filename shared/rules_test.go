@@ -8,12 +8,12 @@ import (
 	"github.com/snd-rental/yardline/shared/deptest"
 )
 
-func TestImports(t *testing.T) {
+func TestSharedUsesTheStandardLibraryOnly(t *testing.T) {
 	for _, name := range []string{"event", "access", "filter", "notify", "problem", "projection", "wire"} {
 		deptest.Check(t, deptest.Rule{
 			Packages:        "./" + name,
 			AllowedPrefixes: []string{"github.com/snd-rental/yardline/shared/"},
-			Reason:          "shared is compiled into everything, so it costs everybody",
+			Reason:          "shared is compiled into every program",
 			Forbidden: map[string]string{
 				"net/http": "it adds 0.8 MB to the browser's wasm",
 				"testing":  "it belongs to tests",

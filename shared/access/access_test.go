@@ -8,6 +8,7 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
+// grant returns a grant without a name.
 func grant(t *testing.T, user string, employee int64, roles ...Role) Grant {
 	t.Helper()
 	g, err := NewGrant(user, "", roles, employee)
@@ -17,6 +18,7 @@ func grant(t *testing.T, user string, employee int64, roles ...Role) Grant {
 	return g
 }
 
+// payslip returns the payslip of the employee 456.
 func payslip() event.Event {
 	e, err := event.PayslipReady("2026-11", 456, "2100.50")
 	if err != nil {
@@ -26,35 +28,42 @@ func payslip() event.Event {
 	return e
 }
 
-// full is the example of a type with an actor.
-func full(t event.Type) event.Event {
+// withActor returns the example event of a type with an actor.
+func withActor(t event.Type) event.Event {
 	e := event.Example(t)
 	e.Actor = "service:erp"
 	return e
 }
 
-// TestTable is the visibility table of the vocabulary, written a second time
-// by hand: for each role what is missing from the example, or "no".
-func TestTable(t *testing.T) {
+// The test has the visibility table a second time, written by hand: for each role, the
+// fields of the example that it does not see, or "no" when it does not see the event.
+func TestEachRoleSeesTheFieldsOfTheTable(t *testing.T) {
 	money := "total_amount currency"
 	for typ, want := range map[event.Type]map[Role]string{
-		event.TypeRentalStatusUpdated: {Dispatcher: "", Yard: "customer " + money + " notes", HR: "no", Manager: "", Admin: "customer " + money + " notes"},
-		event.TypePaymentReceived: {Dispatcher: "payment_id amount currency payment_method invoice_number balance_due", Yard: "no", HR: "no", Manager: "",
+		event.TypeRentalStatusUpdated: {Dispatcher: "", Yard: "customer " + money + " notes", HR: "no", Manager: "",
+			Admin: "customer " + money + " notes"},
+		event.TypePaymentReceived: {Dispatcher: "payment_id amount currency payment_method invoice_number balance_due",
+			Yard: "no", HR: "no", Manager: "",
 			Admin: "payment_id amount currency payment_method invoice_number balance_due"},
-		event.TypeMaintenanceRequired: {Dispatcher: "", Yard: "estimated_cost currency", HR: "no", Manager: "", Admin: "estimated_cost currency"},
-		event.TypeRentalOverdue: {Dispatcher: "", Yard: "customer customer_phone amount_outstanding currency", HR: "no", Manager: "",
+		event.TypeMaintenanceRequired: {Dispatcher: "", Yard: "estimated_cost currency", HR: "no", Manager: "",
+			Admin: "estimated_cost currency"},
+		event.TypeRentalOverdue: {Dispatcher: "", Yard: "customer customer_phone amount_outstanding currency",
+			HR: "no", Manager: "",
 			Admin: "customer customer_phone amount_outstanding currency"},
-		event.TypeEquipmentLocationUpdated: {Dispatcher: "", Yard: "latitude longitude accuracy_m speed_kmh heading_deg", HR: "no", Manager: "",
+		event.TypeEquipmentLocationUpdated: {Dispatcher: "",
+			Yard: "latitude longitude accuracy_m speed_kmh heading_deg", HR: "no", Manager: "",
 			Admin: "latitude longitude accuracy_m speed_kmh heading_deg"},
-		event.TypeTimesheetUpdated:    {Dispatcher: "no", Yard: "no", HR: "", Manager: "", Admin: "no"},
-		event.TypePayrollProcessed:    {Dispatcher: "no", Yard: "no", HR: "", Manager: "currency total_net", Admin: "no"},
-		event.TypeLeaveRequestUpdated: {Dispatcher: "days leave_type reason ACTOR", Yard: "no", HR: "", Manager: "leave_type reason", Admin: "no"},
-		event.TypeSystemNotification:  {Dispatcher: "", Yard: "", HR: "", Manager: "", Admin: ""},
-		event.TypeSyncProgress:        {Dispatcher: "no", Yard: "no", HR: "no", Manager: "no", Admin: ""},
+		event.TypeTimesheetUpdated: {Dispatcher: "no", Yard: "no", HR: "", Manager: "", Admin: "no"},
+		event.TypePayrollProcessed: {Dispatcher: "no", Yard: "no", HR: "", Manager: "currency total_net",
+			Admin: "no"},
+		event.TypeLeaveRequestUpdated: {Dispatcher: "days leave_type reason ACTOR", Yard: "no", HR: "",
+			Manager: "leave_type reason", Admin: "no"},
+		event.TypeSystemNotification: {Dispatcher: "", Yard: "", HR: "", Manager: "", Admin: ""},
+		event.TypeSyncProgress:       {Dispatcher: "no", Yard: "no", HR: "no", Manager: "no", Admin: ""},
 	} {
 		want[Service] = "no"
 		for _, role := range Roles {
-			if got := missing(grant(t, "99", 0, role), full(typ)); got != want[role] {
+			if got := missing(grant(t, "99", 0, role), withActor(typ)); got != want[role] {
 				t.Errorf("%s for %s: missing %q, want %q", typ, role, got, want[role])
 			}
 		}
@@ -62,13 +71,13 @@ func TestTable(t *testing.T) {
 		if typ == event.TypeSystemNotification {
 			nobody = ""
 		}
-		if got := missing(grant(t, "99", 0), full(typ)); got != nobody {
+		if got := missing(grant(t, "99", 0), withActor(typ)); got != nobody {
 			t.Errorf("%s without a role: missing %q", typ, got)
 		}
 	}
 }
 
-// missing lists the fields of e that g is not given, or "no".
+// missing returns the fields of e that g does not see, or "no" when g does not see e.
 func missing(g Grant, e event.Event) string {
 	seen, ok := Redact(g, e)
 	if !ok {
@@ -86,8 +95,8 @@ func missing(g Grant, e event.Event) string {
 	return strings.Join(names, " ")
 }
 
-func TestPersons(t *testing.T) {
-	run, slip := full(event.TypePayrollProcessed), payslip()
+func TestPersonsSeeTheEventsAboutThem(t *testing.T) {
+	run, slip := withActor(event.TypePayrollProcessed), payslip()
 	sam := grant(t, "7", 456)
 	for _, c := range []struct {
 		name string
@@ -101,12 +110,13 @@ func TestPersons(t *testing.T) {
 		{"payslip for a manager", grant(t, "4", 0, Manager), slip, "no"},
 		{"a manager's own payslip", grant(t, "4", 456, Manager), slip, ""},
 		{"run for an employee", sam, run, "no"},
-		{"own time sheet", sam, full(event.TypeTimesheetUpdated), ""},
-		{"own leave", sam, full(event.TypeLeaveRequestUpdated), ""},
-		{"a role's form stands before self", grant(t, "7", 456, Dispatcher), full(event.TypeLeaveRequestUpdated), "days leave_type reason ACTOR"},
-		{"own sync", grant(t, "5", 0, Yard), full(event.TypeSyncProgress), ""},
-		{"a service is no user", grant(t, "5", 0, Service), full(event.TypeSyncProgress), "no"},
-		{"two roles, field by field", grant(t, "5", 0, Yard, Dispatcher), full(event.TypeRentalStatusUpdated), ""},
+		{"own time sheet", sam, withActor(event.TypeTimesheetUpdated), ""},
+		{"own leave", sam, withActor(event.TypeLeaveRequestUpdated), ""},
+		{"a role comes before the person", grant(t, "7", 456, Dispatcher), withActor(event.TypeLeaveRequestUpdated),
+			"days leave_type reason ACTOR"},
+		{"own sync", grant(t, "5", 0, Yard), withActor(event.TypeSyncProgress), ""},
+		{"a service is no user", grant(t, "5", 0, Service), withActor(event.TypeSyncProgress), "no"},
+		{"two roles, field by field", grant(t, "5", 0, Yard, Dispatcher), withActor(event.TypeRentalStatusUpdated), ""},
 	} {
 		if got := missing(c.g, c.e); got != c.want {
 			t.Errorf("%s: missing %q, want %q", c.name, got, c.want)
@@ -120,12 +130,14 @@ func TestPersons(t *testing.T) {
 	}
 }
 
-func TestAudience(t *testing.T) {
-	e, err := event.New(event.TypeSystemNotification, map[string]any{"message": "m", "audience": []string{"yard", "hr"}})
+func TestOnlyTheAudienceSeesANotification(t *testing.T) {
+	e, err := event.New(event.TypeSystemNotification, map[string]any{"message": "m",
+		"audience": []string{"yard", "hr"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for role, want := range map[Role]bool{Yard: true, HR: true, Admin: true, Manager: false, Dispatcher: false, Service: false} {
+	for role, want := range map[Role]bool{Yard: true, HR: true, Admin: true, Manager: false, Dispatcher: false,
+		Service: false} {
 		if _, ok := Redact(grant(t, "1", 0, role), e); ok != want {
 			t.Errorf("%s: %v", role, ok)
 		}
@@ -136,7 +148,7 @@ func TestAudience(t *testing.T) {
 }
 
 func TestUndeclaredFieldsAreNeverShown(t *testing.T) {
-	e := full(event.TypeRentalStatusUpdated)
+	e := withActor(event.TypeRentalStatusUpdated)
 	e.Data = e.Data.With("secret", []byte("1"))
 	if seen, _ := Redact(grant(t, "1", 0, Manager), e); seen.Data.Has("secret") {
 		t.Error("shown")
@@ -146,13 +158,14 @@ func TestUndeclaredFieldsAreNeverShown(t *testing.T) {
 	}
 }
 
-func TestMayPublish(t *testing.T) {
+func TestCanPublishFollowsTheTable(t *testing.T) {
 	rental := []event.Type{event.TypeRentalStatusUpdated, event.TypePaymentReceived, event.TypeRentalOverdue}
 	equipment := []event.Type{event.TypeMaintenanceRequired, event.TypeEquipmentLocationUpdated}
 	employee := []event.Type{event.TypeTimesheetUpdated, event.TypePayrollProcessed, event.TypeLeaveRequestUpdated}
 	for role, may := range map[Role][]event.Type{
-		Service: event.Types, Admin: event.Types, Manager: slices.Concat(rental, equipment), Dispatcher: slices.Concat(rental, equipment),
-		Yard: equipment, HR: employee,
+		Service: event.Types, Admin: event.Types, Manager: slices.Concat(rental, equipment),
+		Dispatcher: slices.Concat(rental, equipment),
+		Yard:       equipment, HR: employee,
 	} {
 		for _, typ := range event.Types {
 			if got := CanPublish(grant(t, "1", 0, role), typ); got != slices.Contains(may, typ) {
@@ -165,13 +178,14 @@ func TestMayPublish(t *testing.T) {
 	}
 }
 
-func TestGrants(t *testing.T) {
+func TestNewGrantNormalisesAndRefuses(t *testing.T) {
 	g := grant(t, "7", 456, Yard, HR, Yard)
 	if len(g.Roles) != 2 || g.ID() != grant(t, "7", 456, HR, Yard).ID() {
 		t.Errorf("not normalised: %v", g)
 	}
 	ids := map[string]bool{g.ID(): true}
-	for _, other := range []Grant{grant(t, "8", 456, Yard, HR), grant(t, "7", 457, Yard, HR), grant(t, "7", 456, Yard), grant(t, "7", 0, Yard, HR)} {
+	for _, other := range []Grant{grant(t, "8", 456, Yard, HR), grant(t, "7", 457, Yard, HR), grant(t, "7", 456, Yard),
+		grant(t, "7", 0, Yard, HR)} {
 		if ids[other.ID()] {
 			t.Errorf("same id: %v", other)
 		}

@@ -1,12 +1,27 @@
-// Package access decides who may read and publish what. Table is the one
-// place that says it; every path out of the broker asks Redact, and the client
-// reads the same table to hide what a user cannot do. The broker alone
-// decides.
+// Package access decides who may read and publish which events.
 //
-// Everything is denied that the table does not allow. The roles of a reader
-// count together, field by field. What a reader may see as a person (the
-// employee concerned, the user who started a sync) counts only where no role
-// of theirs shows the event: so the form of an event depends on the roles
-// alone for all but the few whom it is about, and the broker can decide it
-// once for everybody with the same roles.
+// # Usage
+//
+// [Table] is the visibility table: for each type, the roles and persons that see it, the
+// fields that they see, and the roles that publish it. Every path by which events leave
+// the broker calls [Redact], or its two halves [RedactForRoles] and [RedactForPerson].
+// The program in the browser reads the same table to hide what a user cannot do, but the
+// broker alone decides.
+//
+// # Guarantees
+//
+//   - What the table does not allow is denied. A field that the vocabulary does not
+//     declare is never shown.
+//   - The roles of a reader add up, field by field: a field is shown if one of the roles
+//     shows it.
+//   - What a reader may see as a person (the employee that an event is about, or the user
+//     that started a sync) counts only if no role of the reader shows the event.
+//
+// Because of the last rule, all readers with the same roles get the same form of an event,
+// except the few persons whom it is about. The broker therefore redacts each event once
+// for each set of roles.
+//
+// # Concurrency
+//
+// All functions may be called concurrently. A [Grant] is a value.
 package access

@@ -12,10 +12,10 @@ import (
 	"unicode/utf8"
 )
 
-// Role is what a principal may be.
+// Role is a role of a principal. A principal may have several, or none.
 type Role string
 
-// The roles. Service is a back end that publishes; it reads nothing.
+// The roles. Service is for a back end, which publishes events and reads none.
 const (
 	Dispatcher Role = "dispatcher"
 	Yard       Role = "yard"
@@ -25,25 +25,32 @@ const (
 	Service    Role = "service"
 )
 
-// Roles lists the roles.
+// Roles lists the roles. It must not be changed.
 var Roles = []Role{Dispatcher, Yard, HR, Manager, Admin, Service}
 
-// A Grant is who somebody is and what they may. It is a value: a change of
-// any part makes another grant with another ID.
+// A Grant identifies a principal and holds its rights. It is a value: a grant with other
+// rights is another grant, with another ID.
 type Grant struct {
-	User     string // user id, or the name of a service; never empty
-	Name     string // for people
-	Roles    []Role // sorted, each once; may be empty
-	Employee int64  // employee id, 0 for none
-	Tenant   string // the company, where several share an installation (the edge); else ""
+	// User is the id of a user, or the name of a service. It is never empty.
+	User string
+	// Name is the name of the user, for people. It may be empty.
+	Name string
+	// Roles are the roles, sorted, each once. It may be empty.
+	Roles []Role
+	// Employee is the employee id of the user. 0 means none.
+	Employee int64
+	// Tenant is the company of the principal when several companies share an installation,
+	// at the edge. Otherwise it is "".
+	Tenant string
 }
 
-// MaxUser is the most bytes of a user id: as many as the subject of an identity
-// provider may have (OpenID Connect Core 1.0, section 2).
+// MaxUser is the length of a user id, in bytes. The subject of an identity provider may be
+// as long (OpenID Connect Core 1.0, section 2).
 const MaxUser = 255
 
-// CheckUser refuses a text that is no user id. An id has 1 to MaxUser bytes of
-// UTF-8 without control characters. Blanks are allowed, because providers use them.
+// CheckUser returns an error for a text that is not a user id. An id has 1 to [MaxUser]
+// bytes of UTF-8 without control characters. Blanks are allowed, because providers use
+// them.
 func CheckUser(user string) error {
 	switch {
 	case user == "":
@@ -56,7 +63,8 @@ func CheckUser(user string) error {
 	return nil
 }
 
-// NewGrant normalises and checks a grant. The error names the unknown role.
+// NewGrant returns a grant with the roles sorted, each once. It returns an error for an
+// invalid user id, an unknown role, or a negative employee id.
 func NewGrant(user, name string, roles []Role, employee int64) (Grant, error) {
 	if err := CheckUser(user); err != nil {
 		return Grant{}, err
@@ -74,23 +82,24 @@ func NewGrant(user, name string, roles []Role, employee int64) (Grant, error) {
 	return Grant{User: user, Name: name, Roles: slices.Compact(sorted), Employee: employee}, nil
 }
 
-// InTenant returns the grant as one of a tenant's. The name of a tenant has 1 to 64
-// letters, digits, - and _.
+// InTenant returns a copy of the grant that belongs to a tenant. The name of a tenant has
+// 1 to 64 letters, digits, - and _.
 func (g Grant) InTenant(tenant string) (Grant, error) {
-	odd := func(r rune) bool {
+	isForbidden := func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 	}
-	if tenant == "" || len(tenant) > 64 || strings.ContainsFunc(tenant, odd) {
+	if tenant == "" || len(tenant) > 64 || strings.ContainsFunc(tenant, isForbidden) {
 		return Grant{}, fmt.Errorf("a tenant's name has 1 to 64 letters, digits, - and _, not %q", tenant)
 	}
 	g.Tenant = tenant
 	return g, nil
 }
 
-// HasRole reports whether the grant includes a role.
+// HasRole reports whether the grant has the role.
 func (g Grant) HasRole(r Role) bool { return slices.Contains(g.Roles, r) }
 
-// Actor is how the grant signs what it publishes.
+// Actor returns the actor of the events that the grant publishes: user: or service: and
+// the id.
 func (g Grant) Actor() string {
 	if g.HasRole(Service) {
 		return "service:" + g.User
@@ -98,17 +107,18 @@ func (g Grant) Actor() string {
 	return "user:" + g.User
 }
 
-// ID changes with everything that sight depends on. A client that finds
-// another one than its store was filled under must empty the store.
+// ID returns a hash of everything that the rights to read depend on. A client whose store
+// belongs to another ID must empty the store.
 func (g Grant) ID() string {
-	of := g.Actor() + "\n" + strconv.FormatInt(g.Employee, 10) + "\n" + join(g.Roles)
+	rights := g.Actor() + "\n" + strconv.FormatInt(g.Employee, 10) + "\n" + join(g.Roles)
 	if g.Tenant != "" {
-		of += "\n" + g.Tenant
+		rights += "\n" + g.Tenant
 	}
-	sum := sha256.Sum256([]byte(of))
+	sum := sha256.Sum256([]byte(rights))
 	return hex.EncodeToString(sum[:8])
 }
 
+// join returns the names of roles as one text, separated by commas.
 func join(roles []Role) string {
 	names := make([]string, len(roles))
 	for i, r := range roles {

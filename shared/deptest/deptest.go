@@ -1,5 +1,5 @@
-// Package deptest holds the rules of the architecture as tests: which package
-// may not depend on which, and why.
+// Package deptest checks the rules of the architecture in tests: which packages may
+// depend on which, and why.
 package deptest
 
 import (
@@ -12,16 +12,24 @@ import (
 
 // A Rule forbids dependencies of the packages that a pattern names.
 type Rule struct {
-	Packages        string            // as for go list, from the test's folder
-	Tags            string            // build tags, comma separated
-	Env             []string          // such as GOOS=js
-	Forbidden       map[string]string // import path, or prefix ending in /..., to the reason
-	AllowedPrefixes []string          // prefixes beside the standard library; nil allows all
-	Reason          string            // the reason for Only
+	// Packages is a pattern as for go list, relative to the test's directory.
+	Packages string
+	// Tags are build tags, separated by commas.
+	Tags string
+	// Env has additional variables of the environment, such as GOOS=js.
+	Env []string
+	// Forbidden maps an import path, or a prefix that ends in /..., to the reason why the
+	// packages must not depend on it.
+	Forbidden map[string]string
+	// AllowedPrefixes lists the prefixes of the import paths that the packages may depend
+	// on in addition to the standard library. Nil allows all.
+	AllowedPrefixes []string
+	// Reason is the reason for AllowedPrefixes.
+	Reason string
 }
 
-// Check fails the test for every forbidden dependency, direct or not. It asks
-// the go command, so it sees what a build would see.
+// Check fails the test for every forbidden dependency, direct or indirect. It asks the go
+// command, so it sees the dependencies of a build.
 func Check(t *testing.T, rules ...Rule) {
 	t.Helper()
 	for _, rule := range rules {
@@ -33,7 +41,8 @@ func Check(t *testing.T, rules ...Rule) {
 				}
 			}
 			foreign := strings.Contains(strings.SplitN(dep, "/", 2)[0], ".")
-			allowed := slices.ContainsFunc(rule.AllowedPrefixes, func(prefix string) bool { return strings.HasPrefix(dep, prefix) })
+			hasPrefix := func(prefix string) bool { return strings.HasPrefix(dep, prefix) }
+			allowed := slices.ContainsFunc(rule.AllowedPrefixes, hasPrefix)
 			if rule.AllowedPrefixes != nil && foreign && !allowed {
 				t.Errorf("%s depends on %s: %s", rule.Packages, dep, rule.Reason)
 			}
@@ -41,6 +50,7 @@ func Check(t *testing.T, rules ...Rule) {
 	}
 }
 
+// list returns the import paths of the dependencies of a rule's packages.
 func list(t *testing.T, rule Rule) []string {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-deps", "-tags", rule.Tags, rule.Packages)
@@ -57,7 +67,8 @@ func list(t *testing.T, rule Rule) []string {
 	return deps
 }
 
-// CheckBuild fails the test where packages do not compile in an environment.
+// CheckBuild fails the test when the packages do not compile in an environment, such as
+// GOOS=js.
 func CheckBuild(t *testing.T, packages string, env ...string) {
 	t.Helper()
 	cmd := exec.Command("go", "build", packages)

@@ -1,5 +1,6 @@
-// Package notify is what a person wants to be told of, and how a push reads:
-// the broker keeps to it when it pushes, the app when it shows toasts.
+// Package notify holds the preferences of a user about notifications, and the text of a
+// push notification. The broker follows them when it pushes, and the app when it shows
+// toasts.
 package notify
 
 import (
@@ -15,27 +16,36 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// Preferences are one person's, for all their devices.
+// Preferences say which notifications a user gets, on all devices.
 type Preferences struct {
-	Muted []event.Type `json:"muted"`           // these make no toast
-	Push  []event.Type `json:"push"`            // these are pushed
-	Quiet *QuietHours  `json:"quiet,omitempty"` // nothing is pushed then
+	// Muted are the types that make no toast.
+	Muted []event.Type `json:"muted"`
+	// Push are the types that the broker pushes.
+	Push []event.Type `json:"push"`
+	// Quiet are the hours in which the broker pushes nothing. Nil means none.
+	Quiet *QuietHours `json:"quiet,omitempty"`
 }
 
-// QuietHours are every day, in the person's own zone. Where From is after To
-// they go over midnight.
+// QuietHours are the same hours of every day. They include midnight when From is after
+// To.
 type QuietHours struct {
-	From string `json:"from"` // 22:00
-	To   string `json:"to"`
-	Zone string `json:"zone"` // of the IANA database, such as Europe/Berlin; "": the installation's
+	// From is when they begin, such as 22:00.
+	From string `json:"from"`
+	// To is when they end, such as 06:00.
+	To string `json:"to"`
+	// Zone is a time zone of the IANA database, such as Europe/Berlin. "" means that of
+	// the installation.
+	Zone string `json:"zone"`
 }
 
-// pushedByDefault lists the types that are pushed to users without a choice.
-var pushedByDefault = []event.Type{event.TypeMaintenanceRequired, event.TypeRentalOverdue, event.TypeTimesheetUpdated,
-	event.TypePayrollProcessed, event.TypeLeaveRequestUpdated, event.TypeSystemNotification}
+// pushedByDefault lists the types that the broker pushes to a user without preferences.
+var pushedByDefault = []event.Type{
+	event.TypeMaintenanceRequired, event.TypeRentalOverdue, event.TypeTimesheetUpdated,
+	event.TypePayrollProcessed, event.TypeLeaveRequestUpdated, event.TypeSystemNotification,
+}
 
-// DefaultPreferences returns the preferences of a user that has not chosen any. They name only
-// types that the user may ever see.
+// DefaultPreferences returns the preferences of a user that has not chosen any. They name
+// only types of which the user may see events.
 func DefaultPreferences(g access.Grant) Preferences {
 	p := Preferences{Muted: []event.Type{}, Push: []event.Type{}}
 	for _, t := range pushedByDefault {
@@ -46,7 +56,8 @@ func DefaultPreferences(g access.Grant) Preferences {
 	return p
 }
 
-// Check refuses what cannot be meant. The error is an *event.Problem.
+// Check validates the preferences. It does not look up the time zone, because the program
+// in the browser has no table of zones. The error is an [*event.Problem].
 func (p Preferences) Check() error {
 	for at, types := range map[string][]event.Type{"/muted": p.Muted, "/push": p.Push} {
 		if len(types) > len(event.Types) || slices.ContainsFunc(types, func(t event.Type) bool { return !t.Known() }) {
@@ -68,7 +79,8 @@ func (p Preferences) Check() error {
 	return nil
 }
 
-// minutes is a time of day, HH:MM, since midnight; -1 where it is none.
+// minutes returns a time of day, HH:MM, in minutes since midnight, or -1 for any other
+// text.
 func minutes(clock string) int {
 	at, err := time.Parse("15:04", clock)
 	if err != nil || len(clock) != 5 {
@@ -77,7 +89,8 @@ func minutes(clock string) int {
 	return 60*at.Hour() + at.Minute()
 }
 
-// Contains tells whether a time of day, in the quiet hours' zone, is within.
+// Contains reports whether a time of day is within the quiet hours. The caller passes the
+// time in the zone of q.
 func (q QuietHours) Contains(hour, minute int) bool {
 	now, from, to := 60*hour+minute, minutes(q.From), minutes(q.To)
 	if from < to {
@@ -86,36 +99,40 @@ func (q QuietHours) Contains(hour, minute int) bool {
 	return now >= from || now < to
 }
 
-// A Message is the body of a push. It passes through a vendor's service and
-// lies on a locked screen, so it holds operational fields alone: no pay, no
-// money, nothing of HR, customers or precise places.
+// A Message is the content of a push notification. It has operational and system fields
+// only, because it passes through the service of a vendor and is shown on a locked
+// screen: no pay, no money, and nothing of HR, customers or precise places.
 type Message struct {
 	Title string `json:"title"`
 	Body  string `json:"body"`
-	Tag   string `json:"tag"` // a later message of the same subject takes its place
-	URL   string `json:"url"` // a path of the app
-	// Severity lets a badge count what failed while the app was closed.
+	// Tag is the same for messages of one subject: a later one replaces an earlier one.
+	Tag string `json:"tag"`
+	// URL is the path of the page of the app that shows the subject.
+	URL string `json:"url"`
+	// Severity lets a badge count the errors that came while the app was closed.
 	Severity event.Severity `json:"severity,omitempty"`
 }
 
-// maxBody bounds a body, in characters.
+// maxBody is the length of a body, in characters.
 const maxBody = 180
 
-// NewMessage says what an event is, as the reader may see it, without what a
-// push must not hold.
+// NewMessage returns the message of an event. The caller passes the event as the reader
+// may see it. The message leaves out every field that is not operational or of the
+// system.
 func NewMessage(e event.Event) Message {
 	m := Message{Title: titles[e.Type], Tag: Topic(e), URL: PagePath(e), Severity: e.Severity}
-	if e.Module() == event.ModuleEmployee { // all of it is HR's
+	if e.Module() == event.ModuleEmployee { // all of its fields are about HR or pay
 		m.Body = "Open Yardline to see it."
 		return m
 	}
-	bare := event.Object{}
+	public := event.Object{}
 	for _, f := range e.Data {
-		if spec, declared := event.Spec(e.Type, f.Name); declared && (spec.Class == event.Operational || spec.Class == event.System) {
-			bare = append(bare, f)
+		spec, declared := event.Spec(e.Type, f.Name)
+		if declared && (spec.Class == event.Operational || spec.Class == event.System) {
+			public = append(public, f)
 		}
 	}
-	e.Data = bare
+	e.Data = public
 	m.Body, _ = event.ToastText(e, false)
 	if utf8.RuneCountInString(m.Body) > maxBody {
 		m.Body = string([]rune(m.Body)[:maxBody-1]) + "…"
@@ -123,6 +140,7 @@ func NewMessage(e event.Event) Message {
 	return m
 }
 
+// titles has the title of each type's messages.
 var titles = map[event.Type]string{
 	event.TypeRentalStatusUpdated:      "Rental",
 	event.TypePaymentReceived:          "Payment",
@@ -136,15 +154,15 @@ var titles = map[event.Type]string{
 	event.TypeSyncProgress:             "Sync",
 }
 
-// Topic names the subject of an event without giving it away: what is not
-// delivered yet of an older push under it is dropped (RFC 8030, section 5.4: at
-// most 32 characters of base64url).
+// Topic returns a hash that stands for the event's subject without revealing it. A push
+// service replaces an undelivered message by a later one with the same topic (RFC 8030,
+// section 5.4). A topic has at most 32 characters of base64url.
 func Topic(e event.Event) string {
 	sum := sha256.Sum256([]byte(e.Subject))
 	return base64.RawURLEncoding.EncodeToString(sum[:])[:32]
 }
 
-// PagePath is the page on which the app shows the subject of an event.
+// PagePath returns the path of the app's page that shows the subject of an event.
 func PagePath(e event.Event) string {
 	kind, id, _ := strings.Cut(e.Subject, "/")
 	switch e.Module() {

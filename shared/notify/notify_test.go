@@ -10,22 +10,22 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// TestMessagesAreMinimal: no field but operational and system ones reaches a
-// push, whatever the event.
-func TestMessagesAreMinimal(t *testing.T) {
+func TestMessagesHaveOperationalAndSystemFieldsOnly(t *testing.T) {
 	for _, typ := range event.Types {
 		e := event.Example(typ)
 		m := NewMessage(e)
 		if m.Severity != e.Severity {
 			t.Errorf("%s: a badge would count %q as %q", typ, e.Severity, m.Severity)
 		}
-		if m.Title == "" || m.Tag == "" || len(m.Tag) > 32 || !strings.HasPrefix(m.URL, "/") || utf8.RuneCountInString(m.Body) > maxBody {
+		if m.Title == "" || m.Tag == "" || len(m.Tag) > 32 || !strings.HasPrefix(m.URL, "/") ||
+			utf8.RuneCountInString(m.Body) > maxBody {
 			t.Errorf("%s: %+v", typ, m)
 		}
 		for _, f := range e.Data {
 			spec, _ := event.Spec(typ, f.Name)
 			text := e.Data.Text(f.Name)
-			if spec.Class != event.Operational && spec.Class != event.System && len(text) > 3 && strings.Contains(m.Title+m.Body, text) {
+			if spec.Class != event.Operational && spec.Class != event.System && len(text) > 3 &&
+				strings.Contains(m.Title+m.Body, text) {
 				t.Errorf("%s shows %s: %+v", typ, f.Name, m)
 			}
 		}
@@ -39,12 +39,13 @@ func TestMessagesAreMinimal(t *testing.T) {
 	}
 }
 
-func TestQuiet(t *testing.T) {
+func TestQuietHoursMayIncludeMidnight(t *testing.T) {
 	for _, c := range []struct {
 		from, to     string
 		hour, minute int
 		want         bool
-	}{{"22:00", "06:00", 23, 0, true}, {"22:00", "06:00", 5, 59, true}, {"22:00", "06:00", 6, 0, false}, {"22:00", "06:00", 21, 59, false}, {"22:00", "06:00", 22, 0, true},
+	}{{"22:00", "06:00", 23, 0, true}, {"22:00", "06:00", 5, 59, true}, {"22:00", "06:00", 6, 0, false},
+		{"22:00", "06:00", 21, 59, false}, {"22:00", "06:00", 22, 0, true},
 		{"12:00", "13:30", 12, 30, true}, {"12:00", "13:30", 13, 30, false}, {"12:00", "13:30", 0, 0, false}} {
 		if got := (QuietHours{From: c.from, To: c.to}).Contains(c.hour, c.minute); got != c.want {
 			t.Errorf("%+v: %v", c, got)
@@ -57,7 +58,7 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
-func TestPages(t *testing.T) {
+func TestPagePathIsAPathOfTheApp(t *testing.T) {
 	for _, typ := range event.Types {
 		e := event.Example(typ)
 		if page := PagePath(e); !strings.HasPrefix(page, "/") || strings.Contains(page, "//") {
@@ -66,8 +67,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreOfVisibleTypes expects default preferences to name visible types only.
-func TestDefaultsAreOfVisibleTypes(t *testing.T) {
+func TestDefaultPreferencesNameVisibleTypesOnly(t *testing.T) {
 	for _, c := range []struct {
 		roles    []access.Role
 		employee int64

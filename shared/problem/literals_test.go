@@ -37,7 +37,8 @@ func TestCodesAreSpelledHereAlone(t *testing.T) {
 		}
 		name := entry.Name()
 		if entry.IsDir() {
-			if path != root && (strings.HasPrefix(name, ".") || slices.Contains([]string{"bin", "problem", "testdata"}, name)) {
+			if path != root && (strings.HasPrefix(name, ".") ||
+				slices.Contains([]string{"bin", "problem", "testdata"}, name)) {
 				return filepath.SkipDir
 			}
 			return nil
@@ -80,7 +81,8 @@ func checkLiterals(t *testing.T, path, relative string) error {
 		// Codes of one word, such as "full", are ordinary words elsewhere.
 		spellsCode := slices.Contains(Codes(), text) && (isCode[literal] || strings.Contains(text, "_"))
 		if spellsCode && !slices.Contains(homonyms[relative], text) || strings.Contains(text, TypePrefix) {
-			t.Errorf("%s:%d spells %q: use a constant of shared/problem", relative, set.Position(literal.Pos()).Line, text)
+			t.Errorf("%s:%d spells %q: use a constant of shared/problem", relative, set.Position(literal.Pos()).Line,
+				text)
 		}
 		return true
 	})
@@ -141,7 +143,8 @@ func TestEdgeWorkerSendsProblemsOfTheTable(t *testing.T) {
 	}
 	for _, call := range calls {
 		listed := slices.ContainsFunc(All(), func(p Problem) bool {
-			return strconv.Itoa(p.Status) == call[1] && p.Code == call[2] && p.Title == call[3] && p.Advice == edgeAdvice
+			return strconv.Itoa(p.Status) == call[1] && p.Code == call[2] && p.Title == call[3] &&
+				p.Advice == edgeAdvice
 		})
 		if !listed {
 			t.Errorf("%s is not in the table of problems", call[0])
