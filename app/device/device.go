@@ -9,9 +9,9 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
 
-// feature returns a property of the browser, or undefined when the browser lacks it or throws. Some browsers throw when
-// storage is blocked, in private windows and in web views. Value.Get would end the program then, because Go can recover
-// only from exceptions of calls.
+// feature returns a property of the browser by its path. It returns undefined if the browser lacks the
+// property, or throws: some browsers throw if storage is blocked, in private windows and in web views.
+// Value.Get would end the program then, because Go can recover from exceptions of calls only.
 func feature(names ...string) (found app.Value) {
 	defer func() {
 		if recover() != nil {
@@ -31,19 +31,19 @@ func feature(names ...string) (found app.Value) {
 	return found
 }
 
-// Setting is what the user has set on this device, "" for nothing, also where
-// the browser keeps no settings.
+// Setting returns a setting of the user on this device. It returns "" if there is none, or if the
+// browser keeps no settings.
 func Setting(name string) (value string) {
-	defer func() { _ = recover() }() // browsers throw where storage is blocked
+	defer func() { _ = recover() }() // browsers throw if storage is blocked
 	if v := feature("localStorage").Call("getItem", name); v.Truthy() {
 		return v.String()
 	}
 	return ""
 }
 
-// Set keeps a setting; "" forgets it.
+// Set stores a setting; an empty value deletes it.
 func Set(name, value string) {
-	defer func() { _ = recover() }() // browsers throw where storage is blocked or full
+	defer func() { _ = recover() }() // browsers throw if storage is blocked or full
 	if value == "" {
 		feature("localStorage").Call("removeItem", name)
 		return
@@ -51,16 +51,16 @@ func Set(name, value string) {
 	feature("localStorage").Call("setItem", name, value)
 }
 
-// The settings' names. The page's loader reads the theme too.
+// The names of settings, with their values. The page's loader reads the theme too.
 const (
-	Theme     = "theme"      // light, dark; "": the system's
-	Shortcuts = "shortcuts"  // off
+	Theme     = "theme"      // light or dark; empty means the system's theme
+	Shortcuts = "shortcuts"  // off, or empty for on
 	Style     = "style"      // text.Style as JSON
-	ToastTime = "toast-time" // 2, never
-	Debug     = "sse-debug"  // true
+	ToastTime = "toast-time" // 2 for twice as long, never for toasts that stay, or empty
+	Debug     = "sse-debug"  // true, or empty for no debug log
 )
 
-// ApplyTheme shows a theme: light, dark, or "" for the system's.
+// ApplyTheme shows a theme: light, dark, or empty for the system's.
 func ApplyTheme(theme string) {
 	if !app.IsClient {
 		return
@@ -82,17 +82,17 @@ func Badge(n int) {
 	if n == 0 {
 		method = "clearAppBadge"
 	}
-	// The badge is an ornament, so its errors do not matter.
+	// Errors are ignored, because the app works without its badge.
 	go func() { _, _ = await(context.Background(), feature("navigator"), method, n) }()
 }
 
-// Save offers a file to the user.
+// Save offers a file to the user as a download.
 func Save(name, media, content string) {
 	if !app.IsClient {
 		return
 	}
 	window := app.Window()
-	bytes := window.Get("Uint8Array").New(len(content)) // a string would lose its byte order mark on the way
+	bytes := window.Get("Uint8Array").New(len(content)) // as a string, the content would lose its byte order mark
 	app.CopyBytesToJS(bytes, []byte(content))
 	blob := window.Get("Blob").New([]any{bytes}, map[string]any{"type": media})
 	url := window.Get("URL").Call("createObjectURL", blob)
@@ -103,20 +103,20 @@ func Save(name, media, content string) {
 	window.Get("URL").Call("revokeObjectURL", url)
 }
 
-// Copy puts a text into the clipboard. When the page may not use the clipboard, as on a plain HTTP address, Copy
-// selects the text and lets the browser copy it.
-func Copy(words string) {
+// Copy copies a text into the clipboard, and does not wait for that. If the page may not use the
+// clipboard, as on a plain HTTP address, Copy selects the text and lets the browser copy it.
+func Copy(content string) {
 	go func() {
-		ctx, done := context.WithTimeout(context.Background(), copyTime)
-		defer done()
+		ctx, cancel := context.WithTimeout(context.Background(), copyTimeout)
+		defer cancel()
 		if clipboard := feature("navigator", "clipboard"); clipboard.Truthy() {
-			if _, err := await(ctx, clipboard, "writeText", words); err == nil {
+			if _, err := await(ctx, clipboard, "writeText", content); err == nil {
 				return
 			}
 		}
 		document := app.Window().Get("document")
 		area := document.Call("createElement", "textarea")
-		area.Set("value", words)
+		area.Set("value", content)
 		document.Get("body").Call("append", area)
 		area.Call("select")
 		document.Call("execCommand", "copy")
@@ -124,22 +124,22 @@ func Copy(words string) {
 	}()
 }
 
-// copyTime bounds how long the clipboard may take.
-const copyTime = 3 * time.Second
+// copyTimeout is how long the clipboard may take.
+const copyTimeout = 3 * time.Second
 
-// matches tells whether a media query holds for the page.
+// matches reports whether a media query holds for the page.
 func matches(query string) bool {
 	return app.IsClient && app.Window().Call("matchMedia", query).Get("matches").Bool()
 }
 
-// Installed tells whether the page runs as an installed app.
+// Installed reports whether the page runs as an installed app.
 func Installed() bool { return matches("(display-mode: standalone)") }
 
-// Apple tells whether the browser installs apps by its own menu alone.
+// Apple reports whether the browser installs apps only by its own menu, as Apple's browsers do.
 func Apple() bool { return app.IsClient && app.Window().Call("goappIsAppleBrowser").Bool() }
 
-// Narrow tells whether the page has the layout of a phone. watch, which may be
-// nil, is told for the life of the page when that changes.
+// Narrow reports whether the page has the layout of a phone. It calls watch, for the life of the page,
+// when that changes; nil disables that.
 func Narrow(watch func(narrow bool)) bool {
 	if !app.IsClient {
 		return false
@@ -154,14 +154,14 @@ func Narrow(watch func(narrow bool)) bool {
 	return query.Get("matches").Bool()
 }
 
-// Held tells whether the pointer or the focus is on what a selector finds, or the
-// page is hidden. A finger leaves no pointer behind.
+// Held reports whether the pointer or the focus is on the element of a selector, or the page is
+// hidden. On a touch screen only the focus counts, because a finger leaves no pointer behind.
 func Held(selector string) bool {
 	hover := matches("(hover: hover)") && find(selector+":hover").Truthy()
 	return hover || find(selector+":focus-within").Truthy() || feature("document", "hidden").Truthy()
 }
 
-// Zone is the reader's time zone by its name, such as Europe/Berlin.
+// Zone returns the name of the reader's time zone, such as Europe/Berlin.
 func Zone() string {
 	if !app.IsClient {
 		return ""
@@ -173,6 +173,7 @@ func Zone() string {
 	return zone.String()
 }
 
+// find returns the first element of a selector, or null.
 func find(selector string) app.Value {
 	if !app.IsClient {
 		return app.Undefined()
@@ -180,33 +181,33 @@ func find(selector string) app.Value {
 	return app.Window().Get("document").Call("querySelector", selector)
 }
 
-// Above tells whether the top of what a selector finds is scrolled out of sight.
+// Above reports whether the top of the element of a selector is scrolled out of sight.
 func Above(selector string) bool {
 	e := find(selector)
 	return e.Truthy() && e.Call("getBoundingClientRect").Get("top").Float() < 0
 }
 
-// ScrollTo brings what a selector finds into view.
+// ScrollTo brings the element of a selector into view.
 func ScrollTo(selector string) {
 	if e := find(selector); e.Truthy() {
 		e.Call("scrollIntoView")
 	}
 }
 
-// await calls a method and waits for its promise. An exception of the method is an error, too. The UI goroutine must
-// not call it.
-func await(ctx context.Context, of app.Value, method string, args ...any) (value app.Value, err error) {
-	promise, err := called(of, method, args...)
-	if err != nil || !promise.Truthy() { // some old methods promise nothing
+// await calls a method and waits for its promise. An exception of the method is an error too. The UI
+// goroutine must not call await.
+func await(ctx context.Context, object app.Value, method string, args ...any) (value app.Value, err error) {
+	promise, err := call(object, method, args...)
+	if err != nil || !promise.Truthy() { // some old methods return no promise
 		return promise, err
 	}
 	type result struct {
 		value app.Value
 		err   error
 	}
-	done := make(chan result, 1) // one of the two is called, once
+	settled := make(chan result, 1) // one of the two functions is called, once
 	resolve := app.FuncOf(func(_ app.Value, args []app.Value) any {
-		done <- result{value: first(args)}
+		settled <- result{value: first(args)}
 		return nil
 	})
 	reject := app.FuncOf(func(_ app.Value, args []app.Value) any {
@@ -214,30 +215,31 @@ func await(ctx context.Context, of app.Value, method string, args ...any) (value
 		if reason := first(args); reason.Truthy() {
 			err = errors.New(reason.Call("toString").String())
 		}
-		done <- result{err: err}
+		settled <- result{err: err}
 		return nil
 	})
 	promise.Call("then", resolve, reject)
 	select {
-	case r := <-done:
+	case r := <-settled:
 		resolve.Release()
 		reject.Release()
 		return r.value, r.err
 	case <-ctx.Done():
-		return nil, ctx.Err() // the functions are still the promise's
+		return nil, ctx.Err() // the promise may still call the functions
 	}
 }
 
-// called calls a method, and returns its exception as an error.
-func called(of app.Value, method string, args ...any) (result app.Value, err error) {
+// call calls a method, and returns its exception as an error.
+func call(object app.Value, method string, args ...any) (result app.Value, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("device: %s: %v", method, r)
 		}
 	}()
-	return of.Call(method, args...), nil
+	return object.Call(method, args...), nil
 }
 
+// first returns the first argument, or undefined.
 func first(args []app.Value) app.Value {
 	if len(args) == 0 {
 		return app.Undefined()

@@ -1,4 +1,4 @@
-// Package device is what the app has of the browser beside its page and its
-// client: settings, themes, files, the badge of the app's icon, push. Outside a
-// browser nothing is there, and nothing happens.
+// Package device gives the app features of the browser: settings, themes, files, the badge of the
+// app's icon, pushes and messages of the service worker. Outside a browser, and in browsers that lack
+// a feature, its functions do nothing and return zero values.
 package device

@@ -9,19 +9,19 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
 
-// A PushState is what this device can be pushed.
+// A PushState says whether this device gets pushes.
 type PushState string
 
 // The states.
 const (
-	PushUnknown     PushState = ""            // not asked yet
-	PushUnsupported PushState = "unsupported" // by the browser, or on a plain address
-	PushBlocked     PushState = "blocked"     // the user has said no to the browser
-	PushOff         PushState = "off"
-	PushOn          PushState = "on"
+	PushUnknown     PushState = ""            // the app has not asked the browser yet
+	PushUnsupported PushState = "unsupported" // the browser has no pushes, or none on a plain HTTP address
+	PushBlocked     PushState = "blocked"     // the user has refused notifications in the browser
+	PushOff         PushState = "off"         // the device has no subscription
+	PushOn          PushState = "on"          // the device has a subscription
 )
 
-// Push tells what is, and asks the user for nothing.
+// Push returns the state of this device. It does not ask the user.
 func Push(ctx context.Context) PushState {
 	if permission() == "denied" {
 		return PushBlocked
@@ -35,8 +35,8 @@ func Push(ctx context.Context) PushState {
 	return PushOff
 }
 
-// permission returns the user's choice on notifications: granted, denied, or default before a choice. It returns ""
-// when the browser has no notifications.
+// permission returns the user's choice on notifications: granted, denied, or default before a choice.
+// It returns "" if the browser has no notifications.
 func permission() string {
 	if p := feature("Notification", "permission"); p.Truthy() {
 		return p.String()
@@ -44,10 +44,11 @@ func permission() string {
 	return ""
 }
 
-// ErrUnsupported means that the browser, or the page's address, has no pushes.
+// ErrUnsupported means that the browser has no pushes, or none at the page's address.
 var ErrUnsupported = errors.New("device: no pushes here")
 
-// manager is the browser's manager of pushes. It does not wait for a service worker that may never come.
+// manager returns the browser's manager of pushes. It does not wait for a service worker, which may
+// never come.
 func manager(ctx context.Context) (app.Value, error) {
 	workers := feature("navigator", "serviceWorker")
 	if !workers.Truthy() || !feature("PushManager").Truthy() || permission() == "" {
@@ -63,6 +64,7 @@ func manager(ctx context.Context) (app.Value, error) {
 	return registration.Get("pushManager"), nil
 }
 
+// subscription returns the device's subscription, or null.
 func subscription(ctx context.Context) (app.Value, error) {
 	m, err := manager(ctx)
 	if err != nil {
@@ -71,12 +73,11 @@ func subscription(ctx context.Context) (app.Value, error) {
 	return await(ctx, m, "getSubscription")
 }
 
-// ErrRefused means that the user, or their browser, does not want pushes.
+// ErrRefused means that the user, or the user's browser, refuses pushes.
 var ErrRefused = errors.New("device: notifications are not allowed")
 
-// Subscribe asks the user, where they were not asked yet, and subscribes with
-// the broker's key. It is called for a click alone: browsers, and people, want
-// no question out of the blue.
+// Subscribe asks the user for permission, if the user has not decided yet, and subscribes with the
+// broker's key. Call it only after a click, because browsers may refuse the question otherwise.
 func Subscribe(ctx context.Context, key string) (map[string]any, error) {
 	if permission() == "" {
 		return nil, ErrUnsupported
@@ -87,8 +88,9 @@ func Subscribe(ctx context.Context, key string) (map[string]any, error) {
 	return Renew(ctx, key)
 }
 
-// Renew returns the subscription with the broker's key. It subscribes anew when the browser has lost the subscription
-// or has one with another key. It never asks the user: it returns ErrRefused when the user has not given permission.
+// Renew returns the subscription with the broker's key. It subscribes again if the browser has lost the
+// subscription, or has one with another key. It never asks the user: it returns ErrRefused if the user
+// has not given permission.
 func Renew(ctx context.Context, key string) (map[string]any, error) {
 	if permission() != "granted" {
 		return nil, ErrRefused
@@ -103,9 +105,9 @@ func Renew(ctx context.Context, key string) (map[string]any, error) {
 	}
 	if old.Truthy() {
 		if keyOf(old) == key {
-			return plain(old)
+			return toMap(old)
 		}
-		// Browsers keep two keys apart: the old subscription must go first.
+		// Browsers allow one key at a time: the old subscription must end first.
 		if _, err := await(ctx, old, "unsubscribe"); err != nil {
 			return nil, err
 		}
@@ -114,10 +116,10 @@ func Renew(ctx context.Context, key string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return plain(made)
+	return toMap(made)
 }
 
-// keyOf returns the key of a subscription, as the broker writes it. It returns "" when the browser does not tell.
+// keyOf returns the key of a subscription, as the broker writes it. It returns "" if the browser hides it.
 func keyOf(subscription app.Value) string {
 	options := subscription.Get("options")
 	if !options.Truthy() || !options.Get("applicationServerKey").Truthy() {
@@ -129,13 +131,14 @@ func keyOf(subscription app.Value) string {
 	return base64.RawURLEncoding.EncodeToString(key)
 }
 
-func plain(subscription app.Value) (s map[string]any, err error) {
+// toMap returns a subscription as its JSON has it.
+func toMap(subscription app.Value) (s map[string]any, err error) {
 	raw := app.Window().Get("JSON").Call("stringify", subscription).String()
 	err = json.Unmarshal([]byte(raw), &s)
 	return s, err
 }
 
-// Unsubscribe ends it.
+// Unsubscribe ends the device's subscription, if it has one.
 func Unsubscribe(ctx context.Context) error {
 	s, err := subscription(ctx)
 	if err != nil || !s.Truthy() {
@@ -145,8 +148,8 @@ func Unsubscribe(ctx context.Context) error {
 	return err
 }
 
-// Name is what the device is called until its user says otherwise: the browser
-// and the system, as they call themselves.
+// Name returns the name of the device's system, as the browser calls it, or "". It is the name of the
+// device until the user gives it another.
 func Name() string {
 	if platform := feature("navigator", "userAgentData", "platform"); platform.Truthy() {
 		return platform.String()

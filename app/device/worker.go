@@ -6,9 +6,9 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
 
-// OnWorker handles messages of the service worker for the life of the page. It calls navigate with the address of a
-// clicked notification. Before that the worker asks each tab for its address, and whether a form of it holds typed
-// text.
+// OnWorker handles messages of the service worker for the life of the page. It calls navigate with the
+// address of a notification that the user has clicked. Before that, the worker asks each tab for its
+// address, and whether a form of the tab holds typed text.
 func OnWorker(navigate func(path string)) {
 	worker := feature("navigator", "serviceWorker")
 	if !worker.Truthy() || !worker.Get("addEventListener").Truthy() {
@@ -35,14 +35,14 @@ func OnWorker(navigate func(path string)) {
 	}
 }
 
-// reloadPause is the least time between two reloads by the app itself. A second reload right after a vain one would not
-// help either.
+// reloadPause is the least time between two reloads by the app itself. If a reload has not helped, a
+// second one right after it would not help either.
 const reloadPause = 10 * time.Minute
 
-// FirstReload tells whether the app may reload the page by itself now: the tab is visible, and the last such reload was
-// at least reloadPause ago. FirstReload records that the app reloads.
+// FirstReload reports whether the app may reload the page by itself now: the tab is visible, and the
+// last such reload was at least reloadPause ago. If so, it records that the app reloads.
 func FirstReload(now time.Time) (first bool) {
-	defer func() { _ = recover() }() // without a storage nothing would end a loop of reloads
+	defer func() { _ = recover() }() // without a storage, nothing would stop a loop of reloads: false
 	const name = "reloaded"
 	tab := feature("sessionStorage")
 	if !tab.Truthy() || feature("document", "hidden").Truthy() {
@@ -57,8 +57,8 @@ func FirstReload(now time.Time) (first bool) {
 	return tab.Call("getItem", name).Truthy()
 }
 
-// Typed tells whether a form of the page holds typed text that was not sent. Filters do not count, because the address
-// holds them.
+// Typed reports whether a form of the page holds typed text that was not sent. Filters do not count,
+// because the address has them.
 func Typed() bool {
 	if !app.IsClient {
 		return false

@@ -19,7 +19,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/toast"
 )
 
-// window is a page in a test.
+// window is a tab with the app in it.
 type window struct {
 	*Live
 	*fake.Tab
@@ -33,8 +33,8 @@ func openTab(t *testing.T, b *fake.Broker, in *fake.Browser, storage wasmclient.
 	return w
 }
 
-// visit opens the app in a browser that was closed, whether or not the broker
-// answers. reload ends the page.
+// visit opens the app in a browser that was closed, and does not wait for the broker. reload ends the
+// page.
 func visit(t *testing.T, b *fake.Broker, storage wasmclient.Storage) (w *window, reload func()) {
 	w = &window{Tab: (&fake.Browser{}).NewTab()}
 	w.Live = New(b, Environment{Page: w.Tab, Storage: storage})
@@ -47,7 +47,7 @@ func visit(t *testing.T, b *fake.Broker, storage wasmclient.Storage) (w *window,
 	}
 }
 
-// settle lets everything happen that can, and a batch of changes arrive.
+// settle waits until all goroutines are blocked and a batch of changes has been delivered.
 func settle() {
 	synctest.Wait()
 	time.Sleep(batchTime)
@@ -62,7 +62,7 @@ func overdue(t *testing.T, id int64) event.Event {
 
 var dispatcher = access.Grant{User: "1", Name: "dispatcher", Roles: []access.Role{access.Dispatcher}}
 
-func TestLife(t *testing.T) {
+func TestPageShowsAUserFromSignInToSignOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
 		b.Publish(overdue(t, 1)) // before: in the figures and the history, no toast
@@ -102,7 +102,8 @@ func TestLife(t *testing.T) {
 		settle()
 		s = p.State()
 		require.Equal(t, SignedOut, s.Phase)
-		require.Equal(t, State{Phase: SignedOut, Users: []string{"dispatcher"}, Tab: p.Tab.Tab()}, s, "nothing of the user stays")
+		want := State{Phase: SignedOut, Users: []string{"dispatcher"}, Tab: p.Tab.Tab()}
+		require.Equal(t, want, s, "no data of the user stays")
 		require.Zero(t, p.Watchers())
 		p.SignIn(t.Context(), "dispatcher", "")
 		settle()
@@ -111,7 +112,7 @@ func TestLife(t *testing.T) {
 	})
 }
 
-func TestBrokerAwayAtTheStart(t *testing.T) {
+func TestAppConnectsWhenTheBrokerComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
 		b.SetDown(true)
@@ -127,9 +128,9 @@ func TestBrokerAwayAtTheStart(t *testing.T) {
 	})
 }
 
-// TestOpensOffline: with the state, the history and the outbox of the last
-// visit; and when the broker is back everything goes on, once.
-func TestOpensOffline(t *testing.T) {
+// Offline, the app opens with the state, the history and the outbox of the last visit. When the broker is
+// back, each event is sent once.
+func TestAppOpensOffline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, storage := fake.New(dispatcher), &wasmclient.Memory{}
 		p := openTab(t, b, &fake.Browser{}, storage)
@@ -167,12 +168,11 @@ func TestOpensOffline(t *testing.T) {
 		p.SignOut(t.Context())
 		all, err := storage.Load(t.Context(), "")
 		require.NoError(t, err)
-		require.Empty(t, all, "nothing of the user stays on the disk")
+		require.Empty(t, all, "no data of the user stays in the storage")
 	})
 }
 
-// TestAnotherUser finds nothing of the one before.
-func TestAnotherUser(t *testing.T) {
+func TestAnotherUserSeesNoDataOfTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, storage := fake.New(dispatcher), &wasmclient.Memory{}
 		p := openTab(t, b, &fake.Browser{}, storage)
@@ -181,7 +181,7 @@ func TestAnotherUser(t *testing.T) {
 		b.SetDown(true)
 		p.Publish(t.Context(), overdue(t, 2))
 		p.disconnect()
-		// The session ends while the browser is closed; somebody else signs in.
+		// The session ends while the browser is closed; another user signs in.
 		other := access.Grant{User: "9", Name: "other", Roles: []access.Role{access.Dispatcher}}
 		b = fake.New(other)
 		p = openTab(t, b, &fake.Browser{}, storage)
@@ -197,19 +197,23 @@ func TestAnotherUser(t *testing.T) {
 	})
 }
 
-func TestRefusedIsShown(t *testing.T) {
+func TestRefusedItemSaysWhy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
 		p := openTab(t, b, &fake.Browser{}, nil)
-		b.Refuse(&wasmclient.Response{Status: 422, ContentType: "application/problem+json",
-			Body: []byte(`{"type":"urn:yardline:problem:invalid_event","code":"invalid_event","title":"The event is ` +
-				`not valid","errors":[{"pointer":"/data/rental_id","code":"limit","expected":"an integer, at least ` +
-				`1"}]}`)})
+		b.Refuse(&wasmclient.Response{
+			Status:      422,
+			ContentType: "application/problem+json",
+			Body: []byte(`{"type":"urn:yardline:problem:invalid_event","code":"invalid_event",` +
+				`"title":"The event is not valid",` +
+				`"errors":[{"pointer":"/data/rental_id","code":"limit","expected":"an integer, at least 1"}]}`),
+		})
 		p.Publish(t.Context(), overdue(t, 1))
 		settle()
 		item := p.State().View.Outbox[0]
 		require.Equal(t, outbox.Rejected, item.State)
-		require.Equal(t, "The event is not valid. rental_id: expected an integer, at least 1. (invalid_event)", item.Problem)
+		want := "The event is not valid. rental_id: expected an integer, at least 1. (invalid_event)"
+		require.Equal(t, want, item.Problem)
 		p.WithClient(func(c *wasmclient.Client) { c.DiscardItem(item.ID) })
 		settle()
 		require.Empty(t, p.State().View.Outbox)
@@ -218,9 +222,8 @@ func TestRefusedIsShown(t *testing.T) {
 	})
 }
 
-// TestOtherRights: with other roles the app starts over, and shows what the
-// user may do now.
-func TestOtherRights(t *testing.T) {
+// With other roles, the app starts over and shows what the user may see now.
+func TestNewRolesReplaceTheData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
 		p := openTab(t, b, &fake.Browser{}, nil)
@@ -240,12 +243,12 @@ func TestOtherRights(t *testing.T) {
 	})
 }
 
-func TestExplain(t *testing.T) {
+func TestErrorsAreExplainedWithTheirCode(t *testing.T) {
 	require.Contains(t, Explain(errors.New("x")), "(network)")
 	require.Equal(t, "No. Ask. (forbidden)", Explain(&wasmclient.Error{Code: "forbidden", Title: "No", Detail: "Ask."}))
 }
 
-func TestNothingToTellWithoutAClient(t *testing.T) {
+func TestWithoutAClientCallsDoNothing(t *testing.T) {
 	l := New(nil, Environment{Page: (&fake.Browser{}).NewTab()})
 	l.WithClient((*wasmclient.Client).Connect) // returns
 	require.Empty(t, l.Transitions())

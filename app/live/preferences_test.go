@@ -16,32 +16,32 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/fake"
 )
 
-// wisher is a broker that takes a second for each change of preferences.
-type wisher struct {
+// slowPreferences is a broker that needs a second for each change of preferences.
+type slowPreferences struct {
 	*fake.Broker
-	asked []notify.Preferences
+	saved []notify.Preferences
 	fails bool
 }
 
-func (w *wisher) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+func (s *slowPreferences) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
 	if r.Path != "/api/push/preferences" || r.Method != "PUT" {
-		return w.Broker.Do(ctx, r)
+		return s.Broker.Do(ctx, r)
 	}
 	time.Sleep(time.Second)
-	if w.fails {
+	if s.fails {
 		return wasmclient.Response{}, wasmclient.ErrEnded
 	}
 	var p notify.Preferences
 	_ = json.Unmarshal(r.Body, &p)
-	w.asked = append(w.asked, p)
+	s.saved = append(s.saved, p)
 	return wasmclient.Response{Status: 204}, nil
 }
 
-// TestWishes: quick changes are all kept, told one after the other and the last
-// of several in a row; what the broker does not take is taken back.
-func TestWishes(t *testing.T) {
+// All of several quick changes hold. The broker gets them one after the other, and of several in a row the
+// last. A change that the broker refuses is undone.
+func TestPreferencesAreSavedInOrderAndUndoneIfRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &wisher{Broker: fake.New(dispatcher)}
+		b := &slowPreferences{Broker: fake.New(dispatcher)}
 		w := &window{Tab: (&fake.Browser{}).NewTab()}
 		w.Live = New(b, Environment{Page: w.Tab})
 		w.Start(t.Context())
@@ -49,7 +49,8 @@ func TestWishes(t *testing.T) {
 		t.Cleanup(w.disconnect)
 		var failed atomic.Int32
 		mute := func(typ event.Type) {
-			w.ChangePreferences(func(p *notify.Preferences) { p.Muted = append(p.Muted, typ) }, func(error) { failed.Add(1) })
+			add := func(p *notify.Preferences) { p.Muted = append(p.Muted, typ) }
+			w.ChangePreferences(add, func(error) { failed.Add(1) })
 		}
 		all := []event.Type{event.TypeRentalOverdue, event.TypePaymentReceived, event.TypeSyncProgress}
 		for _, typ := range all {
@@ -59,8 +60,8 @@ func TestWishes(t *testing.T) {
 		require.Equal(t, all, w.Preferences().Muted, "at once")
 		time.Sleep(3 * time.Second)
 		settle()
-		require.Len(t, b.asked, 2)
-		require.Equal(t, all, b.asked[1].Muted)
+		require.Len(t, b.saved, 2)
+		require.Equal(t, all, b.saved[1].Muted)
 		require.Zero(t, failed.Load())
 
 		b.fails = true
@@ -73,9 +74,8 @@ func TestWishes(t *testing.T) {
 	})
 }
 
-// TestSignOutWithoutBroker clears everything at once, over a reload too, and ends
-// the session as soon as the broker is back.
-func TestSignOutWithoutBroker(t *testing.T) {
+// A sign-out clears all data at once, and ends the session as soon as the broker is back, after a reload too.
+func TestSignOutWithoutBrokerIsRepeatedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
 		down := &outage{jar: j}
@@ -91,7 +91,7 @@ func TestSignOutWithoutBroker(t *testing.T) {
 		require.Empty(t, w.State().User)
 		all, err := st.Load(t.Context(), "")
 		require.NoError(t, err)
-		require.Len(t, all, 1, "that the broker is still to be told")
+		require.Len(t, all, 1, "the note that the broker has not heard of the sign-out")
 		require.Equal(t, "first", j.now())
 		w.stopAsking() // the page is closed, and opened again
 

@@ -19,11 +19,11 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// jar is a broker that wants a cookie: the session of the one who signed in last.
+// jar is a broker with a cookie: the session of the user that signed in last.
 type jar struct {
 	mu      sync.Mutex
 	brokers map[string]*fake.Broker
-	who     string // "" nobody
+	user    string // the key in brokers of the user that is signed in; empty if none is
 }
 
 var refused = *fake.Refusal(401, "sign_in_required")
@@ -33,47 +33,47 @@ var second = access.Grant{User: "9", Name: "second", Roles: []access.Role{access
 func (j *jar) now() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.who
+	return j.user
 }
 
-// hand gives the cookie to somebody, "" for nobody.
-func (j *jar) hand(who string) {
+// setUser gives the cookie to a user; empty takes it away.
+func (j *jar) setUser(user string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.who = who
+	j.user = user
 }
 
 func (j *jar) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
-	who := j.now()
+	user := j.now()
 	if strings.HasPrefix(r.Path, "/api/session") {
 		switch r.Method {
 		case "POST":
 			var in struct{ User string }
 			_ = json.Unmarshal(r.Body, &in)
-			j.hand(in.User)
+			j.setUser(in.User)
 			return j.brokers[in.User].Do(ctx, r)
 		case "DELETE":
-			j.hand("") // its bye comes later than the answer
+			j.setUser("") // its bye comes later than the answer
 			return wasmclient.Response{Status: 204}, nil
 		}
-		if who == "" {
+		if user == "" {
 			raw, _ := json.Marshal(wasmclient.Session{Users: []string{"x"}})
 			return wasmclient.Response{Status: 200, ContentType: "application/json", Body: raw}, nil
 		}
-		return j.brokers[who].Do(ctx, r)
+		return j.brokers[user].Do(ctx, r)
 	}
-	if who == "" {
+	if user == "" {
 		return refused, nil
 	}
-	return j.brokers[who].Do(ctx, r)
+	return j.brokers[user].Do(ctx, r)
 }
 
 func (j *jar) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
-	who := j.now()
-	if who == "" {
+	user := j.now()
+	if user == "" {
 		return refused, nil
 	}
-	return j.brokers[who].Stream(ctx, r, take)
+	return j.brokers[user].Stream(ctx, r, take)
 }
 
 func (j *jar) Socket(context.Context, string, func([]byte) error) error {
@@ -90,11 +90,14 @@ func openJar(t *testing.T, j *jar, in *fake.Browser, s wasmclient.Storage) *wind
 }
 
 func newJar() *jar {
-	return &jar{who: "first", brokers: map[string]*fake.Broker{"first": fake.New(dispatcher), "second": fake.New(second)}}
+	return &jar{
+		user:    "first",
+		brokers: map[string]*fake.Broker{"first": fake.New(dispatcher), "second": fake.New(second)},
+	}
 }
 
-// TestSignOutInLeader: the follower leads for a moment, without a session. It keeps nothing.
-func TestSignOutInLeader(t *testing.T) {
+// After a sign-out in the leader, the follower leads for a moment without a session.
+func TestSignOutInLeaderLeavesNoData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
 		a := openJar(t, j, in, st)
@@ -115,8 +118,8 @@ func TestSignOutInLeader(t *testing.T) {
 	})
 }
 
-// TestSignOutWithPausedTab, which hears nothing from the broker.
-func TestSignOutWithPausedTab(t *testing.T) {
+// A paused tab does not hear of the sign-out from the broker.
+func TestSignOutWithPausedTabLeavesNoData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
 		a := openJar(t, j, in, st)
@@ -137,14 +140,13 @@ func TestSignOutWithPausedTab(t *testing.T) {
 	})
 }
 
-// TestOutboxOfAnotherUser: what one user wrote is never sent as another.
-func TestOutboxOfAnotherUser(t *testing.T) {
+func TestOutboxIsNeverSentAsAnotherUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
 		a := openJar(t, j, in, st)
 		b := openJar(t, j, in, st)
 		// the session ends (expired); user one writes in B
-		j.hand("")
+		j.setUser("")
 		j.brokers["first"].Cut()
 		settle()
 		b.Publish(t.Context(), overdue(t, 1))
@@ -157,17 +159,17 @@ func TestOutboxOfAnotherUser(t *testing.T) {
 		a.SignIn(t.Context(), "second", "")
 		time.Sleep(2 * time.Minute)
 		settle()
-		require.Empty(t, j.brokers["second"].Events(), "user one's event was published as user two")
+		require.Empty(t, j.brokers["second"].Events(), "the first user's event was published as the second user")
 	})
 }
 
-// TestSignInAgainBehindDeniedLeader: the tab that was denied does not lead.
-func TestSignInAgainBehindDeniedLeader(t *testing.T) {
+// A tab that was denied must not lead, or the tab that signs in again would wait for it.
+func TestReauthenticationIsNotHeldUpByADeniedTab(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
 		a := openJar(t, j, in, st)
 		b := openJar(t, j, in, st)
-		j.hand("")
+		j.setUser("")
 		j.brokers["first"].Cut()
 		time.Sleep(10 * time.Second)
 		settle()
@@ -183,36 +185,37 @@ func TestSignInAgainBehindDeniedLeader(t *testing.T) {
 	})
 }
 
-// TestExpiredWhileClosed: the app does not open offline for who is known to be signed out.
-func TestExpiredWhileClosed(t *testing.T) {
+func TestAppDoesNotOpenOfflineForASignedOutUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, st := newJar(), &wasmclient.Memory{}
 		a := openJar(t, j, &fake.Browser{}, st)
 		j.brokers["first"].Publish(overdue(t, 1))
 		time.Sleep(time.Minute)
 		a.disconnect()
-		j.hand("")
+		j.setUser("")
 		a = openJar(t, j, &fake.Browser{}, st)
 		require.Equal(t, SignedOut, a.State().Phase)
 		for _, b := range j.brokers {
 			b.SetDown(true)
 		}
-		j.hand("first") // so that session goes to the broker that is down
+		j.setUser("first") // so that session goes to the broker that is down
 		a = openJar(t, j, &fake.Browser{}, st)
 		s := a.State()
-		require.NotEqual(t, SignedIn, s.Phase, "the broker has said that nobody is signed in; now %s's data is shown: %d entities", s.User.Name, len(s.Entities))
+		require.NotEqual(t, SignedIn, s.Phase,
+			"the broker has said that no user is signed in; now %d entities of %s are shown",
+			len(s.Entities), s.User.Name)
 	})
 }
 
-// 5: storage that does not answer.
-type hung struct{ wasmclient.Memory }
+// hungStorage does not answer.
+type hungStorage struct{ wasmclient.Memory }
 
-func (h *hung) Load(ctx context.Context, _ string) (map[string][]byte, error) {
+func (h *hungStorage) Load(ctx context.Context, _ string) (map[string][]byte, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
 
-func (h *hung) Save(ctx context.Context, _ string, _ []byte) error {
+func (h *hungStorage) Save(ctx context.Context, _ string, _ []byte) error {
 	select {
 	case <-ctx.Done():
 	case <-time.After(1000 * time.Hour):
@@ -220,12 +223,11 @@ func (h *hung) Save(ctx context.Context, _ string, _ []byte) error {
 	return nil
 }
 
-// TestStorageHangs: the app opens all the same.
-func TestStorageHangs(t *testing.T) {
+func TestAppOpensWithAStorageThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(dispatcher)
 		w := &window{Tab: (&fake.Browser{}).NewTab()}
-		w.Live = New(b, Environment{Page: w.Tab, Storage: &hung{}})
+		w.Live = New(b, Environment{Page: w.Tab, Storage: &hungStorage{}})
 		ctx, cancel := context.WithCancel(t.Context())
 		go w.Start(ctx)
 		time.Sleep(time.Hour)
@@ -238,8 +240,7 @@ func TestStorageHangs(t *testing.T) {
 	})
 }
 
-// TestBasedAfterReload: what is written after a reload offline says on which state.
-func TestBasedAfterReload(t *testing.T) {
+func TestItemWrittenOfflineAfterAReloadNamesItsState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, st := fake.New(dispatcher), &wasmclient.Memory{}
 		p := openTab(t, b, &fake.Browser{}, st)
@@ -252,12 +253,11 @@ func TestBasedAfterReload(t *testing.T) {
 		settle()
 		item := p.State().View.Outbox[0]
 		reload()
-		require.NotZero(t, item.Based, "written offline on a restored state, it says no state that it was based on")
+		require.NotZero(t, item.Based, "the item does not name the state on which it is based")
 	})
 }
 
-// TestPublishAfterSignOut is refused, and leaves nothing.
-func TestPublishAfterSignOut(t *testing.T) {
+func TestPublishAfterSignOutIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, st := fake.New(dispatcher), &wasmclient.Memory{}
 		p := openTab(t, b, &fake.Browser{}, st)
@@ -300,8 +300,8 @@ func (s *openingDelete) Delete(ctx context.Context, p string) error {
 	return s.Memory.Delete(ctx, p)
 }
 
-// TestSignOutWhileAsking: an answer that is out of date signs nobody in.
-func TestSignOutWhileAsking(t *testing.T) {
+// The answer to a request for the session from before the sign-out must not sign the user in.
+func TestSignOutDuringARequestForTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, st := newJar(), &openingDelete{}
 		s := &slowSession{jar: j}
@@ -322,7 +322,7 @@ func TestSignOutWhileAsking(t *testing.T) {
 		st.gate.Store(&gate)
 		time.Sleep(sessionRetry)
 		settle()
-		time.Sleep(60 * time.Millisecond) // the question is on its way
+		time.Sleep(60 * time.Millisecond) // the request is on its way
 		w.SignOut(t.Context())
 		time.Sleep(10 * time.Second)
 		settle()

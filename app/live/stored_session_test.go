@@ -20,17 +20,17 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// changed lets a test change the answers of a jar while it is asked.
-type changed struct {
+// scriptedJar is a jar whose answers a test can replace.
+type scriptedJar struct {
 	*jar
-	answer atomic.Pointer[func(r wasmclient.Request) *wasmclient.Response] // it returns nil where the jar answers
+	answer atomic.Pointer[func(r wasmclient.Request) *wasmclient.Response] // it returns nil to let the jar answer
 }
 
-func (c *changed) set(answer func(r wasmclient.Request) *wasmclient.Response) {
+func (c *scriptedJar) set(answer func(r wasmclient.Request) *wasmclient.Response) {
 	c.answer.Store(&answer)
 }
 
-func (c *changed) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
+func (c *scriptedJar) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
 	if answer := c.answer.Load(); answer != nil {
 		if response := (*answer)(r); response != nil {
 			return *response, nil
@@ -39,7 +39,7 @@ func (c *changed) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Resp
 	return c.jar.Do(ctx, r)
 }
 
-func openChanged(t *testing.T, c *changed, st wasmclient.Storage) *window {
+func openScripted(t *testing.T, c *scriptedJar, st wasmclient.Storage) *window {
 	w := &window{Tab: (&fake.Browser{}).NewTab()}
 	w.Live = New(c, Environment{Page: w.Tab, Storage: st})
 	go w.Start(t.Context())
@@ -54,9 +54,9 @@ func keys(t *testing.T, st wasmclient.Storage) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// TestNobodySignedInDeletesNothing has the broker report no user for a while, which may be wrong. The app comes back by
-// itself when the broker knows the user again, with its stored state and its unsent items.
-func TestNobodySignedInDeletesNothing(t *testing.T) {
+// The broker reports no user for a while, which may be wrong. When the broker knows the user again, the app comes back
+// by itself, with its stored state and its unsent items.
+func TestReportOfNoUserDeletesNothing(t *testing.T) {
 	for name, end := range map[string]func(b *fake.Broker){
 		"regrant": func(b *fake.Broker) { b.Bye(wire.ByeRegrant) },
 		"expired": func(b *fake.Broker) { b.Bye(wire.ByeExpired) }, "cut": (*fake.Broker).Cut,
@@ -71,7 +71,7 @@ func TestNobodySignedInDeletesNothing(t *testing.T) {
 				require.Contains(t, before, sessionKey)
 				require.Contains(t, before, wasmclient.StateKey)
 
-				j.hand("")
+				j.setUser("")
 				end(j.brokers["first"])
 				time.Sleep(10 * time.Second)
 				require.NotEqual(t, conn.Live, w.State().View.Status.State)
@@ -79,7 +79,7 @@ func TestNobodySignedInDeletesNothing(t *testing.T) {
 				time.Sleep(time.Minute)
 				require.Subset(t, keys(t, st), before)
 
-				j.hand("first")
+				j.setUser("first")
 				time.Sleep(2 * maxSessionRetry)
 				settle()
 				s := w.State()
@@ -91,21 +91,20 @@ func TestNobodySignedInDeletesNothing(t *testing.T) {
 	}
 }
 
-// TestSignedOutAtTheStartComesBack: a page that was opened while the broker knew nobody opens by itself later, at once
-// when its tab is shown.
-func TestSignedOutAtTheStartComesBack(t *testing.T) {
+// A page that was opened while the broker knew no user signs in later by itself, and at once when its tab is shown.
+func TestPageSignsInWhenTheBrokerKnowsTheUserAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, st := newJar(), &wasmclient.Memory{}
 		w := openJar(t, j, &fake.Browser{}, st)
 		time.Sleep(time.Minute)
 		before := keys(t, st)
 		w.disconnect()
-		j.hand("")
+		j.setUser("")
 		w = openJar(t, j, &fake.Browser{}, st)
 		require.Equal(t, SignedOut, w.State().Phase)
 		require.Equal(t, before, keys(t, st))
 		time.Sleep(time.Hour)
-		j.hand("first")
+		j.setUser("first")
 		w.Happen(port.Appeared)
 		settle()
 		require.Equal(t, SignedIn, w.State().Phase)
@@ -113,15 +112,14 @@ func TestSignedOutAtTheStartComesBack(t *testing.T) {
 	})
 }
 
-// TestAnotherUserFindsNothing: what is kept of one user goes when another one signs in.
-func TestAnotherUserFindsNothing(t *testing.T) {
+func TestStoredDataGoesWhenAnotherUserSignsIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, st := newJar(), &wasmclient.Memory{}
 		w := openJar(t, j, &fake.Browser{}, st)
 		j.brokers["first"].Publish(overdue(t, 1))
 		time.Sleep(time.Minute)
 		require.NoError(t, w.SaveDeviceID(t.Context(), "phone"))
-		j.hand("")
+		j.setUser("")
 		j.brokers["first"].Bye(wire.ByeRegrant)
 		settle()
 		require.Equal(t, SignedOut, w.State().Phase)
@@ -141,9 +139,9 @@ func TestAnotherUserFindsNothing(t *testing.T) {
 	})
 }
 
-// TestAnotherUserInAnotherTab: a user who has signed in at the identity provider is that of every tab, as soon as one
-// tab knows. Nothing of the earlier user stays on the screen, nor comes back to the disk.
-func TestAnotherUserInAnotherTab(t *testing.T) {
+// A user who has signed in at the identity provider is the user of every tab as soon as one tab knows. No data of the
+// earlier user stays on the screen or comes back to the storage.
+func TestNewUserInOneTabIsTheUserOfAllTabs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}
 		a := openJar(t, j, in, st)
@@ -151,7 +149,7 @@ func TestAnotherUserInAnotherTab(t *testing.T) {
 		settle()
 		require.Equal(t, "dispatcher", a.State().User.Name)
 		require.Equal(t, "1", a.State().View.Figures["overdue_rentals"].String())
-		j.hand("second")
+		j.setUser("second")
 		b := openJar(t, j, in, st)
 		settle()
 		a.Happen(port.Vanished)
@@ -169,17 +167,17 @@ func TestAnotherUserInAnotherTab(t *testing.T) {
 	})
 }
 
-// TestSignOutThatCannotWork says so: the browser still sends a cookie that the broker cannot take away.
-func TestSignOutThatCannotWork(t *testing.T) {
+// The browser still sends a cookie that the broker cannot take away.
+func TestSignOutThatCannotWorkSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, st := &changed{jar: newJar()}, &wasmclient.Memory{}
+		c, st := &scriptedJar{jar: newJar()}, &wasmclient.Memory{}
 		c.set(func(r wasmclient.Request) *wasmclient.Response {
 			if r.Method == "DELETE" {
 				return &wasmclient.Response{Status: 204}
 			}
 			return nil
 		})
-		w := openChanged(t, c, st)
+		w := openScripted(t, c, st)
 		w.SignOut(t.Context())
 		time.Sleep(10 * time.Minute)
 		settle()
@@ -195,11 +193,10 @@ func TestSignOutThatCannotWork(t *testing.T) {
 	})
 }
 
-// TestSignInWhoseCookieIsDropped says why, and not that the session has expired.
-func TestSignInWhoseCookieIsDropped(t *testing.T) {
+func TestSignInSaysThatTheCookieWasDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &changed{jar: newJar()}
-		c.hand("")
+		c := &scriptedJar{jar: newJar()}
+		c.setUser("")
 		c.set(func(r wasmclient.Request) *wasmclient.Response {
 			if r.Method != "POST" {
 				return nil
@@ -208,7 +205,7 @@ func TestSignInWhoseCookieIsDropped(t *testing.T) {
 			require.NoError(t, err)
 			return &answer
 		})
-		w := openChanged(t, c, nil)
+		w := openScripted(t, c, nil)
 		w.SignIn(t.Context(), "dispatcher", "")
 		settle()
 		require.Equal(t, SignedOut, w.State().Phase)
@@ -226,10 +223,9 @@ func TestSignInWhoseCookieIsDropped(t *testing.T) {
 	})
 }
 
-// TestSignOutThatAProxyAnswers is tried again until the broker has heard of it.
-func TestSignOutThatAProxyAnswers(t *testing.T) {
+func TestSignOutIsRepeatedUntilTheBrokerAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, st := &changed{jar: newJar()}, &wasmclient.Memory{}
+		c, st := &scriptedJar{jar: newJar()}, &wasmclient.Memory{}
 		var proxy atomic.Bool
 		proxy.Store(true)
 		c.set(func(r wasmclient.Request) *wasmclient.Response {
@@ -238,7 +234,7 @@ func TestSignOutThatAProxyAnswers(t *testing.T) {
 			}
 			return nil
 		})
-		w := openChanged(t, c, st)
+		w := openScripted(t, c, st)
 		go w.SignOut(t.Context())
 		settle()
 		require.Equal(t, Failed, w.State().Phase)
@@ -253,10 +249,10 @@ func TestSignOutThatAProxyAnswers(t *testing.T) {
 	})
 }
 
-// TestGatewayAsksToSignIn: its redirect is no outage. The page offers to sign in, and keeps what there is.
-func TestGatewayAsksToSignIn(t *testing.T) {
+// The redirect of a gateway is no outage: the page offers to sign in, and keeps its data.
+func TestRedirectOfAGatewayAsksForASignIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, st := &changed{jar: newJar()}, &wasmclient.Memory{}
+		c, st := &scriptedJar{jar: newJar()}, &wasmclient.Memory{}
 		var gate atomic.Bool
 		gate.Store(true)
 		c.set(func(wasmclient.Request) *wasmclient.Response {
@@ -265,7 +261,7 @@ func TestGatewayAsksToSignIn(t *testing.T) {
 			}
 			return nil
 		})
-		w := openChanged(t, c, st)
+		w := openScripted(t, c, st)
 		require.Equal(t, Failed, w.State().Phase)
 		require.True(t, w.State().GatewaySignIn)
 		gate.Store(false)

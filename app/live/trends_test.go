@@ -9,9 +9,8 @@ import (
 	"github.com/snd-rental/yardline/shared/projection"
 )
 
-// TestTrendsAfterAClockThatWasAhead: points of the future go, and the course
-// has points again.
-func TestTrendsAfterAClockThatWasAhead(t *testing.T) {
+// After the device's clock was ahead, points of the future go, and the trend gets new points.
+func TestTrendsDropPointsOfTheFuture(t *testing.T) {
 	now := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 	var tr trends
 	for i, at := range []time.Time{now, now.AddDate(1, 0, 0), now.AddDate(1, 0, 1), now.Add(trendStep),

@@ -1,8 +1,8 @@
 //go:build !wasm
 
-// Command build makes the static files of the app: go-app's shell, loader,
-// manifest and service worker, mended (see mend.go), the wasm and the assets,
-// all of them compressed with brotli and gzip for the broker to embed.
+// Command build makes the static files of the app, compressed with brotli and gzip, for the broker to
+// embed: the wasm, the assets, and go-app's shell, loader and manifest with the patches of patch.go.
+// The service worker is worker.js; loader.js extends go-app's loader.
 package main
 
 import (
@@ -55,7 +55,8 @@ func build(wasmFile, web, widgetFile, out string, limit int) error {
 	if err := generate(files); err != nil {
 		return err
 	}
-	if files["embed/v1/status.js"], err = os.ReadFile(widgetFile); err != nil { // no part of the app, and of its version
+	// The widget is added after generate, because it is no part of the app's version.
+	if files[widgetName], err = os.ReadFile(widgetFile); err != nil {
 		return err
 	}
 	if err := empty(out); err != nil {
@@ -68,7 +69,7 @@ func build(wasmFile, web, widgetFile, out string, limit int) error {
 			return err
 		}
 		switch name {
-		case "embed/v1/status.js":
+		case widgetName:
 			if zipped, err := os.Stat(filepath.Join(out, name+".gz")); err != nil || zipped.Size() > maxWidget {
 				return fmt.Errorf("the widget has more than %d bytes in gzip, or none (%v)", maxWidget, err)
 			}
@@ -78,21 +79,25 @@ func build(wasmFile, web, widgetFile, out string, limit int) error {
 		}
 		total += n
 	}
-	fmt.Printf("app: %d files, %.2f MB in brotli, of which wasm %.2f MB\n", len(files), float64(total)/1e6, float64(wasmBytes)/1e6)
+	fmt.Printf("app: %d files, %.2f MB in brotli, of which wasm %.2f MB\n",
+		len(files), float64(total)/1e6, float64(wasmBytes)/1e6)
 	if limit > 0 && wasmBytes > limit {
 		return fmt.Errorf("the wasm has %d bytes in brotli, over the limit of %d", wasmBytes, limit)
 	}
 	return nil
 }
 
-// maxWidget is what other people's pages are asked to load, in bytes of gzip.
+// widgetName is the path of the status widget, which other sites embed.
+const widgetName = "embed/v1/status.js"
+
+// maxWidget is the greatest size of the widget, in bytes of gzip, because pages of other sites load it.
 const maxWidget = 5 << 10
 
-// stylesDir is the directory of the style sheets, below the directory of the assets. Their rules override each other, so
-// the names of the files begin with the numbers of their order.
+// stylesDir is the directory of the style sheets, below the directory of the assets. Later rules override
+// earlier ones, so the names of the files begin with numbers that give their order.
 const stylesDir = "styles"
 
-// assets reads the files that are served as they are, below web/. It joins the style sheets into web/main.css.
+// assets reads the files that are served unchanged below web/. It joins the style sheets into web/main.css.
 func assets(dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	entries, err := os.ReadDir(dir)
@@ -121,29 +126,47 @@ func assets(dir string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// generate adds what go-app makes.
+// generate adds the files that go-app makes, with the patches.
 func generate(files map[string][]byte) error {
 	app.Route("/", func() app.Composer { return pages.NewRoot(nil) })
 	wasm := files["web/app.wasm"]
 	icon := "/web/icon.svg"
 	h := &app.Handler{
-		Name: "Yardline", ShortName: "Yardline", Title: "Yardline", Description: text.Of("description"), Lang: "en",
-		BackgroundColor: "#f4f5f2", ThemeColor: "#1b2126", LoadingLabel: text.Of("loading"),
-		Icon:   app.Icon{Default: "/web/icon-192.png", Large: "/web/icon-512.png", Maskable: "/web/icon-maskable-512.png", SVG: icon},
-		Styles: []string{"/web/main.css"}, CacheableResources: []string{icon},
-		Version: version(files), WasmContentLength: strconv.Itoa(len(wasm)),
+		Name:            "Yardline",
+		ShortName:       "Yardline",
+		Title:           "Yardline",
+		Description:     text.Of("description"),
+		Lang:            "en",
+		BackgroundColor: "#f4f5f2",
+		ThemeColor:      "#1b2126",
+		LoadingLabel:    text.Of("loading"),
+		Icon: app.Icon{
+			Default:  "/web/icon-192.png",
+			Large:    "/web/icon-512.png",
+			Maskable: "/web/icon-maskable-512.png",
+			SVG:      icon,
+		},
+		Styles:                []string{"/web/main.css"},
+		CacheableResources:    []string{icon},
+		Version:               version(files),
+		WasmContentLength:     strconv.Itoa(len(wasm)),
 		ServiceWorkerTemplate: withTexts(workerTemplate, "push.empty"),
 	}
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		return fmt.Errorf("go env GOROOT: %w", err)
 	}
-	// The loader of the very compiler that made the wasm.
-	if files["wasm_exec.js"], err = os.ReadFile(filepath.Join(strings.TrimSpace(string(goroot)), "lib", "wasm", "wasm_exec.js")); err != nil {
+	// wasm_exec.js must be of the compiler that made the wasm.
+	execFile := filepath.Join(strings.TrimSpace(string(goroot)), "lib", "wasm", "wasm_exec.js")
+	if files["wasm_exec.js"], err = os.ReadFile(execFile); err != nil {
 		return err
 	}
-	for name, mend := range map[string]func([]byte) ([]byte, error){
-		"index.html": mendShell, "app.js": mendLoader, "manifest.webmanifest": mendManifest, "app.css": asIs, "app-worker.js": asIs,
+	for name, patchFile := range map[string]func([]byte) ([]byte, error){
+		"index.html":           patchShell,
+		"app.js":               patchLoader,
+		"manifest.webmanifest": patchManifest,
+		"app.css":              unchanged,
+		"app-worker.js":        unchanged,
 	} {
 		path := "/" + strings.TrimSuffix(name, "index.html")
 		w := httptest.NewRecorder()
@@ -151,15 +174,15 @@ func generate(files map[string][]byte) error {
 		if w.Code != 200 {
 			return fmt.Errorf("go-app answers %d for %s", w.Code, path)
 		}
-		if files[name], err = mend(w.Body.Bytes()); err != nil {
+		if files[name], err = patchFile(w.Body.Bytes()); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// version changes with anything that a browser caches: another worker is the
-// only sign of an update. The mending is part of it.
+// version returns a hash of everything that a browser caches, the patches included. The service worker
+// contains it, because a changed service worker is the only sign of an update for browsers.
 func version(files map[string][]byte) string {
 	sum := sha256.New()
 	names := make([]string, 0, len(files))
@@ -171,11 +194,11 @@ func version(files map[string][]byte) string {
 		fmt.Fprintf(sum, "%s %d\n", name, len(files[name]))
 		sum.Write(files[name])
 	}
-	sum.Write([]byte(workerTemplate + loaderAddition + loaderSource))
+	sum.Write([]byte(workerTemplate + loaderAddition + patchSource))
 	return fmt.Sprintf("%x", sum.Sum(nil))[:16]
 }
 
-// empty removes what an earlier build wrote; the note that is in git stays.
+// empty removes the files of an earlier build. README stays, because it is in git.
 func empty(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -191,12 +214,12 @@ func empty(dir string) error {
 	return nil
 }
 
-// maxWindow lets brotli look back over the whole wasm, in bits. With less its size
-// jumps by 0.03 MB when a function moves.
-const maxWindow = 24
+// brotliWindow is the window of brotli in bits. It covers the whole wasm. With a smaller one, the size of
+// the wasm jumps by 0.03 MB when a function moves.
+const brotliWindow = 24
 
-// write stores both compressed forms of a file, or what does not shrink as it
-// is, and returns the smaller size.
+// write writes both compressed forms of a file and returns the size in brotli. It writes a PNG
+// unchanged, because that does not shrink.
 func write(path string, content []byte) (int, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return 0, err
@@ -215,7 +238,7 @@ func write(path string, content []byte) (int, error) {
 	if err := zipper.Close(); err != nil {
 		return 0, err
 	}
-	packer := brotli.NewWriterOptions(&br, brotli.WriterOptions{Quality: brotli.BestCompression, LGWin: maxWindow})
+	packer := brotli.NewWriterOptions(&br, brotli.WriterOptions{Quality: brotli.BestCompression, LGWin: brotliWindow})
 	if _, err := packer.Write(content); err != nil {
 		return 0, err
 	}
