@@ -1,7 +1,6 @@
-// Package browser drives a real Chromium for the tests: one browser a test
-// binary, a browser context a user (own cookies, storage and workers), and
-// tabs as objects that note every console error, exception, failed request and
-// violation of the content security policy from before their first page.
+// Package browser drives a real Chromium for the tests. A test binary has one browser. A [User] is a browser context, with
+// cookies, storage and workers of its own. A [Tab] records every console error, exception, failed request and violation of
+// the content security policy as a [Problem].
 package browser
 
 import (
@@ -19,10 +18,10 @@ import (
 	"github.com/snd-rental/yardline/e2e/output"
 )
 
-// root is the browser's own context; no test cancels it.
+// root is the context of the browser. No test cancels it.
 var root context.Context
 
-// Main runs a package's tests with a browser: func TestMain(m) { browser.Main(m) }.
+// Main starts the browser, runs the tests of a package, stops the browser and exits. Call it from TestMain.
 func Main(m *testing.M) {
 	stop, err := start()
 	if err != nil {
@@ -37,6 +36,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
+// find returns the path of Chromium: that of the environment variable CHROMIUM, or the first on PATH.
+// find returns the path of Chromium: that of the environment variable CHROMIUM, or the first on PATH.
 func find() (string, error) {
 	if path := os.Getenv("CHROMIUM"); path != "" {
 		if _, err := exec.LookPath(path); err != nil {
@@ -52,8 +53,8 @@ func find() (string, error) {
 	return "", errors.New("the browser tests need Chromium and found none: run make deps, or set CHROMIUM=/path/to/it")
 }
 
-// start starts the browser. Hidden tabs are throttled as they are in life:
-// chromedp's default flags, which switch that off, are not used.
+// start starts the browser and returns a function that stops it. The browser throttles hidden tabs as it does for users,
+// because start does not use chromedp's default flags.
 func start() (stop func() error, err error) {
 	path, err := find()
 	if err != nil {
@@ -63,12 +64,12 @@ func start() (stop func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var said output.Buffer
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), flags(path, dir, &said)...)
+	var printed output.Buffer
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), flags(path, dir, &printed)...)
 	nothing := func(string, ...any) {}
-	ctx, _ := chromedp.NewContext(allocator, chromedp.WithLogf(nothing), chromedp.WithErrorf(undecoded.note)) // Cancel below ends it
-	// The first command binds the browser's life to its context, so it has no
-	// deadline of its own.
+	// chromedp.Cancel below ends the context.
+	ctx, _ := chromedp.NewContext(allocator, chromedp.WithLogf(nothing), chromedp.WithErrorf(undecoded.note))
+	// The browser lives as long as the context of its first command, so that context has no deadline.
 	started := make(chan error, 1)
 	go func() { started <- chromedp.Do(ctx) }()
 	select {
@@ -78,32 +79,43 @@ func start() (stop func() error, err error) {
 	}
 	if err != nil {
 		cancel()
-		return nil, errors.Join(fmt.Errorf("the browser (%s) did not start: %w\n%s", path, err, said.String()), os.RemoveAll(dir))
+		err = fmt.Errorf("the browser (%s) did not start: %w\n%s", path, err, printed.String())
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	root = ctx
 	return func() error {
 		within, done := context.WithTimeout(ctx, 10*time.Second)
 		defer done()
-		err := chromedp.Cancel(within) // waits for the process
+		err := chromedp.Cancel(within) // It waits for the end of the process.
 		cancel()
 		return errors.Join(err, os.RemoveAll(dir))
 	}, nil
 }
 
-func flags(path, dir string, said *output.Buffer) []chromedp.ExecAllocatorOption {
+// flags returns the options of Chromium. dir is its directory, printed receives its output.
+func flags(path, dir string, printed *output.Buffer) []chromedp.ExecAllocatorOption {
 	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path), chromedp.UserDataDir(filepath.Join(dir, "profile")), chromedp.CombinedOutput(said),
-		chromedp.Env("TMPDIR="+dir, "HOME="+dir), // it leaves files in both
-		chromedp.Headless, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.WindowSize(1280, 900),
-		chromedp.NoSandbox, // root, as in most CI, has no sandbox
-		chromedp.Flag("disable-features", "Translate,OptimizationHints,MediaRouter"), chromedp.Flag("force-color-profile", "srgb"),
+		chromedp.ExecPath(path),
+		chromedp.UserDataDir(filepath.Join(dir, "profile")),
+		chromedp.CombinedOutput(printed),
+		chromedp.Env("TMPDIR="+dir, "HOME="+dir), // Chromium leaves files in both.
+		chromedp.Headless,
+		chromedp.NoFirstRun,
+		chromedp.NoDefaultBrowserCheck,
+		chromedp.WindowSize(1280, 900),
+		chromedp.NoSandbox, // Root, as in most CI, cannot have a sandbox.
+		chromedp.Flag("disable-features", "Translate,OptimizationHints,MediaRouter"),
+		chromedp.Flag("force-color-profile", "srgb"),
 		chromedp.Flag("password-store", "basic"),
-		// Names of this machine, so that tests have origins of one site and of
-		// others. They sign their certificates themselves.
-		chromedp.Flag("host-resolver-rules", "MAP *.test 127.0.0.1, MAP *.example 127.0.0.1"), chromedp.Flag("ignore-certificate-errors", true),
+		// These names lead to this machine, so that tests have origins of the same site and of others. The tests sign the
+		// certificates themselves.
+		chromedp.Flag("host-resolver-rules", "MAP *.test 127.0.0.1, MAP *.example 127.0.0.1"),
+		chromedp.Flag("ignore-certificate-errors", true),
 	}
-	for _, name := range []string{"gpu", "quic", "background-networking", "component-update", "sync", "default-apps", "extensions", "breakpad",
-		"crash-reporter", "dev-shm-usage", "search-engine-choice-screen"} {
+	for _, name := range []string{
+		"gpu", "quic", "background-networking", "component-update", "sync", "default-apps", "extensions", "breakpad",
+		"crash-reporter", "dev-shm-usage", "search-engine-choice-screen",
+	} {
 		options = append(options, chromedp.Flag("disable-"+name, true))
 	}
 	return options

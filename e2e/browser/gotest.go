@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// goPage runs a test binary. What it prints goes to the page's variable output,
-// how it ends to code.
+// goPage is a page that runs a test binary. Its variable output holds what the binary prints, and code its exit status.
 const goPage = `<!doctype html><script src="/wasm_exec.js"></script><script>
 window.output = ""; window.code = null; const decoder = new TextDecoder();
 fs.writeSync = (fd, buf) => { output += decoder.decode(buf, {stream: true}); return buf.length };
@@ -22,8 +21,8 @@ WebAssembly.instantiateStreaming(fetch("/test.wasm"), go.importObject)
   .then(r => go.run(r.instance)).catch(e => { output += "\n" + e; code ??= 2 });
 </script>`
 
-// GoTest runs the tests of a package, given by its folder, in a page. The server of
-// the page serves also /redirect, which redirects to another origin.
+// GoTest runs the tests of the package in the folder dir in a page. The server of the page has the path /redirect, too,
+// which redirects to another origin.
 func GoTest(t *testing.T, dir string) {
 	t.Helper()
 	wasm := filepath.Join(t.TempDir(), "test.wasm")

@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Close closes the tab as a user would. Nothing can be asked of it afterwards.
+// Close closes the tab as a user would. The tab cannot be used afterwards.
 func (b *Tab) Close() {
 	b.t.Helper()
 	gone, err := chromedp.Detached(b.ctx)
@@ -28,14 +28,14 @@ func (b *Tab) Close() {
 	}
 }
 
-// Crash kills the tab's renderer. Nothing can be asked of it until Open. The
-// tabs of a user have a renderer each, so the others live.
+// Crash kills the tab's renderer. The tab cannot be used until Open. The other tabs of the user go on, because each has a
+// renderer of its own.
 func (b *Tab) Crash() {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
 	defer cancel()
 	crashed := chromedp.Events(ctx, inspector.TargetCrashed)
-	// Called raw: it answers with an error, as it should.
+	// A raw call ignores that this navigation always reports an error.
 	if _, err := chromedp.Call(ctx, page.Navigate, page.NavigateParams{URL: "chrome://crash"}); err != nil {
 		b.t.Fatalf("crash: %v", err)
 	}
@@ -47,8 +47,7 @@ func (b *Tab) Crash() {
 	}
 }
 
-// Back goes back in the tab's history, and fails unless the page comes out of
-// the back/forward cache.
+// Back goes back in the tab's history. The test fails unless the browser restores the page from the back/forward cache.
 func (b *Tab) Back() {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
@@ -81,7 +80,7 @@ func (b *Tab) Back() {
 	b.t.Fatalf("the page was not restored from the back/forward cache:%s", reasons)
 }
 
-// Freeze stops the tab as a browser that saves power does; Thaw ends that.
+// Freeze stops the tab as a browser does to save power. Thaw ends it.
 func (b *Tab) Freeze() { b.lifecycle(page.SetWebLifecycleStateStateFrozen) }
 
 // Thaw ends Freeze. The tab is hidden until it is shown.
@@ -92,8 +91,8 @@ func (b *Tab) lifecycle(s page.SetWebLifecycleStateState) {
 	call(b, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: s})
 }
 
-// KeepMemory lets Memory see the wasm memory of the tab's next pages.
-func (b *Tab) KeepMemory() {
+// TrackMemory lets MemoryUse find the wasm memory of the pages that the tab opens from now on.
+func (b *Tab) TrackMemory() {
 	b.t.Helper()
 	b.OnNewDocument(`(() => { const keep = window.wasmMemories = [];
 		const note = r => { for (const v of Object.values((r.instance || r).exports)) if (v instanceof WebAssembly.Memory) keep.push(v); return r; };
@@ -101,9 +100,9 @@ func (b *Tab) KeepMemory() {
 			WebAssembly[n] = function () { return f.apply(this, arguments).then(note); }; } })()`)
 }
 
-// Memory is how many bytes the page uses after a garbage collection: of
-// JavaScript's heap, and of the wasm memory, which never shrinks.
-func (b *Tab) Memory() (heap, wasm int64) {
+// MemoryUse collects garbage and returns how many bytes the page uses: of JavaScript's heap, and of the wasm memory, which
+// never shrinks.
+func (b *Tab) MemoryUse() (heap, wasm int64) {
 	b.t.Helper()
 	call(b, heapprofiler.CollectGarbage, cdp.Empty{})
 	usage := call(b, runtime.GetHeapUsage, cdp.Empty{})

@@ -13,13 +13,14 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 )
 
-// A Problem is something that a page should not do.
+// A Problem is a sign of a fault in a page, such as a console error. Kind is a word such as "exception" or "http"; URL may
+// be empty.
 type Problem struct{ Kind, Text, URL string }
 
 func (p Problem) String() string { return p.Kind + ": " + p.Text + " (" + p.URL + ")" }
 
-// reportViolations makes every violation of the content security policy a
-// console error: some make no other sound.
+// reportViolations is JavaScript that reports each violation of the content security policy as a console error, because
+// the browser does not report all of them.
 const reportViolations = `document.addEventListener('securitypolicyviolation', e => console.error('[csp] ' + e.effectiveDirective + ' ' + e.blockedURI))`
 
 // Problems returns all problems of the tab so far, except those of the given kinds. An event of the browser that could
@@ -37,7 +38,7 @@ func (b *Tab) noted() []Problem {
 	return slices.Clone(b.problems)
 }
 
-// Forget drops what was noted.
+// Forget removes all problems so far.
 func (b *Tab) Forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,7 +60,8 @@ type droppedEvents struct {
 	texts []string
 }
 
-// note receives all errors that chromedp logs, and keeps those about events. chromedp does not say which tab an event is for.
+// note receives all errors that chromedp logs, and keeps those about events. chromedp does not say to which tab an event
+// belongs.
 func (d *droppedEvents) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if !strings.Contains(text, "unmarshal") {
@@ -87,7 +89,7 @@ func (d *droppedEvents) after(n int) (problems []Problem) {
 	return problems
 }
 
-// onEvent runs on the connection's reader: it only notes.
+// onEvent records an event. chromedp calls it on the goroutine that reads the connection, so it must not block.
 func (b *Tab) onEvent(ev any) {
 	switch e := ev.(type) {
 	case *runtime.EventConsoleAPICalled:

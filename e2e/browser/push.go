@@ -9,18 +9,22 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// AllowNotifications lets pages of an origin show notifications to the user, as
-// if they had agreed.
+// AllowNotifications lets pages of an origin show notifications, as if the user had agreed.
 func (u *User) AllowNotifications(origin string) {
 	u.t.Helper()
-	if _, err := chromedp.CallBrowser(root, browser.SetPermission, browser.SetPermissionParams{Permission: &browser.PermissionDescriptor{Name: "notifications"},
-		Setting: browser.PermissionSettingGranted, Origin: origin, BrowserContextID: u.id}); err != nil {
+	_, err := chromedp.CallBrowser(root, browser.SetPermission, browser.SetPermissionParams{
+		Permission:       &browser.PermissionDescriptor{Name: "notifications"},
+		Setting:          browser.PermissionSettingGranted,
+		Origin:           origin,
+		BrowserContextID: u.id,
+	})
+	if err != nil {
 		u.t.Fatalf("allow notifications: %v", err)
 	}
 }
 
-// Push delivers a message to the service worker of the tab's origin, as the
-// browser does what a push service has sent it.
+// Push delivers a message to the service worker of an origin, as the browser does when a push service has sent the
+// message.
 func (b *Tab) Push(origin, body string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
@@ -33,9 +37,11 @@ func (b *Tab) Push(origin, body string) {
 		}
 		for _, r := range e.Registrations {
 			if r.ScopeURL == origin+"/" && !r.IsDeleted {
-				// Disabling lets the next Push hear of the registration, too.
-				defer call(b, serviceworker.Disable, cdp.Empty{})
-				call(b, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{Origin: origin + "/", RegistrationID: r.RegistrationID, Data: body})
+				call(b, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{
+					Origin: origin + "/", RegistrationID: r.RegistrationID, Data: body,
+				})
+				// The browser reports the registration to the next Push only after it was disabled.
+				call(b, serviceworker.Disable, cdp.Empty{})
 				return
 			}
 		}

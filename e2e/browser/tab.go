@@ -18,25 +18,28 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A User is one browser context: its own cookies, storage, cache and workers.
-// All its tabs share one window, so exactly one of them has the focus.
+// A User is one browser context, with cookies, storage, cache and workers of its own. All its tabs share one window, so
+// exactly one of them has the focus.
 type User struct {
 	t    testing.TB
 	id   cdp.BrowserContextID
 	tabs []*Tab
 }
 
-// NewUser opens a browser context that ends with the test.
+// NewUser opens a browser context. It ends with the test.
 func NewUser(t testing.TB) *User {
 	t.Helper()
 	dispose := true
-	made, err := chromedp.CallBrowser(root, target.CreateBrowserContext, target.CreateBrowserContextParams{DisposeOnDetach: &dispose})
+	made, err := chromedp.CallBrowser(root, target.CreateBrowserContext,
+		target.CreateBrowserContextParams{DisposeOnDetach: &dispose})
 	if err != nil {
 		t.Fatalf("new browser context: %v", err)
 	}
 	u := &User{t: t, id: made.BrowserContextID}
 	t.Cleanup(func() {
-		if _, err := chromedp.CallBrowser(root, target.DisposeBrowserContext, target.DisposeBrowserContextParams{BrowserContextID: u.id}); err != nil {
+		_, err := chromedp.CallBrowser(root, target.DisposeBrowserContext,
+			target.DisposeBrowserContextParams{BrowserContextID: u.id})
+		if err != nil {
 			t.Errorf("dispose of a browser context: %v", err)
 		}
 		var all sync.WaitGroup
@@ -48,7 +51,7 @@ func NewUser(t testing.TB) *User {
 	return u
 }
 
-// A Tab is one page of a user. It is used by one goroutine at a time.
+// A Tab is one page of a user. Only one goroutine at a time may use it.
 type Tab struct {
 	t      testing.TB
 	ctx    context.Context
@@ -56,23 +59,25 @@ type Tab struct {
 
 	undecodedBefore int // how many events were dropped before this tab was opened
 
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex // guards the fields below
 	problems []Problem
 	urls     map[network.RequestID]string
 }
 
-// NewTab opens an empty tab in front of the user's others.
+// NewTab opens an empty tab in front of the user's other tabs.
 func (u *User) NewTab() *Tab {
 	u.t.Helper()
 	tab := &Tab{t: u.t, urls: map[network.RequestID]string{}, undecodedBefore: undecoded.count()}
-	tab.ctx, tab.cancel = chromedp.NewContext(root, chromedp.WithExistingBrowserContext(u.id), chromedp.WithNewWindow(false), chromedp.WithListener(tab.onEvent))
+	tab.ctx, tab.cancel = chromedp.NewContext(root, chromedp.WithExistingBrowserContext(u.id),
+		chromedp.WithNewWindow(false), chromedp.WithListener(tab.onEvent))
 	u.tabs = append(u.tabs, tab)
-	// The first command binds the tab's life to its context: no deadline here.
+	// The tab lives as long as the context of its first command, so that context has no deadline.
 	err := chromedp.Do(tab.ctx, chromedp.Func(func(ctx context.Context, to *chromedp.Target) error {
 		if _, err := cdp.Call(ctx, to, audits.Enable, cdp.Empty{}); err != nil {
 			return err
 		}
-		_, err := cdp.Call(ctx, to, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: reportViolations})
+		_, err := cdp.Call(ctx, to, page.AddScriptToEvaluateOnNewDocument,
+			page.AddScriptToEvaluateOnNewDocumentParams{Source: reportViolations})
 		return err
 	}))
 	if err != nil {
@@ -81,7 +86,7 @@ func (u *User) NewTab() *Tab {
 	return tab
 }
 
-// stepTimeout bounds one command to the browser.
+// stepTimeout is how long one command to the browser may take.
 const stepTimeout = 20 * time.Second
 
 // Open loads a page.
@@ -90,26 +95,26 @@ func (b *Tab) Open(url string) {
 	b.do(chromedp.Navigate(url))
 }
 
-// Click clicks what a selector finds.
+// Click clicks the first element that a CSS selector finds.
 func (b *Tab) Click(selector string) {
 	b.t.Helper()
 	b.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
-// Type presses keys, for what has the focus.
+// Type presses keys. The element with the focus receives them.
 func (b *Tab) Type(keys string) {
 	b.t.Helper()
 	b.do(chromedp.KeyEvent(keys))
 }
 
-// Show makes this tab the visible one of its window, and the focused one.
+// Show makes this tab the visible one of its window, and gives it the focus.
 func (b *Tab) Show() {
 	b.t.Helper()
 	call(b, page.BringToFront, cdp.Empty{})
 	b.Eventually(stepTimeout, `document.visibilityState === "visible" && document.hasFocus()`)
 }
 
-// OnNewDocument runs a script before each page's own.
+// OnNewDocument runs a script in each page that the tab opens from now on, before the scripts of the page.
 func (b *Tab) OnNewDocument(source string) {
 	b.t.Helper()
 	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
@@ -135,7 +140,7 @@ func call[P, R any](b *Tab, c cdp.Command[P, R], p P) R {
 	return r
 }
 
-// Eval evaluates JavaScript, and waits for a promise.
+// Eval evaluates JavaScript and returns its value. If the value is a promise, Eval waits for it.
 func Eval[T any](b *Tab, js string) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
@@ -147,8 +152,8 @@ func Eval[T any](b *Tab, js string) T {
 	return v
 }
 
-// Eventually waits until JavaScript is true. It asks from here:
-// requestAnimationFrame never fires in a hidden tab.
+// Eventually waits until an expression of JavaScript is true. An exception counts as false. Eventually evaluates the
+// expression again and again from Go, because requestAnimationFrame never fires in a hidden tab.
 func (b *Tab) Eventually(within time.Duration, js string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, within)
@@ -159,7 +164,7 @@ func (b *Tab) Eventually(within time.Duration, js string) {
 		if err == nil && ok {
 			return
 		}
-		if err != nil && ctx.Err() == nil { // an exception, or a page on its way, is "not yet"
+		if err != nil && ctx.Err() == nil {
 			last = err
 			if errors.Is(err, chromedp.ErrTargetDetached) || b.ctx.Err() != nil {
 				b.t.Fatalf("the tab is gone while waiting for %s: %v", js, err)
@@ -173,22 +178,23 @@ func (b *Tab) Eventually(within time.Duration, js string) {
 	}
 }
 
-// Attrs lists an attribute of what a selector finds, in document order.
-func (b *Tab) Attrs(selector, attribute string) []string {
+// Attributes returns an attribute of all elements that a CSS selector finds, in document order.
+func (b *Tab) Attributes(selector, attribute string) []string {
 	b.t.Helper()
-	return Eval[[]string](b, fmt.Sprintf(`Array.from(document.querySelectorAll(%s), e => e.getAttribute(%s))`, quote(selector), quote(attribute)))
+	return Eval[[]string](b, fmt.Sprintf(`Array.from(document.querySelectorAll(%s), e => e.getAttribute(%s))`,
+		quote(selector), quote(attribute)))
 }
 
+// quote returns a string as a literal of JavaScript.
 func quote(s string) string {
-	b, _ := json.Marshal(s) // a string always marshals
+	b, _ := json.Marshal(s) // Marshal never fails for a string.
 	return string(b)
 }
 
-// Screenshot is the window as PNG at a width, in the "light" or "dark" scheme.
-// The tab must be visible.
+// Screenshot returns the window as PNG. width is in CSS pixels, scheme is "light" or "dark". The tab must be visible.
 func (b *Tab) Screenshot(width int64, scheme string) []byte {
 	b.t.Helper()
-	b.Size(width, scheme)
+	b.SetSize(width, scheme)
 	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
@@ -198,8 +204,9 @@ func (b *Tab) Screenshot(width int64, scheme string) []byte {
 	return png
 }
 
-// Size gives the window a width, and the page a scheme and no motion.
-func (b *Tab) Size(width int64, scheme string) {
+// SetSize sets the width of the window in CSS pixels and the color scheme, "light" or "dark", and turns animations off. A
+// width below 600 makes the device a phone.
+func (b *Tab) SetSize(width int64, scheme string) {
 	b.t.Helper()
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})

@@ -34,24 +34,24 @@ func coreTabs(t *testing.T, s *stack.Stack) {
 	for _, tab := range []*browser.Tab{sender, watcher} {
 		tab.Eventually(testkit.Soon, row)
 	}
-	id := sender.Attrs("[data-event]", "data-event")[0]
-	require.Equal(t, []string{id}, watcher.Attrs("[data-event]", "data-event"))
+	id := sender.Attributes("[data-event]", "data-event")[0]
+	require.Equal(t, []string{id}, watcher.Attributes("[data-event]", "data-event"))
 	// A toast where the focus is, and nowhere else.
 	sender.Eventually(testkit.Soon, fmt.Sprintf(`document.querySelector('[data-toast=%q]')`, id))
-	require.Empty(t, watcher.Attrs("[data-toast]", "data-toast"))
+	require.Empty(t, watcher.Attributes("[data-toast]", "data-toast"))
 
 	watcher.Show()
 	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":9,"days_overdue":2,"customer":"Ann"}}`)
 	watcher.Eventually(testkit.Soon, `document.querySelector('[data-toast=late][data-severity=error]')?.innerText.includes("Rental #9 is 2 days overdue · Ann")`)
 	testkit.Shows(sender, "late")
-	require.NotContains(t, sender.Attrs("[data-toast]", "data-toast"), "late")
+	require.NotContains(t, sender.Attributes("[data-toast]", "data-toast"), "late")
 	watcher.Eventually(testkit.Soon, `document.querySelector('[data-figure=overdue_rentals]').dataset.value === "1"`)
 
 	// A tab that opens later has the history, and no toast of it.
 	later := testkit.Open(s, u, "dispatcher", "/")
 	testkit.Shows(later, "late")
-	require.Equal(t, []string{"late", id}, later.Attrs("[data-event]", "data-event"))
-	require.Empty(t, later.Attrs("[data-toast]", "data-toast"))
+	require.Equal(t, []string{"late", id}, later.Attributes("[data-event]", "data-event"))
+	require.Empty(t, later.Attributes("[data-toast]", "data-toast"))
 }
 
 // coreResume kills the installation under two tabs: what is published before,
@@ -83,7 +83,7 @@ func coreResume(t *testing.T, s *stack.Stack) {
 		publish(1)
 		for _, tab := range tabs {
 			testkit.Shows(tab, want[0])
-			require.Equal(t, want, tab.Attrs("[data-event]", "data-event"))
+			require.Equal(t, want, tab.Attributes("[data-event]", "data-event"))
 		}
 	}
 	tabs[0].Show()
@@ -101,8 +101,8 @@ func coreRoles(t *testing.T, s *stack.Stack) {
 	testkit.Shows(hr, "sheet")
 	s.Publish(`{"type":"maintenance_required","id":"after","data":{"equipment_name":"Crane","issue":"Oil"}}`)
 	testkit.Shows(yard, "after")
-	require.Equal(t, []string{"after", "late"}, yard.Attrs("[data-event]", "data-event"))
-	require.Equal(t, []string{"sheet"}, hr.Attrs("[data-event]", "data-event"))
+	require.Equal(t, []string{"after", "late"}, yard.Attributes("[data-event]", "data-event"))
+	require.Equal(t, []string{"sheet"}, hr.Attributes("[data-event]", "data-event"))
 	const words = `document.body.innerText`
 	require.Contains(t, browser.Eval[string](manager, words), "Ann Smith")
 	require.NotContains(t, browser.Eval[string](yard, words), "Ann Smith")
@@ -126,7 +126,7 @@ func coreFallback(t *testing.T, s *stack.Stack) {
 		testkit.Shows(tab, fmt.Sprint("n", n-1))
 		want := testkit.NumberedIDs(0, n)
 		slices.Reverse(want)
-		require.Equal(t, want, tab.Attrs("[data-event]", "data-event"))
+		require.Equal(t, want, tab.Attributes("[data-event]", "data-event"))
 		h.refuseUpgrades.Store(true)
 	}
 }

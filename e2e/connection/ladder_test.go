@@ -108,7 +108,7 @@ func TestLadder(t *testing.T) {
 			s.Publish(`{"type":"rental_overdue","id":"meanwhile","data":{"rental_id":9,"days_overdue":1}}`)
 			h.badGateway.Store(false)
 			tab.Eventually(testkit.ReconnectTimeout, `document.querySelector('[data-event="meanwhile"]')`)
-			require.Equal(t, []string{"meanwhile", "e-4", "e-3", "e-2", "e-1", "e-0"}, tab.Attrs("[data-event]", "data-event"))
+			require.Equal(t, []string{"meanwhile", "e-4", "e-3", "e-2", "e-1", "e-0"}, tab.Attributes("[data-event]", "data-event"))
 		})
 	}
 }

@@ -147,7 +147,7 @@ func TestBadGateway(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
 	down := time.Now()
 	testkit.Eventually(t, time.Minute, "5 s of 502", func() bool { return time.Since(down) > 5*time.Second })
-	require.Contains(t, tab.Attrs(".header [data-status]", "data-status"), "reconnecting")
+	require.Contains(t, tab.Attributes(".header [data-status]", "data-status"), "reconnecting")
 	h.badGateway.Store(false)
 	hasAll(t, tab, stop())
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=live][data-transport=sse]")`) // a broker that is away is no reason to fall

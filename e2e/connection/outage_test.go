@@ -51,7 +51,7 @@ func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 	tab.Click(".banner-reconnecting button") // by itself it may wait for half a minute
 	tab.Eventually(2*testkit.Soon, testkit.IsLive)
 	testkit.Shows(tab, want[0])
-	require.Equal(t, want, tab.Attrs("[data-event]", "data-event"))
+	require.Equal(t, want, tab.Attributes("[data-event]", "data-event"))
 	require.Empty(t, browser.Eval[[]string](tab, `toasted`), "what was missed makes no message, nor do drop and return")
 	for i := range 20 {
 		overdue(fmt.Sprintf("flood-%02d", i))
@@ -59,9 +59,9 @@ func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 	tab.Eventually(testkit.Soon, `toasted.includes("summary")`)
 	testkit.Shows(tab, "flood-19")
 	require.LessOrEqual(t, browser.Eval[int](tab, `most`), 3, "at no time")
-	require.Len(t, tab.Attrs("[data-toast]", "data-toast"), 1, "one stands for all")
+	require.Len(t, tab.Attributes("[data-toast]", "data-toast"), 1, "one stands for all")
 	tab.Click("[data-toast=summary] .toast-close")
-	require.Empty(t, tab.Attrs("[data-gap]", "data-gap"))
+	require.Empty(t, tab.Attributes("[data-gap]", "data-gap"))
 
 	// What the log has forgotten meanwhile is said to be missing.
 	h.badGateway.Store(true)
@@ -74,7 +74,7 @@ func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 	testkit.Eventually(t, testkit.Soon, "they are old", func() bool { return time.Since(written) > retention })
 	s.Stop()
 	s.Up()
-	api := s.As("4", 0, access.Manager)
+	api := s.APIFor("4", 0, access.Manager)
 	testkit.Eventually(t, testkit.Soon, "they are forgotten", func() bool {
 		p, err := api.History(t.Context(), filter.Filter{}, wire.Cursor{}, 100)
 		return err == nil && len(p.Events) == 0

@@ -19,7 +19,7 @@ import (
 
 // streams is how many connections the broker has.
 func streams(s *stack.Stack) int {
-	r, err := s.As("ops", 0, access.Admin).Transport.Do(context.Background(), wasmclient.Request{Method: "GET", Path: "/api/stats"})
+	r, err := s.APIFor("ops", 0, access.Admin).Transport.Do(context.Background(), wasmclient.Request{Method: "GET", Path: "/api/stats"})
 	var stats struct{ Connections int }
 	if err != nil || r.Status != 200 || json.Unmarshal(r.Body, &stats) != nil {
 		return -1
@@ -48,7 +48,7 @@ func location(id string) string {
 }
 
 func role(tab *browser.Tab) string {
-	return tab.Attrs(".header [data-status]", "data-tab")[0]
+	return tab.Attributes(".header [data-status]", "data-tab")[0]
 }
 
 // TestEightTabsShareOneStream hold one stream, and each has an event within a second.
@@ -90,7 +90,7 @@ func TestEightTabsShareOneStream(t *testing.T) {
 func load(t *testing.T, s *stack.Stack, perSecond int) (stop func() []string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan []string)
-	api := s.As("erp", 0, access.Service)
+	api := s.APIFor("erp", 0, access.Service)
 	go func() {
 		var ids []string
 		tick := time.NewTicker(time.Second / time.Duration(perSecond))
@@ -228,7 +228,7 @@ func TestAllHidden(t *testing.T) {
 		require.Equal(t, []string{"seen", "r-0", "r-1", "r-2"}, browser.Eval[[]string](tab, `ids`))
 	}
 	second.Eventually(testkit.Soon, `document.querySelector("[data-toast=summary]")?.innerText.includes("3 events while you were away")`)
-	require.Equal(t, []string{"summary"}, second.Attrs("[data-toast]", "data-toast"))
+	require.Equal(t, []string{"summary"}, second.Attributes("[data-toast]", "data-toast"))
 	require.Equal(t, 1, streams(s))
 }
 

@@ -88,7 +88,7 @@ func TestStoppedProgramLooksStopped(t *testing.T) {
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/settings")
 	browser.Eval[bool](tab, endProgram)
 	tab.Eventually(testkit.Soon, `document.querySelector(".crashed")`)
-	require.Equal(t, []string{"ended", "ended"}, tab.Attrs("[data-status]", "data-status"))
+	require.Equal(t, []string{"ended", "ended"}, tab.Attributes("[data-status]", "data-status"))
 	require.Equal(t, "✕ Stopped", browser.Eval[string](tab,
 		`document.querySelector(".header [data-status]").innerText`))
 	require.NotContains(t, browser.Eval[string](tab, `document.body.innerText`), "●", "the mark of a live state")

@@ -318,7 +318,7 @@ func TestEdgeExpiresAsleep(t *testing.T) {
 	s := stack.StartEdge(t)
 	const life = 13 * time.Second
 	start := time.Now()
-	c := dialSocket(t, s, s.MintBrief(life, "main", "4", 0, access.Manager))
+	c := dialSocket(t, s, s.CreateTokenWithTTL(life, "main", "4", 0, access.Manager))
 	require.Equal(t, wire.ByeExpired.CloseCode(), closeCode(t, c))
 	require.InDelta(t, life.Seconds(), time.Since(start).Seconds(), 4, "an expiry is a full second, and the bye within two")
 }

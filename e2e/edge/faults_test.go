@@ -110,7 +110,7 @@ func TestEdgeExpiresAfterAWake(t *testing.T) {
 	s := stack.StartEdge(t, stack.Var("HEARTBEAT", "1h")) // no other alarm
 	const life = 20 * time.Second
 	start := time.Now()
-	c := dialSocket(t, s, s.MintBrief(life, "main", "4", 0, access.Manager))
+	c := dialSocket(t, s, s.CreateTokenWithTTL(life, "main", "4", 0, access.Manager))
 	require.NoError(t, c.Write(testkit.Context(t), websocket.MessageText, []byte(`{"call":"filter","ref":"1","filter":"subjects=rental/1"}`))) // a reader without a view sleeps too
 	idle := time.NewTimer(14 * time.Second)
 	defer idle.Stop()

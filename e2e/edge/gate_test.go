@@ -65,7 +65,7 @@ func TestGate(t *testing.T) {
 	for _, c := range [][]string{
 		{"GET", "/api/sse", ""}, {"GET", "/api/events", ""}, {"POST", "/api/sse", "{}"}, {"GET", "/api/session", ""}, {"DELETE", "/api/session", ""},
 		{"POST", "/api/session", `{"user":"manager"}`}, {"GET", "/api/nothing", ""}, {"GET", "/", ""}, {"GET", "/healthz", ""},
-		{"GET", "/api/snapshot", "", "Authorization: Bearer " + gate.MintFor("acme", "4", 0, access.Manager)},
+		{"GET", "/api/snapshot", "", "Authorization: Bearer " + gate.CreateTokenIn("acme", "4", 0, access.Manager)},
 		{"POST", "/api/sse", `{"type":"rental_overdue","data":{}}`, manager, "Content-Type: application/json"},
 		{"POST", "/api/sse", `{"type":"payroll_processed","data":{"period":"2026-11"}}`, manager, "Content-Type: application/json"},
 		{"GET", "/api/stats", "", manager}, {"GET", "/embed/v1/status.events", ""},
@@ -117,7 +117,7 @@ func TestGateOutlivesItsBroker(t *testing.T) {
 	gate := stack.StartGate(t, broker)
 	var mu sync.Mutex // guards got
 	var got []string
-	client := wasmclient.New(wasmclient.Options{Transport: gate.As("4", 0, access.Manager).Transport, Ladder: []conn.Transport{conn.SSE}, Oldest: true,
+	client := wasmclient.New(wasmclient.Options{Transport: gate.APIFor("4", 0, access.Manager).Transport, Ladder: []conn.Transport{conn.SSE}, Oldest: true,
 		OnEvent: func(r store.Received) { mu.Lock(); got = append(got, r.ID); mu.Unlock() }})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -26,7 +26,7 @@ func TestEdgeTenants(t *testing.T) {
 	status, answer := testkit.Send(t, s.URL, "GET", "/embed/v1/status.json", "", "Yardline-Tenant: acme")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, answer, `"state":"live"`)
-	acme, other := s.With(s.MintFor("acme", "erp", 0, access.Service, access.Manager)), s.With(s.MintFor("other", "erp", 0, access.Service, access.Manager))
+	acme, other := s.APIWithToken(s.CreateTokenIn("acme", "erp", 0, access.Service, access.Manager)), s.APIWithToken(s.CreateTokenIn("other", "erp", 0, access.Service, access.Manager))
 	body := json.RawMessage(`{"type":"rental_overdue","id":"mine","data":{"rental_id":1,"days_overdue":1}}`)
 	for _, api := range []wasmclient.API{acme, other} { // the same id, and no duplicate
 		receipt, err := api.PublishJSON(t.Context(), body)
@@ -34,11 +34,11 @@ func TestEdgeTenants(t *testing.T) {
 		require.False(t, receipt.Duplicate)
 		require.EqualValues(t, 1, receipt.Cursor.Seq)
 	}
-	mine := testkit.ReadPage(t, s.URL, s.MintFor("acme", "4", 0, access.Manager), "after=oldest")
-	theirs := testkit.ReadPage(t, s.URL, s.MintFor("other", "4", 0, access.Manager), "after=oldest")
+	mine := testkit.ReadPage(t, s.URL, s.CreateTokenIn("acme", "4", 0, access.Manager), "after=oldest")
+	theirs := testkit.ReadPage(t, s.URL, s.CreateTokenIn("other", "4", 0, access.Manager), "after=oldest")
 	require.Len(t, mine.Events, 1)
 	require.NotEqual(t, mine.Head.Epoch, theirs.Head.Epoch)
-	for _, token := range []string{s.MintFor("", "4", 0, access.Manager), "no.token.here"} {
+	for _, token := range []string{s.CreateTokenIn("", "4", 0, access.Manager), "no.token.here"} {
 		status, answer := testkit.Send(t, s.URL, "GET", "/api/events", "", "Authorization: Bearer "+token, "Yardline-Principal: {}")
 		require.Equal(t, http.StatusUnauthorized, status)
 		require.Contains(t, answer, "invalid_token")

@@ -132,7 +132,7 @@ func TestRenewedProviderCookie(t *testing.T) {
 		}
 		require.Equal(t, []string{"live"}, browser.Eval[[]string](tab, sinceLive))
 		require.Subset(t, browser.Eval[[]string](tab, valueKeys), before)
-		require.Empty(t, tab.Attrs(".banner-denied", "class"))
+		require.Empty(t, tab.Attributes(".banner-denied", "class"))
 	}
 	require.Greater(t, time.Now(), ends)
 }
@@ -286,7 +286,7 @@ func TestSignInOverPlainHTTP(t *testing.T) {
 		tab := browser.NewUser(t).NewTab()
 		tab.Open("http://" + host + ":" + s.Port + "/")
 		tab.Eventually(testkit.Soon, `document.getElementById("sign-in-password")`)
-		require.Empty(t, tab.Attrs(".sign-in .banner-denied", "class"), host)
+		require.Empty(t, tab.Attributes(".sign-in .banner-denied", "class"), host)
 		enter(tab)
 		tab.Eventually(testkit.Soon, testkit.IsLive)
 	}

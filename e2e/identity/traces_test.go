@@ -97,7 +97,7 @@ func TestHiddenFieldsLeaveNoTraceInTheBrowser(t *testing.T) {
 		if path != "/sse-test" && !strings.Contains(path, "?") { // which name the type themselves, and no event
 			noTrace(t, path, browser.Eval[string](tab, `document.body.outerHTML`))
 		}
-		require.Empty(t, tab.Attrs("[data-type=payroll_processed], [data-figure^=payroll]", "class"), path)
+		require.Empty(t, tab.Attributes("[data-type=payroll_processed], [data-figure^=payroll]", "class"), path)
 	}
 	ask := func(path, options string) string {
 		return browser.Eval[string](tab, fmt.Sprintf(`fetch(%q, %s).then(async r => r.status + " " + [...r.headers].join() + " " + await r.text())`, path, options))

@@ -1,4 +1,4 @@
-// Package output collects what a process says, for when it fails.
+// Package output collects the output of a process, to print it when a test fails.
 package output
 
 import (
@@ -6,8 +6,7 @@ import (
 	"sync"
 )
 
-// Buffer is a bytes.Buffer that may be read while the process writes. The
-// zero Buffer is empty.
+// A Buffer is like bytes.Buffer, but is safe for concurrent use. The zero Buffer is empty.
 type Buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -20,7 +19,7 @@ func (b *Buffer) Write(p []byte) (int, error) {
 	return b.b.Write(p)
 }
 
-// String is everything so far.
+// String returns everything that was written so far.
 func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

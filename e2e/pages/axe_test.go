@@ -47,7 +47,7 @@ func look(t *testing.T, tab *browser.Tab, axe, what string) {
 	browser.Eval[bool](tab, axe+"; true")
 	for _, width := range []int64{1280, 360} {
 		for _, scheme := range []string{"light", "dark"} {
-			tab.Size(width, scheme)
+			tab.SetSize(width, scheme)
 			for _, found := range browser.Eval[[]string](tab, barriers) {
 				t.Errorf("%s at %d in the %s: %s", what, width, scheme, found)
 			}
@@ -87,7 +87,7 @@ func TestEmptyLoadingAndErrorStatesPassTheAccessibilityAudit(t *testing.T) {
 	look(t, tab, axe, "errors of a form")
 	tab.Open(s.URL + "/rentals")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
-	tab.Size(360, "light")
+	tab.SetSize(360, "light")
 	tab.Click("#more")
 	tab.Eventually(testkit.Soon, `document.querySelector(".nav-open")`)
 	look(t, tab, axe, "more")

@@ -47,5 +47,5 @@ func TestDeepLinkOpensOffline(t *testing.T) {
 	require.Len(t, testkit.StoredIDs(t, s), 4)
 	tab.Open(s.URL + "/events?x=1")
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 4`)
-	require.Equal(t, []string{"maintenance_required", "payment_received", "rental_status_updated", "rental_overdue"}, tab.Attrs("[data-event]", "data-type"))
+	require.Equal(t, []string{"maintenance_required", "payment_received", "rental_status_updated", "rental_overdue"}, tab.Attributes("[data-event]", "data-type"))
 }

@@ -45,7 +45,7 @@ func TestPreferences(t *testing.T) {
 	s.Publish(`{"type":"rental_overdue","id":"muted","data":{"rental_id":9,"days_overdue":2}}`)
 	s.Publish(`{"type":"maintenance_required","id":"told","data":{"equipment_name":"Crane","issue":"Oil"}}`)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=told]")`)
-	require.NotContains(t, tab.Attrs("[data-toast]", "data-toast"), "muted")
+	require.NotContains(t, tab.Attributes("[data-toast]", "data-toast"), "muted")
 
 	tab.Open(s.URL + "/notifications")
 	tab.Eventually(testkit.Soon, `document.getElementById("quiet-from")?.value === "20:30" && !document.getElementById("toast-rental_overdue").checked`)

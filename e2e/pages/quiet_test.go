@@ -30,9 +30,9 @@ func TestPagesAreQuiet(t *testing.T) {
 				}
 				tab.Eventually(testkit.Soon, `document.querySelector("main h1") && document.querySelector("main").dataset.page !== "loading"`)
 				if path == "/sse-test" {
-					require.Len(t, tab.Attrs("[data-send]", "data-send"), 10)
+					require.Len(t, tab.Attributes("[data-send]", "data-send"), 10)
 				}
-				tab.Size(360, "dark")
+				tab.SetSize(360, "dark")
 				tab.Eventually(testkit.Soon, `document.documentElement.scrollWidth <= document.documentElement.clientWidth`)
 			}
 			tab.Click("#sign-out")
@@ -46,14 +46,14 @@ func TestPagesAreQuiet(t *testing.T) {
 func TestAdminSendsEveryType(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "admin", "/sse-test")
-	types := tab.Attrs("[data-send]", "data-send")
+	types := tab.Attributes("[data-send]", "data-send")
 	require.Len(t, types, 10)
 	for _, typ := range types {
 		tab.Click(fmt.Sprintf(`[data-send=%q]`, typ))
 	}
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-outbox=sent]").length === 10`)
 	require.Empty(t, browser.Eval[string](tab, `document.querySelector("[data-outbox=rejected]")?.innerText ?? ""`))
-	got := tab.Attrs("[data-event]", "data-type")
+	got := tab.Attributes("[data-event]", "data-type")
 	for _, typ := range []string{"timesheet_updated", "payroll_processed", "leave_request_updated"} {
 		require.NotContains(t, got, typ, "an admin may send it, and not read it")
 	}
@@ -140,14 +140,14 @@ func TestOpensWithoutTheBroker(t *testing.T) {
 	testkit.Shows(tab, "before")
 	s.Kill()
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
-	tab.Size(360, "light")
+	tab.SetSize(360, "light")
 	tab.Eventually(testkit.Soon, `document.documentElement.scrollWidth <= document.documentElement.clientWidth`)
 	tab.Open(s.URL + "/?x=1")
 	testkit.Shows(tab, "before")
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-figure=overdue_rentals]").dataset.value === "1" && document.querySelector(".figure-hint").innerText.includes("as of")`)
 	tab.Open(s.URL + "/sse-test")
 	testkit.Shows(tab, "before")
-	require.NotContains(t, tab.Attrs("[data-status]", "data-status"), "live")
+	require.NotContains(t, tab.Attributes("[data-status]", "data-status"), "live")
 	s.Up()
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	tab.Eventually(testkit.Soon, `document.querySelector("main").dataset.page === "/sse-test"`)

@@ -36,7 +36,7 @@ func TestScreenshots(t *testing.T) {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), tab.Screenshot(width, scheme), 0o644))
 			}
 		}
-		tab.Size(1280, "light")
+		tab.SetSize(1280, "light")
 	}
 	first := browser.NewUser(t).NewTab()
 	first.Open(s.URL)

@@ -99,7 +99,7 @@ func TestTranslatedPageStaysRight(t *testing.T) {
 	s.Up()
 	tab.Eventually(testkit.Soon, `document.querySelector(".header .status-words").innerText === "Live"`)
 	for _, path := range testkit.Paths {
-		if len(tab.Attrs(fmt.Sprintf(`.nav a[href=%q]`, path), "href")) == 0 {
+		if len(tab.Attributes(fmt.Sprintf(`.nav a[href=%q]`, path), "href")) == 0 {
 			continue
 		}
 		browser.Eval[int](tab, translate+`(false)`)
@@ -156,7 +156,7 @@ func TestLocalTimesAcrossAClockChange(t *testing.T) {
 	testkit.SignIn(s, u, "manager")
 	for _, now := range []string{"2026-12-01T12:00:00Z", "2026-07-15T12:00:00Z"} { // the offset of the program's start
 		tab := u.NewTab()
-		tab.Zone("Europe/Berlin")
+		tab.SetTimeZone("Europe/Berlin")
 		tab.OnNewDocument(fmt.Sprintf(`localStorage.setItem("style", '{"iso_dates":true}'); {
 			const Own = Date, skew = Own.parse(%q) - Own.now();
 			window.Date = class extends Own {
@@ -174,7 +174,7 @@ func TestLocalTimesAcrossAClockChange(t *testing.T) {
 		// A day of the filter is the reader's day of that time of the year.
 		tab.Open(s.URL + "/events?from=2026-07-01&to=2026-07-01")
 		tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 2`)
-		require.ElementsMatch(t, []string{"july", "june"}, tab.Attrs("[data-event]", "data-event"))
+		require.ElementsMatch(t, []string{"july", "june"}, tab.Attributes("[data-event]", "data-event"))
 		tab.Open(s.URL + "/events?from=2026-01-15&to=2026-01-15")
 		tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 1`)
 		// What is typed is of that time, too.
@@ -226,7 +226,7 @@ func TestPrintIsLight(t *testing.T) {
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
 	for _, theme := range []string{"", "light", "dark"} {
 		for _, scheme := range []string{"light", "dark"} {
-			tab.Print(scheme)
+			tab.EmulatePrint(scheme)
 			browser.Eval[bool](tab, fmt.Sprintf(`(() => { if (%q) document.documentElement.dataset.theme = %q; else `+
 				`delete document.documentElement.dataset.theme; return true })()`, theme, theme))
 			require.Equal(t, "rgb(27, 33, 38)",

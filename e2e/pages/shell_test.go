@@ -67,7 +67,7 @@ func TestFeedOnAPhone(t *testing.T) {
 		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","data":{"rental_id":%d,"days_overdue":1}}`, i+1))
 	}
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
-	tab.Size(360, "light")
+	tab.SetSize(360, "light")
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 30`)
 	news := func(id string) {
 		s.Publish(fmt.Sprintf(`{"type":"rental_status_updated","id":%q,"data":{"rental_id":900,"status":"active"}}`, id))
@@ -79,7 +79,7 @@ func TestFeedOnAPhone(t *testing.T) {
 	browser.Eval[bool](tab, `(() => { scrollBy(0, 400); return true })()`)
 	news("first")
 	tab.Eventually(testkit.Soon, `document.querySelector(".feed-news").innerText === "1 new ↑"`)
-	require.NotContains(t, tab.Attrs("[data-event]", "data-event"), "first")
+	require.NotContains(t, tab.Attributes("[data-event]", "data-event"), "first")
 	tab.Click(".feed-news button")
 	testkit.Shows(tab, "first")
 	require.InDelta(t, 70, browser.Eval[float64](tab, `document.querySelector(".feed-card").getBoundingClientRect().top`), 10)
@@ -99,12 +99,12 @@ func TestToastsHeld(t *testing.T) {
 	browser.Eval[bool](tab, `(() => { document.activeElement.blur(); return true })()`)
 	tab.Eventually(testkit.Soon, `!document.querySelector("[data-toast=held]")`)
 	// On a phone there are two, wherever it was turned.
-	tab.Size(600, "light")
+	tab.SetSize(600, "light")
 	for i := range 3 {
 		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":"late-%d","data":{"rental_id":%d,"days_overdue":1}}`, i, i+1))
 	}
 	tab.Eventually(testkit.Soon, `document.querySelector(".toast-more")?.innerText === "+1 more"`)
-	require.Len(t, tab.Attrs("[data-toast]", "data-toast"), 2)
+	require.Len(t, tab.Attributes("[data-toast]", "data-toast"), 2)
 }
 
 // TestNumbersOfTheReader are written as their browser does.

@@ -46,7 +46,7 @@ func TestNothingScrollsSideways(t *testing.T) {
 			name = "admin"
 		}
 		tab := testkit.Open(s, users[name], name, path)
-		tab.Size(360, "light")
+		tab.SetSize(360, "light")
 		tab.Eventually(testkit.Soon, `document.querySelector("main h1") && !document.querySelector("main .skeleton, main [aria-busy=true]")`)
 		require.Empty(t, browser.Eval[[]string](tab, small), path)
 		require.Equal(t, []int{360, 360}, browser.Eval[[]int](tab, `[document.documentElement.clientWidth, document.documentElement.scrollWidth]`), path)

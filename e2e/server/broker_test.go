@@ -56,7 +56,7 @@ func TestResume(t *testing.T) {
 	for i := range 20 {
 		cursors = append(cursors, s.Publish(fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"completed","notes":"a\nb"}}`, i+1)).Cursor.String())
 	}
-	manager := s.As("4", 0, access.Manager)
+	manager := s.APIFor("4", 0, access.Manager)
 	for _, from := range []int{0, 7, 18} {
 		frames := read(t, manager, cursors[from], func(f wire.Frame) bool { return f.ReachedCursor().String() == cursors[19] })
 		require.IsType(t, &wire.Hello{}, frames[0])
@@ -80,7 +80,7 @@ func TestKilledTwentyTimes(t *testing.T) {
 		all   sync.WaitGroup
 	)
 	stored := make(chan struct{}, 1<<20) // an event was acknowledged; the writers never wait for the test
-	erp := s.As("erp", 0, access.Service)
+	erp := s.APIFor("erp", 0, access.Service)
 	for w := range writers {
 		all.Go(func() {
 			for i := 0; !over.Load(); i++ {
@@ -115,7 +115,7 @@ func TestKilledTwentyTimes(t *testing.T) {
 	require.Greater(t, len(acked), kills, "there was no load")
 	last := s.Publish(`{"type":"payment_received","id":"last","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`).Cursor
 
-	manager := s.As("4", 0, access.Manager)
+	manager := s.APIFor("4", 0, access.Manager)
 	state, seen := projection.NewState(last.Epoch), map[string]wire.Cursor{}
 	for _, f := range read(t, manager, "oldest", func(f wire.Frame) bool { return f.ReachedCursor() == last }) {
 		if _, gap := f.(*wire.Gap); gap {
@@ -151,7 +151,7 @@ func encode(t *testing.T, entities []*projection.Entity) string {
 func TestStateOutlivesItsEvents(t *testing.T) {
 	s := stack.Start(t, "--retention", "1ms")
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active"}}`)
-	manager := s.As("4", 0, access.Manager)
+	manager := s.APIFor("4", 0, access.Manager)
 	for range 2 {
 		s.Stop() // stores the state
 		s.Up()   // forgets what the state holds
@@ -170,7 +170,7 @@ func TestStateOutlivesItsEvents(t *testing.T) {
 // within five seconds, also with a reader that never reads.
 func TestCleanStop(t *testing.T) {
 	s := stack.Start(t)
-	manager := s.As("4", 0, access.Manager)
+	manager := s.APIFor("4", 0, access.Manager)
 	opened, ended := make(chan struct{}), make(chan *wire.Bye, 1)
 	go func() {
 		var once sync.Once
@@ -190,7 +190,7 @@ func TestCleanStop(t *testing.T) {
 
 func TestEveryTypeByConstructor(t *testing.T) {
 	s := stack.Start(t)
-	erp := s.As("erp", 0, access.Service)
+	erp := s.APIFor("erp", 0, access.Service)
 	for _, typ := range event.Types {
 		r, err := erp.Publish(testkit.Context(t), event.Example(typ))
 		require.NoError(t, err, typ)

@@ -22,7 +22,7 @@ import (
 // with its id is stored once, and it heals by itself.
 func TestDiskTakesNothing(t *testing.T) {
 	s := stack.Start(t)
-	erp := s.As("erp", 0, access.Service)
+	erp := s.APIFor("erp", 0, access.Service)
 	send := func(i int) (wasmclient.Receipt, error) {
 		return erp.PublishJSON(testkit.Context(t), fmt.Appendf(nil, `{"type":"rental_status_updated","id":"e%d","data":{"rental_id":%d,"status":"active"}}`, i, i+1))
 	}
@@ -66,7 +66,7 @@ func TestDiskTakesNothing(t *testing.T) {
 		acked[r.ID], last = r.Cursor, r.Cursor
 	}
 	seen := map[string]wire.Cursor{}
-	for _, f := range read(t, s.As("4", 0, access.Manager), "oldest", func(f wire.Frame) bool { return f.ReachedCursor() == last }) {
+	for _, f := range read(t, s.APIFor("4", 0, access.Manager), "oldest", func(f wire.Frame) bool { return f.ReachedCursor() == last }) {
 		if e, ok := f.(*wire.Event); ok {
 			require.NotContains(t, seen, e.Event.ID)
 			seen[e.Event.ID] = e.Cursor

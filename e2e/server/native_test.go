@@ -40,7 +40,7 @@ func TestNativeClient(t *testing.T) {
 			var mu sync.Mutex // guards got
 			var got []string
 			ctx, cancel := context.WithCancel(t.Context())
-			client := wasmclient.New(wasmclient.Options{Transport: s.As("4", 0, access.Manager).Transport, Ladder: []conn.Transport{transport}, Oldest: true,
+			client := wasmclient.New(wasmclient.Options{Transport: s.APIFor("4", 0, access.Manager).Transport, Ladder: []conn.Transport{transport}, Oldest: true,
 				OnEvent: func(r store.Received) { mu.Lock(); got = append(got, r.ID); mu.Unlock() }})
 			var running sync.WaitGroup
 			running.Go(func() { client.Run(ctx) })

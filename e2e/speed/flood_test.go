@@ -22,13 +22,13 @@ func TestFlood(t *testing.T) {
 	s, u := stack.Start(t, "--publish-rate", "1000000"), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
 	tab := u.NewTab()
-	tab.KeepMemory()
+	tab.TrackMemory()
 	tab.OnNewDocument(`window.slow = []; new PerformanceObserver(list => { for (const e of list.getEntries()) slow.push(e.duration) }).observe({type: "event", durationThreshold: 16})`)
 	tab.Open(s.URL + "/sse-test")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	sent := 0
 	send := func(n int) (last string) {
-		api := s.As("erp", 0, access.Service)
+		api := s.APIFor("erp", 0, access.Service)
 		for range n / batch {
 			r, err := api.Transport.Do(context.Background(), wasmclient.Request{Method: "POST", Path: "/api/sse",
 				Header: map[string]string{"Content-Type": "application/cloudevents-batch+json"}, Body: flood(sent)})
@@ -59,12 +59,12 @@ func TestFlood(t *testing.T) {
 	tab.Click("#payload")
 	total := testkit.ForFullRun(20_000, 100_000)
 	through(total / 4)
-	heapBefore, wasmBefore := tab.Memory()
+	heapBefore, wasmBefore := tab.MemoryUse()
 	through(total - total/4)
 	require.Len(t, browser.Eval[string](tab, `document.getElementById("payload").value`), keys)
 	slowest := browser.Eval[float64](tab, `Math.max(0, ...slow)`)
 	late := browser.Eval[int](tab, `slow.filter(ms => ms > 200).length`)
-	heap, wasm := tab.Memory()
+	heap, wasm := tab.MemoryUse()
 	t.Logf("%d keys, the slowest answered after %v ms; heap %d -> %d, wasm %d -> %d", keys, slowest, heapBefore, heap, wasmBefore, wasm)
 	require.Greater(t, keys, 20)
 	// One in a hundred was the bound before 2026-12. Since then one in twelve is late at 850 events/s, and the cause is
@@ -74,7 +74,7 @@ func TestFlood(t *testing.T) {
 	// The wasm memory grows in steps and never shrinks; a hundred bytes kept of
 	// each event of the full run would be three steps.
 	require.LessOrEqual(t, wasm, wasmBefore+4<<20)
-	require.Len(t, tab.Attrs("[data-event]", "data-event"), 100)
+	require.Len(t, tab.Attributes("[data-event]", "data-event"), 100)
 }
 
 // batch is how many events are published at once.

@@ -45,7 +45,7 @@ func TestManyLocationUpdatesKeepThePageResponsive(t *testing.T) {
 	require.Len(t, browser.Eval[string](tab, `document.getElementById("payload").value`), keys, "every key is in the field")
 	testkit.Shows(feed, last)
 	require.Equal(t, 0, browser.Eval[int](feed, `(all => all.length - new Set(all).size)([...document.querySelectorAll("[data-event] .row-subject")].map(e => e.innerText))`), "one row for each unit")
-	require.Empty(t, append(tab.Attrs("[data-toast]", "data-toast"), feed.Attrs("[data-toast]", "data-toast")...))
+	require.Empty(t, append(tab.Attributes("[data-toast]", "data-toast"), feed.Attributes("[data-toast]", "data-toast")...))
 	late := browser.Eval[int](tab, `slow.filter(ms => ms > 200).length`)
 	t.Logf("%d updates, %d keys, the slowest answered after %v ms", updates, keys, browser.Eval[float64](tab, `Math.max(0, ...slow)`))
 	require.Greater(t, keys, 20)
@@ -54,7 +54,7 @@ func TestManyLocationUpdatesKeepThePageResponsive(t *testing.T) {
 
 // inFiveSeconds publishes so many location updates, and returns the last one's id.
 func inFiveSeconds(t *testing.T, s *stack.Stack, updates int) string {
-	api := s.As("erp", 0, access.Service)
+	api := s.APIFor("erp", 0, access.Service)
 	tick := time.NewTicker(5 * time.Second * batch / time.Duration(updates))
 	defer tick.Stop()
 	for n := 0; n < updates; n += batch {

@@ -32,7 +32,7 @@ func TestNothingMoves(t *testing.T) {
 		tab := browser.NewUser(t).NewTab()
 		tab.Open(s.URL + "/healthz")
 		browser.Eval[int](tab, `fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`)
-		tab.Size(width, "light")
+		tab.SetSize(width, "light")
 		tab.OnNewDocument(measure + late)
 		tab.Open(s.URL + "/")
 		tab.Eventually(testkit.Soon, testkit.IsLive)

@@ -10,9 +10,8 @@ import (
 	"testing"
 )
 
-// serveAssets serves a folder as the edge serves static assets: types by
-// ending, headers from the file _headers, and the shell where there is no such
-// file. It returns its host and port.
+// serveAssets serves a folder as Cloudflare serves static assets: the media type follows from the name, headers come from
+// the file _headers, and a path without a file gets index.html. It returns the server's host and port.
 func serveAssets(t testing.TB, dir string) string {
 	t.Helper()
 	rules, err := os.ReadFile(filepath.Join(dir, "_headers"))
@@ -42,8 +41,8 @@ func serveAssets(t testing.TB, dir string) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// setHeaders reads the form of Cloudflare's file _headers: a path on a line,
-// its headers indented below.
+// setHeaders sets the headers that rules define for a path. The rules have the format of Cloudflare's file _headers: a
+// line with a path, and its headers indented below.
 func setHeaders(h http.Header, rules, path string) {
 	applies := false
 	for line := range strings.Lines(rules) {

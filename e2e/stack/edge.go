@@ -24,10 +24,10 @@ const (
 	Edge   = "edge"
 )
 
-// Kinds are all of them.
+// Kinds lists all kinds of installations.
 var Kinds = []string{Broker, Edge}
 
-// StartOn runs an installation of a kind until the test ends.
+// StartOn starts an installation of a kind. It runs until the test ends.
 func StartOn(t testing.TB, kind string) *Stack {
 	t.Helper()
 	if kind == Broker {
@@ -36,36 +36,34 @@ func StartOn(t testing.TB, kind string) *Stack {
 	return StartEdge(t)
 }
 
-// edgeTenant is the company of an installation at the edge, unless a test says
-// otherwise.
+// edgeTenant is the company of the tokens of an installation at the edge.
 const edgeTenant = "main"
 
-// An edge is what a Stack at the edge has beside the others: the workerd that
-// it runs in, and the configuration of that.
+// An edge is the configuration of a Stack that runs in workerd.
 type edge struct {
-	vars    map[string]string
-	folder  string // of the built worker
-	program string // its wasm, in place of the folder's
-	script  string // the main module in place of worker.mjs, which it imports; "" for none
-	assets  string // host and port
-	runtime string // one of Runtimes
+	vars    map[string]string // the variables of the worker
+	folder  string            // the path of the built worker
+	program string            // the path of the wasm
+	script  string            // a main module that imports worker.mjs; "" makes worker.mjs the main module
+	assets  string            // the host and port of the static assets
+	runtime string            // one of Runtimes
 	tokens  *identity.Tokens
-	tenant  string // of tokens; a gate has none
+	tenant  string // the company of new tokens; a gate has none
 }
 
 // An EdgeOption changes an installation at the edge.
 type EdgeOption func(*edge)
 
-// Var sets a variable of the worker.
+// Var returns an option that sets a variable of the worker.
 func Var(name, value string) EdgeOption { return func(e *edge) { e.vars[name] = value } }
 
-// Program runs another wasm in place of the built one.
+// Program returns an option that runs the wasm at a path in place of the built one.
 func Program(path string) EdgeOption { return func(e *edge) { e.program = path } }
 
-// Script runs a module that imports worker.mjs in its place.
+// Script returns an option that makes a text the main module. The module can import worker.mjs.
 func Script(text string) EdgeOption { return func(e *edge) { e.script = text } }
 
-// Direct sends every request to one object, and asks no front.
+// Direct is an option that sends every request to one Durable Object, past the worker's own checks.
 var Direct = Script(`export * from "worker.mjs";
 export default { fetch(request, env) { return env.HUB.getByName("test").fetch(request); } };
 `)
@@ -75,13 +73,13 @@ export default { fetch(request, env) { return env.HUB.getByName("test").fetch(re
 // client differently: 2026-04 calls cancel of a stream, 2026-06 does not.
 var Runtimes = []string{"workerd", "workerd-2026-04", "workerd-2026-06"}
 
-// Runtime runs the worker in one of the Runtimes.
+// Runtime returns an option that runs the worker in one of the Runtimes.
 func Runtime(name string) EdgeOption { return func(e *edge) { e.runtime = name } }
 
 // tokenKey is the secret of the installations at the edge.
 var tokenKey = hex.EncodeToString([]byte("a key of 32 bytes for the tests."))
 
-// StartEdge runs the worker in workerd until the test ends.
+// StartEdge starts the worker in workerd. It runs until the test ends.
 func StartEdge(t testing.TB, options ...EdgeOption) *Stack {
 	t.Helper()
 	folder, err := filepath.Abs("../../bin/edge")
@@ -95,9 +93,15 @@ func StartEdge(t testing.TB, options ...EdgeOption) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &edge{vars: map[string]string{"TOKEN_KEY": tokenKey, "AUTH": "dev"}, folder: folder, program: filepath.Join(folder, "edge.wasm"),
-		assets: serveAssets(t, filepath.Join(folder, "assets")), tokens: tokens, tenant: edgeTenant,
-		runtime: Runtimes[0]}
+	e := &edge{
+		vars:    map[string]string{"TOKEN_KEY": tokenKey, "AUTH": "dev"},
+		folder:  folder,
+		program: filepath.Join(folder, "edge.wasm"),
+		assets:  serveAssets(t, filepath.Join(folder, "assets")),
+		tokens:  tokens,
+		tenant:  edgeTenant,
+		runtime: Runtimes[0],
+	}
 	for _, option := range options {
 		option(e)
 	}
@@ -111,7 +115,7 @@ func StartEdge(t testing.TB, options ...EdgeOption) *Stack {
 	return s
 }
 
-// StartGate runs the worker as a gate in front of a broker.
+// StartGate starts the worker as a gate in front of a broker. It runs until the test ends.
 func StartGate(t testing.TB, origin *Stack, options ...EdgeOption) *Stack {
 	t.Helper()
 	key, err := os.ReadFile(filepath.Join(origin.dir, "token.key"))
@@ -122,14 +126,17 @@ func StartGate(t testing.TB, origin *Stack, options ...EdgeOption) *Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gate := []EdgeOption{Var("ORIGIN", origin.URL), Var("TOKEN_KEY", strings.TrimSpace(string(key))), Var("AUTH", "token"),
-		func(e *edge) { e.tokens, e.tenant = tokens, "" }}
+	gate := []EdgeOption{
+		Var("ORIGIN", origin.URL),
+		Var("TOKEN_KEY", strings.TrimSpace(string(key))),
+		Var("AUTH", "token"),
+		func(e *edge) { e.tokens, e.tenant = tokens, "" },
+	}
 	return StartEdge(t, append(gate, options...)...)
 }
 
-// workerd returns the path of one of the Runtimes, as npm has installed it. Its
-// package for this system holds the binary; npm puts that beside the package or
-// below it.
+// workerd returns the path of the binary of one of the Runtimes. A package for this system holds the binary; npm installs
+// it beside the package of the runtime or below it.
 func workerd(t testing.TB, name string) string {
 	t.Helper()
 	for _, packages := range []string{"../node_modules/" + name + "/node_modules", "../node_modules"} {
@@ -146,7 +153,7 @@ func workerd(t testing.TB, name string) string {
 	return ""
 }
 
-// upEdge starts workerd, on the port and the storage that it had before.
+// upEdge starts workerd. After a restart it has the same port and the same storage.
 func (s *Stack) upEdge() {
 	s.t.Helper()
 	config := filepath.Join(s.dir, "config.capnp")
@@ -158,15 +165,16 @@ func (s *Stack) upEdge() {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	said, say, err := os.Pipe()
+	control, controlWriter, err := os.Pipe()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer said.Close()
+	defer control.Close()
 	s.cmd = exec.Command(workerd(s.t, s.edge.runtime), "serve", "--control-fd=3", "--experimental", config)
-	s.cmd.Stdout, s.cmd.Stderr, s.cmd.ExtraFiles = log, log, []*os.File{say} // files: a pipe would outlive it
+	// The output goes to files, because Wait would wait for the readers of a pipe.
+	s.cmd.Stdout, s.cmd.Stderr, s.cmd.ExtraFiles = log, log, []*os.File{controlWriter}
 	err = s.cmd.Start()
-	say.Close()
+	controlWriter.Close()
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -174,19 +182,19 @@ func (s *Stack) upEdge() {
 	cmd, exited := s.cmd, s.exited
 	go func() { exited <- cmd.Wait() }()
 	var where struct{ Port int }
-	if err := said.SetReadDeadline(time.Now().Add(startTimeout)); err != nil {
+	if err := control.SetReadDeadline(time.Now().Add(startTimeout)); err != nil {
 		s.t.Fatal(err)
 	}
-	if err := json.NewDecoder(bufio.NewReader(said)).Decode(&where); err != nil {
-		_ = s.cmd.Process.Kill() // it may have gone by itself
+	if err := json.NewDecoder(bufio.NewReader(control)).Decode(&where); err != nil {
+		_ = s.cmd.Process.Kill() // It fails if the process has ended by itself.
 		s.t.Fatalf("workerd did not start: %v\n%s", err, s.EdgeLog())
 	}
 	s.Port = fmt.Sprint(where.Port)
 	s.URL = "http://localhost:" + s.Port
-	s.Token = s.MintFor(s.edge.tenant, "erp", 0, access.Service, access.Manager)
+	s.Token = s.CreateTokenIn(s.edge.tenant, "erp", 0, access.Service, access.Manager)
 }
 
-// EdgeLog is what the worker has said.
+// EdgeLog returns the log of the worker.
 func (s *Stack) EdgeLog() string {
 	log, err := os.ReadFile(filepath.Join(s.dir, "log"))
 	if err != nil {
@@ -195,14 +203,14 @@ func (s *Stack) EdgeLog() string {
 	return string(log)
 }
 
-// MintFor signs a token of a tenant's.
-func (s *Stack) MintFor(tenant, user string, employee int64, roles ...access.Role) string {
+// CreateTokenIn signs a token of a tenant that is valid for an hour. "" is no tenant; 0 is no employee.
+func (s *Stack) CreateTokenIn(tenant, user string, employee int64, roles ...access.Role) string {
 	s.t.Helper()
-	return s.MintBrief(time.Hour, tenant, user, employee, roles...)
+	return s.CreateTokenWithTTL(time.Hour, tenant, user, employee, roles...)
 }
 
-// MintBrief signs one that is over after a time.
-func (s *Stack) MintBrief(ttl time.Duration, tenant, user string, employee int64, roles ...access.Role) string {
+// CreateTokenWithTTL is like CreateTokenIn, but the token expires after ttl.
+func (s *Stack) CreateTokenWithTTL(ttl time.Duration, tenant, user string, employee int64, roles ...access.Role) string {
 	s.t.Helper()
 	g, err := access.NewGrant(user, "", roles, employee)
 	if err == nil && tenant != "" {
@@ -218,14 +226,17 @@ func (s *Stack) MintBrief(ttl time.Duration, tenant, user string, employee int64
 	return token
 }
 
-// config is workerd's own, in the text form of Cap'n Proto.
+// config returns the configuration of workerd in the text format of Cap'n Proto.
 func (e *edge) config(t testing.TB, dir, port string) string {
 	store := filepath.Join(dir, "store")
 	if err := os.MkdirAll(store, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	modules := []string{module(t, dir, "worker.mjs", "esModule", filepath.Join(e.folder, "worker.mjs")),
-		module(t, dir, "wasm_exec.js", "esModule", filepath.Join(e.folder, "wasm_exec.js")), module(t, dir, "edge.wasm", "wasm", e.program)}
+	modules := []string{
+		module(t, dir, "worker.mjs", "esModule", filepath.Join(e.folder, "worker.mjs")),
+		module(t, dir, "wasm_exec.js", "esModule", filepath.Join(e.folder, "wasm_exec.js")),
+		module(t, dir, "edge.wasm", "wasm", e.program),
+	}
 	if e.script != "" {
 		path := filepath.Join(dir, "script.mjs")
 		if err := os.WriteFile(path, []byte(e.script), 0o600); err != nil {
@@ -239,8 +250,12 @@ func (e *edge) config(t testing.TB, dir, port string) string {
 	}
 	return fmt.Sprintf(`using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
-  services = [ (name = "main", worker = .worker), (name = "assets", external = (address = %q, http = ())),
-    (name = "store", disk = (path = %q, writable = true)), (name = "internet", network = (allow = ["private", "local"])) ],
+  services = [
+    (name = "main", worker = .worker),
+    (name = "assets", external = (address = %q, http = ())),
+    (name = "store", disk = (path = %q, writable = true)),
+    (name = "internet", network = (allow = ["private", "local"]))
+  ],
   sockets = [ (name = "http", address = %q, http = (), service = "main") ]
 );
 const worker :Workerd.Worker = (
@@ -253,8 +268,7 @@ const worker :Workerd.Worker = (
 `, e.assets, store, net.JoinHostPort("127.0.0.1", port), strings.Join(modules, ", "), strings.Join(bindings, ", "))
 }
 
-// module is one of the worker's. Files are embedded by a path beside the
-// configuration's.
+// module returns the entry of a module of the worker. The path of its file is relative to the folder of the configuration.
 func module(t testing.TB, dir, name, kind, path string) string {
 	relative, err := filepath.Rel(dir, path)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package stack runs a real broker with the built app, as the binary that
-// users start, on a free port and a data directory of the test's own.
+// Package stack runs real installations for tests: the built binary, with a free port and a data directory of its own, or
+// the built worker in workerd.
 package stack
 
 import (
@@ -25,26 +25,26 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/native"
 )
 
-// A Stack is one installation. Its process may be killed and started again on
-// the same data and address.
+// A Stack is one installation. Its process can be killed and started again with the same data and address. A Stack is not
+// safe for concurrent use, except for its methods that create tokens and call the API.
 type Stack struct {
 	t      testing.TB
 	binary string
 	dir    string
 	flags  []string
 
-	URL   string // http://localhost:port, the same over restarts
-	Token string // of a service that is a manager too
-	Port  string
+	URL   string // http://localhost:port, the same after a restart
+	Token string // a bearer token with the roles service and manager
+	Port  string // the port of URL; "0" before the first start
 
 	cmd    *exec.Cmd
 	exited chan error
 	stderr *output.Buffer
 
-	edge *edge // nil for a broker
+	edge *edge // the configuration of the edge; nil for a broker
 }
 
-// Start runs a broker until the test ends.
+// Start starts a broker with flags of "yardline serve". It runs until the test ends.
 func Start(t testing.TB, flags ...string) *Stack {
 	t.Helper()
 	s := New(t, flags...)
@@ -52,7 +52,7 @@ func Start(t testing.TB, flags ...string) *Stack {
 	return s
 }
 
-// New makes an installation that is not up yet.
+// New returns a broker that is not started.
 func New(t testing.TB, flags ...string) *Stack {
 	t.Helper()
 	binary, err := filepath.Abs("../../bin/yardline")
@@ -71,10 +71,10 @@ func New(t testing.TB, flags ...string) *Stack {
 	return s
 }
 
-// startTimeout bounds how long a broker may take to say where it listens.
+// startTimeout is how long a process may take to report its address.
 const startTimeout = 30 * time.Second
 
-// Up starts the process, on the address that it had before.
+// Up starts the process. After a restart it has the same address and the same data.
 func (s *Stack) Up() {
 	s.t.Helper()
 	if s.edge != nil {
@@ -91,21 +91,21 @@ func (s *Stack) Up() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	said := make(chan error, 1)
+	reported := make(chan error, 1)
 	s.exited = make(chan error, 1)
 	cmd, exited := s.cmd, s.exited
 	var where struct{ URL, Token string }
 	go func() {
-		said <- json.NewDecoder(bufio.NewReader(out)).Decode(&where)
+		reported <- json.NewDecoder(bufio.NewReader(out)).Decode(&where)
 		exited <- cmd.Wait()
 	}()
 	select {
-	case err = <-said:
+	case err = <-reported:
 	case <-time.After(startTimeout):
-		err = fmt.Errorf("it said nothing within %v", startTimeout)
+		err = fmt.Errorf("it reported no address within %v", startTimeout)
 	}
 	if err != nil {
-		_ = s.cmd.Process.Kill() // it may have gone by itself
+		_ = s.cmd.Process.Kill() // It fails if the process has ended by itself.
 		s.t.Fatalf("the broker did not start: %v\n%s", err, s.stderr)
 	}
 	s.URL, s.Token = where.URL, where.Token
@@ -118,8 +118,8 @@ func (s *Stack) Up() {
 	}
 }
 
-// Run runs a command of the same binary on the installation's data, and
-// returns what it printed.
+// Run runs a command of the binary on the installation's data. in is its standard input. Run returns what the command
+// printed, without spaces at its ends.
 func (s *Stack) Run(in string, args ...string) string {
 	s.t.Helper()
 	cmd := exec.Command(s.binary, append(args, "--data", s.dir)...)
@@ -131,7 +131,7 @@ func (s *Stack) Run(in string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Running tells whether the process was started and neither killed nor stopped.
+// Running reports whether the process was started and neither killed nor stopped.
 func (s *Stack) Running() bool { return s.cmd != nil }
 
 // Kill ends the process as a power cut would.
@@ -144,7 +144,8 @@ func (s *Stack) Kill() {
 	s.cmd = nil
 }
 
-// Stop asks the process to end and returns how long it took.
+// Stop interrupts the process, waits for its end, and returns how long it took. The test fails if the exit status is not
+// 0.
 func (s *Stack) Stop() time.Duration {
 	s.t.Helper()
 	start := time.Now()
@@ -158,8 +159,7 @@ func (s *Stack) Stop() time.Duration {
 	return time.Since(start)
 }
 
-// LimitFiles lets no file of the process grow beyond so many bytes, or as many
-// as the machine allows.
+// LimitFiles sets the largest size in bytes of the files that the process writes, up to the limit of the machine.
 func (s *Stack) LimitFiles(bytes uint64) {
 	s.t.Helper()
 	var limit unix.Rlimit
@@ -173,23 +173,23 @@ func (s *Stack) LimitFiles(bytes uint64) {
 	}
 }
 
-// As returns the API for somebody with a bearer token.
-func (s *Stack) As(user string, employee int64, roles ...access.Role) wasmclient.API {
+// APIFor returns a client of the API with a new token. employee is the id of the user's employee; 0 is none.
+func (s *Stack) APIFor(user string, employee int64, roles ...access.Role) wasmclient.API {
 	s.t.Helper()
-	return s.With(s.TokenFor(user, employee, roles...))
+	return s.APIWithToken(s.TokenFor(user, employee, roles...))
 }
 
-// TokenFor signs a token for somebody.
+// TokenFor signs a token that is valid for an hour. employee is the id of the user's employee; 0 is none.
 func (s *Stack) TokenFor(user string, employee int64, roles ...access.Role) string {
 	s.t.Helper()
 	if s.edge != nil {
-		return s.MintFor(s.edge.tenant, user, employee, roles...)
+		return s.CreateTokenIn(s.edge.tenant, user, employee, roles...)
 	}
-	return s.MintFor("", user, employee, roles...)
+	return s.CreateTokenIn("", user, employee, roles...)
 }
 
-// With returns the API for who has a token.
-func (s *Stack) With(token string) wasmclient.API {
+// APIWithToken returns a client of the API with a bearer token.
+func (s *Stack) APIWithToken(token string) wasmclient.API {
 	s.t.Helper()
 	t, err := native.New(s.URL, token)
 	if err != nil {
@@ -199,7 +199,7 @@ func (s *Stack) With(token string) wasmclient.API {
 	return wasmclient.API{Transport: t}
 }
 
-// tokens signs for the installation.
+// tokens returns the signer of the installation's tokens.
 func (s *Stack) tokens() *identity.Tokens {
 	s.t.Helper()
 	if s.edge != nil {
@@ -212,12 +212,12 @@ func (s *Stack) tokens() *identity.Tokens {
 	return tokens
 }
 
-// Publish sends an event as a back end, or fails the test.
+// Publish publishes an event, given as JSON, with the role service. The test fails if the broker refuses it.
 func (s *Stack) Publish(body string) wasmclient.Receipt {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	r, err := s.As("erp", 0, access.Service).PublishJSON(ctx, json.RawMessage(body))
+	r, err := s.APIFor("erp", 0, access.Service).PublishJSON(ctx, json.RawMessage(body))
 	if err != nil {
 		s.t.Fatalf("publish %s: %v", body, err)
 	}

@@ -21,20 +21,31 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A certificate is a key pair of the test's own, and who trusts it.
+// A Certificate is a certificate that signs itself, with its key.
 type Certificate struct {
+	// CertFile and KeyFile are the paths of PEM files in a temporary directory of the test.
 	CertFile, KeyFile string
 	Pair              tls.Certificate
 	roots             *x509.CertPool
 }
 
+// NewCertificate makes a certificate for localhost, 127.0.0.1 and the given names.
 func NewCertificate(t *testing.T, names ...string) Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "yardline tests"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		DNSNames: append(names, "localhost"), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "yardline tests"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(24 * time.Hour),
+		DNSNames:              append(names, "localhost"),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	require.NoError(t, err)
 	raw, err := x509.MarshalPKCS8PrivateKey(key)
@@ -42,7 +53,11 @@ func NewCertificate(t *testing.T, names ...string) Certificate {
 	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw})
 	dir := t.TempDir()
-	c := Certificate{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem"), roots: x509.NewCertPool()}
+	c := Certificate{
+		CertFile: filepath.Join(dir, "cert.pem"),
+		KeyFile:  filepath.Join(dir, "key.pem"),
+		roots:    x509.NewCertPool(),
+	}
 	require.NoError(t, os.WriteFile(c.CertFile, certPEM, 0o600))
 	require.NoError(t, os.WriteFile(c.KeyFile, keyPEM, 0o600))
 	c.Pair, err = tls.X509KeyPair(certPEM, keyPEM)
@@ -51,14 +66,14 @@ func NewCertificate(t *testing.T, names ...string) Certificate {
 	return c
 }
 
-// client trusts the certificate.
+// Client returns an HTTP client that trusts the certificate.
 func (c Certificate) Client(t *testing.T) *http.Client {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.roots}, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
 
-// send sends JSON with a bearer token.
+// Send sends JSON with a bearer token and returns the answer with its body. The body of the answer is closed already.
 func (c Certificate) Send(t *testing.T, method, address, token, body string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(Context(t), method, address, strings.NewReader(body))

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// root is the repository's.
+// RepositoryRoot returns the path of the repository's working tree.
 func RepositoryRoot(t *testing.T) string {
 	out, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
 	require.NoError(t, err)

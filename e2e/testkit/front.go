@@ -19,24 +19,30 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 )
 
-// A front passes everything on to a broker. It may answer by itself, and change the worker's script.
+// A Front is a proxy in front of a broker. It can answer requests itself, and change the script of the service worker.
 type Front struct {
 	URL string
 
-	mu       sync.Mutex // guards all below
-	Answer   func(w http.ResponseWriter, r *http.Request) bool
-	Script   string            // runs before the worker's own
-	Version  string            // of the worker, in the place of its own; "" leaves that
-	requests []http.Request    // without their bodies, in order
-	bodies   map[string]string // of the last POST to a path
+	mu sync.Mutex // guards all fields below
+	// Answer answers a request if it returns true. nil passes all requests on.
+	Answer func(w http.ResponseWriter, r *http.Request) bool
+	// Script is appended to the script of the service worker.
+	Script string
+	// Version replaces the version of the service worker. "" keeps it.
+	Version  string
+	requests []http.Request    // in their order, without bodies
+	bodies   map[string]string // the body of the last POST, by path
 }
 
+// NewFront starts a Front that runs until the test ends.
 func NewFront(t *testing.T, s *stack.Stack) *Front {
 	t.Helper()
 	target, err := url.Parse(s.URL)
 	require.NoError(t, err)
 	f := &Front{bodies: map[string]string{}}
-	pass := &httputil.ReverseProxy{FlushInterval: -1, ModifyResponse: f.change,
+	pass := &httputil.ReverseProxy{
+		FlushInterval:  -1,
+		ModifyResponse: f.changeWorker,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host
@@ -44,7 +50,9 @@ func NewFront(t *testing.T, s *stack.Stack) *Front {
 				r.Out.Header.Del("Accept-Encoding")
 				r.Out.Header.Del("If-None-Match")
 			}
-		}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		f.requests = append(f.requests, http.Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()})
@@ -67,8 +75,8 @@ func NewFront(t *testing.T, s *stack.Stack) *Front {
 	return f
 }
 
-// change puts the script before the worker's, and its version in the place of the worker's.
-func (f *Front) change(r *http.Response) error {
+// changeWorker appends Script to the script of the service worker and replaces its version by Version.
+func (f *Front) changeWorker(r *http.Response) error {
 	f.mu.Lock()
 	script, version := f.Script, f.Version
 	f.mu.Unlock()
@@ -91,14 +99,14 @@ func (f *Front) change(r *http.Response) error {
 	return nil
 }
 
-// with changes it while it works.
+// With calls change while no request reads the fields of the Front.
 func (f *Front) With(change func(f *Front)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change(f)
 }
 
-// count is how many requests for a path came so far, of which each must have passed the filter.
+// Count returns the number of requests for a path so far for which filter returns true.
 func (f *Front) Count(path string, filter func(r *http.Request) bool) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -110,16 +118,18 @@ func (f *Front) Count(path string, filter func(r *http.Request) bool) (n int) {
 	return n
 }
 
-// posted is the body of the last POST to a path.
+// Posted returns the body of the last POST to a path.
 func (f *Front) Posted(path string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.bodies[path]
 }
 
+// IsControlled is JavaScript that is true when a service worker controls the page.
 const IsControlled = `navigator.serviceWorker.controller`
 
-// openFront signs a user in through a front, and waits until the worker serves the page.
+// OpenFront opens a page through a Front as the demo user "manager", and waits until the page is live and a service
+// worker controls it.
 func OpenFront(t *testing.T, f *Front, u *browser.User, path string) *browser.Tab {
 	t.Helper()
 	tab := u.NewTab()

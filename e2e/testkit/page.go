@@ -1,3 +1,7 @@
+// Package testkit holds what several packages of end-to-end tests share: opening pages, publishing and reading events,
+// waiting, and the servers that the tests put between a client and the broker.
+// Package testkit holds what several packages of end-to-end tests share: opening pages, publishing and reading events,
+// waiting, and the servers that the tests put between a client and the broker.
 package testkit
 
 import (
@@ -11,15 +15,17 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 )
 
-// gone takes a feature away.
+// DeleteScript returns JavaScript that deletes a feature of the browser, such as "locks" of "Navigator.prototype".
 func DeleteScript(owner, name string) string { return fmt.Sprintf(`delete %s[%q];`, owner, name) }
 
-// soon is a generous deadline for what should take a second.
+// Soon is a generous deadline for what should take a second.
 const Soon = 30 * time.Second
 
+// IsLive is JavaScript that is true when the page shows that its connection is live.
 const IsLive = `document.querySelector(".header [data-status=live]")`
 
-// open opens a page in a new tab of a user, who signs in if need be.
+// Open opens a page in a new tab and waits until it is live. It signs in the demo user with this name if nobody is
+// signed in.
 func Open(s *stack.Stack, u *browser.User, name, path string) *browser.Tab {
 	tab := u.NewTab()
 	tab.Open(s.URL + path)
@@ -31,16 +37,18 @@ func Open(s *stack.Stack, u *browser.User, name, path string) *browser.Tab {
 	return tab
 }
 
-// shows waits until a tab's feed or history has an event.
+// Shows waits until the page shows the event with this id, in its feed or its history.
 func Shows(tab *browser.Tab, id string) {
 	tab.Eventually(Soon, fmt.Sprintf(`document.querySelector('[data-event=%q]')`, id))
 }
 
-// unfold shows the payload beside the form.
+// UnfoldForm opens the part of /sse-test that shows the payload.
 func UnfoldForm(tab *browser.Tab) {
 	browser.Eval[bool](tab, `document.querySelector("details:has(#payload)").open = true`)
 }
 
+// JSON returns a value as JSON. It panics if the value cannot be encoded.
+// JSON returns a value as JSON. It panics if the value cannot be encoded.
 func JSON(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -49,12 +57,17 @@ func JSON(v any) string {
 	return string(b)
 }
 
+// Context returns a context that ends with the test, and after two minutes.
+// Context returns a context that ends with the test, and after two minutes.
 func Context(t *testing.T) context.Context {
 	c, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return c
 }
 
-// appPages are the app's pages, each with something to show after a while of the
-// demo company, or of the example of each type.
-var Paths = []string{"/", "/events", "/rentals", "/rentals/123", "/equipment", "/equipment/7", "/employees", "/customers", "/notifications", "/outbox", "/sse-test", "/admin", "/settings"}
+// Paths are the paths of the app's pages. Each page has something to show after the example of each event type, or after
+// some minutes of the demo company.
+var Paths = []string{
+	"/", "/events", "/rentals", "/rentals/123", "/equipment", "/equipment/7", "/employees", "/customers",
+	"/notifications", "/outbox", "/sse-test", "/admin", "/settings",
+}

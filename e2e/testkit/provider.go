@@ -19,7 +19,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 )
 
-// broker runs a broker that takes this provider's tokens, in a cookie too.
+// StartBroker starts a broker that accepts this provider's tokens, as a bearer token and in the cookie id_token.
 func (p *Provider) StartBroker(t *testing.T, flags ...string) *stack.Stack {
 	t.Helper()
 	return stack.Start(t, append([]string{"--auth", "jwt", "--jwt-issuer", "https://id.example",
@@ -27,16 +27,17 @@ func (p *Provider) StartBroker(t *testing.T, flags ...string) *stack.Stack {
 		"--jwt-refresh", "200ms"}, flags...)...)
 }
 
-// A provider is an identity provider whose keys can be asked for.
+// A Provider is an identity provider that serves its keys by HTTP.
 type Provider struct {
 	*httptest.Server
-	Keys     string // its set
-	Token    string // of a manager, for an hour
-	key      *ecdsa.PrivateKey
+	Keys     string // the key set, as JSON
+	Token    string // a token of a manager that is valid for an hour
 	Requests atomic.Int64
-	answer   atomic.Pointer[http.HandlerFunc] // in place of the keys; nil for them
+	key      *ecdsa.PrivateKey
+	answer   atomic.Pointer[http.HandlerFunc] // answers in place of the keys; nil serves the keys
 }
 
+// NewProvider starts a Provider that runs until the test ends.
 func NewProvider(t *testing.T) *Provider {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -64,10 +65,10 @@ func NewProvider(t *testing.T) *Provider {
 	return p
 }
 
-// sign makes a token of a manager that ends after a while.
+// Sign returns a token of the manager with id 4 that expires after the given time.
 func (p *Provider) Sign(t *testing.T, after time.Duration) string { return p.SignFor(t, "4", after) }
 
-// signFor makes one for a user of this id.
+// SignFor returns a token of a manager with this id that expires after the given time.
 func (p *Provider) SignFor(t *testing.T, user string, after time.Duration) string {
 	t.Helper()
 	token := jwt.NewWithClaims(
@@ -81,24 +82,26 @@ func (p *Provider) SignFor(t *testing.T, user string, after time.Duration) strin
 	return signed
 }
 
-// answers lets the provider answer otherwise; nil is as usual.
-func (p *Provider) AnswerWith(with http.HandlerFunc) {
-	if with == nil {
+// AnswerWith lets a handler answer all requests. nil lets the provider serve its keys again.
+func (p *Provider) AnswerWith(handler http.HandlerFunc) {
+	if handler == nil {
 		p.answer.Store(nil)
 		return
 	}
-	p.answer.Store(&with)
+	p.answer.Store(&handler)
 }
 
+// AnswerStatus returns a handler that answers with a status and no body.
 func AnswerStatus(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
+// AnswerText returns a handler that answers with a text.
 func AnswerText(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) }
 }
 
-// edge runs the worker with this provider.
+// StartEdge starts the edge with this provider.
 func (p *Provider) StartEdge(t *testing.T, options ...stack.EdgeOption) *stack.Stack {
 	t.Helper()
 	return stack.StartEdge(
@@ -112,7 +115,7 @@ func (p *Provider) StartEdge(t *testing.T, options ...stack.EdgeOption) *stack.S
 		)...)
 }
 
-// snapshot is the status of a request with the provider's token.
+// Snapshot asks an installation for a snapshot with the provider's token, and returns the status of the answer.
 func (p *Provider) Snapshot(t *testing.T, s *stack.Stack) int {
 	status, _ := Send(t, s.URL, "GET", "/api/snapshot", "", "Authorization: Bearer "+p.Token)
 	return status

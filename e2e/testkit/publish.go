@@ -12,7 +12,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 )
 
-// send sends a request, and returns the answer.
+// Send sends a request and returns the status and the body of the answer. A header is written as "Name: value".
 func Send(t *testing.T, base, method, path, body string, headers ...string) (status int, answer string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(Context(t), method, base+path, strings.NewReader(body))
@@ -29,7 +29,7 @@ func Send(t *testing.T, base, method, path, body string, headers ...string) (sta
 	return got.StatusCode, string(raw)
 }
 
-// numbered are the ids that publishNumbered gives.
+// NumberedIDs returns the ids of the events that PublishNumbered publishes.
 func NumberedIDs(from, to int) (ids []string) {
 	for i := from; i < to; i++ {
 		ids = append(ids, fmt.Sprint("n", i))
@@ -37,6 +37,7 @@ func NumberedIDs(from, to int) (ids []string) {
 	return ids
 }
 
+// PublishNumbered publishes the events with the ids n<from> to n<to-1>, one after the other.
 func PublishNumbered(s *stack.Stack, from, to int) {
 	for i := from; i < to; i++ {
 		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":"n%d","data":{"rental_id":%d,"days_overdue":1}}`, i, i+1))

@@ -22,10 +22,11 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// stored are the ids of all events that the broker has.
+// StoredIDs returns the ids of all events in the broker's log, at most 1,000.
 func StoredIDs(t *testing.T, s *stack.Stack) (ids []string) {
 	t.Helper()
-	r, err := s.As("boss", 0, access.Manager).Transport.Do(t.Context(), wasmclient.Request{Method: "GET", Path: "/api/events?after=oldest&limit=1000"})
+	r, err := s.APIFor("boss", 0, access.Manager).Transport.Do(t.Context(),
+		wasmclient.Request{Method: "GET", Path: "/api/events?after=oldest&limit=1000"})
 	require.NoError(t, err)
 	var page struct{ Events []struct{ ID string } }
 	require.NoError(t, json.Unmarshal(r.Body, &page))
@@ -35,11 +36,12 @@ func StoredIDs(t *testing.T, s *stack.Stack) (ids []string) {
 	return ids
 }
 
-// A path is one way out of the broker: it returns the events from after a
-// cursor up to another one, as text. Opened is called once it is on its way.
+// A ReadFunc reads events by one of the broker's interfaces. It returns the events after the cursor after up to the cursor
+// through, as text, and calls opened when the broker has answered.
 type ReadFunc func(t *testing.T, base, token, after string, through wire.Cursor, opened func()) []string
 
-// request sends a GET with a bearer token.
+// Get sends a GET request with a bearer token. The test fails if the status of the answer is not 200. The caller must
+// close the body.
 func Get(t *testing.T, client *http.Client, address, token string) *http.Response {
 	r, err := http.NewRequestWithContext(Context(t), "GET", address, nil)
 	require.NoError(t, err)
@@ -50,9 +52,10 @@ func Get(t *testing.T, client *http.Client, address, token string) *http.Respons
 	return answer
 }
 
-// text is an event as its reader has it, whatever the path.
+// EventText returns an event as text that is the same by every interface.
 func EventText(e event.Event) string { return string(e.AppendJSON(nil)) }
 
+// ReadBySSE is a ReadFunc that reads Server-Sent Events.
 func ReadBySSE(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
 	answer := Get(t, http.DefaultClient, base+"/api/sse?after="+after, token)
 	defer answer.Body.Close()
@@ -66,7 +69,7 @@ func ReadBySSE(t *testing.T, base, token, after string, through wire.Cursor, ope
 	return got
 }
 
-// readFrames reads an event stream until enough says so.
+// ReadFrames reads the frames of an event stream until enough returns true.
 func ReadFrames(t *testing.T, body io.Reader, enough func(wire.Frame) bool) {
 	t.Helper()
 	done := false
@@ -77,15 +80,19 @@ func ReadFrames(t *testing.T, body io.Reader, enough func(wire.Frame) bool) {
 	})
 }
 
-// openSocket opens a WebSocket with a bearer token. CloseNow must be called.
+// OpenSocket opens a WebSocket with a bearer token. The caller must call CloseNow.
 func OpenSocket(t *testing.T, address, token string) *websocket.Conn {
 	t.Helper()
 	c, _, err := websocket.Dial(Context(t), "ws"+strings.TrimPrefix(address, "http"),
-		&websocket.DialOptions{Subprotocols: []string{wire.Subprotocol}, HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
+		&websocket.DialOptions{
+			Subprotocols: []string{wire.Subprotocol},
+			HTTPHeader:   http.Header{"Authorization": {"Bearer " + token}},
+		})
 	require.NoError(t, err)
 	return c
 }
 
+// ReadByWebSocket is a ReadFunc that reads a WebSocket.
 func ReadByWebSocket(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
 	c := OpenSocket(t, base+"/api/ws?after="+after, token)
 	defer c.CloseNow()
@@ -107,7 +114,7 @@ func ReadByWebSocket(t *testing.T, base, token, after string, through wire.Curso
 	}
 }
 
-// page is an answer of /api/events.
+// A Page is an answer of GET /api/events.
 type Page struct {
 	Events         []event.Event
 	Previous, Next wire.Cursor
@@ -115,6 +122,7 @@ type Page struct {
 	Gap            *wire.Gap
 }
 
+// ReadPage reads a page of /api/events. The test fails if the page has a gap.
 func ReadPage(t *testing.T, base, token, query string) (p Page) {
 	answer := Get(t, http.DefaultClient, base+"/api/events?"+query, token)
 	defer answer.Body.Close()
@@ -123,7 +131,7 @@ func ReadPage(t *testing.T, base, token, query string) (p Page) {
 	return p
 }
 
-// publishAll sends batches and returns the last cursor.
+// PublishAll publishes events in batches of 100 and returns the cursor of the last one.
 func PublishAll(t *testing.T, s *stack.Stack, events []json.RawMessage) (last wire.Cursor) {
 	for batch := range slices.Chunk(events, 100) {
 		body, err := json.Marshal(batch)
@@ -147,13 +155,13 @@ func PublishAll(t *testing.T, s *stack.Stack, events []json.RawMessage) (last wi
 	return last
 }
 
-// deaf opens a stream of everything and never reads it.
+// DialDeaf opens a stream of all events on a connection that nothing reads.
 func DialDeaf(t *testing.T, s *stack.Stack) net.Conn {
 	t.Helper()
 	return GetRaw(t, s, "/api/sse?after=oldest")
 }
 
-// getRaw sends a request over a connection of its own, and reads no answer.
+// GetRaw sends a GET request over a new connection and returns the connection without reading the answer.
 func GetRaw(t *testing.T, s *stack.Stack, path string) net.Conn {
 	t.Helper()
 	u, err := url.Parse(s.URL)
@@ -165,9 +173,8 @@ func GetRaw(t *testing.T, s *stack.Stack, path string) net.Conn {
 	return c
 }
 
-// readMessages hands the blocks of an event stream to take, until the last one
-// that is asked for.
-func ReadMessages(t *testing.T, body io.Reader, last func(wire.Message) bool, take func(wire.Message)) {
+// ReadMessages calls handle for each message of an event stream, until isLast returns true for one.
+func ReadMessages(t *testing.T, body io.Reader, isLast func(wire.Message) bool, handle func(wire.Message)) {
 	t.Helper()
 	var d wire.Decoder
 	buffer := make([]byte, 32<<10)
@@ -175,8 +182,8 @@ func ReadMessages(t *testing.T, body io.Reader, last func(wire.Message) bool, ta
 		n, err := body.Read(buffer)
 		require.NoError(t, d.Feed(buffer[:n], func(m wire.Message) {
 			if !done {
-				take(m)
-				done = last(m)
+				handle(m)
+				done = isLast(m)
 			}
 		}))
 		if !done {

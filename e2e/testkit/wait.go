@@ -8,12 +8,13 @@ import (
 
 	"github.com/snd-rental/yardline/e2e/browser"
 	"github.com/snd-rental/yardline/e2e/stack"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
-// full tells whether the long matrices run whole: make e2e-full.
+// IsFullRun is true when the tests run their long forms, as "make e2e-full" does.
 var IsFullRun = os.Getenv("E2E_FULL") != ""
 
-// whole is the long form of a number in the full run, else the short one.
+// ForFullRun returns long in a full run, and short otherwise.
 func ForFullRun[T any](short, long T) T {
 	if IsFullRun {
 		return long
@@ -21,25 +22,17 @@ func ForFullRun[T any](short, long T) T {
 	return short
 }
 
-// patience is how long a tab may take to be back: a backoff of up to 30 s, and
-// what comes after it on a machine that is busy.
+// ReconnectTimeout is how long a tab may take to reconnect: the backoff of up to 30 s, and as much again because the
+// machine may be busy.
 const ReconnectTimeout = time.Minute
 
-// eventually waits for what only Go can ask.
-func Eventually(t *testing.T, within time.Duration, what string, ok func() bool) {
+// Eventually waits for a condition that JavaScript in a tab cannot check. The description is printed when the test fails.
+func Eventually(t *testing.T, within time.Duration, description string, condition func() bool) {
 	t.Helper()
-	deadline, tick := time.After(within), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within %v: %s", within, what)
-		}
-	}
+	waittest.Eventually(t, condition, within, 10*time.Millisecond, description)
 }
 
-// signIn signs a user in by a tab that is then empty.
+// SignIn signs a user in with a tab of its own, and closes the tab.
 func SignIn(s *stack.Stack, u *browser.User, name string) {
 	tab := u.NewTab()
 	tab.Open(s.URL + "/healthz")
