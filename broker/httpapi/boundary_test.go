@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
@@ -15,7 +14,7 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// refusal is the problem document of an answer: its code, and its pointers.
+// refusal returns the code and the pointers of a problem document.
 func refusal(t *testing.T, body string) (code string, pointers []string) {
 	t.Helper()
 	var p Problem
@@ -28,7 +27,7 @@ func refusal(t *testing.T, body string) (code string, pointers []string) {
 	return p.Code, pointers
 }
 
-// asUTF16 is a text as editors of Windows save it as "Unicode".
+// asUTF16 returns s in UTF-16, as editors of Windows save a text as "Unicode".
 func asUTF16(s string) string {
 	var b strings.Builder
 	for _, unit := range append([]uint16{0xfeff}, utf16.Encode([]rune(s))...) {
@@ -37,12 +36,12 @@ func asUTF16(s string) string {
 	return b.String()
 }
 
-// TestByteOrderMarks sends bodies of JSON that begin with the mark of UTF-8,
-// which the broker takes, and bodies in UTF-16, which it refuses by that name.
-func TestByteOrderMarks(t *testing.T) {
+// The broker accepts a body of JSON that begins with the byte order mark of UTF-8. It
+// refuses a body in UTF-16, and names the encoding.
+func TestBodiesMayBeginWithAByteOrderMarkButNotBeUTF16(t *testing.T) {
 	const mark = "\ufeff"
-	s := newSurface(t)
-	service := "Authorization: Bearer " + s.token(time.Hour, access.Service)
+	s := newTestBroker(t)
+	service := s.bearer(access.Service)
 	event := `{"type":"sync_progress","data":{"progress":1}}`
 	for name, c := range map[string]struct {
 		body    string
@@ -62,7 +61,7 @@ func TestByteOrderMarks(t *testing.T) {
 		require.Contains(t, body, "not in UTF-16", name)
 	}
 	socket := s.socket("/api/ws", service)
-	socket.say(mark + `{"call":"publish","ref":"1","event":` + event + `}`)
+	socket.sendText(mark + `{"call":"publish","ref":"1","event":` + event + `}`)
 	require.Equal(t, "published", socket.reply(t).Name)
 	r, body := s.send("POST", "/api/session", mark+`{"user":"manager"}`)
 	require.Equal(t, 200, r.StatusCode, body)
@@ -82,10 +81,11 @@ func (c *client) reply(t *testing.T) *wire.Reply {
 	}
 }
 
-// TestIDsHaveNoControlCharacters, wherever they come from.
-func TestIDsHaveNoControlCharacters(t *testing.T) {
-	s := newSurface(t)
-	service := "Authorization: Bearer " + s.token(time.Hour, access.Service)
+// The broker refuses control characters in each place that an id or a source can come
+// from.
+func TestControlCharactersInIDsAreRefused(t *testing.T) {
+	s := newTestBroker(t)
+	service := s.bearer(access.Service)
 	event := func(id string) string {
 		return fmt.Sprintf(`{"type":"sync_progress","id":"%s","data":{"progress":1}}`, id)
 	}
@@ -116,11 +116,11 @@ func TestIDsHaveNoControlCharacters(t *testing.T) {
 	require.Equal(t, 400, r.StatusCode, body)
 }
 
-// TestConflictsOfABatch point to its events, over HTTP and when two clients
-// race; nothing of it is stored.
-func TestConflictsOfABatch(t *testing.T) {
-	s := newSurface(t)
-	service := "Authorization: Bearer " + s.token(time.Hour, access.Service)
+// The refusal of a batch points to the events that conflict with stored ones or with
+// each other. Nothing of the batch is stored.
+func TestBatchConflictPointsToItsEventAndStoresNothing(t *testing.T) {
+	s := newTestBroker(t)
+	service := s.bearer(access.Service)
 	pay := func(id string, amount int) string {
 		return fmt.Sprintf(`{"id":%q,"type":"payment_received",`+
 			`"data":{"rental_id":1,"amount":%d,"payment_method":"cash"}}`, id, amount)
@@ -151,19 +151,19 @@ func TestConflictsOfABatch(t *testing.T) {
 		}
 	}
 	socket := s.socket("/api/ws", service)
-	socket.say(`{"call":"publish","ref":"1","event":` + pay("x1", 2) + `}`)
+	socket.sendText(`{"call":"publish","ref":"1","event":` + pay("x1", 2) + `}`)
 	answer := socket.reply(t)
 	require.Equal(t, "refused", answer.Name)
 	code, pointers := refusal(t, string(answer.Data))
 	require.Equal(t, "id_conflict /id", code+" "+pointers[0])
 }
 
-// TestMoneyOfTheInstallation: amounts without a currency have the decimals of
-// the installation's, and a larger sum of events is exact.
-func TestMoneyOfTheInstallation(t *testing.T) {
-	s := newSurface(t)
-	service, manager := "Authorization: Bearer "+s.token(time.Hour, access.Service),
-		"Authorization: Bearer "+s.token(time.Hour, access.Manager)
+// An amount without a currency has the decimals of the installation's currency. Sums of
+// amounts are exact.
+func TestAmountsHaveTheDecimalsOfTheirCurrency(t *testing.T) {
+	s := newTestBroker(t)
+	service, manager := s.bearer(access.Service),
+		s.bearer(access.Manager)
 	for amount, status := range map[string]int{`10.125`: 422, `10.125,"currency":"KWD"`: 201,
 		`10.5,"currency":"JPY"`: 422, `0.1`: 201, `0.2`: 201} {
 		r, body := s.send("POST", "/api/sse",

@@ -3,18 +3,18 @@ package httpapi
 import (
 	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-func TestHistory(t *testing.T) {
-	s := newSurface(t)
-	service, manager := "Authorization: Bearer "+s.token(time.Hour, access.Service), "Authorization: Bearer "+s.token(time.Hour, access.Manager)
+func TestHistoryPagesBothWaysAndWaits(t *testing.T) {
+	s := newTestBroker(t)
+	service, manager := s.bearer(access.Service), s.bearer(access.Manager)
 	for _, id := range []string{"a", "b", "c"} {
-		s.send("POST", "/api/sse", `{"type":"system_notification","id":"`+id+`","data":{"message":"m"}}`, service, isJSON)
+		s.send("POST", "/api/sse", `{"type":"system_notification","id":"`+id+`","data":{"message":"m"}}`, service,
+			isJSON)
 	}
 	var page struct {
 		Events         []struct{ ID, Cursor string }

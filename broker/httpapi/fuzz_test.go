@@ -23,17 +23,19 @@ import (
 
 func unlimited(_ string, c *Config) { c.Limits = Limits{PublishRate: 1e9} }
 
-// FuzzPublish holds that whatever is sent is stored and can be read, or is
-// refused with a problem document and leaves no trace.
+// FuzzPublish sends any body to POST /api/sse. The broker must store it so that readers
+// can read it, or refuse it with a problem document and store nothing.
 func FuzzPublish(f *testing.F) {
 	for _, t := range event.Types {
 		f.Add(event.Example(t).AppendJSON(nil), "application/json", "", "", "")
 	}
-	f.Add([]byte(`[{"type":"sync_progress","data":{"progress":1}}]`), "application/cloudevents-batch+json", "", "true", "")
+	f.Add([]byte(`[{"type":"sync_progress","data":{"progress":1}}]`), "application/cloudevents-batch+json", "", "true",
+		"")
 	f.Add([]byte(`{"progress":1}`), "application/json", "sync_progress", "", "")
-	f.Add([]byte(`{"type":"sync_progress","data":{"progress":1}}`), "application/cloudevents+json; charset=utf-8", "", "", "key")
+	f.Add([]byte(`{"type":"sync_progress","data":{"progress":1}}`), "application/cloudevents+json; charset=utf-8", "",
+		"", "key")
 	log := memlog.New("k", time.Hour)
-	api, _, tokens := newAPI(f, log, unlimited)
+	api, _, tokens := runAPI(f, log, unlimited)
 	token, err := tokens.Create(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, body []byte, media, binaryType, strict, key string) {
@@ -56,9 +58,11 @@ func FuzzPublish(f *testing.F) {
 		case 201:
 			require.Greater(t, after.Last, before.Last)
 			read := httptest.NewRecorder()
-			admin, err := tokens.Create(access.Grant{User: "5", Roles: []access.Role{access.Manager, access.HR, access.Admin, access.Dispatcher, access.Yard}}, time.Hour)
+			admin, err := tokens.Create(access.Grant{User: "5", Roles: []access.Role{access.Manager, access.HR,
+				access.Admin, access.Dispatcher, access.Yard}}, time.Hour)
 			require.NoError(t, err)
-			r := httptest.NewRequest("GET", "http://localhost/api/events?after="+wire.Cursor{Epoch: "k", Seq: before.Last}.String(), nil)
+			r := httptest.NewRequest("GET",
+				"http://localhost/api/events?after="+wire.Cursor{Epoch: "k", Seq: before.Last}.String(), nil)
 			r.Header.Set("Authorization", "Bearer "+admin)
 			api.ServeHTTP(read, r)
 			require.Equal(t, 200, read.Code, read.Body)
@@ -75,16 +79,17 @@ func FuzzPublish(f *testing.F) {
 	})
 }
 
-// FuzzSocket holds that whatever a client says on a WebSocket, the next call
-// is answered or the WebSocket is closed with a code of RFC 6455.
+// FuzzSocket sends any message on a WebSocket. The broker must answer the next call, or
+// close the WebSocket with a code of RFC 6455.
 func FuzzSocket(f *testing.F) {
-	for _, seed := range []string{`{"call":"ping","ref":"x"}`, `{"call":"filter","filter":"types=sync_progress&subjects=rental/*"}`, `{"call":"auth","token":"x"}`,
+	for _, seed := range []string{`{"call":"ping","ref":"x"}`,
+		`{"call":"filter","filter":"types=sync_progress&subjects=rental/*"}`, `{"call":"auth","token":"x"}`,
 		`{"call":"publish","event":{"type":"sync_progress","data":{"progress":1}}}`, "{}", "\xff", ""} {
 		f.Add([]byte(seed), true)
 	}
 	f.Add([]byte{0}, false)
 	log := memlog.New("k", time.Hour)
-	api, _, tokens := newAPI(f, log, unlimited)
+	api, _, tokens := runAPI(f, log, unlimited)
 	server := httptest.NewServer(api)
 	f.Cleanup(server.Close)
 	token, err := tokens.Create(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)
@@ -94,7 +99,8 @@ func FuzzSocket(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message []byte, text bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		c, _, err := websocket.Dial(ctx, server.URL+"/api/ws", &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{wire.Subprotocol}, HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
+		c, _, err := websocket.Dial(ctx, server.URL+"/api/ws", &websocket.DialOptions{HTTPClient: client,
+			Subprotocols: []string{wire.Subprotocol}, HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
 		require.NoError(t, err)
 		defer c.CloseNow()
 		kind := websocket.MessageText
@@ -102,12 +108,14 @@ func FuzzSocket(f *testing.F) {
 			kind = websocket.MessageBinary
 		}
 		require.NoError(t, c.Write(ctx, kind, message))
-		_ = c.Write(ctx, websocket.MessageText, []byte(`{"call":"ping","ref":"last"}`)) // it may be closed by now
+		// This write fails if the broker has closed the WebSocket.
+		_ = c.Write(ctx, websocket.MessageText, []byte(`{"call":"ping","ref":"last"}`))
 		for {
 			_, raw, err := c.Read(ctx)
 			if err != nil {
 				code := websocket.CloseStatus(err)
-				require.Contains(t, []websocket.StatusCode{websocket.StatusUnsupportedData, websocket.StatusInvalidFramePayloadData, websocket.StatusMessageTooBig}, code, "%v", err)
+				require.Contains(t, []websocket.StatusCode{websocket.StatusUnsupportedData,
+					websocket.StatusInvalidFramePayloadData, websocket.StatusMessageTooBig}, code, "%v", err)
 				return
 			}
 			for line := range bytes.Lines(raw) {

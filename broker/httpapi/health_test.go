@@ -9,10 +9,10 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 )
 
-// TestReadyWithWarnings: a broker with something to mend is ready nevertheless.
-func TestReadyWithWarnings(t *testing.T) {
+// A broker with warnings is ready, and lists them.
+func TestWarningsDoNotMakeTheBrokerUnready(t *testing.T) {
 	var warnings []Warning
-	s := newSurfaceOn(
+	s := newTestBrokerWith(
 		t,
 		memlog.New("k", time.Hour),
 		func(_ string, c *Config) { c.Warnings = func() []Warning { return warnings } },

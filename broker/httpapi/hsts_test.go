@@ -11,11 +11,11 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 )
 
-// TestHSTS expects Strict-Transport-Security only where HTTPS alone is right for
-// the whole name.
-func TestHSTS(t *testing.T) {
+// The broker sends Strict-Transport-Security only when HTTPS alone is right for the
+// whole name.
+func TestHSTSIsSentOnlyForNamesOverTLS(t *testing.T) {
 	const header = "Strict-Transport-Security"
-	api, _, _ := newAPI(t, memlog.New("k", time.Hour), func(_ string, c *Config) {
+	api, _, _ := runAPI(t, memlog.New("k", time.Hour), func(_ string, c *Config) {
 		c.HSTS = DefaultHSTS
 		c.LoopbackOnly = false
 	})

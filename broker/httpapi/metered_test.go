@@ -25,7 +25,7 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// clientFrame is a masked frame, with a mask of zeros.
+// clientFrame returns a masked frame with a mask of zeros.
 func clientFrame(first byte, size int) []byte {
 	frame := []byte{first, 0x80}
 	switch {
@@ -41,8 +41,8 @@ func clientFrame(first byte, size int) []byte {
 	return append(append(frame, 0, 0, 0, 0), make([]byte, size)...)
 }
 
-// TestFrameParser: frames are found however their bytes arrive.
-func TestFrameParser(t *testing.T) {
+// The parser finds all frames, whatever the pieces in which their bytes arrive.
+func TestFrameParserFindsFramesInAnyPieces(t *testing.T) {
 	const text, ping, pong, continuation = 0x81, 0x89, 0x8a, 0x00
 	var all []byte
 	want := 0
@@ -66,7 +66,7 @@ func TestFrameParser(t *testing.T) {
 	}
 }
 
-// pipe is a connection in memory: what is read, and what was written.
+// A pipe is a connection in memory. Reads come from in, and out has what was written.
 type pipe struct {
 	net.Conn
 	in  io.Reader
@@ -76,9 +76,9 @@ type pipe struct {
 func (p *pipe) Read(b []byte) (int, error)  { return p.in.Read(b) }
 func (p *pipe) Write(b []byte) (int, error) { return p.out.Write(b) }
 
-// TestPingWhileAMessageIsWritten: the pong waits for the end of the frame, and is
-// not lost. The library, which must not answer too, reads a pong.
-func TestPingWhileAMessageIsWritten(t *testing.T) {
+// A ping arrives while a message is being written. The pong follows after the end of the
+// message. The WebSocket library must not answer, too, so it reads a pong.
+func TestPongWaitsForTheEndOfAMessage(t *testing.T) {
 	ping := append([]byte{0x89, 0x82, 1, 2, 3, 4}, 'h'^1, 'i'^2)
 	for _, cut := range []int{1, 3, len(ping)} {
 		p := &pipe{in: io.MultiReader(bytes.NewReader(ping[:cut]), bytes.NewReader(ping[cut:]))}
@@ -97,8 +97,9 @@ func TestPingWhileAMessageIsWritten(t *testing.T) {
 	}
 }
 
-// rawSocket opens a WebSocket without a library, whose frames are the test's.
-func (s *surface) rawSocket(headers string, receive int) net.Conn {
+// rawSocket opens a WebSocket without a library, so that the test decides about each
+// frame. receive is the size of the receive buffer; 0 means the default.
+func (s *testBroker) rawSocket(headers string, receive int) net.Conn {
 	s.Helper()
 	d := net.Dialer{}
 	c, err := d.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
@@ -115,10 +116,10 @@ func (s *surface) rawSocket(headers string, receive int) net.Conn {
 	return c
 }
 
-// TestControlFrames: a flood of control frames, or of continuations, ends a
-// WebSocket, whether or not it has said who it is; a few of them do not.
-func TestControlFrames(t *testing.T) {
-	s := newSurface(t)
+// A flood of control frames or continuations closes a WebSocket, authenticated or not. A
+// few of them do not.
+func TestFloodOfControlFramesClosesTheWebSocket(t *testing.T) {
+	s := newTestBroker(t)
 	frames := map[string][]byte{"ping": clientFrame(0x89, 0), "pong": clientFrame(0x8a, 4),
 		"continuation": clientFrame(0, 0)}
 	for _, headers := range []string{"", s.bearer(access.Manager) + "\n"} {
@@ -144,8 +145,8 @@ func TestControlFrames(t *testing.T) {
 		}
 	}
 	c := s.socket("/api/ws", s.bearer(access.Manager))
-	frame[*wire.Hello](c)
-	go func() { // a reader reads the pongs
+	nextFrame[*wire.Hello](c)
+	go func() { // a goroutine must read, so that pongs are handled
 		_, _, _ = c.Read(t.Context())
 	}()
 	for range 50 {
@@ -159,14 +160,15 @@ func asTimeout(err error, late *net.Error) bool {
 	return ok && e.Timeout()
 }
 
-// TestTooManyCalls: a client that does not heed refusals is slowed down.
-func TestTooManyCalls(t *testing.T) {
+// A client that ignores refusals is slowed down.
+func TestTooManyCallsAreSlowedDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &Reader{api: &API{}, peer: Peer{Log: slog.New(slog.DiscardHandler)},
 			callLimiter: rate.NewLimiter(callsPerSec, burstOfCalls)}
 		start, refused := time.Now(), 0
 		for range 1000 {
-			if bytes.Contains(r.HandleCall(t.Context(), wire.Call{Call: wire.CallPing}, nil), []byte("too_many_calls")) {
+			if bytes.Contains(r.HandleCall(t.Context(), wire.Call{Call: wire.CallPing}, nil),
+				[]byte("too_many_calls")) {
 				refused++
 			}
 		}
@@ -175,11 +177,10 @@ func TestTooManyCalls(t *testing.T) {
 	})
 }
 
-// TestSlowSocket has a reader that receives slowly and steadily. The broker must not
-// take it for one that has gone. The reader does not answer pings in time, because
-// they wait behind the earlier data.
-func TestSlowSocket(t *testing.T) {
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), unlimited)
+// The reader receives slowly and steadily. It does not answer pings in time, because
+// they wait behind earlier data. The broker must not take it for a client that has left.
+func TestSlowWebSocketIsNotCut(t *testing.T) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), unlimited)
 	s.api.timeouts.ping = 100 * time.Millisecond
 	event := fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active","notes":%q}}`,
 		strings.Repeat("n", 480))
@@ -191,7 +192,7 @@ func TestSlowSocket(t *testing.T) {
 	}
 	server := httptest.NewUnstartedServer(s.api)
 	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		// Else the kernel takes all of it at once.
+		// Otherwise the kernel would accept all of the data at once.
 		require.NoError(t, c.(*net.TCPConn).SetWriteBuffer(64<<10))
 		return ctx
 	}
@@ -218,13 +219,13 @@ func TestSlowSocket(t *testing.T) {
 	t.Logf("%d bytes", total)
 }
 
-// TestGoneSocket: a peer that answers nothing is gone, though its side of the
-// connection takes heartbeats for it, as a proxy does.
-func TestGoneSocket(t *testing.T) {
-	s := newSurface(t)
+// The peer answers nothing, although its side of the connection receives heartbeats, as
+// a proxy does. The broker must close the WebSocket.
+func TestSilentWebSocketIsClosed(t *testing.T) {
+	s := newTestBroker(t)
 	s.api.timeouts.ping = 50 * time.Millisecond
 	c := s.rawSocket(s.bearer(access.Manager)+"\n", 0)
 	require.NoError(t, c.SetDeadline(time.Now().Add(20*time.Second)))
-	_, err := io.Copy(io.Discard, c) // pings are not answered
+	_, err := io.Copy(io.Discard, c) // and answer no ping
 	require.NoError(t, err, "it is closed")
 }

@@ -17,30 +17,31 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// brittleLog takes a number of entries and then fails, until it is mended.
-type brittleLog struct {
+// A limitedLog stores a number of entries and then fails.
+type limitedLog struct {
 	eventlog.Log
 	left *atomic.Int64
 }
 
-func (l brittleLog) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
+func (l limitedLog) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
 	if l.left.Add(-1) < 0 {
 		return eventlog.Ack{}, fmt.Errorf("%w: full", eventlog.ErrUnavailable)
 	}
 	return l.Log.Append(ctx, e)
 }
 
+// progress returns an event sync_progress.
 func progress(id string, n int) string {
 	return fmt.Sprintf(`{"type":"sync_progress","id":%q,"data":{"sync_id":"s","progress":%d}}`, id, n)
 }
 
 const isBatch = "Content-Type: application/cloudevents-batch+json"
 
-func TestBatch(t *testing.T) {
+func TestBatchIsStoredWholeOrReportsWhatWasStored(t *testing.T) {
 	left := &atomic.Int64{}
 	left.Store(1 << 30)
-	s := newSurfaceOn(t, brittleLog{memlog.New("k", time.Hour), left}, nil)
-	service, yard := "Authorization: Bearer "+s.token(time.Hour, access.Service), "Authorization: Bearer "+s.token(time.Hour, access.Yard)
+	s := newTestBrokerWith(t, limitedLog{memlog.New("k", time.Hour), left}, nil)
+	service, yard := s.bearer(access.Service), s.bearer(access.Yard)
 	last := func() uint64 {
 		b, err := s.log.Bounds(t.Context())
 		require.NoError(t, err)
@@ -58,7 +59,7 @@ func TestBatch(t *testing.T) {
 	r, text = s.send("POST", "/api/sse", batch, service, isBatch)
 	require.Equal(t, 200, r.StatusCode, "all of it was there: "+text)
 
-	// One that is not valid, not allowed or another's, and nothing is stored.
+	// If one event is not valid, not allowed or of another owner, the log stores none.
 	for bad, want := range map[string]string{
 		`{"type":"sync_progress","data":{"progress":101,"x":1}}`: `"pointer":"/1/data/progress"`,
 		`{"type":"nope","data":{}}`:                              `"pointer":"/1/type"`,
@@ -70,7 +71,8 @@ func TestBatch(t *testing.T) {
 		require.Contains(t, text, want)
 		require.EqualValues(t, 3, last())
 	}
-	r, _ = s.send("POST", "/api/sse", `[{"type":"maintenance_required","data":{"equipment_name":"A","issue":"B"}},`+progress("d", 4)+"]", yard, isBatch)
+	mixed := `[{"type":"maintenance_required","data":{"equipment_name":"A","issue":"B"}},` + progress("d", 4) + "]"
+	r, _ = s.send("POST", "/api/sse", mixed, yard, isBatch)
 	require.Equal(t, 403, r.StatusCode)
 	require.EqualValues(t, 3, last())
 	for _, wrong := range []string{"[]", "{}", "[" + strings.Repeat("{},", 1000) + "{}]"} {
@@ -82,8 +84,8 @@ func TestBatch(t *testing.T) {
 	r, _ = s.send("POST", "/api/sse", batch, service, isBatch, "Idempotency-Key: k")
 	require.Equal(t, 400, r.StatusCode)
 
-	// The log fails midway: the answer says how far it came, and the same
-	// batch completes it.
+	// The log fails in the middle of a batch. The answer has the receipts of the stored part,
+	// and the same batch, sent again, stores the rest.
 	batch = "[" + progress("e", 5) + "," + progress("f", 6) + "," + progress("g", 7) + "]"
 	left.Store(2)
 	var broken Problem
@@ -101,17 +103,24 @@ func TestBatch(t *testing.T) {
 	require.EqualValues(t, 6, last())
 }
 
-func TestBinaryCloudEvent(t *testing.T) {
-	s := newSurface(t)
-	service := "Authorization: Bearer " + s.token(time.Hour, access.Service)
-	headers := []string{service, isJSON, "ce-specversion: 1.0", "ce-type: rental_status_updated", "ce-id: Stra%C3%9Fe 7", "ce-source: /erp/rentals", "ce-time: 2026-11-23T10:00:00+01:00"}
+func TestBinaryCloudEventIsStored(t *testing.T) {
+	s := newTestBroker(t)
+	service := s.bearer(access.Service)
+	headers := []string{service, isJSON, "ce-specversion: 1.0", "ce-type: rental_status_updated",
+		"ce-id: Stra%C3%9Fe 7", "ce-source: /erp/rentals", "ce-time: 2026-11-23T10:00:00+01:00"}
 	r, text := s.send("POST", "/api/sse", `{"rental_id":5,"status":"active"}`, headers...)
 	require.Equal(t, 201, r.StatusCode, text)
 	require.Contains(t, text, `"id":"Straße 7"`)
 	page, err := s.log.Read(t.Context(), 0, 1, eventlog.Selection{})
 	require.NoError(t, err)
-	require.Contains(t, string(page.Records[0].Body), `"source":"/erp/rentals","subject":"rental/5","time":"2026-11-23T09:00:00Z"`)
-	for body, pointer := range map[string]string{`{`: "/data", `[1]`: "/data", `{"rental_id":0,"status":"active"}`: "/data/rental_id", `{"rental_id":1,"rental_id":1,"status":"active"}`: "/data/rental_id"} {
+	require.Contains(t, string(page.Records[0].Body),
+		`"source":"/erp/rentals","subject":"rental/5","time":"2026-11-23T09:00:00Z"`)
+	for body, pointer := range map[string]string{
+		`{`:                                 "/data",
+		`[1]`:                               "/data",
+		`{"rental_id":0,"status":"active"}`: "/data/rental_id",
+		`{"rental_id":1,"rental_id":1,"status":"active"}`: "/data/rental_id",
+	} {
 		r, text = s.send("POST", "/api/sse", body, headers...)
 		require.Equal(t, 422, r.StatusCode)
 		require.Contains(t, text, `"pointer":"`+pointer+`"`, body)
@@ -121,14 +130,14 @@ func TestBinaryCloudEvent(t *testing.T) {
 	require.Contains(t, text, `"pointer":"/time"`)
 }
 
-func TestIdempotencyKey(t *testing.T) {
-	s := newSurface(t)
-	service := "Authorization: Bearer " + s.token(time.Hour, access.Service)
+func TestIdempotencyKeyBecomesTheID(t *testing.T) {
+	s := newTestBroker(t)
+	service := s.bearer(access.Service)
 	body := `{"type":"sync_progress","data":{"progress":1}}`
 	r, text := s.send("POST", "/api/sse", body, service, isJSON, "Idempotency-Key: order-7")
 	require.Equal(t, 201, r.StatusCode)
 	require.Contains(t, text, `"id":"order-7"`)
-	r, text = s.send("POST", "/api/sse", body, service, isJSON, `Idempotency-Key: "order-7"`) // as the draft writes it
+	r, text = s.send("POST", "/api/sse", body, service, isJSON, `Idempotency-Key: "order-7"`) // quoted, as in the draft
 	require.Equal(t, 200, r.StatusCode, text)
 	r, text = s.send("POST", "/api/sse", body, service, isJSON, "Ce-Id: stray")
 	require.Equal(t, 422, r.StatusCode, "a header that would be ignored: %s", text)
@@ -136,7 +145,8 @@ func TestIdempotencyKey(t *testing.T) {
 	r, text = s.send("POST", "/api/sse", body, service, isJSON, "Idempotency-Key: order-7")
 	require.Equal(t, 200, r.StatusCode)
 	require.Contains(t, text, `"duplicate":true`)
-	r, _ = s.send("POST", "/api/sse", `{"type":"sync_progress","data":{"progress":2}}`, service, isJSON, "Idempotency-Key: order-7")
+	r, _ = s.send("POST", "/api/sse", `{"type":"sync_progress","data":{"progress":2}}`, service, isJSON,
+		"Idempotency-Key: order-7")
 	require.Equal(t, 409, r.StatusCode)
 	r, text = s.send("POST", "/api/sse", progress("other", 1), service, isJSON, "Idempotency-Key: order-7")
 	require.Equal(t, 422, r.StatusCode)
@@ -145,10 +155,10 @@ func TestIdempotencyKey(t *testing.T) {
 	require.Equal(t, 422, r.StatusCode)
 }
 
-// TestIfGrant: what one user wrote is not stored as another's.
-func TestIfGrant(t *testing.T) {
-	s := newSurface(t)
-	service := "Authorization: Bearer " + s.token(time.Hour, access.Service)
+// The broker must not store the events that one user wrote as those of another.
+func TestIfGrantRefusesEventsOfAnotherUser(t *testing.T) {
+	s := newTestBroker(t)
+	service := s.bearer(access.Service)
 	_, text := s.send("GET", "/api/session", "", service)
 	var session struct{ Grant string }
 	require.NoError(t, json.Unmarshal([]byte(text), &session))

@@ -11,11 +11,12 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// TestPushOverHTTP: a signed-in person adds a device, tries it, and signing out
-// removes it. A program has none.
-func TestPushOverHTTP(t *testing.T) {
-	s, d := newSurface(t), pushtest.New(t)
-	subscription, err := json.Marshal(map[string]any{"endpoint": d.Subscription().Endpoint, "keys": d.Subscription().Keys, "name": "Phone"})
+// A signed-in person adds a device and tests it. The sign-out removes the device. A
+// program cannot have one.
+func TestDevicesAreAddedTestedAndForgottenAtSignOut(t *testing.T) {
+	s, d := newTestBroker(t), pushtest.New(t)
+	subscription, err := json.Marshal(map[string]any{"endpoint": d.Subscription().Endpoint,
+		"keys": d.Subscription().Keys, "name": "Phone"})
 	require.NoError(t, err)
 	status := func(want int, method, path, body string, headers ...string) string {
 		t.Helper()
@@ -26,10 +27,12 @@ func TestPushOverHTTP(t *testing.T) {
 	for _, path := range []string{"/api/push/key", "/api/push/subscriptions", "/api/push/preferences"} {
 		status(401, "GET", path, "")
 	}
-	require.Contains(t, status(403, "POST", "/api/push/subscriptions", string(subscription), s.bearer(access.Manager)), `"forbidden"`)
+	require.Contains(t, status(403, "POST", "/api/push/subscriptions", string(subscription), s.bearer(access.Manager)),
+		`"forbidden"`)
 	status(200, "POST", "/api/session", `{"user":"manager"}`)
 	var device struct{ ID string }
-	require.NoError(t, json.Unmarshal([]byte(status(201, "POST", "/api/push/subscriptions", string(subscription))), &device))
+	require.NoError(t,
+		json.Unmarshal([]byte(status(201, "POST", "/api/push/subscriptions", string(subscription))), &device))
 	listed := status(200, "GET", "/api/push/subscriptions", "")
 	require.Contains(t, listed, `"Phone"`)
 	require.NotContains(t, listed, "http", "the endpoint is a secret of the device")
@@ -53,7 +56,8 @@ func TestPushOverHTTP(t *testing.T) {
 	require.NotContains(t, listed, "failing")
 	require.Contains(t, status(422, "POST", "/api/push/subscriptions", `{"endpoint":"https://10.0.0.1/"}`), "/endpoint")
 	require.Contains(t, status(422, "POST", "/api/push/subscriptions", `{"x":1}`), `"invalid_body"`)
-	require.Contains(t, status(200, "PUT", "/api/push/preferences", `{"muted":["sync_progress"],"push":[],"quiet":{"from":"22:00","to":"06:00","zone":"Europe/Berlin"}}`), "22:00")
+	require.Contains(t, status(200, "PUT", "/api/push/preferences",
+		`{"muted":["sync_progress"],"push":[],"quiet":{"from":"22:00","to":"06:00","zone":"Europe/Berlin"}}`), "22:00")
 	require.Contains(t, status(200, "GET", "/api/push/preferences", ""), "Europe/Berlin")
 	require.Contains(t, status(422, "PUT", "/api/push/preferences", `{"muted":[],"push":["x"]}`), "/push")
 	status(204, "DELETE", "/api/session", "")

@@ -18,10 +18,10 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// TestQueries: a query that its reader would not get as it was meant is
-// refused, by every method of the API, and names what is wrong with it.
-func TestQueries(t *testing.T) {
-	s := newSurface(t)
+// Go's parser drops malformed pairs of a query silently. Every route of the API must
+// refuse such a query, and point to the parameter.
+func TestEveryRouteRefusesMalformedQueries(t *testing.T) {
+	s := newTestBroker(t)
 	everything := s.bearer(access.Manager, access.Admin, access.Service)
 	malformed := map[string]string{
 		"types=payment_received;severity=error":       "/types",
@@ -62,19 +62,20 @@ func TestQueries(t *testing.T) {
 		requireField(t, body, pointer)
 	}
 	c := s.socket("/api/ws", everything)
-	frame[*wire.Hello](c)
+	nextFrame[*wire.Hello](c)
 	for call, pointer := range map[string]string{
 		"types=payment_received;severity=error": "/types", "subjects=rental/100%": "/subjects", "colour=red": "/colour",
 	} {
 		raw, err := json.Marshal(wire.Call{Call: wire.CallFilter, Filter: call})
 		require.NoError(t, err)
-		c.say(string(raw))
-		requireField(t, string(frame[*wire.Reply](c).Data), pointer)
+		c.sendText(string(raw))
+		requireField(t, string(nextFrame[*wire.Reply](c).Data), pointer)
 	}
 	answer, body := s.send("GET", "/api/events?types=payment_received&types=rental_overdue&limit=5", "", everything)
 	require.Equal(t, 200, answer.StatusCode, "a list may be repeated: %s", body)
 }
 
+// requireField requires the refusal of a parameter.
 func requireField(t *testing.T, body, pointer string) {
 	t.Helper()
 	var p Problem
@@ -83,8 +84,8 @@ func requireField(t *testing.T, body, pointer string) {
 	require.Equal(t, pointer, p.Errors[0].Pointer, body)
 }
 
-// TestFrontQueries: a front refuses the same, and lets nothing of it through.
-func TestFrontQueries(t *testing.T) {
+// A front refuses malformed queries as well, and forwards none of them.
+func TestFrontForwardsNoMalformedQuery(t *testing.T) {
 	tokens, err := identity.OpenTokens(t.TempDir())
 	require.NoError(t, err)
 	c := Config{Hub: hub.New(hub.Config{Log: memlog.New("k", time.Hour)}),
@@ -118,10 +119,10 @@ func TestFrontQueries(t *testing.T) {
 	require.Equal(t, 1, passed)
 }
 
-// TestResumeParameter: lastEventId is another name of after, on everything that
-// resumes. The newest of the three places wins.
-func TestResumeParameter(t *testing.T) {
-	s := newSurface(t)
+// Every route that resumes accepts lastEventId as another name of after. The newest of
+// the three places of a cursor wins.
+func TestNewestResumeCursorWins(t *testing.T) {
+	s := newTestBroker(t)
 	for range 3 {
 		event := `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}`
 		s.send("POST", "/api/sse", event, s.bearer(access.Service), isJSON)
@@ -147,7 +148,7 @@ func TestResumeParameter(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(body), &page), body)
 		require.Len(t, page.Events, int(3-c.want), "%+v", c)
 		socket := s.socket("/api/ws?"+c.query, headers...)
-		require.Equal(t, c.want, frame[*wire.Hello](socket).Start.Seq, "%+v", c)
+		require.Equal(t, c.want, nextFrame[*wire.Hello](socket).Start.Seq, "%+v", c)
 	}
 	_, body := s.send("GET", "/api/sse?lastEventId=x", "", s.bearer(access.Manager))
 	require.Contains(t, body, `"invalid_cursor"`)

@@ -15,9 +15,9 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// TestOpenAPIHasEveryRoute, and nothing else.
+// The OpenAPI description has every route of the API and no other.
 func TestOpenAPIHasEveryRoute(t *testing.T) {
-	s := newSurface(t)
+	s := newTestBroker(t)
 	_, text := s.send("GET", "/api/openapi.json", "")
 	var doc struct {
 		Paths map[string]map[string]any
@@ -36,9 +36,9 @@ func TestOpenAPIHasEveryRoute(t *testing.T) {
 	require.Equal(t, slices.Sorted(maps.Keys(served)), slices.Sorted(maps.Keys(described)))
 }
 
-// TestAnswersAreAsDescribed validates answers of the API by its own document.
-func TestAnswersAreAsDescribed(t *testing.T) {
-	s := newSurface(t)
+// Answers of the API are valid by its own OpenAPI description.
+func TestAnswersMatchTheOpenAPIDocument(t *testing.T) {
+	s := newTestBroker(t)
 	_, text := s.send("GET", "/api/openapi.json", "")
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	require.NoError(t, err)
@@ -58,9 +58,11 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		return body
 	}
 	service, manager, admin := s.bearer(access.Service), s.bearer(access.Manager), s.bearer(access.Admin)
-	_, receipt := s.send("POST", "/api/sse", `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"x":1}}`, service, isJSON)
+	_, receipt := s.send("POST", "/api/sse", `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"x":1}}`,
+		service, isJSON)
 	is("Receipt", receipt)
-	_, receipts := s.send("POST", "/api/sse", `[{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}]`, service, isBatch)
+	_, receipts := s.send("POST", "/api/sse", `[{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}]`,
+		service, isBatch)
 	is("Receipts", receipts)
 	_, refused := s.send("POST", "/api/sse", `{}`, service, isJSON)
 	is("Problem", refused)
@@ -73,7 +75,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	is("Session", get("/api/session", "Authorization: Bearer x")) // with a warning
 	_, session := s.send("POST", "/api/session", `{"user":"employee"}`)
 	is("Session", session)
-	s.reading(manager)
+	s.openStream(manager)
 	is("Stats", get("/api/stats", admin))
 	_, token := s.send("POST", "/api/tokens", `{"user":"erp","hours":24}`, admin, isJSON)
 	is("Token", token)
@@ -81,35 +83,57 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	is("PushKey", get("/api/push/key", manager))
 	is("Preferences", get("/api/push/preferences", manager))
 	is("Devices", get("/api/push/subscriptions", manager))
-	for path, want := range map[string]string{"/api/asyncapi.json": `"asyncapi": "3.0.0"`, "/api/types.d.ts": "export interface", "/api/schema/rental_overdue": `"days_overdue"`,
-		"/api/schema/rental_overdue?for=read": `"cursor"`, "/api/schema/nope": "not_found", "/api/schema/rental_overdue?for=x": "invalid_parameter"} {
+	for path, want := range map[string]string{
+		"/api/asyncapi.json":                  `"asyncapi": "3.0.0"`,
+		"/api/types.d.ts":                     "export interface",
+		"/api/schema/rental_overdue":          `"days_overdue"`,
+		"/api/schema/rental_overdue?for=read": `"cursor"`,
+		"/api/schema/nope":                    "not_found",
+		"/api/schema/rental_overdue?for=x":    "invalid_parameter",
+	} {
 		require.Contains(t, get(path), want, path)
 	}
 }
 
-func TestMetrics(t *testing.T) {
-	s := newSurface(t)
+func TestMetricsCountConnectionsAndEvents(t *testing.T) {
+	s := newTestBroker(t)
 	service, manager, admin := s.bearer(access.Service), s.bearer(access.Manager), s.bearer(access.Admin)
 	answer, _ := s.send("GET", "/metrics", "", manager)
 	require.Equal(t, 403, answer.StatusCode)
 	answer, _ = s.send("GET", "/metrics", "")
 	require.Equal(t, 401, answer.StatusCode)
-	s.reading(manager)
+	s.openStream(manager)
 	socket := s.socket("/api/ws?after=other-7", manager)
 	require.Eventually(t, func() bool { return s.api.Hub.Stats().Views == 2 }, 20*time.Second, time.Millisecond)
-	s.send("POST", "/api/sse", `{"type":"rental_overdue","id":"1","data":{"rental_id":1,"days_overdue":1}}`, service, isJSON)
-	s.send("POST", "/api/sse", `{"type":"rental_overdue","id":"1","data":{"rental_id":1,"days_overdue":1}}`, service, isJSON)
+	s.send("POST", "/api/sse", `{"type":"rental_overdue","id":"1","data":{"rental_id":1,"days_overdue":1}}`, service,
+		isJSON)
+	s.send("POST", "/api/sse", `{"type":"rental_overdue","id":"1","data":{"rental_id":1,"days_overdue":1}}`, service,
+		isJSON)
 	s.send("POST", "/api/sse", `{"type":"made_up_name","data":{}}`, service, isJSON)
-	s.send("POST", "/api/sse", `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}`, s.bearer(access.Yard), isJSON)
+	s.send("POST", "/api/sse", `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}`,
+		s.bearer(access.Yard), isJSON)
 	require.Eventually(t, func() bool {
 		_, text := s.send("GET", "/metrics", "", admin)
 		for _, line := range []string{
-			`yardline_connections{role="manager",transport="sse"} 1`, `yardline_connections{role="manager",transport="websocket"} 1`,
-			`yardline_published_total{result="stored",type="rental_overdue"} 1`, `yardline_published_total{result="duplicate",type="rental_overdue"} 1`,
-			`yardline_published_total{result="invalid",type="unknown"} 1`, `yardline_published_total{result="forbidden",type="rental_overdue"} 1`,
-			`yardline_gaps_total 1`, `yardline_log_healthy 1`, `yardline_log_newest_sequence 1`, `yardline_deliveries_total 2`, `yardline_events_total 1`,
-			`yardline_delivery_seconds_count 2`, `yardline_replay_events_count 2`, `yardline_slow_closed_total{cause="lag"} 0`, `yardline_views 2`,
-			`yardline_lag_bytes_max 0`, "yardline_connection_memory_bytes ", "go_goroutines ", "process_open_fds ",
+			`yardline_connections{role="manager",transport="sse"} 1`,
+			`yardline_connections{role="manager",transport="websocket"} 1`,
+			`yardline_published_total{result="stored",type="rental_overdue"} 1`,
+			`yardline_published_total{result="duplicate",type="rental_overdue"} 1`,
+			`yardline_published_total{result="invalid",type="unknown"} 1`,
+			`yardline_published_total{result="forbidden",type="rental_overdue"} 1`,
+			`yardline_gaps_total 1`,
+			`yardline_log_healthy 1`,
+			`yardline_log_newest_sequence 1`,
+			`yardline_deliveries_total 2`,
+			`yardline_events_total 1`,
+			`yardline_delivery_seconds_count 2`,
+			`yardline_replay_events_count 2`,
+			`yardline_slow_closed_total{cause="lag"} 0`,
+			`yardline_views 2`,
+			`yardline_lag_bytes_max 0`,
+			"yardline_connection_memory_bytes ",
+			"go_goroutines ",
+			"process_open_fds ",
 		} {
 			if !strings.Contains(text, line) {
 				t.Logf("not yet: %s", line)
@@ -119,5 +143,5 @@ func TestMetrics(t *testing.T) {
 		require.NotContains(t, text, "made_up_name")
 		return true
 	}, 20*time.Second, 20*time.Millisecond)
-	socket.hangUp()
+	socket.drop()
 }

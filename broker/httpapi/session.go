@@ -119,8 +119,8 @@ func (a *API) handlePostSession(w http.ResponseWriter, r *http.Request) {
 		User     string `json:"user"`
 		Password string `json:"password"`
 	}
-	if err := json.NewDecoder(event.SkipByteOrderMark(http.MaxBytesReader(w, r.Body, maxSignIn))).Decode(&body); err != nil ||
-		body.User == "" {
+	text := event.SkipByteOrderMark(http.MaxBytesReader(w, r.Body, maxSignIn))
+	if err := json.NewDecoder(text).Decode(&body); err != nil || body.User == "" {
 		a.Refuse(w, r, newProblem(problem.InvalidSignIn,
 			event.FieldError{Pointer: "/user", Code: "required", Expected: "the name of a user"}))
 		return

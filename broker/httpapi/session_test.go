@@ -25,13 +25,14 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// withIssuer takes the tokens of an identity provider, also by the cookie id,
-// and returns a function that signs them.
+// withIssuer returns a change of the configuration that accepts the tokens of an
+// identity provider, also in the cookie id, and a function that signs such tokens. The
+// broker does not know the provider's keys unless keyed is true.
 func withIssuer(t *testing.T, keyed bool) (change func(dir string, c *Config), sign func(jwt.MapClaims) string) {
 	return withIssuerOf(t, keyed, "")
 }
 
-// withIssuerOf has the issuer's cookie for a domain.
+// withIssuerOf is like withIssuer for a cookie of a domain.
 func withIssuerOf(t *testing.T, keyed bool, domain string) (func(dir string, c *Config), func(jwt.MapClaims) string) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -63,7 +64,7 @@ func withIssuerOf(t *testing.T, keyed bool, domain string) (func(dir string, c *
 }
 
 // session returns the answer of GET /api/session.
-func (s *surface) session(headers ...string) (answer session) {
+func (s *testBroker) session(headers ...string) (answer session) {
 	s.Helper()
 	response, text := s.send("GET", "/api/session", "", headers...)
 	require.Equal(s, 200, response.StatusCode, text)
@@ -71,10 +72,10 @@ func (s *surface) session(headers ...string) (answer session) {
 	return answer
 }
 
-// TestBasicAuthenticationInFront: the browser sends the credentials of a proxy
-// with everything; the session's cookie counts, for every kind of request.
-func TestBasicAuthenticationInFront(t *testing.T) {
-	s := newSurface(t)
+// A browser sends the Basic credentials of a proxy to the broker, too. The broker must
+// use the session's cookie, for every kind of request.
+func TestBasicCredentialsOfAProxyAreIgnored(t *testing.T) {
+	s := newTestBroker(t)
 	const basic = "Authorization: Basic c3RhZmY6Z2F0ZXBhc3M="
 	answer, text := s.send("POST", "/api/session", `{"user":"manager"}`, basic)
 	require.Equal(t, 200, answer.StatusCode, text)
@@ -83,18 +84,18 @@ func TestBasicAuthenticationInFront(t *testing.T) {
 		answer, text = s.send("GET", path, "", basic)
 		require.Equal(t, 200, answer.StatusCode, text)
 	}
-	hello := frame[*wire.Hello](s.socket("/api/ws", basic))
+	hello := nextFrame[*wire.Hello](s.socket("/api/ws", basic))
 	require.Equal(t, s.session().Grant, hello.Grant)
 	answer, _ = s.send("DELETE", "/api/session", "", basic)
 	require.Equal(t, 204, answer.StatusCode)
 	require.Nil(t, s.session(basic).User)
 }
 
-// TestSignInOverPlainHTTP expects a refusal before a password is sent, because
-// the browser would drop the cookie. Sign-ins through a proxy that ends TLS go
-// on, also when the proxy sends no header about it.
-func TestSignInOverPlainHTTP(t *testing.T) {
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), withUsers(t))
+// A browser would drop the cookie of a sign-in over plain HTTP, so the broker refuses
+// it, and warns before a password is sent. Sign-ins through a proxy that ends TLS work,
+// even if the proxy sends no header about it.
+func TestSignInOverPlainHTTPIsRefusedBeforeThePassword(t *testing.T) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), withUsers(t))
 	ask := func(method, host string, headers ...string) (*http.Response, session) {
 		r := httptest.NewRequest(method, "http://"+host+"/api/session", nil)
 		if method == "POST" {
@@ -137,10 +138,10 @@ func TestSignInOverPlainHTTP(t *testing.T) {
 	require.Nil(t, answer.Warning)
 }
 
-// TestWhyNobodyIsSignedIn: a provider's cookie that is refused says why.
-func TestWhyNobodyIsSignedIn(t *testing.T) {
+// The session tells why the broker has refused a provider's cookie.
+func TestSessionExplainsARefusedCookie(t *testing.T) {
 	change, sign := withIssuer(t, true)
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), change)
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), change)
 	require.Nil(t, s.session().Warning, "a request without a cookie needs no reason")
 	for _, c := range []struct {
 		claims       jwt.MapClaims
@@ -163,11 +164,11 @@ func TestWhyNobodyIsSignedIn(t *testing.T) {
 	require.Equal(t, long, s.session("Cookie: id="+sign(jwt.MapClaims{"sub": long})).User.ID)
 }
 
-// TestBeforeTheKeysAreKnown asks a broker that cannot judge a provider's token
-// yet. It answers 503 and signs nobody out. The installation's own tokens work.
-func TestBeforeTheKeysAreKnown(t *testing.T) {
+// A broker that does not know the provider's keys yet answers 503, and signs nobody out.
+// The installation's own tokens work.
+func TestMissingIssuerKeysSignNobodyOut(t *testing.T) {
 	change, sign := withIssuer(t, false)
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), change)
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), change)
 	for _, path := range []string{"/api/session", "/api/snapshot", "/api/sse"} {
 		for _, header := range []string{"Cookie: id=", "Authorization: Bearer "} {
 			answer, text := s.send("GET", path, "", header+sign(nil))
@@ -180,13 +181,13 @@ func TestBeforeTheKeysAreKnown(t *testing.T) {
 	require.Equal(t, 200, answer.StatusCode)
 }
 
-// TestSignOutThatCannotWork says so: where the browser keeps the cookie, and
-// where the request is signed in by a token.
-func TestSignOutThatCannotWork(t *testing.T) {
+// The broker tells the user when the browser has kept the cookie after a sign-out, and
+// when the request is signed in by a token.
+func TestSignOutReportsTheSignInsItCannotEnd(t *testing.T) {
 	change, sign := withIssuer(t, true)
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), change)
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), change)
 	cookie := "Cookie: id=" + sign(nil)
-	stream := s.reading(cookie)
+	stream := s.openStream(cookie)
 	answer, _ := s.send("DELETE", "/api/session", "", cookie)
 	require.Equal(t, 204, answer.StatusCode)
 	require.Contains(t, <-stream, `"reason":"signed_out"`)
@@ -197,7 +198,7 @@ func TestSignOutThatCannotWork(t *testing.T) {
 		}
 	}
 	s.client.Jar = nil
-	still := s.session(cookie + mark) // the browser has not dropped it: it is a domain's
+	still := s.session(cookie + mark) // the browser has kept the cookie, because it is one of a domain
 	require.Equal(t, "ann", still.User.ID)
 	require.Equal(t, "still_signed_in", still.Warning.Code)
 	require.Contains(t, still.Warning.Detail, "--jwt-cookie-domain")
@@ -211,21 +212,20 @@ func TestSignOutThatCannotWork(t *testing.T) {
 	require.Equal(t, 204, answer.StatusCode, "nobody is signed in by it")
 }
 
-// TestRenewedCookie: a stream whose token has expired ends with expired, and
-// goes on from its cursor by the cookie that came in the meantime.
-func TestRenewedCookie(t *testing.T) {
+// A stream whose token has expired ends with the reason "expired". The client resumes at
+// its cursor by a cookie that came in the meantime.
+func TestExpiredStreamResumesWithARenewedCookie(t *testing.T) {
 	change, sign := withIssuer(t, true)
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), change)
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), change)
 	old := "Cookie: id=" + sign(nil)
-	stream, socket := s.reading(old), s.socket("/api/ws", old)
-	frame[*wire.Hello](socket)
+	stream, socket := s.openStream(old), s.socket("/api/ws", old)
+	nextFrame[*wire.Hello](socket)
 	s.api.CloseExpired(time.Now().Add(2 * time.Hour))
 	text := <-stream
 	require.Contains(t, text, `"reason":"expired"`)
-	require.Equal(t, wire.ByeExpired, frame[*wire.Bye](socket).Reason)
-	// An event that is published in between is not lost.
-	answer,
-		published := s.send("POST", "/api/sse",
+	require.Equal(t, wire.ByeExpired, nextFrame[*wire.Bye](socket).Reason)
+	// The client does not lose an event that is published in between.
+	answer, published := s.send("POST", "/api/sse",
 		`{"id":"between","type":"system_notification","data":{"title":"Hi","message":"There"}}`,
 		s.bearer(access.Service), isJSON)
 	require.Equal(t, 201, answer.StatusCode, published)
@@ -233,9 +233,9 @@ func TestRenewedCookie(t *testing.T) {
 	require.Contains(t, page, `"id":"between"`)
 }
 
-// TestSessionAtItsEnd: the store may forget a session a moment before its time.
-// Nobody has signed out then, and nothing that a browser stores may go.
-func TestSessionAtItsEnd(t *testing.T) {
+// The store may drop a session a moment before it expires. The reason must be "expired"
+// then, because a browser deletes its data at a sign-out.
+func TestExpiredSessionIsNotASignOut(t *testing.T) {
 	for _, c := range []struct {
 		left   time.Duration
 		reason wire.Reason
@@ -258,17 +258,17 @@ func TestSessionAtItsEnd(t *testing.T) {
 	}
 }
 
-// TestSignOutInAJar signs out by a jar that keeps to RFC 6265, as browsers do,
-// of a cookie that is set for a whole domain.
-func TestSignOutInAJar(t *testing.T) {
+// A cookie jar that follows RFC 6265, as browsers do, has a cookie for a whole domain.
+// The sign-out must delete it if the broker knows the domain, and must say so otherwise.
+func TestSignOutDeletesCookiesOfADomain(t *testing.T) {
 	for _, domain := range []string{"", "company.test", ".company.test"} {
 		change, sign := withIssuerOf(t, true, domain)
-		s := newSurfaceOn(t, memlog.New("k", time.Hour), change)
+		s := newTestBrokerWith(t, memlog.New("k", time.Hour), change)
 		server := strings.TrimPrefix(s.url, "http://")
-		s.client.Transport = &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn,
-			error) {
+		dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, server)
-		}}
+		}
+		s.client.Transport = &http.Transport{DialContext: dial}
 		s.url = "http://yard.company.test"
 		portal, err := url.Parse("http://portal.company.test")
 		require.NoError(t, err)

@@ -13,9 +13,9 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-func TestStatsAndKick(t *testing.T) {
-	s := newSurface(t)
-	admin, manager := "Authorization: Bearer "+s.token(time.Hour, access.Admin), s.token(time.Hour, access.Manager)
+func TestAdminSeesAndClosesConnections(t *testing.T) {
+	s := newTestBroker(t)
+	admin, manager := s.bearer(access.Admin), s.token(time.Hour, access.Manager)
 	for _, path := range []string{"/api/stats", "/api/connections/c-1/close"} {
 		method := map[bool]string{true: "GET", false: "POST"}[path == "/api/stats"]
 		r, text := s.send(method, path, "", "Authorization: Bearer "+manager)
@@ -27,7 +27,8 @@ func TestStatsAndKick(t *testing.T) {
 	stream, err := s.client.Do(request)
 	require.NoError(t, err)
 	defer stream.Body.Close()
-	s.send("POST", "/api/sse", `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}`, "Authorization: Bearer "+s.token(time.Hour, access.Service), isJSON)
+	s.send("POST", "/api/sse", `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}`,
+		s.bearer(access.Service), isJSON)
 
 	var stats hub.Stats
 	require.Eventually(t, func() bool {

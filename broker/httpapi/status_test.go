@@ -15,19 +15,18 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// failing is a log that can be told to be full.
-type failing struct {
+// An unhealthyLog is a log whose health is set by the test.
+type unhealthyLog struct {
 	eventlog.Log
 	err error
 }
 
-func (f *failing) Health() error { return f.err }
+func (f *unhealthyLog) Health() error { return f.err }
 
-// TestPublicStatus: everybody may read it, from any page, and it says nothing
-// else.
-func TestPublicStatus(t *testing.T) {
-	log := &failing{Log: memlog.New("k", time.Hour)}
-	s := newSurfaceOn(t, log, nil)
+// Everybody may read the public status, from any page, and it reveals nothing else.
+func TestEveryPageMayReadThePublicStatus(t *testing.T) {
+	log := &unhealthyLog{Log: memlog.New("k", time.Hour)}
+	s := newTestBrokerWith(t, log, nil)
 	var got map[string]string
 	read := func() *http.Response {
 		answer, text := s.send("GET", "/embed/v1/status.json", "", "Origin: https://host.example")
@@ -64,7 +63,7 @@ func TestPublicStatus(t *testing.T) {
 		return "ended"
 	}
 	require.Equal(t, "live", next())
-	s.api.status.set("limited") // as the watch would; it finds the log well, and says so
+	s.api.status.set("limited") // as RefreshStatus would; the next refresh sets it to "live" again
 	require.Equal(t, "limited", next())
 	require.Equal(t, "live", next())
 	s.api.Hub.Drain()
@@ -73,9 +72,9 @@ func TestPublicStatus(t *testing.T) {
 	require.Equal(t, "limited", publicState(eventlog.ErrFull))
 }
 
-// TestAdminSignsTokensForBackEnds, and for nobody who could read.
-func TestAdminSignsTokensForBackEnds(t *testing.T) {
-	s := newSurface(t)
+// Admins create tokens for back ends alone. Such a token can publish, and cannot read.
+func TestAdminsCreateTokensThatCannotRead(t *testing.T) {
+	s := newTestBroker(t)
 	answer, _ := s.send("POST", "/api/tokens", `{"user":"erp","hours":1}`, s.bearer(access.Manager), isJSON)
 	require.Equal(t, 403, answer.StatusCode)
 	for _, bad := range []string{`{"user":"erp","hours":0}`, `{"user":"a\nb","hours":1}`,
@@ -87,7 +86,8 @@ func TestAdminSignsTokensForBackEnds(t *testing.T) {
 	var signed struct{ Token string }
 	require.NoError(t, json.Unmarshal([]byte(text), &signed))
 	bearer := "Authorization: Bearer " + signed.Token
-	answer, text = s.send("POST", "/api/sse", `{"type":"payroll_processed","data":{"period":"2026-11"}}`, bearer, isJSON)
+	answer, text = s.send("POST", "/api/sse", `{"type":"payroll_processed","data":{"period":"2026-11"}}`, bearer,
+		isJSON)
 	require.Equal(t, 201, answer.StatusCode, text)
 	_, text = s.send("GET", "/api/events", "", bearer)
 	require.Contains(t, text, `"events":[]`)

@@ -21,9 +21,9 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// rawRequest sends a request as it is written, over a connection of its own.
-// "\n" stands for a line's end.
-func (s *surface) rawRequest(text string) (net.Conn, *bufio.Reader) {
+// rawRequest sends a request, byte by byte as text has it, over a connection of its own.
+// "\n" stands for the end of a line.
+func (s *testBroker) rawRequest(text string) (net.Conn, *bufio.Reader) {
 	s.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	require.NoError(s, err)
@@ -34,7 +34,7 @@ func (s *surface) rawRequest(text string) (net.Conn, *bufio.Reader) {
 	return c, bufio.NewReader(c)
 }
 
-// chunk reads one chunk of a body, as it lies on the wire.
+// chunk reads one chunk of a body as it is sent over HTTP/1.1.
 func chunk(t *testing.T, r *bufio.Reader) string {
 	t.Helper()
 	line, err := r.ReadString('\n')
@@ -48,11 +48,11 @@ func chunk(t *testing.T, r *bufio.Reader) string {
 	return string(body[:size])
 }
 
-// TestChunks: over HTTP/1.1 one flush is one chunk, so that a reader which
-// reads by chunks has each event at once. After the goodbye the body is complete,
-// and the connection takes the next request.
-func TestChunks(t *testing.T) {
-	s := newSurface(t)
+// Over HTTP/1.1 one flush is one chunk, so that a reader of chunks has each event at
+// once. After the goodbye the body is complete, and the connection can be used for the
+// next request.
+func TestEachEventIsOneChunk(t *testing.T) {
+	s := newTestBroker(t)
 	for path, first := range map[string]string{"/api/sse": "event: hello", "/embed/v1/status.events": "event: status"} {
 		_, r := s.rawRequest("GET " + path + " HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
 		answer, err := http.ReadResponse(r, nil)
@@ -85,7 +85,7 @@ func TestChunks(t *testing.T) {
 	require.Equal(t, 200, answer.StatusCode)
 }
 
-// brokenLog is a log whose reads fail while the test asks for it.
+// A brokenLog is a log whose reads fail while broken is true.
 type brokenLog struct {
 	eventlog.Log
 	broken *atomic.Bool
@@ -98,12 +98,11 @@ func (l brokenLog) Read(ctx context.Context, after uint64, n int, s eventlog.Sel
 	return l.Log.Read(ctx, after, n, s)
 }
 
-// TestCutStream: a stream that ends without a goodbye is cut, and does not look
-// complete.
-func TestCutStream(t *testing.T) {
+// A stream that ends without a goodbye must not look complete.
+func TestStreamWithoutGoodbyeLooksCut(t *testing.T) {
 	log := brokenLog{memlog.New("k", time.Hour), &atomic.Bool{}}
-	s := newSurfaceOn(t, log, unlimited)
-	for range 12 { // more than the ring in memory holds
+	s := newTestBrokerWith(t, log, unlimited)
+	for range 12 { // more events than the hub keeps in memory
 		event := `{"type":"sync_progress","data":{"progress":1}}`
 		batch := "[" + strings.Repeat(event+",", 999) + event + "]"
 		answer, body := s.send("POST", "/api/sse", batch, s.bearer(access.Service), isBatch)
@@ -118,9 +117,9 @@ func TestCutStream(t *testing.T) {
 	require.NotContains(t, string(body), "event: bye")
 }
 
-// TestOldClients: HTTP/1.0 has no chunks, and HEAD no body; both work.
-func TestOldClients(t *testing.T) {
-	s := newSurface(t)
+// HTTP/1.0 has no chunks, and an answer to HEAD has no body. Streams work with both.
+func TestStreamsWorkOverHTTP10AndHEAD(t *testing.T) {
+	s := newTestBroker(t)
 	_, r := s.rawRequest("GET /api/sse HTTP/1.0\n" + "Host: localhost\n" + s.bearer(access.Manager) + "\n\n")
 	answer, err := http.ReadResponse(r, nil)
 	require.NoError(t, err)
@@ -141,10 +140,10 @@ func TestOldClients(t *testing.T) {
 	require.Equal(t, 200, after.StatusCode)
 }
 
-// TestReaderWithABody: a body that means nothing is read and dropped. Else
-// nobody would see that the client of a long poll has left.
-func TestReaderWithABody(t *testing.T) {
-	s := newSurface(t)
+// The broker reads and drops a body that has no meaning. Otherwise it would not notice
+// that the client of a long poll has left.
+func TestBodyOfALongPollIsDropped(t *testing.T) {
+	s := newTestBroker(t)
 	polls := func() int {
 		s.api.gate.mu.Lock()
 		defer s.api.gate.mu.Unlock()
@@ -161,17 +160,17 @@ func TestReaderWithABody(t *testing.T) {
 	require.Equal(t, 413, answer.StatusCode, body)
 }
 
-// TestHalfClosedClients: a client that has sent everything may close its side
-// and still wait for the answer.
-func TestHalfClosedClients(t *testing.T) {
-	s := newSurface(t)
+// A client that has sent its request may close its side of the connection and still wait
+// for the answer.
+func TestHalfClosedClientsGetTheirAnswers(t *testing.T) {
+	s := newTestBroker(t)
 	bearer := s.bearer(access.Manager, access.Admin, access.Service)
 	const event = `{"type":"sync_progress","data":{"progress":1}}`
 	for line, body := range map[string]string{
 		"GET /api/events?after=oldest": "", "GET /api/snapshot": "", "GET /api/stats": "", "GET /readyz": "",
 		"PUT /api/push/preferences": "{}", "POST /api/session": `{"user":"manager"}`, "POST /api/sse": event,
 	} {
-		for range 10 { // the close may be seen before the handler has begun
+		for range 10 { // net/http may notice the close before the handler begins
 			c, r := s.rawRequest(fmt.Sprintf("%s HTTP/1.1\nHost: localhost\n%s\n%s\nContent-Length: %d\n\n%s",
 				line, bearer, isJSON, len(body), body))
 			require.NoError(t, c.(*net.TCPConn).CloseWrite())
@@ -184,10 +183,10 @@ func TestHalfClosedClients(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfHandshakes: what the libraries below would refuse in their own
-// words is a problem document too.
-func TestRefusalsOfHandshakes(t *testing.T) {
-	s := newSurface(t)
+// The libraries below would refuse these requests in their own words. The broker refuses
+// them first, with a problem document.
+func TestBadHandshakesAndEncodingsAreProblemDocuments(t *testing.T) {
+	s := newTestBroker(t)
 	const good = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"
 	for _, key := range []string{"", "Sec-WebSocket-Key: short\n", good + good} {
 		_, r := s.rawRequest("GET /api/ws HTTP/1.1\nHost: localhost\nConnection: Upgrade\nUpgrade: websocket\n" + key +

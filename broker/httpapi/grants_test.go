@@ -26,7 +26,8 @@ import (
 
 const password = "correct horse"
 
-// withUsers serves a users file with ann, a manager, and her password.
+// withUsers returns a change of the configuration that adds a users file with ann, a
+// manager, and her password.
 func withUsers(t *testing.T) func(dir string, c *Config) {
 	return func(dir string, c *Config) {
 		hash, err := identity.HashPassword(password)
@@ -41,14 +42,22 @@ func withUsers(t *testing.T) func(dir string, c *Config) {
 	}
 }
 
-// signInAs returns who has signed in as a user, with a cookie jar of their own.
-func (s *surface) signIn(user, password string) (*http.Response, string) {
+// editAnn changes the user ann in the users file.
+func (s *testBroker) editAnn(edit func(*identity.User)) error {
+	return identity.EditUser(identity.UsersPath(s.dir), "ann", func(u *identity.User) error {
+		edit(u)
+		return nil
+	})
+}
+
+// signIn signs a user in, whose cookie the client keeps.
+func (s *testBroker) signIn(user, password string) (*http.Response, string) {
 	s.Helper()
 	return s.send("POST", "/api/session", fmt.Sprintf(`{"user":%q,"password":%q}`, user, password))
 }
 
-// reading opens a stream, and returns all of it when it ends.
-func (s *surface) reading(headers ...string) <-chan string {
+// openStream opens a stream. The channel gets all of its text when it has ended.
+func (s *testBroker) openStream(headers ...string) <-chan string {
 	s.Helper()
 	r, err := http.NewRequest("GET", s.url+"/api/sse", nil)
 	require.NoError(s, err)
@@ -62,14 +71,15 @@ func (s *surface) reading(headers ...string) <-chan string {
 	ended := make(chan string, 1)
 	go func() {
 		defer answer.Body.Close()
-		all, _ := io.ReadAll(answer.Body) // an end is an end
+		all, _ := io.ReadAll(answer.Body) // the test wants the text, however the stream ends
 		ended <- string(all)
 	}()
 	return ended
 }
 
-// polling opens a long poll of what will never come, and returns its answer.
-func (s *surface) polling(headers ...string) <-chan string {
+// openLongPoll opens a long poll for events that nobody publishes. The channel gets the
+// status and the body of its answer.
+func (s *testBroker) openLongPoll(headers ...string) <-chan string {
 	s.Helper()
 	before := s.api.Hub.Stats().ByTransport["poll"]
 	ended := make(chan string, 1)
@@ -89,49 +99,48 @@ func (s *surface) polling(headers ...string) <-chan string {
 		all, _ := io.ReadAll(answer.Body)
 		ended <- fmt.Sprint(answer.StatusCode, " ", string(all))
 	}()
-	require.Eventually(s, func() bool { return s.api.Hub.Stats().ByTransport["poll"] > before }, 20*time.Second, time.Millisecond)
+	require.Eventually(s, func() bool {
+		return s.api.Hub.Stats().ByTransport["poll"] > before
+	}, 20*time.Second, time.Millisecond)
 	return ended
 }
 
-// TestGrantsAreTakenAfresh: what is open ends when a user's roles change, when
-// they may no longer, and when keys rotate, each with its reason, on every
-// path; whoever was away is told by the grant of the next hello.
-func TestGrantsAreTakenAfresh(t *testing.T) {
+// A stream, a WebSocket and a long poll end, each with the right reason, when their user
+// gets other roles, is disabled or gets another password. A client that reconnects
+// learns of its new grant from the hello.
+func TestChangedUserClosesConnections(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(s *surface) error
+		change func(s *testBroker) error
 		reason wire.Reason
 		poll   string // the answer of a long poll
 	}{
-		"role": {func(s *surface) error {
-			return identity.EditUser(identity.UsersPath(s.dir), "ann", func(u *identity.User) error {
-				u.Roles = []access.Role{access.Yard}
-				return nil
-			})
+		"role": {func(s *testBroker) error {
+			return s.editAnn(func(u *identity.User) { u.Roles = []access.Role{access.Yard} })
 		}, wire.ByeRegrant, `409 {"type":"urn:yardline:problem:regranted"`},
-		"disabled": {func(s *surface) error {
-			return identity.EditUser(identity.UsersPath(s.dir), "ann", func(u *identity.User) error { u.Disabled = true; return nil })
+		"disabled": {func(s *testBroker) error {
+			return s.editAnn(func(u *identity.User) { u.Disabled = true })
 		}, wire.ByeSignedOut, `401 {"type":"urn:yardline:problem:sign_in_required"`},
-		"password": {func(s *surface) error {
+		"password": {func(s *testBroker) error {
 			hash, err := identity.HashPassword("another password")
-			return errors.Join(err, identity.EditUser(identity.UsersPath(s.dir), "ann", func(u *identity.User) error { u.Password = hash; return nil }))
+			return errors.Join(err, s.editAnn(func(u *identity.User) { u.Password = hash }))
 		}, wire.ByeSignedOut, `401 {"type":"urn:yardline:problem:sign_in_required"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSurfaceOn(t, memlog.New("k", time.Hour), withUsers(t))
+			s := newTestBrokerWith(t, memlog.New("k", time.Hour), withUsers(t))
 			answer, text := s.signIn("ann", password)
 			require.Equal(t, 200, answer.StatusCode, text)
-			stream, poll, socket := s.reading(), s.polling(), s.socket("/api/ws")
-			before := frame[*wire.Hello](socket)
+			stream, poll, socket := s.openStream(), s.openLongPoll(), s.socket("/api/ws")
+			before := nextFrame[*wire.Hello](socket)
 			start := time.Now()
 			require.NoError(t, c.change(s))
 			require.Contains(t, <-stream, fmt.Sprintf(`"reason":%q`, c.reason))
-			require.Equal(t, c.reason, frame[*wire.Bye](socket).Reason)
+			require.Equal(t, c.reason, nextFrame[*wire.Bye](socket).Reason)
 			require.True(t, strings.HasPrefix(<-poll, c.poll))
-			// The promise is 2 s; a busy machine is given more.
+			// The broker promises 2 s. The test allows for a busy machine.
 			require.Less(t, time.Since(start), 10*time.Second)
 			t.Logf("after %v", time.Since(start))
 			if c.reason == wire.ByeRegrant {
-				require.NotEqual(t, before.Grant, frame[*wire.Hello](s.socket("/api/ws")).Grant)
+				require.NotEqual(t, before.Grant, nextFrame[*wire.Hello](s.socket("/api/ws")).Grant)
 			} else {
 				answer, _ := s.send("GET", "/api/snapshot", "")
 				require.Equal(t, 401, answer.StatusCode)
@@ -140,13 +149,13 @@ func TestGrantsAreTakenAfresh(t *testing.T) {
 	}
 }
 
-// TestKeyRotation: tokens under the old key are worth nothing, also to what is
-// open.
-func TestKeyRotation(t *testing.T) {
-	s := newSurface(t)
+// A rotation of the key ends what is open by tokens of the old key. The broker refuses
+// these tokens and signs new ones.
+func TestKeyRotationEndsOldTokens(t *testing.T) {
+	s := newTestBroker(t)
 	old := s.bearer(access.Manager)
-	stream, poll, socket := s.reading(old), s.polling(old), s.socket("/api/ws", old)
-	frame[*wire.Hello](socket)
+	stream, poll, socket := s.openStream(old), s.openLongPoll(old), s.socket("/api/ws", old)
+	nextFrame[*wire.Hello](socket)
 	require.NoError(t, identity.RotateKey(s.dir))
 	require.Contains(t, <-stream, `"reason":"regrant"`)
 	require.EqualValues(t, wire.ByeRegrant.CloseCode(), socket.closed())
@@ -157,13 +166,13 @@ func TestKeyRotation(t *testing.T) {
 	require.Equal(t, 200, answer.StatusCode, "the broker signs with the new key")
 }
 
-// TestSignOutAtAnotherBroker on the same log ends what is open here.
-func TestSignOutAtAnotherBroker(t *testing.T) {
+// Two brokers share a log. A sign-out at one of them ends the streams at the other.
+func TestSignOutAtAnotherBrokerEndsStreams(t *testing.T) {
 	log := memlog.New("k", time.Hour)
 	shared := func(_ string, c *Config) { c.Authority.SharedSessions = true }
-	here, there := newSurfaceOn(t, log, shared), newSurfaceOn(t, log, shared)
+	here, there := newTestBrokerWith(t, log, shared), newTestBrokerWith(t, log, shared)
 	here.send("POST", "/api/session", `{"user":"manager"}`)
-	stream := here.reading()
+	stream := here.openStream()
 	home, err := url.Parse(here.url)
 	require.NoError(t, err)
 	cookie := here.client.Jar.Cookies(home)[0]
@@ -172,19 +181,19 @@ func TestSignOutAtAnotherBroker(t *testing.T) {
 	require.Contains(t, <-stream, `"reason":"signed_out"`)
 }
 
-// TestSignOutEndsALongPoll at once, not when its time is over.
+// A sign-out ends a long poll at once, and not at the end of its wait.
 func TestSignOutEndsALongPoll(t *testing.T) {
-	s := newSurface(t)
+	s := newTestBroker(t)
 	s.send("POST", "/api/session", `{"user":"hr"}`)
-	poll := s.polling()
+	poll := s.openLongPoll()
 	s.send("DELETE", "/api/session", "")
 	require.True(t, strings.HasPrefix(<-poll, "401 "))
 }
 
-// TestSignInWithPassword: a wrong user and a wrong password get equal answers,
-// and too many tries are slowed down, by user and by address.
-func TestSignInWithPassword(t *testing.T) {
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(dir string, c *Config) {
+// An unknown user and a wrong password get equal answers. The broker slows down too many
+// tries, by user and by address.
+func TestFailedSignInsLookEqualAndAreSlowedDown(t *testing.T) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(dir string, c *Config) {
 		withUsers(t)(dir, c)
 		c.Limits.SignIns = 3
 	})
@@ -201,7 +210,7 @@ func TestSignInWithPassword(t *testing.T) {
 	require.Equal(t, 200, answer.StatusCode, body)
 	require.Contains(t, body, `"sign_in":"password"`)
 	require.False(t, answer.Cookies()[0].Secure, "plain HTTP on a name of this machine")
-	// Ann's name has had its three tries; another letter case is the same name.
+	// Ann's name and this address have used their three tries. Letter case does not matter.
 	answer, body = s.signIn("ANN", password)
 	require.Equal(t, 429, answer.StatusCode)
 	require.Contains(t, body, "too_many_sign_ins")
@@ -213,8 +222,8 @@ func TestSignInWithPassword(t *testing.T) {
 	require.True(t, NeedsSecureCookie(&http.Request{Host: "yard.example"}))
 }
 
-func TestLimits(t *testing.T) {
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(_ string, c *Config) {
+func TestLimitsPerCredentialUserAndAddress(t *testing.T) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(_ string, c *Config) {
 		c.Limits = Limits{PerCredential: 2, PerUser: 3, PerAddress: 4, PublishRate: 1}
 	})
 	one, two := s.bearer(access.Manager), s.bearer(access.Manager)
@@ -224,15 +233,15 @@ func TestLimits(t *testing.T) {
 		require.Contains(t, body, code)
 		require.NotEmpty(t, answer.Header.Get("Retry-After"))
 	}
-	s.reading(one)
+	s.openStream(one)
 	s.socket("/api/ws", one)
 	answer, body := s.send("GET", "/api/sse", "", one)
 	refused("of one session or token", body, answer)
-	poll := s.polling(two)
+	poll := s.openLongPoll(two)
 	answer, body = s.send("GET", "/api/events?after=k-0&wait=1", "", two)
 	refused("of one user", body, answer)
 	s.send("POST", "/api/session", `{"user":"admin"}`)
-	s.reading()
+	s.openStream()
 	_, refusal, err := s.dial("/api/ws")
 	require.Error(t, err)
 	require.Equal(t, 429, refusal.StatusCode, "the address has four")
@@ -242,9 +251,9 @@ func TestLimits(t *testing.T) {
 	batch := "[" + strings.Repeat(event+",", 999) + event + "]"
 	answer, body = s.send("POST", "/api/sse", batch, service, "Content-Type: application/cloudevents-batch+json")
 	require.Equal(t, 201, answer.StatusCode, body)
-	// The other credential of the same user had its own thousand, and the user
-	// has one bucket for both. One event a second is let through, and the batch
-	// may have taken seconds.
+	// The other credential of the same user has a bucket of its own, but both share the
+	// user's bucket. The broker accepts one event a second, and the batch may have taken
+	// seconds.
 	for _, credential := range []string{service, s.bearer(access.Service)} {
 		for range 60 {
 			if answer, body = s.send("POST", "/api/sse", event, credential, isJSON); answer.StatusCode != 201 {
@@ -256,13 +265,13 @@ func TestLimits(t *testing.T) {
 	require.True(t, strings.HasPrefix(<-poll, "200 "), "what is open stays")
 }
 
-// TestFull: with all connections taken new ones are told to come back, each at
-// another time, and nobody is sent away.
-func TestFull(t *testing.T) {
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(_ string, c *Config) { c.Limits.Connections = 2 })
+// A broker with all connections in use tells new clients to come back, at different
+// times. It closes no open connection.
+func TestFullBrokerRefusesNewConnectionsAndKeepsOpenOnes(t *testing.T) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(_ string, c *Config) { c.Limits.Connections = 2 })
 	manager := s.bearer(access.Manager)
-	stream, socket := s.reading(manager), s.socket("/api/ws", manager)
-	frame[*wire.Hello](socket)
+	stream, socket := s.openStream(manager), s.socket("/api/ws", manager)
+	nextFrame[*wire.Hello](socket)
 	waits := map[string]bool{}
 	for range 30 {
 		answer, body := s.send("GET", "/api/sse", "", manager)
@@ -271,24 +280,24 @@ func TestFull(t *testing.T) {
 		waits[answer.Header.Get("Retry-After")] = true
 	}
 	require.Greater(t, len(waits), 3)
-	socket.say(`{"call":"ping"}`)
-	frame[*wire.Reply](socket)
+	socket.sendText(`{"call":"ping"}`)
+	nextFrame[*wire.Reply](socket)
 	select {
 	case <-stream:
 		t.Fatal("a stream was ended")
 	default:
 	}
-	socket.hangUp()
+	socket.drop()
 	require.Eventually(t, func() bool {
 		s.api.gate.mu.Lock()
 		defer s.api.gate.mu.Unlock()
 		return s.api.gate.total == 1
 	}, 20*time.Second, time.Millisecond)
-	s.reading(manager)
+	s.openStream(manager)
 }
 
-// TestAddress: only our own proxies say where a request comes from.
-func TestAddress(t *testing.T) {
+// The broker believes X-Forwarded-For of the configured proxies alone.
+func TestOnlyTrustedProxiesSetTheClientAddress(t *testing.T) {
 	a := &API{Config: Config{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
 	for _, c := range []struct{ remote, forwarded, want string }{
 		{"192.0.2.1:5", "198.51.100.7", "192.0.2.1"},
@@ -314,8 +323,9 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// TestRatesForgetWhoIsFull: the number of buckets is bounded by who is active.
-func TestRatesForgetWhoIsFull(t *testing.T) {
+// The memory of the rate limits depends on the number of active clients, not of all
+// clients ever.
+func TestFullBucketsAreForgotten(t *testing.T) {
 	r := rateLimiters{byKey: map[string]*rate.Limiter{}}
 	now := time.Now()
 	for i := range 10_000 {
@@ -328,29 +338,29 @@ func TestRatesForgetWhoIsFull(t *testing.T) {
 	require.Zero(t, r.reserve(now, 1, bucket{"y", 1, 1}), "what was refused is given back")
 }
 
-// sink keeps log lines. It is safe for concurrent use.
-type sink struct {
+// A logBuffer keeps log lines. It is safe for concurrent use.
+type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (s *sink) Write(b []byte) (int, error) {
+func (s *logBuffer) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.Write(b)
 }
 
-func (s *sink) String() string {
+func (s *logBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
 }
 
-// TestLogs: each request has an id, streams have a connection's, and no line,
-// metric or refusal holds a secret.
-func TestLogs(t *testing.T) {
-	var lines sink
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(dir string, c *Config) {
+// Each request has an id in the log, and each stream the id of its connection. No log
+// line, metric or refusal has a secret.
+func TestLogsHaveRequestIDsAndNoSecrets(t *testing.T) {
+	var lines logBuffer
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(dir string, c *Config) {
 		withUsers(t)(dir, c)
 		c.Logger = slog.New(slog.NewJSONHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
@@ -358,11 +368,14 @@ func TestLogs(t *testing.T) {
 	var said strings.Builder
 	for _, send := range [][]string{
 		{"GET", "/api/stats", ""}, {"GET", "/metrics", ""}, {"GET", "/api/snapshot?token=" + token, ""},
-		{"POST", "/api/session", `{"user":"ann","password":"hunter2hunter2"}`}, {"POST", "/api/sse", `{"type":"` + token + `"}`},
+		{"POST", "/api/session", `{"user":"ann","password":"hunter2hunter2"}`},
+		{"POST", "/api/sse", `{"type":"` + token + `"}`},
 	} {
 		answer, body := s.send(send[0], send[1], send[2], "Authorization: Bearer "+token, isJSON)
 		require.Regexp(t, `^r-[a-z0-9]{12}$`, answer.Header.Get("X-Request-Id"))
-		require.Eventually(t, func() bool { return strings.Contains(lines.String(), answer.Header.Get("X-Request-Id")) }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool {
+			return strings.Contains(lines.String(), answer.Header.Get("X-Request-Id"))
+		}, 20*time.Second, time.Millisecond)
 		said.WriteString(body)
 	}
 	s.signIn("ann", password)
@@ -370,9 +383,11 @@ func TestLogs(t *testing.T) {
 	require.NoError(t, err)
 	cookie := s.client.Jar.Cookies(home)[0].Value
 	socket := s.socket("/api/ws", "Authorization: Bearer "+token)
-	hello := frame[*wire.Hello](socket)
-	socket.hangUp()
-	require.Eventually(t, func() bool { return strings.Contains(lines.String(), "reader left") }, 20*time.Second, time.Millisecond)
+	hello := nextFrame[*wire.Hello](socket)
+	socket.drop()
+	require.Eventually(t, func() bool {
+		return strings.Contains(lines.String(), "reader left")
+	}, 20*time.Second, time.Millisecond)
 	require.Contains(t, lines.String(), fmt.Sprintf(`"connection":%q`, hello.Connection))
 	for line := range strings.Lines(lines.String()) {
 		require.True(t, json.Valid([]byte(line)))

@@ -25,10 +25,10 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// TestUnsentBodies: who announces a body and does not send it is cut, on any
-// route and without signing in.
-func TestUnsentBodies(t *testing.T) {
-	s := newSurface(t)
+// A client announces a body and does not send it. The broker closes the connection, on
+// every route and without authentication.
+func TestUnsentBodyClosesTheConnection(t *testing.T) {
+	s := newTestBroker(t)
 	s.api.timeouts.body = 100 * time.Millisecond
 	for _, line := range []string{"GET /healthz", "POST /api/session", "POST /api/sse", "GET /any/page"} {
 		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
@@ -44,10 +44,10 @@ func TestUnsentBodies(t *testing.T) {
 	}
 }
 
-// TestEndlessBodies: a body that begins and never ends is cut also where its
-// sender has signed in, on every route that reads one.
-func TestEndlessBodies(t *testing.T) {
-	s := newSurface(t)
+// A body begins and never ends. The broker closes the connection on every route that
+// reads a body, although the sender is authenticated.
+func TestEndlessBodyClosesTheConnection(t *testing.T) {
+	s := newTestBroker(t)
 	s.api.timeouts.body = 100 * time.Millisecond
 	bearer := s.bearer(access.Manager, access.Admin, access.Service)
 	for _, line := range []string{
@@ -64,16 +64,19 @@ func TestEndlessBodies(t *testing.T) {
 	}
 }
 
-// TestQuietStreamOverHTTP2: no deadline of a write cuts a stream on which
-// nothing is written.
-func TestQuietStreamOverHTTP2(t *testing.T) {
-	api, _, tokens := newAPI(t, memlog.New("k", time.Hour), nil)
+// HTTP/2 resets a stream when its write deadline passes. The broker must leave no
+// deadline in force on a stream on which nothing is written.
+func TestWriteDeadlineSparesQuietHTTP2Streams(t *testing.T) {
+	api, _, tokens := runAPI(t, memlog.New("k", time.Hour), nil)
 	api.timeouts.write = 50 * time.Millisecond
 	server := httptest.NewUnstartedServer(api)
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true} // httptest signs for itself
+	transport := &http.Transport{
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // the certificate of httptest is self-signed
+		ForceAttemptHTTP2: true,
+	}
 	defer transport.CloseIdleConnections()
 	token, err := tokens.Create(access.Grant{User: "5", Roles: []access.Role{access.Admin, access.Service}}, time.Hour)
 	require.NoError(t, err)
@@ -107,10 +110,10 @@ func TestQuietStreamOverHTTP2(t *testing.T) {
 	require.NoError(t, stream.Body.Close())
 }
 
-// TestStrangers get a small part of the places, are told when they say
-// nothing, and keep nobody out.
-func TestStrangers(t *testing.T) {
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(_ string, c *Config) { c.Limits.Connections = 50 })
+// Unauthenticated WebSockets get a tenth of all connections, are told when they send
+// nothing, and keep no user out.
+func TestUnauthenticatedWebSocketsGetATenthOfTheConnections(t *testing.T) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(_ string, c *Config) { c.Limits.Connections = 50 })
 	s.api.timeouts.auth = 2 * time.Second
 	var strangers []*client
 	for range 5 {
@@ -119,25 +122,26 @@ func TestStrangers(t *testing.T) {
 	_, answer, err := s.dial("/api/ws")
 	require.Error(t, err)
 	require.Equal(t, 429, answer.StatusCode)
-	frame[*wire.Hello](s.socket("/api/ws", s.bearer(access.Manager)))
-	strangers[0].say(`{"call":"auth","token":"` + s.token(time.Hour, access.Manager) + `"}`)
-	frame[*wire.Hello](strangers[0])
-	require.Contains(t, string(frame[*wire.Reply](strangers[1]).Data), "sign_in_required")
+	nextFrame[*wire.Hello](s.socket("/api/ws", s.bearer(access.Manager)))
+	strangers[0].sendText(`{"call":"auth","token":"` + s.token(time.Hour, access.Manager) + `"}`)
+	nextFrame[*wire.Hello](strangers[0])
+	require.Contains(t, string(nextFrame[*wire.Reply](strangers[1]).Data), "sign_in_required")
 	require.EqualValues(t, 4401, strangers[1].closed())
-	strangers = append(strangers, s.socket("/api/ws")) // there is room again
+	strangers = append(strangers, s.socket("/api/ws")) // a slot is free again
 	require.NotNil(t, strangers)
 }
 
-// TestGuessingKeepsNobodyOut: tries from one address slow that address down,
-// not the user elsewhere.
-func TestGuessingKeepsNobodyOut(t *testing.T) {
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), func(dir string, c *Config) {
+// Wrong passwords from one address slow down that address, and not the user at another
+// one.
+func TestPasswordGuessingSlowsDownOneAddressAlone(t *testing.T) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(dir string, c *Config) {
 		withUsers(t)(dir, c)
 		c.Limits.SignIns = 2
 		c.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
 	from := func(address, password string) int {
-		answer, _ := s.send("POST", "/api/session", fmt.Sprintf(`{"user":"ann","password":%q}`, password), "X-Forwarded-For: "+address)
+		answer, _ := s.send("POST", "/api/session", fmt.Sprintf(`{"user":"ann","password":%q}`, password),
+			"X-Forwarded-For: "+address)
 		return answer.StatusCode
 	}
 	for _, want := range []int{401, 401, 429, 429, 429} {
@@ -146,11 +150,11 @@ func TestGuessingKeepsNobodyOut(t *testing.T) {
 	require.Equal(t, 200, from("198.51.100.2", password))
 }
 
-// TestRoleChangeMeetsAStreamThatOpens: a stream on its way while its user's
-// roles change is not opened by the old ones.
-func TestRoleChangeMeetsAStreamThatOpens(t *testing.T) {
-	log := heldLog{memlog.New("k", time.Hour), &atomic.Bool{}, make(chan struct{}), make(chan struct{})}
-	s := newSurfaceOn(t, log, withUsers(t))
+// The roles of a user change while the user's stream is being opened. The broker must
+// refuse the stream.
+func TestStreamDoesNotOpenWithOldRoles(t *testing.T) {
+	log := pausingLog{memlog.New("k", time.Hour), &atomic.Bool{}, make(chan struct{}), make(chan struct{})}
+	s := newTestBrokerWith(t, log, withUsers(t))
 	s.signIn("ann", password)
 	log.armed.Store(true)
 	status := make(chan int, 1)
@@ -164,7 +168,7 @@ func TestRoleChangeMeetsAStreamThatOpens(t *testing.T) {
 		status <- answer.StatusCode
 	}()
 	<-log.held
-	require.NoError(t, identity.EditUser(identity.UsersPath(s.dir), "ann", func(u *identity.User) error { u.Roles = nil; return nil }))
+	require.NoError(t, s.editAnn(func(u *identity.User) { u.Roles = nil }))
 	require.Eventually(t, func() bool {
 		g, _, err := s.api.Authority.Directory.User("ann")
 		return err == nil && len(g.Roles) == 0
@@ -173,52 +177,60 @@ func TestRoleChangeMeetsAStreamThatOpens(t *testing.T) {
 	require.Equal(t, 409, <-status)
 }
 
-// deafStore is a store whose reads fail while the test asks for it.
-type deafStore struct {
+// A failingStore is a store whose reads fail while failing is true.
+type failingStore struct {
 	eventlog.Log
-	deaf *atomic.Bool
+	failing *atomic.Bool
 }
 
-func (l deafStore) Get(ctx context.Context, key string) ([]byte, error) {
-	if l.deaf.Load() {
+func (l failingStore) Get(ctx context.Context, key string) ([]byte, error) {
+	if l.failing.Load() {
 		return nil, eventlog.ErrUnavailable
 	}
 	return l.Log.Get(ctx, key)
 }
 
-// TestStoreFailsWhileGrantsAreTakenAfresh: what could not be decided is looked
-// at again.
-func TestStoreFailsWhileGrantsAreTakenAfresh(t *testing.T) {
-	log := deafStore{memlog.New("k", time.Hour), &atomic.Bool{}}
-	s := newSurfaceOn(t, log, withUsers(t))
+// The store fails while the broker checks grants. It checks them again until the store
+// answers.
+func TestUndecidedGrantIsCheckedAgain(t *testing.T) {
+	log := failingStore{memlog.New("k", time.Hour), &atomic.Bool{}}
+	s := newTestBrokerWith(t, log, withUsers(t))
 	s.signIn("ann", password)
-	stream := s.reading()
-	log.deaf.Store(true)
-	require.NoError(t, identity.EditUser(identity.UsersPath(s.dir), "ann", func(u *identity.User) error { u.Disabled = true; return nil }))
-	require.Eventually(t, func() bool { _, _, err := s.api.Authority.Directory.User("ann"); return err != nil }, 20*time.Second, time.Millisecond)
-	log.deaf.Store(false)
+	stream := s.openStream()
+	log.failing.Store(true)
+	require.NoError(t, s.editAnn(func(u *identity.User) { u.Disabled = true }))
+	require.Eventually(t, func() bool {
+		_, _, err := s.api.Authority.Directory.User("ann")
+		return err != nil
+	}, 20*time.Second, time.Millisecond)
+	log.failing.Store(false)
 	require.Contains(t, <-stream, `"reason":"signed_out"`)
 }
 
-// TestShutdownDoesNotWaitForGoodbyes longer than it is given.
-func TestShutdownDoesNotWaitForGoodbyes(t *testing.T) {
-	api, _, tokens := newAPI(t, memlog.New("k", time.Hour), nil)
+// Two WebSockets never answer a goodbye. Shutdown waits for them only until its context
+// ends.
+func TestShutdownClosesWebSocketsThatDoNotAnswerTheGoodbye(t *testing.T) {
+	api, _, tokens := runAPI(t, memlog.New("k", time.Hour), nil)
 	server := httptest.NewServer(api)
 	defer server.Close()
 	token, err := tokens.Create(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)
 	require.NoError(t, err)
-	for _, credentials := range []string{"Authorization: Bearer " + token + "\r\n", ""} { // the second never says who it is
+	// The second WebSocket never authenticates.
+	for _, credentials := range []string{"Authorization: Bearer " + token + "\r\n", ""} {
 		c, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
 		require.NoError(t, err)
 		defer c.Close()
-		_, err = fmt.Fprintf(c, "GET /api/ws HTTP/1.1\r\nHost: localhost\r\n%sConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: yardline.v1\r\n\r\n", credentials)
+		_, err = fmt.Fprintf(c,
+			"GET /api/ws HTTP/1.1\r\nHost: localhost\r\n%sConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+
+				"Sec-WebSocket-Protocol: yardline.v1\r\n\r\n", credentials)
 		require.NoError(t, err)
 		line, err := bufio.NewReader(c).ReadString('\n')
 		require.NoError(t, err)
 		require.Contains(t, line, "101")
 	}
 	require.Eventually(t, func() bool { return api.Hub.Stats().Connections == 1 }, 20*time.Second, time.Millisecond)
-	api.Hub.Drain() // its goodbye is never answered
+	api.Hub.Drain() // the clients never answer the goodbye
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	start := time.Now()

@@ -14,14 +14,15 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// TestDeafReaders: who never reads is closed and counted, on a stream and on a
-// WebSocket; it holds up neither who publishes nor who reads, and that one
-// misses nothing.
-func TestDeafReaders(t *testing.T) {
-	s := newSurfaceOn(t, memlog.New("k", time.Hour), unlimited)
-	s.api.timeouts.write, s.api.timeouts.ping = 5*time.Minute, 5*time.Minute // it is the lag that closes them
+// A stream and a WebSocket whose clients never read are closed and counted. They hold up
+// neither the publisher nor another reader, who misses nothing.
+func TestReadersThatNeverReadAreClosed(t *testing.T) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), unlimited)
+	s.api.timeouts.write, s.api.timeouts.ping = 5*time.Minute, 5*time.Minute // the lag closes them, not a timeout
 	manager, service := s.bearer(access.Manager), s.bearer(access.Service)
-	for _, head := range []string{"GET /api/sse HTTP/1.1", "GET /api/ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: yardline.v1"} {
+	for _, head := range []string{"GET /api/sse HTTP/1.1",
+		"GET /api/ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: yardline.v1"} {
 		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		require.NoError(t, err)
 		defer c.Close()
@@ -52,7 +53,9 @@ func TestDeafReaders(t *testing.T) {
 		var batch []string
 		for range 1000 {
 			published++
-			batch = append(batch, fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","notes":%q}}`, published, notes))
+			batch = append(batch, fmt.Sprintf(
+				`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","notes":%q}}`,
+				published, notes))
 		}
 		answer, body := s.send("POST", "/api/sse", "["+strings.Join(batch, ",")+"]", service, isBatch)
 		require.Equal(t, 201, answer.StatusCode, body)
