@@ -21,6 +21,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -99,7 +100,7 @@ func (s *testBroker) openLongPoll(headers ...string) <-chan string {
 		all, _ := io.ReadAll(answer.Body)
 		ended <- fmt.Sprint(answer.StatusCode, " ", string(all))
 	}()
-	require.Eventually(s, func() bool {
+	waittest.Eventually(s, func() bool {
 		return s.api.Hub.Stats().ByTransport["poll"] > before
 	}, 20*time.Second, time.Millisecond)
 	return ended
@@ -288,7 +289,7 @@ func TestFullBrokerRefusesNewConnectionsAndKeepsOpenOnes(t *testing.T) {
 	default:
 	}
 	socket.drop()
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		s.api.gate.mu.Lock()
 		defer s.api.gate.mu.Unlock()
 		return s.api.gate.total == 1
@@ -373,7 +374,7 @@ func TestLogsHaveRequestIDsAndNoSecrets(t *testing.T) {
 	} {
 		answer, body := s.send(send[0], send[1], send[2], "Authorization: Bearer "+token, isJSON)
 		require.Regexp(t, `^r-[a-z0-9]{12}$`, answer.Header.Get("X-Request-Id"))
-		require.Eventually(t, func() bool {
+		waittest.Eventually(t, func() bool {
 			return strings.Contains(lines.String(), answer.Header.Get("X-Request-Id"))
 		}, 20*time.Second, time.Millisecond)
 		said.WriteString(body)
@@ -385,7 +386,7 @@ func TestLogsHaveRequestIDsAndNoSecrets(t *testing.T) {
 	socket := s.socket("/api/ws", "Authorization: Bearer "+token)
 	hello := nextFrame[*wire.Hello](socket)
 	socket.drop()
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		return strings.Contains(lines.String(), "reader left")
 	}, 20*time.Second, time.Millisecond)
 	require.Contains(t, lines.String(), fmt.Sprintf(`"connection":%q`, hello.Connection))

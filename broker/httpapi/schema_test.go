@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // The OpenAPI description has every route of the API and no other.
@@ -104,7 +105,7 @@ func TestMetricsCountConnectionsAndEvents(t *testing.T) {
 	require.Equal(t, 401, answer.StatusCode)
 	s.openStream(manager)
 	socket := s.socket("/api/ws?after=other-7", manager)
-	require.Eventually(t, func() bool { return s.api.Hub.Stats().Views == 2 }, 20*time.Second, time.Millisecond)
+	waittest.Eventually(t, func() bool { return s.api.Hub.Stats().Views == 2 }, 20*time.Second, time.Millisecond)
 	s.send("POST", "/api/sse", `{"type":"rental_overdue","id":"1","data":{"rental_id":1,"days_overdue":1}}`, service,
 		isJSON)
 	s.send("POST", "/api/sse", `{"type":"rental_overdue","id":"1","data":{"rental_id":1,"days_overdue":1}}`, service,
@@ -112,7 +113,7 @@ func TestMetricsCountConnectionsAndEvents(t *testing.T) {
 	s.send("POST", "/api/sse", `{"type":"made_up_name","data":{}}`, service, isJSON)
 	s.send("POST", "/api/sse", `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}`,
 		s.bearer(access.Yard), isJSON)
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		_, text := s.send("GET", "/metrics", "", admin)
 		for _, line := range []string{
 			`yardline_connections{role="manager",transport="sse"} 1`,

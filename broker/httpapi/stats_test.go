@@ -11,6 +11,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 func TestAdminSeesAndClosesConnections(t *testing.T) {
@@ -31,7 +32,7 @@ func TestAdminSeesAndClosesConnections(t *testing.T) {
 		s.bearer(access.Service), isJSON)
 
 	var stats hub.Stats
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		_, text := s.send("GET", "/api/stats", "", admin)
 		require.NoError(t, json.Unmarshal([]byte(text), &stats))
 		return stats.Deliveries == 1

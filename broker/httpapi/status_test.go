@@ -13,6 +13,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // An unhealthyLog is a log whose health is set by the test.
@@ -33,7 +34,7 @@ func TestEveryPageMayReadThePublicStatus(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(text), &got), text)
 		return answer
 	}
-	require.Eventually(t, func() bool { read(); return got["state"] == "live" }, 20*time.Second, time.Millisecond)
+	waittest.Eventually(t, func() bool { read(); return got["state"] == "live" }, 20*time.Second, time.Millisecond)
 	answer := read()
 	require.Len(t, got, 3)
 	require.Equal(t, "*", answer.Header.Get("Access-Control-Allow-Origin"))

@@ -19,6 +19,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // rawRequest sends a request, byte by byte as text has it, over a connection of its own.
@@ -152,9 +153,9 @@ func TestBodyOfALongPollIsDropped(t *testing.T) {
 	for _, body := range []string{"Content-Length: 2\n\n{}", "Transfer-Encoding: chunked\n\n2\n{}\n0\n\n"} {
 		c, _ := s.rawRequest("GET /api/events?after=k-0&wait=55 HTTP/1.1\nHost: localhost\n" +
 			s.bearer(access.Manager) + "\n" + body)
-		require.Eventually(t, func() bool { return polls() == 1 }, 20*time.Second, time.Millisecond)
+		waittest.Eventually(t, func() bool { return polls() == 1 }, 20*time.Second, time.Millisecond)
 		require.NoError(t, c.Close())
-		require.Eventually(t, func() bool { return polls() == 0 }, 20*time.Second, time.Millisecond)
+		waittest.Eventually(t, func() bool { return polls() == 0 }, 20*time.Second, time.Millisecond)
 	}
 	answer, body := s.send("GET", "/api/snapshot", strings.Repeat("x", maxJSON+1), s.bearer(access.Manager))
 	require.Equal(t, 413, answer.StatusCode, body)

@@ -22,6 +22,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -103,7 +104,7 @@ func TestWriteDeadlineSparesQuietHTTP2Streams(t *testing.T) {
 		}
 		seen <- errors.Join(errors.New("the stream ended"), lines.Err())
 	}()
-	require.Eventually(t, func() bool { return time.Now().After(quietUntil) }, 20*time.Second, 10*time.Millisecond)
+	waittest.Eventually(t, func() bool { return time.Now().After(quietUntil) }, 20*time.Second, 10*time.Millisecond)
 	answer := do("POST", "/api/sse", `{"type":"sync_progress","data":{"progress":1}}`)
 	require.NoError(t, answer.Body.Close())
 	require.NoError(t, <-seen)
@@ -169,7 +170,7 @@ func TestStreamDoesNotOpenWithOldRoles(t *testing.T) {
 	}()
 	<-log.held
 	require.NoError(t, s.editAnn(func(u *identity.User) { u.Roles = nil }))
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		g, _, err := s.api.Authority.Directory.User("ann")
 		return err == nil && len(g.Roles) == 0
 	}, 20*time.Second, time.Millisecond)
@@ -199,7 +200,7 @@ func TestUndecidedGrantIsCheckedAgain(t *testing.T) {
 	stream := s.openStream()
 	log.failing.Store(true)
 	require.NoError(t, s.editAnn(func(u *identity.User) { u.Disabled = true }))
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		_, _, err := s.api.Authority.Directory.User("ann")
 		return err != nil
 	}, 20*time.Second, time.Millisecond)
@@ -229,7 +230,7 @@ func TestShutdownClosesWebSocketsThatDoNotAnswerTheGoodbye(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, line, "101")
 	}
-	require.Eventually(t, func() bool { return api.Hub.Stats().Connections == 1 }, 20*time.Second, time.Millisecond)
+	waittest.Eventually(t, func() bool { return api.Hub.Stats().Connections == 1 }, 20*time.Second, time.Millisecond)
 	api.Hub.Drain() // the clients never answer the goodbye
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()

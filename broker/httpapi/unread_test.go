@@ -11,6 +11,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -30,7 +31,7 @@ func TestReadersThatNeverReadAreClosed(t *testing.T) {
 		require.NoError(t, err)
 	}
 	reader := s.socket("/api/ws", manager)
-	require.Eventually(t, func() bool { return s.api.Hub.Stats().Connections == 3 }, 20*time.Second, time.Millisecond)
+	waittest.Eventually(t, func() bool { return s.api.Hub.Stats().Connections == 3 }, 20*time.Second, time.Millisecond)
 	events := make(chan int, 1)
 	go func() {
 		n := 0
@@ -49,7 +50,7 @@ func TestReadersThatNeverReadAreClosed(t *testing.T) {
 	}()
 	notes := strings.Repeat("n", 480)
 	published := 0
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		var batch []string
 		for range 1000 {
 			published++
@@ -63,7 +64,7 @@ func TestReadersThatNeverReadAreClosed(t *testing.T) {
 	}, time.Minute, time.Millisecond)
 	_, text := s.send("GET", "/metrics", "", s.bearer(access.Admin))
 	require.Contains(t, text, `yardline_slow_closed_total{cause="lag"} 2`)
-	require.Eventually(t, func() bool { return s.api.Hub.Stats().Open[0].Lag == 0 }, time.Minute, time.Millisecond)
+	waittest.Eventually(t, func() bool { return s.api.Hub.Stats().Open[0].Lag == 0 }, time.Minute, time.Millisecond)
 	hello := s.api.Hub.Stats().Open[0].ID
 	s.send("POST", "/api/connections/"+hello+"/close", "", s.bearer(access.Admin))
 	require.Equal(t, published, <-events)
