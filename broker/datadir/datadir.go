@@ -13,8 +13,7 @@ import (
 	"syscall"
 )
 
-// Make makes a data directory where there is none. The error is meant for
-// operators.
+// Make makes a data directory, and its parents, when they do not exist.
 func Make(dir string) error { return Explain(dir, makeAll(dir)) }
 
 // makeAll is like os.MkdirAll, but each new directory gets its parent's owner.
@@ -37,7 +36,8 @@ func makeAll(dir string) error {
 	return takeOwner(dir)
 }
 
-// owner returns the numeric owner and group of a file.
+// owner returns the ids of a file's owner and group. ok is false when the system does
+// not tell them.
 func owner(info fs.FileInfo) (uid, gid int, ok bool) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -46,8 +46,8 @@ func owner(info fs.FileInfo) (uid, gid int, ok bool) {
 	return int(stat.Uid), int(stat.Gid), true
 }
 
-// takeOwner gives a file that root made to the owner of its directory. It does
-// nothing for other users, because only root may.
+// takeOwner gives a file that root made to the owner of its directory. It does nothing
+// for other users, because only root may change owners.
 func takeOwner(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -59,18 +59,19 @@ func takeOwner(path string) error {
 	return giveTo(path, parent)
 }
 
-// giveTo changes the owner of a file to the owner of a directory.
+// giveTo gives a file to the owner and group of a directory. It does nothing when the
+// file does not exist.
 func giveTo(path string, directory fs.FileInfo) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // removed meanwhile
+		return nil
 	}
 	if err != nil {
 		return err
 	}
 	uid, gid, ok := owner(directory)
-	has, hasGroup, known := owner(info)
-	if !ok || !known || has == uid && hasGroup == gid {
+	presentUID, presentGID, known := owner(info)
+	if !ok || !known || presentUID == uid && presentGID == gid {
 		return nil
 	}
 	if err := os.Lchown(path, uid, gid); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -79,8 +80,8 @@ func giveTo(path string, directory fs.FileInfo) error {
 	return nil
 }
 
-// Adopt gives everything in a data directory to the directory's owner. It does
-// nothing unless root runs it and the directory belongs to somebody else.
+// FixOwners gives all files in a data directory to the directory's owner. It does
+// nothing unless root runs it and the directory belongs to another user.
 func FixOwners(dir string) error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -94,7 +95,7 @@ func FixOwners(dir string) error {
 	}
 	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed meanwhile
+			return nil // The file was removed during the walk.
 		}
 		if err != nil {
 			return err
@@ -103,8 +104,8 @@ func FixOwners(dir string) error {
 	})
 }
 
-// CheckLogAccess tells whether this process may read and write all that an embedded
-// log needs in a data directory. The error names the first file that it may not.
+// CheckLogAccess returns an error when this process may not read and write all files
+// that an embedded log needs in a data directory. The error names the first such file.
 func CheckLogAccess(dir string) error {
 	if err := checkAccess(dir, searchable|writable|readable); err != nil {
 		return err
@@ -114,7 +115,7 @@ func CheckLogAccess(dir string) error {
 	}
 	return filepath.WalkDir(filepath.Join(dir, logDir), func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // a new directory, or removed meanwhile
+			return nil // The log is new, or the file was removed during the walk.
 		}
 		if err != nil {
 			return Explain(path, err)
@@ -126,10 +127,11 @@ func CheckLogAccess(dir string) error {
 	})
 }
 
-// logDir is where the embedded NATS server keeps its files.
+// logDir is the directory of the embedded NATS server within a data directory.
 const logDir = "jetstream"
 
-// checkAccess tells whether this process may use a file, if it is there.
+// checkAccess returns an error when this process may not use a file in these modes. A
+// missing file is no error.
 func checkAccess(path string, mode uint32) error {
 	err := syscall.Access(path, mode)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
@@ -138,14 +140,15 @@ func checkAccess(path string, mode uint32) error {
 	return Explain(path, &fs.PathError{Op: "access", Path: path, Err: err})
 }
 
-// The modes of access(2).
+// The modes of checkAccess, as access(2) defines them.
 const (
 	searchable = 1
 	writable   = 2
 	readable   = 4
 )
 
-// Explain adds advice for the operator to an error of a file.
+// Explain returns an error of a file as a message for the operator: it says why the
+// file cannot be used and, if possible, what to do. It returns nil for nil.
 func Explain(path string, err error) error {
 	switch {
 	case err == nil:
@@ -169,8 +172,8 @@ func Explain(path string, err error) error {
 	return fmt.Errorf("cannot use %s: %w", path, err)
 }
 
-// ownerOf names the owner of a file, or of the nearest directory above it that
-// this process can see.
+// ownerOf returns the name of a file's owner. When this process cannot see the file,
+// ownerOf uses the nearest directory above that it can see.
 func ownerOf(path string) string {
 	for ; ; path = filepath.Dir(path) {
 		info, err := os.Stat(path)
@@ -186,7 +189,7 @@ func ownerOf(path string) string {
 	}
 }
 
-// userName names a user, by number where it has no name.
+// userName returns the name of a user, or "user" and the id when there is no name.
 func userName(uid int) string {
 	u, err := user.LookupId(strconv.Itoa(uid))
 	if err != nil {

@@ -9,12 +9,13 @@ import (
 	"syscall"
 )
 
-// ErrLocked means that another process holds a lock.
+// ErrLocked means that another process holds the lock.
 var ErrLocked = errors.New("datadir: locked by another process")
 
-// Lock takes the lock of a file, and makes the file where there is none. With
-// wait it waits for another process; without, it returns ErrLocked. Closing the
-// file, or the end of the process, gives the lock back; the file stays.
+// Lock takes the exclusive lock of a file, and makes the file when there is none. While
+// another process holds the lock, Lock waits if wait is true, and returns ErrLocked
+// otherwise. The caller releases the lock by closing the returned file, which stays on
+// disk. The end of the process releases the lock, too.
 func Lock(path string, wait bool) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -38,7 +39,7 @@ func Lock(path string, wait bool) (*os.File, error) {
 	return f, nil
 }
 
-// flock is flock(2), which a signal may interrupt.
+// flock calls flock(2), and calls it again when a signal has interrupted it.
 func flock(f *os.File, how int) error {
 	for {
 		err := syscall.Flock(int(f.Fd()), how)
@@ -48,14 +49,14 @@ func flock(f *os.File, how int) error {
 	}
 }
 
-// Replace puts a whole new file, readable by its owner alone, in the place of
-// an old one or of none.
+// Replace writes a file, which may exist, with this content. Only the file's owner may
+// read it. Other processes find either the complete old file or the complete new one.
 func Replace(path string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return Explain(path, err)
 	}
-	defer os.Remove(f.Name()) // It has another name by then, or failed.
+	defer os.Remove(f.Name()) // This does nothing after the renaming.
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = takeOwner(f.Name())
@@ -69,8 +70,8 @@ func Replace(path string, content []byte) error {
 	return Explain(path, err)
 }
 
-// SyncDir makes the new, renamed and removed names of a directory survive a
-// power cut. A file system that cannot sync a directory does so by itself.
+// SyncDir makes sure that new, renamed and removed entries of a directory survive a
+// power failure. It ignores the error of a file system that cannot sync directories.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -87,9 +88,10 @@ func SyncDir(dir string) error {
 // embedded log locks.
 const LockFile = "LOCK"
 
-// LockShared takes a lock that many may hold while nobody holds it alone, without
-// making or changing the file. It returns nil where there is no file, and
-// ErrLocked while somebody holds the lock alone.
+// LockShared takes the shared lock of a file. Many processes may hold it at once, but
+// not while a process holds the exclusive lock of Lock. LockShared never changes the
+// file. It returns nil, nil when there is no file, and ErrLocked while the exclusive
+// lock is held. The caller releases the lock by closing the returned file.
 func LockShared(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// FileSystem names the file system of a path and the place where it is mounted,
-// such as "vfat at /mnt/usb", or "unknown". The path need not exist.
+// FileSystem returns the type of a path's file system and its mount point, such as
+// "vfat at /mnt/usb". It returns "unknown" when the system does not tell. The path need
+// not exist.
 func FileSystem(path string) string {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -25,28 +26,28 @@ func FileSystem(path string) string {
 	return mountedAt(absolute, string(mounts))
 }
 
-// mountedAt finds the file system of an absolute path in the lines of
-// /proc/self/mountinfo. A line may have any length: that of an overlay names all
-// its layers.
+// mountedAt finds the file system of an absolute path in the content of
+// /proc/self/mountinfo. Its lines may have any length, because the line of an overlay
+// names all its layers.
 func mountedAt(absolute, mounts string) string {
-	kind, at := "", ""
+	kind, mountPoint := "", ""
 	for line := range strings.Lines(mounts) {
-		// proc_pid_mountinfo(5): the fifth field is the place, and the type
-		// follows a lone hyphen.
+		// See proc_pid_mountinfo(5): the fifth field is the mount point, and the type
+		// follows a single hyphen.
 		before, after, ok := strings.Cut(line, " - ")
 		fields, rest := strings.Fields(before), strings.Fields(after)
 		if !ok || len(fields) < 5 || len(rest) == 0 {
 			continue
 		}
-		place := strings.ReplaceAll(fields[4], `\040`, " ")
-		if len(place) >= len(at) && isWithin(absolute, place) {
-			kind, at = rest[0], place
+		candidate := strings.ReplaceAll(fields[4], `\040`, " ")
+		if len(candidate) >= len(mountPoint) && isWithin(absolute, candidate) {
+			kind, mountPoint = rest[0], candidate
 		}
 	}
 	if kind == "" {
 		return "unknown"
 	}
-	return kind + " at " + at
+	return kind + " at " + mountPoint
 }
 
 // isWithin tells whether a path is a directory or lies in it.

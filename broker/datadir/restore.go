@@ -13,15 +13,20 @@ import (
 	"time"
 )
 
-// A restore puts a copy in the place of a data directory's files. The directory
-// itself stays, because it may be a mount. The copy is complete before anything
-// is moved, and the names below say how far the moves are, so that the next
-// start finishes what a crash cut off.
+// A restore replaces the files in a data directory by a copy of a backup. The directory
+// itself stays, because it may be a mount point. The copy is complete before a file
+// moves. The name of the copy tells how far the restore is, so that the next start can
+// finish a restore that a crash interrupted.
 const (
-	copyName     = "restore.copy"    // is being written, and means nothing
-	readyPrefix  = "restore.ready-"  // is complete: the present files go to old…
-	movingPrefix = "restore.moving-" // … and now its files take their place
-	oldPrefix    = "before-restore-" // what was there before
+	// copyName is the name of the copy while it is incomplete. It has no meaning then.
+	copyName = "restore.copy"
+	// readyPrefix begins the name of a complete copy. The present files move to the
+	// directory with oldPrefix.
+	readyPrefix = "restore.ready-"
+	// movingPrefix begins the name of a copy whose files move into the data directory.
+	movingPrefix = "restore.moving-"
+	// oldPrefix begins the name of the directory with the files from before the restore.
+	oldPrefix = "before-restore-"
 )
 
 // isOfRestore tells whether a name in a data directory belongs to a restore.
@@ -30,15 +35,15 @@ func isOfRestore(name string) bool {
 		strings.HasPrefix(name, movingPrefix) || strings.HasPrefix(name, oldPrefix)
 }
 
-// CopyForRestore copies a backup into a data directory, beside its files, and
-// returns the place of the copy. The caller must hold the lock of the data
-// directory. CopyForRestore removes the unfinished copy of an earlier restore.
+// CopyForRestore copies a backup into a data directory, beside its files, and returns
+// the path of the copy. It first removes an incomplete copy of an earlier restore. The
+// caller must hold the lock of the data directory.
 func CopyForRestore(ctx context.Context, backup, dir string) (copied string, err error) {
 	copied = filepath.Join(dir, copyName)
 	if err := os.RemoveAll(copied); err != nil {
 		return "", Explain(copied, err)
 	}
-	if backup, err = filepath.EvalSymlinks(backup); err != nil { // WalkDir does not follow one
+	if backup, err = filepath.EvalSymlinks(backup); err != nil { // WalkDir follows no link.
 		return "", err
 	}
 	err = filepath.WalkDir(backup, func(path string, entry fs.DirEntry, err error) error {
@@ -52,7 +57,7 @@ func CopyForRestore(ctx context.Context, backup, dir string) (copied string, err
 		if err != nil {
 			return err
 		}
-		if isOfRestore(name) && entry.IsDir() { // of an earlier one
+		if isOfRestore(name) && entry.IsDir() { // It belongs to an earlier restore.
 			return fs.SkipDir
 		}
 		to := filepath.Join(copied, name)
@@ -67,7 +72,8 @@ func CopyForRestore(ctx context.Context, backup, dir string) (copied string, err
 	return copied, nil
 }
 
-// Keep copies one file of a data directory into a copy that lacks it.
+// CopyMissing copies one file of a data directory into a copy that lacks the file. It
+// does nothing when the data directory lacks it, too.
 func CopyMissing(dir, copied, name string) error {
 	from, to := filepath.Join(dir, name), filepath.Join(copied, name)
 	if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
@@ -79,7 +85,7 @@ func CopyMissing(dir, copied, name string) error {
 	return nil
 }
 
-// RemoveCopy removes a copy that is not to be used.
+// RemoveCopy removes a copy of CopyForRestore. It does nothing when there is none.
 func RemoveCopy(copied string) error { return os.RemoveAll(copied) }
 
 func copyDir(to string) error {
@@ -89,13 +95,13 @@ func copyDir(to string) error {
 	return takeOwner(to)
 }
 
-// copyFile copies a file. It follows a link to a file.
+// copyFile copies a regular file to a new one. It follows links.
 func copyFile(from, to string) (err error) {
 	info, err := os.Stat(from)
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() { // A pipe, for one, would not even open.
+	if !info.Mode().IsRegular() { // Opening a pipe, for example, would block.
 		return &fs.PathError{Op: "copy", Path: from, Err: errors.New("it is no regular file")}
 	}
 	source, err := os.Open(from)
@@ -114,14 +120,14 @@ func copyFile(from, to string) (err error) {
 	return takeOwner(to)
 }
 
-// UseCopy puts a copy in the place of the files of its data directory, and
-// returns where those are now, "" where there were none. The caller must hold
-// the lock of the data directory.
+// UseCopy replaces the files of a data directory by a copy of CopyForRestore. It returns
+// the directory that holds the old files now, or an empty path when there were none. The
+// caller must hold the lock of the data directory.
 func UseCopy(copied string, now time.Time) (old string, err error) {
 	dir := filepath.Dir(copied)
 	at := now.UTC().Format("20060102T150405.000000000Z")
 	old = filepath.Join(dir, oldPrefix+at)
-	// The lock file of the data directory stays; the copy's own is not needed.
+	// The lock file of the data directory stays in use, so the copy needs none.
 	if err := os.Remove(filepath.Join(copied, LockFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", Explain(copied, err)
 	}
@@ -140,7 +146,7 @@ func UseCopy(copied string, now time.Time) (old string, err error) {
 	return old, nil
 }
 
-// syncTree makes the names in all directories of a tree survive a power cut.
+// syncTree calls SyncDir for all directories of a tree.
 func syncTree(root string) error {
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
@@ -150,11 +156,11 @@ func syncTree(root string) error {
 	})
 }
 
-// Recover finishes a restore that a crash cut off after its copy was complete,
-// and removes an incomplete copy. A process must call it before it reads anything in a
-// data directory. It leaves a directory that another process uses.
+// Recover finishes a restore that a crash interrupted after its copy was complete, and
+// removes an incomplete copy. A process must call it before it reads anything in a data
+// directory. Recover does nothing while another process holds the directory's lock.
 func Recover(dir string) error {
-	left := false
+	isNeeded := false
 	for _, prefix := range []string{copyName, readyPrefix, movingPrefix} {
 		_, found, err := find(dir, prefix)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -163,9 +169,9 @@ func Recover(dir string) error {
 		if err != nil {
 			return Explain(dir, err)
 		}
-		left = left || found
+		isNeeded = isNeeded || found
 	}
-	if !left {
+	if !isNeeded {
 		return nil
 	}
 	lock, err := Lock(filepath.Join(dir, LockFile), false)
@@ -178,10 +184,11 @@ func Recover(dir string) error {
 	return errors.Join(FinishRestore(dir), RemoveCopy(filepath.Join(dir, copyName)), lock.Close())
 }
 
-// FinishRestore finishes a restore whose copy is complete, and does nothing
-// where there is none. The caller must hold the lock of the data directory.
+// FinishRestore finishes a restore whose copy is complete. It does nothing when there is
+// no such copy. The caller must hold the lock of the data directory.
 func FinishRestore(dir string) error { return Explain(dir, finishRestore(dir)) }
 
+// finishRestore is FinishRestore with the plain errors of the system.
 func finishRestore(dir string) error {
 	if at, found, err := find(dir, readyPrefix); err != nil {
 		return err
@@ -211,7 +218,8 @@ func finishRestore(dir string) error {
 	return SyncDir(dir)
 }
 
-// find returns the rest of an entry's name after a prefix.
+// find looks for an entry whose name begins with a prefix, and returns the rest of the
+// name.
 func find(dir, prefix string) (rest string, found bool, err error) {
 	entries, err := os.ReadDir(dir)
 	for _, entry := range entries {
@@ -222,8 +230,8 @@ func find(dir, prefix string) (rest string, found bool, err error) {
 	return "", false, err
 }
 
-// moveAll moves entries from one directory into another. It makes the target
-// directory when there is something to move.
+// moveAll moves the wanted entries of one directory into another. It makes the target
+// directory only when there is something to move.
 func moveAll(from, to string, wanted func(name string) bool) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {
@@ -241,7 +249,7 @@ func moveAll(from, to string, wanted func(name string) bool) error {
 		}
 	}
 	if _, err := os.Stat(to); err != nil {
-		return nil // nothing was moved
+		return nil // Nothing was moved.
 	}
 	return errors.Join(SyncDir(to), SyncDir(from))
 }

@@ -12,27 +12,30 @@ import (
 	"time"
 )
 
-// A Witness identifies one file of a data directory. A copy of the file, made
-// by whatever program, is another file: the kernel gives it another inode and
-// another time of birth, and no program can set the latter.
+// A Witness identifies one file of a data directory, so that the broker can tell the
+// directory from a copy. The kernel gives each copy of the file another inode and
+// another time of birth. No program can set the time of birth.
 type Witness struct {
-	Name  string `json:"name"`
+	// Name is the name of the file in the data directory.
+	Name string `json:"name"`
+	// Inode is the file's number in its file system.
 	Inode uint64 `json:"inode"`
-	// Subvolume is the id of the subvolume, 0 where the file system has none or
-	// does not say so. A snapshot of a subvolume has the same inodes and another id.
+	// Subvolume is the id of the subvolume. It is 0 when the file system has none, or
+	// does not tell it. A snapshot of a subvolume has the same inodes but another id.
 	Subvolume uint64 `json:"subvolume,omitempty"`
-	// Birth is when the file was made. It is zero where the file system does
-	// not say so; then Change decides.
+	// Birth is the time at which the file was made. It is zero when the file system does
+	// not tell it. IsIn then compares Change.
 	Birth time.Time `json:"birth,omitzero"`
-	// Change is when the file or its owner, mode or name last changed.
+	// Change is the time of the last change of the file or its owner, mode or name.
 	Change time.Time `json:"change"`
 }
 
-// witnessPrefix begins the names of witnesses.
+// witnessPrefix begins the names of the files that witnesses identify.
 const witnessPrefix = "witness."
 
-// NewWitness makes another witness in a data directory, beside the present one.
-// The caller records it and calls RemoveOtherWitnesses then.
+// NewWitness makes a file in a data directory and returns its Witness. It keeps the files
+// of earlier witnesses: the caller must first store the new Witness, and then call
+// RemoveOtherWitnesses.
 func NewWitness(dir string) (w Witness, err error) {
 	w.Name = witnessPrefix + strings.ToLower(rand.Text()[:8])
 	path := filepath.Join(dir, w.Name)
@@ -56,7 +59,7 @@ func NewWitness(dir string) (w Witness, err error) {
 	return w, nil
 }
 
-// RemoveOtherWitnesses removes all witnesses but one from a data directory.
+// RemoveOtherWitnesses removes the files of all witnesses but w from a data directory.
 func RemoveOtherWitnesses(dir string, w Witness) error {
 	entries, err := os.ReadDir(dir)
 	for _, entry := range entries {
@@ -67,8 +70,8 @@ func RemoveOtherWitnesses(dir string, w Witness) error {
 	return err
 }
 
-// In tells whether the witness is still in a data directory: false means that
-// the directory, or a part of it, is a copy.
+// IsIn tells whether the witness's file is in a data directory. When it returns false, the
+// directory, or a part of it, is a copy.
 func (w Witness) IsIn(dir string) (bool, error) {
 	now, err := witnessOf(filepath.Join(dir, w.Name))
 	if errors.Is(err, fs.ErrNotExist) {

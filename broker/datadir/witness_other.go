@@ -9,7 +9,7 @@ import (
 )
 
 // witnessOf reads the attributes that identify a file. It leaves out the time of birth,
-// which programs can set on other systems than Linux.
+// because programs can set it on other systems than Linux.
 func witnessOf(path string) (Witness, error) {
 	info, err := os.Lstat(path)
 	if err != nil {

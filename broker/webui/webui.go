@@ -1,4 +1,4 @@
-// Package webui serves the built app, which is embedded in the binary in its
+// Package webui serves the built app. The binary contains the app's files in their
 // compressed forms only.
 package webui
 
@@ -13,41 +13,44 @@ import (
 	"github.com/vearutop/statigz/brotli"
 )
 
-// dist is written by the app's build command; it holds a note alone where the
-// app was not built.
+// dist holds the files that the app's build command writes. When the app was not built,
+// it holds a note alone.
 //
 //go:embed all:dist
 var dist embed.FS
 
-// ContentSecurityPolicy allows what the app is made of and nothing else.
-// WebAssembly needs its own word; no inline script or style is allowed.
-const ContentSecurityPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; " +
-	"connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// ContentSecurityPolicy is the policy of the app's pages. It allows only files of the
+// broker and images in data URLs, but no inline script or style. WebAssembly needs the
+// source 'wasm-unsafe-eval'.
+const ContentSecurityPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; " +
+	"img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; " +
+	"frame-ancestors 'none'"
 
-// Dist are the files of the app, each in its compressed forms alone, where it
-// has any.
+// Files returns the files of the app. A file that has compressed forms is there in these
+// forms only.
 func Files() fs.FS {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
-		panic(err) // a constant argument
+		panic(err) // The argument is constant.
 	}
 	return files
 }
 
-// Built tells whether the app is in this binary.
+// IsBuilt tells whether the binary contains the app.
 func IsBuilt() bool {
 	_, err := fs.Stat(dist, "dist/index.html.br")
 	return err == nil
 }
 
-// Handler serves the app. A browser that asks for a page at any other path is
-// given the shell: the app finds its page from the location.
+// Handler returns the handler that serves the app. It answers a browser's request for a
+// page at an unknown path with the app's start page, because the app chooses its page by
+// the location.
 func Handler() http.Handler {
-	// Systems' tables differ, and some lack what the app is made of.
+	// The systems' tables of media types differ, and some lack these.
 	for extension, media := range map[string]string{".wasm": "application/wasm",
 		".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"} {
 		if err := mime.AddExtensionType(extension, media); err != nil {
-			panic(err) // constant arguments
+			panic(err) // The arguments are constant.
 		}
 	}
 	files := statigz.FileServer(dist, brotli.AddEncoding, statigz.FSPrefix("dist"))
@@ -61,8 +64,8 @@ func Handler() http.Handler {
 			r.URL.Path = "/"
 		}
 		w.Header().Set("Content-Security-Policy", ContentSecurityPolicy)
-		// Names carry no version: a browser asks each time, and is answered
-		// 304 by the ETag.
+		// File names contain no version, so a browser must ask each time. The ETag lets
+		// the broker answer 304.
 		w.Header().Set("Cache-Control", "no-cache")
 		files.ServeHTTP(w, r)
 	})

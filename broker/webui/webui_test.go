@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestHandler needs the built app: make build.
-func TestHandler(t *testing.T) {
+// TestAppIsServedCompressedWithItsPolicy needs the built app: run make build.
+func TestAppIsServedCompressedWithItsPolicy(t *testing.T) {
 	require.True(t, IsBuilt(), "the app is not built: run make build")
 	h := Handler()
 	get := func(path string, headers ...string) *http.Response {
@@ -25,13 +25,19 @@ func TestHandler(t *testing.T) {
 	}
 	const browser = "Accept: text/html,application/xhtml+xml"
 	for path, kind := range map[string]string{
-		"/": "text/html", "/sse-test": "text/html", "/rentals/7.5": "text/html", "/web/app.wasm": "application/wasm", "/app-worker.js": "application/javascript",
-		"/manifest.webmanifest": "application/manifest+json", "/web/icon-192.png": "image/png",
+		"/":                     "text/html",
+		"/sse-test":             "text/html",
+		"/rentals/7.5":          "text/html",
+		"/web/app.wasm":         "application/wasm",
+		"/app-worker.js":        "application/javascript",
+		"/manifest.webmanifest": "application/manifest+json",
+		"/web/icon-192.png":     "image/png",
 	} {
 		for encoding, want := range map[string]string{"br, gzip": "br", "gzip": "gzip", "identity": ""} {
 			answer := get(path, browser, "Accept-Encoding: "+encoding)
 			require.Equal(t, 200, answer.StatusCode, path)
-			require.True(t, strings.HasPrefix(answer.Header.Get("Content-Type"), kind), "%s: %s", path, answer.Header.Get("Content-Type"))
+			got := answer.Header.Get("Content-Type")
+			require.True(t, strings.HasPrefix(got, kind), "%s: %s", path, got)
 			if !strings.HasSuffix(path, ".png") {
 				require.Equal(t, want, answer.Header.Get("Content-Encoding"), "%s as %s", path, encoding)
 			}

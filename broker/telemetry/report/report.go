@@ -1,5 +1,5 @@
-// Package report is what an admin is told of a broker, and what gathers it. It
-// stands apart from the metrics for Prometheus, which the edge does without.
+// Package report gathers the figures about a broker that an admin sees in the app. It
+// does not depend on the Prometheus library, which the edge does not contain.
 package report
 
 import (
@@ -14,48 +14,63 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Report is what an admin looks at, without a monitoring system: the last
-// hour of this broker.
+// A Report holds the figures of one broker for an admin without a monitoring system.
 type Report struct {
-	Started   time.Time          `json:"started"`
-	PerMinute []int              `json:"events_per_minute"` // of the last hour, the running minute last
-	ByType    map[event.Type]int `json:"events_by_type"`    // of the last hour
-	Delivery  Latency            `json:"delivery_ms"`
-	Published map[string]int64   `json:"published"` // since the start, by result
-	Pushes    map[string]int64   `json:"pushes"`    // since the start, by result
-	Gaps      int64              `json:"gaps"`      // since the start: readers who were told of one
-	Slow      int64              `json:"slow"`      // since the start: streams closed because their reader was too slow
-	Memory    int64              `json:"memory_bytes"`
-	PerReader int64              `json:"connection_memory_bytes"`
-	Healthy   bool               `json:"log_healthy"`
-	Oldest    uint64             `json:"log_oldest"` // sequence of the oldest kept event
-	Newest    uint64             `json:"log_newest"`
+	// Started is the time at which the broker started.
+	Started time.Time `json:"started"`
+	// PerMinute holds the number of events in each minute of the last hour. The present
+	// minute is the last one.
+	PerMinute []int `json:"events_per_minute"`
+	// ByType holds the number of events of each type in the last hour.
+	ByType map[event.Type]int `json:"events_by_type"`
+	// Delivery summarizes the delivery of the last writes.
+	Delivery Latency `json:"delivery_ms"`
+	// Published counts the publications since the start, by result.
+	Published map[string]int64 `json:"published"`
+	// Pushes counts the pushes since the start, by result.
+	Pushes map[string]int64 `json:"pushes"`
+	// Gaps counts how often a reader was told that events are missing, since the start.
+	Gaps int64 `json:"gaps"`
+	// Slow counts the streams that were closed since the start because their readers
+	// were too slow.
+	Slow int64 `json:"slow"`
+	// Memory is the number of bytes of heap objects and stacks in use.
+	Memory int64 `json:"memory_bytes"`
+	// PerReader is the number of bytes in use for each connection, beyond those in use
+	// at the start. It is 0 without connections.
+	PerReader int64 `json:"connection_memory_bytes"`
+	// Healthy tells whether the log takes events.
+	Healthy bool `json:"log_healthy"`
+	// Oldest and Newest are the sequences of the oldest and newest event in the log.
+	// They are 0 when the log does not answer in time.
+	Oldest uint64 `json:"log_oldest"`
+	Newest uint64 `json:"log_newest"`
 }
 
-// Latency is from when the log had an event to when a socket had taken it, of
-// the last writes, in milliseconds.
+// Latency holds percentiles of the time between the storing of an event in the log and
+// its delivery to a socket, in milliseconds.
 type Latency struct {
 	P50    float64 `json:"p50"`
 	P95    float64 `json:"p95"`
 	P99    float64 `json:"p99"`
-	Writes int     `json:"writes"` // that this is of, at most 2,048
+	Writes int     `json:"writes"` // the number of writes that were measured, at most maxLatencies
 }
 
 const (
-	minutes = 60
-	writes  = 2048
+	minutes      = 60   // the minutes of a Report
+	maxLatencies = 2048 // the number of last writes that Latency summarizes
 )
 
-// A Recorder gathers what a Report says. It is safe for concurrent use.
+// A Recorder gathers the figures of a Report. It is safe for concurrent use.
 type Recorder struct {
-	started time.Time
-	idle    float64 // bytes in use before the first connection
+	started    time.Time
+	idleMemory float64 // bytes in use before the first connection
 
-	mu        sync.Mutex // guards all below
-	minute    int64      // the running one, since 1970
-	counts    [minutes]map[event.Type]int
-	latencies []time.Duration // a ring
-	next      int
+	mu        sync.Mutex                  // guards all below
+	minute    int64                       // the present minute, in minutes since 1970
+	counts    [minutes]map[event.Type]int // events by type; minute m is at m%minutes
+	latencies []time.Duration             // a ring of at most maxLatencies
+	next      int                         // the index in latencies of the next value, once the ring is full
 	published map[string]int64
 	pushes    map[string]int64
 	gaps      int64
@@ -64,22 +79,30 @@ type Recorder struct {
 
 var _ hub.Observer = (*Recorder)(nil)
 
-// New begins to record.
+// New returns a Recorder. The broker must not have any connection yet, because New
+// measures the memory without connections.
 func New() *Recorder {
-	return &Recorder{started: time.Now(), idle: MemoryInUse(), published: map[string]int64{}, pushes: map[string]int64{}}
+	return &Recorder{
+		started:    time.Now(),
+		idleMemory: MemoryInUse(),
+		published:  map[string]int64{},
+		pushes:     map[string]int64{},
+	}
 }
 
-// Idle is how many bytes were in use before the first connection.
-func (r *Recorder) Idle() float64 { return r.idle }
+// IdleMemory returns the number of bytes that were in use before the first connection.
+func (r *Recorder) IdleMemory() float64 { return r.idleMemory }
 
-func (r *Recorder) do(f func()) {
+// locked calls f while it holds r.mu.
+func (r *Recorder) locked(f func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f()
 }
 
-// turnLocked forgets the minutes that are over an hour ago.
-func (r *Recorder) turnLocked(now time.Time) {
+// dropOldMinutesLocked makes now the present minute, and removes the counts that are
+// older than an hour. The caller must hold r.mu.
+func (r *Recorder) dropOldMinutesLocked(now time.Time) {
 	minute := now.Unix() / 60
 	for m := max(r.minute+1, minute-minutes+1); m <= minute; m++ {
 		r.counts[m%minutes] = nil
@@ -88,27 +111,27 @@ func (r *Recorder) turnLocked(now time.Time) {
 }
 
 // Published implements hub.Observer.
-func (r *Recorder) Published(_ event.Type, result string) { r.do(func() { r.published[result]++ }) }
+func (r *Recorder) Published(_ event.Type, result string) { r.locked(func() { r.published[result]++ }) }
 
 // Replayed implements hub.Observer.
 func (*Recorder) Replayed(int) {}
 
 // Gap implements hub.Observer.
-func (r *Recorder) Gap() { r.do(func() { r.gaps++ }) }
+func (r *Recorder) Gap() { r.locked(func() { r.gaps++ }) }
 
-// Purged implements hub.Observer. The log and the metrics have it.
+// Purged implements hub.Observer. A Report does not contain it.
 func (r *Recorder) Purged(uint64) {}
 
 // Slow implements hub.Observer.
-func (r *Recorder) Slow(string) { r.do(func() { r.slow++ }) }
+func (r *Recorder) Slow(string) { r.locked(func() { r.slow++ }) }
 
 // Pushed implements push.Observer.
-func (r *Recorder) Pushed(result string) { r.do(func() { r.pushes[result]++ }) }
+func (r *Recorder) Pushed(result string) { r.locked(func() { r.pushes[result]++ }) }
 
 // Received implements hub.Observer.
 func (r *Recorder) Received(t event.Type) {
-	r.do(func() {
-		r.turnLocked(time.Now())
+	r.locked(func() {
+		r.dropOldMinutesLocked(time.Now())
 		count := &r.counts[r.minute%minutes]
 		if *count == nil {
 			*count = map[event.Type]int{}
@@ -120,21 +143,21 @@ func (r *Recorder) Received(t event.Type) {
 // Delivered implements hub.Observer.
 func (r *Recorder) Delivered(after time.Duration) {
 	after = max(after, 0)
-	r.do(func() {
-		if len(r.latencies) < writes {
+	r.locked(func() {
+		if len(r.latencies) < maxLatencies {
 			r.latencies = append(r.latencies, after)
 			return
 		}
 		r.latencies[r.next] = after
-		r.next = (r.next + 1) % writes
+		r.next = (r.next + 1) % maxLatencies
 	})
 }
 
-// fill adds to a report what was gathered.
+// fill adds the gathered figures to a report.
 func (r *Recorder) fill(out *Report, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.turnLocked(now)
+	r.dropOldMinutesLocked(now)
 	for m := r.minute - minutes + 1; m <= r.minute; m++ {
 		sum := 0
 		for t, n := range r.counts[m%minutes] {
@@ -160,14 +183,22 @@ func (r *Recorder) fill(out *Report, now time.Time) {
 	out.Delivery = Latency{P50: at(.5), P95: at(.95), P99: at(.99), Writes: len(sorted)}
 }
 
-// Report says how the broker does now.
+// Report returns the present figures of the broker. connections is the number of its
+// connections. Report waits up to logTimeout for the log.
 func (r *Recorder) Report(ctx context.Context, log eventlog.Log, connections int) Report {
-	out := Report{Started: r.started.UTC(), PerMinute: make([]int, 0, minutes), ByType: map[event.Type]int{}, Published: map[string]int64{}, Pushes: map[string]int64{}, Memory: int64(MemoryInUse())}
+	out := Report{
+		Started:   r.started.UTC(),
+		PerMinute: make([]int, 0, minutes),
+		ByType:    map[event.Type]int{},
+		Published: map[string]int64{},
+		Pushes:    map[string]int64{},
+		Memory:    int64(MemoryInUse()),
+	}
 	r.fill(&out, time.Now())
 	if connections > 0 {
-		out.PerReader = max(out.Memory-int64(r.idle), 0) / int64(connections)
+		out.PerReader = max(out.Memory-int64(r.idleMemory), 0) / int64(connections)
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
 	if bounds, err := log.Bounds(ctx); err == nil {
 		out.Oldest, out.Newest, out.Healthy = bounds.First, bounds.Last, log.Health() == nil
@@ -175,12 +206,15 @@ func (r *Recorder) Report(ctx context.Context, log eventlog.Log, connections int
 	return out
 }
 
-// askTimeout bounds how long a report waits for the log.
-const askTimeout = 2 * time.Second
+// logTimeout bounds how long a report waits for the log.
+const logTimeout = 2 * time.Second
 
-// MemoryInUse are the bytes of objects and stacks.
+// MemoryInUse returns the number of bytes of heap objects and stacks.
 func MemoryInUse() float64 {
-	samples := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/stacks:bytes"},
+	}
 	metrics.Read(samples)
 	return float64(samples[0].Value.Uint64() + samples[1].Value.Uint64())
 }
