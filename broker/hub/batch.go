@@ -101,8 +101,8 @@ func (h *Hub) prepareBatch(g access.Grant, raws []json.RawMessage, strict bool) 
 			refused = refused.addEvent(i, err)
 			continue
 		}
-		for n := range p.remarks {
-			p.remarks[n].Pointer = fmt.Sprintf("/%d%s", i, p.remarks[n].Pointer)
+		for n := range p.warnings {
+			p.warnings[n].Pointer = fmt.Sprintf("/%d%s", i, p.warnings[n].Pointer)
 		}
 		batch[i] = p
 	}

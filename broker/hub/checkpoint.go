@@ -124,6 +124,9 @@ func (h *Hub) loadCheckpoint(ctx context.Context) (*projection.State, error) {
 	return &state, nil
 }
 
+// lastSaveTimeout is how long Run waits for its last checkpoint.
+const lastSaveTimeout = 2 * time.Second
+
 // runCheckpoints stores the state at the interval of checkpoints, and once more
 // when ctx ends.
 func (h *Hub) runCheckpoints(ctx context.Context) {
@@ -134,9 +137,9 @@ func (h *Hub) runCheckpoints(ctx context.Context) {
 		case <-tick.C:
 			h.trySave(ctx)
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			lastCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSaveTimeout)
 			defer cancel()
-			h.trySave(last)
+			h.trySave(lastCtx)
 			return
 		}
 	}

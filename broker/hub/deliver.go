@@ -13,9 +13,9 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// Decode returns the event of a record. It moves times of the event that are
-// far after the time when the log stored it, because old logs may hold such
-// times.
+// Decode returns the event of a record. A time of the event that is far later
+// than the time when the log stored it is replaced by that time, because old
+// logs may hold such times.
 func Decode(r eventlog.Record, epoch string) (event.Event, error) {
 	var e event.Event
 	if err := json.Unmarshal(r.Body, &e); err != nil {

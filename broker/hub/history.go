@@ -44,7 +44,7 @@ type HistoryPage struct {
 	Previous wire.Cursor `json:"previous"`
 	// Next is the value of after for the page after this one.
 	Next wire.Cursor `json:"next"`
-	// Head is the newest event of the log.
+	// Head is the cursor of the newest event in the log.
 	Head wire.Cursor `json:"head"`
 }
 

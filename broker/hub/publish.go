@@ -25,7 +25,7 @@ type Receipt struct {
 	Cursor wire.Cursor `json:"cursor"`
 	// Duplicate is true when the event was stored before, under the same id.
 	Duplicate bool `json:"duplicate"`
-	// Warnings are remarks about fields that strict mode would refuse.
+	// Warnings name the fields for which strict mode would refuse the event.
 	Warnings []event.FieldWarning `json:"warnings,omitempty"`
 }
 
@@ -43,7 +43,8 @@ var (
 )
 
 // A MovedError means that the entity has changed after the cursor
-// PublishOptions.EntityAt. Cursor is the entity's last change.
+// PublishOptions.EntityAt. Cursor is the entity's last change, or the end of the
+// log when the log has not reached EntityAt.
 type MovedError struct{ Cursor wire.Cursor }
 
 // Error implements error.
@@ -62,7 +63,8 @@ type PublishOptions struct {
 
 // Publish validates, authorises and stores one event. It returns when the event
 // is in the log and this hub has handled it, so that snapshots and streams of
-// this hub show the event. It waits at most a second for the hub.
+// this hub show the event. Once the event is stored, Publish waits at most a
+// second for the hub to handle it.
 //
 // An error means that nothing was stored. Exceptions are
 // eventlog.ErrUnavailable and an error of ctx: then the event may be stored, and
@@ -152,7 +154,7 @@ type publication struct {
 	hasID    bool                 // true when the publisher gave the id
 	key      string               // key of the log entry, for deduplication
 	digest   string               // digest of the content
-	remarks  []event.FieldWarning // warnings for the receipt
+	warnings []event.FieldWarning // for the receipt
 	entityAt *wire.Cursor         // PublishOptions.EntityAt
 }
 
@@ -172,7 +174,7 @@ func (p publication) claimNames() []string {
 func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, error) {
 	now := h.now()
 	rules := event.Rules{Strict: strict || h.config.Strict, Currency: h.config.Currency, Now: now}
-	e, remarks, err := event.Parse(raw, rules)
+	e, warnings, err := event.Parse(raw, rules)
 	if err != nil {
 		return publication{}, err
 	}
@@ -190,7 +192,7 @@ func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, err
 	digest, named := hash(string(e.AppendJSON(nil))), e.ID != ""
 	e = e.Stamp(id.String(), now)
 	key := hash(e.Actor, e.Source, e.ID)
-	return publication{event: e, hasID: named, key: key, digest: digest, remarks: remarks}, nil
+	return publication{event: e, hasID: named, key: key, digest: digest, warnings: warnings}, nil
 }
 
 // store checks one event against the state, stores it in the log, and waits
@@ -211,7 +213,7 @@ func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
 	if stored, err := h.checkUnmoved(ctx, p); err != nil {
 		return Receipt{}, err
 	} else if stored != nil {
-		stored.Warnings = p.remarks
+		stored.Warnings = p.warnings
 		return *stored, nil
 	}
 	if r, err = h.append(ctx, p); err == nil {
@@ -236,7 +238,7 @@ func (h *Hub) append(ctx context.Context, p publication) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	return Receipt{e.ID, wire.Cursor{Epoch: h.config.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, p.remarks}, nil
+	return Receipt{e.ID, wire.Cursor{Epoch: h.config.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, p.warnings}, nil
 }
 
 // catchUpTimeout is the time that a publication waits for this hub to handle

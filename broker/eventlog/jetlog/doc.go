@@ -37,5 +37,6 @@
 // All methods of Log may be called concurrently. One goroutine, the keeper,
 // watches the log until Close: it checks the disk and the embedded server every
 // second, updates the record every ten seconds, and notices a new epoch.
-// Log.mu guards the link to the server, the known head and the health.
+// Log.mu guards the link to the server, the known head, the health, and the time
+// since which appends fail. Log.kept belongs to the keeper alone while it runs.
 package jetlog

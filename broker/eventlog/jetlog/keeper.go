@@ -148,8 +148,9 @@ func (l *Log) hasGivenUp() bool {
 	}
 }
 
-// keepLastRecord stores the record when the log is closed. If the data directory
-// is copied now and used on, the next Open can tell the copy from it.
+// keepLastRecord stores the record once more when the log is closed. With it a
+// backup of the closed log can be told from the data directory as the broker
+// uses it later.
 func (l *Log) keepLastRecord() {
 	if l.Health() != nil || l.hasGivenUp() {
 		return
