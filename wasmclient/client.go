@@ -34,20 +34,20 @@ func (c *Client) Run(ctx context.Context) { c.loop.Run(ctx) }
 
 // Connect connects. A client that waits for its next attempt tries at once; where another tab holds the connection, that
 // tab does. An existing connection is kept.
-func (c *Client) Connect() { c.loop.Put(conn.Start{}) }
+func (c *Client) Connect() { c.loop.Command(conn.Start{}) }
 
 // Reconnect drops the connection and makes another one, by the best transport. Where another tab holds the connection,
 // that tab does.
-func (c *Client) Reconnect() { c.loop.Put(loop.Reconnect{}) }
+func (c *Client) Reconnect() { c.loop.Reconnect() }
 
 // Disconnect ends the connection until [Client.Connect]. Other tabs keep theirs.
-func (c *Client) Disconnect() { c.loop.Put(conn.Stop{}) }
+func (c *Client) Disconnect() { c.loop.Command(conn.Stop{}) }
 
 // Pause stops the delivery of events until [Client.Resume], which delivers the missed ones. Other tabs go on.
-func (c *Client) Pause() { c.loop.Put(conn.Pause{}) }
+func (c *Client) Pause() { c.loop.Command(conn.Pause{}) }
 
 // Resume ends a [Client.Pause].
-func (c *Client) Resume() { c.loop.Put(conn.Resume{}) }
+func (c *Client) Resume() { c.loop.Command(conn.Resume{}) }
 
 // Clear empties history and counts.
 func (c *Client) Clear() { c.loop.Update(func(s *loop.State) { s.Store.Clear() }) }
@@ -81,10 +81,10 @@ func (c *Client) Publish(ctx context.Context, e event.Event) (outbox.Item, error
 }
 
 // RetryItem sends a rejected item of the outbox again, whatever state its entity is in now.
-func (c *Client) RetryItem(id string) { c.loop.Put(outbox.Retry{ID: id}) }
+func (c *Client) RetryItem(id string) { c.loop.CommandOutbox(outbox.Retry{ID: id}) }
 
 // DiscardItem drops an item of the outbox that was not sent.
-func (c *Client) DiscardItem(id string) { c.loop.Put(outbox.Discard{ID: id}) }
+func (c *Client) DiscardItem(id string) { c.loop.CommandOutbox(outbox.Discard{ID: id}) }
 
 // AcknowledgeLost records that the user has read about the lost items of [View.Lost].
 func (c *Client) AcknowledgeLost() { c.loop.Update(func(s *loop.State) { s.Lost = 0 }) }

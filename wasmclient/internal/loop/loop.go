@@ -3,7 +3,6 @@ package loop
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -19,9 +18,14 @@ import (
 // A Loop is a connection to a broker, or a tab's share of one, with the store that it feeds. Call [Loop.Run] once.
 type Loop struct {
 	cfg     Config
-	storage port.Storage // Config.Storage, or a port.Memory
-	inputs  chan any     // of senders that may wait; unbuffered: a stream is read as fast as Run handles its frames
-	mailbox *mailbox     // of senders that must not wait
+	storage port.Storage // cfg.Storage, or a port.Memory
+
+	// messages has the messages of senders that may wait. It is unbuffered, so that a stream is read only as fast as Run
+	// handles its frames.
+	messages chan message
+
+	// mailbox has the messages of senders that must not wait.
+	mailbox *mailbox[message]
 
 	mu    sync.Mutex
 	state State // guarded by mu
@@ -64,7 +68,7 @@ func New(cfg Config) *Loop {
 		cfg.Random = rand.Float64
 	}
 	cfg.Grace = cmp.Or(cfg.Grace, DefaultGrace)
-	l := &Loop{cfg: cfg, storage: cfg.Storage, inputs: make(chan any), mailbox: newMailbox()}
+	l := &Loop{cfg: cfg, storage: cfg.Storage, messages: make(chan message), mailbox: newMailbox[message]()}
 	if l.storage == nil {
 		l.storage = &port.Memory{}
 	}
@@ -98,8 +102,14 @@ func (l *Loop) Update(f func(*State)) {
 	l.changed()
 }
 
-// Put gives Run an input without waiting for it.
-func (l *Loop) Put(in any) { l.mailbox.put(in) }
+// Command gives the connection's machine a command of the user: conn.Start, Stop, Pause or Resume. It does not wait.
+func (l *Loop) Command(in conn.Input) { l.mailbox.put(connMessage{in}) }
+
+// Reconnect drops the connection and makes another one. It does not wait.
+func (l *Loop) Reconnect() { l.mailbox.put(reconnect{}) }
+
+// CommandOutbox gives the outbox a command of the user: outbox.Retry or Discard. It does not wait.
+func (l *Loop) CommandOutbox(in outbox.Input) { l.mailbox.put(outboxMessage{in}) }
 
 // UpdateToasts lets f change the queue of toasts.
 func (l *Loop) UpdateToasts(f func(q *toast.Queue, now time.Time)) {
@@ -107,14 +117,14 @@ func (l *Loop) UpdateToasts(f func(q *toast.Queue, now time.Time)) {
 	l.mailbox.put(toastsChanged{})
 }
 
-// connected tells whether events come.
-func (l *Loop) connected() bool {
+// isConnected reports whether events come.
+func (l *Loop) isConnected() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state.Machine.Status().Connected()
 }
 
-// changed tells the owner of the client that it shows something else now.
+// changed calls Config.OnChange. The caller must not hold l.mu.
 func (l *Loop) changed() {
 	if l.cfg.OnChange != nil {
 		l.cfg.OnChange()
@@ -128,23 +138,23 @@ func (l *Loop) end() {
 	l.state.Ended = true
 }
 
-// input gives Run an input and waits until Run has received it. The error is ctx's.
-func (l *Loop) input(ctx context.Context, in any) error {
+// send sends Run a message and waits until Run has received it. The error is ctx's.
+func (l *Loop) send(ctx context.Context, m message) error {
 	select {
-	case l.inputs <- in:
+	case l.messages <- m:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// note keeps a transition. cause is the input that led to it.
-func (l *Loop) note(now time.Time, status conn.Status, cause any) {
+// addTransition records a change of the connection's status. cause is the causeOf the message that led to it.
+func (l *Loop) addTransition(now time.Time, status conn.Status, cause string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.state.Transitions) == maxTransitions {
 		l.state.Transitions = l.state.Transitions[1:]
 	}
 	l.state.Transitions = append(l.state.Transitions,
-		Transition{now, status, l.state.Member.Role(), fmt.Sprintf("%T", cause)})
+		Transition{now, status, l.state.Member.Role(), cause})
 }

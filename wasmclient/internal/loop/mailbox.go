@@ -2,30 +2,33 @@ package loop
 
 import "sync"
 
-// A mailbox holds what callbacks bring, which must not wait, until Run takes
-// it. It is safe for concurrent use.
-type mailbox struct {
-	mu    sync.Mutex
-	all   []any
-	ready chan struct{} // has a value where there is something
+// A mailbox holds values of senders that must not wait, until the receiver takes them. It is safe for concurrent use.
+type mailbox[T any] struct {
+	// ready has a value while the mailbox is not empty. Its capacity is 1: one value stands for all.
+	ready chan struct{}
+
+	mu     sync.Mutex
+	values []T // guarded by mu
 }
 
-func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1)} }
+func newMailbox[T any]() *mailbox[T] { return &mailbox[T]{ready: make(chan struct{}, 1)} }
 
-func (b *mailbox) put(in any) {
+// put adds a value.
+func (b *mailbox[T]) put(value T) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.all = append(b.all, in)
+	b.values = append(b.values, value)
 	select {
 	case b.ready <- struct{}{}:
 	default:
 	}
 }
 
-func (b *mailbox) take() []any {
+// takeAll removes and returns all values, in the order of put.
+func (b *mailbox[T]) takeAll() []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := b.all
-	b.all = nil
+	all := b.values
+	b.values = nil
 	return all
 }

@@ -34,26 +34,26 @@ func (l *Loop) Publish(ctx context.Context, e event.Event) (outbox.Item, error) 
 	if l.cfg.Page != nil {
 		item.Tab = l.cfg.Page.Tab()
 	}
-	if err := l.place(&item); err != nil {
+	if err := l.setPlaces(&item); err != nil {
 		return outbox.Item{}, err
 	}
-	if err := l.keep(ctx, item); err != nil {
+	if err := l.saveItem(ctx, item); err != nil {
 		return outbox.Item{}, err
 	}
-	l.mailbox.put(outbox.Learn{Items: []outbox.Item{item}})
-	l.mailbox.put(outbox.Broadcast{Item: item})
+	l.mailbox.put(outboxMessage{outbox.Learn{Items: []outbox.Item{item}}})
+	l.mailbox.put(itemWritten{item})
 	return item, nil
 }
 
-// place notes in an item which state of its entity its author has seen.
-func (l *Loop) place(item *outbox.Item) error {
+// setPlaces records in an item which state of its entity the author has seen.
+func (l *Loop) setPlaces(item *outbox.Item) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.state.Ended {
 		return ErrEnded
 	}
 	if item.After = l.state.Machine.Cursor(); item.After == (wire.Cursor{}) {
-		item.After = l.state.Store.Cursor() // of the last visit
+		item.After = l.state.Store.Cursor() // where the last visit ended
 	}
 	if item.Key != "" && !l.state.Machine.Status().Connected() {
 		item.Based = item.After // The client does not know what has happened since.
