@@ -17,14 +17,24 @@ func TestAnnouncerSpeaksOnceForEachChange(t *testing.T) {
 	at := func(seconds int) time.Time { return now.Add(time.Duration(seconds) * time.Second) }
 	paid := toast.Toast{Key: "1", Severity: event.Success, Text: "Paid"}
 	late := toast.Toast{Key: "2", Severity: event.Error, Text: "Late"}
-	require.Equal(t, [2]string{"Live", ""}, a.announce(at(0), "Live", nil))
-	require.Equal(t, [2]string{"Live", "Late"}, a.announce(at(1), "Live", []toast.Toast{paid, late}), "the polite region waits")
-	require.Equal(t, [2]string{"Paid", "Late"}, a.announce(at(2), "Live", []toast.Toast{paid, late}))
-	require.Equal(t, [2]string{"Paid", "Late"}, a.announce(at(9), "Live", []toast.Toast{late}), "it is gone")
-	require.Equal(t, [2]string{"Reconnecting", "Late"}, a.announce(at(20), "Reconnecting", []toast.Toast{late}))
-	paid.Key = "3"
-	a.announce(at(21), "Live", []toast.Toast{late, paid})
-	require.Equal(t, [2]string{"Live Paid", "Late"}, a.announce(at(22), "Live", []toast.Toast{late, paid}), "two that waited")
-	late.Key = "4"
-	require.Equal(t, "Late\u00a0", a.announce(at(30), "Live", []toast.Toast{late})[1], "the same words of another")
+	paidAgain, lateAgain := paid, late
+	paidAgain.Key, lateAgain.Key = "3", "4"
+	for _, step := range []struct {
+		second int
+		state  string
+		toasts []toast.Toast
+		want   [2]string
+		why    string
+	}{
+		{0, "Live", nil, [2]string{"Live", ""}, "the state is new"},
+		{1, "Live", []toast.Toast{paid, late}, [2]string{"Live", "Late"}, "the polite region waits"},
+		{2, "Live", []toast.Toast{paid, late}, [2]string{"Paid", "Late"}, "the polite region has waited"},
+		{9, "Live", []toast.Toast{late}, [2]string{"Paid", "Late"}, "a toast has gone"},
+		{20, "Reconnecting", []toast.Toast{late}, [2]string{"Reconnecting", "Late"}, "the state has changed"},
+		{21, "Live", []toast.Toast{late, paidAgain}, [2]string{"Reconnecting", "Late"}, "both changes wait"},
+		{22, "Live", []toast.Toast{late, paidAgain}, [2]string{"Live Paid", "Late"}, "both changes have waited"},
+		{30, "Live", []toast.Toast{lateAgain}, [2]string{"Live Paid", "Late\u00a0"}, "another toast has the same text"},
+	} {
+		require.Equal(t, step.want, a.announce(at(step.second), step.state, step.toasts), step.why)
+	}
 }

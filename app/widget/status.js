@@ -3,8 +3,8 @@
 //   <script async src="https://yardline.example/embed/v1/status.js"></script>
 //   <yardline-status src="https://yardline.example" theme="auto"></yardline-status>
 //
-// The element sends no cookie, needs no inline style or script, and writes nothing to the console. It reads status.json.
-// While the user can see the element, it also reads a stream of changes.
+// The element sends no cookie, needs no inline style or script, and writes nothing to the console. It reads
+// status.json. While the user can see the element, it also reads a stream of changes.
 (() => {
   if (!window.customElements || customElements.get("yardline-status")) return;
 
