@@ -9,7 +9,8 @@
 //   - notify: the notifications that a user gets
 //   - problem: the refusals of the broker
 //   - deptest: tests of the rules of the architecture
+//   - waittest: waiting in tests
 //
-// These packages use the standard library only. Apart from deptest, they have no network,
+// These packages use the standard library only. Apart from the two for tests, they have no network,
 // no goroutine and no clock of their own.
 package shared

@@ -28,7 +28,7 @@ func singleEvent(h http.Header, media string, body []byte) ([]byte, error) {
 	}
 	binary := media == mediaJSON && h.Get(attributePrefix+"Specversion") != ""
 	if media == mediaJSON && !binary && len(attributeNames(h)) > 0 {
-		return nil, event.Refuse("/specversion", "required",
+		return nil, event.Refuse("/specversion", event.CodeRequired,
 			"the header Ce-Specversion: 1.0 with the others of a binary CloudEvent, or no Ce- header at all")
 	}
 	if !binary && key == "" {
@@ -46,7 +46,7 @@ func singleEvent(h http.Header, media string, body []byte) ([]byte, error) {
 	}
 	if key != "" {
 		if envelope.Has("id") && envelope.Text("id") != key {
-			return nil, event.Refuse("/id", "conflict", "the same as the "+idempotencyKey+", or none")
+			return nil, event.Refuse("/id", event.CodeConflict, "the same as the "+idempotencyKey+", or none")
 		}
 		envelope = envelope.With("id", jsonString(key))
 	}
@@ -68,14 +68,15 @@ func attributeNames(h http.Header) (names []string) {
 // headers, and the body is its data.
 func parseBinaryEvent(h http.Header, body []byte) (event.Object, error) {
 	if !json.Valid(body) {
-		return nil, event.Refuse("/data", "json", "valid JSON")
+		return nil, event.Refuse("/data", event.CodeJSON, "valid JSON")
 	}
 	var envelope event.Object
 	for _, name := range attributeNames(h) {
 		attribute := strings.ToLower(strings.TrimPrefix(name, attributePrefix))
 		value, err := url.PathUnescape(h.Get(name))
 		if err != nil || len(h[name]) > 1 {
-			return nil, event.Refuse("/"+attribute, "format", "one value, percent-encoded where it is not plain")
+			return nil, event.Refuse("/"+attribute, event.CodeFormat,
+				"one value, percent-encoded where it is not plain")
 		}
 		if attribute == "data" {
 			continue // only the body is the data

@@ -111,7 +111,7 @@ func problemOfCause(err error) *Problem {
 		return newProblem(problem.InvalidEvent.FillAdvice(refused.Error()), refused.Fields...)
 	case errors.As(err, &filters):
 		return newProblem(problem.InvalidFilter.FillAdvice(filters.Error()),
-			event.FieldError{Pointer: "/" + filters.Parameter, Code: "unknown_name", Expected: filters.Expected})
+			event.FieldError{Pointer: "/" + filters.Parameter, Code: event.CodeUnknownName, Expected: filters.Expected})
 	case errors.Is(err, identity.ErrNotSignedIn):
 		return newProblem(problem.SignInRequired)
 	case errors.Is(err, identity.ErrExpired):
@@ -134,10 +134,10 @@ func problemOfCause(err error) *Problem {
 		return newProblem(problem.IDConflict)
 	case errors.As(err, &moved):
 		return newProblem(problem.EntityMoved.FillAdvice(moved.Cursor),
-			event.Refuse("/"+ifEntityCursor, "conflict", "the cursor of its last change, or later").Fields...)
+			event.Refuse("/"+ifEntityCursor, event.CodeConflict, "the cursor of its last change, or later").Fields...)
 	case errors.Is(err, hub.ErrNoEntity):
 		return newProblem(problem.NoEntity,
-			event.Refuse("/"+ifEntityCursor, "rule", "an event that changes an entity").Fields...)
+			event.Refuse("/"+ifEntityCursor, event.CodeRule, "an event that changes an entity").Fields...)
 	case errors.Is(err, push.ErrNotPerson):
 		return newProblem(problem.PeopleOnly)
 	case errors.Is(err, push.ErrTooManyDevices):

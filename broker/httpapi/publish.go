@@ -114,15 +114,15 @@ func (a *API) readPublication(
 // parseBatch reads the events of a batch. It does not validate them.
 func parseBatch(h http.Header, body []byte) (events []json.RawMessage, err error) {
 	if err := json.Unmarshal(body, &events); err != nil {
-		return nil, event.Refuse("", "json", "a JSON array of events")
+		return nil, event.Refuse("", event.CodeJSON, "a JSON array of events")
 	}
 	if len(events) == 0 || len(events) > maxBatchEvents {
-		return nil, event.Refuse("", "size", fmt.Sprintf("1 to %d events", maxBatchEvents))
+		return nil, event.Refuse("", event.CodeSize, fmt.Sprintf("1 to %d events", maxBatchEvents))
 	}
 	for _, header := range []string{idempotencyKey, ifEntityCursor} {
 		if h.Get(header) != "" {
 			return nil, newProblem(problem.HeaderOfBatch.FillAdvice(header),
-				event.Refuse("/"+header, "rule", "none with a batch").Fields...)
+				event.Refuse("/"+header, event.CodeRule, "none with a batch").Fields...)
 		}
 	}
 	return events, nil
@@ -169,12 +169,12 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // fails only without a connection
 		text, err := event.TrimByteOrderMark(body)
 		if err != nil {
-			return nil, event.Refuse("", "utf8", "text in UTF-8, not in UTF-16")
+			return nil, event.Refuse("", event.CodeUTF8, "text in UTF-8, not in UTF-16")
 		}
 		return text, nil
 	case errors.As(err, &tooLarge):
 		return nil, newProblem(problem.TooLarge,
-			event.Refuse("", "size", fmt.Sprintf("at most %d bytes", limit)).Fields...)
+			event.Refuse("", event.CodeSize, fmt.Sprintf("at most %d bytes", limit)).Fields...)
 	}
 	w.Header().Set("Connection", "close") // the next request would begin at an unknown place
 	return nil, newProblem(problem.BrokenBody)

@@ -165,7 +165,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil || d.More() {
-		return inBody(event.Refuse("", "json", "a JSON object of the documented fields, of at most 8 KiB"))
+		return inBody(event.Refuse("", event.CodeJSON, "a JSON object of the documented fields, of at most 8 KiB"))
 	}
 	return nil
 }

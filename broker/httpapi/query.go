@@ -58,7 +58,7 @@ func parseQuery(text string) (url.Values, error) {
 	}
 	const expected = `pairs of name=value between "&", percent-encoded: % as %25, ; as %3B`
 	return nil, newProblem(problem.MalformedQuery.FillAdvice(expected),
-		event.FieldError{Pointer: "/" + event.EscapePointer(name), Code: "format", Expected: expected})
+		event.FieldError{Pointer: "/" + event.EscapePointer(name), Code: event.CodeFormat, Expected: expected})
 }
 
 // checkParameters refuses a parameter that is not among known, because ignoring it would
@@ -72,7 +72,7 @@ func checkParameters(q url.Values, known ...string) error {
 				expected = "some of " + strings.Join(known, ", ")
 			}
 			return newProblem(problem.UnknownParameter,
-				event.Refuse("/"+event.EscapePointer(name), "unknown_name", expected).Fields...)
+				event.Refuse("/"+event.EscapePointer(name), event.CodeUnknownName, expected).Fields...)
 		}
 		if len(values) > 1 && !slices.Contains(filter.Parameters, name) {
 			return invalidParameter(name, "one value")
@@ -85,5 +85,5 @@ func checkParameters(q url.Values, known ...string) error {
 // "expected …".
 func invalidParameter(name, expected string) error {
 	return newProblem(problem.InvalidParameter.FillAdvice(name, expected),
-		event.Refuse("/"+name, "limit", expected).Fields...)
+		event.Refuse("/"+name, event.CodeLimit, expected).Fields...)
 }

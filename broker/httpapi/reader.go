@@ -233,7 +233,7 @@ func (r *Reader) dispatch(ctx context.Context, call wire.Call) (*wire.Reply, err
 // a client that leaves is stored, but not when Shutdown closes the connections.
 func (r *Reader) publish(ctx context.Context, call wire.Call) (*wire.Reply, error) {
 	if len(call.Event) == 0 {
-		return nil, event.Refuse("/event", "required", "an event")
+		return nil, event.Refuse("/event", event.CodeRequired, "an event")
 	}
 	if err := r.api.checkPublishRate(r.peer.Principal, r.peer.Address, 1); err != nil {
 		return nil, err

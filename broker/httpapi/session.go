@@ -122,7 +122,7 @@ func (a *API) handlePostSession(w http.ResponseWriter, r *http.Request) {
 	text := event.SkipByteOrderMark(http.MaxBytesReader(w, r.Body, maxSignIn))
 	if err := json.NewDecoder(text).Decode(&body); err != nil || body.User == "" {
 		a.Refuse(w, r, newProblem(problem.InvalidSignIn,
-			event.FieldError{Pointer: "/user", Code: "required", Expected: "the name of a user"}))
+			event.FieldError{Pointer: "/user", Code: event.CodeRequired, Expected: "the name of a user"}))
 		return
 	}
 	if err := a.checkSignInRate(body.User, a.clientAddress(r)); err != nil {

@@ -46,7 +46,7 @@ func (a *API) handlePostTokens(w http.ResponseWriter, r *http.Request, p identit
 	}
 	err := readJSON(w, r, &body)
 	if err == nil && (body.Hours < minTokenHours || body.Hours > maxTokenHours) {
-		err = inBody(event.Refuse("/hours", "limit", "from 1 to 8760"))
+		err = inBody(event.Refuse("/hours", event.CodeLimit, "from 1 to 8760"))
 	}
 	if err != nil {
 		a.Refuse(w, r, err)
@@ -54,7 +54,7 @@ func (a *API) handlePostTokens(w http.ResponseWriter, r *http.Request, p identit
 	}
 	g, err := access.NewGrant(body.User, "", []access.Role{access.Service}, 0)
 	if err != nil {
-		a.Refuse(w, r, inBody(event.Refuse("/user", "format",
+		a.Refuse(w, r, inBody(event.Refuse("/user", event.CodeFormat,
 			fmt.Sprintf("a name of 1 to %d bytes without control characters", access.MaxUser))))
 		return
 	}

@@ -152,5 +152,5 @@ func parseResumeCursor(r *http.Request) (*wire.Cursor, error) {
 // invalidCursor returns the refusal of a cursor.
 func invalidCursor(pointer string) error {
 	return newProblem(problem.InvalidCursor,
-		event.FieldError{Pointer: pointer, Code: "format", Expected: "<epoch>-<sequence>, such as k3x9-184"})
+		event.FieldError{Pointer: pointer, Code: event.CodeFormat, Expected: "<epoch>-<sequence>, such as k3x9-184"})
 }

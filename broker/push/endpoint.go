@@ -35,13 +35,13 @@ const maxEndpoint = 2048
 func (s Subscription) check(allowLoopback bool) error {
 	u, err := url.Parse(s.Endpoint)
 	if err != nil || len(s.Endpoint) > maxEndpoint || u.User != nil || u.Hostname() == "" {
-		return event.Refuse("/endpoint", "format", "the address that the browser gave")
+		return event.Refuse("/endpoint", event.CodeFormat, "the address that the browser gave")
 	}
 	if !allowLoopback || !loopback.IsHost(u.Hostname()) {
 		addr, err := netip.ParseAddr(u.Hostname())
 		isPrivate := err == nil && !isPublic(addr) || loopback.IsHost(u.Hostname())
 		if u.Scheme != "https" || u.Port() != "" && u.Port() != "443" || isPrivate {
-			return event.Refuse("/endpoint", "rule", "an https address of a public push service")
+			return event.Refuse("/endpoint", event.CodeRule, "an https address of a public push service")
 		}
 	}
 	key, err := decode(s.Keys.P256dh)
@@ -49,10 +49,10 @@ func (s Subscription) check(allowLoopback bool) error {
 		_, err = ecdh.P256().NewPublicKey(key)
 	}
 	if err != nil {
-		return event.Refuse("/keys/p256dh", "format", "an uncompressed point of the curve P-256, in base64url")
+		return event.Refuse("/keys/p256dh", event.CodeFormat, "an uncompressed point of the curve P-256, in base64url")
 	}
 	if auth, err := decode(s.Keys.Auth); err != nil || len(auth) != 16 {
-		return event.Refuse("/keys/auth", "format", "16 bytes in base64url")
+		return event.Refuse("/keys/auth", event.CodeFormat, "16 bytes in base64url")
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func (w *PreferenceStore) SetPreferences(ctx context.Context, g access.Grant, p 
 	}
 	if p.Quiet != nil {
 		if _, err := zone.Load(p.Quiet.Zone); err != nil {
-			return event.Refuse("/quiet/zone", "format", "a time zone such as Europe/Berlin")
+			return event.Refuse("/quiet/zone", event.CodeFormat, "a time zone such as Europe/Berlin")
 		}
 	}
 	raw, err := json.Marshal(p)

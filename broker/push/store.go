@@ -200,7 +200,7 @@ func (s *Service) Subscribe(
 		return Device{}, err
 	}
 	if len([]rune(name)) > maxName {
-		return Device{}, event.Refuse("/name", "limit", "at most 80 characters")
+		return Device{}, event.Refuse("/name", event.CodeLimit, "at most 80 characters")
 	}
 	d := &device{
 		Subscription: sub,

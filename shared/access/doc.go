@@ -18,8 +18,8 @@
 //     that started a sync) counts only if no role of the reader shows the event.
 //
 // Because of the last rule, all readers with the same roles get the same form of an event,
-// except the few persons whom it is about. The broker therefore redacts each event once
-// for each set of roles.
+// except the few persons that the event is about. The broker therefore redacts each event
+// once for each set of roles.
 //
 // # Concurrency
 //

@@ -27,11 +27,11 @@ type Rule struct {
 	// ByAudience shows the whole event to the roles that the event's field audience
 	// names, and to every reader when the event has no such field.
 	ByAudience bool
-	// Employee is what the employee sees that the event is about, when no role of that
-	// reader shows the event. Nil means nothing.
+	// Employee says which fields the employee sees that the event is about, when no role of
+	// that reader shows the event. Nil means none.
 	Employee *Visibility
-	// Starter is what the user sees that started the event's job, when no role of that
-	// reader shows the event. Nil means nothing.
+	// Starter says which fields the user sees that started the event's job, when no role of
+	// that reader shows the event. Nil means none.
 	Starter *Visibility
 	// Publishers are the roles that may publish the type, in addition to Service and
 	// Admin, which may publish every type.
@@ -44,7 +44,7 @@ var (
 	withoutFinanceAndCustomer = Visibility{HiddenClasses: []event.Class{event.Finance, event.Customer}}
 	withoutLocation           = Visibility{HiddenClasses: []event.Class{event.Location}}
 
-	// payrollRuns is what a manager sees of payroll: runs without amounts.
+	// payrollRuns shows payroll runs without amounts, and no payslips.
 	payrollRuns = Visibility{
 		HiddenFields: []string{"amount", "currency", "total_net"},
 		OnlyRuns:     true,
@@ -55,7 +55,7 @@ var (
 		HiddenFields: []string{"total_net", "employee_count", "processed_count", "failed_count"},
 		ShowsActor:   true,
 	}
-	// absence is what a dispatcher sees of a leave request: who is away, and when.
+	// absence shows which employee is away, and when, but not why.
 	absence = Visibility{OnlyFields: []string{
 		"leave_request_id", "employee_id", "employee_name", "start_date", "end_date", "status",
 	}}

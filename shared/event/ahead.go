@@ -39,7 +39,7 @@ func (r Rules) checkMoney(t Type, in, out Object, problem *Problem) {
 			continue
 		}
 		if m, ok := out.Money(spec.Name); ok && m.Decimals() > most {
-			problem.add("/data/"+spec.Name, "limit", fmt.Sprintf("a number with at most %s, as amounts in %s have%s",
+			problem.add("/data/"+spec.Name, CodeLimit, fmt.Sprintf("a number with at most %s, as amounts in %s have%s",
 				decimalsInWords[most], currency, spec.bounds()))
 		}
 	}

@@ -15,7 +15,7 @@ func RentalStatusUpdated(rentalID int64, status, customer string) (Event, error)
 func PaymentReceived(rentalID int64, amount, method string) (Event, error) {
 	m, err := ParseMoney(amount)
 	if err != nil {
-		return Event{}, Refuse("/data/amount", "type", "a number with at most three decimals, more than 0")
+		return Event{}, Refuse("/data/amount", CodeType, "a number with at most three decimals, more than 0")
 	}
 	return New(TypePaymentReceived, PaymentReceivedData{RentalID: rentalID, Amount: m, PaymentMethod: method})
 }
@@ -55,7 +55,7 @@ func PayrollProcessed(period, status string) (Event, error) {
 func PayslipReady(period string, employeeID int64, amount string) (Event, error) {
 	m, err := ParseMoney(amount)
 	if err != nil {
-		return Event{}, Refuse("/data/amount", "type", "a number with at most three decimals, at least 0")
+		return Event{}, Refuse("/data/amount", CodeType, "a number with at most three decimals, at least 0")
 	}
 	return New(TypePayrollProcessed, PayrollProcessedData{Period: period, EmployeeID: employeeID, Amount: &m})
 }

@@ -129,14 +129,14 @@ func ParseObject(raw []byte, pointer string) (Object, error) {
 
 func parseObject(raw []byte, at string, depth int) (Object, error) {
 	if !utf8.Valid(raw) {
-		return nil, Refuse(at, "utf8", "text in valid UTF-8")
+		return nil, Refuse(at, CodeUTF8, "text in valid UTF-8")
 	}
 	if err := checkTokens(raw, at, depth); err != nil {
 		return nil, err
 	}
 	fields, err := readFields(raw)
 	if err != nil {
-		return nil, Refuse(at, "json", "a JSON object")
+		return nil, Refuse(at, CodeJSON, "a JSON object")
 	}
 	return fields, nil
 }
@@ -189,10 +189,10 @@ func checkTokens(raw []byte, at string, depth int) error {
 	for {
 		token, err := dec.Token()
 		if err != nil {
-			return Refuse(at, "json", fmt.Sprintf("valid JSON (it is broken near byte %d)", dec.InputOffset()))
+			return Refuse(at, CodeJSON, fmt.Sprintf("valid JSON (it is broken near byte %d)", dec.InputOffset()))
 		}
 		if len(stack) == 0 && token != json.Delim('{') {
-			return Refuse(at, "type", "one JSON object")
+			return Refuse(at, CodeType, "one JSON object")
 		}
 		switch token {
 		case json.Delim('}'), json.Delim(']'):
@@ -201,7 +201,7 @@ func checkTokens(raw []byte, at string, depth int) error {
 				continue
 			}
 			if len(bytes.TrimSpace(raw[dec.InputOffset():])) > 0 {
-				return Refuse(at, "json", "nothing after the JSON object")
+				return Refuse(at, CodeJSON, "nothing after the JSON object")
 			}
 			return nil
 		}
@@ -218,7 +218,7 @@ func checkTokens(raw []byte, at string, depth int) error {
 		}
 		if delim, ok := token.(json.Delim); ok {
 			if len(stack) == depth {
-				return Refuse(pointer, "depth", fmt.Sprintf("nesting of at most %d levels", MaxDepth))
+				return Refuse(pointer, CodeDepth, fmt.Sprintf("nesting of at most %d levels", MaxDepth))
 			}
 			l := &level{pointer: pointer}
 			if delim == '{' {
@@ -234,7 +234,7 @@ func checkTokens(raw []byte, at string, depth int) error {
 // addKey notes the key of the next value, and refuses one that came before.
 func (l *level) addKey(name string) error {
 	if l.keys[name] {
-		return Refuse(l.pointer+"/"+EscapePointer(name), "duplicate", "each key at most once")
+		return Refuse(l.pointer+"/"+EscapePointer(name), CodeDuplicate, "each key at most once")
 	}
 	l.keys[name] = true
 	l.key, l.wantsKey = name, false

@@ -44,7 +44,7 @@ type Rules struct {
 // The error is a [*Problem].
 func Parse(raw []byte, rules Rules) (Event, []FieldWarning, error) {
 	if len(raw) > MaxEventBytes {
-		return Event{}, nil, Refuse("", "size", fmt.Sprintf("an event of at most %d bytes", MaxEventBytes))
+		return Event{}, nil, Refuse("", CodeSize, fmt.Sprintf("an event of at most %d bytes", MaxEventBytes))
 	}
 	in, err := ParseEnvelope(raw)
 	if err != nil {
@@ -56,11 +56,11 @@ func Parse(raw []byte, rules Rules) (Event, []FieldWarning, error) {
 		return Event{}, nil, p.problem.err()
 	}
 	if !in.Has("data") {
-		return Event{}, nil, Refuse("/data", "required", "a JSON object")
+		return Event{}, nil, Refuse("/data", CodeRequired, "a JSON object")
 	}
 	data, err := readFields(in.Get("data"))
 	if err != nil {
-		return Event{}, nil, Refuse("/data", "type", "a JSON object")
+		return Event{}, nil, Refuse("/data", CodeType, "a JSON object")
 	}
 	return p.complete(e, data)
 }
@@ -70,7 +70,7 @@ func Parse(raw []byte, rules Rules) (Event, []FieldWarning, error) {
 func ParseEnvelope(raw []byte) (Object, error) {
 	text, err := TrimByteOrderMark(raw)
 	if err != nil {
-		return nil, Refuse("", "utf8", "text in UTF-8, not in UTF-16")
+		return nil, Refuse("", CodeUTF8, "text in UTF-8, not in UTF-16")
 	}
 	return parseObject(text, "", MaxDepth+1)
 }
@@ -82,7 +82,7 @@ func ParseEnvelope(raw []byte) (Object, error) {
 func New(t Type, data any) (Event, error) {
 	raw, err := marshal(data)
 	if err != nil {
-		return Event{}, Refuse("/data", "type", "a value that JSON can hold")
+		return Event{}, Refuse("/data", CodeType, "a value that JSON can hold")
 	}
 	if !t.Known() {
 		return Event{}, refuseType()
@@ -97,7 +97,7 @@ func New(t Type, data any) (Event, error) {
 		return Event{}, err
 	}
 	if len(warnings) > 0 {
-		return Event{}, Refuse(warnings[0].Pointer, "unknown_field", "only the fields of "+string(t))
+		return Event{}, Refuse(warnings[0].Pointer, CodeUnknownField, "only the fields of "+string(t))
 	}
 	return e, nil
 }
@@ -130,13 +130,13 @@ func (p *parser) envelope(in Object) Event {
 			continue // in CloudEvents, null means that the attribute is absent
 		}
 		if !isText && f.Name != "data" && isTextAttribute[f.Name] {
-			p.problem.add(pointer, "type", "a string")
+			p.problem.add(pointer, CodeType, "a string")
 			continue
 		}
 		switch f.Name {
 		case "specversion":
 			if text != "1.0" {
-				p.problem.add(pointer, "enum", "1.0, the version of CloudEvents")
+				p.problem.add(pointer, CodeEnum, "1.0, the version of CloudEvents")
 			}
 		case "id":
 			e.ID = p.text(pointer, text, maxIDLen)
@@ -145,36 +145,36 @@ func (p *parser) envelope(in Object) Event {
 		case "source":
 			e.Source = p.text(pointer, text, maxSourceLen)
 			if _, err := url.Parse(text); err != nil || strings.ContainsAny(text, " \t\r\n<>\"{}|\\^`") {
-				p.problem.add(pointer, "format", "a URI reference, such as /erp/rentals")
+				p.problem.add(pointer, CodeFormat, "a URI reference, such as /erp/rentals")
 			}
 		case "subject":
 			subject = text
 		case "time":
 			at, err := parseTime(text)
 			if err != nil {
-				p.problem.add(pointer, "format", "a date and time by RFC 3339, such as 2026-11-23T14:32:00Z")
+				p.problem.add(pointer, CodeFormat, "a date and time by RFC 3339, such as 2026-11-23T14:32:00Z")
 			} else if p.rules.isTooFarAhead(at) {
-				p.problem.add(pointer, "limit", p.rules.describeAheadLimit())
+				p.problem.add(pointer, CodeLimit, p.rules.describeAheadLimit())
 			}
 			e.Time = at
 		case "severity":
 			if e.Severity = Severity(text); e.Severity.Rank() < 0 {
-				p.problem.add(pointer, "enum", "one of info, success, warning, error")
+				p.problem.add(pointer, CodeEnum, "one of info, success, warning, error")
 			}
 		case "datacontenttype":
 			if media, _, _ := strings.Cut(text, ";"); !strings.EqualFold(strings.TrimSpace(media), "application/json") {
-				p.problem.add(pointer, "enum", "application/json")
+				p.problem.add(pointer, CodeEnum, "application/json")
 			}
 		case "data", "module", "dataschema":
 		case "actor", "cursor":
 			p.warnings = append(p.warnings, FieldWarning{pointer, "set by the broker, dropped"})
 		default:
-			p.refuseIfStrict(pointer, "unknown_field",
+			p.refuseIfStrict(pointer, CodeUnknownField,
 				"only the attributes of the envelope", "unknown attribute, dropped")
 		}
 	}
 	if e.Type == "" && !in.Has("type") {
-		p.problem.add("/type", "required", refuseType().Fields[0].Expected)
+		p.problem.add("/type", CodeRequired, refuseType().Fields[0].Expected)
 	} else if !e.Type.Known() {
 		p.problem.Fields = append(p.problem.Fields, refuseType().Fields...)
 	}
@@ -192,9 +192,9 @@ var isTextAttribute = map[string]bool{
 // control character.
 func (p *parser) text(pointer, s string, most int) string {
 	if s == "" || utf8.RuneCountInString(s) > most {
-		p.problem.add(pointer, "limit", fmt.Sprintf("a string of 1 to %d characters", most))
+		p.problem.add(pointer, CodeLimit, fmt.Sprintf("a string of 1 to %d characters", most))
 	} else if !isID(s) {
-		p.problem.add(pointer, "format", "a string without control characters")
+		p.problem.add(pointer, CodeFormat, "a string without control characters")
 	}
 	return s
 }
@@ -203,7 +203,7 @@ func (p *parser) text(pointer, s string, most int) string {
 // from it.
 func (p *parser) complete(e Event, data Object) (Event, []FieldWarning, error) {
 	if size := len(data.AppendJSON(nil)); size > MaxDataBytes {
-		return Event{}, nil, Refuse("/data", "size", fmt.Sprintf("data of at most %d bytes", MaxDataBytes))
+		return Event{}, nil, Refuse("/data", CodeSize, fmt.Sprintf("data of at most %d bytes", MaxDataBytes))
 	}
 	canonical, warnings, err := checkData(e.Type, data, p.rules)
 	if err != nil {
@@ -213,7 +213,8 @@ func (p *parser) complete(e Event, data Object) (Event, []FieldWarning, error) {
 	e.Data = canonical
 	derived := subjectOf(e.Type, canonical)
 	if e.Subject != "" && e.Subject != derived {
-		p.refuseIfStrict("/subject", "rule", "the subject that follows from the data: "+derived, "replaced by "+derived)
+		p.refuseIfStrict("/subject", CodeRule,
+			"the subject that follows from the data: "+derived, "replaced by "+derived)
 		if err := p.problem.err(); err != nil {
 			return Event{}, nil, err
 		}
@@ -231,7 +232,7 @@ func refuseType() *Problem {
 	for i, t := range Types {
 		names[i] = string(t)
 	}
-	return Refuse("/type", "unknown_type", "one of "+strings.Join(names, ", "))
+	return Refuse("/type", CodeUnknownType, "one of "+strings.Join(names, ", "))
 }
 
 // Stamp returns e with the id and the time filled in when the publisher named none. The

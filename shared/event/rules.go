@@ -30,9 +30,9 @@ func checkRules(t Type, o Object, p *Problem) {
 			if o.Has(missing) {
 				missing = "longitude"
 			}
-			p.add("/data/"+missing, "required", "latitude and longitude together")
+			p.add("/data/"+missing, CodeRequired, "latitude and longitude together")
 		} else if !o.Has("latitude") && strings.TrimSpace(o.Text("location_name")) == "" {
-			p.add("/data/location_name", "required", "latitude and longitude, or a location_name")
+			p.add("/data/location_name", CodeRequired, "latitude and longitude, or a location_name")
 		}
 	case TypeTimesheetUpdated:
 		checkTimesheet(o, p)
@@ -42,22 +42,22 @@ func checkRules(t Type, o Object, p *Problem) {
 			if o.Has(missing) {
 				missing = "employee_id"
 			}
-			p.add("/data/"+missing, "required", "employee_id and amount together (a payslip), or neither (a run)")
+			p.add("/data/"+missing, CodeRequired, "employee_id and amount together (a payslip), or neither (a run)")
 		}
 	case TypeLeaveRequestUpdated:
 		if o.Text("end_date") < o.Text("start_date") {
-			p.add("/data/end_date", "rule", "an end_date on or after start_date")
+			p.add("/data/end_date", CodeRule, "an end_date on or after start_date")
 		}
 	case TypeSyncProgress:
 		if o.Has("current") && o.Has("total") && o.Int("current") > o.Int("total") {
-			p.add("/data/current", "rule", "current at most total")
+			p.add("/data/current", CodeRule, "current at most total")
 		}
 	}
 }
 
 func checkTimesheet(o Object, p *Problem) {
 	if o.Has("date") == o.Has("period") {
-		p.add("/data/date", "required", "one of date and period")
+		p.add("/data/date", CodeRequired, "one of date and period")
 		return
 	}
 	if !o.Has("date") {
@@ -65,7 +65,7 @@ func checkTimesheet(o Object, p *Problem) {
 	}
 	for _, name := range []string{"hours_worked", "overtime_hours"} {
 		if n := o.Number(name); n > 24 {
-			p.add("/data/"+name, "limit", "at most 24 hours a day")
+			p.add("/data/"+name, CodeLimit, "at most 24 hours a day")
 		}
 	}
 }

@@ -36,7 +36,7 @@ func checkData(t Type, in Object, rules Rules) (Object, []FieldWarning, error) {
 		}
 		pointer := "/data/" + EscapePointer(f.Name)
 		if rules.Strict {
-			problem.add(pointer, "unknown_field", "only the fields of "+string(t))
+			problem.add(pointer, CodeUnknownField, "only the fields of "+string(t))
 		} else {
 			warnings = append(warnings, FieldWarning{pointer, "unknown field, dropped"})
 		}
@@ -45,7 +45,7 @@ func checkData(t Type, in Object, rules Rules) (Object, []FieldWarning, error) {
 		raw := in.Get(spec.Name)
 		if raw == nil || string(raw) == "null" {
 			if spec.Required || rules.Strict && spec.Strict {
-				problem.add("/data/"+spec.Name, "required", spec.Limits())
+				problem.add("/data/"+spec.Name, CodeRequired, spec.Limits())
 			}
 			continue
 		}
@@ -55,7 +55,7 @@ func checkData(t Type, in Object, rules Rules) (Object, []FieldWarning, error) {
 			continue
 		}
 		if spec.Past && rules.isTooFarAhead(timeOf(canonical)) {
-			problem.add("/data/"+spec.Name, "limit", rules.describeAheadLimit())
+			problem.add("/data/"+spec.Name, CodeLimit, rules.describeAheadLimit())
 		}
 		out = append(out, Field{spec.Name, canonical})
 	}
@@ -151,30 +151,30 @@ func (s FieldSpec) code(raw json.RawMessage) string {
 	switch s.Kind {
 	case KindString, KindTime:
 		if !isText {
-			return "type"
+			return CodeType
 		}
 	case KindInt, KindNumber, KindMoney:
 		if !isNumber(raw) {
-			return "type"
+			return CodeType
 		}
 	case KindBool:
-		return "type"
+		return CodeType
 	}
 	if len(s.Enum) > 0 {
-		return "enum"
+		return CodeEnum
 	}
 	if s.Format == formatLine && !hasControl(text) {
-		return "limit"
+		return CodeLimit
 	}
 	if s.Format != "" || s.Kind == KindTime {
-		return "format"
+		return CodeFormat
 	}
-	return "limit"
+	return CodeLimit
 }
 
 // limitsFor describes the values that the field accepts in place of raw. It names the
-// largest amount only when raw exceeds it, because that number means nothing to users
-// who fill in a form.
+// largest amount only when raw exceeds it, because users of a form need not read that
+// number otherwise.
 func (s FieldSpec) limitsFor(raw json.RawMessage) string {
 	n, err := strconv.ParseFloat(string(raw), 64)
 	if s.Kind == KindMoney && (err != nil && isNumber(raw) || n > MaxMoney.Units()) {

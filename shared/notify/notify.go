@@ -61,7 +61,7 @@ func DefaultPreferences(g access.Grant) Preferences {
 func (p Preferences) Check() error {
 	for at, types := range map[string][]event.Type{"/muted": p.Muted, "/push": p.Push} {
 		if len(types) > len(event.Types) || slices.ContainsFunc(types, func(t event.Type) bool { return !t.Known() }) {
-			return event.Refuse(at, "enum", "types of the vocabulary, each once")
+			return event.Refuse(at, event.CodeEnum, "types of the vocabulary, each once")
 		}
 	}
 	if p.Quiet == nil {
@@ -70,11 +70,11 @@ func (p Preferences) Check() error {
 	from, to := minutes(p.Quiet.From), minutes(p.Quiet.To)
 	switch {
 	case from < 0:
-		return event.Refuse("/quiet/from", "format", "a time of day such as 22:00")
+		return event.Refuse("/quiet/from", event.CodeFormat, "a time of day such as 22:00")
 	case to < 0 || to == from:
-		return event.Refuse("/quiet/to", "format", "another time of day, such as 06:00")
+		return event.Refuse("/quiet/to", event.CodeFormat, "another time of day, such as 06:00")
 	case len(p.Quiet.Zone) > 64:
-		return event.Refuse("/quiet/zone", "format", "a time zone such as Europe/Berlin")
+		return event.Refuse("/quiet/zone", event.CodeFormat, "a time zone such as Europe/Berlin")
 	}
 	return nil
 }

@@ -14,9 +14,18 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/snd-rental/yardline/shared/event"
 )
 
 const root = "../.."
+
+// fieldCodes are the codes of single fields.
+var fieldCodes = []string{
+	event.CodeRequired, event.CodeType, event.CodeEnum, event.CodeFormat, event.CodeLimit, event.CodeRule,
+	event.CodeSize, event.CodeDepth, event.CodeDuplicate, event.CodeUTF8, event.CodeJSON,
+	event.CodeUnknownField, event.CodeUnknownType, event.CodeConflict, event.CodeUnknownName,
+}
 
 // homonyms are literals that look like a code of a problem and are something else.
 var homonyms = map[string][]string{
@@ -79,10 +88,12 @@ func checkLiterals(t *testing.T, path, relative string) error {
 			return true
 		}
 		// Codes of one word, such as "full", are ordinary words elsewhere.
-		spellsCode := slices.Contains(Codes(), text) && (isCode[literal] || strings.Contains(text, "_"))
+		isWord := !strings.Contains(text, "_")
+		spellsCode := slices.Contains(Codes(), text) && (isCode[literal] || !isWord) ||
+			slices.Contains(fieldCodes, text) && isCode[literal]
 		if spellsCode && !slices.Contains(homonyms[relative], text) || strings.Contains(text, TypePrefix) {
-			t.Errorf("%s:%d spells %q: use a constant of shared/problem", relative, set.Position(literal.Pos()).Line,
-				text)
+			line := set.Position(literal.Pos()).Line
+			t.Errorf("%s:%d spells %q: use a constant of shared/problem or shared/event", relative, line, text)
 		}
 		return true
 	})
@@ -90,7 +101,7 @@ func checkLiterals(t *testing.T, path, relative string) error {
 }
 
 // codesIn returns the literals of a node that stand for a code: the value of a field
-// Code, and what is compared with such a field.
+// Code, the operands of a comparison with such a field, and the code of event.Refuse.
 func codesIn(n ast.Node) []*ast.BasicLit {
 	var found []*ast.BasicLit
 	add := func(e ast.Expr) {
@@ -107,6 +118,10 @@ func codesIn(n ast.Node) []*ast.BasicLit {
 		if isCodeField(n.X) || isCodeField(n.Y) {
 			add(n.X)
 			add(n.Y)
+		}
+	case *ast.CallExpr:
+		if selector, ok := n.Fun.(*ast.SelectorExpr); ok && selector.Sel.Name == "Refuse" && len(n.Args) > 1 {
+			add(n.Args[1])
 		}
 	case *ast.SwitchStmt:
 		if !isCodeField(n.Tag) {

@@ -1,5 +1,5 @@
-// Package problem lists every refusal of the broker: its code, its HTTP status, and
-// what it says to people.
+// Package problem lists every refusal of the broker: its code, its HTTP status, its
+// title, and its advice for the user.
 //
 // The broker answers a refused request with a problem document (RFC 9457). The file
 // table.go is the only place that spells the codes, titles and advice of these
@@ -15,7 +15,7 @@
 // code when a program treats them alike, such as the three that are "forbidden".
 // Titles and advice are for people, and may change.
 //
-// The codes of single fields ("required", "limit" …) belong to the package event.
+// The codes of single fields, such as "required", are constants of the package event.
 package problem
 
 import "fmt"

@@ -46,6 +46,22 @@ func TestProtocolDocHasTheTableOfProblems(t *testing.T) {
 	}
 }
 
+// TestProtocolDocNamesEveryCodeOfAField fails when the list of these codes in
+// docs/protocol.md lacks one.
+func TestProtocolDocNamesEveryCodeOfAField(t *testing.T) {
+	doc, err := os.ReadFile(protocolDoc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, found := strings.Cut(string(doc), "\nCodes of a field:")
+	list, _, _ = strings.Cut(list, "\n\n")
+	for _, code := range fieldCodes {
+		if !found || !strings.Contains(list, "`"+code+"`") {
+			t.Errorf("%s does not list the code %s of a field", protocolDoc, code)
+		}
+	}
+}
+
 // table returns the problems as a table in Markdown.
 func table() string {
 	var b strings.Builder

@@ -28,6 +28,6 @@
 //
 // # Concurrency
 //
-// A State is not safe for concurrent use. Entities, snapshots and figures are values that
-// may be shared as long as nobody changes them.
+// A State is not safe for concurrent use. Entities, snapshots and figures may be shared
+// between goroutines that do not change them.
 package projection
