@@ -36,7 +36,8 @@ type Config struct {
 
 	// Push sends notifications to the users' devices. nil disables push: the
 	// API then has no address to add, remove or test a device, and tells
-	// clients that push is unavailable. NewFront does not use it.
+	// clients that push is unavailable. An API from NewFront calls
+	// Push.ForgetSignIn alone.
 	Push Push
 
 	// UI serves every path that no route of the API has, and the script at
@@ -78,14 +79,14 @@ type Config struct {
 	HSTS time.Duration
 
 	// LoopbackOnly makes the API refuse requests whose Host header does not
-	// name this machine. It protects a broker without authentication from DNS
-	// rebinding. Defaults to false.
+	// name this machine. It protects a broker whose users need no password from
+	// DNS rebinding. Defaults to false.
 	LoopbackOnly bool
 
 	// Origins are the foreign origins whose pages may use the API, such as
 	// "https://rental.example". Pages of the broker's own origin always may.
-	// [CheckOrigin] must accept each of them, otherwise New and NewFront panic.
-	// Empty means none.
+	// The caller must check each of them by [CheckOrigin]: New and NewFront panic
+	// if one is malformed. Empty means none.
 	Origins []string
 
 	// Proxies are the address ranges of the reverse proxies in front. The API
@@ -139,6 +140,7 @@ type Limits struct {
 	SignIns int
 }
 
+// withDefaults returns a copy of l with the defaults in place of zeros.
 func (l Limits) withDefaults() Limits {
 	l.Connections = cmp.Or(l.Connections, 10_000)
 	l.PerCredential = cmp.Or(l.PerCredential, 100)

@@ -39,11 +39,11 @@
 //     side of the connection. The routes in streamingRoutes do not have this step.
 //  7. checkQuery refuses unknown, repeated and malformed parameters. Only routes under /api/
 //     have this step.
-//  8. authenticated finds the sender by bearer token or cookie, or refuses the request.
-//     adminOnly also refuses senders that are not admins. The routes under /embed/ have
-//     allowAnyOrigin in place of these. The routes of sessions, documents and health have
-//     neither, and need no authentication. The handlers of WebSockets authenticate by
-//     themselves.
+//  8. authenticated lets Config.Authority find the sender, by bearer token, by cookie or by
+//     the header of a front, or refuses the request. adminOnly also refuses senders that are
+//     not admins. The routes under /embed/ have allowAnyOrigin in place of these. The routes
+//     of sessions, documents and health have neither, and need no authentication. The
+//     handlers of WebSockets authenticate by themselves.
 //
 // # Life of a request
 //
@@ -52,7 +52,7 @@
 // rate limits. Then it calls [hub.Hub.Publish] or [hub.Hub.PublishBatch], which validates,
 // authorises and stores them. It answers with the receipts, or calls [API.Refuse] with the
 // error. Refuse maps every error of the other packages to a problem (problemOfCause), and logs
-// the cause only if the fault is the broker's. Every refused request is answered by Refuse;
+// the cause only if the fault is the broker's. Handlers and middleware refuse by Refuse alone;
 // calls on a WebSocket get the same documents in its replies.
 //
 // # Life of a stream
@@ -70,11 +70,12 @@
 //  5. [Reader.Pump] writes frames until either side ends. Each write has its own deadline. On
 //     a WebSocket two more goroutines run: listen answers calls by [Reader.HandleCall], and
 //     watchPeer pings.
-//  6. The stream ends when the client leaves, when a write is too slow, or when the
-//     subscription is closed: because the grant has ended (sign-out, expiry, another role or
-//     key), an admin closes it, the reader lags too far behind, or the hub drains. A closed
-//     subscription ends with a goodbye that says why, except for a reader that lags. A stream
-//     without a goodbye is cut, so that it does not look complete.
+//  6. The stream ends when the client leaves, when a write is too slow, when the peer of a
+//     WebSocket answers no ping, or when the subscription is closed. The broker closes it
+//     when the grant has ended (sign-out, expiry, another role or key), an admin asks for it,
+//     the reader lags too far behind, or the hub drains. A closed subscription ends with a
+//     goodbye that says why, except for a reader that lags. A stream without a goodbye is
+//     cut, so that it does not look complete.
 //  7. [Reader.Leave] stops the watch, leaves the hub and releases the slot.
 //
 // A long poll (GET /api/events with wait) has a slot and a watched grant, too, but no
@@ -88,7 +89,7 @@
 //   - connectionGate.mu guards the numbers of open connections.
 //   - rateLimiters.mu guards the token buckets.
 //   - grantWatcher.mu guards the set of what is open by a grant. It is not held while a
-//     connection is ended or authenticated afresh.
+//     connection is ended or authenticated again.
 //   - status.mu guards the public status and the channel that tells of its change.
 //   - meteredConn.writeMu guards the parser of the frames that a WebSocket writes, and is held
 //     during each write to its connection. The parser of the frames that are read belongs to
@@ -99,17 +100,17 @@
 // [hub.Hub.CloseWhere] under its own lock; the condition here takes no lock.
 //
 // API.Run uses two goroutines, which end with its ctx. Every other goroutine ends before the
-// handler or method that has started it returns. One timer may outlive its handler: it breaks
-// off the write of a reader a second after its grant has ended, and does nothing if the reader
-// has left.
+// handler or method that has started it returns, except for the functions of two timers. One
+// breaks off the write of a reader a second after its grant has ended, and does nothing if the
+// reader has left. The other refuses a WebSocket that does not authenticate in time.
 //
 // # How to add a route
 //
 //  1. Write a handler that is named after the route: handleGetStats for GET /api/stats. Its
 //     comment begins with the route. It answers by writeJSON, or by Refuse and return.
 //  2. Add the route to the list in New, with authenticated, adminOnly or allowAnyOrigin, and to
-//     the list in NewFront if the front forwards it. The edge forwards only paths that its
-//     worker.mjs knows.
+//     the list in NewFront if the front forwards it. At the edge, worker.mjs lists the
+//     first segments of the paths that reach the front.
 //  3. List its query parameters in queryParameters. Add it to streamingRoutes if its answer
 //     waits for events. Add new request headers to corsHeaders.
 //  4. Describe it in broker/schema: TestOpenAPIHasEveryRoute compares both lists.

@@ -12,8 +12,9 @@ type ForwardFunc func(w http.ResponseWriter, r *http.Request, p *identity.Princi
 
 // NewFront returns an API that stands in front of another one, which may be far away.
 // The front authenticates requests, and refuses what every API behind it would refuse,
-// in the same words. It passes all other requests to forward, and answers the requests
-// about sessions and documents by itself. See [Config] for the fields that it uses.
+// in the same words. It passes all other requests to forward. It answers by itself the
+// requests about sessions and documents, and GET /healthz; a sign-out is forwarded as well.
+// See [Config] for the fields that it uses. It needs no [API.Run].
 func NewFront(c Config, forward ForwardFunc) *API {
 	a := newWithoutRoutes(c)
 	forwardKnown := func(w http.ResponseWriter, r *http.Request, p identity.Principal) { forward(w, r, &p) }

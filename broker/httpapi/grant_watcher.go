@@ -26,7 +26,7 @@ type watchedConnection struct {
 
 // add watches the credentials of a connection until the caller calls stop. It calls
 // end, from any goroutine and perhaps more than once, with the reason why the grant
-// has ended. reauthenticate authenticates the connection's client afresh.
+// has ended. reauthenticate authenticates the connection's client again.
 //
 // add itself authenticates once more, because the grant may have ended or changed
 // between the first authentication and this call. If so, add returns the error that
@@ -88,7 +88,7 @@ func (w *grantWatcher) closeExpired(now time.Time) (next time.Time) {
 	return next
 }
 
-// recheck authenticates the client of every connection afresh, and ends the connections
+// recheck authenticates the client of every connection again, and ends the connections
 // whose grants have ended or changed. It returns false if the store failed before all
 // were checked: the caller must call it again.
 func (w *grantWatcher) recheck() (complete bool) {

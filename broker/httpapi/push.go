@@ -50,6 +50,7 @@ func (a *API) preferenceRoutes() []route {
 	}
 }
 
+// pushRoutes returns the routes that need Config.Push.
 func (a *API) pushRoutes() []route {
 	return []route{
 		{"GET", "/api/push/key", a.authenticated(a.handleGetPushKey)},

@@ -41,8 +41,9 @@ type Peer struct {
 	// Address is the address of the client, for the limits.
 	Address string
 
-	// Reauthenticate authenticates the client afresh. The API may call it from any
-	// goroutine, whenever users, roles or keys have changed.
+	// Reauthenticate authenticates the client again. The API calls it once when the
+	// stream opens and then, from another goroutine, when users, roles or keys have
+	// changed.
 	Reauthenticate func() (identity.Principal, error)
 
 	// Log receives the log of the connection.
@@ -57,6 +58,7 @@ func (a *API) Open(r *http.Request, p identity.Principal, q hub.Request) (*Reade
 	return a.Adopt(r.Context(), Peer{p, a.clientAddress(r), a.reauthenticator(r), requestLog(r)}, q)
 }
 
+// connectionKey is the key of a connection's id in the context of its request.
 type connectionKey struct{}
 
 // WithConnectionID returns a context that gives the connection of a request its id, in
@@ -114,7 +116,7 @@ func (r *Reader) Log() *slog.Logger { return r.peer.Log }
 // Leave ends the subscription and gives the slot back. It must be called once.
 func (r *Reader) Leave() { r.leave() }
 
-// reauthenticator returns a function that authenticates a request afresh.
+// reauthenticator returns a function that authenticates a request again.
 func (a *API) reauthenticator(r *http.Request) func() (identity.Principal, error) {
 	return func() (identity.Principal, error) { return a.Authority.Authenticate(r) }
 }
@@ -136,6 +138,7 @@ func (r *Reader) Pump(ctx context.Context, write func([]byte) error) error {
 	return err
 }
 
+// pump is Pump without the log.
 func (r *Reader) pump(ctx context.Context, write func([]byte) error) error {
 	for {
 		frames, err := r.Next(ctx)

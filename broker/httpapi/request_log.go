@@ -11,6 +11,7 @@ import (
 	"time"
 )
 
+// logKey is the key of a request's logger in its context.
 type logKey struct{}
 
 // requestLog returns the logger of a request. Its lines have the request's id.

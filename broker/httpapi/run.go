@@ -8,7 +8,7 @@ import (
 
 // refreshInterval is how often Run looks for changes. A change of users, roles or keys
 // reaches what is open after at most this time, and the time that it takes to
-// authenticate all of it afresh.
+// authenticate all of it again.
 const refreshInterval = time.Second
 
 // Run follows changes of users, roles and keys and the state of the broker until ctx

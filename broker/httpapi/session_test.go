@@ -164,7 +164,7 @@ func TestSessionExplainsARefusedCookie(t *testing.T) {
 	require.Equal(t, long, s.session("Cookie: id="+sign(jwt.MapClaims{"sub": long})).User.ID)
 }
 
-// A broker that does not know the provider's keys yet answers 503, and signs nobody out.
+// A broker that does not know the provider's keys yet answers 503, and signs no user out.
 // The installation's own tokens work.
 func TestMissingIssuerKeysSignNobodyOut(t *testing.T) {
 	change, sign := withIssuer(t, false)

@@ -240,7 +240,9 @@ var errLeft = errors.New("httpapi: the peer has left")
 // errNotText is the error of a binary message.
 var errNotText = errors.New("httpapi: a binary message")
 
-// subscribe returns the next call. What is no text in UTF-8 ends the WebSocket.
+// read returns the next call. It closes the WebSocket if the message is not text in UTF-8,
+// or if the peer has sent too many control frames. The error is wire.ErrCall for a message
+// that is not a call; after any other error the caller must not read again.
 func (s *socket) read(ctx context.Context) (wire.Call, error) {
 	kind, raw, err := s.conn.Read(ctx)
 	if errors.Is(err, errFlood) {

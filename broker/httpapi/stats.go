@@ -36,9 +36,9 @@ const (
 	maxTokenHours = 365 * 24
 )
 
-// handlePostTokens is POST /api/tokens: a token for a back end, which may publish and read
-// nothing. Others are signed on the broker's machine: an admin must not get to
-// see by a token what an admin may not see.
+// handlePostTokens is POST /api/tokens. It creates a token for a back end, which may
+// publish and can read nothing. Operators create all other tokens on the broker's machine:
+// otherwise an admin could create a token that sees more than the admin.
 func (a *API) handlePostTokens(w http.ResponseWriter, r *http.Request, p identity.Principal) {
 	var body struct {
 		User  string `json:"user"`

@@ -39,6 +39,7 @@ type status struct {
 	changed chan struct{} // closed, and replaced, when now changes
 }
 
+// newStatus returns the status of a broker that starts.
 func newStatus() *status {
 	return &status{now: newPublicStatus("connecting"), changed: make(chan struct{})}
 }
