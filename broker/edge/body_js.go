@@ -6,21 +6,21 @@ import (
 	"syscall/js"
 )
 
-// bodyOf is the body of a request. The workers module's own reader keeps a
-// callback for each piece for ever.
+// bodyOf returns the body of a request. It does not use the reader of the workers module, which
+// never releases the callbacks that it makes for each piece.
 func bodyOf(r *http.Request) io.ReadCloser {
-	held, ok := r.Body.(interface{ GetRawJSBody() js.Value })
+	holder, ok := r.Body.(interface{ GetRawJSBody() js.Value })
 	if !ok {
 		return http.NoBody
 	}
-	return &body{reader: held.GetRawJSBody().Call("getReader")}
+	return &body{reader: holder.GetRawJSBody().Call("getReader")}
 }
 
-// A body reads a ReadableStream.
+// body reads a ReadableStream.
 type body struct {
 	reader js.Value
-	rest   []byte
-	err    error
+	rest   []byte // read from the stream, but not returned yet
+	err    error  // that ended the stream; io.EOF at its end
 }
 
 // Read implements io.Reader.
@@ -52,14 +52,23 @@ func (b *body) Close() error {
 	return nil
 }
 
-// await waits for a promise.
+// await waits until a promise is settled. It returns the promise's value or, as an error, the
+// reason of the rejection.
 func await(promise js.Value) (v js.Value, err error) {
 	settled := make(chan struct{})
-	then := js.FuncOf(func(_ js.Value, args []js.Value) any { v = args[0]; close(settled); return nil })
-	defer then.Release()
-	fail := js.FuncOf(func(_ js.Value, args []js.Value) any { err = js.Error{Value: args[0]}; close(settled); return nil })
-	defer fail.Release()
-	promise.Call("then", then, fail)
+	fulfilled := js.FuncOf(func(_ js.Value, args []js.Value) any {
+		v = args[0]
+		close(settled)
+		return nil
+	})
+	defer fulfilled.Release()
+	rejected := js.FuncOf(func(_ js.Value, args []js.Value) any {
+		err = js.Error{Value: args[0]}
+		close(settled)
+		return nil
+	})
+	defer rejected.Release()
+	promise.Call("then", fulfilled, rejected)
 	<-settled
 	return v, err
 }

@@ -16,36 +16,64 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Config is how the edge runs, read from the worker's variables and secrets.
-// Every field's variable is named in docs/edge.md.
+// Config configures the program. [ReadConfig] reads it from the worker's variables and secrets.
+// docs/edge.md names the variable of each field.
 type Config struct {
-	Origin string // of the broker that this is a gate of; "": there is none, and the hub is here
-	Tenant string // whose status is public, and who signs in for the demo
+	// Origin is the address of the broker, without a slash at the end, if the worker is a gate in
+	// front of a broker. "" means that the hub runs at the edge.
+	Origin string
+	// Tenant is the company whose status is public, and for which demo users sign in. Defaults to
+	// main.
+	Tenant string
 
-	Tokens  *identity.Tokens
-	Dev     bool // anybody signs in as a demo user; answers to loopback names alone
-	Issuer  *identity.Issuer
-	Refresh time.Duration // how often the issuer's keys are fetched
-	Origins []string      // whose pages may use the API beside our own
+	// Tokens signs and verifies bearer tokens. It is required.
+	Tokens *identity.Tokens
+	// Dev lets anybody sign in as a demo user. The front answers only to names of loopback
+	// addresses then.
+	Dev bool
+	// Issuer verifies the tokens of an identity provider. nil means that there is none.
+	Issuer *identity.Issuer
+	// Refresh is how often the issuer's keys are fetched. Defaults to one minute.
+	Refresh time.Duration
+	// Origins are the other origins whose pages may use the API.
+	Origins []string
 
-	Heartbeat   time.Duration
+	// Heartbeat is how often a quiet stream gets a heartbeat. Defaults to 15 seconds.
+	Heartbeat time.Duration
+	// DedupWindow is how long the log remembers the ids of events. It is at most Retention.
+	// Defaults to one hour.
 	DedupWindow time.Duration
-	Retention   time.Duration
-	Location    *time.Location
-	Currency    string
-	Fleet       int
-	Strict      bool
-	Logger      *slog.Logger
+	// Retention is how long events are kept. Defaults to 30 days.
+	Retention time.Duration
+	// Location is the time zone of the installation. Defaults to UTC.
+	Location *time.Location
+	// Currency is the installation's currency, a code of ISO 4217. Defaults to EUR.
+	Currency string
+	// Fleet is the number of units that the installation rents out. 0 means that it is unknown.
+	Fleet int
+	// Strict refuses unknown fields in the events of every publisher.
+	Strict bool
+	// Logger writes the worker's log. It is required.
+	Logger *slog.Logger
 }
 
-// ReadConfig reads the variables. The error names the one that is wrong.
+// ReadConfig reads the configuration by env, which returns the value of a variable or secret, or
+// "". The error names the first variable that is faulty.
 func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 	r := reader{env: env}
-	c := Config{Origin: strings.TrimSuffix(env("ORIGIN"), "/"), Tenant: cmp.Or(env("TENANT"), "main"), Logger: log,
-		Heartbeat: r.duration("HEARTBEAT", 15*time.Second), DedupWindow: r.duration("DEDUP_WINDOW", time.Hour), Retention: r.duration("RETENTION", 30*24*time.Hour),
-		Refresh:  r.duration("JWT_REFRESH", time.Minute),
-		Currency: cmp.Or(env("CURRENCY"), "EUR"), Fleet: r.count("FLEET"),
-		Strict: r.yes("STRICT"), Dev: env("AUTH") == "dev"}
+	c := Config{
+		Origin:      strings.TrimSuffix(env("ORIGIN"), "/"),
+		Tenant:      cmp.Or(env("TENANT"), "main"),
+		Logger:      log,
+		Heartbeat:   r.duration("HEARTBEAT", 15*time.Second),
+		DedupWindow: r.duration("DEDUP_WINDOW", time.Hour),
+		Retention:   r.duration("RETENTION", 30*24*time.Hour),
+		Refresh:     r.duration("JWT_REFRESH", time.Minute),
+		Currency:    cmp.Or(env("CURRENCY"), "EUR"),
+		Fleet:       r.count("FLEET"),
+		Strict:      r.boolean("STRICT"),
+		Dev:         env("AUTH") == "dev",
+	}
 	for origin := range strings.FieldsSeq(strings.ReplaceAll(env("ALLOW_ORIGIN"), ",", " ")) {
 		r.keep("ALLOW_ORIGIN", httpapi.CheckOrigin(origin))
 		c.Origins = append(c.Origins, origin)
@@ -66,9 +94,7 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 			r.keep("AUTH", errors.New("a gate signs nobody in: its broker does not know them"))
 		}
 	case "jwt":
-		issuer := identity.IssuerConfig{Issuer: env("JWT_ISSUER"), Audience: env("JWT_AUDIENCE"), JWKSURL: env("JWT_JWKS"),
-			Cookie: env("JWT_COOKIE"), CookieDomain: env("JWT_COOKIE_DOMAIN"),
-			RolesClaim: env("JWT_ROLES_CLAIM"), EmployeeClaim: env("JWT_EMPLOYEE_CLAIM")}.WithDefaults(log)
+		issuer := issuerConfig(env, log)
 		if c.Origin == "" {
 			issuer.TenantClaim = cmp.Or(env("JWT_TENANT_CLAIM"), "tenant")
 		}
@@ -80,22 +106,37 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 	return c, r.err
 }
 
-// A reader reads variables and keeps the first fault.
+// issuerConfig reads the configuration of the identity provider, without the claim of the tenant.
+func issuerConfig(env func(string) string, log *slog.Logger) identity.IssuerConfig {
+	return identity.IssuerConfig{
+		Issuer:        env("JWT_ISSUER"),
+		Audience:      env("JWT_AUDIENCE"),
+		JWKSURL:       env("JWT_JWKS"),
+		Cookie:        env("JWT_COOKIE"),
+		CookieDomain:  env("JWT_COOKIE_DOMAIN"),
+		RolesClaim:    env("JWT_ROLES_CLAIM"),
+		EmployeeClaim: env("JWT_EMPLOYEE_CLAIM"),
+	}.WithDefaults(log)
+}
+
+// reader reads variables and keeps the first error.
 type reader struct {
 	env func(string) string
 	err error
 }
 
+// keep keeps an error of a variable, unless there is an earlier one.
 func (r *reader) keep(name string, err error) {
 	if err != nil && r.err == nil {
 		r.err = fmt.Errorf("the variable %s: %w", name, err)
 	}
 }
 
-func (r *reader) duration(name string, absent time.Duration) time.Duration {
+// duration reads a duration above 0. fallback is its value if the variable is not set.
+func (r *reader) duration(name string, fallback time.Duration) time.Duration {
 	text := r.env(name)
 	if text == "" {
-		return absent
+		return fallback
 	}
 	d, err := time.ParseDuration(text)
 	if err == nil && d <= 0 {
@@ -105,6 +146,7 @@ func (r *reader) duration(name string, absent time.Duration) time.Duration {
 	return d
 }
 
+// count reads a number that is not negative. It is 0 if the variable is not set.
 func (r *reader) count(name string) int {
 	text := cmp.Or(r.env(name), "0")
 	n, err := strconv.Atoi(text)
@@ -115,7 +157,8 @@ func (r *reader) count(name string) int {
 	return n
 }
 
-func (r *reader) yes(name string) bool {
+// boolean reads true or false. It is false if the variable is not set.
+func (r *reader) boolean(name string) bool {
 	text := r.env(name)
 	if text != "" && text != "true" && text != "false" {
 		r.keep(name, fmt.Errorf("%q is neither true nor false", text))
@@ -123,11 +166,21 @@ func (r *reader) yes(name string) bool {
 	return text == "true"
 }
 
-// rememberedIDs keeps within the memory of an object.
-const rememberedIDs = 1 << 15
+// maxRememberedIDs is how many ids of events the hub remembers, so that they fit into the memory
+// of an object.
+const maxRememberedIDs = 1 << 15
 
-// hub is the configuration of a hub, without its log.
+// hub returns the configuration of a hub, without its log.
 func (c Config) hub() hub.Config {
-	return hub.Config{Logger: c.Logger, Heartbeat: c.Heartbeat, Location: c.Location, Currency: c.Currency,
-		Fleet: c.Fleet, Strict: c.Strict, DedupWindow: c.DedupWindow, MaxRememberedIDs: rememberedIDs, TrustClock: true}
+	return hub.Config{
+		Logger:           c.Logger,
+		Heartbeat:        c.Heartbeat,
+		Location:         c.Location,
+		Currency:         c.Currency,
+		Fleet:            c.Fleet,
+		Strict:           c.Strict,
+		DedupWindow:      c.DedupWindow,
+		MaxRememberedIDs: maxRememberedIDs,
+		TrustClock:       true,
+	}
 }

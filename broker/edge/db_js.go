@@ -9,9 +9,8 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog/sqllog"
 )
 
-// A db is the SQL storage of a Durable Object. What one turn of the event loop
-// writes is kept whole or not at all, and no answer leaves the object before
-// it is kept.
+// db is the SQL storage of a Durable Object. The runtime stores the writes of one turn of the
+// event loop all or not at all, and lets no answer leave the object before they are stored.
 type db struct{ sql js.Value }
 
 var _ sqllog.DB = db{}
@@ -41,8 +40,8 @@ func (d db) Exec(query string, args ...any) (rows [][]any, err error) {
 	return rows, nil
 }
 
-// thrownError is ErrFull where there is no room in the storage, or on the disk
-// below it.
+// thrownError returns an exception as an error. It wraps eventlog.ErrFull if the storage, or the
+// disk below it, has no room.
 func thrownError(thrown js.Error) error {
 	if text := thrown.Error(); strings.Contains(text, "SQLITE_FULL") || strings.Contains(text, "maximum size") {
 		return fmt.Errorf("%w: %s", eventlog.ErrFull, text)
@@ -50,6 +49,7 @@ func thrownError(thrown js.Error) error {
 	return thrown
 }
 
+// fromSQL returns a value of a column: an int64, a string, nil or a []byte.
 func fromSQL(v js.Value) any {
 	switch v.Type() {
 	case js.TypeNumber:

@@ -1,19 +1,28 @@
-// Package edge runs the hub on Cloudflare Workers: one Go program in two
-// places.
+// Package edge runs the hub on Cloudflare Workers. One Go program runs in two places, as the front
+// and as the object.
 //
-// The front is stateless and there is one in every isolate. It knows who
-// somebody is, refuses what would be refused, and lets the rest through: to
-// the object of the tenant that the credential names, or, as a gate (ORIGIN is
-// set), to a broker elsewhere.
+// # Front
 //
-// The object is a tenant's hub, in a Durable Object: the log is in the object's
-// SQLite storage (sqllog), the surface is httpapi's, and the hub writes by
-// views. It has no clock: an alarm sends heartbeats, ends what has expired,
-// stores the state and forgets old events, so that an object with quiet
-// WebSockets alone can sleep. What the object is told by the front about who
-// asks it believes, since nothing else reaches it.
+// The front is stateless, and each isolate has one. It identifies the client, refuses what the
+// broker would refuse, and passes every other request on: to the object of the tenant that the
+// credential names or, as a gate (the variable ORIGIN is set), to a broker elsewhere.
 //
-// worker.mjs is the JavaScript around both: it starts the program, holds the
-// connections, and starts another one where a program has ended. A connection
-// is a name for Go; a view is written to in one call.
+// # Object
+//
+// The object is the hub of one tenant, in a Durable Object. Its log is in the object's SQL storage
+// (package sqllog), its API is that of httpapi, and its hub writes by views. It has no timers: an
+// alarm sends heartbeats, closes connections whose credential has expired, stores the state and
+// purges old events. So an object whose only connections are quiet WebSockets can sleep. The object
+// trusts the identity that the front forwards, because no other requests reach it.
+//
+// # Concurrency
+//
+// Each request has a goroutine. Each WebSocket has two: one handles the client's messages, one sends
+// frames. The functions that worker.mjs calls must not wait for JavaScript.
+//
+// # JavaScript
+//
+// worker.mjs is the JavaScript around both. It starts the program, holds the connections, and starts
+// another program when one has ended. For Go a connection is a name. One call writes to all readers
+// of a view.
 package edge

@@ -4,8 +4,8 @@ package edge
 
 import "net/http"
 
-// The program with faults ends when it is told to: tests see what becomes of
-// readers and events then.
+// In a program that is built with faults, a request can end the program. Tests use it to see
+// what becomes of readers and events.
 func init() {
 	fault = func(r *http.Request) {
 		if r.Header.Get("Yardline-Fault") != "" {

@@ -10,13 +10,15 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 )
 
-// What the front answers for a request that it lets through; worker.mjs reads
-// it, and no client sees it.
+// Headers of the front's answer for a request that it accepts. worker.mjs reads them, and passes
+// them on to no client.
 const (
-	passHeader   = "Yardline-Pass"   // who it is, for identity.ForwardedIdentityHeader; "-" for what everybody may have
-	tenantHeader = "Yardline-Tenant" // whose object it is for
-	// warningsHeader has the front's own warnings, in JSON, for an answer of
-	// /readyz.
+	// passHeader has the value of identity.ForwardedIdentityHeader for the client, or "-" for a
+	// request that needs no sign-in.
+	passHeader = "Yardline-Pass"
+	// tenantHeader has the tenant whose object gets the request.
+	tenantHeader = "Yardline-Tenant"
+	// warningsHeader has the front's own warnings, in JSON, for an answer of /readyz.
 	warningsHeader = "Yardline-Warnings"
 )
 
@@ -45,6 +47,14 @@ func newFront(c Config, keys *keyring) http.Handler {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	}
-	return httpapi.NewFront(httpapi.Config{Hub: hub.New(checks), Authority: authority, UI: http.NotFoundHandler(), Logger: c.Logger,
-		IsDraining: func() bool { return false }, HSTS: httpapi.DefaultHSTS, LoopbackOnly: c.Dev, Origins: c.Origins}, pass)
+	return httpapi.NewFront(httpapi.Config{
+		Hub:          hub.New(checks),
+		Authority:    authority,
+		UI:           http.NotFoundHandler(),
+		Logger:       c.Logger,
+		IsDraining:   func() bool { return false },
+		HSTS:         httpapi.DefaultHSTS,
+		LoopbackOnly: c.Dev,
+		Origins:      c.Origins,
+	}, pass)
 }

@@ -11,36 +11,37 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A host is the Durable Object around the program: it holds the connections,
-// which have names here. It is safe for concurrent use.
+// host is the Go side of the Durable Object in worker.mjs. The object holds the connections,
+// each of which has a name. It is safe for concurrent use.
 type host struct {
-	object js.Value
+	object js.Value // the Tenant in worker.mjs
 
 	mu       sync.Mutex                    // guards all below
-	streams  map[string]*stream            // the open ones, by connection
+	streams  map[string]*stream            // the open streams, by the name of the connection
 	requests map[string]context.CancelFunc // requests without a whole answer yet, by requestHeader
 	alarm    time.Time                     // the time of the next alarm; zero means none
 }
 
-// A stream is a connection that answers a request.
+// stream is a connection that answers a request.
 type stream struct {
-	gone    context.CancelFunc // its reader has
-	drained chan struct{}      // holds one where there is room again
+	cancel  context.CancelFunc // called when the reader has gone
+	drained chan struct{}      // has an element when there is room for more bytes
 }
 
 var _ hub.Groups = (*host)(nil)
 
+// newHost returns the host of an object.
 func newHost(object js.Value) *host {
 	h := &host{object: object, streams: map[string]*stream{}, requests: map[string]context.CancelFunc{}}
-	if due := object.Get("due"); due.Type() == js.TypeNumber { // an earlier program has asked for it
+	if due := object.Get("due"); due.Type() == js.TypeNumber { // An earlier program has asked for an alarm.
 		h.alarm = time.UnixMilli(int64(due.Float()))
 	}
 	return h
 }
 
-// began registers a request, whose context abandoned cancels. The caller must
-// call the function that it returns when the answer is whole.
-func (h *host) began(id string, cancel context.CancelFunc) (ended func()) {
+// beginRequest registers a request, so that requestAborted can cancel it. The caller must call
+// end when the answer is whole.
+func (h *host) beginRequest(id string, cancel context.CancelFunc) (end func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.requests[id] = cancel
@@ -51,9 +52,9 @@ func (h *host) began(id string, cancel context.CancelFunc) (ended func()) {
 	}
 }
 
-// abandoned is called by worker.mjs when the client of a request has gone. A
-// request that was answered meanwhile is ignored.
-func (h *host) abandoned(id string) {
+// requestAborted cancels a request whose client has gone. It does nothing if the answer is
+// whole. worker.mjs calls it.
+func (h *host) requestAborted(id string) {
 	h.mu.Lock()
 	cancel := h.requests[id]
 	h.mu.Unlock()
@@ -62,49 +63,53 @@ func (h *host) abandoned(id string) {
 	}
 }
 
-// open starts a stream, which is the body of an answer. gone is called when
-// its reader has gone.
-func (h *host) open(id string, gone context.CancelFunc) js.Value {
+// openStream opens a stream and returns it as the body of an answer. readerGone calls cancel.
+func (h *host) openStream(id string, cancel context.CancelFunc) js.Value {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.streams[id] = &stream{gone, make(chan struct{}, 1)}
-	return h.object.Call("open", id)
+	h.streams[id] = &stream{cancel, make(chan struct{}, 1)}
+	return h.object.Call("openStream", id)
 }
 
+// stream returns an open stream, or nil.
 func (h *host) stream(id string) *stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.streams[id]
 }
 
-// lost is told by the object that a stream's reader has gone. It is false
-// where it is no stream.
-func (h *host) lost(id string) bool {
+// readerGone cancels the request of a stream whose reader has gone. It returns false if the
+// connection is not a stream.
+func (h *host) readerGone(id string) bool {
 	s := h.stream(id)
 	if s != nil {
-		s.gone()
+		s.cancel()
 	}
 	return s != nil
 }
 
-// drained is told by the object that a stream has room again.
-func (h *host) drained(id string) {
+// streamDrained lets the writer of a stream go on. worker.mjs calls it when the stream has room
+// again.
+func (h *host) streamDrained(id string) {
 	if s := h.stream(id); s != nil {
 		select {
 		case s.drained <- struct{}{}:
-		default: // it knows
+		default: // the writer has not read the last signal yet
 		}
 	}
 }
 
-// accept makes the WebSocket of a connection. What is attached to it outlives
-// the program.
-func (h *host) accept(id, attached string) error { return h.try("accept", id, attached) }
+// acceptWebSocket makes the WebSocket of a connection. The attachment outlives the program.
+func (h *host) acceptWebSocket(id, attachment string) error {
+	return h.try("acceptWebSocket", id, attachment)
+}
 
-// attach replaces what is attached.
-func (h *host) attach(id, attached string) error { return h.try("attach", id, attached) }
+// setAttachment replaces the attachment of a WebSocket.
+func (h *host) setAttachment(id, attachment string) error {
+	return h.try("setAttachment", id, attachment)
+}
 
-// try turns what the object throws into an error.
+// try calls a method of the object, and returns an exception as an error.
 func (h *host) try(method string, args ...any) (err error) {
 	defer func() {
 		if thrown, ok := recover().(js.Error); ok {
@@ -115,15 +120,17 @@ func (h *host) try(method string, args ...any) (err error) {
 	return nil
 }
 
-// sockets are the WebSockets that were open before the program was.
-func (h *host) sockets() map[string]attachment {
+// webSockets returns the attachments of the WebSockets that an earlier program has left open,
+// by the names of the connections. It closes those whose attachment it cannot read.
+func (h *host) webSockets() map[string]attachment {
 	all := map[string]attachment{}
-	list := h.object.Call("sockets")
+	list := h.object.Call("webSockets")
 	for i := range list.Length() {
 		var a attachment
 		id := list.Index(i).Index(0).String()
 		if err := json.Unmarshal([]byte(list.Index(i).Index(1).String()), &a); err != nil {
-			h.close(id, wire.ByeRetry.CloseCode(), string(wire.ByeRetry)) // of another version of us
+			// Another version of the program has written the attachment.
+			h.close(id, wire.ByeRetry.CloseCode(), string(wire.ByeRetry))
 			continue
 		}
 		all[id] = a
@@ -131,35 +138,36 @@ func (h *host) sockets() map[string]attachment {
 	return all
 }
 
-// What the object answers for frames that it is given.
+// Results of the method send of the object, see worker.mjs.
 const (
-	sentNowhere = 0 // the connection is gone
-	sentEnough  = 2 // wait until it is drained before more of the past is sent
+	readerHasGone   = 0
+	readerHasEnough = 2 // a reader that catches up should get more only when its stream is drained
 )
 
-// send writes whole frames to one connection. It is false where that is gone.
-func (h *host) send(id string, frames []byte) bool { return h.give(id, frames) != sentNowhere }
+// send sends whole frames to one connection. It returns false if the reader has gone.
+func (h *host) send(id string, frames []byte) bool { return h.call(id, frames) != readerHasGone }
 
-func (h *host) give(id string, frames []byte) int {
+// call calls the method send of the object and returns its result.
+func (h *host) call(id string, frames []byte) int {
 	return h.object.Call("send", id, bytesOf(frames)).Int()
 }
 
-// sendPast is send for a stream that catches up: it waits while the reader has
-// enough.
-func (h *host) sendPast(ctx context.Context, id string, frames []byte) bool {
-	answer := h.give(id, frames)
+// sendAndWait is like send, for a stream that catches up. It waits while enough bytes wait for
+// the reader. It returns false when ctx ends first.
+func (h *host) sendAndWait(ctx context.Context, id string, frames []byte) bool {
+	result := h.call(id, frames)
 	s := h.stream(id)
-	if answer == sentEnough && s != nil {
+	if result == readerHasEnough && s != nil {
 		select {
 		case <-s.drained:
 		case <-ctx.Done():
 			return false
 		}
 	}
-	return answer != sentNowhere
+	return result != readerHasGone
 }
 
-// close ends a connection; the code is for a WebSocket.
+// close ends a connection. The code and the reason are for a WebSocket.
 func (h *host) close(id string, code int, reason string) {
 	h.mu.Lock()
 	delete(h.streams, id)
@@ -167,8 +175,8 @@ func (h *host) close(id string, code int, reason string) {
 	h.object.Call("close", id, code, reason)
 }
 
-// wake asks for an alarm at a time, if none comes earlier.
-func (h *host) wake(at time.Time) {
+// requestAlarm asks for an alarm at a time, unless one comes earlier. A zero time asks for none.
+func (h *host) requestAlarm(at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if at.IsZero() || !h.alarm.IsZero() && !at.Before(h.alarm) {
@@ -178,15 +186,15 @@ func (h *host) wake(at time.Time) {
 	h.object.Get("ctx").Get("storage").Call("setAlarm", at.UnixMilli())
 }
 
-// woken tells that the alarm has come.
-func (h *host) woken() {
+// alarmFired notes that the alarm has come, so that requestAlarm asks for the next one.
+func (h *host) alarmFired() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.alarm = time.Time{}
 }
 
-// streaming tells whether a stream is open.
-func (h *host) streaming() bool {
+// hasStreams tells whether a stream is open.
+func (h *host) hasStreams() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.streams) > 0
@@ -199,7 +207,7 @@ func (h *host) Join(view, reader string) { h.object.Call("join", view, reader) }
 func (h *host) Leave(view, reader string) { h.object.Call("leave", view, reader) }
 
 // Write implements hub.Groups.
-func (h *host) Write(view string, frames []byte) { h.object.Call("write", view, bytesOf(frames)) }
+func (h *host) Write(view string, frames []byte) { h.object.Call("writeToView", view, bytesOf(frames)) }
 
 // Send implements hub.Groups.
 func (h *host) Send(reader string, frames []byte) { h.send(reader, frames) }

@@ -9,37 +9,37 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 )
 
-// A keyring gives an issuer the keys that worker.mjs has fetched, and says in
-// the log why it could not. It is safe for concurrent use.
+// keyring gives an issuer the keys that worker.mjs has fetched, and logs why keys could not be
+// fetched or used. It is safe for concurrent use.
 type keyring struct {
-	issuer *identity.Issuer // nil without one
+	issuer *identity.Issuer // nil without an identity provider
 	log    *slog.Logger
 }
 
-// set replaces the keys. When the new keys cannot be used, it returns false and
-// keeps the old ones.
+// set replaces the keys. When the new keys cannot be used, set keeps the old ones and returns
+// false.
 func (k *keyring) set(raw []byte) bool {
 	before := k.issuer.KeysError()
 	err := k.issuer.SetKeys(raw)
 	if err != nil {
-		k.say(before, err)
+		k.logError(before, err)
 	} else if before != nil && !errors.Is(before, identity.ErrNoKeys) {
 		k.log.Info("the issuer's keys are renewed again")
 	}
 	return err == nil
 }
 
-// fail records that the keys could not be fetched, and returns false.
-func (k *keyring) fail(reason string) bool {
+// recordFailure records that the keys could not be fetched, and returns false.
+func (k *keyring) recordFailure(reason string) bool {
 	before, err := k.issuer.KeysError(), fmt.Errorf("cannot fetch the issuer's keys: %s", reason)
 	k.issuer.RecordFetchError(err)
-	k.say(before, err)
+	k.logError(before, err)
 	return false
 }
 
-// say writes trouble to the log, unless it is the same as before, because
-// worker.mjs soon fetches the keys again.
-func (k *keyring) say(before, now error) {
+// logError logs an error, unless it is the same as before. It would be logged often otherwise,
+// because worker.mjs soon fetches the keys again.
+func (k *keyring) logError(before, now error) {
 	if before == nil || before.Error() != now.Error() {
 		k.log.Error("the issuer's keys could not be renewed; the old ones stay, if there are any", "error", now)
 	}

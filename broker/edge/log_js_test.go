@@ -17,11 +17,11 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// These tests run inside of a Durable Object, in place of the program: see
-// TestEdgeLog of e2e. Nothing else has its storage.
+// TestMain runs the tests of this file inside a Durable Object, in place of the program, because
+// only there is its storage. See package edge of e2e.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.v", "true"); err != nil { // an object has no arguments
+	if err := flag.Set("test.v", "true"); err != nil { // because an object has no command line
 		panic(err)
 	}
 	os.Exit(m.Run())
@@ -29,13 +29,17 @@ func TestMain(m *testing.M) {
 
 var storage = db{js.Global().Get("context").Get("ctx").Get("storage").Get("sql")}
 
+// open opens the log in the object's storage.
 func open(t *testing.T) eventlog.Log {
+	t.Helper()
 	log, err := sqllog.Open(storage, time.Hour)
 	require.NoError(t, err)
 	return log
 }
 
+// openEmpty removes the log from the storage and opens a new one.
 func openEmpty(t *testing.T) eventlog.Log {
+	t.Helper()
 	for _, table := range []string{"log", "events", "ids", "store"} {
 		_, err := storage.Exec(`DROP TABLE IF EXISTS ` + table)
 		require.NoError(t, err)
@@ -43,9 +47,8 @@ func openEmpty(t *testing.T) eventlog.Log {
 	return open(t)
 }
 
-// TestManySubjects: a selection that is larger than a statement may be is read
-// all the same.
-func TestManySubjects(t *testing.T) {
+// A selection may have more subjects than a statement of the storage may have parameters.
+func TestReadSelectsByManySubjects(t *testing.T) {
 	log := openEmpty(t)
 	selection := eventlog.Selection{Subjects: []string{"crane/*"}}
 	var want []uint64
@@ -54,7 +57,12 @@ func TestManySubjects(t *testing.T) {
 		if i%10 == 0 {
 			subject = fmt.Sprintf("crane/%d", i)
 		}
-		ack, err := log.Append(t.Context(), eventlog.Entry{Type: event.TypeSyncProgress, Subject: subject, Key: subject, Body: []byte("{}")})
+		ack, err := log.Append(t.Context(), eventlog.Entry{
+			Type:    event.TypeSyncProgress,
+			Subject: subject,
+			Key:     subject,
+			Body:    []byte("{}"),
+		})
 		require.NoError(t, err)
 		if i%10 == 0 || i < 100 {
 			want = append(want, ack.Seq)
@@ -77,7 +85,7 @@ func TestManySubjects(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-func TestLog(t *testing.T) {
+func TestLogKeepsItsContractInTheObjectsStorage(t *testing.T) {
 	logtest.Run(t, logtest.Opener{
 		Open: openEmpty,
 		Reopen: func(t *testing.T, log eventlog.Log) eventlog.Log {

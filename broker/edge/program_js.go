@@ -16,8 +16,8 @@ import (
 	"github.com/snd-rental/yardline/broker/hub"
 )
 
-// Run is the whole program: an object where worker.mjs gives it one, else a
-// front. It returns only where it cannot start.
+// Run runs the program: the object of a tenant if worker.mjs passes one, and the front
+// otherwise. It returns only an error that keeps the program from starting.
 func Run() error {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	c, err := ReadConfig(cloudflare.Getenv, log)
@@ -36,37 +36,37 @@ func Run() error {
 	select {}
 }
 
+// runFront starts to serve as the front.
 func runFront(c Config) {
 	keys := &keyring{issuer: c.Issuer, log: c.Logger}
-	workers.ServeNonBlock(received(newFront(c, keys), nil))
+	workers.ServeNonBlock(adapt(newFront(c, keys), nil))
 	if c.Issuer == nil {
 		return
 	}
-	js.Global().Get("context").Get("binding").Set("refresh", c.Refresh.Milliseconds())
-	export("keys", func(args []js.Value) any {
+	js.Global().Get("context").Get("binding").Set("refreshInterval", c.Refresh.Milliseconds())
+	export("setKeys", func(args []js.Value) any {
 		if len(args) > 1 {
-			return keys.fail(args[1].String())
+			return keys.recordFailure(args[1].String())
 		}
 		return keys.set([]byte(args[0].String()))
 	})
 }
 
-// requestHeader is the name by which worker.mjs tells that the client of a
-// request has gone.
+// requestHeader has the id that worker.mjs gives a request. requestAborted gets the same id.
 const requestHeader = "Yardline-Request"
 
-// export makes a function callable for worker.mjs. It must not wait for
-// anything that JavaScript does.
+// export makes a function callable from worker.mjs. The function must not wait for JavaScript.
 func export(name string, do func([]js.Value) any) {
-	js.Global().Get("context").Get("binding").Set(name, js.FuncOf(func(_ js.Value, args []js.Value) any { return do(args) }))
+	f := js.FuncOf(func(_ js.Value, args []js.Value) any { return do(args) })
+	js.Global().Get("context").Get("binding").Set(name, f)
 }
 
-// received mends what arrives: a request as net/http's server has it, and an
-// answer that is given whole, or is a stream of the host where there is one.
-func received(next http.Handler, h *host) http.Handler {
+// adapt makes the requests of the workers module like those of a net/http server. An answer is
+// sent as a whole, or becomes a stream of h when next flushes it. h is nil in the front.
+func adapt(next http.Handler, h *host) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for name, values := range r.Header {
-			r.Header[name] = []string{strings.Join(values, ",")} // it was split at commas
+			r.Header[name] = []string{strings.Join(values, ",")} // the module has split it at commas
 		}
 		r.Body = bodyOf(r)
 		r.Proto, r.ProtoMajor, r.ProtoMinor, r.Host = "HTTP/1.1", 1, 1, r.URL.Host
@@ -76,7 +76,7 @@ func received(next http.Handler, h *host) http.Handler {
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		if h != nil {
-			defer h.began(r.Header.Get(requestHeader), cancel)()
+			defer h.beginRequest(r.Header.Get(requestHeader), cancel)()
 		}
 		out := &writer{to: w, ctx: ctx, cancel: cancel, host: h}
 		if h != nil {
@@ -88,7 +88,7 @@ func received(next http.Handler, h *host) http.Handler {
 	})
 }
 
-// bytesOf copies bytes to JavaScript.
+// bytesOf returns a Uint8Array with a copy of b.
 func bytesOf(b []byte) js.Value {
 	array := js.Global().Get("Uint8Array").New(len(b))
 	js.CopyBytesToJS(array, b)

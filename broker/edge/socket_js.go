@@ -15,34 +15,36 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// socketHeader tells worker.mjs which WebSocket an answer opens.
+// socketHeader has the name of the connection whose WebSocket an answer opens. worker.mjs reads
+// it.
 const socketHeader = "Yardline-Socket"
 
-// waitingCalls is how many messages of a WebSocket may wait; one that sends
-// more at once is closed.
-const waitingCalls = 128
+// maxWaitingCalls is how many messages of a WebSocket may wait to be handled. A WebSocket that
+// has more is closed.
+const maxWaitingCalls = 128
 
-// Close codes of RFC 6455, section 7.4.1, and ours for a 429.
+// Close codes of RFC 6455, section 7.4.1.
 const (
 	closeUnsupported = 1003
 	closeNotUTF8     = 1007
 	closeTooLarge    = 1009
 )
 
-// maxPast is how many bytes of the past a WebSocket is sent before it is asked
-// to come back for the rest: the runtime does not say how much waits for one.
-const maxPast = 16 << 20
+// maxCatchUp is how many bytes a WebSocket gets while it catches up, before its client must
+// reconnect for the rest. There is a limit because the runtime does not tell how many bytes wait
+// for the client.
+const maxCatchUp = 16 << 20
 
-// A socket is one WebSocket. Its two goroutines end with it.
+// socket is one WebSocket. Its two goroutines end with it.
 type socket struct {
 	*httpapi.Reader
-	host   *host
-	attach attachment
-	calls  chan string
-	cancel context.CancelFunc
+	host       *host
+	attachment attachment // only the goroutine of listen uses it
+	calls      chan string
+	cancel     context.CancelFunc // ends both goroutines
 }
 
-// socket is GET /api/ws.
+// socket handles GET /api/ws.
 func (o *object) socket(w http.ResponseWriter, r *http.Request) {
 	f, after, err := o.api.CheckUpgrade(w, r)
 	if err != nil {
@@ -55,17 +57,18 @@ func (o *object) socket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := attachment{Principal: p, Address: r.RemoteAddr, Filter: f.Key()}
-	attached, err := a.text()
+	encoded, err := a.encode()
 	if err != nil {
 		o.api.Refuse(w, r, err)
 		return
 	}
-	reader, err := o.api.Open(r, p, hub.Request{Filter: f, After: after, Format: wire.JSON, Heartbeat: socketBeat})
+	request := hub.Request{Filter: f, After: after, Format: wire.JSON, Heartbeat: socketHeartbeatEvery}
+	reader, err := o.api.Open(r, p, request)
 	if err != nil {
 		o.api.Refuse(w, r, err)
 		return
 	}
-	if err := o.host.accept(reader.ID, attached); err != nil {
+	if err := o.host.acceptWebSocket(reader.ID, encoded); err != nil {
 		reader.Leave()
 		o.host.close(reader.ID, wire.ByeRetry.CloseCode(), string(wire.ByeRetry))
 		o.api.Refuse(w, r, err)
@@ -76,16 +79,22 @@ func (o *object) socket(w http.ResponseWriter, r *http.Request) {
 	o.run(reader, a)
 }
 
-// run serves a WebSocket until either side ends it.
+// run starts the goroutines that serve a WebSocket until either side ends it.
 func (o *object) run(reader *httpapi.Reader, a attachment) {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &socket{Reader: reader, host: o.host, attach: a, calls: make(chan string, waitingCalls), cancel: cancel}
+	s := &socket{
+		Reader:     reader,
+		host:       o.host,
+		attachment: a,
+		calls:      make(chan string, maxWaitingCalls),
+		cancel:     cancel,
+	}
 	o.mu.Lock()
 	o.sockets[reader.ID] = s
 	o.mu.Unlock()
-	go s.survive(func() { s.listen(ctx) })
+	go s.recoverPanic(func() { s.listen(ctx) })
 	go func() {
-		s.survive(func() { s.pump(ctx) })
+		s.recoverPanic(func() { s.pump(ctx) })
 		cancel()
 		o.mu.Lock()
 		delete(o.sockets, reader.ID)
@@ -94,8 +103,9 @@ func (o *object) run(reader *httpapi.Reader, a attachment) {
 	}()
 }
 
-// survive ends the WebSocket, and no more, where the code is at fault.
-func (s *socket) survive(do func()) {
+// recoverPanic runs do and then ends the WebSocket. A panic ends only this WebSocket, not the
+// program.
+func (s *socket) recoverPanic(do func()) {
 	defer s.cancel()
 	defer func() {
 		if v := recover(); v != nil {
@@ -105,18 +115,20 @@ func (s *socket) survive(do func()) {
 	do()
 }
 
+// pump sends the reader's frames until ctx or the subscription ends, and then closes the
+// WebSocket.
 func (s *socket) pump(ctx context.Context) {
-	past, last := 0, time.Now()
+	sent, last := 0, time.Now() // bytes without a pause of a second, and the time of the last frames
 	err := s.Pump(ctx, func(frames []byte) error {
 		now := time.Now()
-		if now.Sub(last) > time.Second { // it had caught up
-			past = 0
+		if now.Sub(last) > time.Second { // the reader had caught up
+			sent = 0
 		}
 		last = now
-		if past += len(frames); past > maxPast || !s.host.send(s.ID, frames) {
-			return os.ErrClosed // it comes back, and goes on from its cursor
+		if sent += len(frames); sent > maxCatchUp || !s.host.send(s.ID, frames) {
+			return os.ErrClosed // the client reconnects, and goes on from its cursor
 		}
-		time.Sleep(time.Millisecond) // a turn of the event loop, in which what was sent goes out
+		time.Sleep(time.Millisecond) // lets the event loop of JavaScript send the frames
 		return nil
 	})
 	bye := wire.ByeRetry
@@ -127,47 +139,48 @@ func (s *socket) pump(ctx context.Context) {
 	s.host.close(s.ID, bye.CloseCode(), string(bye))
 }
 
-// listen answers calls, one after the other.
+// listen handles the messages of the client, one after the other.
 func (s *socket) listen(ctx context.Context) {
 	for {
 		select {
 		case text := <-s.calls:
-			s.take(ctx, text)
+			s.handle(ctx, text)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (s *socket) take(ctx context.Context, text string) {
+// handle handles one message of the client.
+func (s *socket) handle(ctx context.Context, text string) {
 	call, err := wire.ParseCall([]byte(text))
 	if errors.Is(err, wire.ErrUTF8) {
 		s.host.close(s.ID, closeNotUTF8, "not valid UTF-8")
 		return
 	}
-	attach := s.attach
-	attached := ""
+	changed := s.attachment
+	encoded := "" // only of a call that changes the attachment
 	if err == nil && call.Call == wire.CallFilter {
-		attach.Filter = call.Filter
-		attached, err = attach.text()
+		changed.Filter = call.Filter
+		encoded, err = changed.encode()
 	}
 	if answer := s.HandleCall(ctx, call, err); answer != nil {
 		s.host.send(s.ID, answer)
-	} else if attached != "" {
-		if err := s.host.attach(s.ID, attached); err != nil {
-			panic(err) // it would wake with another filter: the WebSocket ends
+	} else if encoded != "" {
+		if err := s.host.setAttachment(s.ID, encoded); err != nil {
+			panic(err) // ends the WebSocket, because a later program would use the old filter
 		}
-		s.attach = attach
+		s.attachment = changed
 	}
 }
 
-// message is called by worker.mjs for each that arrives. It does not wait.
+// message queues a message of a client. It does not block. worker.mjs calls it.
 func (o *object) message(id string, message js.Value) {
 	o.mu.Lock()
 	s := o.sockets[id]
 	o.mu.Unlock()
 	if s == nil {
-		return // it is on its way out
+		return // the WebSocket is being closed
 	}
 	if message.Type() != js.TypeString {
 		o.host.close(id, closeUnsupported, "text messages only")
@@ -178,7 +191,7 @@ func (o *object) message(id string, message js.Value) {
 		o.host.close(id, closeTooLarge, "the message is too large")
 		return
 	}
-	o.host.wake(time.Now().Add(saveEvery))
+	o.host.requestAlarm(time.Now().Add(saveEvery))
 	select {
 	case s.calls <- text:
 	default:
@@ -186,9 +199,9 @@ func (o *object) message(id string, message js.Value) {
 	}
 }
 
-// gone is called by worker.mjs when a connection has ended.
-func (o *object) gone(id string) {
-	if o.host.lost(id) {
+// readerGone ends a connection whose reader has gone. worker.mjs calls it.
+func (o *object) readerGone(id string) {
+	if o.host.readerGone(id) {
 		return
 	}
 	o.mu.Lock()

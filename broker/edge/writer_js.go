@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// A writer is an answer: given whole at the end, or, once it is flushed, a
-// stream that worker.mjs holds.
+// writer is the http.ResponseWriter of a request. It sends the answer as a whole at the end, or,
+// once it is flushed, as a stream that worker.mjs holds. Only the request's goroutine uses it.
 type writer struct {
-	to     http.ResponseWriter
-	body   bytes.Buffer
-	ctx    context.Context
+	to     http.ResponseWriter // of the workers module
+	body   bytes.Buffer        // what was written before the stream was opened
+	ctx    context.Context     // of the request
 	cancel context.CancelFunc
 
-	// Of a stream alone.
-	host   *host
-	id     string
+	// These fields are for a stream only.
+	host   *host  // nil in the front, which has no streams
+	id     string // the name of the connection
 	opened bool
-	ended  bool
+	ended  bool // nothing more can be written
 }
 
-// raw is what the workers module's own writer can do.
-type raw interface {
+// rawWriter has the methods of the workers module's own writer.
+type rawWriter interface {
 	WriteRawJSBody(js.Value)
 	Ready()
 }
@@ -41,33 +41,33 @@ func (w *writer) Write(b []byte) (int, error) {
 	if !w.opened {
 		return w.body.Write(b)
 	}
-	if w.ended || !w.host.sendPast(w.ctx, w.id, b) {
+	if w.ended || !w.host.sendAndWait(w.ctx, w.id, b) {
 		w.ended = true
 		return 0, os.ErrClosed
 	}
 	return len(b), nil
 }
 
-// FlushError is for http.ResponseController: what was written goes out, and
-// what comes later does at once.
+// FlushError is for http.ResponseController. It opens the stream and sends what was written.
+// Later writes are sent at once. It does nothing in the front.
 func (w *writer) FlushError() error {
 	if w.opened || w.host == nil {
 		return nil
 	}
-	w.to.(raw).WriteRawJSBody(w.host.open(w.id, w.cancel))
+	w.to.(rawWriter).WriteRawJSBody(w.host.openStream(w.id, w.cancel))
 	w.opened = true
-	w.to.(raw).Ready()
+	w.to.(rawWriter).Ready()
 	_, err := w.Write(w.body.Bytes())
 	w.body.Reset()
 	return err
 }
 
-// SetReadDeadline is for http.ResponseController. Requests are bounded by who
-// runs the worker.
+// SetReadDeadline is for http.ResponseController. It does nothing, because the runtime bounds the
+// time of requests.
 func (w *writer) SetReadDeadline(time.Time) error { return nil }
 
-// SetWriteDeadline is for http.ResponseController: one that has passed breaks
-// off a stream. Writes do not block here.
+// SetWriteDeadline is for http.ResponseController. A deadline that has passed ends the stream. A
+// later deadline does nothing.
 func (w *writer) SetWriteDeadline(at time.Time) error {
 	if w.opened && !at.IsZero() && !at.After(time.Now()) {
 		w.ended = true
@@ -77,7 +77,7 @@ func (w *writer) SetWriteDeadline(at time.Time) error {
 	return nil
 }
 
-// end gives the answer, or ends the stream.
+// end sends the answer, or ends the stream.
 func (w *writer) end() {
 	if w.opened {
 		w.host.close(w.id, 0, "")
@@ -87,5 +87,5 @@ func (w *writer) end() {
 	if w.body.Len() > 0 {
 		body = bytesOf(w.body.Bytes())
 	}
-	w.to.(raw).WriteRawJSBody(body)
+	w.to.(rawWriter).WriteRawJSBody(body)
 }

@@ -1,8 +1,8 @@
 //go:build !js
 
-// Command build completes a folder for the edge, where the workers module's
-// generator has put its own files: it puts worker.mjs in the place of theirs,
-// unpacks the app as static assets, and fails where the program is too large.
+// Command build completes a directory for the edge in which the generator of the workers module has
+// written its files. It replaces their script by worker.mjs, and unpacks the app as static assets.
+// It fails if the program is too large.
 package main
 
 import (
@@ -31,8 +31,10 @@ func main() {
 	}
 }
 
+// build completes the directory out. limit is the largest size of the program in gzip, in bytes; 0
+// disables the check.
 func build(wasm, worker, out string, limit int64) error {
-	size, err := zipped(wasm)
+	size, err := gzipSize(wasm)
 	if err != nil {
 		return err
 	}
@@ -55,13 +57,14 @@ func build(wasm, worker, out string, limit int64) error {
 	return assets(filepath.Join(out, "assets"))
 }
 
-// counter counts what is written.
+// counter counts the bytes that are written to it.
 type counter int64
 
+// Write implements io.Writer.
 func (c *counter) Write(b []byte) (int, error) { *c += counter(len(b)); return len(b), nil }
 
-// zipped is the size of a file in gzip, which is what an upload is judged by.
-func zipped(path string) (int64, error) {
+// gzipSize returns the size of a file in gzip, in bytes. The platform limits this size.
+func gzipSize(path string) (int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return 0, err
@@ -78,7 +81,8 @@ func zipped(path string) (int64, error) {
 	return int64(size), zip.Close()
 }
 
-// assets unpacks the app; who serves it compresses by what a browser takes.
+// assets unpacks the app into the directory out. The platform compresses the files itself, as each
+// browser accepts.
 func assets(out string) error {
 	if !webui.IsBuilt() {
 		return fmt.Errorf("the app is not built: run make build first")
@@ -93,11 +97,13 @@ func assets(out string) error {
 	if err != nil {
 		return err
 	}
-	headers := "/*\n  Content-Security-Policy: " + webui.ContentSecurityPolicy + "\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: same-origin\n  Cache-Control: no-cache\n" +
+	headers := "/*\n  Content-Security-Policy: " + webui.ContentSecurityPolicy +
+		"\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: same-origin\n  Cache-Control: no-cache\n" +
 		"/embed/*\n  Access-Control-Allow-Origin: *\n  Cross-Origin-Resource-Policy: cross-origin\n"
 	return os.WriteFile(filepath.Join(out, "_headers"), []byte(headers), 0o644)
 }
 
+// unpack writes the file at path into the directory out, uncompressed.
 func unpack(files fs.FS, path, out string) error {
 	f, err := files.Open(path)
 	if err != nil {
@@ -105,8 +111,8 @@ func unpack(files fs.FS, path, out string) error {
 	}
 	defer f.Close()
 	var content io.Reader = f
-	name, zipped := strings.CutSuffix(path, ".gz")
-	if zipped {
+	name, isGzip := strings.CutSuffix(path, ".gz")
+	if isGzip {
 		if content, err = gzip.NewReader(f); err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-// Command edge is the program that worker.mjs runs, in both its places.
+// Command edge is the program that worker.mjs runs, as the front and as the object of a tenant.
 package main
 
 import (
