@@ -10,7 +10,8 @@ WASM_LIMIT := 1960000
 # The edge's program in gzip, in bytes.
 EDGE_LIMIT := 2600000
 AXE     := e2e/node_modules/axe-core/axe.min.js
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI_LINT_VERSION := 2.15.0
+GOLANGCI_LINT := bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
 .PHONY: run build edge edge-programs test check unit wasm-test isolated browser-test e2e-full screenshots deps clean fuzz bench
 
@@ -66,12 +67,18 @@ test: deps check build unit wasm-test isolated browser-test
 deps:
 	@./.ci/deps
 
-check:
+# The linters, of which .golangci.yml says why they are there. A first build takes
+# some minutes of the processor.
+$(GOLANGCI_LINT):
+	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_LINT_VERSION)
+	mv bin/golangci-lint $@
+
+check: $(GOLANGCI_LINT)
 	@out=$$(gofmt -l $(MODULES)); if [ -n "$$out" ]; then echo "not formatted, run gofmt -w:"; echo "$$out"; exit 1; fi
 	$(GO) vet work
 	GOOS=js GOARCH=wasm $(GO) vet $(WASM_PACKAGES)
 	GOOS=js GOARCH=wasm $(GO) build $(WASM_PACKAGES)
-	@for m in $(MODULES); do echo "staticcheck $$m"; (cd $$m && $(GO) run $(STATICCHECK) ./...) || exit 1; done
+	$(GOLANGCI_LINT) run $(addprefix ./,$(addsuffix /...,$(MODULES)))
 
 # Unit tests with the race detector; fuzz tests run their seeds.
 unit:

@@ -147,7 +147,7 @@ func (x *examination) measureEventDelay(ctx context.Context, s *stream) (late ti
 			"audience": []string{"admin"},
 		},
 	})
-	answer, err := x.publish(ctx, string(body))
+	answer, err := x.publish(ctx, string(body)) //nolint:bodyclose // publish has closed the body
 	if err != nil {
 		return 0, err
 	}

@@ -172,6 +172,7 @@ func (x *examination) openStream(ctx context.Context) (s *stream, took time.Dura
 	timer := time.AfterFunc(helloTimeout, func() { s.cancel(errLate) })
 	defer timer.Stop()
 	start := time.Now()
+	//nolint:bodyclose // close closes the body of a stream
 	if s.answer, err = x.get(s.ctx, "/api/sse?types="+string(event.TypeSystemNotification)); err != nil {
 		err = s.reason(err)
 		s.cancel(nil)

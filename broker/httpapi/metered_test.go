@@ -1,5 +1,3 @@
-//lint:file-ignore SA1019 the module is given
-
 package httpapi
 
 import (
@@ -155,7 +153,7 @@ func TestFloodOfControlFramesClosesTheWebSocket(t *testing.T) {
 }
 
 func asTimeout(err error, late *net.Error) bool {
-	e, ok := err.(net.Error)
+	e, ok := err.(net.Error) //nolint:errorlint // the connection returns the error itself
 	*late = e
 	return ok && e.Timeout()
 }

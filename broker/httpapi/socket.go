@@ -1,7 +1,5 @@
 //go:build !js
 
-//lint:file-ignore SA1019 the module is given; only this file imports it, so that moving to its successor is one line
-
 package httpapi
 
 import (
@@ -14,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"nhooyr.io/websocket"
+	"nhooyr.io/websocket" // prescribed, though deprecated; only this file imports it
 
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"

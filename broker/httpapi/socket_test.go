@@ -1,5 +1,3 @@
-//lint:file-ignore SA1019 the module is given
-
 package httpapi
 
 import (

@@ -160,6 +160,7 @@ func (a *Authority) authenticateByIssuerCookie(r *http.Request) (p Principal, er
 		}
 		// ErrNoKeys and ErrExpired help the user more than the refusal of another cookie.
 		expired := errors.Is(refused, ErrExpired) && !errors.Is(err, ErrNoKeys)
+		//nolint:errorlint // it is this value until a token was refused
 		if err == ErrNotSignedIn || errors.Is(refused, ErrNoKeys) || expired {
 			err = refused
 		}

@@ -1,7 +1,5 @@
 //go:build !js
 
-//lint:file-ignore SA1019 the module is given; it is imported here alone, so that moving to its successor is one line
-
 package native
 
 import (
@@ -10,7 +8,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"nhooyr.io/websocket"
+	"nhooyr.io/websocket" // prescribed, though deprecated; only this file imports it
 
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient/port"
@@ -25,7 +23,12 @@ func (t *Transport) Socket(ctx context.Context, path string, take func([]byte) e
 	if t.token != "" {
 		header.Set("Authorization", "Bearer "+t.token)
 	}
-	conn, answer, err := websocket.Dial(ctx, t.base+path, &websocket.DialOptions{HTTPClient: t.client, HTTPHeader: header, Subprotocols: []string{wire.Subprotocol}})
+	//nolint:bodyclose // the library reads and closes the body of the answer
+	conn, answer, err := websocket.Dial(ctx, t.base+path, &websocket.DialOptions{
+		HTTPClient:   t.client,
+		HTTPHeader:   header,
+		Subprotocols: []string{wire.Subprotocol},
+	})
 	if err != nil && answer != nil && answer.StatusCode != http.StatusSwitchingProtocols {
 		return refusal(answer)
 	}

@@ -71,6 +71,7 @@ func build(wasmFile, web, widgetFile, out string, limit int) error {
 		switch name {
 		case widgetName:
 			if zipped, err := os.Stat(filepath.Join(out, name+".gz")); err != nil || zipped.Size() > maxWidget {
+				//nolint:errorlint // the error may be nil, which %w does not print
 				return fmt.Errorf("the widget has more than %d bytes in gzip, or none (%v)", maxWidget, err)
 			}
 			continue

@@ -9,8 +9,7 @@ import (
 )
 
 func main() {
-	if err := edge.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "yardline cannot start:", err)
-		os.Exit(1)
-	}
+	err := edge.Run() // returns only when the program cannot start
+	fmt.Fprintln(os.Stderr, "yardline cannot start:", err)
+	os.Exit(1)
 }
