@@ -106,8 +106,10 @@ func TestNothingBetweenHasTheLastWord(t *testing.T) {
 			h.instead.Store(func(http.ResponseWriter, *http.Request) bool { return false })
 			testkit.Shows(tab, id)
 			waittest.Eventually(t, func() bool { return program.has(id) }, 2*testkit.Soon, 5*time.Millisecond)
-			require.False(t, browser.Eval[bool](tab,
-				`(window.states || []).some(s => s === "denied" || s === "disconnected")`), "a redirect loads the page anew")
+			require.False(t, browser.Eval[bool](
+				tab,
+				`(window.states || []).some(s => s === "denied" || s === "disconnected")`,
+			), "a redirect loads the page anew")
 			tab.Eventually(testkit.Soon, kept)
 		})
 	}

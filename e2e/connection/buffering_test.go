@@ -25,7 +25,10 @@ func TestAppConnectsThroughABufferingProxy(t *testing.T) {
 	tab.Click("[data-user=manager]")
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status]")`) // signed in
 	start := time.Now()
-	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=polling]")?.innerText.includes("Delayed updates")`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelector(".header [data-status=polling]")?.innerText.includes("Delayed updates")`,
+	)
 	t.Logf("delayed updates after %v", time.Since(start))
 	require.Less(t, time.Since(start), 12*time.Second)
 	s.Publish(`{"type":"rental_overdue","id":"through","data":{"rental_id":1,"days_overdue":1}}`)

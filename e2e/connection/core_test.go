@@ -42,7 +42,10 @@ func coreTabs(t *testing.T, s *stack.Stack) {
 
 	watcher.Show()
 	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":9,"days_overdue":2,"customer":"Ann"}}`)
-	watcher.Eventually(testkit.Soon, `document.querySelector('[data-toast=late][data-severity=error]')?.innerText.includes("Rental #9 is 2 days overdue · Ann")`)
+	watcher.Eventually(
+		testkit.Soon,
+		`document.querySelector('[data-toast=late][data-severity=error]')?.innerText.includes("Rental #9 is 2 days overdue · Ann")`,
+	)
 	testkit.Shows(sender, "late")
 	require.NotContains(t, sender.Attributes("[data-toast]", "data-toast"), "late")
 	watcher.Eventually(testkit.Soon, `document.querySelector('[data-figure=overdue_rentals]').dataset.value === "1"`)
@@ -65,7 +68,13 @@ func coreResume(t *testing.T, s *stack.Stack) {
 		for range count {
 			n++
 			id := fmt.Sprintf("e-%d", n)
-			s.Publish(fmt.Sprintf(`{"type":"payment_received","id":%q,"data":{"payment_id":%d,"rental_id":1,"amount":10,"payment_method":"cash"}}`, id, n))
+			s.Publish(
+				fmt.Sprintf(
+					`{"type":"payment_received","id":%q,"data":{"payment_id":%d,"rental_id":1,"amount":10,"payment_method":"cash"}}`,
+					id,
+					n,
+				),
+			)
 			want = append([]string{id}, want...)
 		}
 	}
@@ -87,15 +96,35 @@ func coreResume(t *testing.T, s *stack.Stack) {
 		}
 	}
 	tabs[0].Show()
-	tabs[0].Eventually(testkit.Soon, fmt.Sprintf(`document.querySelector('[data-figure=revenue_today]').dataset.value === "EUR %d"`, 10*n))
+	tabs[0].Eventually(
+		testkit.Soon,
+		fmt.Sprintf(`document.querySelector('[data-figure=revenue_today]').dataset.value === "EUR %d"`, 10*n),
+	)
 }
 
 // coreRoles: the same event is another one for who may see less, and none for
 // who may not see it.
 func coreRoles(t *testing.T, s *stack.Stack) {
-	manager, yard, hr := testkit.Open(s, browser.NewUser(t), "manager", "/"), testkit.Open(s, browser.NewUser(t), "yard", "/"), testkit.Open(s, browser.NewUser(t), "hr", "/")
+	manager, yard, hr := testkit.Open(
+		s,
+		browser.NewUser(t),
+		"manager",
+		"/",
+	), testkit.Open(
+		s,
+		browser.NewUser(t),
+		"yard",
+		"/",
+	), testkit.Open(
+		s,
+		browser.NewUser(t),
+		"hr",
+		"/",
+	)
 	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":9,"days_overdue":2,"customer":"Ann Smith"}}`)
-	s.Publish(`{"type":"timesheet_updated","id":"sheet","data":{"timesheet_id":4,"employee_id":456,"employee_name":"Jo Field","status":"submitted","date":"2026-11-23"}}`)
+	s.Publish(
+		`{"type":"timesheet_updated","id":"sheet","data":{"timesheet_id":4,"employee_id":456,"employee_name":"Jo Field","status":"submitted","date":"2026-11-23"}}`,
+	)
 	testkit.Shows(manager, "late")
 	testkit.Shows(manager, "sheet")
 	testkit.Shows(hr, "sheet")

@@ -37,7 +37,10 @@ func (h *hostile) between(t *testing.T, s *stack.Stack) string {
 	t.Helper()
 	target, err := url.Parse(s.URL)
 	require.NoError(t, err)
-	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host }, FlushInterval: -1}
+	pass := &httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
+		FlushInterval: -1,
+	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if life := h.lifetime.Load(); life > 0 {
 			ctx, cancel := context.WithTimeout(r.Context(), time.Duration(life))
@@ -92,12 +95,18 @@ func TestLadder(t *testing.T) {
 			tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
 			tab.Click("[data-user=manager]")
 			start := time.Now()
-			indicator := fmt.Sprintf(`document.querySelector('.header [data-status=%s][data-transport=%s]')`, c.state, c.transport)
+			indicator := fmt.Sprintf(
+				`document.querySelector('.header [data-status=%s][data-transport=%s]')`,
+				c.state,
+				c.transport,
+			)
 			tab.Eventually(testkit.Soon, indicator)
 			t.Logf("%s by %s after %v", c.state, c.transport, time.Since(start))
 			for i := range 5 {
 				id := fmt.Sprintf("e-%d", i)
-				s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":%d,"days_overdue":1}}`, id, i+1))
+				s.Publish(
+					fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":%d,"days_overdue":1}}`, id, i+1),
+				)
 				testkit.Shows(tab, id)
 			}
 			// A gateway that answers for a broker that is away is no reason to fall.
@@ -108,7 +117,11 @@ func TestLadder(t *testing.T) {
 			s.Publish(`{"type":"rental_overdue","id":"meanwhile","data":{"rental_id":9,"days_overdue":1}}`)
 			h.badGateway.Store(false)
 			tab.Eventually(testkit.ReconnectTimeout, `document.querySelector('[data-event="meanwhile"]')`)
-			require.Equal(t, []string{"meanwhile", "e-4", "e-3", "e-2", "e-1", "e-0"}, tab.Attributes("[data-event]", "data-event"))
+			require.Equal(
+				t,
+				[]string{"meanwhile", "e-4", "e-3", "e-2", "e-1", "e-0"},
+				tab.Attributes("[data-event]", "data-event"),
+			)
 		})
 	}
 }

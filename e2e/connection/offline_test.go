@@ -17,7 +17,10 @@ import (
 
 // items are the ids in the outbox that a tab shows, oldest first.
 func items(tab *browser.Tab, state string) []string {
-	return browser.Eval[[]string](tab, fmt.Sprintf(`Array.from(document.querySelectorAll("[data-outbox=%s]"), e => e.dataset.item).reverse()`, state))
+	return browser.Eval[[]string](
+		tab,
+		fmt.Sprintf(`Array.from(document.querySelectorAll("[data-outbox=%s]"), e => e.dataset.item).reverse()`, state),
+	)
 }
 
 // TestWrittenOffline: events that two tabs wrote while the broker was down
@@ -39,7 +42,10 @@ func TestWrittenOffline(t *testing.T) {
 		tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
 		tab.Click(fmt.Sprintf(`[data-send=%q]`, typ))
 		for _, each := range []*browser.Tab{first, second} {
-			each.Eventually(testkit.Soon, fmt.Sprintf(`document.querySelectorAll("[data-outbox=queued]").length === %d`, n))
+			each.Eventually(
+				testkit.Soon,
+				fmt.Sprintf(`document.querySelectorAll("[data-outbox=queued]").length === %d`, n),
+			)
 		}
 	}
 	write(first, "rental_status_updated", 1)
@@ -49,13 +55,24 @@ func TestWrittenOffline(t *testing.T) {
 	require.Equal(t, written, items(second, "queued"))
 	second.Open(s.URL + "/sse-test")
 	second.Eventually(testkit.Soon, `document.querySelectorAll("[data-outbox=queued]").length === 3`)
-	second.Eventually(testkit.Soon, `document.querySelector("[data-outbox=queued]").innerText.includes("Waiting to be sent")`)
+	second.Eventually(
+		testkit.Soon,
+		`document.querySelector("[data-outbox=queued]").innerText.includes("Waiting to be sent")`,
+	)
 	first.Crash()
 	second.Show()
 	second.Open(s.URL + "/")
-	second.Eventually(testkit.Soon, `document.querySelector(".banner")?.innerText.includes("3 changes will be sent later")`)
+	second.Eventually(
+		testkit.Soon,
+		`document.querySelector(".banner")?.innerText.includes("3 changes will be sent later")`,
+	)
 	second.Open(s.URL + "/sse-test")
-	testkit.Eventually(t, 2*time.Minute, "the broker was down for long enough", func() bool { return time.Since(down) > testkit.ForFullRun(3*time.Second, 30*time.Second) })
+	testkit.Eventually(
+		t,
+		2*time.Minute,
+		"the broker was down for long enough",
+		func() bool { return time.Since(down) > testkit.ForFullRun(3*time.Second, 30*time.Second) },
+	)
 	s.Up()
 	second.Eventually(2*time.Minute, `document.querySelectorAll("[data-outbox=sent]").length === 3`)
 	require.Equal(t, written, testkit.StoredIDs(t, s))
@@ -84,7 +101,10 @@ func TestMovedMeanwhile(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-outbox=queued]")`)
 	s.Publish(`{"type":"rental_status_updated","id":"other","data":{"rental_id":123,"status":"cancelled"}}`)
 	h.badGateway.Store(false)
-	tab.Eventually(testkit.Soon, `document.querySelector("[data-outbox=rejected]")?.innerText.includes("(entity_moved)")`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelector("[data-outbox=rejected]")?.innerText.includes("(entity_moved)")`,
+	)
 	require.Equal(t, []string{"before", "other"}, testkit.StoredIDs(t, s))
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-outbox=rejected] button").innerText === "Send anyway"`)
 	tab.Click("[data-outbox=rejected] button")
@@ -110,7 +130,10 @@ func throughProxy(t *testing.T, s *stack.Stack, h *hostile) *browser.Tab {
 // order.
 func hasAll(t *testing.T, tab *browser.Tab, ids []string) {
 	t.Helper()
-	tab.Eventually(testkit.ReconnectTimeout, `document.querySelector(".header [data-status=live]:not([data-transport=poll]), .header [data-status=polling][data-transport=poll]")`)
+	tab.Eventually(
+		testkit.ReconnectTimeout,
+		`document.querySelector(".header [data-status=live]:not([data-transport=poll]), .header [data-status=polling][data-transport=poll]")`,
+	)
 	tab.Eventually(testkit.ReconnectTimeout, fmt.Sprintf(`ids[ids.length - 1] === %q`, ids[len(ids)-1]))
 	require.Equal(t, ids, browser.Eval[[]string](tab, `ids`))
 }
@@ -125,7 +148,12 @@ func TestProxyCutsAgainAndAgain(t *testing.T) {
 	h.cut()
 	stop := load(t, s, 20)
 	cuts := h.cuts.Load()
-	testkit.Eventually(t, 3*time.Minute, "several cuts", func() bool { return h.cuts.Load() >= cuts+testkit.ForFullRun[int64](4, 6) })
+	testkit.Eventually(
+		t,
+		3*time.Minute,
+		"several cuts",
+		func() bool { return h.cuts.Load() >= cuts+testkit.ForFullRun[int64](4, 6) },
+	)
 	h.lifetime.Store(0)
 	h.cut()
 	hasAll(t, tab, stop())
@@ -150,7 +178,10 @@ func TestBadGateway(t *testing.T) {
 	require.Contains(t, tab.Attributes(".header [data-status]", "data-status"), "reconnecting")
 	h.badGateway.Store(false)
 	hasAll(t, tab, stop())
-	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=live][data-transport=sse]")`) // a broker that is away is no reason to fall
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelector(".header [data-status=live][data-transport=sse]")`,
+	) // a broker that is away is no reason to fall
 }
 
 // TestUsersNeverMix: two users of two browsers, and two of one browser after
@@ -161,7 +192,9 @@ func TestUsersNeverMix(t *testing.T) {
 	testkit.SignIn(s, hr, "hr")
 	testkit.SignIn(s, yard, "yard")
 	a, b := watch(s, hr), watch(s, yard)
-	s.Publish(`{"type":"payroll_processed","id":"secret-pay","data":{"employee_id":1,"period":"2026-11","status":"completed","amount":4321}}`)
+	s.Publish(
+		`{"type":"payroll_processed","id":"secret-pay","data":{"employee_id":1,"period":"2026-11","status":"completed","amount":4321}}`,
+	)
 	testkit.Shows(a, "secret-pay")
 	s.Publish(location("for-both"))
 	testkit.Shows(b, "for-both")
@@ -171,9 +204,19 @@ func TestUsersNeverMix(t *testing.T) {
 		all.onsuccess = () => { open.result.close(); done(all.result.map(v => new TextDecoder().decode(v)).join("\n")) } } })`
 	// The state is kept when the page is hidden.
 	hr.NewTab().Show()
-	testkit.Eventually(t, testkit.Soon, "the state is on the disk", func() bool { return strings.Contains(browser.Eval[string](a, disk), "secret-pay") })
+	testkit.Eventually(
+		t,
+		testkit.Soon,
+		"the state is on the disk",
+		func() bool { return strings.Contains(browser.Eval[string](a, disk), "secret-pay") },
+	)
 	yard.NewTab().Show()
-	testkit.Eventually(t, testkit.Soon, "the state is on the disk", func() bool { return strings.Contains(browser.Eval[string](b, disk), "for-both") })
+	testkit.Eventually(
+		t,
+		testkit.Soon,
+		"the state is on the disk",
+		func() bool { return strings.Contains(browser.Eval[string](b, disk), "for-both") },
+	)
 	require.NotContains(t, browser.Eval[string](b, disk), "secret-pay")
 
 	// The same browser, another user; a second tab of the first is still open.
@@ -192,7 +235,12 @@ func TestUsersNeverMix(t *testing.T) {
 	require.NotContains(t, browser.Eval[string](a, `document.documentElement.outerHTML`), "secret-pay")
 	blank := hr.NewTab()
 	blank.Show()
-	testkit.Eventually(t, testkit.Soon, "the state is on the disk", func() bool { return browser.Eval[string](a, disk) != "" })
+	testkit.Eventually(
+		t,
+		testkit.Soon,
+		"the state is on the disk",
+		func() bool { return browser.Eval[string](a, disk) != "" },
+	)
 	require.NotContains(t, browser.Eval[string](a, disk), "secret-pay")
 }
 
@@ -214,7 +262,10 @@ func TestStorageFails(t *testing.T) {
 func TestReportOfStates(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/sse-test")
-	browser.Eval[bool](tab, `(() => { navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() }; return true })()`)
+	browser.Eval[bool](
+		tab,
+		`(() => { navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() }; return true })()`,
+	)
 	browser.Eval[bool](tab, `(() => { document.querySelector(".status-panel details button").click(); return true })()`)
 	tab.Eventually(testkit.Soon, `window.copied`)
 	var report []wasmclient.Transition

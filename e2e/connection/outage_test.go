@@ -29,18 +29,38 @@ func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 	tab.Click("[data-user=manager]")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	overdue := func(id string) {
-		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":%d,"days_overdue":1}}`, id, len(id)))
+		s.Publish(
+			fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":%d,"days_overdue":1}}`, id, len(id)),
+		)
 	}
 	overdue("before")
 	testkit.Shows(tab, "before")
 	tab.Click(".toast-close")
 	browser.Eval[bool](tab, watchToasts)
 	s.Kill()
-	tab.Eventually(testkit.Soon, `/in \d+ s/.test(document.querySelector(".header [data-status=reconnecting] .status-count")?.innerText)`)
+	tab.Eventually(
+		testkit.Soon,
+		`/in \d+ s/.test(document.querySelector(".header [data-status=reconnecting] .status-count")?.innerText)`,
+	)
 	down := time.Now()
-	tab.Eventually(testkit.ForFullRun(testkit.Soon, time.Minute), `document.querySelector(".banner-reconnecting")?.innerText.includes("Reconnecting in")`)
-	testkit.Eventually(t, 2*time.Minute, "the outage", func() bool { return time.Since(down) > testkit.ForFullRun(16*time.Second, time.Minute) })
-	require.True(t, browser.Eval[bool](tab, `getComputedStyle(document.querySelector(".banner-reconnecting")).visibility === "visible"`), "after 15 s the banner shows")
+	tab.Eventually(
+		testkit.ForFullRun(testkit.Soon, time.Minute),
+		`document.querySelector(".banner-reconnecting")?.innerText.includes("Reconnecting in")`,
+	)
+	testkit.Eventually(
+		t,
+		2*time.Minute,
+		"the outage",
+		func() bool { return time.Since(down) > testkit.ForFullRun(16*time.Second, time.Minute) },
+	)
+	require.True(
+		t,
+		browser.Eval[bool](
+			tab,
+			`getComputedStyle(document.querySelector(".banner-reconnecting")).visibility === "visible"`,
+		),
+		"after 15 s the banner shows",
+	)
 	s.Up()
 	want := []string{"before"}
 	for i := range 20 {
@@ -80,7 +100,10 @@ func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 		return err == nil && len(p.Events) == 0
 	})
 	h.badGateway.Store(false)
-	tab.Eventually(2*time.Minute, `document.querySelector("[data-gap]")?.innerText.includes("(gap)")`) // it waits longer after each try
+	tab.Eventually(
+		2*time.Minute,
+		`document.querySelector("[data-gap]")?.innerText.includes("(gap)")`,
+	) // it waits longer after each try
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	overdue("after")
 	testkit.Shows(tab, "after")

@@ -19,7 +19,14 @@ import (
 
 // streams is how many connections the broker has.
 func streams(s *stack.Stack) int {
-	r, err := s.APIFor("ops", 0, access.Admin).Transport.Do(context.Background(), wasmclient.Request{Method: "GET", Path: "/api/stats"})
+	r, err := s.APIFor(
+		"ops",
+		0,
+		access.Admin,
+	).Transport.Do(
+		context.Background(),
+		wasmclient.Request{Method: "GET", Path: "/api/stats"},
+	)
 	var stats struct{ Connections int }
 	if err != nil || r.Status != 200 || json.Unmarshal(r.Body, &stats) != nil {
 		return -1
@@ -44,7 +51,10 @@ func watch(s *stack.Stack, u *browser.User, scripts ...string) *browser.Tab {
 }
 
 func location(id string) string {
-	return fmt.Sprintf(`{"type":"equipment_location_updated","id":%q,"data":{"equipment_id":7,"location_name":"Yard"}}`, id)
+	return fmt.Sprintf(
+		`{"type":"equipment_location_updated","id":%q,"data":{"equipment_id":7,"location_name":"Yard"}}`,
+		id,
+	)
 }
 
 func role(tab *browser.Tab) string {
@@ -227,7 +237,10 @@ func TestAllHidden(t *testing.T) {
 		tab.Eventually(testkit.Soon, `ids.length === 4`)
 		require.Equal(t, []string{"seen", "r-0", "r-1", "r-2"}, browser.Eval[[]string](tab, `ids`))
 	}
-	second.Eventually(testkit.Soon, `document.querySelector("[data-toast=summary]")?.innerText.includes("3 events while you were away")`)
+	second.Eventually(
+		testkit.Soon,
+		`document.querySelector("[data-toast=summary]")?.innerText.includes("3 events while you were away")`,
+	)
 	require.Equal(t, []string{"summary"}, second.Attributes("[data-toast]", "data-toast"))
 	require.Equal(t, 1, streams(s))
 }

@@ -68,7 +68,10 @@ func TestBrowsersWithoutFeatures(t *testing.T) {
 			tab.Eventually(testkit.Soon, `document.querySelector("main").dataset.page === "/settings"`)
 			browser.Eval[bool](tab, `(() => { document.querySelector(".status-panel details").open = true; `+
 				`document.querySelector(".status-panel details button").click(); return true })()`)
-			tab.Eventually(testkit.Soon, `document.querySelector(".status-panel details button").innerText === "Copied"`)
+			tab.Eventually(
+				testkit.Soon,
+				`document.querySelector(".status-panel details button").innerText === "Copied"`,
+			)
 			tab.Click(`.nav a[href="/"]`)
 			id := "seen-" + t.Name()
 			s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":1}}`, id))

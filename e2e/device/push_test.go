@@ -19,9 +19,21 @@ func TestPush(t *testing.T) {
 	s, d, u := stack.Start(t, "--push-test"), pushtest.New(t), browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/")
 	tab.Eventually(testkit.Soon, `navigator.serviceWorker.controller`)
-	body, err := json.Marshal(map[string]any{"endpoint": d.Subscription().Endpoint, "keys": d.Subscription().Keys, "name": "Phone"})
+	body, err := json.Marshal(
+		map[string]any{"endpoint": d.Subscription().Endpoint, "keys": d.Subscription().Keys, "name": "Phone"},
+	)
 	require.NoError(t, err)
-	require.Equal(t, 201, browser.Eval[int](tab, fmt.Sprintf(`fetch("/api/push/subscriptions", {method: "POST", body: %s}).then(r => r.status)`, testkit.JSON(string(body)))))
+	require.Equal(
+		t,
+		201,
+		browser.Eval[int](
+			tab,
+			fmt.Sprintf(
+				`fetch("/api/push/subscriptions", {method: "POST", body: %s}).then(r => r.status)`,
+				testkit.JSON(string(body)),
+			),
+		),
+	)
 	s.Publish(`{"type":"rental_overdue","data":{"rental_id":9,"days_overdue":2,"customer":"Ann"}}`)
 	var got []pushtest.Delivery
 	testkit.Eventually(t, testkit.Soon, "the push", func() bool { got, _ = d.Deliveries(); return len(got) == 1 })
@@ -32,7 +44,12 @@ func TestPush(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.visibilityState === "hidden"`)
 	tab.Push(s.URL, string(got[0].Body))
 	const shown = `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.map(n => n.title + " | " + n.body + " | " + n.data.url))`
-	testkit.Eventually(t, testkit.Soon, "the notification", func() bool { return len(browser.Eval[[]string](tab, shown)) == 1 })
+	testkit.Eventually(
+		t,
+		testkit.Soon,
+		"the notification",
+		func() bool { return len(browser.Eval[[]string](tab, shown)) == 1 },
+	)
 	require.Equal(t, []string{"Overdue | Rental #9 is 2 days overdue | /rentals/9"}, browser.Eval[[]string](tab, shown))
 	// Signing out takes the device along.
 	tab.Show()

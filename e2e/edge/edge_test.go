@@ -43,7 +43,12 @@ func TestEdgeLog(t *testing.T) {
 	answer, err := http.Get(s.URL)
 	require.NoError(t, err)
 	answer.Body.Close()
-	waittest.Eventually(t, func() bool { return strings.Contains(s.EdgeLog(), "\nPASS\n") || strings.Contains(s.EdgeLog(), "FAIL") }, testkit.Soon, 20*time.Millisecond)
+	waittest.Eventually(
+		t,
+		func() bool { return strings.Contains(s.EdgeLog(), "\nPASS\n") || strings.Contains(s.EdgeLog(), "FAIL") },
+		testkit.Soon,
+		20*time.Millisecond,
+	)
 	log := s.EdgeLog()
 	require.NotContains(t, log, "FAIL")
 	require.Contains(t, log, "--- PASS: TestReadSelectsByManySubjects")
@@ -148,7 +153,12 @@ func TestEdgeForgets(t *testing.T) {
 	testkit.PublishNumbered(s, 0, 5)
 	first := testkit.ReadPage(t, s.URL, s.Token, "after=oldest")
 	require.Len(t, first.Events, 5)
-	waittest.Eventually(t, func() bool { return len(testkit.ReadPage(t, s.URL, s.Token, "after=oldest").Events) == 0 }, testkit.Soon, 50*time.Millisecond)
+	waittest.Eventually(
+		t,
+		func() bool { return len(testkit.ReadPage(t, s.URL, s.Token, "after=oldest").Events) == 0 },
+		testkit.Soon,
+		50*time.Millisecond,
+	)
 	answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse?after="+first.Events[1].Cursor, s.Token)
 	defer answer.Body.Close()
 	testkit.ReadFrames(t, answer.Body, func(f wire.Frame) bool {
@@ -165,8 +175,16 @@ func TestEdgeForgets(t *testing.T) {
 // large are n events of some 2.7 KB, nearly as large as events can be.
 func large(n int) (batch []json.RawMessage) {
 	for i := range n {
-		batch = append(batch, fmt.Appendf(nil, `{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","notes":%q,"equipment_ids":[%s1]}}`,
-			i+1, strings.Repeat("x", 500), strings.Repeat("1000000000000000000,", 99)))
+		batch = append(
+			batch,
+			fmt.Appendf(
+				nil,
+				`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","notes":%q,"equipment_ids":[%s1]}}`,
+				i+1,
+				strings.Repeat("x", 500),
+				strings.Repeat("1000000000000000000,", 99),
+			),
+		)
 	}
 	return batch
 }
@@ -206,7 +224,12 @@ func TestEdgeDropsTheDeaf(t *testing.T) {
 	for range 40 { // beyond what sockets take by themselves
 		testkit.PublishAll(t, s, batch)
 		sent += len(batch)
-		testkit.Eventually(t, testkit.Soon, "the reader that reads has every event", func() bool { return int(had.Load()) == sent })
+		testkit.Eventually(
+			t,
+			testkit.Soon,
+			"the reader that reads has every event",
+			func() bool { return int(had.Load()) == sent },
+		)
 		if connections() == 1 {
 			break
 		}
@@ -310,7 +333,9 @@ func TestEdgeSocketSleeps(t *testing.T) {
 	s.Publish(`{"type":"system_notification","data":{"message":"not asked for"}}`)
 	testkit.PublishNumbered(s, 0, 1)
 	hears(`"id":"n0"`)
-	say(`{"call":"publish","ref":"3","event":{"type":"rental_overdue","id":"n1","data":{"rental_id":2,"days_overdue":1}}}`)
+	say(
+		`{"call":"publish","ref":"3","event":{"type":"rental_overdue","id":"n1","data":{"rental_id":2,"days_overdue":1}}}`,
+	)
 	hears(`"n1"`) // the event, then the answer
 	hears(`"event":"published"`)
 }
@@ -324,5 +349,11 @@ func TestEdgeExpiresAsleep(t *testing.T) {
 	start := time.Now()
 	c := dialSocket(t, s, s.CreateTokenWithTTL(life, "main", "4", 0, access.Manager))
 	require.Equal(t, wire.ByeExpired.CloseCode(), closeCode(t, c))
-	require.InDelta(t, life.Seconds(), time.Since(start).Seconds(), 4, "an expiry is a full second, and the bye within two")
+	require.InDelta(
+		t,
+		life.Seconds(),
+		time.Since(start).Seconds(),
+		4,
+		"an expiry is a full second, and the bye within two",
+	)
 }

@@ -63,8 +63,19 @@ func TestEdgeRefusesWhatItCannotKeep(t *testing.T) {
 	_, raw, err := c.Read(testkit.Context(t))
 	require.NoError(t, err)
 	require.Contains(t, string(raw), `"code":"invalid_filter"`)
-	status, answer := testkit.Send(t, s.URL, "GET", "/api/ws?"+large, "", "Authorization: Bearer "+s.Token, "Connection: Upgrade", "Upgrade: websocket",
-		"Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: "+wire.Subprotocol)
+	status, answer := testkit.Send(
+		t,
+		s.URL,
+		"GET",
+		"/api/ws?"+large,
+		"",
+		"Authorization: Bearer "+s.Token,
+		"Connection: Upgrade",
+		"Upgrade: websocket",
+		"Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+		"Sec-WebSocket-Protocol: "+wire.Subprotocol,
+	)
 	require.Equal(t, http.StatusBadRequest, status)
 	require.Contains(t, answer, "invalid_filter")
 	testkit.PublishNumbered(s, 0, 1)
@@ -85,7 +96,14 @@ func TestEdgeAnswersWhatWasAsked(t *testing.T) {
 	var waiting sync.WaitGroup
 	for range 10 {
 		waiting.Go(func() {
-			status, answer := testkit.Send(t, s.URL, "GET", "/api/events?wait=50&after="+head.String(), "", "Authorization: Bearer "+s.Token)
+			status, answer := testkit.Send(
+				t,
+				s.URL,
+				"GET",
+				"/api/events?wait=50&after="+head.String(),
+				"",
+				"Authorization: Bearer "+s.Token,
+			)
 			if status != http.StatusServiceUnavailable || !strings.Contains(answer, `"code":"log_unavailable"`) {
 				t.Errorf("%d: %s", status, answer)
 			}
@@ -109,7 +127,14 @@ func TestEdgeExpiresAfterAWake(t *testing.T) {
 	const life = 20 * time.Second
 	start := time.Now()
 	c := dialSocket(t, s, s.CreateTokenWithTTL(life, "main", "4", 0, access.Manager))
-	require.NoError(t, c.Write(testkit.Context(t), websocket.MessageText, []byte(`{"call":"filter","ref":"1","filter":"subjects=rental/1"}`))) // a reader without a view sleeps too
+	require.NoError(
+		t,
+		c.Write(
+			testkit.Context(t),
+			websocket.MessageText,
+			[]byte(`{"call":"filter","ref":"1","filter":"subjects=rental/1"}`),
+		),
+	) // a reader without a view sleeps too
 	idle := time.NewTimer(14 * time.Second)
 	defer idle.Stop()
 	<-idle.C

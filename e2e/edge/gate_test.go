@@ -115,8 +115,14 @@ func TestGateOutlivesItsBroker(t *testing.T) {
 	gate := stack.StartGate(t, broker)
 	var mu sync.Mutex // guards got
 	var got []string
-	client := wasmclient.New(wasmclient.Options{Transport: gate.APIFor("4", 0, access.Manager).Transport, Ladder: []conn.Transport{conn.SSE}, Oldest: true,
-		OnEvent: func(r store.Received) { mu.Lock(); got = append(got, r.ID); mu.Unlock() }})
+	client := wasmclient.New(
+		wasmclient.Options{
+			Transport: gate.APIFor("4", 0, access.Manager).Transport,
+			Ladder:    []conn.Transport{conn.SSE},
+			Oldest:    true,
+			OnEvent:   func(r store.Received) { mu.Lock(); got = append(got, r.ID); mu.Unlock() },
+		},
+	)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { client.Run(ctx) })
@@ -124,7 +130,12 @@ func TestGateOutlivesItsBroker(t *testing.T) {
 	defer cancel()
 	has := func(want []string) {
 		t.Helper()
-		waittest.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == len(want) }, 2*testkit.Soon, 5*time.Millisecond)
+		waittest.Eventually(
+			t,
+			func() bool { mu.Lock(); defer mu.Unlock(); return len(got) == len(want) },
+			2*testkit.Soon,
+			5*time.Millisecond,
+		)
 		require.Equal(t, want, got)
 	}
 	testkit.PublishNumbered(gate, 0, 5)
@@ -133,7 +144,12 @@ func TestGateOutlivesItsBroker(t *testing.T) {
 	status, answer := testkit.Send(t, gate.URL, "GET", "/api/snapshot", "", "Authorization: Bearer "+gate.Token)
 	require.Equal(t, http.StatusBadGateway, status)
 	require.Contains(t, answer, `"code":"origin_unreachable"`)
-	waittest.Eventually(t, func() bool { return client.View().Status.Code == "origin_unreachable" }, testkit.Soon, 5*time.Millisecond)
+	waittest.Eventually(
+		t,
+		func() bool { return client.View().Status.Code == "origin_unreachable" },
+		testkit.Soon,
+		5*time.Millisecond,
+	)
 	broker.Up()
 	testkit.PublishNumbered(broker, 5, 10)
 	has(testkit.NumberedIDs(0, 10))

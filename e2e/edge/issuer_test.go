@@ -91,7 +91,9 @@ func TestEdgeKeepsTheKeys(t *testing.T) {
 				require.Equal(t, http.StatusOK, p.Snapshot(t, s))
 			}
 			require.Contains(t, s.EdgeLog(), "the issuer's keys could not be renewed")
-			p.AnswerWith(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/moved", http.StatusFound) })
+			p.AnswerWith(
+				func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/moved", http.StatusFound) },
+			)
 			waittest.Eventually(
 				t,
 				func() bool { return !strings.Contains(ready(), "identity_keys") },

@@ -26,7 +26,11 @@ func TestEdgeTenants(t *testing.T) {
 	status, answer := testkit.Send(t, s.URL, "GET", "/embed/v1/status.json", "", "Yardline-Tenant: acme")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, answer, `"state":"live"`)
-	acme, other := s.APIWithToken(s.CreateTokenIn("acme", "erp", 0, access.Service, access.Manager)), s.APIWithToken(s.CreateTokenIn("other", "erp", 0, access.Service, access.Manager))
+	acme, other := s.APIWithToken(
+		s.CreateTokenIn("acme", "erp", 0, access.Service, access.Manager),
+	), s.APIWithToken(
+		s.CreateTokenIn("other", "erp", 0, access.Service, access.Manager),
+	)
 	body := json.RawMessage(`{"type":"rental_overdue","id":"mine","data":{"rental_id":1,"days_overdue":1}}`)
 	for _, api := range []wasmclient.API{acme, other} { // the same id, and no duplicate
 		receipt, err := api.PublishJSON(t.Context(), body)
@@ -39,12 +43,25 @@ func TestEdgeTenants(t *testing.T) {
 	require.Len(t, mine.Events, 1)
 	require.NotEqual(t, mine.Head.Epoch, theirs.Head.Epoch)
 	for _, token := range []string{s.CreateTokenIn("", "4", 0, access.Manager), "no.token.here"} {
-		status, answer := testkit.Send(t, s.URL, "GET", "/api/events", "", "Authorization: Bearer "+token, "Yardline-Principal: {}")
+		status, answer := testkit.Send(
+			t,
+			s.URL,
+			"GET",
+			"/api/events",
+			"",
+			"Authorization: Bearer "+token,
+			"Yardline-Principal: {}",
+		)
 		require.Equal(t, http.StatusUnauthorized, status)
 		require.Contains(t, answer, "invalid_token")
 	}
 	// What only the front may say is no way in.
-	forged := identity.EncodeForwardedIdentity(identity.Principal{Grant: access.Grant{User: "1", Roles: []access.Role{access.Manager}, Tenant: "acme"}, Expires: time.Now().Add(time.Hour)})
+	forged := identity.EncodeForwardedIdentity(
+		identity.Principal{
+			Grant:   access.Grant{User: "1", Roles: []access.Role{access.Manager}, Tenant: "acme"},
+			Expires: time.Now().Add(time.Hour),
+		},
+	)
 	status, answer = testkit.Send(t, s.URL, "GET", "/api/events", "", identity.ForwardedIdentityHeader+": "+forged)
 	require.Equal(t, http.StatusUnauthorized, status)
 	require.Contains(t, answer, "sign_in_required")

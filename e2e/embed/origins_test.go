@@ -50,10 +50,27 @@ const (
 // the cookie on the broker's origin and on another of its site, and with a
 // bearer token on another site; an origin that is not allowed gets nothing.
 func TestOrigins(t *testing.T) {
-	c := testkit.NewCertificate(t, "api.yard.test", "app.yard.test", "partner.example", "evil.example", "evil.yard.test")
+	c := testkit.NewCertificate(
+		t,
+		"api.yard.test",
+		"app.yard.test",
+		"partner.example",
+		"evil.example",
+		"evil.yard.test",
+	)
 	port := pages(t, c)
 	site := func(name string) string { return "https://" + name + ":" + port }
-	s := stack.New(t, "--auth", "users", "--tls-cert", c.CertFile, "--tls-key", c.KeyFile, "--allow-origin", site("app.yard.test")+","+site("partner.example"))
+	s := stack.New(
+		t,
+		"--auth",
+		"users",
+		"--tls-cert",
+		c.CertFile,
+		"--tls-key",
+		c.KeyFile,
+		"--allow-origin",
+		site("app.yard.test")+","+site("partner.example"),
+	)
 	s.Run("a password of ann\n", "user", "add", "ann", "--roles", "manager")
 	s.Up()
 	api, socket := "https://api.yard.test:"+s.Port, "wss://api.yard.test:"+s.Port+"/api/ws"
@@ -64,7 +81,10 @@ func TestOrigins(t *testing.T) {
 	tab := u.NewTab()
 	tab.Open(api + "/")
 	tab.Eventually(testkit.Soon, `document.querySelector("form #sign-in-user")`)
-	browser.Eval[int](tab, `document.querySelector("#sign-in-user").value = "ann"; document.querySelector("#sign-in-password").value = "wrong password"; 0`)
+	browser.Eval[int](
+		tab,
+		`document.querySelector("#sign-in-user").value = "ann"; document.querySelector("#sign-in-password").value = "wrong password"; 0`,
+	)
 	tab.Click("form [type=submit]")
 	tab.Eventually(testkit.Soon, `document.querySelector("[role=alert].banner")?.innerText.includes("sign_in_failed")`)
 	browser.Eval[int](tab, `document.querySelector("#sign-in-password").value = "a password of ann"; 0`)
@@ -98,7 +118,11 @@ func TestOrigins(t *testing.T) {
 	receives("fetch with bearer, another site", site("partner.example"), fmt.Sprintf(openFetch, stream, token))
 	receives("WebSocket with bearer, another site", site("partner.example"), fmt.Sprintf(openWebSocket, oldest, token))
 
-	refused("EventSource, another site without credentials", site("partner.example"), fmt.Sprintf(openEventSource, stream))
+	refused(
+		"EventSource, another site without credentials",
+		site("partner.example"),
+		fmt.Sprintf(openEventSource, stream),
+	)
 	for _, page := range []string{site("evil.example"), site("evil.yard.test")} { // the latter with the cookie
 		refused("EventSource", page, fmt.Sprintf(openEventSource, stream))
 		refused("WebSocket", page, fmt.Sprintf(openWebSocket, oldest, ""))
@@ -106,8 +130,14 @@ func TestOrigins(t *testing.T) {
 		refused("fetch with bearer", page, fmt.Sprintf(openFetch, stream, token))
 		// A form or a simple fetch needs no permission to be sent: it is refused.
 		tab.Open(page)
-		browser.Eval[int](tab, fmt.Sprintf(`failed = false; fetch(%q, {method: "DELETE", mode: "cors", credentials: "include"}).catch(() => failed = true);
-			fetch(%[1]q, {method: "POST", mode: "no-cors", credentials: "include", body: "{}"}); 0`, api+"/api/session"))
+		browser.Eval[int](
+			tab,
+			fmt.Sprintf(
+				`failed = false; fetch(%q, {method: "DELETE", mode: "cors", credentials: "include"}).catch(() => failed = true);
+			fetch(%[1]q, {method: "POST", mode: "no-cors", credentials: "include", body: "{}"}); 0`,
+				api+"/api/session",
+			),
+		)
 		tab.Eventually(testkit.Soon, "failed")
 	}
 	tab.Open(api + "/")
@@ -117,6 +147,12 @@ func TestOrigins(t *testing.T) {
 // publish sends an event as a back end that trusts the certificate.
 func publish(t *testing.T, c testkit.Certificate, s *stack.Stack, token, id string) {
 	t.Helper()
-	answer, body := c.Send(t, "POST", "https://localhost:"+s.Port+"/api/sse", token, fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":1}}`, id))
+	answer, body := c.Send(
+		t,
+		"POST",
+		"https://localhost:"+s.Port+"/api/sse",
+		token,
+		fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":1}}`, id),
+	)
 	require.Equal(t, http.StatusCreated, answer.StatusCode, body)
 }

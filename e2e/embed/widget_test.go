@@ -35,14 +35,17 @@ func TestWidgetShowsStatusOnAHostSite(t *testing.T) {
 	broker := "http://yard.localhost:" + u.Port()
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+broker+"; connect-src "+broker+"; img-src 'self' data: "+broker)
+		w.Header().
+			Set("Content-Security-Policy", "default-src 'none'; script-src "+broker+"; connect-src "+broker+"; img-src 'self' data: "+broker)
 		fmt.Fprintf(w, host, broker)
 	}))
 	t.Cleanup(page.Close)
 	at := strings.Replace(page.URL, "127.0.0.1", "host.example", 1)
 	tab := browser.NewUser(t).NewTab()
 	const state = `document.querySelector("yardline-status")?.shadowRoot?.querySelector("[data-status]")?.dataset.status`
-	tab.OnNewDocument(`{ const look = setInterval(() => { if (` + state + ` === "live") { window.liveAfter = performance.now() - performance.getEntriesByType("navigation")[0].responseEnd; clearInterval(look) } }, 10) }`)
+	tab.OnNewDocument(
+		`{ const look = setInterval(() => { if (` + state + ` === "live") { window.liveAfter = performance.now() - performance.getEntriesByType("navigation")[0].responseEnd; clearInterval(look) } }, 10) }`,
+	)
 	var took []float64
 	for range 3 { // the machine may be busy
 		tab.Open(at)
@@ -52,7 +55,14 @@ func TestWidgetShowsStatusOnAHostSite(t *testing.T) {
 	t.Logf("the widget is right after %v ms", took)
 	require.Less(t, slices.Min(took), 2000.0)
 	require.True(t, browser.Eval[bool](tab, `document.getElementById("badge").naturalWidth > 50`))
-	require.Equal(t, "Live", browser.Eval[string](tab, `document.querySelector("yardline-status").shadowRoot.querySelector("[data-status] span").textContent`))
+	require.Equal(
+		t,
+		"Live",
+		browser.Eval[string](
+			tab,
+			`document.querySelector("yardline-status").shadowRoot.querySelector("[data-status] span").textContent`,
+		),
+	)
 	require.Empty(t, tab.Problems(), "no violation of the policy, nothing on the console")
 	cookies := browser.Eval[string](tab, `document.cookie`)
 	require.Empty(t, cookies)

@@ -78,7 +78,12 @@ func TestProvidersBadKeySetsChangeNothing(t *testing.T) {
 	} {
 		p.AnswerWith(answer)
 		asked := p.Requests.Load()
-		testkit.Eventually(t, testkit.Soon, "the broker has read it", func() bool { return p.Requests.Load() > asked+1 })
+		testkit.Eventually(
+			t,
+			testkit.Soon,
+			"the broker has read it",
+			func() bool { return p.Requests.Load() > asked+1 },
+		)
 		id := "under-" + name
 		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":2,"days_overdue":1}}`, id))
 		for _, tab := range tabs {
@@ -124,7 +129,12 @@ func TestRenewedProviderCookie(t *testing.T) {
 	}
 	require.Less(t, time.Now(), ends, "the first token ended before the test began")
 	publish()
-	testkit.Eventually(t, 2*testkit.Soon, "the stream has ended with its token", func() bool { return streams() > opened })
+	testkit.Eventually(
+		t,
+		2*testkit.Soon,
+		"the stream has ended with its token",
+		func() bool { return streams() > opened },
+	)
 	publish()
 	for _, tab := range tabs {
 		for _, id := range ids {
@@ -181,7 +191,12 @@ func TestAppBeforeTheProvidersKeys(t *testing.T) {
 	fresh.Open(s.URL + "/")
 	fresh.Eventually(testkit.Soon, `document.querySelector(".header [data-status]")`)
 	asked := p.Requests.Load()
-	testkit.Eventually(t, testkit.Soon, "the broker has asked for keys", func() bool { return p.Requests.Load() > asked })
+	testkit.Eventually(
+		t,
+		testkit.Soon,
+		"the broker has asked for keys",
+		func() bool { return p.Requests.Load() > asked },
+	)
 	require.Subset(t, browser.Eval[[]string](tab, valueKeys), before)
 	p.AnswerWith(nil)
 	for _, tab := range []*browser.Tab{fresh, tab} {

@@ -18,8 +18,18 @@ import (
 func TestYardUserReceivesNoPayroll(t *testing.T) {
 	s := stack.Start(t)
 	secret := func(i int) {
-		s.Publish(fmt.Sprintf(`{"type":"payroll_processed","data":{"payroll_run_id":"run-%d","period":"2026-11","total_net":98765,"employee_count":3}}`, i))
-		s.Publish(fmt.Sprintf(`{"type":"payroll_processed","data":{"payroll_run_id":"run-%d","period":"2026-11","employee_id":456,"amount":4321}}`, i))
+		s.Publish(
+			fmt.Sprintf(
+				`{"type":"payroll_processed","data":{"payroll_run_id":"run-%d","period":"2026-11","total_net":98765,"employee_count":3}}`,
+				i,
+			),
+		)
+		s.Publish(
+			fmt.Sprintf(
+				`{"type":"payroll_processed","data":{"payroll_run_id":"run-%d","period":"2026-11","employee_id":456,"amount":4321}}`,
+				i,
+			),
+		)
 	}
 	secret(1)
 	u := browser.NewUser(t)
@@ -38,7 +48,10 @@ func TestYardUserReceivesNoPayroll(t *testing.T) {
 	})()`)
 	require.Contains(t, stream, "Crane")
 	require.Contains(t, snapshot, "Crane")
-	page := browser.Eval[string](tab, `document.querySelector("[data-event]").closest("ol").outerHTML + document.querySelector(".toasts").outerHTML`)
+	page := browser.Eval[string](
+		tab,
+		`document.querySelector("[data-event]").closest("ol").outerHTML + document.querySelector(".toasts").outerHTML`,
+	)
 	for name, text := range map[string]string{"stream": stream, "snapshot": snapshot, "page": page} {
 		for _, trace := range []string{"payroll", "run-1", "run-2", "98765", "4321", "2026-11\""} {
 			require.NotContains(t, strings.ToLower(text), trace, name)
@@ -80,8 +93,12 @@ func noTrace(t *testing.T, where, text string) {
 }
 
 func payroll(s *stack.Stack) {
-	s.Publish(`{"type":"payroll_processed","data":{"payroll_run_id":"run-1","period":"2026-11","total_net":98765,"employee_count":3}}`)
-	s.Publish(`{"type":"payroll_processed","data":{"payroll_run_id":"run-1","period":"2026-11","employee_id":456,"amount":4321}}`)
+	s.Publish(
+		`{"type":"payroll_processed","data":{"payroll_run_id":"run-1","period":"2026-11","total_net":98765,"employee_count":3}}`,
+	)
+	s.Publish(
+		`{"type":"payroll_processed","data":{"payroll_run_id":"run-1","period":"2026-11","employee_id":456,"amount":4321}}`,
+	)
 	s.Publish(`{"type":"maintenance_required","id":"seen","data":{"equipment_name":"Crane","issue":"Oil"}}`)
 }
 
@@ -93,14 +110,24 @@ func TestHiddenFieldsLeaveNoTraceInTheBrowser(t *testing.T) {
 	tab := testkit.Open(s, u, "yard", "/")
 	for _, path := range append([]string{"/events?types=payroll_processed", "/events?subjects=payroll%2Frun-1"}, testkit.Paths...) {
 		tab.Open(s.URL + path)
-		tab.Eventually(testkit.Soon, `document.querySelector("main h1") && document.querySelector("main").dataset.page !== "loading" && !document.querySelector("main .skeleton, main [aria-busy=true]")`)
+		tab.Eventually(
+			testkit.Soon,
+			`document.querySelector("main h1") && document.querySelector("main").dataset.page !== "loading" && !document.querySelector("main .skeleton, main [aria-busy=true]")`,
+		)
 		if path != "/sse-test" && !strings.Contains(path, "?") { // which name the type themselves, and no event
 			noTrace(t, path, browser.Eval[string](tab, `document.body.outerHTML`))
 		}
 		require.Empty(t, tab.Attributes("[data-type=payroll_processed], [data-figure^=payroll]", "class"), path)
 	}
 	ask := func(path, options string) string {
-		return browser.Eval[string](tab, fmt.Sprintf(`fetch(%q, %s).then(async r => r.status + " " + [...r.headers].join() + " " + await r.text())`, path, options))
+		return browser.Eval[string](
+			tab,
+			fmt.Sprintf(
+				`fetch(%q, %s).then(async r => r.status + " " + [...r.headers].join() + " " + await r.text())`,
+				path,
+				options,
+			),
+		)
 	}
 	for _, path := range []string{"/api/events?after=oldest", "/api/events?types=payroll_processed", "/api/snapshot", "/api/stats", "/api/events?subjects=payroll/other"} {
 		noTrace(t, path, ask(path, `{}`))
@@ -110,7 +137,10 @@ func TestHiddenFieldsLeaveNoTraceInTheBrowser(t *testing.T) {
 		return browser.Eval[string](tab, fmt.Sprintf(`fetch(%q).then(r => r.text())`, path))
 	}
 	require.Equal(t, body("/api/events?subjects=payroll/run-1"), body("/api/events?subjects=payroll/run-9"))
-	refused := ask("/api/sse", `{method: "POST", headers: {"Content-Type": "application/json"}, body: '{"type":"payroll_processed","data":{"period":"2026-12"}}'}`)
+	refused := ask(
+		"/api/sse",
+		`{method: "POST", headers: {"Content-Type": "application/json"}, body: '{"type":"payroll_processed","data":{"period":"2026-12"}}'}`,
+	)
 	require.True(t, strings.HasPrefix(refused, "403 "), refused)
 	require.NotContains(t, refused, "98765")
 	noTrace(t, "storage", withoutNames(browser.Eval[string](tab, kept)))
@@ -132,11 +162,22 @@ func TestDemotionDeletesStoredData(t *testing.T) {
 	tab := u.NewTab()
 	tab.Open(s.URL + "/")
 	tab.Eventually(testkit.Soon, `document.querySelector("#sign-in-user")`)
-	browser.Eval[bool](tab, `(() => { document.querySelector("#sign-in-user").value = "hanna"; document.querySelector("#sign-in-password").value = "a password of hanna"; return true })()`)
+	browser.Eval[bool](
+		tab,
+		`(() => { document.querySelector("#sign-in-user").value = "hanna"; document.querySelector("#sign-in-password").value = "a password of hanna"; return true })()`,
+	)
 	tab.Click("form [type=submit]")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
-	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-type=payroll_processed]").length === 2 && document.querySelector("[data-figure=payroll_run_state]")`)
-	testkit.Eventually(t, testkit.Soon, "it is kept for offline use", func() bool { return strings.Contains(browser.Eval[string](tab, kept), "98765") })
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelectorAll("[data-type=payroll_processed]").length === 2 && document.querySelector("[data-figure=payroll_run_state]")`,
+	)
+	testkit.Eventually(
+		t,
+		testkit.Soon,
+		"it is kept for offline use",
+		func() bool { return strings.Contains(browser.Eval[string](tab, kept), "98765") },
+	)
 	other := u.NewTab()
 	other.Open(s.URL + "/events")
 	other.Eventually(testkit.Soon, `document.querySelector("[data-type=payroll_processed]")`)
@@ -144,10 +185,18 @@ func TestDemotionDeletesStoredData(t *testing.T) {
 	s.Run("", "user", "roles", "hanna", "--roles", "yard")
 	for _, page := range []*browser.Tab{tab, other} {
 		page.Show()
-		page.Eventually(testkit.Soon, testkit.IsLive+` && document.querySelector("[data-event=seen]") && !document.querySelector("[data-type=payroll_processed], [data-figure^=payroll]")`)
+		page.Eventually(
+			testkit.Soon,
+			testkit.IsLive+` && document.querySelector("[data-event=seen]") && !document.querySelector("[data-type=payroll_processed], [data-figure^=payroll]")`,
+		)
 		noTrace(t, "page", browser.Eval[string](page, `document.body.outerHTML`))
 	}
-	testkit.Eventually(t, testkit.Soon, "nothing of it is kept", func() bool { return !strings.Contains(browser.Eval[string](tab, kept), "98765") })
+	testkit.Eventually(
+		t,
+		testkit.Soon,
+		"nothing of it is kept",
+		func() bool { return !strings.Contains(browser.Eval[string](tab, kept), "98765") },
+	)
 	noTrace(t, "storage", withoutNames(browser.Eval[string](tab, kept)))
 	noTrace(t, "history", browser.Eval[string](tab, `fetch("/api/events?after=oldest").then(r => r.text())`))
 }

@@ -35,7 +35,10 @@ func TestPagesPassTheAccessibilityAudit(t *testing.T) {
 			users[name] = browser.NewUser(t)
 		}
 		tab := testkit.Open(s, users[name], name, path)
-		tab.Eventually(testkit.Soon, `document.querySelector("main h1") && !document.querySelector("main .skeleton, main [aria-busy=true]")`)
+		tab.Eventually(
+			testkit.Soon,
+			`document.querySelector("main h1") && !document.querySelector("main .skeleton, main [aria-busy=true]")`,
+		)
 		look(t, tab, string(axe), path)
 		tab.Close()
 	}
@@ -69,7 +72,9 @@ func TestEmptyLoadingAndErrorStatesPassTheAccessibilityAudit(t *testing.T) {
 	tab.Click("[data-user=manager]")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	s.Publish(`{"type":"rental_overdue","data":{"rental_id":77,"days_overdue":1}}`)
-	s.Publish(`{"type":"system_notification","data":{"message":"x","title":"Release","level":"error","action_url":"/events","action_label":"Read"}}`)
+	s.Publish(
+		`{"type":"system_notification","data":{"message":"x","title":"Release","level":"error","action_url":"/events","action_label":"Read"}}`,
+	)
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-toast]").length === 2`)
 	look(t, tab, axe, "messages")
 	tab.Open(s.URL + "/events")
@@ -100,6 +105,9 @@ func TestEmptyLoadingAndErrorStatesPassTheAccessibilityAudit(t *testing.T) {
 	tab.Open(s.URL + "/")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	s.Kill()
-	tab.Eventually(testkit.Soon, `getComputedStyle(document.querySelector(".banner-reconnecting")).visibility === "visible"`)
+	tab.Eventually(
+		testkit.Soon,
+		`getComputedStyle(document.querySelector(".banner-reconnecting")).visibility === "visible"`,
+	)
 	look(t, tab, axe, "broker away")
 }

@@ -22,7 +22,12 @@ const statuses = `fetch("/api/events?after=oldest").then(r => r.json()).then(j =
 func TestActionOnce(t *testing.T) {
 	s := stack.Start(t)
 	for _, id := range []int{200, 201} {
-		s.Publish(fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","customer":"C"}}`, id))
+		s.Publish(
+			fmt.Sprintf(
+				`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","customer":"C"}}`,
+				id,
+			),
+		)
 	}
 	tab := testkit.Open(s, browser.NewUser(t), "dispatcher", "/rentals")
 	tab.Show()
@@ -36,20 +41,34 @@ func TestActionOnce(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.querySelector('[data-item="200"] [aria-disabled=true]')`)
 	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-200-pending_return"]')`)
 	require.Equal(t, "200", browser.Eval[string](tab, focused), "its button is gone: the focus is on the card")
-	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-200-pending_return"][aria-disabled=true]') === null`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelector('[data-act="rental-200-pending_return"][aria-disabled=true]') === null`,
+	)
 	require.Equal(t, []string{"active", "active", "off_rent"}, browser.Eval[[]string](tab, statuses))
 
 	// With the pointer, at one place.
 	tab.Click(`[data-act="rental-200-pending_return"]`)
 	browser.Eval[bool](tab, `(() => { document.querySelector('[data-item="200"] .button').click(); return true })()`)
 	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-200-returned"]')`)
-	browser.Eval[bool](tab, `(() => { document.querySelector('[data-act="rental-200-returned"]').click(); return true })()`)
-	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-200-returned"][aria-disabled=true]') === null`)
+	browser.Eval[bool](
+		tab,
+		`(() => { document.querySelector('[data-act="rental-200-returned"]').click(); return true })()`,
+	)
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelector('[data-act="rental-200-returned"][aria-disabled=true]') === null`,
+	)
 	require.Equal(t, []string{"active", "active", "off_rent", "pending_return"}, browser.Eval[[]string](tab, statuses))
 
 	// The focus stays with its rental where the cards move.
-	browser.Eval[bool](tab, `(() => { document.querySelector('[data-act="rental-201-off_rent"]').focus(); return true })()`)
-	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":202,"status":"active","expected_end_date":"2020-01-01"}}`)
+	browser.Eval[bool](
+		tab,
+		`(() => { document.querySelector('[data-act="rental-201-off_rent"]').focus(); return true })()`,
+	)
+	s.Publish(
+		`{"type":"rental_status_updated","data":{"rental_id":202,"status":"active","expected_end_date":"2020-01-01"}}`,
+	)
 	tab.Eventually(testkit.Soon, `document.querySelector('[data-item="202"]')`)
 	require.Equal(t, "rental-201-off_rent", browser.Eval[string](tab, focused))
 	require.Empty(t, tab.Problems())
@@ -59,7 +78,9 @@ func TestActionOnce(t *testing.T) {
 func TestAsksBefore(t *testing.T) {
 	s := stack.Start(t)
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"reserved"}}`)
-	s.Publish(`{"type":"timesheet_updated","data":{"timesheet_id":8,"employee_id":5,"employee_name":"Ann","status":"submitted","date":"2026-11-24","hours_worked":8}}`)
+	s.Publish(
+		`{"type":"timesheet_updated","data":{"timesheet_id":8,"employee_id":5,"employee_name":"Ann","status":"submitted","date":"2026-11-24","hours_worked":8}}`,
+	)
 	tab := testkit.Open(s, browser.NewUser(t), "dispatcher", "/rentals")
 	tab.Show()
 	tab.Click(`[data-part=planned]`)
@@ -73,7 +94,12 @@ func TestAsksBefore(t *testing.T) {
 	tab.Click(`[data-act="rental-1-cancelled"]`)
 	tab.Eventually(testkit.Soon, `document.querySelector("dialog[open] #confirm")`)
 	tab.Click("#confirm")
-	testkit.Eventually(t, testkit.Soon, "the rental is cancelled", func() bool { return len(testkit.StoredIDs(t, s)) == 3 })
+	testkit.Eventually(
+		t,
+		testkit.Soon,
+		"the rental is cancelled",
+		func() bool { return len(testkit.StoredIDs(t, s)) == 3 },
+	)
 
 	hr := testkit.Open(s, browser.NewUser(t), "hr", "/employees")
 	hr.Show()
@@ -82,7 +108,12 @@ func TestAsksBefore(t *testing.T) {
 	hr.Eventually(testkit.Soon, `document.querySelector("dialog[open] #reason")`)
 	browser.Eval[bool](hr, `(() => { document.getElementById("reason").focus(); return true })()`)
 	hr.Type("No breaks\r")
-	testkit.Eventually(t, testkit.Soon, "the sheet is rejected", func() bool { return len(testkit.StoredIDs(t, s)) == 4 })
+	testkit.Eventually(
+		t,
+		testkit.Soon,
+		"the sheet is rejected",
+		func() bool { return len(testkit.StoredIDs(t, s)) == 4 },
+	)
 	hr.Click(`[data-part=sheets]`)
 	hr.Eventually(testkit.Soon, `document.querySelector(".item-lines").innerText.includes("No breaks")`)
 	require.Empty(t, append(tab.Problems(), hr.Problems()...))

@@ -68,8 +68,11 @@ func TestEmptiedStorageIsSaid(t *testing.T) {
 	away.Store(false)
 	tab.Open(f.URL + "/")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
-	tab.Eventually(testkit.Soon, `document.querySelector("[data-lost]")?.innerText.includes("2 changes that you wrote here `+
-		`were not sent, and are lost. (storage_emptied)")`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelector("[data-lost]")?.innerText.includes("2 changes that you wrote here `+
+			`were not sent, and are lost. (storage_emptied)")`,
+	)
 	tab.Click("[data-lost] button")
 	tab.Eventually(testkit.Soon, `!document.querySelector("[data-lost]")`)
 }

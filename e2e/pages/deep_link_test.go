@@ -27,7 +27,10 @@ func TestDeepLinkOpensOffline(t *testing.T) {
 			continue // not the manager's
 		}
 		tab.Open(s.URL + path)
-		tab.Eventually(testkit.Soon, `document.querySelector("main h1") && !["loading", "sign-in", "not-found"].includes(document.querySelector("main").dataset.page)`)
+		tab.Eventually(
+			testkit.Soon,
+			`document.querySelector("main h1") && !["loading", "sign-in", "not-found"].includes(document.querySelector("main").dataset.page)`,
+		)
 		tab.Eventually(testkit.Soon, `document.querySelector(".as-of")?.innerText.includes("as of ")`)
 		tab.Eventually(testkit.Soon, `!document.querySelector("main .skeleton")`)
 	}
@@ -38,7 +41,10 @@ func TestDeepLinkOpensOffline(t *testing.T) {
 	for i, typ := range types {
 		tab.Eventually(testkit.Soon, fmt.Sprintf(`document.querySelector('[data-send=%s]:not(:disabled)')`, typ))
 		tab.Click(fmt.Sprintf(`[data-send=%q]`, typ))
-		tab.Eventually(testkit.Soon, fmt.Sprintf(`document.querySelectorAll("[data-outbox=queued]").length === %d`, i+1))
+		tab.Eventually(
+			testkit.Soon,
+			fmt.Sprintf(`document.querySelectorAll("[data-outbox=queued]").length === %d`, i+1),
+		)
 	}
 	tab.Open(s.URL + "/outbox")
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-outbox=queued]").length === 3`)
@@ -47,5 +53,9 @@ func TestDeepLinkOpensOffline(t *testing.T) {
 	require.Len(t, testkit.StoredIDs(t, s), 4)
 	tab.Open(s.URL + "/events?x=1")
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 4`)
-	require.Equal(t, []string{"maintenance_required", "payment_received", "rental_status_updated", "rental_overdue"}, tab.Attributes("[data-event]", "data-type"))
+	require.Equal(
+		t,
+		[]string{"maintenance_required", "payment_received", "rental_status_updated", "rental_overdue"},
+		tab.Attributes("[data-event]", "data-type"),
+	)
 }

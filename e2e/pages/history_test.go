@@ -21,27 +21,61 @@ func TestHistory(t *testing.T) {
 	s := stack.Start(t)
 	examples(s)
 	for i := range 120 {
-		s.Publish(fmt.Sprintf(`{"type":"payment_received","id":"p-%d","data":{"payment_id":%d,"rental_id":%d,"amount":10,"payment_method":"cash"}}`, i, i+1, i+1))
+		s.Publish(
+			fmt.Sprintf(
+				`{"type":"payment_received","id":"p-%d","data":{"payment_id":%d,"rental_id":%d,"amount":10,"payment_method":"cash"}}`,
+				i,
+				i+1,
+				i+1,
+			),
+		)
 	}
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/events")
-	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length >= 100 && document.getElementById("older")`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelectorAll("[data-event]").length >= 100 && document.getElementById("older")`,
+	)
 	tab.Click("#older")
-	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length > 120 && !document.getElementById("older")`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelectorAll("[data-event]").length > 120 && !document.getElementById("older")`,
+	)
 	set := func(id, value string) {
-		browser.Eval[bool](tab, fmt.Sprintf(`(() => { const e = document.getElementById(%q); e.focus(); e.value = %q; e.dispatchEvent(new Event("change", {bubbles: true})); return true })()`, id, value))
+		browser.Eval[bool](
+			tab,
+			fmt.Sprintf(
+				`(() => { const e = document.getElementById(%q); e.focus(); e.value = %q; e.dispatchEvent(new Event("change", {bubbles: true})); return true })()`,
+				id,
+				value,
+			),
+		)
 	}
 	set("filter-types", "payment_received")
 	tab.Eventually(testkit.Soon, `location.search === "?types=payment_received"`)
 	set("filter-subjects", "rental/7")
-	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 1 && document.querySelector('[data-event="p-6"]')`)
-	require.Equal(t, "filter-subjects", browser.Eval[string](tab, `document.activeElement.id`), "the focus stays in the filter")
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelectorAll("[data-event]").length === 1 && document.querySelector('[data-event="p-6"]')`,
+	)
+	require.Equal(
+		t,
+		"filter-subjects",
+		browser.Eval[string](tab, `document.activeElement.id`),
+		"the focus stays in the filter",
+	)
 	browser.Eval[bool](tab, `(() => { history.back(); return true })()`)
-	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 100 && document.getElementById("filter-subjects").value === "" && document.getElementById("filter-types").value === "payment_received"`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelectorAll("[data-event]").length === 100 && document.getElementById("filter-subjects").value === "" && document.getElementById("filter-types").value === "payment_received"`,
+	)
 	browser.Eval[bool](tab, `(() => { history.forward(); return true })()`)
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 1`)
 
 	tab.Click(".row-open")
-	tab.Eventually(testkit.Soon, `document.querySelector("dialog[open].drawer")?.innerText.includes("Payment received")`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelector("dialog[open].drawer")?.innerText.includes("Payment received")`,
+	)
 	tab.Click("dialog .toast-close")
 	tab.Eventually(testkit.Soon, `!document.querySelector("dialog[open]")`)
 
@@ -84,7 +118,10 @@ func TestHistoryComesBack(t *testing.T) {
 	tab.Show()
 	browser.Eval[bool](tab, keepFiles)
 	tab.Click("#export-csv")
-	tab.Eventually(testkit.Soon, `files.length === 1 && document.querySelector("main .page [role=status]")?.innerText.includes("no others")`)
+	tab.Eventually(
+		testkit.Soon,
+		`files.length === 1 && document.querySelector("main .page [role=status]")?.innerText.includes("no others")`,
+	)
 	s.Up()
 	for _, on := range []*browser.Tab{tab, subject} {
 		on.Show()

@@ -12,7 +12,10 @@ import (
 
 // withAlt presses a key of the whole page with Alt, as tests' keyboards have none.
 func withAlt(tab *browser.Tab, key, code string) {
-	browser.Eval[bool](tab, `document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "`+key+`", code: "`+code+`", altKey: true, bubbles: true, cancelable: true})), true`)
+	browser.Eval[bool](
+		tab,
+		`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "`+key+`", code: "`+code+`", altKey: true, bubbles: true, cancelable: true})), true`,
+	)
 }
 
 // TestEveryPageWorksByKeyboard: all of it without a pointer. Each step begins where the one
@@ -33,7 +36,10 @@ func TestEveryPageWorksByKeyboard(t *testing.T) {
 
 	// The skip link is the first stop, and leads past the rail.
 	tab.Type("\t")
-	tab.Eventually(testkit.Soon, `document.activeElement.className === "skip" && document.activeElement.getBoundingClientRect().top >= 0`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.activeElement.className === "skip" && document.activeElement.getBoundingClientRect().top >= 0`,
+	)
 	tab.Type("\r")
 	tab.Eventually(testkit.Soon, `document.activeElement.id === "main"`)
 	// The rail's links are stops, and show it.
@@ -49,7 +55,11 @@ func TestEveryPageWorksByKeyboard(t *testing.T) {
 	at("/")
 	tab.Type("?")
 	tab.Eventually(testkit.Soon, `document.querySelector("dialog[open]")?.innerText.includes("Keyboard shortcuts")`)
-	require.False(t, browser.Eval[bool](tab, `document.querySelector("dialog").innerText.includes("Admin")`), "not this user's page")
+	require.False(
+		t,
+		browser.Eval[bool](tab, `document.querySelector("dialog").innerText.includes("Admin")`),
+		"not this user's page",
+	)
 	require.True(t, browser.Eval[bool](tab, `document.querySelector("dialog").contains(document.activeElement)`))
 	tab.Type("\x1b")
 	tab.Eventually(testkit.Soon, `!document.querySelector("dialog > *") && document.activeElement.id === "main"`)
@@ -70,16 +80,26 @@ func TestEveryPageWorksByKeyboard(t *testing.T) {
 	tab.Type("\r")
 	tab.Eventually(testkit.Soon, `document.querySelector("dialog[open].drawer")?.contains(document.activeElement)`)
 	tab.Type("\x1b")
-	tab.Eventually(testkit.Soon, `!document.querySelector("dialog > *") && document.activeElement.className.includes("row-open")`)
+	tab.Eventually(
+		testkit.Soon,
+		`!document.querySelector("dialog > *") && document.activeElement.className.includes("row-open")`,
+	)
 
 	// Messages: Alt+T, Escape, and back.
 	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":9,"days_overdue":2}}`)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=late]")`)
-	require.True(t, browser.Eval[bool](tab, `document.activeElement.className.includes("row-open")`), "a message takes no focus")
+	require.True(
+		t,
+		browser.Eval[bool](tab, `document.activeElement.className.includes("row-open")`),
+		"a message takes no focus",
+	)
 	withAlt(tab, "t", "KeyT")
 	tab.Eventually(testkit.Soon, `document.activeElement.closest("[data-toast=late]")`)
 	tab.Type("\x1b")
-	tab.Eventually(testkit.Soon, `!document.querySelector("[data-toast]") && document.activeElement.className.includes("row-open")`)
+	tab.Eventually(
+		testkit.Soon,
+		`!document.querySelector("[data-toast]") && document.activeElement.className.includes("row-open")`,
+	)
 
 	// Switched off, letters do nothing.
 	tab.Type("gs")

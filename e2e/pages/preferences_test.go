@@ -21,7 +21,10 @@ func TestPreferences(t *testing.T) {
 	tab.Show()
 	tab.Eventually(testkit.Soon, `document.getElementById("toast-rental_overdue")?.checked`)
 	kept := func() (p notify.Preferences) {
-		require.NoError(t, json.Unmarshal([]byte(browser.Eval[string](tab, `fetch("/api/push/preferences").then(r => r.text())`)), &p))
+		require.NoError(
+			t,
+			json.Unmarshal([]byte(browser.Eval[string](tab, `fetch("/api/push/preferences").then(r => r.text())`)), &p),
+		)
 		return p
 	}
 	click := func(ids ...string) {
@@ -35,7 +38,10 @@ func TestPreferences(t *testing.T) {
 		return len(p.Muted) == 2 && p.Quiet != nil && p.Quiet.From == "22:00"
 	})
 	require.Contains(t, kept().Push, event.TypePaymentReceived)
-	browser.Eval[bool](tab, `(() => { const e = document.getElementById("quiet-from"); e.value = "20:30"; e.dispatchEvent(new Event("change", {bubbles: true})); return true })()`)
+	browser.Eval[bool](
+		tab,
+		`(() => { const e = document.getElementById("quiet-from"); e.value = "20:30"; e.dispatchEvent(new Event("change", {bubbles: true})); return true })()`,
+	)
 	testkit.Eventually(t, testkit.Soon, "the hour is kept", func() bool {
 		p := kept()
 		return p.Quiet.From == "20:30" && p.Quiet.To == "06:00" && p.Quiet.Zone != ""
@@ -48,7 +54,10 @@ func TestPreferences(t *testing.T) {
 	require.NotContains(t, tab.Attributes("[data-toast]", "data-toast"), "muted")
 
 	tab.Open(s.URL + "/notifications")
-	tab.Eventually(testkit.Soon, `document.getElementById("quiet-from")?.value === "20:30" && !document.getElementById("toast-rental_overdue").checked`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.getElementById("quiet-from")?.value === "20:30" && !document.getElementById("toast-rental_overdue").checked`,
+	)
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	s.Kill()
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)

@@ -28,12 +28,18 @@ func TestPagesAreQuiet(t *testing.T) {
 				if path == "/no/such/page" {
 					tab.Eventually(testkit.Soon, `document.querySelector("main").dataset.page === "not-found"`)
 				}
-				tab.Eventually(testkit.Soon, `document.querySelector("main h1") && document.querySelector("main").dataset.page !== "loading"`)
+				tab.Eventually(
+					testkit.Soon,
+					`document.querySelector("main h1") && document.querySelector("main").dataset.page !== "loading"`,
+				)
 				if path == "/sse-test" {
 					require.Len(t, tab.Attributes("[data-send]", "data-send"), 10)
 				}
 				tab.SetSize(360, "dark")
-				tab.Eventually(testkit.Soon, `document.documentElement.scrollWidth <= document.documentElement.clientWidth`)
+				tab.Eventually(
+					testkit.Soon,
+					`document.documentElement.scrollWidth <= document.documentElement.clientWidth`,
+				)
 			}
 			tab.Click("#sign-out")
 			tab.Eventually(testkit.Soon, `document.querySelector("[data-user]")`)
@@ -61,15 +67,24 @@ func TestAdminSendsEveryType(t *testing.T) {
 
 	testkit.UnfoldForm(tab)
 	tab.Click(`[aria-label="Edit System notification"]`)
-	tab.Eventually(testkit.Soon, `document.getElementById("payload").value !== "" && !document.getElementById("send-payload").disabled`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.getElementById("payload").value !== "" && !document.getElementById("send-payload").disabled`,
+	)
 	edit := func(text string) {
-		browser.Eval[bool](tab, fmt.Sprintf(`(() => { document.getElementById("payload").value = %s; return true })()`, testkit.JSON(text)))
+		browser.Eval[bool](
+			tab,
+			fmt.Sprintf(`(() => { document.getElementById("payload").value = %s; return true })()`, testkit.JSON(text)),
+		)
 		tab.Click("#send-payload")
 	}
 	edit(`{"message":""}`)
 	tab.Eventually(testkit.Soon, `document.querySelector(".problem")?.innerText.includes("/data/message")`)
 	edit(`{"message":"Hello <b>yard</b>"}`)
-	tab.Eventually(testkit.Soon, `[...document.querySelectorAll("[data-event] .row-text")].some(e => e.innerText === "Hello <b>yard</b>")`)
+	tab.Eventually(
+		testkit.Soon,
+		`[...document.querySelectorAll("[data-event] .row-text")].some(e => e.innerText === "Hello <b>yard</b>")`,
+	)
 	require.Empty(t, tab.Problems())
 }
 
@@ -80,10 +95,19 @@ func TestPauseAndSignOut(t *testing.T) {
 	u := browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/sse-test")
 	press := func(text string) {
-		browser.Eval[bool](tab, fmt.Sprintf(`(() => { [...document.querySelectorAll(".status-panel button")].find(b => b.innerText === %q).click(); return true })()`, text))
+		browser.Eval[bool](
+			tab,
+			fmt.Sprintf(
+				`(() => { [...document.querySelectorAll(".status-panel button")].find(b => b.innerText === %q).click(); return true })()`,
+				text,
+			),
+		)
 	}
 	state := func(name string) {
-		tab.Eventually(testkit.Soon, fmt.Sprintf(`[...document.querySelectorAll("[data-status]")].every(e => e.dataset.status === %q)`, name))
+		tab.Eventually(
+			testkit.Soon,
+			fmt.Sprintf(`[...document.querySelectorAll("[data-status]")].every(e => e.dataset.status === %q)`, name),
+		)
 	}
 	press("Pause")
 	state("paused")
@@ -114,7 +138,10 @@ func TestFirstEvent(t *testing.T) {
 	for range 3 {
 		tab := browser.NewUser(t).NewTab()
 		tab.Open(s.URL + "/healthz")
-		browser.Eval[int](tab, `fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`)
+		browser.Eval[int](
+			tab,
+			`fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`,
+		)
 		tab.OnNewDocument(`new MutationObserver((_, o) => {
 			if (document.querySelector("[data-event=first]")) { window.firstEvent = performance.now(); o.disconnect(); }
 		}).observe(document, {childList: true, subtree: true})`)
@@ -144,7 +171,10 @@ func TestOpensWithoutTheBroker(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.documentElement.scrollWidth <= document.documentElement.clientWidth`)
 	tab.Open(s.URL + "/?x=1")
 	testkit.Shows(tab, "before")
-	tab.Eventually(testkit.Soon, `document.querySelector("[data-figure=overdue_rentals]").dataset.value === "1" && document.querySelector(".figure-hint").innerText.includes("as of")`)
+	tab.Eventually(
+		testkit.Soon,
+		`document.querySelector("[data-figure=overdue_rentals]").dataset.value === "1" && document.querySelector(".figure-hint").innerText.includes("as of")`,
+	)
 	tab.Open(s.URL + "/sse-test")
 	testkit.Shows(tab, "before")
 	require.NotContains(t, tab.Attributes("[data-status]", "data-status"), "live")

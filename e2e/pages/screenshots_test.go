@@ -33,7 +33,14 @@ func TestScreenshots(t *testing.T) {
 		browser.Eval[bool](tab, `(() => { document.getElementById("toasts").style.display = "none"; return true })()`)
 		for _, width := range []int64{1280, 360} {
 			for _, scheme := range []string{"light", "dark"} {
-				require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), tab.Screenshot(width, scheme), 0o644))
+				require.NoError(
+					t,
+					os.WriteFile(
+						filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)),
+						tab.Screenshot(width, scheme),
+						0o644,
+					),
+				)
 			}
 		}
 		tab.SetSize(1280, "light")

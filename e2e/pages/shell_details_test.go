@@ -83,8 +83,11 @@ func TestTranslatedPageStaysRight(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-figure=active_rentals]")`)
 	require.Zero(t, browser.Eval[int](tab, translate+`(true)`))
 	figure := func(key, want string) {
-		tab.Eventually(testkit.Soon, fmt.Sprintf(`document.querySelector("[data-figure=%s] .figure-value").innerText === %q`,
-			key, want))
+		tab.Eventually(
+			testkit.Soon,
+			fmt.Sprintf(`document.querySelector("[data-figure=%s] .figure-value").innerText === %q`,
+				key, want),
+		)
 	}
 	for i := range 3 {
 		require.Greater(t, browser.Eval[int](tab, translate+`(false)`), 40)

@@ -19,7 +19,10 @@ func TestUpdate(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.querySelector(".banners .banner")?.innerText.includes("Update ready")`)
 	require.True(t, browser.Eval[bool](tab, `window.same === true`))
 	tab.Click(".banners .banner button")
-	tab.Eventually(testkit.Soon, `window.same === undefined && document.querySelector("main")?.dataset.page === "/rentals"`)
+	tab.Eventually(
+		testkit.Soon,
+		`window.same === undefined && document.querySelector("main")?.dataset.page === "/rentals"`,
+	)
 	require.Empty(t, tab.Problems())
 }
 
@@ -28,18 +31,29 @@ func TestUpdate(t *testing.T) {
 func TestInstall(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/settings")
-	browser.Eval[bool](tab, `(() => { window.asked = 0; const e = new Event("beforeinstallprompt"); e.prompt = () => { asked++; return Promise.resolve() }; e.userChoice = Promise.resolve({outcome: "dismissed"}); dispatchEvent(e); return true })()`)
+	browser.Eval[bool](
+		tab,
+		`(() => { window.asked = 0; const e = new Event("beforeinstallprompt"); e.prompt = () => { asked++; return Promise.resolve() }; e.userChoice = Promise.resolve({outcome: "dismissed"}); dispatchEvent(e); return true })()`,
+	)
 	tab.Eventually(testkit.Soon, `document.getElementById("install")`)
-	browser.Eval[bool](tab, `(() => { const b = document.getElementById("install"); b.click(); b.click(); return true })()`)
+	browser.Eval[bool](
+		tab,
+		`(() => { const b = document.getElementById("install"); b.click(); b.click(); return true })()`,
+	)
 	tab.Eventually(testkit.Soon, `asked === 1 && !document.getElementById("install")`)
 	require.Empty(t, tab.Problems())
 
 	apple := browser.NewUser(t).NewTab()
-	apple.OnNewDocument(`Object.defineProperty(Navigator.prototype, "userAgent", {value: "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"})`)
+	apple.OnNewDocument(
+		`Object.defineProperty(Navigator.prototype, "userAgent", {value: "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"})`,
+	)
 	apple.Open(s.URL + "/settings")
 	apple.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
 	apple.Click("[data-user=manager]")
-	apple.Eventually(testkit.Soon, `document.querySelector("[aria-labelledby=install-title]")?.innerText.includes("Add to Home Screen")`)
+	apple.Eventually(
+		testkit.Soon,
+		`document.querySelector("[aria-labelledby=install-title]")?.innerText.includes("Add to Home Screen")`,
+	)
 	require.False(t, browser.Eval[bool](apple, `!!document.getElementById("install")`))
 	require.Empty(t, apple.Problems())
 }
@@ -50,14 +64,21 @@ func TestSaysEachChangeOnce(t *testing.T) {
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
 	tab.Show()
 	tab.Eventually(testkit.Soon, `document.querySelector("#root > [role=status]").textContent === "Live"`)
-	browser.Eval[bool](tab, `(() => { window.said = []; for (const e of document.querySelectorAll("#root > [role=status], #root > [role=alert]"))
-		new MutationObserver(() => said.push(e.getAttribute("role") + ": " + e.textContent)).observe(e, {childList: true, characterData: true, subtree: true}); return true })()`)
+	browser.Eval[bool](
+		tab,
+		`(() => { window.said = []; for (const e of document.querySelectorAll("#root > [role=status], #root > [role=alert]"))
+		new MutationObserver(() => said.push(e.getAttribute("role") + ": " + e.textContent)).observe(e, {childList: true, characterData: true, subtree: true}); return true })()`,
+	)
 	s.Publish(`{"type":"payment_received","id":"paid","data":{"rental_id":123,"amount":10,"payment_method":"cash"}}`)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=paid]")`)
 	tab.Eventually(testkit.Soon, `!document.querySelector("[data-toast=paid]")`)
 	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":1,"days_overdue":1}}`)
 	tab.Eventually(testkit.Soon, `said.some(e => e.includes("overdue"))`)
-	require.Equal(t, []string{"status: Payment received: €10 · rental #123", "alert: Rental #1 is 1 day overdue"}, browser.Eval[[]string](tab, `said`))
+	require.Equal(
+		t,
+		[]string{"status: Payment received: €10 · rental #123", "alert: Rental #1 is 1 day overdue"},
+		browser.Eval[[]string](tab, `said`),
+	)
 }
 
 // TestFeedOnAPhone stands while its own beginning is out of sight, and only then.
@@ -70,7 +91,9 @@ func TestFeedOnAPhone(t *testing.T) {
 	tab.SetSize(360, "light")
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 30`)
 	news := func(id string) {
-		s.Publish(fmt.Sprintf(`{"type":"rental_status_updated","id":%q,"data":{"rental_id":900,"status":"active"}}`, id))
+		s.Publish(
+			fmt.Sprintf(`{"type":"rental_status_updated","id":%q,"data":{"rental_id":900,"status":"active"}}`, id),
+		)
 	}
 	browser.Eval[bool](tab, `(() => { document.querySelector(".feed-card").scrollIntoView(); return true })()`)
 	require.Greater(t, browser.Eval[int](tab, `scrollY`), 240)
@@ -82,7 +105,12 @@ func TestFeedOnAPhone(t *testing.T) {
 	require.NotContains(t, tab.Attributes("[data-event]", "data-event"), "first")
 	tab.Click(".feed-news button")
 	testkit.Shows(tab, "first")
-	require.InDelta(t, 70, browser.Eval[float64](tab, `document.querySelector(".feed-card").getBoundingClientRect().top`), 10)
+	require.InDelta(
+		t,
+		70,
+		browser.Eval[float64](tab, `document.querySelector(".feed-card").getBoundingClientRect().top`),
+		10,
+	)
 }
 
 // TestToastsHeld while the pointer or the focus is on them; one leaving is not
@@ -93,7 +121,10 @@ func TestToastsHeld(t *testing.T) {
 	tab.Show()
 	s.Publish(`{"type":"payment_received","id":"held","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=held]")`)
-	browser.Eval[bool](tab, `(() => { document.querySelector(".toast-close").focus(); const a = document.getElementById("toasts"); a.dispatchEvent(new MouseEvent("mouseenter")); a.dispatchEvent(new MouseEvent("mouseleave")); window.since = performance.now(); return true })()`)
+	browser.Eval[bool](
+		tab,
+		`(() => { document.querySelector(".toast-close").focus(); const a = document.getElementById("toasts"); a.dispatchEvent(new MouseEvent("mouseenter")); a.dispatchEvent(new MouseEvent("mouseleave")); window.since = performance.now(); return true })()`,
+	)
 	tab.Eventually(testkit.Soon, `performance.now() - since > 7000`)
 	require.True(t, browser.Eval[bool](tab, `document.activeElement.closest("[data-toast=held]") !== null`))
 	browser.Eval[bool](tab, `(() => { document.activeElement.blur(); return true })()`)
@@ -101,7 +132,9 @@ func TestToastsHeld(t *testing.T) {
 	// On a phone there are two, wherever it was turned.
 	tab.SetSize(600, "light")
 	for i := range 3 {
-		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":"late-%d","data":{"rental_id":%d,"days_overdue":1}}`, i, i+1))
+		s.Publish(
+			fmt.Sprintf(`{"type":"rental_overdue","id":"late-%d","data":{"rental_id":%d,"days_overdue":1}}`, i, i+1),
+		)
 	}
 	tab.Eventually(testkit.Soon, `document.querySelector(".toast-more")?.innerText === "+1 more"`)
 	require.Len(t, tab.Attributes("[data-toast]", "data-toast"), 2)
@@ -110,10 +143,14 @@ func TestToastsHeld(t *testing.T) {
 // TestNumbersOfTheReader are written as their browser does.
 func TestNumbersOfTheReader(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
-	s.Publish(`{"type":"timesheet_updated","data":{"timesheet_id":12345,"employee_id":5,"employee_name":"Ann","status":"submitted","date":"2026-11-24","hours_worked":7.5}}`)
+	s.Publish(
+		`{"type":"timesheet_updated","data":{"timesheet_id":12345,"employee_id":5,"employee_name":"Ann","status":"submitted","date":"2026-11-24","hours_worked":7.5}}`,
+	)
 	testkit.SignIn(s, u, "hr")
 	tab := u.NewTab()
-	tab.OnNewDocument(`{ const Plain = Intl.NumberFormat; Intl.NumberFormat = function (_, o) { return new Plain("de-DE", o) } }`)
+	tab.OnNewDocument(
+		`{ const Plain = Intl.NumberFormat; Intl.NumberFormat = function (_, o) { return new Plain("de-DE", o) } }`,
+	)
 	tab.Open(s.URL + "/employees")
 	tab.Eventually(testkit.Soon, `document.querySelector(".item-lines")?.innerText.includes("7,5")`)
 }

@@ -33,11 +33,33 @@ func TestNothingScrollsSideways(t *testing.T) {
 	examples(s)
 	word := strings.Repeat("Donaudampfschiff", 4)
 	for i := range 2 {
-		s.Publish(fmt.Sprintf(`{"type":"maintenance_required","data":{"maintenance_id":%d,"equipment_id":31,"equipment_name":%q,"issue":"Hydraulic hose at the left boom cylinder leaks and wants replacing %d"}}`, 900+i, word, i))
+		s.Publish(
+			fmt.Sprintf(
+				`{"type":"maintenance_required","data":{"maintenance_id":%d,"equipment_id":31,"equipment_name":%q,"issue":"Hydraulic hose at the left boom cylinder leaks and wants replacing %d"}}`,
+				900+i,
+				word,
+				i,
+			),
+		)
 	}
-	s.Publish(fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":123,"status":"active","rental_number":"R-2026-00000000000000000000001","customer":%q}}`, word))
-	s.Publish(fmt.Sprintf(`{"type":"rental_overdue","data":{"rental_id":123,"days_overdue":3,"customer":%q,"amount_outstanding":123456789.25}}`, word))
-	s.Publish(fmt.Sprintf(`{"type":"timesheet_updated","data":{"timesheet_id":1,"employee_id":5,"employee_name":%q,"status":"submitted","date":"2026-11-24"}}`, word))
+	s.Publish(
+		fmt.Sprintf(
+			`{"type":"rental_status_updated","data":{"rental_id":123,"status":"active","rental_number":"R-2026-00000000000000000000001","customer":%q}}`,
+			word,
+		),
+	)
+	s.Publish(
+		fmt.Sprintf(
+			`{"type":"rental_overdue","data":{"rental_id":123,"days_overdue":3,"customer":%q,"amount_outstanding":123456789.25}}`,
+			word,
+		),
+	)
+	s.Publish(
+		fmt.Sprintf(
+			`{"type":"timesheet_updated","data":{"timesheet_id":1,"employee_id":5,"employee_name":%q,"status":"submitted","date":"2026-11-24"}}`,
+			word,
+		),
+	)
 	s.Publish(fmt.Sprintf(`{"type":"system_notification","data":{"message":%q,"title":%q}}`, word, word))
 	users := map[string]*browser.User{"manager": browser.NewUser(t), "admin": browser.NewUser(t)}
 	for _, path := range append([]string{"/equipment/31"}, testkit.Paths...) {
@@ -47,9 +69,17 @@ func TestNothingScrollsSideways(t *testing.T) {
 		}
 		tab := testkit.Open(s, users[name], name, path)
 		tab.SetSize(360, "light")
-		tab.Eventually(testkit.Soon, `document.querySelector("main h1") && !document.querySelector("main .skeleton, main [aria-busy=true]")`)
+		tab.Eventually(
+			testkit.Soon,
+			`document.querySelector("main h1") && !document.querySelector("main .skeleton, main [aria-busy=true]")`,
+		)
 		require.Empty(t, browser.Eval[[]string](tab, small), path)
-		require.Equal(t, []int{360, 360}, browser.Eval[[]int](tab, `[document.documentElement.clientWidth, document.documentElement.scrollWidth]`), path)
+		require.Equal(
+			t,
+			[]int{360, 360},
+			browser.Eval[[]int](tab, `[document.documentElement.clientWidth, document.documentElement.scrollWidth]`),
+			path,
+		)
 		tab.Close()
 	}
 }

@@ -31,18 +31,22 @@ func read(t *testing.T, api wasmclient.API, after string, enough func(wire.Frame
 	t.Helper()
 	var frames []wire.Frame
 	var decoder wire.Decoder
-	_, err := api.Transport.Stream(testkit.Context(t), wasmclient.Request{Method: "GET", Path: "/api/sse?after=" + after}, func(piece []byte) (end error) {
-		require.NoError(t, decoder.Feed(piece, func(m wire.Message) {
-			f, err := wire.ParseMessage(m)
-			require.NoError(t, err)
-			if end == nil {
-				if frames = append(frames, f); enough(f) {
-					end = errEnough
+	_, err := api.Transport.Stream(
+		testkit.Context(t),
+		wasmclient.Request{Method: "GET", Path: "/api/sse?after=" + after},
+		func(piece []byte) (end error) {
+			require.NoError(t, decoder.Feed(piece, func(m wire.Message) {
+				f, err := wire.ParseMessage(m)
+				require.NoError(t, err)
+				if end == nil {
+					if frames = append(frames, f); enough(f) {
+						end = errEnough
+					}
 				}
-			}
-		}))
-		return end
-	})
+			}))
+			return end
+		},
+	)
 	if !errors.Is(err, errEnough) {
 		require.NoError(t, err)
 	}
@@ -54,11 +58,24 @@ func TestResume(t *testing.T) {
 	s := stack.Start(t)
 	var cursors []string
 	for i := range 20 {
-		cursors = append(cursors, s.Publish(fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"completed","notes":"a\nb"}}`, i+1)).Cursor.String())
+		cursors = append(
+			cursors,
+			s.Publish(
+				fmt.Sprintf(
+					`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"completed","notes":"a\nb"}}`,
+					i+1,
+				),
+			).Cursor.String(),
+		)
 	}
 	manager := s.APIFor("4", 0, access.Manager)
 	for _, from := range []int{0, 7, 18} {
-		frames := read(t, manager, cursors[from], func(f wire.Frame) bool { return f.ReachedCursor().String() == cursors[19] })
+		frames := read(
+			t,
+			manager,
+			cursors[from],
+			func(f wire.Frame) bool { return f.ReachedCursor().String() == cursors[19] },
+		)
 		require.IsType(t, &wire.Hello{}, frames[0])
 		var got []string
 		for _, f := range frames[1:] {
@@ -85,9 +102,19 @@ func TestKilledTwentyTimes(t *testing.T) {
 		all.Go(func() {
 			for i := 0; !over.Load(); i++ {
 				id := fmt.Sprintf("%d-%d", w, i)
-				body := fmt.Sprintf(`{"type":"payment_received","id":%q,"data":{"payment_id":%q,"rental_id":%d,"amount":1,"payment_method":"cash"}}`, id, id, 1+i%9)
+				body := fmt.Sprintf(
+					`{"type":"payment_received","id":%q,"data":{"payment_id":%q,"rental_id":%d,"amount":1,"payment_method":"cash"}}`,
+					id,
+					id,
+					1+i%9,
+				)
 				if i%3 == 0 {
-					body = fmt.Sprintf(`{"type":"rental_status_updated","id":%q,"data":{"rental_id":%d,"status":%q}}`, id, 1+i%50, []string{"active", "returned"}[i%2])
+					body = fmt.Sprintf(
+						`{"type":"rental_status_updated","id":%q,"data":{"rental_id":%d,"status":%q}}`,
+						id,
+						1+i%50,
+						[]string{"active", "returned"}[i%2],
+					)
 				}
 				// The same id until it is acknowledged, as a back end would.
 				for t.Context().Err() == nil {
@@ -113,7 +140,9 @@ func TestKilledTwentyTimes(t *testing.T) {
 	over.Store(true)
 	all.Wait()
 	require.Greater(t, len(acked), kills, "there was no load")
-	last := s.Publish(`{"type":"payment_received","id":"last","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`).Cursor
+	last := s.Publish(
+		`{"type":"payment_received","id":"last","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`,
+	).Cursor
 
 	manager := s.APIFor("4", 0, access.Manager)
 	state, seen := projection.NewState(last.Epoch), map[string]wire.Cursor{}
@@ -174,7 +203,12 @@ func TestCleanStop(t *testing.T) {
 	opened, ended := make(chan struct{}), make(chan *wire.Bye, 1)
 	go func() {
 		var once sync.Once
-		frames := read(t, manager, "oldest", func(f wire.Frame) bool { once.Do(func() { close(opened) }); return false })
+		frames := read(
+			t,
+			manager,
+			"oldest",
+			func(f wire.Frame) bool { once.Do(func() { close(opened) }); return false },
+		)
 		bye, _ := frames[len(frames)-1].(*wire.Bye)
 		ended <- bye
 	}()

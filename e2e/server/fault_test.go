@@ -24,7 +24,15 @@ func TestDiskTakesNothing(t *testing.T) {
 	s := stack.Start(t)
 	erp := s.APIFor("erp", 0, access.Service)
 	send := func(i int) (wasmclient.Receipt, error) {
-		return erp.PublishJSON(testkit.Context(t), fmt.Appendf(nil, `{"type":"rental_status_updated","id":"e%d","data":{"rental_id":%d,"status":"active"}}`, i, i+1))
+		return erp.PublishJSON(
+			testkit.Context(t),
+			fmt.Appendf(
+				nil,
+				`{"type":"rental_status_updated","id":"e%d","data":{"rental_id":%d,"status":"active"}}`,
+				i,
+				i+1,
+			),
+		)
 	}
 	ready := func() int {
 		answer, err := http.Get(s.URL + "/readyz")
@@ -47,7 +55,12 @@ func TestDiskTakesNothing(t *testing.T) {
 		require.Contains(t, []string{"log_unavailable", "log_full"}, refused.Code)
 		require.Positive(t, refused.RetryAfter)
 	}
-	waittest.Eventually(t, func() bool { return ready() == http.StatusInsufficientStorage }, testkit.Soon, 10*time.Millisecond)
+	waittest.Eventually(
+		t,
+		func() bool { return ready() == http.StatusInsufficientStorage },
+		testkit.Soon,
+		10*time.Millisecond,
+	)
 	_, err := send(20)
 	var refused *wasmclient.Error
 	require.ErrorAs(t, err, &refused)

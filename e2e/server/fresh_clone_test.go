@@ -30,7 +30,8 @@ func TestFreshCloneShowsAnEvent(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(readme), "    make run ", "the README's first command")
 	clone := filepath.Join(t.TempDir(), "yardline")
-	out, err := exec.Command("git", "clone", "--quiet", "--depth", "1", "file://"+testkit.RepositoryRoot(t), clone).CombinedOutput()
+	out, err := exec.Command("git", "clone", "--quiet", "--depth", "1", "file://"+testkit.RepositoryRoot(t), clone).
+		CombinedOutput()
 	require.NoError(t, err, string(out))
 	cmd := exec.Command("make", "run")
 	cmd.Dir = clone

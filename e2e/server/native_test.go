@@ -29,7 +29,12 @@ func TestNativeClient(t *testing.T) {
 			s := stack.Start(t)
 			publish := func(from, to int) (want []string) {
 				for i := from; i < to; i++ {
-					s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":"e%d","data":{"rental_id":1,"days_overdue":%[1]d}}`, i))
+					s.Publish(
+						fmt.Sprintf(
+							`{"type":"rental_overdue","id":"e%d","data":{"rental_id":1,"days_overdue":%[1]d}}`,
+							i,
+						),
+					)
 				}
 				for i := range to {
 					want = append(want, fmt.Sprintf("e%d", i))
@@ -40,13 +45,24 @@ func TestNativeClient(t *testing.T) {
 			var mu sync.Mutex // guards got
 			var got []string
 			ctx, cancel := context.WithCancel(t.Context())
-			client := wasmclient.New(wasmclient.Options{Transport: s.APIFor("4", 0, access.Manager).Transport, Ladder: []conn.Transport{transport}, Oldest: true,
-				OnEvent: func(r store.Received) { mu.Lock(); got = append(got, r.ID); mu.Unlock() }})
+			client := wasmclient.New(
+				wasmclient.Options{
+					Transport: s.APIFor("4", 0, access.Manager).Transport,
+					Ladder:    []conn.Transport{transport},
+					Oldest:    true,
+					OnEvent:   func(r store.Received) { mu.Lock(); got = append(got, r.ID); mu.Unlock() },
+				},
+			)
 			var running sync.WaitGroup
 			running.Go(func() { client.Run(ctx) })
 			has := func(want []string) {
 				t.Helper()
-				waittest.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return slices.Equal(want, got) }, testkit.ReconnectTimeout, 5*time.Millisecond)
+				waittest.Eventually(
+					t,
+					func() bool { mu.Lock(); defer mu.Unlock(); return slices.Equal(want, got) },
+					testkit.ReconnectTimeout,
+					5*time.Millisecond,
+				)
 			}
 			has(publish(10, 20))
 			require.Equal(t, transport, client.View().Status.Transport)
@@ -63,7 +79,12 @@ func TestNativeClient(t *testing.T) {
 			defer cancel()
 			refused := wasmclient.New(wasmclient.Options{Transport: stranger, Ladder: []conn.Transport{transport}})
 			running.Go(func() { refused.Run(ctx) })
-			waittest.Eventually(t, func() bool { return refused.View().Status.State == conn.Denied }, testkit.Soon, 5*time.Millisecond)
+			waittest.Eventually(
+				t,
+				func() bool { return refused.View().Status.State == conn.Denied },
+				testkit.Soon,
+				5*time.Millisecond,
+			)
 			require.Equal(t, "invalid_token", refused.View().Status.Code)
 			cancel()
 			running.Wait()

@@ -19,7 +19,12 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-var paths = map[string]testkit.ReadFunc{"sse": testkit.ReadBySSE, "websocket": testkit.ReadByWebSocket, "long poll": byLongPoll, "history": byHistory}
+var paths = map[string]testkit.ReadFunc{
+	"sse":       testkit.ReadBySSE,
+	"websocket": testkit.ReadByWebSocket,
+	"long poll": byLongPoll,
+	"history":   byHistory,
+}
 
 func byLongPoll(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
 	opened()
@@ -39,7 +44,12 @@ func byHistory(t *testing.T, base, token, after string, through wire.Cursor, ope
 	opened()
 	start, err := wire.ParseCursor(after)
 	require.NoError(t, err)
-	waittest.Eventually(t, func() bool { return testkit.ReadPage(t, base, token, "limit=1").Head.Seq >= through.Seq }, testkit.Soon, 10*time.Millisecond)
+	waittest.Eventually(
+		t,
+		func() bool { return testkit.ReadPage(t, base, token, "limit=1").Head.Seq >= through.Seq },
+		testkit.Soon,
+		10*time.Millisecond,
+	)
 	before := wire.Cursor{Epoch: through.Epoch, Seq: through.Seq + 1}
 	for before.Seq > start.Seq+1 {
 		p := testkit.ReadPage(t, base, token, "limit=41&before="+before.String())
@@ -62,7 +72,11 @@ var readers = map[string]struct {
 	employee int64
 	roles    []access.Role
 }{
-	"dispatcher": {"1", 0, []access.Role{access.Dispatcher}}, "yard": {"2", 0, []access.Role{access.Yard}}, "hr": {"3", 0, []access.Role{access.HR}},
+	"dispatcher": {
+		"1",
+		0,
+		[]access.Role{access.Dispatcher},
+	}, "yard": {"2", 0, []access.Role{access.Yard}}, "hr": {"3", 0, []access.Role{access.HR}},
 	"manager": {"4", 0, []access.Role{access.Manager}}, "employee": {"7", 456, nil},
 }
 
@@ -88,7 +102,8 @@ func mixed(n int) []json.RawMessage {
 			}
 		}
 		for name := range data { // another thing each round, so that owners do not change
-			if id, is := data[name].(json.RawMessage); is && strings.HasSuffix(name, "_id") && id[0] != '"' && name != "employee_id" {
+			if id, is := data[name].(json.RawMessage); is && strings.HasSuffix(name, "_id") && id[0] != '"' &&
+				name != "employee_id" {
 				data[name] = i + 1
 			}
 		}
@@ -147,7 +162,10 @@ func pathsAgree(t *testing.T, s *stack.Stack) {
 				seen[r.reader] = map[string][]string{}
 			}
 			// The notice at the end may be among what came with the last events.
-			seen[r.reader][r.path] = slices.DeleteFunc(r.got, func(e string) bool { return strings.Contains(e, `"message":"last"`) })
+			seen[r.reader][r.path] = slices.DeleteFunc(
+				r.got,
+				func(e string) bool { return strings.Contains(e, `"message":"last"`) },
+			)
 		case <-timeout.Done():
 			t.Fatalf("not all have read all: %d of %d", len(seen), cap(results))
 		}

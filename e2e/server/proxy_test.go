@@ -130,7 +130,12 @@ func TestProxies(t *testing.T) {
 			published, read := 0, 0
 			publish := func() {
 				published++
-				s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":"e%d","data":{"rental_id":1,"days_overdue":%[1]d}}`, published))
+				s.Publish(
+					fmt.Sprintf(
+						`{"type":"rental_overdue","id":"e%d","data":{"rental_id":1,"days_overdue":%[1]d}}`,
+						published,
+					),
+				)
 			}
 			cursor := "oldest"
 			for round := 1; round <= 2; round++ {

@@ -249,8 +249,15 @@ func TestRealReaders(t *testing.T) {
 			everybodyHas := func(id string) {
 				t.Helper()
 				for _, r := range all {
-					waittest.Eventually(t, func() bool { return !r.at(id).IsZero() }, testkit.ReconnectTimeout, 5*time.Millisecond,
-						"%s has no %s", r.name, id)
+					waittest.Eventually(
+						t,
+						func() bool { return !r.at(id).IsZero() },
+						testkit.ReconnectTimeout,
+						5*time.Millisecond,
+						"%s has no %s",
+						r.name,
+						id,
+					)
 				}
 			}
 			id, _ := publish()

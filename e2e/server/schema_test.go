@@ -72,27 +72,50 @@ func TestSchemas(t *testing.T) {
 	component := map[string]string{"hello": "Hello", "gap": "Gap", "bye": "Bye"}
 	frames := 0
 	for name, who := range readers {
-		token := s.Run("", "token", "--user", who.user, "--roles", joined(who.roles), "--employee", fmt.Sprint(who.employee))
+		token := s.Run(
+			"",
+			"token",
+			"--user",
+			who.user,
+			"--roles",
+			joined(who.roles),
+			"--employee",
+			fmt.Sprint(who.employee),
+		)
 		answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse?after=old-7", token) // begins with a gap
-		testkit.ReadMessages(t, answer.Body, func(m wire.Message) bool { return m.Type == "gap" }, func(m wire.Message) {
-			validate(t, schema("/api/asyncapi.json", "#/components/schemas/"+component[m.Type]), m.Data)
-		})
+		testkit.ReadMessages(
+			t,
+			answer.Body,
+			func(m wire.Message) bool { return m.Type == "gap" },
+			func(m wire.Message) {
+				validate(t, schema("/api/asyncapi.json", "#/components/schemas/"+component[m.Type]), m.Data)
+			},
+		)
 		require.NoError(t, answer.Body.Close())
 		answer = testkit.Get(t, http.DefaultClient, s.URL+"/api/sse?after=oldest", token)
-		testkit.ReadMessages(t, answer.Body, func(m wire.Message) bool { return m.LastEventID == last.String() }, func(m wire.Message) {
-			frames++
-			switch {
-			case m.Empty:
-			case component[m.Type] != "":
-				validate(t, schema("/api/asyncapi.json", "#/components/schemas/"+component[m.Type]), m.Data)
-			default:
-				validate(t, schema("/api/schema/"+m.Type+"?for=read", ""), m.Data)
-				// The same over a WebSocket is a line that AsyncAPI describes.
-				f, err := wire.ParseMessage(m)
-				require.NoError(t, err)
-				validate(t, schema("/api/asyncapi.json", "#/components/messages/LineRead"+camel(m.Type)+"/payload"), wire.AppendJSON(nil, f))
-			}
-		})
+		testkit.ReadMessages(
+			t,
+			answer.Body,
+			func(m wire.Message) bool { return m.LastEventID == last.String() },
+			func(m wire.Message) {
+				frames++
+				switch {
+				case m.Empty:
+				case component[m.Type] != "":
+					validate(t, schema("/api/asyncapi.json", "#/components/schemas/"+component[m.Type]), m.Data)
+				default:
+					validate(t, schema("/api/schema/"+m.Type+"?for=read", ""), m.Data)
+					// The same over a WebSocket is a line that AsyncAPI describes.
+					f, err := wire.ParseMessage(m)
+					require.NoError(t, err)
+					validate(
+						t,
+						schema("/api/asyncapi.json", "#/components/messages/LineRead"+camel(m.Type)+"/payload"),
+						wire.AppendJSON(nil, f),
+					)
+				}
+			},
+		)
 		require.NoError(t, answer.Body.Close())
 		require.NotZero(t, frames, name)
 	}

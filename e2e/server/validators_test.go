@@ -83,7 +83,14 @@ func TestCommonValidatorsTakeEveryAmount(t *testing.T) {
 		sum += cents
 		s.Publish(document(fmt.Sprintf("%d.%02d", cents/100, cents%100), ""))
 	}
-	_, snapshot := testkit.Send(t, s.URL, "GET", "/api/snapshot", "", "Authorization: Bearer "+s.TokenFor("4", 0, "manager"))
+	_, snapshot := testkit.Send(
+		t,
+		s.URL,
+		"GET",
+		"/api/snapshot",
+		"",
+		"Authorization: Bearer "+s.TokenFor("4", 0, "manager"),
+	)
 	var state struct {
 		Figures map[string]json.RawMessage
 	}

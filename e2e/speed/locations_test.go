@@ -20,7 +20,9 @@ func TestManyLocationUpdatesKeepThePageResponsive(t *testing.T) {
 	s, u := stack.Start(t, "--publish-rate", "1000"), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
 	tab := u.NewTab()
-	tab.OnNewDocument(`window.slow = []; new PerformanceObserver(list => { for (const e of list.getEntries()) slow.push(e.duration) }).observe({type: "event", durationThreshold: 16})`)
+	tab.OnNewDocument(
+		`window.slow = []; new PerformanceObserver(list => { for (const e of list.getEntries()) slow.push(e.duration) }).observe({type: "event", durationThreshold: 16})`,
+	)
 	tab.Open(s.URL + "/sse-test") // every event is a row here, which is more to do than on the dashboard
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	feed := u.NewTab()
@@ -42,14 +44,40 @@ func TestManyLocationUpdatesKeepThePageResponsive(t *testing.T) {
 		}
 	}
 	testkit.Shows(tab, last)
-	require.Len(t, browser.Eval[string](tab, `document.getElementById("payload").value`), keys, "every key is in the field")
+	require.Len(
+		t,
+		browser.Eval[string](tab, `document.getElementById("payload").value`),
+		keys,
+		"every key is in the field",
+	)
 	testkit.Shows(feed, last)
-	require.Equal(t, 0, browser.Eval[int](feed, `(all => all.length - new Set(all).size)([...document.querySelectorAll("[data-event] .row-subject")].map(e => e.innerText))`), "one row for each unit")
-	require.Empty(t, append(tab.Attributes("[data-toast]", "data-toast"), feed.Attributes("[data-toast]", "data-toast")...))
+	require.Equal(
+		t,
+		0,
+		browser.Eval[int](
+			feed,
+			`(all => all.length - new Set(all).size)([...document.querySelectorAll("[data-event] .row-subject")].map(e => e.innerText))`,
+		),
+		"one row for each unit",
+	)
+	require.Empty(
+		t,
+		append(tab.Attributes("[data-toast]", "data-toast"), feed.Attributes("[data-toast]", "data-toast")...),
+	)
 	late := browser.Eval[int](tab, `slow.filter(ms => ms > 200).length`)
-	t.Logf("%d updates, %d keys, the slowest answered after %v ms", updates, keys, browser.Eval[float64](tab, `Math.max(0, ...slow)`))
+	t.Logf(
+		"%d updates, %d keys, the slowest answered after %v ms",
+		updates,
+		keys,
+		browser.Eval[float64](tab, `Math.max(0, ...slow)`),
+	)
 	require.Greater(t, keys, 20)
-	require.LessOrEqual(t, float64(late), max(1, float64(keys)/50), "typing is answered within 200 ms; the machine may be busy for one in fifty")
+	require.LessOrEqual(
+		t,
+		float64(late),
+		max(1, float64(keys)/50),
+		"typing is answered within 200 ms; the machine may be busy for one in fifty",
+	)
 }
 
 // inFiveSeconds publishes so many location updates, and returns the last one's id.

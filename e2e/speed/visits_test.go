@@ -31,13 +31,24 @@ func TestNothingMoves(t *testing.T) {
 	for _, width := range []int64{1280, 360} {
 		tab := browser.NewUser(t).NewTab()
 		tab.Open(s.URL + "/healthz")
-		browser.Eval[int](tab, `fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`)
+		browser.Eval[int](
+			tab,
+			`fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`,
+		)
 		tab.SetSize(width, "light")
 		tab.OnNewDocument(measure + late)
 		tab.Open(s.URL + "/")
 		tab.Eventually(testkit.Soon, testkit.IsLive)
-		tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-figure]").length > 5 && document.querySelectorAll("[data-event]").length > 5`)
-		t.Logf("%d px: layout shift %v by %q", width, browser.Eval[float64](tab, `cls`), browser.Eval[[]string](tab, `moved`))
+		tab.Eventually(
+			testkit.Soon,
+			`document.querySelectorAll("[data-figure]").length > 5 && document.querySelectorAll("[data-event]").length > 5`,
+		)
+		t.Logf(
+			"%d px: layout shift %v by %q",
+			width,
+			browser.Eval[float64](tab, `cls`),
+			browser.Eval[[]string](tab, `moved`),
+		)
 		require.LessOrEqual(t, browser.Eval[float64](tab, `cls`), 0.1)
 		tabs = append(tabs, tab)
 	}
@@ -48,7 +59,10 @@ func TestNothingMoves(t *testing.T) {
 	}
 	s.Kill()
 	for i, tab := range tabs {
-		tab.Eventually(testkit.Soon, `getComputedStyle(document.querySelector(".banner-reconnecting")).visibility === "visible"`)
+		tab.Eventually(
+			testkit.Soon,
+			`getComputedStyle(document.querySelector(".banner-reconnecting")).visibility === "visible"`,
+		)
 		require.Equal(t, before[i], browser.Eval[float64](tab, top), "the banner lies over the page")
 	}
 }
@@ -62,13 +76,22 @@ func TestFirstVisit(t *testing.T) {
 	for range 3 {
 		tab := browser.NewUser(t).NewTab()
 		tab.Open(s.URL + "/healthz")
-		browser.Eval[int](tab, `fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`)
+		browser.Eval[int](
+			tab,
+			`fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`,
+		)
 		tab.OnNewDocument(measure)
 		tab.Open(s.URL + "/")
 		tab.Eventually(testkit.Soon, testkit.IsLive)
-		tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-figure]").length > 5 && document.querySelectorAll("[data-event]").length > 5`)
+		tab.Eventually(
+			testkit.Soon,
+			`document.querySelectorAll("[data-figure]").length > 5 && document.querySelectorAll("[data-event]").length > 5`,
+		)
 		lcp, cls = append(lcp, browser.Eval[float64](tab, `lcp`)), append(cls, browser.Eval[float64](tab, `cls`))
-		loaded := browser.Eval[int](tab, `performance.getEntriesByType("resource").filter(e => !e.name.includes("/api/")).reduce((n, e) => n + e.encodedBodySize, performance.getEntriesByType("navigation")[0].encodedBodySize)`)
+		loaded := browser.Eval[int](
+			tab,
+			`performance.getEntriesByType("resource").filter(e => !e.name.includes("/api/")).reduce((n, e) => n + e.encodedBodySize, performance.getEntriesByType("navigation")[0].encodedBodySize)`,
+		)
 		t.Logf("%d bytes loaded", loaded)
 		require.Greater(t, loaded, 1_000_000, "it was no first visit")
 		require.LessOrEqual(t, loaded, 2_000_000)

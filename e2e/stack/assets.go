@@ -47,7 +47,8 @@ func setHeaders(h http.Header, rules, path string) {
 	applies := false
 	for line := range strings.Lines(rules) {
 		line = strings.TrimRight(line, "\n")
-		if name, value, header := strings.Cut(strings.TrimSpace(line), ":"); strings.HasPrefix(line, " ") && header && applies {
+		if name, value, header := strings.Cut(strings.TrimSpace(line), ":"); strings.HasPrefix(line, " ") && header &&
+			applies {
 			h.Set(name, strings.TrimSpace(value))
 		} else if !strings.HasPrefix(line, " ") {
 			applies = strings.HasPrefix(path, strings.TrimSuffix(line, "*"))

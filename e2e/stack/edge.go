@@ -210,7 +210,12 @@ func (s *Stack) CreateTokenIn(tenant, user string, employee int64, roles ...acce
 }
 
 // CreateTokenWithTTL is like CreateTokenIn, but the token expires after ttl.
-func (s *Stack) CreateTokenWithTTL(ttl time.Duration, tenant, user string, employee int64, roles ...access.Role) string {
+func (s *Stack) CreateTokenWithTTL(
+	ttl time.Duration,
+	tenant, user string,
+	employee int64,
+	roles ...access.Role,
+) string {
 	s.t.Helper()
 	g, err := access.NewGrant(user, "", roles, employee)
 	if err == nil && tenant != "" {

@@ -36,6 +36,9 @@ func Eventually(t *testing.T, within time.Duration, description string, conditio
 func SignIn(s *stack.Stack, u *browser.User, name string) {
 	tab := u.NewTab()
 	tab.Open(s.URL + "/healthz")
-	browser.Eval[int](tab, fmt.Sprintf(`fetch("/api/session", {method: "POST", body: '{"user":%q}'}).then(r => r.status)`, name))
+	browser.Eval[int](
+		tab,
+		fmt.Sprintf(`fetch("/api/session", {method: "POST", body: '{"user":%q}'}).then(r => r.status)`, name),
+	)
 	tab.Close()
 }
