@@ -40,8 +40,8 @@ type Stats struct {
 	// ByType is the number of events of each type in the last hour.
 	ByType map[event.Type]int `json:"events_by_type"`
 
-	// Delivery has percentiles of the time from when the log had an event to when a socket had taken it, in milliseconds,
-	// over the last Writes writes, at most 2,048.
+	// Delivery has percentiles of the time from when the log had an event to when a socket had taken it, in
+	// milliseconds, over the last Writes writes, at most 2,048.
 	Delivery struct {
 		P50    float64 `json:"p50"`
 		P95    float64 `json:"p95"`

@@ -140,8 +140,8 @@ type HistoryPage struct {
 	Grant string `json:"grant"`
 }
 
-// History returns the last events before a cursor that a filter selects, at most limit. The zero cursor means the end of
-// the log. History leaves out the events that this build cannot read.
+// History returns the last events before a cursor that a filter selects, at most limit. The zero cursor means the
+// end of the log. History leaves out the events that this build cannot read.
 func (a API) History(ctx context.Context, f filter.Filter, before wire.Cursor, limit int) (HistoryPage, error) {
 	q := url.Values{"limit": {strconv.Itoa(limit)}}
 	if before != (wire.Cursor{}) {

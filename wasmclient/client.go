@@ -14,8 +14,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/toast"
 )
 
-// A Client is one connection to a broker, or a tab's share of one, with the store that it feeds. Call [Client.Run] once.
-// All other methods are safe for concurrent use.
+// A Client is one connection to a broker, or a tab's share of one, with the store that it feeds. Call [Client.Run]
+// once. All other methods are safe for concurrent use.
 type Client struct {
 	API
 	loop  *loop.Loop
@@ -28,12 +28,12 @@ func New(o Options) *Client {
 }
 
 // Run connects, and stays connected until ctx ends: it reconnects and resumes by itself. It starts disconnected where
-// [Options.Disabled] is set. It calls all callbacks, one at a time. It returns when every goroutine that it started has
-// ended, and publishes nothing afterwards.
+// [Options.Disabled] is set. It returns when every goroutine that it started has ended. Afterwards [Client.Publish]
+// returns ErrEnded.
 func (c *Client) Run(ctx context.Context) { c.loop.Run(ctx) }
 
-// Connect connects. A client that waits for its next attempt tries at once; where another tab holds the connection, that
-// tab does. An existing connection is kept.
+// Connect connects. A client that waits for its next attempt tries at once; where another tab holds the connection,
+// that tab does. An existing connection is kept.
 func (c *Client) Connect() { c.loop.Command(conn.Start{}) }
 
 // Reconnect drops the connection and makes another one, by the best transport. Where another tab holds the connection,

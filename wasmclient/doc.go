@@ -1,37 +1,37 @@
-// Package wasmclient is useSSE in Go: one live connection to a Yardline broker, which all tabs of a browser share, and the
-// store that the connection feeds. It runs in a browser, as WebAssembly, and in any Go program.
+// Package wasmclient is useSSE in Go: one live connection to a Yardline broker, which all tabs of a browser share,
+// and the store that the connection feeds. It runs in a browser, as WebAssembly, and in any Go program.
 //
 // # Usage
 //
-// [New] makes a [Client] from [Options]: give it a [Transport] (of package browser or native) and, in a browser, a [Page]
-// and a [Storage]. [Client.Run] connects, reconnects and resumes until its context ends. Read what the client knows with
-// [Client.View], get events by a callback ([On], [Client.Subscribe], [Options.OnEvent]), and write events with
-// [Client.Publish].
+// [New] makes a [Client] from [Options]: give it a [Transport] (of package browser or native) and, in a browser, a
+// [Page] and a [Storage]. [Client.Run] connects, reconnects and resumes until its context ends. Read what the
+// client knows with [Client.View], get events by a callback ([On], [Client.Subscribe], [Options.OnEvent]), and
+// write events with [Client.Publish].
 //
 // A program that only calls the broker needs no client: [API] has one method for each resource.
 //
 // # Guarantees
 //
-//   - Every event that the user may see is delivered once, in the order of the log. Events that the broker no longer keeps
-//     are reported to [Options.OnGap].
+//   - Every event that the user may see is delivered once, in the order of the log. Events that the broker no
+//     longer keeps are reported to [Options.OnGap].
 //   - There is no last attempt. The client stops only where no attempt can help: the broker refuses the user
 //     (conn.Denied) or an administrator closed the stream (conn.Disconnected).
 //   - One tab of a browser holds the connection. When it closes, crashes or is frozen, another tab takes over without a
 //     loss. In a browser without Web Locks each tab connects for itself.
-//   - An event that [Client.Publish] has returned is sent once, in the order of writing, even after a reload or a crash,
-//     provided that there is a Storage and that it works ([View.Unsaved]).
+//   - An event that [Client.Publish] has returned is sent once, in the order of writing, even after a reload or a
+//     crash, provided that there is a Storage and that it works ([View.Unsaved]).
 //   - Nothing that was for another user, or for rights that the user no longer has, is shown or kept.
 //
-// Three machines without clock, network or goroutine decide all this: package conn (the life of a connection), package
-// tabs (which tab has the connection, and how the others get its events) and package outbox (what the user wrote, on its
-// way to the broker). Run's goroutine drives them, carries out their effects through the ports of package port, and feeds
-// the frames into package store.
+// Three machines without clock, network or goroutine decide all this: package conn (the life of a connection),
+// package tabs (which tab has the connection, and how the others get its events) and package outbox (what the user
+// wrote, on its way to the broker). Run's goroutine drives them, carries out their effects through the ports of
+// package port, and feeds the frames into package store.
 //
 // # Concurrency
 //
-// All functions may be called from any goroutine, but Run only once. Run's goroutine calls the callbacks for events, gaps
-// and steps, one at a time, in the order of the log. A callback must not block: it must not call Run, nor wait for
-// something that the client has yet to do. It may subscribe, cancel subscriptions and read the View.
+// All functions may be called from any goroutine, but Run only once. Run's goroutine calls the callbacks for
+// events, gaps and steps, one at a time, in the order of the log. A callback must not block: it must not call Run,
+// nor wait for something that the client has yet to do. It may subscribe, cancel subscriptions and read the View.
 // [Options.OnChange] is different: see there.
 //
 // # Errors

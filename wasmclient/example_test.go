@@ -10,8 +10,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// A program follows the log from the oldest event, with one callback for a type of payload. The broker of the example is
-// in memory; a real one needs the transport of package native, or of package browser.
+// A program follows the log from the oldest event, with one callback for a type of payload. The broker of the
+// example is in memory; a real one needs the transport of package native, or of package browser.
 func Example() {
 	broker := fake.New(manager)
 	if err := publishExamples(broker); err != nil {

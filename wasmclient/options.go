@@ -19,8 +19,8 @@ type Options struct {
 	// Disabled makes Run wait for Connect before it connects. The outbox is sent all the same.
 	Disabled bool
 
-	// Grant has the user and the rights for which View has figures and toasts. If there is a Page or a Storage, it must be
-	// the grant of the broker's session, because tabs and stored values are kept apart by user and rights.
+	// Grant has the user and the rights for which View has figures and toasts. If there is a Page or a Storage, it
+	// must be the grant of the broker's session, because tabs and stored values are kept apart by user and rights.
 	Grant access.Grant
 
 	// Ladder are the transports to try, best first. Nil means conn.DefaultLadder.
@@ -38,8 +38,8 @@ type Options struct {
 	// MaxToasts is the number of toasts that are visible at once. Defaults to 3.
 	MaxToasts int
 
-	// Snapshot starts from a snapshot of the state, and keeps the state up to date: View.Figures and Entities need it. The
-	// connection then asks for all events, whatever Filter selects.
+	// Snapshot starts from a snapshot of the state, and keeps the state up to date: View.Figures and Entities need
+	// it. The connection then asks for all events, whatever Filter selects.
 	Snapshot bool
 
 	// After is the cursor of the last event that the caller has: the stream begins after it. The zero cursor means live
@@ -53,8 +53,8 @@ type Options struct {
 	// the history begins with the snapshot. Without Snapshot it is ignored.
 	Backfill uint64
 
-	// Page is the page that the client runs in. All tabs of a browser with the same user and rights share one connection.
-	// Nil means that there are no other tabs.
+	// Page is the page that the client runs in. All tabs of a browser with the same user and rights share one
+	// connection. Nil means that there are no other tabs.
 	Page Page
 
 	// Grace is how long all tabs are hidden before the client closes the connection. Defaults to DefaultGrace.
@@ -69,12 +69,12 @@ type Options struct {
 	// OnGap is called by Run's goroutine when events are lost for good. It must not block.
 	OnGap func(wire.Gap)
 
-	// OnChange is called when View shows something else than before. Run's goroutine calls it, and so do the goroutines of
-	// methods that change the View, perhaps at the same time. It must not block.
+	// OnChange is called when View shows something else than before. Run's goroutine calls it, and so do the
+	// goroutines of methods that change the View, perhaps at the same time. It must not block.
 	OnChange func()
 
-	// OnStep is called by Run's goroutine with every input of the connection's machine and the status after it. It is for
-	// debugging, and must not block.
+	// OnStep is called by Run's goroutine with every input of the connection's machine and the status after it. It
+	// is for debugging, and must not block.
 	OnStep func(conn.Input, conn.Status)
 
 	// Random returns numbers in [0,1), for the jitter of retries. Only Run's goroutine calls it. Nil means

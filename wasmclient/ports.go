@@ -30,6 +30,6 @@ var ErrNotBroker = port.ErrNotBroker
 // StateKey is the key of the Storage under which the client keeps the last snapshot and history. An app may delete it.
 const StateKey = loop.StateKey
 
-// EntityMoved is the code of an item of the outbox that the broker refused because its entity has changed since the user
-// wrote the item.
+// EntityMoved is the code of an item of the outbox that the broker refused because its entity has changed since the
+// user wrote the item.
 const EntityMoved = loop.EntityMoved

@@ -39,8 +39,8 @@ func (a API) Devices(ctx context.Context) (all []Device, available bool, err err
 	return answer.Devices, !answer.Unavailable, rest.RequireComplete(err, answer.Devices != nil)
 }
 
-// AddDevice registers a browser's PushSubscription, in the form of its toJSON. replaces is the id of the device that the
-// new one replaces, or "" for none.
+// AddDevice registers a browser's PushSubscription, in the form of its toJSON. replaces is the id of the device
+// that the new one replaces, or "" for none.
 func (a API) AddDevice(ctx context.Context, subscription map[string]any, name, replaces string) (d Device, err error) {
 	body := map[string]any{"endpoint": subscription["endpoint"], "keys": subscription["keys"], "name": name}
 	if replaces != "" {

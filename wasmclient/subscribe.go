@@ -17,8 +17,8 @@ func (c *Client) Subscribe(handle func(store.Received), types ...event.Type) (ca
 	})
 }
 
-// On calls handle for every event whose payload is a T, such as event.PaymentReceivedData, until cancel is called. Fields
-// that the user may not see are zero. On panics if T is not the payload of an event. It is otherwise like
+// On calls handle for every event whose payload is a T, such as event.PaymentReceivedData, until cancel is called.
+// Fields that the user may not see are zero. On panics if T is not the payload of an event. It is otherwise like
 // [Client.Subscribe].
 func On[T any](c *Client, handle func(data T, r store.Received)) (cancel func()) {
 	t, ok := event.TypeOf[T]()

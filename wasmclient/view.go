@@ -49,7 +49,8 @@ type View struct {
 	// Today is the day of the installation as YYYY-MM-DD, wherever the browser is. It is "" before the first snapshot.
 	Today string
 
-	// AsOf is when the shown state was true, if it is from the last visit. It is zero once the broker's snapshot is there.
+	// AsOf is when the shown state was true, if it is from the last visit. It is zero once the broker's snapshot is
+	// there.
 	AsOf time.Time
 
 	// Toasts are the visible toasts, oldest first.
@@ -65,8 +66,8 @@ type View struct {
 	// resets it.
 	Lost int
 
-	// Unsaved reports that the storage has failed: unsent items of the outbox are lost with this tab, unless the storage
-	// works again before.
+	// Unsaved reports that the storage has failed: unsent items of the outbox are lost with this tab, unless the
+	// storage works again before.
 	Unsaved bool
 }
 

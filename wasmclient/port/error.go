@@ -13,8 +13,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
-// An Error is a refusal by the broker, or by something that answered in the broker's place, such as a proxy. An answer of
-// the latter is never final.
+// An Error is a refusal by the broker, or by something that answered in the broker's place, such as a proxy. An
+// answer of the latter is never final.
 type Error struct {
 	// Status is the HTTP status.
 	Status int
@@ -22,7 +22,8 @@ type Error struct {
 	// FromBroker reports whether the broker itself refused.
 	FromBroker bool
 
-	// Code is stable, such as invalid_event. If FromBroker is false, it is conn.LoginRedirect, or "http_" with the status.
+	// Code is stable, such as invalid_event. If FromBroker is false, it is conn.LoginRedirect, or "http_" with the
+	// status.
 	Code string
 
 	// Title says in a few words what happened.

@@ -16,8 +16,8 @@ type Page interface {
 	// Focused reports whether the page has the focus now.
 	Focused() bool
 
-	// Online reports whether the browser believes that it has a network. The browser may be wrong. The client uses this to
-	// explain a failure, and attempts to connect all the same.
+	// Online reports whether the browser believes that it has a network. The browser may be wrong. The client uses
+	// this to explain a failure, and attempts to connect all the same.
 	Online() bool
 
 	// Watch calls handle with the events of the page until stop is called. handle must not block.
@@ -33,8 +33,8 @@ type Page interface {
 	// Wanted reports whether a tab waits for a share of a lock.
 	Wanted(ctx context.Context, name string) (bool, error)
 
-	// Channel joins a channel. It calls handle with the messages that other tabs post, those of each tab in their order.
-	// handle must not block.
+	// Channel joins a channel. It calls handle with the messages that other tabs post, those of each tab in their
+	// order. handle must not block.
 	Channel(name string, handle func(message []byte)) Channel
 }
 

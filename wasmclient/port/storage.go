@@ -22,8 +22,8 @@ type Persister interface {
 	Persist()
 }
 
-// A Noter is a Storage with a place for a short text that outlives the storage. With this text the client tells an emptied
-// storage from a new one.
+// A Noter is a Storage with a place for a short text that outlives the storage. With this text the client tells an
+// emptied storage from a new one.
 type Noter interface {
 	// Note replaces the text. Deleting everything from the storage deletes the text too.
 	Note(text string)

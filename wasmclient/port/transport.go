@@ -56,15 +56,15 @@ type Transport interface {
 	// Do sends a request and returns the whole answer, whatever its status. An error means that no answer came.
 	Do(ctx context.Context, r Request) (Response, error)
 
-	// Stream sends a request. If the answer is an event stream (status 200, text/event-stream), Stream calls handle with
-	// each piece of the body as it comes, until the body ends or handle returns an error. A piece is valid during the
-	// call. Stream returns any other answer whole. An error means that no answer came, that the stream broke, or is
-	// handle's.
+	// Stream sends a request. If the answer is an event stream (status 200, text/event-stream), Stream calls handle
+	// with each piece of the body as it comes, until the body ends or handle returns an error. A piece is valid
+	// during the call. Stream returns any other answer whole. An error means that no answer came, that the stream
+	// broke, or is handle's.
 	Stream(ctx context.Context, r Request, handle func(piece []byte) error) (Response, error)
 
-	// Socket opens a WebSocket at a path with the subprotocol wire.Subprotocol. It calls handle with each text message as
-	// it comes, until the socket is closed or handle returns an error. A message is valid during the call. The error is
-	// ErrNoUpgrade where the socket did not open; a browser does not say why.
+	// Socket opens a WebSocket at a path with the subprotocol wire.Subprotocol. It calls handle with each text
+	// message as it comes, until the socket is closed or handle returns an error. A message is valid during the
+	// call. The error is ErrNoUpgrade where the socket did not open; a browser does not say why.
 	Socket(ctx context.Context, path string, handle func(message []byte) error) error
 }
 

@@ -2,8 +2,8 @@ package loop
 
 import "time"
 
-// An alarm sends Run a message at a time. It uses a timer with a callback, because Go's race detector crashes in a select
-// that finds an expired timer's channel in virtual time. Only Run's goroutine uses it.
+// An alarm sends Run a message at a time. It uses a timer with a callback, because Go's race detector crashes in a
+// select that finds an expired timer's channel in virtual time. Only Run's goroutine uses it.
 type alarm struct {
 	mailbox *mailbox[message]
 	message message

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
@@ -23,22 +22,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-var manager = access.Grant{User: "4", Name: "manager", Roles: []access.Role{access.Manager}}
-
-// start runs a client in virtual time; the test's end stops it.
-func start(t *testing.T, b *fake.Broker, o wasmclient.Options) *wasmclient.Client {
-	o.Transport, o.Grant = b, manager
-	c := wasmclient.New(o)
-	ctx, cancel := context.WithCancel(t.Context())
-	var done sync.WaitGroup
-	done.Go(func() { c.Run(ctx) })
-	t.Cleanup(func() { cancel(); done.Wait() })
-	synctest.Wait()
-	return c
-}
-
-// climber is a transport on which streams are refused until open says
-// otherwise. It counts the long polls that wait.
+// climber is a broker that refuses streams until open is 1. It counts the long polls that wait.
 type climber struct {
 	*fake.Broker
 	open, polls atomic.Int32
@@ -65,9 +49,8 @@ func (c *climber) Do(ctx context.Context, r port.Request) (port.Response, error)
 		Body: []byte(`{"events":[],"previous":"k-1","next":"k-0","head":"k-0","grant":"` + manager.ID() + `"}`)}, nil
 }
 
-// TestClimbLeavesNothingBehind: after several trials that failed a better
-// transport takes over, and the one that it replaces is ended.
-func TestClimbLeavesNothingBehind(t *testing.T) {
+// After several failed trials a better transport takes over. The transport that it replaces is ended.
+func TestABetterTransportEndsTheOneItReplaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := &climber{Broker: fake.New(manager)}
 		c := wasmclient.New(wasmclient.Options{Transport: tr, Grant: manager})
@@ -89,7 +72,7 @@ func TestClimbLeavesNothingBehind(t *testing.T) {
 	})
 }
 
-func TestClientFollowsThroughCuts(t *testing.T) {
+func TestClientResumesAfterCutsOutagesAndAnotherLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
 		publish := func(id int64, status string) {
@@ -100,7 +83,9 @@ func TestClientFollowsThroughCuts(t *testing.T) {
 		}
 		publish(1, "active")
 		var got []string
-		c := start(t, b, wasmclient.Options{Snapshot: true, OnEvent: func(r store.Received) { got = append(got, r.Data.Text("rental_id")) }})
+		c := start(t, b, wasmclient.Options{Snapshot: true, OnEvent: func(r store.Received) {
+			got = append(got, r.Data.Text("rental_id"))
+		}})
 		require.Equal(t, conn.Live, c.View().Status.State)
 		require.Equal(t, "1", c.View().Figures["active_rentals"].String())
 		publish(2, "active")
@@ -110,7 +95,7 @@ func TestClientFollowsThroughCuts(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, conn.Reconnecting, c.View().Status.State)
 		require.False(t, c.View().Status.RetryAt.IsZero())
-		publish(3, "active") // while nobody listens
+		publish(3, "active") // while the client is not connected
 		time.Sleep(31 * time.Second)
 		require.Equal(t, conn.Live, c.View().Status.State)
 		require.Equal(t, "3", c.View().Figures["active_rentals"].String())
@@ -141,9 +126,8 @@ func TestClientFollowsThroughCuts(t *testing.T) {
 	})
 }
 
-// TestRestoredBackup: what came from a log that is no more has not happened. The
-// history is that of the log in its place, and none of it is news.
-func TestRestoredBackup(t *testing.T) {
+// After the broker was restored from a backup, the history is that of the restored log, and none of it is news.
+func TestRestoredBackupReplacesTheHistoryWithoutNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		var gaps []wire.Gap
@@ -180,7 +164,7 @@ func TestRestoredBackup(t *testing.T) {
 	})
 }
 
-func TestClientStopsWhereNoAttemptHelps(t *testing.T) {
+func TestClientStopsWhenTheBrokerDeniesIt(t *testing.T) {
 	for status, code := range map[int]string{401: "sign_in_required", 403: "forbidden"} {
 		synctest.Test(t, func(t *testing.T) {
 			b := fake.New(manager)
@@ -194,7 +178,7 @@ func TestClientStopsWhereNoAttemptHelps(t *testing.T) {
 	}
 }
 
-func TestClientObeysRetryAfterAndPortals(t *testing.T) {
+func TestClientObeysRetryAfterAndOutlastsAPortal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
 		draining := fake.Refusal(503, "draining")
@@ -214,7 +198,7 @@ func TestClientObeysRetryAfterAndPortals(t *testing.T) {
 	})
 }
 
-func TestStoreAndSubscriptions(t *testing.T) {
+func TestViewAndSubscriptionsGetEveryEventUntilCleared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
 		c := start(t, b, wasmclient.Options{})
@@ -247,7 +231,7 @@ func TestStoreAndSubscriptions(t *testing.T) {
 	})
 }
 
-// posts counts what is published, and loses answers.
+// posts is a broker that counts requests to publish, and whose answers may be lost.
 type posts struct {
 	*fake.Broker
 	n    atomic.Int32
@@ -265,9 +249,9 @@ func (p *posts) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	return answer, err
 }
 
-// TestAnswerLost: an event whose answer was lost is sent again with the same
-// id, and after an hour looked up instead.
-func TestAnswerLost(t *testing.T) {
+// The client sends an event whose answer was lost again with the same id. After an hour it looks it up in the history
+// instead.
+func TestItemWithALostAnswerIsStoredOnce(t *testing.T) {
 	for name, away := range map[string]time.Duration{"sent again": time.Minute, "looked up": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -304,7 +288,7 @@ func TestAnswerLost(t *testing.T) {
 	}
 }
 
-// fullDisk is a storage that fails from some moment on.
+// fullDisk is a storage that refuses to save while it is full.
 type fullDisk struct {
 	port.Memory
 	full atomic.Bool
@@ -317,8 +301,7 @@ func (f *fullDisk) Save(ctx context.Context, key string, value []byte) error {
 	return f.Memory.Save(ctx, key, value)
 }
 
-// TestStorageFull: it goes on in memory, and says so.
-func TestStorageFull(t *testing.T) {
+func TestFullStorageIsShownAndTheOutboxGoesOnInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, disk := fake.New(manager), &fullDisk{}
 		c := start(t, b, wasmclient.Options{Storage: disk})
@@ -335,7 +318,7 @@ func TestStorageFull(t *testing.T) {
 	})
 }
 
-// hangingDisk does not answer.
+// hangingDisk is a storage that does not answer Save.
 type hangingDisk struct{ port.Memory }
 
 func (*hangingDisk) Save(ctx context.Context, _ string, _ []byte) error {
@@ -343,9 +326,8 @@ func (*hangingDisk) Save(ctx context.Context, _ string, _ []byte) error {
 	return ctx.Err()
 }
 
-// TestStorageHangs: the outbox does not wait for it for ever, and a caller who
-// gives up is told so.
-func TestStorageHangs(t *testing.T) {
+// A caller that gives up gets the error of its context.
+func TestHangingStorageDoesNotHoldUpTheOutbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
 		c := start(t, b, wasmclient.Options{Storage: &hangingDisk{}})

@@ -17,8 +17,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// A punctual broker has a clock that the device's is ahead of: it refuses the
-// times that the device writes.
+// punctual is a broker that refuses the times that the device writes, because the device's clock is ahead.
 type punctual struct {
 	*fake.Broker
 	refused atomic.Int32
@@ -36,8 +35,7 @@ func (p *punctual) Do(ctx context.Context, r port.Request) (port.Response, error
 	return p.Broker.Do(ctx, r)
 }
 
-// TestADeviceWhoseClockIsAheadCanWrite: what its user enters is stored with the
-// broker's time.
+// The broker stores what the user of such a device writes with its own time.
 func TestADeviceWhoseClockIsAheadCanWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &punctual{Broker: fake.New(manager)}

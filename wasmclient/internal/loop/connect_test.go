@@ -13,12 +13,14 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
-// TestConnectKeepsALiveStream, of a program, of a tab on its own and of tabs
-// that share one.
+// This holds for a program, for a tab on its own and for tabs that share a stream.
 func TestConnectKeepsALiveStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
-		clients := []*wasmclient.Client{start(t, b, wasmclient.Options{}), openTab(t, b, &fake.Browser{NoLocks: true}, wasmclient.Options{}).Client}
+		clients := []*wasmclient.Client{
+			start(t, b, wasmclient.Options{}),
+			openTab(t, b, &fake.Browser{NoLocks: true}, wasmclient.Options{}).Client,
+		}
 		in := &fake.Browser{}
 		for range 2 {
 			clients = append(clients, openTab(t, b, in, wasmclient.Options{}).Client)
@@ -35,9 +37,8 @@ func TestConnectKeepsALiveStream(t *testing.T) {
 	})
 }
 
-// TestReconnect makes one other connection, whoever of the tabs asks for it, and
-// the roles stay.
-func TestReconnect(t *testing.T) {
+// Whichever tab asks for it, the roles stay.
+func TestReconnectMakesOneOtherConnectionFromAnyTab(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		leader, follower := openTab(t, b, in, wasmclient.Options{}), openTab(t, b, in, wasmclient.Options{})
@@ -71,12 +72,13 @@ func TestReconnect(t *testing.T) {
 	})
 }
 
-// TestHeirWaitsToo: the broker asked the tab that led to wait, and meant its heir
-// as well. The user may try.
-func TestHeirWaitsToo(t *testing.T) {
+// The broker asked the tab that led to wait, and meant the next leader as well. The user may try at once.
+func TestTheNextLeaderObeysRetryAfterToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
-		leader, heir, third := openTab(t, b, in, wasmclient.Options{}), openTab(t, b, in, wasmclient.Options{}), openTab(t, b, in, wasmclient.Options{})
+		leader := openTab(t, b, in, wasmclient.Options{})
+		next := openTab(t, b, in, wasmclient.Options{})
+		third := openTab(t, b, in, wasmclient.Options{})
 		draining := fake.Refusal(503, "draining")
 		draining.RetryAfter = "600"
 		b.Refuse(draining)
@@ -87,7 +89,7 @@ func TestHeirWaitsToo(t *testing.T) {
 		leader.close()
 		time.Sleep(time.Minute)
 		require.Equal(t, opened, b.Opened())
-		for _, w := range []*window{heir, third} {
+		for _, w := range []*window{next, third} {
 			require.Equal(t, conn.Limited, w.View().Status.State)
 			require.Greater(t, w.View().RetryIn(time.Now()), 5*time.Minute)
 		}

@@ -66,8 +66,8 @@ func (d *driver) stepAnd(in conn.Input, update func(now time.Time)) {
 	}
 }
 
-// handleDenied ends what needs a session, because the next user to sign in may be another one. Another tab may lead, and
-// try for itself.
+// handleDenied ends what needs a session, because the next user to sign in may be another one. Another tab may
+// lead, and try for itself.
 func (d *driver) handleDenied() {
 	if d.group != nil && d.group.relay != nil {
 		d.group.wantsEvents = false

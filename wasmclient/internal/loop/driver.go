@@ -30,13 +30,13 @@ const (
 	// clockInterval is the time between two checks of the clock.
 	clockInterval = 10 * time.Second
 
-	// sleepJump is how far the clock jumps at least when the computer slept. It is longer than the interval of the timers
-	// of a hidden page, which browsers slow down to one a minute.
+	// sleepJump is how far the clock jumps at least when the computer slept. It is longer than the interval of the
+	// timers of a hidden page, which browsers slow down to one a minute.
 	sleepJump = 90 * time.Second
 )
 
-// Run connects, and stays connected until ctx ends. It starts disconnected if Config.Disabled is set. All goroutines that
-// it starts have ended when it returns.
+// Run connects, and stays connected until ctx ends. It starts disconnected if Config.Disabled is set. All
+// goroutines that it starts have ended when it returns.
 func (l *Loop) Run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	d := &driver{Loop: l, ctx: ctx, aborts: map[int]context.CancelFunc{}}
@@ -187,8 +187,8 @@ func (d *driver) handlePageEvent(e port.PageEvent) {
 	}
 }
 
-// checkClock notices that the computer slept. It also saves the state from time to time, gives the storage what it missed,
-// and verifies that the storage still has the outbox.
+// checkClock notices that the computer slept. It also saves the state from time to time, gives the storage what it
+// missed, and verifies that the storage still has the outbox.
 func (d *driver) checkClock() {
 	now := time.Now()
 	if hasSlept(d.clockCheckedAt, now) {

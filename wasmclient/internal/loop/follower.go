@@ -65,8 +65,8 @@ func (g *group) handleHistoryRead(attempt int) {
 // catchUpLimit is the number of events that one request for the history asks for.
 const catchUpLimit = 1000
 
-// catchUp delivers from the broker's history the events that the leading tab no longer has. It fails if the broker answers
-// for other rights than those of grant, the leading tab's. It returns nil if ctx ends.
+// catchUp delivers from the broker's history the events that the leading tab no longer has. It fails if the broker
+// answers for other rights than those of grant, the leading tab's. It returns nil if ctx ends.
 func (d *driver) catchUp(ctx context.Context, attempt int, grant string, from, to wire.Cursor) message {
 	for from.Epoch == to.Epoch && from.Seq < to.Seq {
 		after := from.String()

@@ -20,7 +20,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// spoil is what a network does to a transport.
+// A spoil says what the network does to a transport.
 type spoil int
 
 const (
@@ -28,11 +28,10 @@ const (
 	refused
 	held
 	cutEarly
-	spoils // how many there are
+	spoils // the number of spoils
 )
 
-// spoiled has sockets too, and what is between it and the client spoils what it
-// is told to.
+// spoiled is a broker with sockets. The network between the broker and the client spoils streams and sockets as set.
 type spoiled struct {
 	*fake.Broker
 	mu              sync.Mutex
@@ -52,7 +51,7 @@ func (s *spoiled) get() (streams, socket spoil, lag time.Duration) {
 	return s.streams, s.socket, s.lag
 }
 
-// pass carries a stream through what spoils it.
+// pass carries a stream through the network.
 func (s *spoiled) pass(ctx context.Context, how spoil, path string, take func([]byte) error) (port.Response, error) {
 	_, _, lag := s.get()
 	time.Sleep(lag)
@@ -100,9 +99,7 @@ func (s *spoiled) Socket(ctx context.Context, path string, take func([]byte) err
 	return err
 }
 
-// TestClimbSkipsNothing: whatever is published while a better transport takes
-// over comes once and in order, from either.
-func TestClimbSkipsNothing(t *testing.T) {
+func TestEventsComeOnceAndInOrderWhileABetterTransportTakesOver(t *testing.T) {
 	for _, first := range []conn.Transport{conn.WebSocket, conn.Poll} {
 		t.Run(string(first), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -130,8 +127,8 @@ func TestClimbSkipsNothing(t *testing.T) {
 	}
 }
 
-// TestNothingIsLiveWhileItFalls from one transport to the next.
-func TestNothingIsLiveWhileItFalls(t *testing.T) {
+// The client falls from one transport to the next.
+func TestStatusNamesATransportOnlyWhileItsStreamIsOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &spoiled{Broker: fake.New(manager)}
 		b.set(cutEarly, held, 0)
@@ -147,9 +144,7 @@ func TestNothingIsLiveWhileItFalls(t *testing.T) {
 	})
 }
 
-// TestBrokerAwayFromSocket: a restart of the broker is no reason to leave the
-// transport that works here.
-func TestBrokerAwayFromSocket(t *testing.T) {
+func TestRestartOfTheBrokerKeepsTheTransportThatWorksHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &spoiled{Broker: fake.New(manager)}
 		b.set(held, works, 0)
@@ -167,22 +162,22 @@ func TestBrokerAwayFromSocket(t *testing.T) {
 	})
 }
 
-// TestLadderAtRandom: whatever a network does to streams, sockets and time, each
-// tab has what follows its first event once and in order, and by the best
-// transport in the end.
-func TestLadderAtRandom(t *testing.T) {
+// Each tab has what follows its first event once and in order, and uses the best transport in the end.
+func TestEveryTabHasEveryEventWhateverTheNetworkDoes(t *testing.T) {
 	for seed := range int64(6) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewSource(seed))
 			b, in := &spoiled{Broker: fake.New(manager)}, &fake.Browser{}
 			var open []*window
 			for i := range 3 {
-				open = append(open, openOver(t, b, in.NewTab(), wasmclient.Options{Snapshot: i%2 == 0, Random: rand.New(rand.NewSource(r.Int63())).Float64}))
+				o := wasmclient.Options{Snapshot: i%2 == 0, Random: rand.New(rand.NewSource(r.Int63())).Float64}
+				open = append(open, openOver(t, b, in.NewTab(), o))
 			}
 			for range 300 {
 				switch r.Intn(16) {
 				case 0, 1:
-					b.set(spoil(r.Intn(int(spoils))), spoil(r.Intn(int(spoils))), time.Duration(r.Intn(3)*r.Intn(400))*time.Millisecond)
+					streams, socket := spoil(r.Intn(int(spoils))), spoil(r.Intn(int(spoils)))
+					b.set(streams, socket, time.Duration(r.Intn(3)*r.Intn(400))*time.Millisecond)
 				case 2:
 					b.Cut()
 				case 3:
@@ -203,7 +198,7 @@ func TestLadderAtRandom(t *testing.T) {
 			}
 			time.Sleep(time.Hour) // it climbs a last time
 			b.Publish(event.Example(event.TypePaymentReceived))
-			time.Sleep(time.Second) // one that was opened when it was slow still is
+			time.Sleep(time.Second) // A stream that was opened while the network was slow stays slow.
 			synctest.Wait()
 			for i, w := range open {
 				require.Equal(t, conn.SSE, w.View().Status.Transport, "seed %d, tab %d: %+v", seed, i, w.View().Status)

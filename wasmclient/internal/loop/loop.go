@@ -20,8 +20,8 @@ type Loop struct {
 	cfg     Config
 	storage port.Storage // cfg.Storage, or a port.Memory
 
-	// messages has the messages of senders that may wait. It is unbuffered, so that a stream is read only as fast as Run
-	// handles its frames.
+	// messages has the messages of senders that may wait. It is unbuffered, so that a stream is read only as fast
+	// as Run handles its frames.
 	messages chan message
 
 	// mailbox has the messages of senders that must not wait.

@@ -13,8 +13,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// TestOfflineIsShown whichever way a tab comes to have no network.
-func TestOfflineIsShown(t *testing.T) {
+func TestOfflineIsShownHoweverTheNetworkIsLost(t *testing.T) {
 	for name, lose := range map[string]func(t *testing.T, b *fake.Broker, in *fake.Browser) *window{
 		"opened without": func(t *testing.T, b *fake.Broker, in *fake.Browser) *window {
 			b.SetDown(true)
@@ -67,8 +66,7 @@ func TestOfflineIsShown(t *testing.T) {
 	}
 }
 
-// TestBrowserIsWrongAboutTheNetwork: a broker that can be reached is reached.
-func TestBrowserIsWrongAboutTheNetwork(t *testing.T) {
+func TestBrokerIsReachedAlthoughTheBrowserSaysOffline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		tab := in.NewTab()

@@ -13,8 +13,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
-// A keeper drives the outbox, and keeps outbox and state in the storage. Only Run's goroutine uses it, except for its jobs:
-// these use the storage in a goroutine of their own, one after the other.
+// A keeper drives the outbox, and keeps outbox and state in the storage. Only Run's goroutine uses it, except for
+// its jobs: these use the storage in a goroutine of their own, one after the other.
 type keeper struct {
 	d     *driver
 	jobs  *mailbox[func()]
@@ -125,8 +125,8 @@ func (k *keeper) carryOut(e outbox.Effect) {
 	}
 }
 
-// noteUnsent notes beside the storage how many items are unsent, and asks the browser to keep the storage when items have
-// to wait.
+// noteUnsent notes beside the storage how many items are unsent, and asks the browser to keep the storage when
+// items have to wait.
 func (k *keeper) noteUnsent() {
 	d := k.d
 	d.mu.Lock()

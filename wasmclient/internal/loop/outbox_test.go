@@ -23,7 +23,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
-// forgetful remembers idempotency keys for an hour, like a broker does.
+// forgetful is a broker that remembers the ids of events for an hour, as real brokers do.
 type forgetful struct {
 	*fake.Broker
 	mu    sync.Mutex
@@ -31,6 +31,10 @@ type forgetful struct {
 	n     int
 	lose  atomic.Bool // the answer is lost
 	looks int
+}
+
+func newForgetful() *forgetful {
+	return &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}
 }
 
 func (f *forgetful) Do(ctx context.Context, r port.Request) (port.Response, error) {
@@ -45,7 +49,7 @@ func (f *forgetful) Do(ctx context.Context, r port.Request) (port.Response, erro
 		id := body["id"].(string)
 		if at, ok := f.first[id]; ok && time.Since(at) > time.Hour {
 			f.n++
-			body["id"] = fmt.Sprint(id, "#", f.n) // forgotten: it is a new one to it
+			body["id"] = fmt.Sprint(id, "#", f.n) // The broker has forgotten the id, so this is a new event.
 			r.Body, _ = json.Marshal(body)
 		} else if !ok {
 			f.first[id] = time.Now()
@@ -59,18 +63,8 @@ func (f *forgetful) Do(ctx context.Context, r port.Request) (port.Response, erro
 	return a, err
 }
 
-// write puts a change of a rental into a tab's outbox.
-func write(t *testing.T, w *window, rental int64) outbox.Item {
-	t.Helper()
-	e, err := event.RentalStatusUpdated(rental, "active", "")
-	require.NoError(t, err)
-	item, err := w.Publish(t.Context(), e)
-	require.NoError(t, err)
-	return item
-}
-
-// TestDiscardInFollower: it is not sent, though the leader was about to.
-func TestDiscardInFollower(t *testing.T) {
+// The leader was about to send it.
+func TestItemDiscardedInAFollowerIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in, st := fake.New(manager), &fake.Browser{}, &port.Memory{}
 		openTab(t, b, in, wasmclient.Options{Storage: st})
@@ -88,10 +82,10 @@ func TestDiscardInFollower(t *testing.T) {
 	})
 }
 
-// TestLeaderCrashesBeforeTheAnswer: its heir finds in the history what was stored, long after the broker forgot the id.
-func TestLeaderCrashesBeforeTheAnswer(t *testing.T) {
+// The next leader finds what was stored, long after the broker forgot the id.
+func TestItemOfACrashedLeaderIsFoundInTheHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, in, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fake.Browser{}, &port.Memory{}
+		b, in, st := newForgetful(), &fake.Browser{}, &port.Memory{}
 		lead := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		other := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		b.lose.Store(true)
@@ -110,10 +104,9 @@ func TestLeaderCrashesBeforeTheAnswer(t *testing.T) {
 	})
 }
 
-// TestStorageFullMidway: what was sent is not found on the disk again.
-func TestStorageFullMidway(t *testing.T) {
+func TestSentItemIsRemovedFromAFullStorage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fullDisk{}
+		b, st := newForgetful(), &fullDisk{}
 		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{Snapshot: true, Storage: st})
 		w.Pause() // quiet
 		w.Resume()
@@ -140,8 +133,8 @@ func TestStorageFullMidway(t *testing.T) {
 	})
 }
 
-// TestPausedTabSends: also after another tab came and went.
-func TestPausedTabSends(t *testing.T) {
+// It does so again after another tab came and went.
+func TestPausedTabOnItsOwnSends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in, st := fake.New(manager), &fake.Browser{}, &port.Memory{}
 		w := openTab(t, b, in, wasmclient.Options{Storage: st})
@@ -159,10 +152,9 @@ func TestPausedTabSends(t *testing.T) {
 	})
 }
 
-// TestFrozenTabSendsNothingAgain: it missed that its item was sent.
-func TestFrozenTabSendsNothingAgain(t *testing.T) {
+func TestThawedTabThatMissedTheAnswerDoesNotSendAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, in, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fake.Browser{}, &port.Memory{}
+		b, in, st := newForgetful(), &fake.Browser{}, &port.Memory{}
 		a := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		w := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		b.SetDown(true)
@@ -183,7 +175,7 @@ func TestFrozenTabSendsNothingAgain(t *testing.T) {
 	})
 }
 
-// lid is a tab's own way to the broker, which a frozen page does not use.
+// lid is a tab's own transport. While it is shut nothing answers, as for a frozen page.
 type lid struct {
 	port.Transport
 	shut atomic.Bool
@@ -197,8 +189,7 @@ func (l *lid) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	return l.Transport.Do(ctx, r)
 }
 
-// TestThawedTabHearsWhatWasSent.
-func TestThawedTabHearsWhatWasSent(t *testing.T) {
+func TestThawedTabLearnsWhatWasSentMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in, st := fake.New(manager), &fake.Browser{}, &port.Memory{}
 		a := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
@@ -223,8 +214,7 @@ func TestThawedTabHearsWhatWasSent(t *testing.T) {
 	})
 }
 
-// TestNoLocksOutbox: each tab sends for itself.
-func TestNoLocksOutbox(t *testing.T) {
+func TestTabWithoutLocksSendsItsOutbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{NoLocks: true}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
@@ -235,10 +225,9 @@ func TestNoLocksOutbox(t *testing.T) {
 	})
 }
 
-// TestThawedTabDoublesNothing: nor when it leads later.
-func TestThawedTabDoublesNothing(t *testing.T) {
+func TestThawedTabThatLeadsLaterSendsNothingTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, in, st := &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}, &fake.Browser{}, &port.Memory{}
+		b, in, st := newForgetful(), &fake.Browser{}, &port.Memory{}
 		a := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		l := &lid{Transport: b}
 		w := openOver(t, l, in.NewTab(), wasmclient.Options{Storage: st})
@@ -264,9 +253,8 @@ func TestThawedTabDoublesNothing(t *testing.T) {
 	})
 }
 
-// TestProxyRefusesOne: what a proxy takes for too large holds up nothing else,
-// and the user is told.
-func TestProxyRefusesOne(t *testing.T) {
+// In the end the item is rejected, and the user can retry it.
+func TestItemThatAProxyRefusesHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &wrap{Broker: fake.New(manager)}
 		b.answer(func(r port.Request) *port.Response {
@@ -294,9 +282,8 @@ func TestProxyRefusesOne(t *testing.T) {
 	})
 }
 
-// TestPortalRefusesAll: a hotel that wants a sign-in is no reason to give
-// anything up, however long it takes.
-func TestPortalRefusesAll(t *testing.T) {
+// A hotel that wants a sign-in is no reason to give an item up, however long it takes.
+func TestOutboxOutlastsAPortalThatRefusesEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
 		b.Refuse(&port.Response{Status: 404, ContentType: "text/html", Body: []byte("<html>sign in to this hotel")})
@@ -311,9 +298,8 @@ func TestPortalRefusesAll(t *testing.T) {
 	})
 }
 
-// TestOneSender: a tab that is paused leaves to another that leads what it
-// writes, as long as one does.
-func TestOneSender(t *testing.T) {
+// A paused tab leaves its items to the tab that leads, as long as there is one.
+func TestExactlyOneTabSendsWhatAnyTabWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in, st := &posts{Broker: fake.New(manager)}, &fake.Browser{}, &port.Memory{}
 		w := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})

@@ -14,9 +14,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// TestPortalsAnswerForNobody: what something between says with 200 is no answer of
-// any call. Nobody is signed out by it, and nothing is taken for sent.
-func TestPortalsAnswerForNobody(t *testing.T) {
+// Something between client and broker answers with 200. That signs nobody out, and nothing counts as sent.
+func TestPortalsAnswerIsNoAnswerOfTheAPI(t *testing.T) {
 	for name, answer := range map[string]port.Response{
 		"a page":            {Status: 200, ContentType: "text/html", Body: []byte("<html>sign in to this hotel")},
 		"a page for JSON":   {Status: 200, ContentType: "application/json", Body: []byte("<html>")},

@@ -17,9 +17,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
-// whim lets something happen to a tab, to the network or to what is written, and
-// returns how many events were put into the outbox.
-func whim(t *testing.T, r *rand.Rand, b *fake.Broker, w *window) (written int) {
+// act lets something happen at random to a tab, to the network or to the outbox. It returns the number of events
+// that it wrote into the outbox.
+func act(t *testing.T, r *rand.Rand, b *fake.Broker, w *window) (written int) {
 	switch r.Intn(22) {
 	case 0:
 		w.close()
@@ -66,10 +66,9 @@ func whim(t *testing.T, r *rand.Rand, b *fake.Broker, w *window) (written int) {
 	return 0
 }
 
-// TestTabsAtRandom: whatever happens to tabs, network and outbox, each tab has
-// what follows its first event once and in order, what was written is stored
-// once, all show the same state, and there is one stream in the end.
-func TestTabsAtRandom(t *testing.T) {
+// Each tab has what follows its first event once and in order, every item is stored once, all tabs show the same
+// state, and there is one stream in the end.
+func TestTabsAgreeWhateverHappensToThem(t *testing.T) {
 	for seed := range int64(20) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewSource(seed))
@@ -78,15 +77,19 @@ func TestTabsAtRandom(t *testing.T) {
 			reopen := func() { // those that were closed or crashed
 				for i, w := range open {
 					if w == nil || w.Watchers() == 0 {
-						open[i] = openTab(t, b, in, wasmclient.Options{Snapshot: r.Intn(2) == 0, Toasts: true, Storage: disk,
-							Random: rand.New(rand.NewSource(r.Int63())).Float64})
+						open[i] = openTab(t, b, in, wasmclient.Options{
+							Snapshot: r.Intn(2) == 0,
+							Toasts:   true,
+							Storage:  disk,
+							Random:   rand.New(rand.NewSource(r.Int63())).Float64,
+						})
 					}
 				}
 			}
 			reopen()
 			written := 0
 			for range 300 {
-				written += whim(t, r, b, open[r.Intn(len(open))])
+				written += act(t, r, b, open[r.Intn(len(open))])
 				time.Sleep(time.Duration(r.Intn(4000)) * time.Millisecond)
 				reopen()
 			}
@@ -102,7 +105,7 @@ func TestTabsAtRandom(t *testing.T) {
 			quiet()
 			b.Publish(event.Example(event.TypePaymentReceived))
 			synctest.Wait()
-			agree(t, seed, b, in, open, written)
+			requireAgreement(t, seed, b, in, open, written)
 			for _, w := range open {
 				w.close()
 			}
@@ -114,8 +117,8 @@ func TestTabsAtRandom(t *testing.T) {
 	}
 }
 
-// agree holds what must be true when everything has come to rest.
-func agree(t *testing.T, seed int64, b *fake.Broker, in *fake.Browser, open []*window, written int) {
+// requireAgreement checks what must be true when everything has come to rest.
+func requireAgreement(t *testing.T, seed int64, b *fake.Broker, in *fake.Browser, open []*window, written int) {
 	t.Helper()
 	var ids []string
 	for _, e := range b.Events() {

@@ -18,9 +18,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// TestOtherRights: whatever carries the events, and with a state or without,
-// nothing is shown that was for the rights before.
-func TestOtherRights(t *testing.T) {
+// This holds for every transport, with a snapshot and without.
+func TestNothingOfFormerRightsIsShown(t *testing.T) {
 	low, err := access.NewGrant(manager.User, manager.Name, []access.Role{access.Yard}, 0)
 	require.NoError(t, err)
 	for _, transport := range []conn.Transport{conn.SSE, conn.Poll} {
@@ -52,9 +51,7 @@ func TestOtherRights(t *testing.T) {
 	}
 }
 
-// TestCatchUpByOtherRights: a history that is read by other rights than the
-// leading tab's is not taken.
-func TestCatchUpByOtherRights(t *testing.T) {
+func TestHistoryReadByOtherRightsThanTheLeadersIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := &wrap{Broker: fake.New(manager)}, &fake.Browser{}
 		openOver(t, b, in.NewTab(), wasmclient.Options{})

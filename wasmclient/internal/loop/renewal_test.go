@@ -13,8 +13,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/fake"
 )
 
-// TestRenewedCookieContinuesSilently: the cookie that the stream was opened with
-// expires, and the browser has another by then. No tab shows anything.
+// The cookie with which the stream was opened expires, and the browser has another one by then. No tab shows anything.
 func TestRenewedCookieContinuesSilently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
@@ -34,9 +33,7 @@ func TestRenewedCookieContinuesSilently(t *testing.T) {
 	})
 }
 
-// TestExpiredForGood: where nobody has renewed anything every tab says so; and
-// when one is signed in again the others join it by themselves.
-func TestExpiredForGood(t *testing.T) {
+func TestEveryTabIsDeniedWhenTheSessionEndsAndJoinsWhenOneIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		var all []*window

@@ -66,8 +66,8 @@ func (d *driver) restore() {
 
 // saveState saves the state in the tab that leads, at most every saveInterval unless this may be the last chance.
 //
-// A page that is frozen, or is about to be, writes nothing. A write that is under way would hold up other tabs and cost the
-// page its place in the back/forward cache, and by now the other tabs may have deleted everything.
+// A page that is frozen, or is about to be, writes nothing. A write that is under way would hold up other tabs and
+// cost the page its place in the back/forward cache, and by now the other tabs may have deleted everything.
 func (k *keeper) saveState(now time.Time, isLastChance bool) {
 	if k.d.group != nil && k.d.group.isSuspended {
 		return
@@ -94,8 +94,8 @@ func (k *keeper) saveFirst(now time.Time) {
 	}
 }
 
-// newRecord returns the state that this tab has to save. It returns nil if another tab saves it, if there is no state, or
-// if the state may be for other rights or for nobody by now.
+// newRecord returns the state that this tab has to save. It returns nil if another tab saves it, if there is no
+// state, or if the state may be for other rights or for nobody by now.
 func (k *keeper) newRecord(now time.Time) *record {
 	d := k.d
 	d.mu.Lock()

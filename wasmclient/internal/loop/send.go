@@ -67,8 +67,8 @@ func (d *driver) answerOf(item outbox.Item, err error) outbox.Answered {
 // isTimeRefused reports whether the broker refused the time of an event.
 func isTimeRefused(f event.FieldError) bool { return f.Pointer == "/time" }
 
-// lookUp looks for an item in the history. The zero cursor means that the item is not there. known is false if the broker
-// did not answer.
+// lookUp looks for an item in the history. The zero cursor means that the item is not there. known is false if the
+// broker did not answer.
 func (d *driver) lookUp(ctx context.Context, item outbox.Item) (at wire.Cursor, known bool) {
 	at, err := d.find(ctx, item)
 	if err == nil {

@@ -19,10 +19,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
 	"github.com/snd-rental/yardline/wasmclient/port"
-	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// wrap lets a test answer some requests itself.
+// wrap is a broker some of whose requests a test answers itself.
 type wrap struct {
 	*fake.Broker
 	mu  sync.Mutex
@@ -50,30 +49,8 @@ func (w *wrap) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	return w.Broker.Do(ctx, r)
 }
 
-// openOver opens the manager's tab, unless another grant is given.
-func openOver(t *testing.T, tr port.Transport, tab *fake.Tab, o wasmclient.Options) *window {
-	if o.Grant.User == "" {
-		o.Grant = manager
-	}
-	return openAs(t, tr, tab, o)
-}
-
-// openAs opens a tab of whoever the options name.
-func openAs(t *testing.T, tr port.Transport, tab *fake.Tab, o wasmclient.Options) *window {
-	w := &window{Tab: tab}
-	o.Transport, o.Page = tr, w.Tab
-	o.OnEvent = func(r store.Received) { w.got = append(w.got, r.ID) }
-	w.Client = wasmclient.New(o)
-	ctx, cancel := context.WithCancel(t.Context())
-	w.leave = cancel
-	w.done.Go(func() { w.Run(ctx) })
-	t.Cleanup(w.close)
-	synctest.Wait()
-	return w
-}
-
-// TestBackFromFrozenOffline: the network came back while the page stood still.
-func TestBackFromFrozenOffline(t *testing.T) {
+// The network came back while the page was frozen.
+func TestPageFrozenOfflineConnectsOnceThawed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
@@ -90,7 +67,7 @@ func TestBackFromFrozenOffline(t *testing.T) {
 	})
 }
 
-// slow answers Load late.
+// slow is a storage that answers Load late.
 type slow struct {
 	port.Memory
 	after time.Duration
@@ -101,8 +78,7 @@ func (s *slow) Load(ctx context.Context, p string) (map[string][]byte, error) {
 	return s.Memory.Load(ctx, p)
 }
 
-// TestShownWhileRestoring: what happens to the page before its storage has answered counts.
-func TestShownWhileRestoring(t *testing.T) {
+func TestPageShownWhileItsStorageAnswersConnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		tab := in.NewTab()
@@ -116,8 +92,7 @@ func TestShownWhileRestoring(t *testing.T) {
 	})
 }
 
-// TestFollowerIsRefused: the user can have it tried again.
-func TestFollowerIsRefused(t *testing.T) {
+func TestUserCanRetryAfterAFollowersHistoryWasRefused(t *testing.T) {
 	for _, status := range []int{403, 503} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -150,8 +125,7 @@ func TestFollowerIsRefused(t *testing.T) {
 	}
 }
 
-// TestOnlineWhileHidden: a network that comes back opens no stream for nobody.
-func TestOnlineWhileHidden(t *testing.T) {
+func TestNetworkThatComesBackOpensNoStreamForHiddenTabs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
@@ -164,8 +138,8 @@ func TestOnlineWhileHidden(t *testing.T) {
 	})
 }
 
-// TestConnectWhileHidden: who connects is looking; afterwards all are hidden again.
-func TestConnectWhileHidden(t *testing.T) {
+// A user who connects is looking. Afterwards all tabs are hidden again.
+func TestConnectInAHiddenTabDoesNotKeepTheStreamOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
@@ -180,8 +154,7 @@ func TestConnectWhileHidden(t *testing.T) {
 	})
 }
 
-// TestFollowerOfDenied: a leader that never got anywhere is no reason to wait.
-func TestFollowerOfDenied(t *testing.T) {
+func TestFollowerOfADeniedLeaderIsDenied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		b.Refuse(fake.Refusal(401, "sign_in_required"))
@@ -193,8 +166,7 @@ func TestFollowerOfDenied(t *testing.T) {
 	})
 }
 
-// TestNewTabTries: what another tab was refused, a new one asks for itself.
-func TestNewTabTries(t *testing.T) {
+func TestNewTabConnectsAlthoughAnotherWasDenied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
@@ -209,8 +181,7 @@ func TestNewTabTries(t *testing.T) {
 	})
 }
 
-// TestOldestInFollower: it has everything too.
-func TestOldestInFollower(t *testing.T) {
+func TestFollowerGetsTheOldestEventsToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		for i := range 5 {
@@ -223,10 +194,10 @@ func TestOldestInFollower(t *testing.T) {
 	})
 }
 
-// TestTabsWithoutAUser are alone: nobody knows whose they are.
-func TestTabsWithoutAUser(t *testing.T) {
+func TestTabsWithoutAUserShareNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		one, two, in := fake.New(manager), fake.New(access.Grant{User: "77", Name: "yard", Roles: []access.Role{access.Yard}}), &fake.Browser{}
+		one, in := fake.New(manager), &fake.Browser{}
+		two := fake.New(access.Grant{User: "77", Name: "yard", Roles: []access.Role{access.Yard}})
 		openAs(t, one, in.NewTab(), wasmclient.Options{})
 		w := openAs(t, two, in.NewTab(), wasmclient.Options{}) // the cookie is another's now
 		publish(t, one, 1)
@@ -235,8 +206,7 @@ func TestTabsWithoutAUser(t *testing.T) {
 	})
 }
 
-// TestStateIsOfItsRights: what is kept says by which rights it was read.
-func TestStateIsOfItsRights(t *testing.T) {
+func TestSavedStateNamesTheRightsThatItWasReadBy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		low, err := access.NewGrant("1", "m", []access.Role{access.Dispatcher}, 0)
 		require.NoError(t, err)
@@ -259,7 +229,7 @@ func TestStateIsOfItsRights(t *testing.T) {
 	})
 }
 
-// counting counts the uses of a storage.
+// counting is a storage that records its uses.
 type counting struct {
 	port.Memory
 	mu   sync.Mutex
@@ -282,8 +252,7 @@ func (c *counting) Save(ctx context.Context, k string, v []byte) error {
 	return c.Memory.Save(ctx, k, v)
 }
 
-// TestFreezeStartsNothing: neither the storage nor the network.
-func TestFreezeStartsNothing(t *testing.T) {
+func TestFrozenPageUsesNeitherStorageNorNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in, st := &wrap{Broker: fake.New(manager)}, &fake.Browser{}, &counting{}
 		w := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
@@ -303,9 +272,7 @@ func TestFreezeStartsNothing(t *testing.T) {
 	})
 }
 
-// TestPauseWhileHidden: it is the user's pause from then on, and ends with
-// Resume alone.
-func TestPauseWhileHidden(t *testing.T) {
+func TestPauseOfAHiddenTabEndsOnlyWithResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		w := openTab(t, b, in, wasmclient.Options{})
@@ -324,7 +291,7 @@ func TestPauseWhileHidden(t *testing.T) {
 	})
 }
 
-// waiting is a transport whose history does not answer. It counts who asks.
+// waiting is a broker whose history does not answer. It counts the requests that wait.
 type waiting struct {
 	*fake.Broker
 	n atomic.Int32
@@ -340,9 +307,7 @@ func (w *waiting) Do(ctx context.Context, r port.Request) (port.Response, error)
 	return port.Response{}, ctx.Err()
 }
 
-// TestCatchUpEndsWithItsLeader: what is read for a tab that leads no more is read
-// for nobody.
-func TestCatchUpEndsWithItsLeader(t *testing.T) {
+func TestCatchUpIsAbortedWhenItsLeaderLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := &waiting{Broker: fake.New(manager)}, &fake.Browser{}
 		leader := openOver(t, b, in.NewTab(), wasmclient.Options{})

@@ -26,7 +26,8 @@ const (
 )
 
 const (
-	// storageTimeout bounds a use of the storage, because a storage that does not answer must not hold up page and outbox.
+	// storageTimeout bounds a use of the storage, because a storage that does not answer must not hold up page and
+	// outbox.
 	storageTimeout = 3 * time.Second
 
 	// failedStorageTimeout is storageTimeout for a storage that has failed before.
@@ -36,8 +37,9 @@ const (
 	rewriteTimeout = 10 * time.Second
 )
 
-// withStorage calls use with the storage. If use fails or takes too long, the state says that unsent items are unsaved. The
-// outbox still has them, and rewriteStorage writes them when the storage works again. The error is ctx's.
+// withStorage calls use with the storage. If use fails or takes too long, the state says that unsent items are
+// unsaved. The outbox still has them, and rewriteStorage writes them when the storage works again. The error is
+// ctx's.
 func (l *Loop) withStorage(ctx context.Context, use func(context.Context, port.Storage) error) error {
 	hasFailed, timeout := l.isUnsaved(), storageTimeout
 	if hasFailed {

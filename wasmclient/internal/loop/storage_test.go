@@ -51,20 +51,8 @@ func (s *stuckDisk) Delete(ctx context.Context, prefix string) error {
 	return s.Memory.Delete(ctx, prefix)
 }
 
-// keys are those that a storage has.
-func keys(t *testing.T, s port.Storage, prefix string) (found []string) {
-	t.Helper()
-	all, err := s.Load(t.Context(), prefix)
-	require.NoError(t, err)
-	for key := range all {
-		found = append(found, key)
-	}
-	return found
-}
-
-// TestStorageWorksAgain: what was written while the storage did not answer is
-// kept once it does, and what was sent meanwhile is not there.
-func TestStorageWorksAgain(t *testing.T) {
+// What was written while the storage did not answer is stored once it does. What was sent meanwhile is not.
+func TestStorageGetsWhatItMissedOnceItWorksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, disk := fake.New(manager), &stuckDisk{}
 		c := start(t, b, wasmclient.Options{Storage: disk, Snapshot: true})
@@ -100,12 +88,13 @@ func TestStorageWorksAgain(t *testing.T) {
 	})
 }
 
-// TestStorageAnswersLate: what it had when the client began is not lost, and
-// what was another user's is deleted.
-func TestStorageAnswersLate(t *testing.T) {
+// What the storage had when the client began is not lost. What was another user's is deleted.
+func TestItemsOfAStorageThatAnswersLateAreSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, disk := fake.New(manager), &stuckDisk{}
-		require.NoError(t, disk.Save(t.Context(), "outbox/"+manager.User+"/1", []byte(`{"id":"1","type":"system_notification","state":"queued","data":{"title":"Mine","message":"My own","level":"info"},"written":"2000-01-01T00:00:00Z"}`)))
+		mine := `{"id":"1","type":"system_notification","state":"queued","written":"2000-01-01T00:00:00Z",` +
+			`"data":{"title":"Mine","message":"My own","level":"info"}}`
+		require.NoError(t, disk.Save(t.Context(), "outbox/"+manager.User+"/1", []byte(mine)))
 		require.NoError(t, disk.Save(t.Context(), "outbox/77/2", []byte(`{"id":"2","state":"queued"}`)))
 		require.NoError(t, disk.Save(t.Context(), wasmclient.StateKey, []byte(`{"user":"77"}`)))
 		disk.stuck.Store(true)
@@ -124,9 +113,8 @@ func TestStorageAnswersLate(t *testing.T) {
 	})
 }
 
-// TestFreezeSavesNothing: neither when the page is frozen nor later, though the
-// state has changed.
-func TestFreezeSavesNothing(t *testing.T) {
+// It saves nothing when it is frozen nor later, although the state has changed.
+func TestFrozenPageSavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in, disk := fake.New(manager), &fake.Browser{}, &counting{}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Storage: disk})
@@ -145,9 +133,9 @@ func TestFreezeSavesNothing(t *testing.T) {
 	})
 }
 
-// TestThawedAfterSignOut: a tab that was frozen while another one signed out and
-// deleted everything brings nothing of it back, however late it is told.
-func TestThawedAfterSignOut(t *testing.T) {
+// Another tab signed out and deleted everything while the page was frozen. However late the page learns of it, it
+// writes nothing.
+func TestThawedPageBringsNothingBackAfterASignOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in, disk := fake.New(manager), &fake.Browser{}, &port.Memory{}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Storage: disk})

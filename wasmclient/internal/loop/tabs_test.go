@@ -1,9 +1,6 @@
 package loop_test
 
 import (
-	"context"
-	"fmt"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,58 +16,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
-// window is a tab with a client, which notes what it is given.
-type window struct {
-	*fake.Tab
-	*wasmclient.Client
-	got   []string // ids, as they came
-	leave context.CancelFunc
-	done  sync.WaitGroup
-}
-
-func openTab(t *testing.T, b *fake.Broker, in *fake.Browser, o wasmclient.Options) *window {
-	return openOver(t, b, in.NewTab(), o)
-}
-
-func (w *window) close() {
-	w.leave()
-	w.done.Wait()
-}
-
-func (w *window) role() tabs.Role { return w.View().Role }
-
-func publish(t *testing.T, b *fake.Broker, n int64) {
-	e, err := event.RentalStatusUpdated(n, "active", "")
-	require.NoError(t, err)
-	b.Publish(e)
-}
-
-// quiet lets everything come to rest: elections, retries, heartbeats.
-func quiet() {
-	time.Sleep(2 * time.Minute)
-	synctest.Wait()
-}
-
-// same compares long lists without printing them.
-func same(t *testing.T, want, got []string, what ...any) {
-	t.Helper()
-	for i := range max(len(want), len(got)) {
-		if i >= len(got) || i >= len(want) || want[i] != got[i] {
-			t.Fatalf("%v: %d events instead of %d; the first difference is at %d: %v instead of %v",
-				what, len(got), len(want), i, got[min(i, len(got)):min(i+5, len(got))], want[min(i, len(want)):min(i+5, len(want))])
-		}
-	}
-}
-
-// numbers are the ids of the fake broker from one to another.
-func numbers(from, to int) (ids []string) {
-	for n := from; n < to; n++ {
-		ids = append(ids, fmt.Sprint(n))
-	}
-	return ids
-}
-
-func TestEightTabsOneStream(t *testing.T) {
+func TestEightTabsShareOneStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		var all []*window
@@ -90,7 +36,7 @@ func TestEightTabsOneStream(t *testing.T) {
 		}
 		require.Equal(t, 1, b.Streams())
 		require.Equal(t, 1, b.Opened())
-		// The leader's trouble is everybody's, and anybody may try at once.
+		// All tabs show the leader's trouble, and any tab may try at once.
 		b.SetDown(true)
 		b.Cut()
 		time.Sleep(10 * time.Second)
@@ -107,8 +53,7 @@ func TestEightTabsOneStream(t *testing.T) {
 	})
 }
 
-// TestLeaderLeaves: in each way, while events come.
-func TestLeaderLeaves(t *testing.T) {
+func TestNothingIsLostHoweverTheLeaderLeaves(t *testing.T) {
 	for name, leave := range map[string]func(w *window){
 		"close":      func(w *window) { w.close() },
 		"crash":      func(w *window) { w.Crash(); w.close() },
@@ -120,7 +65,11 @@ func TestLeaderLeaves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, in := fake.New(manager), &fake.Browser{}
-				all := []*window{openTab(t, b, in, wasmclient.Options{}), openTab(t, b, in, wasmclient.Options{Snapshot: true}), openTab(t, b, in, wasmclient.Options{})}
+				all := []*window{
+					openTab(t, b, in, wasmclient.Options{}),
+					openTab(t, b, in, wasmclient.Options{Snapshot: true}),
+					openTab(t, b, in, wasmclient.Options{}),
+				}
 				const n = 3000 // for 30 s
 				for i := range n {
 					if i == 500 {
@@ -132,8 +81,9 @@ func TestLeaderLeaves(t *testing.T) {
 				synctest.Wait()
 				same(t, numbers(0, n), all[1].got)
 				same(t, numbers(0, n), all[2].got)
-				require.ElementsMatch(t, []tabs.Role{tabs.Leader, tabs.Follower}, []tabs.Role{all[1].role(), all[2].role()})
-				// What comes back gets what it missed, and what it says late is not heard.
+				roles := []tabs.Role{all[1].role(), all[2].role()}
+				require.ElementsMatch(t, []tabs.Role{tabs.Leader, tabs.Follower}, roles)
+				// A tab that comes back gets what it missed. Its late messages are ignored.
 				all[0].Happen(port.Thawed)
 				all[0].Unstall()
 				all[0].Connect()
@@ -152,9 +102,8 @@ func TestLeaderLeaves(t *testing.T) {
 	}
 }
 
-// TestAllHidden: the stream is closed when nobody has looked at any tab for the
-// grace, and is back with all that was missed when somebody looks at one.
-func TestAllHidden(t *testing.T) {
+// The stream is closed after the grace. It is back, with all that was missed, when the user looks at a tab.
+func TestStreamIsClosedWhileAllTabsAreHidden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		o := wasmclient.Options{Snapshot: true, Toasts: true}
@@ -196,7 +145,7 @@ func TestAllHidden(t *testing.T) {
 		synctest.Wait()
 		require.Len(t, other.View().Toasts, 1)
 
-		// The other way round: what was seen in one tab is no news in the other.
+		// Events that one tab has shown are no news in the other.
 		other.Happen(port.Vanished)
 		leader.Happen(port.Appeared)
 		synctest.Wait()
@@ -206,14 +155,16 @@ func TestAllHidden(t *testing.T) {
 	})
 }
 
-// TestTypesOnlyWiden: the connection asks for what some tab wants, by type, and
-// each tab takes its own.
-func TestTypesOnlyWiden(t *testing.T) {
+// Each tab gets its own selection.
+func TestSharedStreamAsksForTheTypesThatAnyTabNeeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		open := func(f filter.Filter) *window { return openTab(t, b, in, wasmclient.Options{Filter: f}) }
 		payments := open(filter.Filter{Types: []event.Type{event.TypePaymentReceived}})
-		rentals := open(filter.Filter{Types: []event.Type{event.TypeRentalStatusUpdated}, Subjects: []string{"rental/2"}})
+		rentals := open(filter.Filter{
+			Types:    []event.Type{event.TypeRentalStatusUpdated},
+			Subjects: []string{"rental/2"},
+		})
 		for id := range int64(4) {
 			publish(t, b, id+1)
 			e, err := event.PaymentReceived(id+1, "5", "cash")
@@ -224,7 +175,10 @@ func TestTypesOnlyWiden(t *testing.T) {
 		same(t, []string{"1", "3", "5", "7"}, payments.got)
 		same(t, []string{"2"}, rentals.got)
 		require.Equal(t, 1, b.Streams())
-		require.Equal(t, []string{"types=payment_received", "types=rental_status_updated%2Cpayment_received"}, b.Asked())
+		require.Equal(t, []string{
+			"types=payment_received",
+			"types=rental_status_updated%2Cpayment_received",
+		}, b.Asked())
 		all := open(filter.Filter{})
 		payments.close()
 		publish(t, b, 1)

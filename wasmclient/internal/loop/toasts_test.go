@@ -17,8 +17,8 @@ import (
 
 func toasts(w *window) (n int) { v := w.View(); return len(v.Toasts) + v.More }
 
-// TestToastInTheTabInUse alone, though it was so from the start.
-func TestToastInTheTabInUse(t *testing.T) {
+// The tab was in use from its start.
+func TestOnlyTheTabInUseShowsAToast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		o := wasmclient.Options{Snapshot: true, Toasts: true}
@@ -32,8 +32,7 @@ func TestToastInTheTabInUse(t *testing.T) {
 	})
 }
 
-// TestToastInTheTabInUseNewLeader: nor in one that leads later.
-func TestToastInTheTabInUseNewLeader(t *testing.T) {
+func TestANewLeaderShowsNoToastBesideTheTabInUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		o := wasmclient.Options{Snapshot: true, Toasts: true}
@@ -54,8 +53,7 @@ func TestToastInTheTabInUseNewLeader(t *testing.T) {
 	})
 }
 
-// TestToastSomewhere: a count that nobody saw is summed up later.
-func TestToastSomewhere(t *testing.T) {
+func TestEveryEventIsShownInSomeTabOrInASummary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		o := wasmclient.Options{Snapshot: true, Toasts: true}
@@ -75,8 +73,7 @@ func TestToastSomewhere(t *testing.T) {
 	})
 }
 
-// TestToastAfterTheTabInUseCloses.
-func TestToastAfterTheTabInUseCloses(t *testing.T) {
+func TestToastIsShownAfterTheTabInUseCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		o := wasmclient.Options{Snapshot: true, Toasts: true}
@@ -92,8 +89,8 @@ func TestToastAfterTheTabInUseCloses(t *testing.T) {
 	})
 }
 
-// TestToastsOfAnotherLog: its places are no older.
-func TestToastsOfAnotherLog(t *testing.T) {
+// Its places are no older than those of the former log.
+func TestEventsOfAnotherLogAreNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		for i := range 50 {
@@ -112,8 +109,7 @@ func TestToastsOfAnotherLog(t *testing.T) {
 	})
 }
 
-// TestToastsGoWhilePaused: their clock does not wait for the connection.
-func TestToastsGoWhilePaused(t *testing.T) {
+func TestToastsEndWhileTheClientIsPaused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Toasts: true})
@@ -130,8 +126,7 @@ func TestToastsGoWhilePaused(t *testing.T) {
 	})
 }
 
-// TestSeenInTheOtherTab: no summary of what was shown already.
-func TestSeenInTheOtherTab(t *testing.T) {
+func TestNoSummaryOfWhatAnotherTabHasShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		o := wasmclient.Options{Snapshot: true, Toasts: true}
@@ -157,9 +152,8 @@ func TestSeenInTheOtherTab(t *testing.T) {
 	})
 }
 
-// TestToastsOfOtherRights: a message that stays is gone with the rights that it
-// was for.
-func TestToastsOfOtherRights(t *testing.T) {
+// A toast that stays until the user dismisses it is dropped too.
+func TestToastsOfFormerRightsAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		low, err := access.NewGrant(manager.User, manager.Name, []access.Role{access.Yard}, 0)
 		require.NoError(t, err)

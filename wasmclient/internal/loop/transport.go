@@ -17,7 +17,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// open carries one attempt over the transport that the machine wants, and sends its frames to Run until the attempt ends.
+// open carries one attempt over the transport that the machine wants, and sends its frames to Run until the attempt
+// ends.
 func (d *driver) open(ctx context.Context, o conn.Open, f filter.Filter) error {
 	feed := func(frames ...wire.Frame) error {
 		for _, frame := range frames {
@@ -116,8 +117,8 @@ func refusalOf(r *wire.Reply) error {
 	})
 }
 
-// errRegranted is the broker's own refusal of an answer that would be for other rights than the last one. The client uses
-// it where it notices this by itself.
+// errRegranted is the broker's own refusal of an answer that would be for other rights than the last one. The
+// client uses it where it notices this by itself.
 var errRegranted = &port.Error{
 	Status:     409,
 	FromBroker: true,

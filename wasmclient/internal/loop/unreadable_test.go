@@ -15,8 +15,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// garbled is a broker whose answers hold an event that cannot be read, always or
-// once: that of rental 13.
+// garbled is a broker whose event of rental 13 cannot be read: the first time only if once is set, and always
+// otherwise.
 type garbled struct {
 	*fake.Broker
 	once bool
@@ -41,14 +41,12 @@ func (g *garbled) Do(ctx context.Context, r port.Request) (port.Response, error)
 	return a, err
 }
 
-func (g *garbled) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response,
-	error) {
+func (g *garbled) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
 	return g.Broker.Stream(ctx, r, func(piece []byte) error { return take(g.spoil(piece)) })
 }
 
-// TestUnreadableEventIsPassedOver by streams and long polls, in a tab that leads and
-// in one that reads the history: what follows comes, and the figures are right.
-func TestUnreadableEventIsPassedOver(t *testing.T) {
+// This holds for streams and long polls, in a tab that leads and in one that reads the history. The figures are right.
+func TestUnreadableEventIsSkippedAndTheRestComes(t *testing.T) {
 	for _, by := range []conn.Transport{conn.SSE, conn.Poll} {
 		t.Run(string(by), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -76,8 +74,7 @@ func TestUnreadableEventIsPassedOver(t *testing.T) {
 	}
 }
 
-// TestSpoiltOnTheWay: what can be read the second time is not missing.
-func TestSpoiltOnTheWay(t *testing.T) {
+func TestEventSpoiltOnTheWayIsReadTheSecondTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &garbled{Broker: fake.New(manager), once: true}
 		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})

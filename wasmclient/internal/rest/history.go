@@ -63,7 +63,9 @@ func (p HistoryPage) Frames() (frames []wire.Frame) {
 	}
 	if len(p.unreadable) > 0 {
 		frames = append(frames, p.unreadable...)
-		slices.SortFunc(frames, func(a, b wire.Frame) int { return cmp.Compare(a.ReachedCursor().Seq, b.ReachedCursor().Seq) })
+		slices.SortFunc(frames, func(a, b wire.Frame) int {
+			return cmp.Compare(a.ReachedCursor().Seq, b.ReachedCursor().Seq)
+		})
 	}
 	if p.Gap != nil {
 		frames = slices.Insert(frames, 0, wire.Frame(p.Gap))

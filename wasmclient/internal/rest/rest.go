@@ -14,9 +14,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// Call sends a request with body as JSON, unless body is nil, and decodes the answer into the value that into points to.
-// A nil into ignores the body of the answer. The error is a [*port.Error] or wraps [port.ErrNotBroker] where something
-// answered; otherwise it is the transport's.
+// Call sends a request with body as JSON, unless body is nil, and decodes the answer into the value that into
+// points to. A nil into ignores the body of the answer. The error is a [*port.Error] or wraps [port.ErrNotBroker]
+// where something answered; otherwise it is the transport's.
 func Call(ctx context.Context, t port.Transport, method, path string, body, into any) error {
 	return send(ctx, t, port.Request{Method: method, Path: path, Header: map[string]string{}}, body, into)
 }
@@ -78,7 +78,9 @@ type Receipt struct {
 // Publish sends an event without the envelope's fields that the broker sets. A non-zero basedOn tells the broker which
 // state of its entity the author has seen. A non-zero author makes the broker refuse the event when somebody else is
 // signed in by now.
-func Publish(ctx context.Context, t port.Transport, e event.Event, basedOn wire.Cursor, author access.Grant) (r Receipt, err error) {
+func Publish(
+	ctx context.Context, t port.Transport, e event.Event, basedOn wire.Cursor, author access.Grant,
+) (r Receipt, err error) {
 	body := map[string]any{"type": e.Type, "data": e.Data}
 	if e.ID != "" {
 		body["id"] = e.ID

@@ -18,19 +18,19 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// evictable is a storage that a browser may empty, with a note beside it.
+// evictable is a storage that the browser may empty. It has a note beside it.
 type evictable struct {
 	port.Memory
-	words atomic.Value
+	text  atomic.Value
 	asked atomic.Int32
 }
 
-func (e *evictable) Persist()          { e.asked.Add(1) }
-func (e *evictable) Note(words string) { e.words.Store(words) }
+func (e *evictable) Persist()         { e.asked.Add(1) }
+func (e *evictable) Note(text string) { e.text.Store(text) }
 
 func (e *evictable) Noted() string {
-	words, _ := e.words.Load().(string)
-	return words
+	text, _ := e.text.Load().(string)
+	return text
 }
 
 // Delete deletes the note with everything else: that is a sign-out.
@@ -44,8 +44,7 @@ func (e *evictable) Delete(ctx context.Context, prefix string) error {
 // evict empties the storage as a browser does.
 func (e *evictable) evict(t *testing.T) { require.NoError(t, e.Memory.Delete(t.Context(), "")) }
 
-// TestEmptiedWhileOpen: what is unsent is written again.
-func TestEmptiedWhileOpen(t *testing.T) {
+func TestItemsAreWrittenAgainWhenTheStorageIsEmptied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, disk := fake.New(manager), &evictable{}
 		b.SetDown(true)
@@ -68,9 +67,8 @@ func TestEmptiedWhileOpen(t *testing.T) {
 	})
 }
 
-// TestEmptiedBetweenVisits: the user is told what was lost, once, and nobody else
-// is; after a sign-out nothing is missing.
-func TestEmptiedBetweenVisits(t *testing.T) {
+// After a sign-out nothing is missing.
+func TestLostItemsAreReportedOnceToTheirUserAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, disk := fake.New(manager), &evictable{}
 		visit := func(g access.Grant) *window {
@@ -117,8 +115,7 @@ func TestEmptiedBetweenVisits(t *testing.T) {
 	})
 }
 
-// TestPersistenceIsAskedFor when something has to wait, and once.
-func TestPersistenceIsAskedFor(t *testing.T) {
+func TestPersistenceIsAskedForOnceWhenAnItemWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, disk := fake.New(manager), &evictable{}
 		w := openTab(t, b, &fake.Browser{}, wasmclient.Options{Snapshot: true, Storage: disk})
@@ -135,9 +132,7 @@ func TestPersistenceIsAskedFor(t *testing.T) {
 	})
 }
 
-// TestFirewallPageWith200: a firewall that answers one item with a page of its
-// own holds up no other.
-func TestFirewallPageWith200(t *testing.T) {
+func TestItemAnsweredByAFirewallsPageHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &wrap{Broker: fake.New(manager)}
 		b.answer(func(r port.Request) *port.Response {
@@ -160,9 +155,8 @@ func TestFirewallPageWith200(t *testing.T) {
 	})
 }
 
-// TestItemIsNotSentTwiceThroughAProxy: where a proxy refuses to let the history
-// be read, an item that may be in it is not sent.
-func TestItemIsNotSentTwiceThroughAProxy(t *testing.T) {
+// The item may be in the history, which a proxy does not let the client read.
+func TestItemIsNotSentTwiceWhileAProxyRefusesTheHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &wrap{Broker: fake.New(manager)}
 		b.SetDown(true)

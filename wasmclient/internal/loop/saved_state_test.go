@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
@@ -21,12 +20,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// TestStateOfOthersIsNotShown: what a visit kept is shown to the same user with
-// the same rights alone, before the broker has said a word; for anybody else it is
-// deleted.
-func TestStateOfOthersIsNotShown(t *testing.T) {
+// It is shown before the broker has answered. For anybody else it is deleted.
+func TestSavedStateIsShownToItsUserWithItsRightsAlone(t *testing.T) {
 	yard := access.Grant{User: manager.User, Name: manager.Name, Roles: []access.Role{access.Yard}}
 	other := access.Grant{User: "77", Name: "other", Roles: manager.Roles}
 	for name, who := range map[string]access.Grant{"the same": manager, "other rights": yard, "another user": other} {
@@ -57,9 +52,8 @@ func TestStateOfOthersIsNotShown(t *testing.T) {
 	}
 }
 
-// TestKeptHistoryGoesOn where what was missed can be read, and begins anew where
-// it is too much: it has no holes.
-func TestKeptHistoryGoesOn(t *testing.T) {
+// It goes on where the missed events can be read, and begins anew where they are too many.
+func TestRestoredHistoryHasNoHoles(t *testing.T) {
 	for name, missed := range map[string]int{"goes on": 1990, "begins anew": 2010} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -91,7 +85,7 @@ func TestKeptHistoryGoesOn(t *testing.T) {
 	}
 }
 
-// headers notes those of what is published.
+// headers is a broker that records the headers of requests to publish.
 type headers struct {
 	*fake.Broker
 	mu  sync.Mutex
@@ -107,9 +101,8 @@ func (h *headers) Do(ctx context.Context, r port.Request) (port.Response, error)
 	return h.Broker.Do(ctx, r)
 }
 
-// TestOutboxSaysWhoseItIs: the broker stores nothing of it for whoever has signed
-// in meanwhile. What is sent at once is the caller's, whoever that is.
-func TestOutboxSaysWhoseItIs(t *testing.T) {
+// The broker refuses an item of the outbox if somebody else has signed in meanwhile.
+func TestOutboxNamesTheAuthorAndAPIPublishDoesNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &headers{Broker: fake.New(manager)}
 		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
@@ -122,8 +115,7 @@ func TestOutboxSaysWhoseItIs(t *testing.T) {
 	})
 }
 
-// TestTransitionsAreBounded: the last 200, and they can be written as they are.
-func TestTransitionsAreBounded(t *testing.T) {
+func TestTransitionsKeepTheLast200InOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
 		c := start(t, b, wasmclient.Options{})
@@ -148,14 +140,13 @@ func TestTransitionsAreBounded(t *testing.T) {
 	})
 }
 
-// TestWokeByTheClock: what looks alive after the machine slept may be long dead,
-// and is opened anew at its place.
-func TestWokeByTheClock(t *testing.T) {
+// A stream that looks alive after a sleep may be long dead.
+func TestStreamIsOpenedAgainAfterTheComputerSlept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
 		var asleep time.Duration
 		c := start(t, b, wasmclient.Options{OnEvent: func(store.Received) {
-			time.Sleep(asleep) // nothing else of the client runs either
+			time.Sleep(asleep) // While a callback runs, nothing else of the client does.
 		}})
 		for _, sleep := range []time.Duration{20 * time.Second, 10 * time.Minute} {
 			opened := b.Opened()
