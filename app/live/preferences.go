@@ -51,7 +51,7 @@ func (l *Live) ChangePreferences(change func(*notify.Preferences), failed func(e
 // applyPreferences makes preferences hold in this tab.
 func (l *Live) applyPreferences(p notify.Preferences) {
 	l.set(func() { l.preferences = p })
-	l.UpdateToasts(func(q *toast.Queue, _ time.Time) { q.Mute(p.Muted) })
+	l.UpdateToasts(func(q *toast.Queue, _ time.Time) { q.SetMuted(p.Muted) })
 }
 
 // savePreferences sends the preferences to the broker until it has the last ones.

@@ -16,10 +16,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// TestKeptConnectionThatEnds: a balancer may end a connection that was kept just
-// when a request is written on it. An event with an id of its own is sent again;
-// one without might be stored twice, and its publisher is told.
-func TestKeptConnectionThatEnds(t *testing.T) {
+// A balancer may close an idle connection while a request is written on it. An event with an id is sent
+// again. An event without one might be stored twice, so its publisher gets an error.
+func TestEventWithAnIDIsSentAgainOnAnotherConnection(t *testing.T) {
 	var posts atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -32,7 +31,7 @@ func TestKeptConnectionThatEnds(t *testing.T) {
 				return
 			}
 			if r.Header.Get("Idempotency-Key") != "" {
-				t.Error("the key is for net/http alone")
+				t.Error("the header Idempotency-Key was sent")
 			}
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -44,7 +43,7 @@ func TestKeptConnectionThatEnds(t *testing.T) {
 		require.NoError(t, err)
 		defer transport.Close()
 		api := wasmclient.API{Transport: transport}
-		_, err = api.Session(t.Context()) // so that a connection is kept
+		_, err = api.Session(t.Context()) // so that there is an idle connection
 		require.NoError(t, err)
 		e := event.Example(event.TypePaymentReceived)
 		e.ID = id
@@ -58,8 +57,7 @@ func TestKeptConnectionThatEnds(t *testing.T) {
 	require.EqualValues(t, 1, posts.Load())
 }
 
-// TestStreamsAreNotCompressed, though other answers may be: a proxy that compresses
-// a stream holds events back.
+// A proxy that compresses a stream holds events back. Other answers may be compressed.
 func TestStreamsAreNotCompressed(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")

@@ -1,9 +1,8 @@
-// A browser has its own transport, which is package browser: net/http would add to the wasm.
-
 //go:build !js
 
-// Package native is the client's transport over net/http, for Go programs:
-// command lines, services, tests. It is not for the browser: the HTTP client
+// Package native is the client's transport over net/http, for command lines, services and tests.
+//
+// It does not build with GOOS=js: in a browser, package browser is the transport, because net/http
 // would add 0.8 MB to the wasm.
 package native
 
@@ -23,10 +22,10 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// maxBody bounds an answer that is read whole, in bytes.
+// maxBody is the greatest size of an answer that is read whole, in bytes.
 const maxBody = 256 << 20
 
-// Transport reaches one broker. It is safe for concurrent use.
+// Transport carries requests to one broker. It is safe for concurrent use.
 type Transport struct {
 	base   string
 	token  string
@@ -35,9 +34,9 @@ type Transport struct {
 
 var _ port.Transport = (*Transport)(nil)
 
-// New reaches the broker at a URL such as http://localhost:8080, with a
-// bearer token, or without one by the cookies that it sets. Redirects are not
-// followed, so the URL must be the one that the broker is reached at.
+// New makes a transport to the broker at a URL such as http://localhost:8080. It sends the bearer token,
+// if there is one, and the cookies that the broker sets. It follows no redirects, so base must be the
+// URL of the broker itself. New returns an error if base is no URL of HTTP.
 func New(base, token string) (*Transport, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -47,29 +46,28 @@ func New(base, token string) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A transport of our own: closing its idle connections is nobody else's loss.
+	// A transport of its own: Close must not close idle connections of the rest of the program.
 	own := http.DefaultTransport.(*http.Transport).Clone()
-	own.ResponseHeaderTimeout = answerWithin
-	own.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWithin}
-	client := &http.Client{Transport: own, Jar: jar, CheckRedirect: stay}
+	own.ResponseHeaderTimeout = answerTimeout
+	own.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout}
+	client := &http.Client{Transport: own, Jar: jar, CheckRedirect: refuseRedirect}
 	return &Transport{strings.TrimSuffix(base, "/"), token, client}, nil
 }
 
-// Of HTTP/2. Without these pings a connection that died silently takes every
-// request for minutes.
+// Pings of HTTP/2. Without them, a connection that has died silently would get every request for
+// minutes.
 const (
-	pingAfter  = 15 * time.Second // of silence, while something is under way
-	pingWithin = 10 * time.Second // else the connection is dropped
+	pingAfter   = 15 * time.Second // the silence after which a ping is sent, while a request is under way
+	pingTimeout = 10 * time.Second // without an answer by then, the connection is closed
 )
 
-// answerWithin is how long an answer may take to begin, whatever deadline the
-// caller's context has: more than a long poll waits. A connection of HTTP/1.1 that
-// died silently is given up then.
-const answerWithin = time.Minute
+// answerTimeout is how long an answer may take to begin, even if the caller's context allows more. It is
+// longer than a long poll waits. It ends requests on an HTTP/1.1 connection that has died silently.
+const answerTimeout = time.Minute
 
-// stay refuses redirects, because a redirect would turn a POST into a GET and take
-// the token to another port or host.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+// refuseRedirect refuses redirects, because a redirect would turn a POST into a GET and take the token to
+// another port or host.
+func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Close ends idle connections.
 func (t *Transport) Close() { t.client.CloseIdleConnections() }
@@ -81,24 +79,24 @@ func (t *Transport) Do(ctx context.Context, r port.Request) (port.Response, erro
 		return port.Response{}, err
 	}
 	defer answer.Body.Close()
-	return whole(answer)
+	return readWhole(answer)
 }
 
-// pieceBytes is how much of a stream is read at once.
-const pieceBytes = 32 << 10
+// pieceSize is the greatest size of a piece of a stream, in bytes.
+const pieceSize = 32 << 10
 
 // Stream implements port.Transport.
 func (t *Transport) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
-	// Else a proxy may compress the stream, and hold it back to do so.
+	// Without this header, a proxy may compress the stream, and hold it back to do so.
 	answer, err := t.send(ctx, r, "Accept-Encoding", "identity")
 	if err != nil {
 		return port.Response{}, err
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK || head(answer).ContentType != "text/event-stream" {
-		return whole(answer)
+		return readWhole(answer)
 	}
-	buffer := make([]byte, pieceBytes)
+	buffer := make([]byte, pieceSize)
 	for {
 		n, err := answer.Body.Read(buffer)
 		if n > 0 {
@@ -115,7 +113,7 @@ func (t *Transport) Stream(ctx context.Context, r port.Request, take func([]byte
 	}
 }
 
-// send sends a request with further headers, given as names and values in turn.
+// send sends a request with further headers, which are given as names and values in turn.
 func (t *Transport) send(ctx context.Context, r port.Request, more ...string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, r.Method, t.base+r.Path, bytes.NewReader(r.Body))
 	if err != nil {
@@ -131,7 +129,7 @@ func (t *Transport) send(ctx context.Context, r port.Request, more ...string) (*
 		request.Header.Set("Authorization", "Bearer "+t.token)
 	}
 	if r.Repeatable {
-		request.Header["Idempotency-Key"] = []string{} // for net/http, which sends none
+		request.Header["Idempotency-Key"] = []string{} // net/http repeats the request because of the key, and sends no header without values
 	}
 	answer, err := t.client.Do(request)
 	if err != nil {
@@ -140,7 +138,8 @@ func (t *Transport) send(ctx context.Context, r port.Request, more ...string) (*
 	return answer, nil
 }
 
-func whole(answer *http.Response) (port.Response, error) {
+// readWhole reads the whole answer.
+func readWhole(answer *http.Response) (port.Response, error) {
 	r := head(answer)
 	var err error
 	if r.Body, err = io.ReadAll(io.LimitReader(answer.Body, maxBody)); err != nil {
@@ -149,10 +148,14 @@ func whole(answer *http.Response) (port.Response, error) {
 	return r, nil
 }
 
+// head returns an answer without its body.
 func head(answer *http.Response) port.Response {
 	h := answer.Header
-	r := port.Response{Status: answer.StatusCode, RetryAfter: h.Get("Retry-After"),
-		ContentType: port.MediaType(h.Get("Content-Type"))}
+	r := port.Response{
+		Status:      answer.StatusCode,
+		RetryAfter:  h.Get("Retry-After"),
+		ContentType: port.MediaType(h.Get("Content-Type")),
+	}
 	if to, err := answer.Location(); err == nil {
 		to.RawQuery, to.User = "", nil // Logs show this address, and the query of a login page may hold secrets.
 		r.Location = to.String()

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestTransport(t *testing.T) {
+func TestTransportKeepsItsContract(t *testing.T) {
 	var gone atomic.Bool
 	mux := http.NewServeMux()
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +69,7 @@ func TestTransport(t *testing.T) {
 	transporttest.Run(t, transport)
 }
 
-func TestAddresses(t *testing.T) {
+func TestNewRefusesAddressesThatAreNoURLOfHTTP(t *testing.T) {
 	for _, bad := range []string{"", "localhost:8080", "ftp://x", "http://", "://"} {
 		_, err := New(bad, "")
 		require.Error(t, err, bad)

@@ -14,9 +14,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// TestRedirectsTakeNothingAlong: a redirect of a POST is no GET elsewhere, and
-// the token goes to no other port. The error says where it would have led.
-func TestRedirectsTakeNothingAlong(t *testing.T) {
+// A redirected POST must not become a GET elsewhere, and the token must not go to another port. The error
+// says where the redirect leads.
+func TestRedirectsAreNotFollowed(t *testing.T) {
 	var reached []string
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		reached = append(reached, r.Method+" "+r.Header.Get("Authorization"))
@@ -44,9 +44,8 @@ func TestRedirectsTakeNothingAlong(t *testing.T) {
 	require.Empty(t, reached)
 }
 
-// TestSocketsRefused: only the broker's own word is one on the user; what a
-// proxy says is of the WebSocket.
-func TestSocketsRefused(t *testing.T) {
+// Only the broker's own refusal is about the user. A proxy's refusal is about the WebSocket.
+func TestRefusedWebSocketTellsBrokerFromProxy(t *testing.T) {
 	var status int
 	var media, body string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -62,7 +61,7 @@ func TestSocketsRefused(t *testing.T) {
 	for _, c := range []struct {
 		status      int
 		media, body string
-		code        string // of an Error; "" is ErrNoUpgrade
+		code        string // of the Error; empty means ErrNoUpgrade
 	}{
 		{401, "application/problem+json", own, "expired"},
 		{401, "text/html", "<html>", ""},

@@ -17,8 +17,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// network connects clients to a server in memory. A connection that is silenced
-// stays open, and nothing passes in either direction any more.
+// network connects clients to a server in memory. A silent connection stays open, but its client's bytes do
+// not arrive.
 type network struct {
 	accepted chan net.Conn
 	closed   chan struct{}
@@ -52,7 +52,7 @@ func (n *network) dial(context.Context, string, string) (net.Conn, error) {
 	return c, nil
 }
 
-// silenced swallows what is written once it is silent, so that no answer comes.
+// silenced drops the bytes that are written while it is silent, so that no answer comes.
 type silenced struct {
 	net.Conn
 	silent atomic.Bool
@@ -67,9 +67,9 @@ func (c *silenced) Write(p []byte) (int, error) {
 
 func noContent(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
 
-// TestDeadConnectionOfHTTP1: a kept connection that died without a word is given up,
-// also for a caller without a deadline, and the next request has another.
-func TestDeadConnectionOfHTTP1(t *testing.T) {
+// A request on a connection that has died silently must end, even if the caller has no deadline, and the next
+// one must use another connection.
+func TestDeadConnectionOfHTTP1IsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lines := newNetwork()
 		server := &http.Server{Handler: http.HandlerFunc(noContent)}
@@ -78,24 +78,24 @@ func TestDeadConnectionOfHTTP1(t *testing.T) {
 		require.NoError(t, err)
 		own := transport.client.Transport.(*http.Transport)
 		own.DialContext, own.Proxy = lines.dial, nil
-		ask := func() error {
+		request := func() error {
 			_, err := transport.Do(t.Context(), port.Request{Method: "POST", Path: "/", Body: []byte("{}")})
 			return err
 		}
-		require.NoError(t, ask())
+		require.NoError(t, request())
 		lines.last.Load().silent.Store(true)
 		began := time.Now()
-		require.Error(t, ask())
-		require.Equal(t, answerWithin, time.Since(began))
-		require.NoError(t, ask())
+		require.Error(t, request())
+		require.Equal(t, answerTimeout, time.Since(began))
+		require.NoError(t, request())
 		transport.Close()
 		require.NoError(t, server.Close())
 	})
 }
 
-// TestDeadConnectionOfHTTP2: an HTTP/2 connection that died without a word is
-// replaced within half a minute, however many requests wait on it.
-func TestDeadConnectionOfHTTP2(t *testing.T) {
+// An HTTP/2 connection that has died silently must be replaced within half a minute, however many requests
+// wait on it.
+func TestDeadConnectionOfHTTP2IsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lines := newNetwork()
 		var plain http.Protocols
@@ -106,20 +106,20 @@ func TestDeadConnectionOfHTTP2(t *testing.T) {
 		require.NoError(t, err)
 		own := transport.client.Transport.(*http.Transport)
 		own.DialContext, own.Protocols, own.Proxy = lines.dial, &plain, nil
-		ask := func() error {
+		request := func() error {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			_, err := transport.Do(ctx, port.Request{Method: "POST", Path: "/", Body: []byte("{}")})
 			return err
 		}
-		require.NoError(t, ask())
-		require.NoError(t, ask())
+		require.NoError(t, request())
+		require.NoError(t, request())
 		require.EqualValues(t, 1, lines.dialed.Load(), "one connection carries both")
 		lines.last.Load().silent.Store(true)
 		began, failed := time.Now(), 0
-		for ask() != nil {
+		for request() != nil {
 			failed++
-			require.Less(t, time.Since(began), pingAfter+pingWithin+11*time.Second, "%d requests failed", failed)
+			require.Less(t, time.Since(began), pingAfter+pingTimeout+11*time.Second, "%d requests failed", failed)
 		}
 		require.Positive(t, failed)
 		require.EqualValues(t, 2, lines.dialed.Load())

@@ -14,7 +14,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// maxMessage bounds a message of a WebSocket, in bytes.
+// maxMessage is the greatest size of a message of a WebSocket, in bytes.
 const maxMessage = 4 << 20
 
 // Socket implements port.Transport.
@@ -40,7 +40,7 @@ func (t *Transport) Socket(ctx context.Context, path string, take func([]byte) e
 	for {
 		_, message, err := conn.Read(ctx)
 		if code := websocket.CloseStatus(err); code != -1 {
-			return nil // an end; a goodbye came before it
+			return nil // the broker has closed it, after a bye
 		}
 		if err != nil {
 			return fmt.Errorf("native: %w", err)
@@ -51,14 +51,14 @@ func (t *Transport) Socket(ctx context.Context, path string, take func([]byte) e
 	}
 }
 
-// refusal is why a WebSocket did not open. Only the beginning of the answer's
-// body is there.
+// refusal returns the reason for which a WebSocket did not open: the broker's refusal, a redirect, an
+// answer that asks to try later, or else ErrNoUpgrade. The answer has only the beginning of its body.
 func refusal(answer *http.Response) error {
-	r, err := whole(answer)
+	r, err := readWhole(answer)
 	var refused *port.Error
 	if errors.As(port.ErrorOf(r), &refused) {
-		later := r.Status >= 500 || r.Status == http.StatusTooManyRequests
-		if refused.FromBroker || later || r.Location != "" {
+		isTemporary := r.Status >= 500 || r.Status == http.StatusTooManyRequests
+		if refused.FromBroker || isTemporary || r.Location != "" {
 			return refused
 		}
 	}

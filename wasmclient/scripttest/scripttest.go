@@ -1,5 +1,5 @@
-// Package scripttest plays the scripts of the pure machines: a line is an input,
-// the indented lines below it are its effects.
+// Package scripttest plays the scripts of the pure machines. A line of a script is an input, and the
+// indented lines below it are its effects. Lines that begin with # are comments.
 package scripttest
 
 import (
@@ -12,9 +12,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the expected effects in testdata")
 
-// Run plays each file of testdata with a player of its own, which takes a line
-// and returns its effects. With -rewrite they are written anew, to be read as a
-// diff.
+// Run plays each script of testdata with a new player, a function that runs one line and returns its
+// effects. With the flag -rewrite, Run writes the effects into the scripts, to be read as a diff.
 func Run(t *testing.T, newPlayer func(t *testing.T) (do func(line string) (effects []string))) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -38,12 +37,13 @@ func Run(t *testing.T, newPlayer func(t *testing.T) (do func(line string) (effec
 	}
 }
 
+// play returns the script with the effects of this run.
 func play(script string, do func(string) []string) string {
 	var out strings.Builder
 	for line := range strings.Lines(script) {
 		line = strings.TrimRight(line, "\n")
 		if strings.HasPrefix(line, "\t") {
-			continue // an effect of the old run
+			continue // an expected effect
 		}
 		out.WriteString(line + "\n")
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -56,7 +56,7 @@ func play(script string, do func(string) []string) string {
 	return out.String()
 }
 
-// Split is a line in its parts: a verb, words, and key=value.
+// Split returns the parts of a line: a verb, words, and pairs key=value.
 func Split(line string) (verb string, words []string, keys map[string]string) {
 	fields := strings.Fields(line)
 	keys = map[string]string{}

@@ -1,6 +1,7 @@
-// Package store keeps what a connection brought: the last event, a bounded
-// history, counts by type, and the projection that the figures come from. It
-// is not safe for concurrent use; the client guards it.
+// Package store holds the data that a connection has delivered: a bounded history of events, counts by
+// type, and the state from which figures are computed.
+//
+// A [Store] is not safe for concurrent use. The client guards it with its lock.
 package store
 
 import (
@@ -14,29 +15,29 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// DefaultMax is the length of the history.
+// DefaultMax is the default number of events in the history.
 const DefaultMax = 100
 
-// A Received is an event with when it came.
+// A Received is an event with the time of its arrival.
 type Received struct {
 	event.Event
 	Received time.Time
-	Replayed bool // it is older than the stream that brought it: no toast
+	Replayed bool // Replayed is true for an event from before its stream began. It makes no toast.
 }
 
-// A Store is empty after New and after Clear.
+// A Store holds the data of one connection.
 type Store struct {
 	max    int
 	events []Received // newest first
 	counts map[event.Type]int
 	total  int
-	grant  string // for whose eyes all this is; "" until that is known
+	grant  string // the id of the grant under which all this was read; empty until it is known
 	state  *projection.State
-	meta   projection.Snapshot // without its entities
-	skew   time.Duration       // of the broker's clock against ours
+	meta   projection.Snapshot // the last snapshot, without its entities
+	skew   time.Duration       // the broker's clock minus this device's
 }
 
-// New makes a store that keeps at most max events; 0 is DefaultMax.
+// New makes an empty store whose history keeps at most max events. 0 means DefaultMax.
 func New(max int) *Store {
 	if max == 0 {
 		max = DefaultMax
@@ -44,9 +45,9 @@ func New(max int) *Store {
 	return &Store{max: max, counts: map[event.Type]int{}}
 }
 
-// For says by which grant what follows was read. Another one than the last
-// empties the history: it was for other eyes.
-func (s *Store) For(grant string) (emptied bool) {
+// SetGrant sets the grant under which the following data is read. If it is not the last one, SetGrant
+// clears the history, because the new grant may not allow it, and returns true.
+func (s *Store) SetGrant(grant string) (emptied bool) {
 	if emptied = s.grant != "" && s.grant != grant; emptied {
 		s.Clear()
 	}
@@ -54,29 +55,28 @@ func (s *Store) For(grant string) (emptied bool) {
 	return emptied
 }
 
-// Load takes a snapshot in place of the state, and the history is for its grant.
-// That of another log, as after a backup was restored, is emptied: it has not
-// happened.
+// Load replaces the state by a snapshot, and sets its grant. If the snapshot is of another log, as after
+// the restore of a backup, Load clears the history, because its events are not in the new log.
 func (s *Store) Load(snapshot projection.Snapshot, now time.Time) {
-	s.For(snapshot.Grant)
+	s.SetGrant(snapshot.Grant)
 	if s.state != nil && s.state.Cursor.Epoch != snapshot.Cursor.Epoch {
 		s.Clear()
 	}
 	s.state = projection.NewStateFrom(snapshot.Cursor, snapshot.Entities)
-	s.state.ClampTimes(snapshot.Time) // one that was kept from an older broker may have times of the far future
+	s.state.ClampTimes(snapshot.Time) // a stored snapshot of an older broker may have times of the far future
 	s.meta, s.meta.Entities = snapshot, nil
 	s.skew = snapshot.Time.Sub(now)
 }
 
-// Apply folds an event into the state.
+// Apply applies an event to the state. Before the first snapshot it does nothing.
 func (s *Store) Apply(e event.Event, at wire.Cursor) {
 	if s.state != nil {
 		s.state.Apply(e, at)
 	}
 }
 
-// Add takes an event into the history. ok is false where it has it already.
-func (s *Store) Add(e event.Event, now time.Time, replayed bool) (r Received, ok bool) {
+// Add adds an event to the history. isNew is false if the history has the event already.
+func (s *Store) Add(e event.Event, now time.Time, replayed bool) (r Received, isNew bool) {
 	r = Received{e, now, replayed}
 	if slices.ContainsFunc(s.events, func(old Received) bool { return old.Cursor == e.Cursor }) {
 		return r, false
@@ -90,17 +90,17 @@ func (s *Store) Add(e event.Event, now time.Time, replayed bool) (r Received, ok
 	return r, true
 }
 
-// Events is the history, newest first. The slice is not changed later.
+// Events returns the history, newest first. The slice does not change later.
 func (s *Store) Events() []Received { return s.events }
 
-// Counts is how many events of each type came since the start or Clear.
+// Counts returns the number of events of each type since New or Clear.
 func (s *Store) Counts() map[event.Type]int { return maps.Clone(s.counts) }
 
-// Total is how many events came.
+// Total returns the number of events since New or Clear.
 func (s *Store) Total() int { return s.total }
 
-// Today is the day of the installation, by its zone and the broker's clock, ""
-// before the first snapshot.
+// Today returns the present day of the installation, by its time zone and the broker's clock. It
+// returns "" before the first snapshot.
 func (s *Store) Today(now time.Time) string {
 	if s.state == nil {
 		return ""
@@ -108,7 +108,7 @@ func (s *Store) Today(now time.Time) string {
 	return s.meta.Installation.Zone.Day(now.Add(s.skew))
 }
 
-// Figures are those that the grant may see, nil before the first snapshot.
+// Figures returns the figures that the grant may see, nil before the first snapshot.
 func (s *Store) Figures(g access.Grant, now time.Time) map[string]projection.Figure {
 	if s.state == nil {
 		return nil
@@ -116,7 +116,7 @@ func (s *Store) Figures(g access.Grant, now time.Time) map[string]projection.Fig
 	return projection.VisibleFigures(s.state, g, now.Add(s.skew), s.meta.Installation)
 }
 
-// Entities are the last states, nil before the first snapshot.
+// Entities returns the present entities, nil before the first snapshot.
 func (s *Store) Entities() []*projection.Entity {
 	if s.state == nil {
 		return nil
@@ -124,7 +124,7 @@ func (s *Store) Entities() []*projection.Entity {
 	return s.state.Entities()
 }
 
-// Cursor is where the state is true, zero before the first snapshot.
+// Cursor returns the place in the log of the state, zero before the first snapshot.
 func (s *Store) Cursor() (at wire.Cursor) {
 	if s.state != nil {
 		at = s.state.Cursor
@@ -132,10 +132,10 @@ func (s *Store) Cursor() (at wire.Cursor) {
 	return at
 }
 
-// Currency is the installation's.
+// Currency returns the installation's currency, "" before the first snapshot.
 func (s *Store) Currency() string { return s.meta.Currency }
 
-// A Saved is what is kept of a store over reloads.
+// A Saved is the content of a store that is kept over reloads.
 type Saved struct {
 	Snapshot projection.Snapshot `json:"snapshot"`
 	Events   []savedEvent        `json:"events"` // newest first
@@ -146,22 +146,23 @@ type savedEvent struct {
 	Received time.Time   `json:"received"`
 }
 
-// Saved is the store as it can be kept; ok is false before the first snapshot.
-// It shares no memory that changes.
-func (s *Store) Saved(now time.Time) (saved Saved, ok bool) {
+// Export returns the content of the store; ok is false before the first snapshot. The result does not
+// change later.
+func (s *Store) Export(now time.Time) (saved Saved, ok bool) {
 	if s.state == nil {
 		return saved, false
 	}
 	saved.Snapshot = s.meta
-	saved.Snapshot.Cursor, saved.Snapshot.Entities, saved.Snapshot.Time = s.state.Cursor, s.state.Entities(), now.Add(s.skew)
+	saved.Snapshot.Cursor = s.state.Cursor
+	saved.Snapshot.Entities = s.state.Entities()
+	saved.Snapshot.Time = now.Add(s.skew)
 	for _, r := range s.events {
 		saved.Events = append(saved.Events, savedEvent{r.Event, r.Received})
 	}
 	return saved, true
 }
 
-// Restore takes what was kept. Until the next Load the figures are those of
-// then.
+// Restore loads the content of an earlier store. Until the next Load, the figures are those of that time.
 func (s *Store) Restore(saved Saved, now time.Time) {
 	s.Load(saved.Snapshot, now)
 	s.events = nil
@@ -170,7 +171,7 @@ func (s *Store) Restore(saved Saved, now time.Time) {
 	}
 }
 
-// Clear empties history and counts; the state stays.
+// Clear clears the history and the counts. The state stays.
 func (s *Store) Clear() {
 	s.events, s.counts, s.total = nil, map[event.Type]int{}, 0
 }

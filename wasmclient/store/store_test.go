@@ -21,7 +21,7 @@ var (
 
 func place(seq int) wire.Cursor { return wire.Cursor{Epoch: "k", Seq: uint64(seq)} }
 
-// rental is the nth event of the log: its rental is active.
+// rental returns the nth event of the log, in which rental n becomes active.
 func rental(t *testing.T, n int) event.Event {
 	t.Helper()
 	e, err := event.RentalStatusUpdated(int64(n), "active", "")
@@ -34,7 +34,7 @@ func snapshotOf(g access.Grant, at int) projection.Snapshot {
 	return projection.NewSnapshot(place(at), nil, g, now, projection.Installation{Currency: "EUR"})
 }
 
-// ids of the history, newest first.
+// ids returns the ids of the history, newest first.
 func ids(s *Store) (all []string) {
 	for _, r := range s.Events() {
 		all = append(all, r.ID)
@@ -42,8 +42,7 @@ func ids(s *Store) (all []string) {
 	return all
 }
 
-// TestHistory keeps the last events, each once, and counts all.
-func TestHistory(t *testing.T) {
+func TestHistoryKeepsTheLastEventsOnce(t *testing.T) {
 	s := New(3)
 	last := 0
 	for _, n := range []int{1, 2, 3, 3, 2, 4, 5} {
@@ -67,9 +66,7 @@ func TestHistory(t *testing.T) {
 	require.Equal(t, DefaultMax, New(0).max)
 }
 
-// TestStateAndFigures: what is folded after the snapshot counts, and none before
-// there is one.
-func TestStateAndFigures(t *testing.T) {
+func TestFiguresFollowTheEventsAfterTheSnapshot(t *testing.T) {
 	s := New(0)
 	s.Apply(rental(t, 1), place(1))
 	require.Nil(t, s.Figures(manager, now))
@@ -85,12 +82,11 @@ func TestStateAndFigures(t *testing.T) {
 	require.Equal(t, "EUR", s.Currency())
 }
 
-// TestOtherEyes: another grant empties the history, whichever of stream and
-// snapshot tells of it; the same one does not.
-func TestOtherEyes(t *testing.T) {
+// The stream or the snapshot may be the first to name the new grant.
+func TestAnotherGrantClearsTheHistory(t *testing.T) {
 	low := access.Grant{User: "1", Name: "manager", Roles: []access.Role{access.Yard}}
 	for name, change := range map[string]func(s *Store, g access.Grant){
-		"stream":   func(s *Store, g access.Grant) { s.For(g.ID()) },
+		"stream":   func(s *Store, g access.Grant) { s.SetGrant(g.ID()) },
 		"snapshot": func(s *Store, g access.Grant) { s.Load(snapshotOf(g, 1), now) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,7 +94,7 @@ func TestOtherEyes(t *testing.T) {
 			s.Add(rental(t, 1), now, false)
 			change(s, manager)
 			change(s, manager)
-			require.Equal(t, []string{"1"}, ids(s), "nobody had said for whom")
+			require.Equal(t, []string{"1"}, ids(s), "the first grant is no change")
 			change(s, low)
 			require.Empty(t, ids(s))
 			require.Zero(t, s.Total())
@@ -106,17 +102,16 @@ func TestOtherEyes(t *testing.T) {
 	}
 }
 
-// TestSaved comes back as it was, through JSON, as old news.
-func TestSaved(t *testing.T) {
+func TestExportedStoreIsRestoredAsReplayed(t *testing.T) {
 	s := New(0)
-	_, ok := s.Saved(now)
+	_, ok := s.Export(now)
 	require.False(t, ok, "there is no snapshot yet")
-	s.Load(snapshotOf(manager, 0), now.Add(-time.Hour)) // our clock is an hour late
+	s.Load(snapshotOf(manager, 0), now.Add(-time.Hour)) // this device's clock is an hour behind
 	for n := 1; n < 4; n++ {
 		s.Apply(rental(t, n), place(n))
 		s.Add(rental(t, n), now, false)
 	}
-	saved, ok := s.Saved(now.Add(-time.Hour))
+	saved, ok := s.Export(now.Add(-time.Hour))
 	require.True(t, ok)
 	require.Equal(t, now, saved.Snapshot.Time, "by the broker's clock")
 	require.Equal(t, place(3), saved.Snapshot.Cursor)
@@ -132,20 +127,23 @@ func TestSaved(t *testing.T) {
 	require.Equal(t, place(3), again.Cursor())
 }
 
-// TestToday: the day is that of the installation, wherever the browser is.
-func TestToday(t *testing.T) {
+func TestTodayIsTheDayOfTheInstallation(t *testing.T) {
 	s := New(DefaultMax)
 	require.Empty(t, s.Today(now))
-	for offset, day := range map[int]string{0: "2026-11-25", 14 * 3600: "2026-11-25", 16 * 3600: "2026-11-26", -10 * 3600: "2026-11-24"} {
-		snapshot := projection.NewSnapshot(place(1), nil, manager, now, projection.Installation{Currency: "EUR", Zone: projection.Zone{Offset: offset}})
-		s.Load(snapshot, now)
+	for offset, day := range map[int]string{
+		0:          "2026-11-25",
+		14 * 3600:  "2026-11-25",
+		16 * 3600:  "2026-11-26",
+		-10 * 3600: "2026-11-24",
+	} {
+		installation := projection.Installation{Currency: "EUR", Zone: projection.Zone{Offset: offset}}
+		s.Load(projection.NewSnapshot(place(1), nil, manager, now, installation), now)
 		require.Equal(t, day, s.Today(now), offset)
 	}
 }
 
-// TestAKeptStateHeals: what was kept with times of the far future, from an older
-// broker, is outranked by what comes next.
-func TestAKeptStateHeals(t *testing.T) {
+// A state that was stored by an older broker may have times of the far future. The next event must win.
+func TestRestoredStateWithFutureTimesIsReplaced(t *testing.T) {
 	fix := func(at time.Time, place string) event.Event {
 		e, err := event.New(event.TypeEquipmentLocationUpdated, map[string]any{"equipment_id": 7,
 			"location_name": place})

@@ -1,6 +1,8 @@
-// Package toast holds the rules for brief messages: which are shown, for how
-// long, and what stands for many. It is pure: the caller gives the time and
-// asks again at Next.
+// Package toast has the rules for toasts: which of them are shown, for how long, and when one summary
+// replaces many.
+//
+// A [Queue] has no clock: the caller gives it the time, and calls [Queue.Advance] at the time that
+// [Queue.Next] returns. An [Announcer] bounds how often a screen reader's live region changes.
 package toast
 
 import (
@@ -15,69 +17,78 @@ import (
 
 // A Toast is one message.
 type Toast struct {
-	Key      string // tells toasts apart; two publishers may use one id
-	ID       string // the event's, or "summary"
+	Key      string // Key identifies the toast. It is not the event's id, because two publishers may use one id.
+	ID       string // ID is the event's id, or "summary".
 	Severity event.Severity
 	Type     event.Type
 	Subject  string
 	Text     string
-	URL      string    // where its action leads, a path of this origin; "": none
-	Action   string    // what that is called
-	Until    time.Time // it goes then; zero: it stays until dismissed
+	URL      string    // URL is the path of this origin to which the toast's action leads. Empty means no action.
+	Action   string    // Action is the label of the action.
+	Until    time.Time // Until is the time at which the toast goes. Zero means that it stays until it is dismissed.
 
-	updated time.Time
-	count   int // of events that a summary stands for
+	addedAt time.Time
+	count   int // the number of events that a summary stands for
 }
 
-// Limits and times, by the docs.
 const (
-	maxVisible  = 3
-	maxQueue    = 20
-	inPlace     = 3 * time.Second // the same type and subject is updated
-	floodWithin = 2 * time.Second
-	floodOver   = 5 // of one type
-	summaryID   = "summary"
+	defaultMaxVisible = 3  // toasts at once
+	maxWaiting        = 20 // further toasts; what comes then is only counted
+
+	// replaceWithin is the time within which a new toast replaces one of the same type and subject.
+	replaceWithin = 3 * time.Second
+
+	// More than floodThreshold events of one type within floodWithin become one summary.
+	floodWithin    = 2 * time.Second
+	floodThreshold = 5
+
+	// actionLifetime replaces the lifetime of a toast with an action.
+	actionLifetime = 10 * time.Second
+
+	summaryID = "summary"
+	missedKey = "away" // the key of the summary of missed events
 )
 
+// lifetimes are the times for which toasts are visible. 0 means until the toast is dismissed.
 var lifetimes = map[event.Severity]time.Duration{
-	event.Info: 5 * time.Second, event.Success: 5 * time.Second, event.Warning: 8 * time.Second, event.Error: 0, // stays
+	event.Info:    5 * time.Second,
+	event.Success: 5 * time.Second,
+	event.Warning: 8 * time.Second,
+	event.Error:   0,
 }
 
-// withAction is how long a toast stays that offers something to do.
-const withAction = 10 * time.Second
-
-// A Queue is what is shown and what waits. The zero Queue is empty. It is not
+// A Queue holds the toasts that are visible and those that wait. The zero Queue is empty. It is not
 // safe for concurrent use.
 type Queue struct {
-	visible  []Toast // oldest first
-	waiting  []Toast
-	dropped  int
-	arrivals map[event.Type][]time.Time
-	seen     []string  // keys, newest last
-	held     time.Time // the clock stands since then; zero: it runs
-	muted    []event.Type
-	format   event.ToastFormat
-	max      int     // visible at once; 0: maxVisible
-	scale    float64 // of lifetimes; 0: 1
+	visible   []Toast // oldest first
+	waiting   []Toast // oldest first
+	dropped   int     // toasts that found no room, since the queue was last empty
+	arrivals  map[event.Type][]time.Time
+	knownKeys []string  // keys of events that were added, newest last
+	heldSince time.Time // toasts do not age from then on; zero if they do
+	muted     []event.Type
+	format    event.ToastFormat
+	max       int     // visible at once; 0 means defaultMaxVisible
+	scale     float64 // factor for lifetimes; 0 means 1
 }
 
-// Never as a scale lets toasts stay until they are dismissed.
+// Never is the scale with which toasts stay until they are dismissed.
 const Never = -1
 
-// SetScale makes toasts live longer, as the user wants: 1, 2, or Never. Those
-// that are shown keep their time.
+// SetScale sets the factor for the lifetimes of toasts: 1, 2, or Never. 0 means 1. Toasts that are
+// visible keep their time.
 func (q *Queue) SetScale(scale float64) { q.scale = scale }
 
-// SetFormat says how money and dates are written.
+// SetFormat sets the format of money and dates. Defaults to the zero ToastFormat.
 func (q *Queue) SetFormat(f event.ToastFormat) { q.format = f }
 
-// Mute lets these types make no toast.
-func (q *Queue) Mute(types []event.Type) { q.muted = types }
+// SetMuted sets the types whose events make no toasts. Defaults to none.
+func (q *Queue) SetMuted(types []event.Type) { q.muted = types }
 
-// SetMax bounds how many are visible at once, as the screen allows.
+// SetMax sets the greatest number of toasts that are visible at once. 0 means 3.
 func (q *Queue) SetMax(now time.Time, max int) {
 	q.max = max
-	if surplus := len(q.visible) - q.most(); surplus > 0 { // the newest wait again
+	if surplus := len(q.visible) - q.maxVisible(); surplus > 0 { // the newest wait again
 		at := len(q.visible) - surplus
 		q.waiting = slices.Concat(q.visible[at:], q.waiting)
 		q.visible = slices.Clone(q.visible[:at])
@@ -85,64 +96,62 @@ func (q *Queue) SetMax(now time.Time, max int) {
 	q.fill(now)
 }
 
-// Hold stops the clock: the page is hidden, or the pointer or the focus is on a
-// toast. Release lets it go on with what was left.
+// Hold stops the aging of toasts, because the page is hidden, or the pointer or the focus is on a toast.
+// After Release, each toast is visible for the rest of its time.
 func (q *Queue) Hold(now time.Time) {
-	if q.held.IsZero() {
-		q.held = now
+	if q.heldSince.IsZero() {
+		q.heldSince = now
 	}
 }
 
 // Release ends Hold.
 func (q *Queue) Release(now time.Time) {
-	if q.held.IsZero() {
+	if q.heldSince.IsZero() {
 		return
 	}
 	for i, t := range q.visible {
 		if !t.Until.IsZero() {
-			q.visible[i].Until = t.Until.Add(now.Sub(q.held))
+			q.visible[i].Until = t.Until.Add(now.Sub(q.heldSince))
 		}
 	}
-	q.held = time.Time{}
+	q.heldSince = time.Time{}
 }
 
-// Away puts one toast in place of n events that came while nobody looked.
-func (q *Queue) Away(now time.Time, n int) {
+// AddMissed adds one toast for the n events that came while the user did not look.
+func (q *Queue) AddMissed(now time.Time, n int) {
 	text := "One event while you were away"
 	if n != 1 {
 		text = fmt.Sprintf("%d events while you were away", n)
 	}
-	t := Toast{Key: awayKey, ID: summaryID, Severity: event.Info, Text: text, updated: now}
-	q.visible = slices.DeleteFunc(q.visible, func(old Toast) bool { return old.Key == awayKey })
+	t := Toast{Key: missedKey, ID: summaryID, Severity: event.Info, Text: text, addedAt: now}
+	q.visible = slices.DeleteFunc(q.visible, func(old Toast) bool { return old.Key == missedKey })
 	q.put(now, t)
 }
 
-const awayKey = "away"
-
-// Add takes an event that is news to the reader. self tells that it is about
-// them in person.
+// Add adds a toast for an event, if its type makes toasts and the event was not added before. self says
+// that the event is about the reader in person.
 func (q *Queue) Add(now time.Time, e event.Event, self bool) {
-	text, ok := q.format.ToastText(e, self)
+	text, hasToast := q.format.ToastText(e, self)
 	key := e.Cursor + " " + e.ID
-	if !ok || slices.Contains(q.muted, e.Type) || slices.Contains(q.seen, key) {
+	if !hasToast || slices.Contains(q.muted, e.Type) || slices.Contains(q.knownKeys, key) {
 		return
 	}
-	if q.seen = append(q.seen, key); len(q.seen) > 10*maxQueue {
-		q.seen = slices.Clone(q.seen[maxQueue:])
+	if q.knownKeys = append(q.knownKeys, key); len(q.knownKeys) > 10*maxWaiting {
+		q.knownKeys = slices.Clone(q.knownKeys[maxWaiting:])
 	}
-	t := Toast{Key: key, ID: e.ID, Severity: e.Severity, Type: e.Type, Subject: e.Subject, Text: text, updated: now}
+	t := Toast{Key: key, ID: e.ID, Severity: e.Severity, Type: e.Type, Subject: e.Subject, Text: text, addedAt: now}
 	if url := e.Data.Text("action_url"); url != "" {
 		t.URL, t.Action = url, cmp.Or(e.Data.Text("action_label"), "Open")
 	}
-	if n := q.rate(now, e.Type); n > floodOver {
+	if n := q.countArrivals(now, e.Type); n > floodThreshold {
 		q.summarise(now, t, n)
 		return
 	}
 	q.put(now, t)
 }
 
-// rate counts the arrivals of a type within the last two seconds.
-func (q *Queue) rate(now time.Time, t event.Type) int {
+// countArrivals notes an arrival, and returns the number of arrivals of the type within floodWithin.
+func (q *Queue) countArrivals(now time.Time, t event.Type) int {
 	if q.arrivals == nil {
 		q.arrivals = map[event.Type][]time.Time{}
 	}
@@ -151,55 +160,57 @@ func (q *Queue) rate(now time.Time, t event.Type) int {
 	return len(q.arrivals[t])
 }
 
-// put shows a toast, in the place of one about the same thing, or lets it wait.
+// put shows a toast, in the place of a recent one of the same type and subject, or lets it wait.
 func (q *Queue) put(now time.Time, t Toast) {
-	same := func(old Toast) bool {
-		return old.ID != summaryID && old.Type == t.Type && old.Subject == t.Subject && now.Sub(old.updated) <= inPlace
+	isReplaced := func(old Toast) bool {
+		isSame := old.ID != summaryID && old.Type == t.Type && old.Subject == t.Subject
+		return isSame && now.Sub(old.addedAt) <= replaceWithin
 	}
 	for _, list := range []*[]Toast{&q.visible, &q.waiting} {
-		if i := slices.IndexFunc(*list, same); i >= 0 {
-			(*list)[i] = q.shown(now, t)
+		if i := slices.IndexFunc(*list, isReplaced); i >= 0 {
+			(*list)[i] = q.withEnd(now, t)
 			return
 		}
 	}
-	if len(q.visible) < q.most() && len(q.waiting) == 0 {
-		q.visible = append(q.visible, q.shown(now, t))
+	if len(q.visible) < q.maxVisible() && len(q.waiting) == 0 {
+		q.visible = append(q.visible, q.withEnd(now, t))
 		return
 	}
-	if len(q.waiting) == maxQueue {
+	if len(q.waiting) == maxWaiting {
 		q.dropped++
 		return
 	}
 	q.waiting = append(q.waiting, t)
 }
 
-// summarise puts one toast in place of all of a type.
+// summarise replaces all toasts of a type by one, for n events or more.
 func (q *Queue) summarise(now time.Time, t Toast, n int) {
-	of := func(old Toast) bool { return old.Type == t.Type }
+	isOfType := func(old Toast) bool { return old.Type == t.Type }
 	for _, old := range slices.Concat(q.visible, q.waiting) {
-		if of(old) && old.ID == summaryID {
+		if isOfType(old) && old.ID == summaryID {
 			n = max(n, old.count+1)
 		}
 	}
-	q.visible = slices.DeleteFunc(q.visible, of)
-	q.waiting = slices.DeleteFunc(q.waiting, of)
+	q.visible = slices.DeleteFunc(q.visible, isOfType)
+	q.waiting = slices.DeleteFunc(q.waiting, isOfType)
 	t.Key, t.ID, t.Subject, t.count = summaryID+string(t.Type), summaryID, "", n
 	t.Text = fmt.Sprintf("%d × %s", n, strings.ReplaceAll(string(t.Type), "_", " "))
 	q.put(now, t)
 	q.fill(now)
 }
 
-func (q *Queue) most() int { return cmp.Or(q.max, maxVisible) }
+// maxVisible returns the greatest number of visible toasts.
+func (q *Queue) maxVisible() int { return cmp.Or(q.max, defaultMaxVisible) }
 
-// shown gives a toast its time. While the clock stands that counts from when it
-// goes on.
-func (q *Queue) shown(now time.Time, t Toast) Toast {
-	if !q.held.IsZero() {
-		now = q.held
+// withEnd returns a toast with the time at which it goes. While toasts are held, its lifetime begins with
+// Release.
+func (q *Queue) withEnd(now time.Time, t Toast) Toast {
+	if !q.heldSince.IsZero() {
+		now = q.heldSince
 	}
 	life := lifetimes[t.Severity]
 	if t.URL != "" && life > 0 {
-		life = withAction
+		life = actionLifetime
 	}
 	if life > 0 && q.scale != Never {
 		t.Until = now.Add(time.Duration(float64(life) * cmp.Or(q.scale, 1)))
@@ -207,27 +218,28 @@ func (q *Queue) shown(now time.Time, t Toast) Toast {
 	return t
 }
 
-// Dismiss removes a visible toast.
+// Dismiss removes the visible toast of a key.
 func (q *Queue) Dismiss(now time.Time, key string) {
 	q.visible = slices.DeleteFunc(q.visible, func(v Toast) bool { return v.Key == key })
 	q.fill(now)
 }
 
-// Clear drops all toasts: they were for other rights than the reader has now.
+// Clear removes all toasts, because the reader's grant has changed.
 func (q *Queue) Clear() { q.visible, q.waiting, q.dropped = nil, nil, 0 }
 
-// Advance removes what is over and shows what waited.
+// Advance removes the toasts whose time is over, and shows those that waited.
 func (q *Queue) Advance(now time.Time) {
-	if !q.held.IsZero() {
+	if !q.heldSince.IsZero() {
 		return
 	}
 	q.visible = slices.DeleteFunc(q.visible, func(t Toast) bool { return !t.Until.IsZero() && !now.Before(t.Until) })
 	q.fill(now)
 }
 
+// fill shows waiting toasts while there is room.
 func (q *Queue) fill(now time.Time) {
-	for len(q.visible) < q.most() && len(q.waiting) > 0 {
-		q.visible = append(q.visible, q.shown(now, q.waiting[0]))
+	for len(q.visible) < q.maxVisible() && len(q.waiting) > 0 {
+		q.visible = append(q.visible, q.withEnd(now, q.waiting[0]))
 		q.waiting = slices.Delete(q.waiting, 0, 1)
 	}
 	if len(q.visible) == 0 {
@@ -235,16 +247,16 @@ func (q *Queue) fill(now time.Time) {
 	}
 }
 
-// Visible are the toasts on the screen, oldest first.
+// Visible returns the toasts to show, oldest first.
 func (q *Queue) Visible() []Toast { return slices.Clone(q.visible) }
 
-// More is how many wait or were left to the history alone.
+// More returns the number of toasts that wait or found no room.
 func (q *Queue) More() int { return len(q.waiting) + q.dropped }
 
-// Next is when Advance has something to do, zero where nothing is planned.
+// Next returns the time at which to call Advance. Zero means that nothing is planned.
 func (q *Queue) Next() time.Time {
 	var next time.Time
-	if !q.held.IsZero() {
+	if !q.heldSince.IsZero() {
 		return next
 	}
 	for _, t := range q.visible {
@@ -255,18 +267,19 @@ func (q *Queue) Next() time.Time {
 	return next
 }
 
-// An Announcer keeps a live region from talking without a break: what it says
-// changes at most every two seconds. The zero Announcer has said nothing.
+// An Announcer changes the text of a live region at most every two seconds, so that a screen reader does
+// not talk without a break. The zero Announcer has said nothing. It is not safe for concurrent use.
 type Announcer struct {
 	text string
 	at   time.Time
 }
 
-const sayEvery = 2 * time.Second
+// sayPause is the least time between two changes of the text.
+const sayPause = 2 * time.Second
 
-// Say takes what there is to say and returns what the region is to hold.
+// Say returns the text that the region has to show if text is the newest message.
 func (a *Announcer) Say(now time.Time, text string) string {
-	if text != a.text && now.Sub(a.at) >= sayEvery {
+	if text != a.text && now.Sub(a.at) >= sayPause {
 		a.text, a.at = text, now
 	}
 	return a.text

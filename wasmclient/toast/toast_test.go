@@ -21,7 +21,7 @@ func rental(t *testing.T, id int64, status string) event.Event {
 	return e
 }
 
-// texts is what is on the screen, and how many more.
+// texts returns the visible texts and the number of further toasts.
 func texts(q *Queue) string {
 	var all []string
 	for _, t := range q.Visible() {
@@ -30,7 +30,7 @@ func texts(q *Queue) string {
 	return fmt.Sprintf("%s +%d", strings.Join(all, " | "), q.More())
 }
 
-func TestThreeAreVisible(t *testing.T) {
+func TestThreeToastsAreVisibleAndOthersWait(t *testing.T) {
 	var q Queue
 	for i := range int64(5) {
 		q.Add(start.Add(time.Duration(i)*time.Second), rental(t, i+1, "active"), false)
@@ -46,7 +46,7 @@ func TestThreeAreVisible(t *testing.T) {
 	require.True(t, q.Next().IsZero())
 }
 
-func TestErrorsStay(t *testing.T) {
+func TestErrorsStayUntilDismissed(t *testing.T) {
 	var q Queue
 	q.Add(start, event.Example(event.TypeRentalOverdue), false)
 	require.True(t, q.Next().IsZero())
@@ -54,7 +54,7 @@ func TestErrorsStay(t *testing.T) {
 	require.Equal(t, "Rental #124 is 3 days overdue · Jane Roe +0", texts(&q))
 }
 
-func TestOnceAndInPlace(t *testing.T) {
+func TestToastReplacesARecentOneOfItsSubject(t *testing.T) {
 	var q Queue
 	q.Add(start, rental(t, 1, "active"), false)
 	q.Add(start.Add(time.Second), rental(t, 1, "active"), false)
@@ -75,7 +75,7 @@ func TestFloodBecomesOneSummary(t *testing.T) {
 	require.Equal(t, "summary", q.Visible()[1].ID)
 }
 
-func TestQueueIsBounded(t *testing.T) {
+func TestToastsBeyondTheQueueAreCounted(t *testing.T) {
 	var q Queue
 	for i := range int64(60) {
 		q.Add(start.Add(time.Duration(i)*time.Second), rental(t, i+1, "active"), false)
@@ -95,8 +95,7 @@ func TestTwoPublishersMayUseOneID(t *testing.T) {
 	require.Equal(t, "Rental #2: active +0", texts(&q))
 }
 
-// TestNothingWaitsForever: a place that a summary frees is taken.
-func TestNothingWaitsForever(t *testing.T) {
+func TestSummaryMakesRoomForWaitingToasts(t *testing.T) {
 	var q Queue
 	overdue := func(id int64) {
 		e, err := event.RentalOverdue(id, 1, "")
@@ -115,7 +114,7 @@ func TestNothingWaitsForever(t *testing.T) {
 	require.Equal(t, "Rental #9: active | 6 × rental overdue +0", texts(&q))
 }
 
-func TestSomeEventsMakeNone(t *testing.T) {
+func TestLocationUpdatesMakeNoToasts(t *testing.T) {
 	var q Queue
 	e, err := event.EquipmentLocationUpdated(1, 2, 3)
 	require.NoError(t, err)
@@ -123,8 +122,7 @@ func TestSomeEventsMakeNone(t *testing.T) {
 	require.Empty(t, q.Visible())
 }
 
-// TestHold: while the clock stands nothing goes, and what was left is kept.
-func TestHold(t *testing.T) {
+func TestHeldToastsKeepTheRestOfTheirTime(t *testing.T) {
 	var q Queue
 	q.Add(start, rental(t, 1, "active"), false)
 	q.Hold(start.Add(2 * time.Second))
@@ -136,22 +134,22 @@ func TestHold(t *testing.T) {
 	q.Release(start.Add(time.Minute))
 	q.Release(start.Add(2 * time.Minute))
 	require.Equal(t, start.Add(time.Minute+3*time.Second), q.Visible()[0].Until, "three of five seconds were left")
-	require.Equal(t, start.Add(time.Minute+5*time.Second), q.Visible()[1].Until, "its time begins when the clock goes on")
+	require.Equal(t, start.Add(time.Minute+5*time.Second), q.Visible()[1].Until, "its time begins with Release")
 	q.Advance(start.Add(time.Minute + 5*time.Second))
 	require.Empty(t, q.Visible())
 }
 
-func TestAway(t *testing.T) {
+func TestMissedEventsBecomeOneToast(t *testing.T) {
 	var q Queue
-	q.Away(start, 1)
+	q.AddMissed(start, 1)
 	require.Equal(t, "One event while you were away", q.Visible()[0].Text)
-	q.Away(start, 12)
+	q.AddMissed(start, 12)
 	require.Len(t, q.Visible(), 1)
 	require.Equal(t, "12 events while you were away", q.Visible()[0].Text)
 	require.Equal(t, "summary", q.Visible()[0].ID)
 }
 
-func TestScaleAndMax(t *testing.T) {
+func TestScaleAndMaxFollowTheUser(t *testing.T) {
 	var q Queue
 	q.SetScale(2)
 	q.SetMax(start, 2)
@@ -166,7 +164,7 @@ func TestScaleAndMax(t *testing.T) {
 	require.Zero(t, q.Visible()[0].Until)
 	q.SetMax(start, 3)
 	require.Len(t, q.Visible(), 2)
-	// Where the screen narrows the newest wait again, and come back in order.
+	// On a narrower screen, the newest toasts wait again, and come back in their order.
 	before := texts(&q)
 	q.SetMax(start, 1)
 	require.Equal(t, "Rental #3: active +1", texts(&q))
@@ -174,7 +172,7 @@ func TestScaleAndMax(t *testing.T) {
 	require.Equal(t, before, texts(&q))
 }
 
-func TestAnnouncer(t *testing.T) {
+func TestAnnouncerChangesAtMostEveryTwoSeconds(t *testing.T) {
 	var a Announcer
 	require.Equal(t, "one", a.Say(start, "one"))
 	require.Equal(t, "one", a.Say(start.Add(time.Second), "two"))
@@ -182,20 +180,20 @@ func TestAnnouncer(t *testing.T) {
 	require.Empty(t, a.Say(start.Add(time.Hour), ""))
 }
 
-// TestMutedAndFormatted: what the user does not want to see makes no toast, and
-// money and dates are written as the reader writes them.
-func TestMutedAndFormatted(t *testing.T) {
+func TestToastsFollowMutedTypesAndFormat(t *testing.T) {
 	var q Queue
-	q.Mute([]event.Type{event.TypeRentalOverdue})
-	q.SetFormat(event.ToastFormat{Money: func(m event.Money, currency string) string { return m.String() + " of " + currency }})
+	q.SetMuted([]event.Type{event.TypeRentalOverdue})
+	q.SetFormat(event.ToastFormat{
+		Money: func(m event.Money, currency string) string { return m.String() + " of " + currency },
+	})
 	q.Add(start, event.Example(event.TypeRentalOverdue), false)
 	q.Add(start, event.Example(event.TypePaymentReceived).Stamp("pay", start), false)
 	require.Len(t, q.Visible(), 1)
 	require.Equal(t, "Payment received: 1500 of EUR · rental #123", q.Visible()[0].Text)
-	q.Mute(nil)
+	q.SetMuted(nil)
 	q.Add(start, event.Example(event.TypeSystemNotification), false)
 	notice := q.Visible()[1]
 	require.Equal(t, "/events", notice.URL)
 	require.Equal(t, "Details", notice.Action)
-	require.Equal(t, start.Add(withAction), notice.Until)
+	require.Equal(t, start.Add(actionLifetime), notice.Until)
 }

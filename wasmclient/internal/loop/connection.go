@@ -90,7 +90,7 @@ func (d *driver) loadLocked(s projection.Snapshot, now time.Time) {
 
 // setGrantLocked drops history, counts and toasts if they were for other rights. The caller must hold d.mu.
 func (d *driver) setGrantLocked(grant string) {
-	if d.state.Store.For(grant) {
+	if d.state.Store.SetGrant(grant) {
 		d.state.Toasts.Clear()
 	}
 }

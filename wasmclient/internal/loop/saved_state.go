@@ -103,7 +103,7 @@ func (k *keeper) newRecord(now time.Time) *record {
 	if d.cfg.Storage == nil || d.state.Member.Role() == tabs.Follower || d.state.Member.OtherLeads() {
 		return nil
 	}
-	saved, ok := d.state.Store.Saved(now)
+	saved, ok := d.state.Store.Export(now)
 	if !ok || saved.Snapshot.Grant != d.cfg.Grant.ID() || d.state.Machine.Status().State == conn.Denied {
 		return nil
 	}

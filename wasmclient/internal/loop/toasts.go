@@ -101,7 +101,7 @@ func (d *driver) summarizeMissed(now time.Time) {
 	a.summaryDue = false
 	d.mu.Lock()
 	if a.missed > 0 {
-		d.state.Toasts.Away(now, a.missed)
+		d.state.Toasts.AddMissed(now, a.missed)
 	}
 	d.mu.Unlock()
 	a.missed, a.seenThrough = 0, d.state.Machine.Cursor()
