@@ -22,7 +22,7 @@ func write(t *testing.T, path, content string) {
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 }
 
-// contents are the files of a tree and what is in them.
+// contents returns the contents of all files of a tree by their paths.
 func contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -38,9 +38,9 @@ func contents(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// TestOwner: what root makes belongs to the directory's owner. Another user can
-// give nothing away, and makes files of their own.
-func TestOwner(t *testing.T) {
+// TestFilesOfRootBelongToTheDirectorysOwner expects from another user than root only
+// that the user owns the files.
+func TestFilesOfRootBelongToTheDirectorysOwner(t *testing.T) {
 	const service = 12345
 	want := os.Geteuid()
 	parent := t.TempDir()
@@ -78,7 +78,7 @@ func TestOwner(t *testing.T) {
 	require.NoError(t, CheckLogAccess(dir))
 }
 
-func TestLock(t *testing.T) {
+func TestLockExcludesOtherLocks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), LockFile)
 	shared, err := LockShared(path)
 	require.NoError(t, err)
@@ -95,7 +95,7 @@ func TestLock(t *testing.T) {
 	require.NoError(t, shared.Close())
 }
 
-func TestReplaceKeepsTheOldFileWhereItFails(t *testing.T) {
+func TestFailedReplaceKeepsTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
 	write(t, filepath.Join(path, "it is a directory"), "")
@@ -103,8 +103,7 @@ func TestReplaceKeepsTheOldFileWhereItFails(t *testing.T) {
 	require.Equal(t, map[string]string{"file/it is a directory": ""}, contents(t, dir), "nothing half-made stays")
 }
 
-// TestExplain: each error says what an operator can do.
-func TestExplain(t *testing.T) {
+func TestExplainTellsTheOperatorWhatToDo(t *testing.T) {
 	dir := t.TempDir()
 	for cause, says := range map[error]string{
 		syscall.EROFS:  "read-only",
@@ -134,8 +133,7 @@ func TestExplain(t *testing.T) {
 	require.ErrorContains(t, Make(filepath.Join(file, "data")), file)
 }
 
-// TestWitness: a file is known again, and a copy of it is not.
-func TestWitness(t *testing.T) {
+func TestWitnessTellsTheOriginalFromACopy(t *testing.T) {
 	dir := t.TempDir()
 	w, err := NewWitness(dir)
 	require.NoError(t, err)
@@ -153,12 +151,12 @@ func TestWitness(t *testing.T) {
 	require.NoError(t, os.Rename(dir, moved))
 	require.True(t, is(w, moved))
 
-	// Without a time of birth the last change decides.
+	// Without a time of birth, IsIn compares the time of the last change.
 	old := w
 	old.Birth = time.Time{}
 	require.True(t, is(old, moved))
 	path := filepath.Join(moved, w.Name)
-	require.Eventually(t, func() bool { // the clock of the file system moves in steps
+	require.Eventually(t, func() bool { // The clock of the file system moves in steps.
 		require.NoError(t, os.Chmod(path, 0o400))
 		return !is(old, moved)
 	}, 10*time.Second, time.Millisecond)
@@ -178,9 +176,10 @@ func TestWitness(t *testing.T) {
 	require.True(t, is(next, moved))
 }
 
-// TestRestoreIsCutOff stops a restore after each of its steps. The next start
-// finishes it: the directory has all of the backup, and the old files are whole.
-func TestRestoreIsCutOff(t *testing.T) {
+// TestRecoverFinishesAnInterruptedRestore interrupts a restore after each of its steps.
+// After the next start the directory must hold the complete backup, and the old files
+// must be complete.
+func TestRecoverFinishesAnInterruptedRestore(t *testing.T) {
 	old := map[string]string{"jetstream/a": "old", "token.key": "old", "users.json": "old", "only-old": "old"}
 	backup := map[string]string{"jetstream/a": "new", "jetstream/b": "new", "token.key": "new", "users.json": "new"}
 	const ready, moving, before = readyPrefix + "T", movingPrefix + "T", oldPrefix + "T"
@@ -220,8 +219,9 @@ func TestRestoreIsCutOff(t *testing.T) {
 	}
 }
 
-// TestRecoverDropsACopyThatIsNotComplete, unless a restore is still writing it.
-func TestRecoverDropsACopyThatIsNotComplete(t *testing.T) {
+// TestRecoverRemovesAnIncompleteCopy also checks that Recover keeps a copy that a
+// restore is still writing.
+func TestRecoverRemovesAnIncompleteCopy(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, Recover(filepath.Join(dir, "none")))
 	require.NoError(t, Recover(dir))
@@ -238,7 +238,7 @@ func TestRecoverDropsACopyThatIsNotComplete(t *testing.T) {
 	require.Equal(t, map[string]string{"token.key": "old", LockFile: ""}, contents(t, dir))
 }
 
-func TestCopyForRestore(t *testing.T) {
+func TestCopyForRestoreCopiesTheBackup(t *testing.T) {
 	backup, dir := t.TempDir(), t.TempDir()
 	for _, path := range []string{"jetstream/a", "token.key", LockFile, oldPrefix + "T/token.key",
 		copyName + "/token.key"} {

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +13,8 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// TestClaim: by name, then by path, also where names have dots.
-func TestClaim(t *testing.T) {
+// TestClaimIsFoundByNameThenByPath also checks names that contain dots.
+func TestClaimIsFoundByNameThenByPath(t *testing.T) {
 	for _, c := range []struct{ claims, path, want string }{
 		{`{"roles":1}`, "roles", "1"}, {`{"https://company.example/roles":1}`, "https://company.example/roles", "1"},
 		{`{"realm_access":{"roles":1}}`, "realm_access.roles", "1"},
@@ -38,8 +39,7 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// TestClaimsOfAToken: roles, employee and tenant are found in the same way.
-func TestClaimsOfAToken(t *testing.T) {
+func TestRolesEmployeeAndTenantAreReadByNameOrPath(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	for name, c := range map[string]struct {
@@ -63,9 +63,8 @@ func TestClaimsOfAToken(t *testing.T) {
 	}
 }
 
-// TestMissingClaimsAreLogged: the log names a missing claim once, not for each
-// token.
-func TestMissingClaimsAreLogged(t *testing.T) {
+// TestMissingClaimsAreLoggedOnce sends several tokens with the same faults.
+func TestMissingClaimsAreLoggedOnce(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	i := p.open(IssuerConfig{RolesClaim: "groups", EmployeeClaim: "hr.id"})
@@ -87,7 +86,7 @@ func TestMissingClaimsAreLogged(t *testing.T) {
 	require.NotContains(t, log, "value")
 }
 
-func TestRolesAndEmployeesOfClaims(t *testing.T) {
+func TestRolesAndEmployeeIDsAreParsed(t *testing.T) {
 	for _, c := range []struct {
 		claim any
 		want  []access.Role
@@ -107,21 +106,20 @@ func TestRolesAndEmployeesOfClaims(t *testing.T) {
 	require.Zero(t, parseEmployee([]any{"5", "6"}))
 }
 
-// TestSubjects: any subject that OpenID Connect allows is a user's id.
-func TestSubjects(t *testing.T) {
+// TestAnySubjectOfOpenIDConnectIsAUserID also checks the way of each id through a
+// forwarded identity.
+func TestAnySubjectOfOpenIDConnectIsAUserID(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	i := p.open(IssuerConfig{})
 	for _, subject := range []string{
 		"7", "f:4f9c0c52-0a6b-4c1e-9b0e-0c3b1c9d1a55:john.smith@subsidiary.company.example",
-		"CN=John Smith,OU=Yard", " x ",
-		"auth0|5f", "Jöhn", `a"b\c/d*>.`, strings.Repeat("a", 255)} {
+		"CN=John Smith,OU=Yard", " x ", "auth0|5f", "Jöhn", `a"b\c/d*>.`, strings.Repeat("a", 255),
+	} {
 		principal, err := i.Verify(p.usual("a", jwt.MapClaims{"sub": subject}))
 		require.NoError(t, err, subject)
 		require.Equal(t, subject, principal.Grant.User)
-		vouched, err := ParseForwardedIdentity(map[string][]string{ForwardedIdentityHeader: {EncodeForwardedIdentity(principal)}})
-		require.NoError(t, err)
-		require.Equal(t, principal.Grant, vouched.Grant)
+		require.Equal(t, principal.Grant, forward(t, principal).Grant)
 	}
 	for subject, advice := range map[string]string{"": "id is empty",
 		strings.Repeat("a", 256): "has 256 bytes; at most 255", "a\nb": "control characters",
@@ -129,6 +127,14 @@ func TestSubjects(t *testing.T) {
 		_, err := i.Verify(p.usual("a", jwt.MapClaims{"sub": subject}))
 		requireAdvice(t, advice, err)
 	}
+}
+
+// forward returns a principal after it has passed through a header.
+func forward(t *testing.T, p Principal) Principal {
+	t.Helper()
+	forwarded, err := ParseForwardedIdentity(http.Header{ForwardedIdentityHeader: {EncodeForwardedIdentity(p)}})
+	require.NoError(t, err)
+	return forwarded
 }
 
 // requireAdvice requires that a token was refused with this advice.
@@ -140,8 +146,8 @@ func requireAdvice(t *testing.T, advice string, err error) {
 	require.Contains(t, refusal.Advice, advice)
 }
 
-// TestAdvice expects the true reason of each refusal in the advice to the sender of a token.
-func TestAdvice(t *testing.T) {
+// TestRefusalTellsTheSenderTheReason compares the advice for many faults of a token.
+func TestRefusalTellsTheSenderTheReason(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	tokens, err := OpenTokens(t.TempDir())
@@ -184,20 +190,18 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// TestFarExpiry: years that JSON or nanoseconds cannot hold neither break the
-// grant nor its way through a gate.
-func TestFarExpiry(t *testing.T) {
+// TestFarExpiryIsClamped uses years that neither JSON nor a count of nanoseconds can
+// hold.
+func TestFarExpiryIsClamped(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	i := p.open(IssuerConfig{})
-	for _, exp := range []int64{7258118401, 9999999999, 1e12,
-		1e15} { // 2200, 2286, and milliseconds and microseconds in place of seconds
+	// The years 2200 and 2286, and milliseconds and microseconds in place of seconds.
+	for _, exp := range []int64{7258118401, 9999999999, 1e12, 1e15} {
 		principal, err := i.Verify(p.usual("a", jwt.MapClaims{"exp": exp}))
 		require.NoError(t, err)
 		require.Equal(t, latestExpiry, principal.Expires)
-		vouched, err := ParseForwardedIdentity(map[string][]string{ForwardedIdentityHeader: {EncodeForwardedIdentity(principal)}})
-		require.NoError(t, err)
-		require.True(t, vouched.Expires.Equal(latestExpiry))
+		require.True(t, forward(t, principal).Expires.Equal(latestExpiry))
 	}
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
@@ -208,9 +212,8 @@ func TestFarExpiry(t *testing.T) {
 	require.Equal(t, latestExpiry, principal.Expires)
 }
 
-// TestLongTexts: a token's name and its key's name cannot make the log or a
-// header long.
-func TestLongTexts(t *testing.T) {
+// TestLongNamesOfATokenAreCut checks that a token cannot make the log or a header long.
+func TestLongNamesOfATokenAreCut(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	i := p.open(IssuerConfig{})

@@ -18,7 +18,7 @@ import (
 
 func secure(*http.Request) bool { return true }
 
-// with is a request with cookies, name and value in turn.
+// with returns a request with cookies. The arguments are names and values in turn.
 func with(cookies ...string) *http.Request {
 	r := httptest.NewRequest("GET", "/", nil)
 	for i := 0; i < len(cookies); i += 2 {
@@ -27,9 +27,9 @@ func with(cookies ...string) *http.Request {
 	return r
 }
 
-// TestAuthorizationOfOthers: other schemes are for a proxy in front, and leave
-// the cookie in force; a bearer token decides alone.
-func TestAuthorizationOfOthers(t *testing.T) {
+// TestOtherAuthorizationSchemesAreIgnored checks that other schemes, which belong to a
+// proxy in front, leave the cookie in force, and that a bearer token decides alone.
+func TestOtherAuthorizationSchemesAreIgnored(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	tokens, err := OpenTokens(t.TempDir())
@@ -39,7 +39,7 @@ func TestAuthorizationOfOthers(t *testing.T) {
 	require.NoError(t, err)
 	for _, c := range []struct {
 		headers []string
-		user    string // "": refused
+		user    string // the expected user; empty when the request is refused
 	}{
 		{[]string{"Basic c3RhZmY6Z2F0ZXBhc3M="}, "auth|7"}, {[]string{"Negotiate abc"}, "auth|7"},
 		{[]string{`Digest username="a, Bearer", realm="b"`}, "auth|7"},
@@ -70,9 +70,8 @@ func TestAuthorizationOfOthers(t *testing.T) {
 	}
 }
 
-// TestCookieOfTheIssuerTwice: a browser sends the cookie of the host and that of
-// the domain; the first that is good counts.
-func TestCookieOfTheIssuerTwice(t *testing.T) {
+// TestFirstValidIssuerCookieCounts sends a cookie of the host and one of the domain.
+func TestFirstValidIssuerCookieCounts(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	tokens, err := OpenTokens(t.TempDir())
@@ -93,9 +92,9 @@ func TestCookieOfTheIssuerTwice(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotSignedIn)
 }
 
-// TestSignOutOfADomain: the cookie is taken back for the host and for the domain,
-// and a browser that sends it once more is found out.
-func TestSignOutOfADomain(t *testing.T) {
+// TestSignOutRemovesTheCookieOfTheDomain also checks that the broker notices a browser
+// that keeps the cookie.
+func TestSignOutRemovesTheCookieOfTheDomain(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	tokens, err := OpenTokens(t.TempDir())
@@ -130,8 +129,8 @@ func TestSignOutOfADomain(t *testing.T) {
 	}
 }
 
-// TestRenewedTokenIsTheSameSignIn: streams that were opened by one token of a
-// sign-in end when its user signs out by a later one; other sign-ins go on.
+// TestRenewedTokenIsTheSameSignIn checks that a sign-out with a later token also ends
+// the streams of earlier tokens of the same sign-in, but no others.
 func TestRenewedTokenIsTheSameSignIn(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a", "b")
@@ -160,9 +159,7 @@ func TestRenewedTokenIsTheSameSignIn(t *testing.T) {
 	}
 }
 
-// TestInstallation: all brokers of a log have the same id, which stays; another
-// log has another.
-func TestInstallation(t *testing.T) {
+func TestBrokersOfALogShareTheInstallationID(t *testing.T) {
 	log := memlog.New("k", 0)
 	first, err := InstallationID(t.Context(), log)
 	require.NoError(t, err)
@@ -173,14 +170,14 @@ func TestInstallation(t *testing.T) {
 	other, err := InstallationID(t.Context(), memlog.New("k", 0))
 	require.NoError(t, err)
 	require.NotEqual(t, first, other)
-	// Another broker makes it between our look and our try.
+	// Another broker creates the id between the two requests of InstallationID.
 	late := &lateStore{Store: memlog.New("k", 0)}
 	id, err := InstallationID(t.Context(), late)
 	require.NoError(t, err)
 	require.Equal(t, "theothers", id)
 }
 
-// lateStore has a value that another broker created in the meantime.
+// lateStore is a store in which another broker creates each key first.
 type lateStore struct{ eventlog.Store }
 
 func (s *lateStore) Create(ctx context.Context, key string, _ []byte, _ time.Duration) error {
@@ -190,7 +187,7 @@ func (s *lateStore) Create(ctx context.Context, key string, _ []byte, _ time.Dur
 	return eventlog.ErrExists
 }
 
-// signedIn returns the cookies of a sign-in, and those it takes back.
+// signedIn signs a user in, and returns the cookies that the answer sets and removes.
 func signedIn(t *testing.T, a *Authority, r *http.Request) (set, removed map[string]string) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -211,9 +208,9 @@ func cookiesOf(w *httptest.ResponseRecorder) (set, removed map[string]string) {
 	return set, removed
 }
 
-// TestInstallationsOnOneHost: a browser has one jar for all ports of a host.
-// Each installation reads its own cookie, and leaves the other's alone.
-func TestInstallationsOnOneHost(t *testing.T) {
+// TestInstallationsOnOneHostKeepTheirSessions uses one set of cookies, because a
+// browser shares cookies between all ports of a host.
+func TestInstallationsOnOneHostKeepTheirSessions(t *testing.T) {
 	open := func(kind string) *Authority {
 		tokens, err := OpenTokens(t.TempDir())
 		require.NoError(t, err)
@@ -265,10 +262,9 @@ func TestInstallationsOnOneHost(t *testing.T) {
 	}
 }
 
-// TestOldCookieName: sessions that began under the name that all installations
-// shared go on, and end like others. A cookie of that name that is another
-// installation's is left alone.
-func TestOldCookieName(t *testing.T) {
+// TestSessionsUnderTheOldCookieNameStayValid also checks that a cookie of another
+// installation is left alone.
+func TestSessionsUnderTheOldCookieNameStayValid(t *testing.T) {
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
 	for kind, sessions := range map[string]Sessions{"stored": NewStoredSessions(memlog.New("k", 0), "testtest", secure),

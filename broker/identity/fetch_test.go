@@ -24,7 +24,7 @@ func (i *Issuer) fetchNow(t *testing.T) {
 	}
 }
 
-// failures are the answers of a JWKS address that are no keys.
+// failures returns answers of the JWKS address that hold no usable keys.
 func failures(p *provider) map[string]http.HandlerFunc {
 	text := func(body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }
@@ -61,10 +61,10 @@ func failures(p *provider) map[string]http.HandlerFunc {
 	}
 }
 
-// TestOldKeysStay: whatever the address of the keys answers, tokens under the
-// keys that were good last go on, the log says it, and KeysError says it until
-// it is over. A start on such an answer has no keys, and says so.
-func TestOldKeysStay(t *testing.T) {
+// TestOldKeysStayAfterAFailedFetch checks that tokens of the old keys stay valid, that
+// log and KeysError report the failure until it is over, and that a start with such an
+// answer has no keys.
+func TestOldKeysStayAfterAFailedFetch(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	good := *p.answer.Load()
@@ -103,9 +103,9 @@ func TestOldKeysStay(t *testing.T) {
 	}
 }
 
-// TestStartWithoutProvider: the broker starts while the provider is away, tells
-// the sender of a token to come back, and accepts the token once there are keys.
-func TestStartWithoutProvider(t *testing.T) {
+// TestBrokerStartsWithoutTheProvider checks that a token is neither accepted nor
+// refused until there are keys.
+func TestBrokerStartsWithoutTheProvider(t *testing.T) {
 	p := newProvider(t)
 	p.key("a", 2048)
 	p.do(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
@@ -121,14 +121,18 @@ func TestStartWithoutProvider(t *testing.T) {
 	_, err = a.Verify(own)
 	require.NoError(t, err, "the installation's own tokens do not need the provider")
 	p.publish("a")
-	require.Eventually(t, func() bool { _, err = a.Verify(token); return err == nil }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		_, err = a.Verify(token)
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
 	require.NoError(t, a.Issuer.KeysError())
 	changed, err := a.Refresh()
 	require.NoError(t, err)
 	require.False(t, changed, "nobody could be signed in before")
 }
 
-// hangs answers nothing until it is released, or its client has left.
+// hangs returns a handler that does not answer until release is closed or its client has
+// left.
 func hangs(release <-chan struct{}) http.HandlerFunc {
 	return func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -138,9 +142,9 @@ func hangs(release <-chan struct{}) http.HandlerFunc {
 	}
 }
 
-// TestProviderThatHangs: a start and a request wait for a moment only, and a key
-// that is not known yet may be a new one.
-func TestProviderThatHangs(t *testing.T) {
+// TestHangingProviderDoesNotBlock checks that a start and a request wait for a moment
+// only, and that an unknown key then may be a new one.
+func TestHangingProviderDoesNotBlock(t *testing.T) {
 	p := newProvider(t)
 	p.key("a", 2048)
 	hang := make(chan struct{})
@@ -168,8 +172,7 @@ func TestProviderThatHangs(t *testing.T) {
 	close(hang)
 }
 
-// TestPause: soon after a failure, and less and less often up to the usual.
-func TestPause(t *testing.T) {
+func TestRetryDelayDoublesUpToTheUsual(t *testing.T) {
 	for failures, want := range []time.Duration{time.Minute, 1, 2, 4, 8, 16, 32, time.Minute, time.Minute} {
 		if want < time.Minute {
 			want *= time.Second
@@ -180,9 +183,9 @@ func TestPause(t *testing.T) {
 	require.Equal(t, 50*time.Millisecond, retryDelay(1, 50*time.Millisecond))
 }
 
-// TestManyTokensOfANewKey: all of those that come together when the keys rotate
-// are served by one fetch, and unknown keys cannot make the broker fetch often.
-func TestManyTokensOfANewKey(t *testing.T) {
+// TestUnknownKeysCauseFewFetches checks that one fetch serves all requests that come
+// together after a rotation, and that unknown keys cannot make the broker fetch often.
+func TestUnknownKeysCauseFewFetches(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	i := p.open(IssuerConfig{Refresh: time.Hour})
@@ -206,9 +209,8 @@ func TestManyTokensOfANewKey(t *testing.T) {
 	require.LessOrEqual(t, p.fetches.Load()-before, int64(5+60), "at most one in five seconds, after the first five")
 }
 
-// TestKeyInPlaceOfAnother: a provider that keeps the name of its key, or has no
-// names, rotates as well.
-func TestKeyInPlaceOfAnother(t *testing.T) {
+// TestRotationWithoutNewKeyNamesIsNoticed uses keys without a name.
+func TestRotationWithoutNewKeyNamesIsNoticed(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a", "b")
 	p.say(p.set(p.jwk("a", map[string]any{"kid": nil})))
@@ -222,10 +224,10 @@ func TestKeyInPlaceOfAnother(t *testing.T) {
 	require.ErrorIs(t, err, ErrInvalid)
 }
 
-// TestRetiredKey: a token under a key that was taken away is refused at once,
-// also while the provider cannot be reached. Later the provider is asked, as
-// another of its servers may still have the key.
-func TestRetiredKey(t *testing.T) {
+// TestTokenOfARemovedKeyIsRefused checks that the refusal comes at once, even while the
+// provider cannot be reached. Later the issuer fetches again, because another server of
+// the provider may still have the key.
+func TestTokenOfARemovedKeyIsRefused(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a", "b")
 	i := p.open(IssuerConfig{Refresh: time.Hour})
@@ -235,12 +237,12 @@ func TestRetiredKey(t *testing.T) {
 	p.do(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
 	i.fetchNow(t)
 	before := p.fetches.Load()
-	long := func() { // ago was the last good fetch
+	makeLastFetchOld := func() {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		i.goodAt = i.goodAt.Add(-time.Hour)
 	}
-	refused := func() {
+	requireRefused := func() {
 		t.Helper()
 		_, err := i.Verify(p.usual("a", nil))
 		require.ErrorIs(t, err, ErrInvalid)
@@ -249,18 +251,17 @@ func TestRetiredKey(t *testing.T) {
 	i.mu.Lock()
 	i.goodAt = time.Now()
 	i.mu.Unlock()
-	refused()
+	requireRefused()
 	require.Equal(t, before, p.fetches.Load())
-	long()
-	refused()
+	makeLastFetchOld()
+	requireRefused()
 	require.Equal(t, before+1, p.fetches.Load())
 	p.publish("a", "b")
 	_, err := i.Verify(p.usual("a", nil))
 	require.NoError(t, err, "it is back")
 }
 
-// TestRedirectedKeys: a redirect within the provider is followed.
-func TestRedirectedKeys(t *testing.T) {
+func TestRedirectOfTheKeysIsFollowed(t *testing.T) {
 	p := newProvider(t)
 	set := p.set(p.jwk("a", nil))
 	p.do(func(w http.ResponseWriter, r *http.Request) {

@@ -12,7 +12,7 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-func TestTokens(t *testing.T) {
+func TestTokenIsValidOnlyUnderItsKeyAndInItsTime(t *testing.T) {
 	dir := t.TempDir()
 	tokens, err := OpenTokens(dir)
 	require.NoError(t, err)
@@ -47,8 +47,8 @@ func TestTokens(t *testing.T) {
 	require.ErrorContains(t, err, "damaged")
 }
 
-// TestFirstKeyWins: a broker and a command line that start together use one key.
-func TestFirstKeyWins(t *testing.T) {
+// TestConcurrentStartsUseOneKey opens one data directory many times at once.
+func TestConcurrentStartsUseOneKey(t *testing.T) {
 	dir := t.TempDir()
 	var all sync.WaitGroup
 	keys := make([]*Tokens, 16)

@@ -16,29 +16,37 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-func TestIssuer(t *testing.T) {
+func TestIssuerRefusesWrongClaimsAndSignatures(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	i := p.open(IssuerConfig{})
 	rs, key := jwt.SigningMethodRS256, p.keys["a"]
 	principal, err := i.Verify(p.sign("a", rs, key, nil))
 	require.NoError(t, err)
-	require.Equal(t, access.Grant{User: "auth|7", Name: "Ann", Roles: []access.Role{access.Manager}, Employee: 9007199254740993}, principal.Grant)
+	want := access.Grant{User: "auth|7", Name: "Ann", Roles: []access.Role{access.Manager}, Employee: 9007199254740993}
+	require.Equal(t, want, principal.Grant)
 	require.WithinDuration(t, time.Now().Add(time.Hour+time.Minute), principal.Expires, 10*time.Second)
 
+	in := func(d time.Duration) int64 { return time.Now().Add(d).Unix() }
 	for name, c := range map[string]jwt.MapClaims{
-		"another issuer": {"iss": "https://evil.example"}, "another audience": {"aud": "other"}, "no audience": {"aud": nil}, "no expiry": {"exp": nil},
-		"from the future": {"iat": time.Now().Add(time.Hour).Unix()}, "not yet": {"nbf": time.Now().Add(time.Hour).Unix()}, "nobody": {"sub": ""},
+		"another issuer":   {"iss": "https://evil.example"},
+		"another audience": {"aud": "other"},
+		"no audience":      {"aud": nil},
+		"no expiry":        {"exp": nil},
+		"from the future":  {"iat": in(time.Hour)},
+		"not yet":          {"nbf": in(time.Hour)},
+		"nobody":           {"sub": ""},
 	} {
 		_, err := i.Verify(p.sign("a", rs, key, c))
 		require.ErrorIs(t, err, ErrInvalid, name)
 	}
-	_, err = i.Verify(p.sign("a", rs, key, jwt.MapClaims{"exp": time.Now().Add(-2 * time.Minute).Unix()}))
+	_, err = i.Verify(p.sign("a", rs, key, jwt.MapClaims{"exp": in(-2 * time.Minute)}))
 	require.ErrorIs(t, err, ErrExpired)
-	_, err = i.Verify(p.sign("a", rs, key, jwt.MapClaims{"exp": time.Now().Add(-30 * time.Second).Unix(), "nbf": time.Now().Add(30 * time.Second).Unix()}))
+	withinSkew := jwt.MapClaims{"exp": in(-30 * time.Second), "nbf": in(30 * time.Second)}
+	_, err = i.Verify(p.sign("a", rs, key, withinSkew))
 	require.NoError(t, err, "within the skew of the clocks")
 
-	// The public key is no secret to sign with, and none is no signature.
+	// Nobody can sign with the public key as a secret, or with the method none.
 	public, err := json.Marshal(key.Public())
 	require.NoError(t, err)
 	_, err = i.Verify(p.sign("a", jwt.SigningMethodHS256, public, nil))
@@ -50,8 +58,10 @@ func TestIssuer(t *testing.T) {
 	_, err = i.Verify(p.sign("a", jwt.SigningMethodES256, forged, nil))
 	require.ErrorIs(t, err, ErrInvalid)
 
-	// What must be understood and is not.
-	critical := jwt.NewWithClaims(rs, jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "7", "exp": time.Now().Add(time.Hour).Unix()})
+	// A token with an unknown critical extension is refused.
+	critical := jwt.NewWithClaims(rs, jwt.MapClaims{
+		"iss": "https://id.example", "aud": "yardline", "sub": "7", "exp": in(time.Hour),
+	})
 	critical.Header["kid"], critical.Header["crit"] = "a", []string{"b64"}
 	signed, err := critical.SignedString(key)
 	require.NoError(t, err)
@@ -59,9 +69,9 @@ func TestIssuer(t *testing.T) {
 	require.ErrorIs(t, err, ErrInvalid)
 }
 
-// TestKeysRotate: a new key is taken before the next refresh, and what was
-// signed under one that is taken away is worth nothing after it.
-func TestKeysRotate(t *testing.T) {
+// TestIssuerFollowsRotatingKeys checks that a new key is accepted before the next
+// refresh, and that tokens of a removed key are refused after it.
+func TestIssuerFollowsRotatingKeys(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	i := p.open(IssuerConfig{Refresh: 50 * time.Millisecond})
@@ -73,14 +83,18 @@ func TestKeysRotate(t *testing.T) {
 	_, err = i.Verify(p.sign("b", jwt.SigningMethodRS256, p.keys["b"], nil))
 	require.NoError(t, err, "an unknown key is asked for")
 	p.publish("b")
-	require.Eventually(t, func() bool { _, err := i.Verify(old); return err != nil }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		_, err := i.Verify(old)
+		return err != nil
+	}, 20*time.Second, time.Millisecond)
 	require.True(t, i.refresh())
 	_, err = i.Verify(p.sign("b", jwt.SigningMethodRS256, p.keys["b"], nil))
 	require.NoError(t, err)
 }
 
-// TestIssuerOfARequest: by bearer or cookie, beside the tokens of our own.
-func TestIssuerOfARequest(t *testing.T) {
+// TestIssuerTokenIsReadFromBearerOrCookie also checks that the installation's own
+// tokens stay valid.
+func TestIssuerTokenIsReadFromBearerOrCookie(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	tokens, err := OpenTokens(t.TempDir())
@@ -111,7 +125,7 @@ func TestIssuerOfARequest(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoSignIn)
 }
 
-func TestIssuerConfig(t *testing.T) {
+func TestInvalidIssuerConfigIsRefused(t *testing.T) {
 	good := IssuerConfig{Issuer: "i", Audience: "a", JWKSURL: "https://id.example/keys"}
 	require.NoError(t, good.Check())
 	for _, jwks := range []string{"", "keys", "http://id.example/keys", "ftp://localhost/x"} {

@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// given is an issuer whose keys a test sets.
+// given returns an issuer whose keys the test sets.
 func given(p *provider) *Issuer { return NewIssuer(p.config(IssuerConfig{})) }
 
-// publicJWK is a key that is not RSA, as a JWKS has it.
+// publicJWK returns a key that is not RSA, in the format of a JWKS.
 func publicJWK(t *testing.T, key crypto.Signer, kid, alg string) map[string]any {
 	t.Helper()
 	jwk, err := jwkset.NewJWKFromKey(key.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: kid}})
@@ -31,9 +31,9 @@ func publicJWK(t *testing.T, key crypto.Signer, kid, alg string) map[string]any 
 	return document
 }
 
-// TestUnusableKeysSpoilNothing: the good keys of a set are used, whatever other
-// keys are beside them.
-func TestUnusableKeysSpoilNothing(t *testing.T) {
+// TestUnusableKeysDoNotSpoilTheSet checks that the good keys of a set are used, with
+// any unusable key beside them.
+func TestUnusableKeysDoNotSpoilTheSet(t *testing.T) {
 	p := newProvider(t)
 	p.key("small", 1024)
 	agreement, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -64,7 +64,7 @@ func TestUnusableKeysSpoilNothing(t *testing.T) {
 		if name == "a certificate that does not fit" {
 			continue // the key itself is good
 		}
-		// Alone it is no set at all: the keys before it stay.
+		// A set with this key alone is refused, and the previous keys stay.
 		err = i.SetKeys([]byte(p.set(beside)))
 		require.ErrorContains(t, err, "no key that can verify", name)
 		require.Equal(t, err, i.KeysError(), name)
@@ -75,9 +75,9 @@ func TestUnusableKeysSpoilNothing(t *testing.T) {
 	require.Contains(t, p.logged.String(), "1024 bits; at least 2048")
 }
 
-// TestKeysThatMayVerify: each key that is tried is held to its alg, its use, its
-// kind and its size, with a kid in the token and without.
-func TestKeysThatMayVerify(t *testing.T) {
+// TestKeyVerifiesOnlyItsMethods checks alg, use, kind and size of keys, for tokens with
+// a kid and without.
+func TestKeyVerifiesOnlyItsMethods(t *testing.T) {
 	p := newProvider(t)
 	rs, ps := jwt.SigningMethodRS256, jwt.SigningMethodPS256
 	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -135,9 +135,9 @@ func TestKeysThatMayVerify(t *testing.T) {
 	require.ErrorContains(t, err, "kid is no text")
 }
 
-// TestChangedKeys: other names, algs or keys are a change; another order and
-// other white space are none.
-func TestChangedKeys(t *testing.T) {
+// TestOnlyChangedKeysAreReported checks that another order or other white space is no
+// change.
+func TestOnlyChangedKeysAreReported(t *testing.T) {
 	p := newProvider(t)
 	i := given(p)
 	a, b := p.jwk("a", nil), p.jwk("b", nil)

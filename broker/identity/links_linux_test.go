@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withoutLinks names, in the environment, the data directory of a process that
-// cannot make hard links.
+// withoutLinks is an environment variable. It holds the data directory of the process
+// that cannot make hard links.
 const withoutLinks = "YARDLINE_TEST_WITHOUT_LINKS"
 
-// TestWithoutHardLinks makes all files of a data directory in a process whose
-// calls of link(2) fail, as they do on file systems such as exFAT and some
+// TestDataDirectoryNeedsNoHardLinks makes all files of a data directory in a process
+// whose calls of link(2) fail, as they do on file systems such as exFAT and some
 // network shares.
-func TestWithoutHardLinks(t *testing.T) {
+func TestDataDirectoryNeedsNoHardLinks(t *testing.T) {
 	if dir := os.Getenv(withoutLinks); dir != "" {
 		refuseLinks(t)
 		file := filepath.Join(t.TempDir(), "file")
@@ -33,7 +33,7 @@ func TestWithoutHardLinks(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	inner := exec.Command(os.Args[0], "-test.run=^TestWithoutHardLinks$")
+	inner := exec.Command(os.Args[0], "-test.run=^TestDataDirectoryNeedsNoHardLinks$")
 	inner.Env = append(os.Environ(), withoutLinks+"="+dir)
 	out, err := inner.CombinedOutput()
 	require.NoError(t, err, "%s", out)

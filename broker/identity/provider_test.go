@@ -21,8 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// provider is an identity provider on loopback, with its keys and a switch for
-// the answer of its JWKS.
+// provider is an identity provider on loopback. A test chooses its keys and the answer of
+// its JWKS address.
 type provider struct {
 	*testing.T
 	url     string
@@ -62,14 +62,15 @@ func newProvider(t *testing.T) *provider {
 	return p
 }
 
-// do lets the address of the keys be answered so.
+// do sets the handler of the JWKS address.
 func (p *provider) do(handler http.HandlerFunc) { p.answer.Store(&handler) }
 
+// say sets the body that the JWKS address answers.
 func (p *provider) say(body string) {
 	p.do(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
 }
 
-// key returns a key of the provider, which is made where there is none.
+// key returns a key of the provider, and makes it when there is none.
 func (p *provider) key(kid string, bits int) crypto.Signer {
 	p.Helper()
 	if p.keys[kid] == nil {
@@ -80,7 +81,7 @@ func (p *provider) key(kid string, bits int) crypto.Signer {
 	return p.keys[kid]
 }
 
-// jwk is a key as a JWKS has it, with fields in place of its own.
+// jwk returns a key in the format of a JWKS. fields replaces its fields; nil removes one.
 func (p *provider) jwk(kid string, fields map[string]any) map[string]any {
 	p.Helper()
 	jwk, err := jwkset.NewJWKFromKey(p.key(kid, 2048).Public(),
@@ -95,7 +96,7 @@ func (p *provider) jwk(kid string, fields map[string]any) map[string]any {
 	return document
 }
 
-// set is a JWKS.
+// set returns a JWKS.
 func (p *provider) set(keys ...any) string {
 	p.Helper()
 	raw, err := json.Marshal(map[string]any{"keys": keys})
@@ -103,7 +104,7 @@ func (p *provider) set(keys ...any) string {
 	return string(raw)
 }
 
-// publish makes these the keys: new ones get made, others are taken away.
+// publish makes the JWKS address answer exactly these keys, and makes those that are new.
 func (p *provider) publish(kids ...string) {
 	p.Helper()
 	var keys []any
@@ -113,6 +114,7 @@ func (p *provider) publish(kids ...string) {
 	p.say(p.set(keys...))
 }
 
+// claims returns the usual claims of a token. change replaces claims; nil removes one.
 func (p *provider) claims(change jwt.MapClaims) jwt.MapClaims {
 	c := jwt.MapClaims{"iss": "https://id.example", "aud": []string{"yardline", "other"}, "sub": "auth|7",
 		"name": "Ann", "exp": time.Now().Add(time.Hour).Unix(),
@@ -123,7 +125,7 @@ func (p *provider) claims(change jwt.MapClaims) jwt.MapClaims {
 	return c
 }
 
-// sign signs a token; kid nil leaves the header out.
+// sign returns a signed token. A nil kid leaves the header kid out.
 func (p *provider) sign(kid any, method jwt.SigningMethod, key any, change jwt.MapClaims) string {
 	p.Helper()
 	token := jwt.NewWithClaims(method, p.claims(change))
@@ -135,7 +137,7 @@ func (p *provider) sign(kid any, method jwt.SigningMethod, key any, change jwt.M
 	return signed
 }
 
-// usual signs a token as the provider does.
+// usual returns a token that is signed as the provider does.
 func (p *provider) usual(kid string, change jwt.MapClaims) string {
 	p.Helper()
 	return p.sign(kid, jwt.SigningMethodRS256, p.keys[kid], change)

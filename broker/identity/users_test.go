@@ -23,15 +23,29 @@ func hashed(t *testing.T, password string) string {
 	return h
 }
 
-func TestUsers(t *testing.T) {
+// openAnn makes a users file with one user, ann.
+func openAnn(t *testing.T) (path string, ann User) {
+	t.Helper()
+	path = UsersPath(t.TempDir())
+	ann = User{
+		ID:       "7",
+		Name:     "ann",
+		Password: hashed(t, "ann's password"),
+		Roles:    []access.Role{access.Manager},
+		Employee: 4,
+	}
+	require.NoError(t, EditUsers(path, func([]User) ([]User, error) { return []User{ann}, nil }))
+	return path, ann
+}
+
+func TestUsersFileRefusesInvalidUsers(t *testing.T) {
 	path := UsersPath(t.TempDir())
 	_, err := OpenUsers(path)
 	require.ErrorContains(t, err, "yardline user add")
+	path, ann := openAnn(t)
 	add := func(u User) error {
 		return EditUsers(path, func(users []User) ([]User, error) { return append(users, u), nil })
 	}
-	ann := User{ID: "7", Name: "ann", Password: hashed(t, "ann's password"), Roles: []access.Role{access.Manager}, Employee: 4}
-	require.NoError(t, add(ann))
 	for says, bad := range map[string]User{
 		"already":     {ID: "8", Name: "ann", Password: ann.Password},
 		"of bob":      {ID: "7", Name: "bob", Password: ann.Password},
@@ -47,7 +61,14 @@ func TestUsers(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "ann's password")
+	for _, short := range []string{"", "1234567", strings.Repeat("x", 1025)} {
+		_, err := HashPassword(short)
+		require.Error(t, err)
+	}
+}
 
+func TestUsersSignInByTheirPresentPassword(t *testing.T) {
+	path, _ := openAnn(t)
 	u, err := OpenUsers(path)
 	require.NoError(t, err)
 	g, err := u.CheckPassword("ann", "ann's password")
@@ -59,7 +80,11 @@ func TestUsers(t *testing.T) {
 	}
 	_, stamp, err := u.User("ann")
 	require.NoError(t, err)
-	require.NoError(t, EditUser(path, "ann", func(u *User) error { u.Password = hashed(t, "another one"); u.Disabled = true; return nil }))
+	require.NoError(t, EditUser(path, "ann", func(u *User) error {
+		u.Password = hashed(t, "another one")
+		u.Disabled = true
+		return nil
+	}))
 	changed, err := u.Refresh()
 	require.NoError(t, err)
 	require.True(t, changed)
@@ -74,25 +99,27 @@ func TestUsers(t *testing.T) {
 	_, other, err := u.User("ann")
 	require.NoError(t, err)
 	require.NotEqual(t, stamp, other)
+}
 
-	// A broken file leaves the users as they were, and is complained about once.
+// TestDamagedUsersFileIsReportedOnce also checks that the users stay as they were.
+func TestDamagedUsersFileIsReportedOnce(t *testing.T) {
+	path, _ := openAnn(t)
+	u, err := OpenUsers(path)
+	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, []byte("{"), 0o600))
 	_, err = u.Refresh()
 	require.ErrorContains(t, err, "damaged")
-	changed, err = u.Refresh()
+	changed, err := u.Refresh()
 	require.NoError(t, err)
 	require.False(t, changed)
-	_, err = u.CheckPassword("ann", "another one")
+	_, err = u.CheckPassword("ann", "ann's password")
 	require.NoError(t, err)
 	require.ErrorContains(t, EditUser(path, "ann", func(*User) error { return nil }), "damaged")
-	for _, short := range []string{"", "1234567", strings.Repeat("x", 1025)} {
-		_, err := HashPassword(short)
-		require.Error(t, err)
-	}
 }
 
-// TestEditsDoNotLoseEachOther: command lines at once each add their user.
-func TestEditsDoNotLoseEachOther(t *testing.T) {
+// TestConcurrentEditsOfUsersAreKept adds users from several goroutines, like command
+// lines that run at once.
+func TestConcurrentEditsOfUsersAreKept(t *testing.T) {
 	path := UsersPath(filepath.Join(t.TempDir(), "new"))
 	hash := hashed(t, "a password")
 	var all sync.WaitGroup
@@ -112,12 +139,10 @@ func TestEditsDoNotLoseEachOther(t *testing.T) {
 	require.Len(t, users, 8)
 }
 
-// TestSessionsSurviveARestart, and end with their user's password.
-func TestSessionsSurviveARestart(t *testing.T) {
+func TestSessionSurvivesARestartButNotANewPassword(t *testing.T) {
 	path := UsersPath(t.TempDir())
-	require.NoError(t, EditUsers(path, func([]User) ([]User, error) {
-		return []User{{ID: "7", Name: "ann", Password: hashed(t, "ann's password"), Roles: []access.Role{access.HR}}}, nil
-	}))
+	ann := User{ID: "7", Name: "ann", Password: hashed(t, "ann's password"), Roles: []access.Role{access.HR}}
+	require.NoError(t, EditUsers(path, func([]User) ([]User, error) { return []User{ann}, nil }))
 	log := memlog.New("k", time.Hour)
 	start := func() *Authority {
 		users, err := OpenUsers(path)

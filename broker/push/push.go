@@ -362,7 +362,8 @@ func (s *Service) send(ctx context.Context, j job) {
 		}
 		result, err := s.deliver(ctx, d, body, notify.Topic(view), urgencies[view.Severity])
 		if err != nil && ctx.Err() == nil {
-			s.c.Logger.Warn("push: not delivered", "actor", d.Grant.Actor(), "device", d.ID, "result", result, "error", err)
+			s.c.Logger.Warn("push: not delivered",
+				"actor", d.Grant.Actor(), "device", d.ID, "result", result, "error", err)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const soon = 20 * time.Second
 
-// results counts what became of pushes.
+// results is an Observer that counts pushes by their results.
 type results struct {
 	mu sync.Mutex
 	of map[string]int
@@ -48,20 +48,27 @@ func (r *results) count(result string) int {
 	return r.of[result]
 }
 
+// rig is a log with users, on which a test runs Services.
 type rig struct {
 	*testing.T
 	log     eventlog.Log
 	results *results
-	roles   map[string][]access.Role // by the user's name: what CurrentGrant says
-	mu      sync.Mutex
-	n       int
+	events  int // the number of published events
+
+	mu    sync.Mutex               // guards roles
+	roles map[string][]access.Role // the present roles by the user's name, for currentGrant
 }
 
 func newRig(t *testing.T) *rig {
-	return &rig{T: t, log: memlog.New("k", time.Hour), results: &results{of: map[string]int{}}, roles: map[string][]access.Role{}}
+	return &rig{
+		T:       t,
+		log:     memlog.New("k", time.Hour),
+		results: &results{of: map[string]int{}},
+		roles:   map[string][]access.Role{},
+	}
 }
 
-func (r *rig) still(g access.Grant, stamp string) (access.Grant, bool) {
+func (r *rig) currentGrant(g access.Grant, stamp string) (access.Grant, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	roles, known := r.roles[g.Name]
@@ -75,10 +82,18 @@ func (r *rig) set(name string, roles ...access.Role) {
 	r.roles[name] = roles
 }
 
-// service runs one until the test ends, or stop is called.
+// service starts a Service that runs until the test ends or stop is called.
 func (r *rig) service(change func(*push.Config)) (s *push.Service, stop func()) {
 	r.Helper()
-	c := push.Config{Log: r.log, Contact: "mailto:ops@example.com", Location: time.UTC, Logger: slog.New(slog.DiscardHandler), CurrentGrant: r.still, Observer: r.results, AllowLoopback: true}
+	c := push.Config{
+		Log:           r.log,
+		Contact:       "mailto:ops@example.com",
+		Location:      time.UTC,
+		Logger:        slog.New(slog.DiscardHandler),
+		CurrentGrant:  r.currentGrant,
+		Observer:      r.results,
+		AllowLoopback: true,
+	}
 	if change != nil {
 		change(&c)
 	}
@@ -105,13 +120,19 @@ func (r *rig) person(name string, employee int64, roles ...access.Role) identity
 func (r *rig) publish(e event.Event, err error) {
 	r.Helper()
 	require.NoError(r, err)
-	r.n++
-	e = e.Stamp(fmt.Sprint("id-", r.n), time.Now())
-	_, err = r.log.Append(r.Context(), eventlog.Entry{Type: e.Type, Subject: e.Subject, Key: e.ID, Digest: e.ID, Body: e.AppendJSON(nil)})
+	r.events++
+	e = e.Stamp(fmt.Sprint("id-", r.events), time.Now())
+	_, err = r.log.Append(r.Context(), eventlog.Entry{
+		Type:    e.Type,
+		Subject: e.Subject,
+		Key:     e.ID,
+		Digest:  e.ID,
+		Body:    e.AppendJSON(nil),
+	})
 	require.NoError(r, err)
 }
 
-// got waits until a device has so many pushes.
+// got waits until a device has received n pushes, and returns them.
 func (r *rig) got(d *pushtest.Device, n int) []pushtest.Delivery {
 	r.Helper()
 	timer := time.NewTimer(soon)
@@ -137,9 +158,19 @@ func TestPushIsEncryptedAndMinimal(t *testing.T) {
 	device, err := s.Subscribe(t.Context(), manager, d.Subscription(), "Phone", "")
 	require.NoError(t, err)
 	require.Equal(t, []push.Device{device}, s.Devices(manager.Grant))
-	r.publish(event.New(event.TypeRentalOverdue, map[string]any{"rental_id": 9, "days_overdue": 2, "customer": "Ann Secret", "customer_phone": "+4930123456", "amount_outstanding": 4321}))
-	r.publish(event.New(event.TypePayrollProcessed, map[string]any{"payroll_run_id": "PR-77", "period": "2026-11", "employee_count": 5}))
-	r.publish(event.RentalStatusUpdated(3, "active", "")) // not among the default
+	r.publish(event.New(event.TypeRentalOverdue, map[string]any{
+		"rental_id":          9,
+		"days_overdue":       2,
+		"customer":           "Ann Secret",
+		"customer_phone":     "+4930123456",
+		"amount_outstanding": 4321,
+	}))
+	r.publish(event.New(event.TypePayrollProcessed, map[string]any{
+		"payroll_run_id": "PR-77",
+		"period":         "2026-11",
+		"employee_count": 5,
+	}))
+	r.publish(event.RentalStatusUpdated(3, "active", "")) // The default preferences exclude it.
 	r.publish(event.MaintenanceRequired("Excavator XC-200", "Oil"))
 	all := r.got(d, 3)
 	by := map[string]pushtest.Delivery{}
@@ -165,9 +196,9 @@ func TestPushIsEncryptedAndMinimal(t *testing.T) {
 	require.Eventually(t, func() bool { return r.results.count(push.ResultSent) == 3 }, soon, time.Millisecond)
 }
 
-// TestNobodyIsToldMoreThanTheyMaySee: by the rights of the moment, not of the
-// day on which they subscribed.
-func TestNobodyIsToldMoreThanTheyMaySee(t *testing.T) {
+// TestPushFollowsThePresentRights checks that the rights of the moment count, not those
+// at the time of the subscription.
+func TestPushFollowsThePresentRights(t *testing.T) {
 	r := newRig(t)
 	s, _ := r.service(nil)
 	devices := map[string]*pushtest.Device{}
@@ -183,7 +214,7 @@ func TestNobodyIsToldMoreThanTheyMaySee(t *testing.T) {
 	for _, name := range []string{"yard", "demoted"} {
 		require.Equal(t, "Maintenance", r.got(devices[name], 1)[0].Title)
 	}
-	// Who is gone, or has another password, is told nothing more.
+	// A user who was removed, or has another password, gets no further push.
 	r.mu.Lock()
 	delete(r.roles, "demoted")
 	r.mu.Unlock()
@@ -192,7 +223,7 @@ func TestNobodyIsToldMoreThanTheyMaySee(t *testing.T) {
 	require.Equal(t, 1, devices["demoted"].Attempts())
 }
 
-func TestPreferences(t *testing.T) {
+func TestPushFollowsPreferencesAndQuietHours(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(nil)
 	p := r.person("manager", 0, access.Manager)
@@ -205,7 +236,8 @@ func TestPreferences(t *testing.T) {
 	r.publish(event.RentalStatusUpdated(3, "active", ""))
 	require.Equal(t, "Rental", r.got(d, 1)[0].Title)
 	now := time.Now().UTC()
-	wish.Quiet = &notify.QuietHours{From: now.Add(-time.Hour).Format("15:04"), To: now.Add(time.Hour).Format("15:04"), Zone: "UTC"}
+	clock := func(t time.Time) string { return t.Format("15:04") }
+	wish.Quiet = &notify.QuietHours{From: clock(now.Add(-time.Hour)), To: clock(now.Add(time.Hour)), Zone: "UTC"}
 	require.NoError(t, s.SetPreferences(t.Context(), p.Grant, wish))
 	wish.Quiet = nil
 	other := pushtest.New(t)
@@ -217,14 +249,19 @@ func TestPreferences(t *testing.T) {
 	r.publish(event.RentalStatusUpdated(5, "active", ""))
 	r.got(other, 2)
 	require.Equal(t, 1, d.Attempts(), "quiet hours")
-	for _, bad := range []notify.Preferences{{Push: []event.Type{"none"}}, {Quiet: &notify.QuietHours{From: "25:00", To: "01:00"}}, {Quiet: &notify.QuietHours{From: "01:00", To: "01:00"}},
-		{Quiet: &notify.QuietHours{From: "22:00", To: "06:00", Zone: "Nowhere/None"}}} {
+	for _, bad := range []notify.Preferences{
+		{Push: []event.Type{"none"}},
+		{Quiet: &notify.QuietHours{From: "25:00", To: "01:00"}},
+		{Quiet: &notify.QuietHours{From: "01:00", To: "01:00"}},
+		{Quiet: &notify.QuietHours{From: "22:00", To: "06:00", Zone: "Nowhere/None"}},
+	} {
 		var refused *event.Problem
 		require.ErrorAs(t, s.SetPreferences(t.Context(), p.Grant, bad), &refused)
 	}
 }
 
-// TestGoneDevicesAreForgotten, and a busy service is tried again.
+// TestGoneDevicesAreForgotten also checks that the Service tries again at a busy push
+// service.
 func TestGoneDevicesAreForgotten(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(nil)
@@ -250,7 +287,7 @@ func TestGoneDevicesAreForgotten(t *testing.T) {
 	require.Empty(t, keys)
 }
 
-func TestSignOutTakesTheDeviceAlong(t *testing.T) {
+func TestSignOutForgetsTheDevice(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(nil)
 	p, q := r.person("manager", 0, access.Manager), r.person("yard", 0, access.Yard)
@@ -262,7 +299,7 @@ func TestSignOutTakesTheDeviceAlong(t *testing.T) {
 	require.Len(t, s.Devices(p.Grant), 1)
 	require.NoError(t, s.ForgetSignIn(t.Context(), p.Credential))
 	require.Empty(t, s.Devices(p.Grant))
-	// The next user of the same browser has it for themselves.
+	// When another user of the same browser subscribes, the device belongs to that user.
 	_, err = s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
 	_, err = s.Subscribe(t.Context(), q, d.Subscription(), "", "")
@@ -273,9 +310,9 @@ func TestSignOutTakesTheDeviceAlong(t *testing.T) {
 	require.ErrorIs(t, err, push.ErrNotPerson)
 }
 
-// TestOnceOfTwoBrokersAndOverARestart: two services on one log push an event
-// once, and what came while none ran comes when one is back.
-func TestOnceOfTwoBrokersAndOverARestart(t *testing.T) {
+// TestTwoBrokersPushAnEventOnce also checks that events from the time without a broker
+// are pushed after the next start.
+func TestTwoBrokersPushAnEventOnce(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	a, stopA := r.service(nil)
 	p := r.person("manager", 0, access.Manager)
@@ -295,8 +332,9 @@ func TestOnceOfTwoBrokersAndOverARestart(t *testing.T) {
 	r.got(d, 3)
 }
 
-// TestFloodIsBounded: a device gets a few at once; its user's app has the rest.
-func TestFloodIsBounded(t *testing.T) {
+// TestFloodOfPushesIsBounded publishes many events at once. The device must get only a
+// few of them.
+func TestFloodOfPushesIsBounded(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(nil)
 	_, err := s.Subscribe(t.Context(), r.person("manager", 0, access.Manager), d.Subscription(), "", "")
@@ -304,13 +342,16 @@ func TestFloodIsBounded(t *testing.T) {
 	for i := range 40 {
 		r.publish(event.MaintenanceRequired(fmt.Sprint("Crane ", i), "Oil"))
 	}
-	require.Eventually(t, func() bool { return r.results.count(push.ResultSent)+r.results.count(push.ResultDropped) == 40 }, soon, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return r.results.count(push.ResultSent)+r.results.count(push.ResultDropped) == 40
+	}, soon, time.Millisecond)
 	require.GreaterOrEqual(t, d.Attempts(), 5)
 	require.Less(t, d.Attempts(), 10)
 }
 
-// TestIssuedElsewhere: whom the broker cannot ask about is told for a while.
-func TestIssuedElsewhere(t *testing.T) {
+// TestUserOfAnotherSignInIsPushedTo uses a Service that cannot ask for the present
+// grant of its users.
+func TestUserOfAnotherSignInIsPushedTo(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	s, _ := r.service(func(c *push.Config) { c.CurrentGrant = nil })
 	_, err := s.Subscribe(t.Context(), r.person("manager", 0, access.Manager), d.Subscription(), "", "")

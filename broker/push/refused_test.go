@@ -15,9 +15,9 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// TestRefusedDeviceIsShownAsFailing: the mark outlives a restart and a
-// renewal, keeps its beginning, and goes when a push is taken again. The log
-// has the push service's answer, and the metric its status.
+// TestRefusedDeviceIsShownAsFailing checks that the failure outlives a restart and a
+// renewal, keeps its time, and ends when a push is accepted. The log must hold the
+// answer of the push service, and the metric its status.
 func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	var log bytes.Buffer
@@ -67,9 +67,9 @@ func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 	}
 }
 
-// TestReplacedDeviceGoes: a browser that was given another endpoint stays one
-// device, with its name, also where its user has as many as they may have.
-func TestReplacedDeviceGoes(t *testing.T) {
+// TestReplacedDeviceIsForgotten checks that a browser with a new endpoint stays one
+// device with its name, even when its user has the most devices.
+func TestReplacedDeviceIsForgotten(t *testing.T) {
 	r := newRig(t)
 	s, _ := r.service(nil)
 	p, q := r.person("manager", 0, access.Manager), r.person("yard", 0, access.Yard)
@@ -87,7 +87,7 @@ func TestReplacedDeviceGoes(t *testing.T) {
 	third := subscribe("Office", second.ID)
 	require.Equal(t, "Office", third.Name)
 
-	// The device of another person, and one that is not there, stay as they are.
+	// Subscribe ignores another user's device and an unknown one.
 	theirs, err := s.Subscribe(t.Context(), q, pushtest.New(t).Subscription(), "Theirs", third.ID)
 	require.NoError(t, err)
 	require.Equal(t, "Theirs", theirs.Name)
@@ -130,19 +130,31 @@ func TestRenewedDeviceKeepsItsName(t *testing.T) {
 	require.Len(t, s.Devices(p.Grant), 1)
 }
 
-func TestContact(t *testing.T) {
+func TestContactIsChecked(t *testing.T) {
 	for contact, want := range map[string]struct{ valid, placeholder bool }{
-		push.PlaceholderContact: {true, true}, "mailto:ops@company.example": {true, true}, "mailto:a@example.com": {true,
-			true},
-		"mailto:root@localhost": {true, true},
-		"https://localhost/":    {true, true}, "https://127.0.0.1": {true, true}, "mailto:ops@YARD.Test": {true, true},
-		"https://example.org./":     {true, true},
-		"mailto:ops@rental.company": {true, false}, "https://rental.company/contact": {true, false},
-		"mailto:ops@notexample.com": {true, false},
-		"":                          {}, "mailto:": {}, "mailto:ops": {}, "mailto: ops@rental.company": {},
-		"mailto:<ops@rental.company>": {},
-		"https://":                    {}, "http://rental.company": {}, "ops@rental.company": {},
-		"mailto:Ops <ops@rental.company>": {}, "https://u:p@rental.company": {},
+		push.PlaceholderContact:      {valid: true, placeholder: true},
+		"mailto:ops@company.example": {valid: true, placeholder: true},
+		"mailto:a@example.com":       {valid: true, placeholder: true},
+		"mailto:root@localhost":      {valid: true, placeholder: true},
+		"https://localhost/":         {valid: true, placeholder: true},
+		"https://127.0.0.1":          {valid: true, placeholder: true},
+		"mailto:ops@YARD.Test":       {valid: true, placeholder: true},
+		"https://example.org./":      {valid: true, placeholder: true},
+
+		"mailto:ops@rental.company":      {valid: true},
+		"https://rental.company/contact": {valid: true},
+		"mailto:ops@notexample.com":      {valid: true},
+
+		"":                                {},
+		"mailto:":                         {},
+		"mailto:ops":                      {},
+		"mailto: ops@rental.company":      {},
+		"mailto:<ops@rental.company>":     {},
+		"https://":                        {},
+		"http://rental.company":           {},
+		"ops@rental.company":              {},
+		"mailto:Ops <ops@rental.company>": {},
+		"https://u:p@rental.company":      {},
 	} {
 		if err := push.CheckContact(contact); (err == nil) != want.valid {
 			t.Errorf("%q: %v", contact, err)
