@@ -53,7 +53,7 @@ func (p *adminPage) tokenForm(h *host) app.UI {
 	return ui.Submit("token-form",
 		ui.Field(tokenUserID, text.Of("admin.token.user"), user),
 		ui.Select(tokenDaysID, text.Of("admin.token.ttl"), days, "30", nil),
-		ui.SubmitButton(text.Of("admin.token.sign")).ID("mint"),
+		ui.SubmitButton(text.Of("admin.token.sign")).ID("create-token"),
 	).OnSubmit(submit)
 }
 

@@ -19,8 +19,8 @@
 // the navigation, the dialog, the toasts and the live regions keep their elements when the user goes to another page.
 // The shell is in shell.go, keyboard.go and announcer.go.
 //
-// The host is what Root lends to the pages: the last state of the session, the requests to the broker, the dialog, and
-// the buttons that publish events. Pages get it as an argument and never keep it.
+// Root lends the host to the pages. The host holds the last state of the session, sends requests to the broker, shows
+// the dialog, and makes the buttons that publish events. Pages get it as an argument and never keep it.
 //
 // # Flow of data
 //

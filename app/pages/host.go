@@ -18,8 +18,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// A host is what Root lends to the pages: the state of the session, requests to the broker, the dialog, and the buttons
-// that publish events. Only the UI goroutine uses it.
+// A host serves the pages: it holds the state of the session, sends requests to the broker, shows the dialog, and makes
+// the buttons that publish events. Root owns the one host. Only the UI goroutine uses it.
 type host struct {
 	live *live.Live
 	ctx  app.Context   // of Root, for callbacks of other goroutines

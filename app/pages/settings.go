@@ -74,7 +74,7 @@ func appearanceCard(h *host) app.UI {
 		changeStyle(func(s *text.Style) { s.MoneyCode = on })
 	})
 	sample := text.Of("settings.sample", text.DateTime(h.now), text.Money(1234*event.MoneyUnit+560, "EUR"))
-	return ui.Card("", "look", text.Of("settings.look"),
+	return ui.Card("", "appearance", text.Of("settings.look"),
 		theme,
 		isoDates,
 		moneyCode,

@@ -80,7 +80,7 @@ func shortStatusText(s conn.Status) string {
 	return StatusText(s)
 }
 
-// Actions are what the user can do with the connection. No function may block.
+// Actions has a function for each thing that the user can do with the connection. No function may block.
 type Actions struct {
 	Connect    func()
 	Disconnect func()
