@@ -82,7 +82,7 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return errors.New("there are too many redirects")
 	}
-	if !trustworthy(r.URL) {
+	if !isTrustworthy(r.URL) {
 		return fmt.Errorf("it redirects to %s, which is not https", r.URL.Redacted())
 	}
 	return nil

@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// ForwardedIdentityHeader is the header in which a gate tells the broker behind it
-// who sent a request. Only a broker that can be reached through that gate alone may
+// ForwardedIdentityHeader is the header in which a gate tells the broker behind it the
+// sender of a request. Only a broker that can be reached through that gate alone may
 // trust it (see Authority.TrustForwardedIdentity). The gate must remove this header
 // from the requests of clients.
 const ForwardedIdentityHeader = "Yardline-Principal"

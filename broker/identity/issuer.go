@@ -171,7 +171,8 @@ func (c IssuerConfig) WithDefaults(logger *slog.Logger) IssuerConfig {
 	return c
 }
 
-// Check refuses what must not be used.
+// Check returns an error for the operator when the configuration is incomplete, or when
+// JWKSURL or the cookie cannot be used.
 func (c IssuerConfig) Check() error {
 	if c.Issuer == "" || c.Audience == "" || c.JWKSURL == "" {
 		return errors.New("--auth jwt needs --jwt-issuer, --jwt-audience and --jwt-jwks")
@@ -180,18 +181,19 @@ func (c IssuerConfig) Check() error {
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("--jwt-jwks %q is not an address", c.JWKSURL)
 	}
-	if !trustworthy(u) {
+	if !isTrustworthy(u) {
 		return fmt.Errorf("--jwt-jwks %q: keys are fetched over https", c.JWKSURL)
 	}
 	return c.checkCookie()
 }
 
-// trustworthy tells whether keys may come from an address, because nobody in
-// between can replace them.
-func trustworthy(u *url.URL) bool {
+// isTrustworthy tells whether the issuer may fetch keys from an address: nobody on the
+// network can replace keys that come over https or from loopback.
+func isTrustworthy(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && loopback.IsHost(u.Hostname())
 }
 
+// checkCookie returns an error when the cookie's name and domain cannot be used.
 func (c IssuerConfig) checkCookie() error {
 	if c.Cookie == "" && c.CookieDomain != "" {
 		return errors.New("--jwt-cookie-domain needs the name of the cookie: --jwt-cookie")

@@ -89,7 +89,7 @@ func InstallationID(ctx context.Context, store eventlog.Store) (string, error) {
 func (s *StoredSessions) refresh() (changed bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	word, err := s.store.Get(ctx, endedKey)
+	value, err := s.store.Get(ctx, endedKey)
 	if errors.Is(err, eventlog.ErrNotFound) {
 		return false, nil
 	}
@@ -98,8 +98,8 @@ func (s *StoredSessions) refresh() (changed bool, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changed = s.lastEnded != string(word)
-	s.lastEnded = string(word)
+	changed = s.lastEnded != string(value)
+	s.lastEnded = string(value)
 	return changed, nil
 }
 
