@@ -68,7 +68,8 @@ func usualInput(m *Machine) Input {
 	case fetching:
 		return Snapshot{m.attempt, wire.Cursor{Epoch: "k", Seq: 10}, "g"}
 	case opening:
-		return Frame{m.attempt, &wire.Hello{Start: m.cursor, Head: m.cursor, Heartbeat: 15 * time.Second, Grant: m.grant}}
+		hello := &wire.Hello{Start: m.cursor, Head: m.cursor, Heartbeat: 15 * time.Second, Grant: m.grant}
+		return Frame{m.attempt, hello}
 	case waiting:
 		return Tick{}
 	default:
@@ -94,7 +95,10 @@ func (seen transitions) table(t *testing.T) string {
 	for _, match := range regexp.MustCompile(`(?m)^func \((\w+)\) isInput`).FindAllStringSubmatch(string(source), -1) {
 		rows := []string{match[1]}
 		if match[1] == "Frame" {
-			rows = []string{"Frame Hello", "Frame Event", "Frame Heartbeat", "Frame Gap", "Frame Unreadable", "Frame Bye"}
+			rows = nil
+			for _, kind := range []string{"Hello", "Event", "Heartbeat", "Gap", "Unreadable", "Bye"} {
+				rows = append(rows, "Frame "+kind)
+			}
 		}
 		for _, row := range rows {
 			if seen[row] == nil {

@@ -7,23 +7,26 @@ import (
 	"github.com/snd-rental/yardline/shared/problem"
 )
 
-// hello is the first frame of a stream that starts at a place, and whose log
-// ends at another. Heartbeats come every ten minutes, so that none is missed.
+// hello returns the first frame of a stream that starts after one cursor, and whose log ends at another.
+// Heartbeats come every ten minutes, so that none is missed.
 func hello(start, head string) string {
-	return "retry: 1000\nid: " + start + "\nevent: hello\ndata: {\"epoch\":\"k\",\"head\":\"" + head + "\",\"oldest\":\"k-1\",\"heartbeat_ms\":600000,\"retry_ms\":1000,\"connection\":\"c\",\"grant\":\"g\"}\n\n"
+	return "retry: 1000\nid: " + start + "\nevent: hello\ndata: {\"epoch\":\"k\"," +
+		"\"head\":\"" + head + "\",\"oldest\":\"k-1\",\"heartbeat_ms\":600000,\"retry_ms\":1000," +
+		"\"connection\":\"c\",\"grant\":\"g\"}\n\n"
 }
 
-// data is that of an event with an id.
+// data returns the data of an event with an id.
 func data(id string) string {
-	return `{"specversion":"1.0","id":"` + id + `","type":"system_notification","source":"/x","subject":"system/x","time":"2026-11-24T12:00:00Z","severity":"info","actor":"x","data":{"message":"grüße"}}`
+	return `{"specversion":"1.0","id":"` + id + `","type":"system_notification","source":"/x",` +
+		`"subject":"system/x","time":"2026-11-24T12:00:00Z","severity":"info","actor":"x","data":{"message":"grüße"}}`
 }
 
-// event is the frame of an event at a place.
+// event returns the frame of an event at a cursor.
 func event(at, id string) string {
 	return "id: " + at + "\nevent: system_notification\ndata: " + data(id) + "\n\n"
 }
 
-// unreadable is an event without a valid time.
+// unreadable returns the frame of an event without a valid time.
 func unreadable(at string) string {
 	data := `{"id":"x","type":"system_notification","time":"tomorrow","data":{}}`
 	return "id: " + at + "\nevent: system_notification\ndata: " + data + "\n\n"
@@ -33,61 +36,104 @@ func bye(reason string) string {
 	return "event: bye\ndata: {\"reason\":\"" + reason + "\",\"delay_ms\":0}\n\n"
 }
 
-// open is a stream that stays.
+// open returns a stream that stays open.
 func open(body string) Answer { return Answer{Body: body, Open: true} }
 
-// refusal is a problem document of the broker.
+// refusal returns a problem document of the broker.
 func refusal(status int, code string) Answer {
 	return Answer{Status: status,
 		Body: fmt.Sprintf(`{"type":"`+problem.TypePrefix+`%[2]s","status":%[1]d,"code":"%[2]s","title":"x"}`, status,
 			code)}
 }
 
-// expired is a stream that ends with a token.
+// expired returns a stream that ends because its token has expired.
 func expired(body string) Answer {
 	return Answer{Body: body, Lasts: 11 * time.Second, Later: bye("expired")}
 }
 
-// between is a stream that is cut. Then a proxy answers once in the broker's place.
+// between returns a stream that is cut, then an answer of a proxy, then a stream again.
 func between(a Answer) []Answer {
 	return []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a")}, a, open(hello("k-6", "k-7") + event("k-7", "b"))}
 }
 
-// Cases are the contract. More may come.
+// Cases are the contract. Later versions may add cases.
 var Cases = []Case{
 	{Name: "events in order", Answers: []Answer{open(hello("k-5", "k-5") + event("k-6", "a") + event("k-9", "b"))},
 		IDs: []string{"a", "b"}, After: []string{""}, State: "live"},
-	{Name: "line ends CRLF", Answers: []Answer{open("retry: 1000\r\nid: k-5\r\nevent: hello\r\ndata: {\"epoch\":\"k\",\"head\":\"k-5\",\"heartbeat_ms\":600000,\"retry_ms\":1000}\r\n\r\nid: k-6\r\nevent: system_notification\r\ndata: " + data("a") + "\r\n\r\n")},
+	{Name: "line ends CRLF", Answers: []Answer{
+		open("retry: 1000\r\nid: k-5\r\nevent: hello\r\ndata: {\"epoch\":\"k\",\"head\":\"k-5\"," +
+			"\"heartbeat_ms\":600000,\"retry_ms\":1000}\r\n\r\nid: k-6\r\nevent: system_notification\r\n" +
+			"data: " + data("a") + "\r\n\r\n"),
+	},
 		IDs: []string{"a"}, After: []string{""}, State: "live"},
-	{Name: "line ends CR", Answers: []Answer{open("id: k-5\revent: hello\rdata: {\"epoch\":\"k\",\"head\":\"k-5\",\"heartbeat_ms\":600000,\"retry_ms\":1000}\r\rid: k-6\revent: system_notification\rdata: " + data("a") + "\r\r:\r")},
+	{Name: "line ends CR", Answers: []Answer{
+		open("id: k-5\revent: hello\rdata: {\"epoch\":\"k\",\"head\":\"k-5\",\"heartbeat_ms\":600000," +
+			"\"retry_ms\":1000}\r\rid: k-6\revent: system_notification\rdata: " + data("a") + "\r\r:\r"),
+	},
 		IDs: []string{"a"}, After: []string{""}, State: "live"},
-	{Name: "a byte order mark, comments and unknown fields", Answers: []Answer{open("\ufeff: hi\n\n" + hello("k-5", "k-5") + ":\nfoo: bar\nid: k-6\nevent:system_notification\nnonsense\ndata:" + data("a") + "\n\n")},
+	{Name: "a byte order mark, comments and unknown fields", Answers: []Answer{
+		open("\ufeff: hi\n\n" + hello("k-5", "k-5") + ":\nfoo: bar\nid: k-6\nevent:system_notification\n" +
+			"nonsense\ndata:" + data("a") + "\n\n"),
+	},
 		IDs: []string{"a"}, After: []string{""}, State: "live"},
-	{Name: "an event of a type that is not known yet", Answers: []Answer{open(hello("k-5", "k-5") + "id: k-6\nevent: from_the_future\ndata: {\"x\":1}\n\n" + event("k-7", "a"))},
+	{Name: "an event of a type that is not known yet", Answers: []Answer{
+		open(hello("k-5", "k-5") + "id: k-6\nevent: from_the_future\ndata: {\"x\":1}\n\n" + event("k-7", "a")),
+	},
 		IDs: []string{"a"}, After: []string{""}, State: "live"},
-	{Name: "what is repeated is dropped", Answers: []Answer{open(hello("k-5", "k-5") + event("k-6", "a") + event("k-6", "a") + event("k-4", "z") + event("k-7", "b"))},
+	{Name: "what is repeated is dropped", Answers: []Answer{
+		open(hello("k-5", "k-5") + event("k-6", "a") + event("k-6", "a") + event("k-4", "z") + event("k-7", "b")),
+	},
 		IDs: []string{"a", "b"}, After: []string{""}, State: "live"},
-	{Name: "a cut resumes after the last whole event", Answers: []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a") + "id: k-7\nevent: system_notification\ndata: {\"spec"}, open(hello("k-6", "k-7") + event("k-7", "b"))},
+	{Name: "a cut resumes after the last whole event", Answers: []Answer{
+		{Body: hello("k-5", "k-5") + event("k-6", "a") + "id: k-7\nevent: system_notification\ndata: {\"spec"},
+		open(hello("k-6", "k-7") + event("k-7", "b")),
+	},
 		IDs: []string{"a", "b"}, After: []string{"", "k-6"}, State: "live"},
-	{Name: "an id counts when its block is finished", Answers: []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a") + "id: k-9\n"}, open(hello("k-6", "k-6"))},
+	{Name: "an id counts when its block is finished", Answers: []Answer{
+		{Body: hello("k-5", "k-5") + event("k-6", "a") + "id: k-9\n"},
+		open(hello("k-6", "k-6")),
+	},
 		IDs: []string{"a"}, After: []string{"", "k-6"}, State: "live"},
-	{Name: "a heartbeat moves the place", Answers: []Answer{{Body: hello("k-5", "k-5") + "id: k-40\n\n"}, open(hello("k-40", "k-40"))},
+	{Name: "a heartbeat moves the place", Answers: []Answer{
+		{Body: hello("k-5", "k-5") + "id: k-40\n\n"},
+		open(hello("k-40", "k-40")),
+	},
 		After: []string{"", "k-40"}, State: "live"},
-	{Name: "a gap is reported and gone on from", Answers: []Answer{{Body: hello("k-5", "k-90") + "id: k-80\nevent: gap\ndata: {\"from\":\"k-5\",\"to\":\"k-80\"}\n\n" + event("k-81", "a")}, open(hello("k-81", "k-81"))},
+	{Name: "a gap is reported and gone on from", Answers: []Answer{
+		{Body: hello("k-5", "k-90") + "id: k-80\nevent: gap\ndata: {\"from\":\"k-5\"," +
+			"\"to\":\"k-80\"}\n\n" + event("k-81", "a")},
+		open(hello("k-81", "k-81")),
+	},
 		IDs: []string{"a"}, After: []string{"", "k-81"}, Gaps: 1, State: "live"},
-	{Name: "a broken frame costs the connection, not the stream", Answers: []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a") + "id: k-7\nevent: system_notification\ndata: {broken\n\n"}, open(hello("k-6", "k-7") + event("k-7", "b"))},
+	{Name: "a broken frame costs the connection, not the stream", Answers: []Answer{
+		{Body: hello("k-5", "k-5") + event("k-6", "a") + "id: k-7\nevent: system_notification\ndata: {broken\n\n"},
+		open(hello("k-6", "k-7") + event("k-7", "b")),
+	},
 		IDs: []string{"a", "b"}, After: []string{"", "k-6"}, State: "live"},
 	{Name: "an event that cannot be read is gone on from, the second time", Answers: []Answer{
 		open(hello("k-5", "k-5") + event("k-6", "a") + unreadable("k-7") + event("k-8", "b")),
 		open(hello("k-6", "k-8") + unreadable("k-7") + event("k-8", "b") + unreadable("k-9") + event("k-10", "c"))},
 		IDs: []string{"a", "b", "c"}, After: []string{"", "k-6"}, Gaps: 2, State: "live"},
-	{Name: "a missed heartbeat", Answers: []Answer{open("id: k-5\nevent: hello\ndata: {\"epoch\":\"k\",\"head\":\"k-5\",\"heartbeat_ms\":1000,\"retry_ms\":1000}\n\n" + event("k-6", "a")), open(hello("k-6", "k-7") + event("k-7", "b"))},
+	{Name: "a missed heartbeat", Answers: []Answer{
+		open("id: k-5\nevent: hello\ndata: {\"epoch\":\"k\",\"head\":\"k-5\",\"heartbeat_ms\":1000," +
+			"\"retry_ms\":1000}\n\n" + event("k-6", "a")),
+		open(hello("k-6", "k-7") + event("k-7", "b")),
+	},
 		IDs: []string{"a", "b"}, After: []string{"", "k-6"}, State: "live"},
-	{Name: "bye: reconnect", Answers: []Answer{{Body: hello("k-5", "k-5") + event("k-6", "a") + bye("drain")}, open(hello("k-6", "k-6"))},
+	{Name: "bye: reconnect", Answers: []Answer{
+		{Body: hello("k-5", "k-5") + event("k-6", "a") + bye("drain")},
+		open(hello("k-6", "k-6")),
+	},
 		IDs: []string{"a"}, After: []string{"", "k-6"}, State: "live"},
-	{Name: "bye for a reason that is not known yet", Answers: []Answer{{Body: hello("k-5", "k-5") + bye("tea_time")}, open(hello("k-5", "k-5"))},
+	{Name: "bye for a reason that is not known yet", Answers: []Answer{
+		{Body: hello("k-5", "k-5") + bye("tea_time")},
+		open(hello("k-5", "k-5")),
+	},
 		After: []string{"", "k-5"}, State: "live"},
-	{Name: "bye: signed out", Answers: []Answer{{Body: hello("k-5", "k-5") + bye("signed_out")}, open(hello("k-5", "k-5"))},
+	{Name: "bye: signed out", Answers: []Answer{
+		{Body: hello("k-5", "k-5") + bye("signed_out")},
+		open(hello("k-5", "k-5")),
+	},
 		After: []string{""}, Within: time.Hour, State: "denied", Code: "signed_out"},
 	{Name: "bye: stop", Answers: []Answer{{Body: hello("k-5", "k-5") + bye("stop")}, open(hello("k-5", "k-5"))},
 		After: []string{""}, Within: time.Hour, State: "disconnected", Code: "stop"},
@@ -125,7 +171,11 @@ var Cases = []Case{
 	{Name: "bye: expired, and a proxy is in between", Answers: []Answer{
 		expired(hello("k-5", "k-5")), {Status: 401, Body: "<html>"}, open(hello("k-5", "k-5"))},
 		After: []string{"", "k-5", "k-5"}, State: "live"},
-	{Name: "a 502 is never the last word", Answers: []Answer{{Status: 502, Body: "<html>"}, {Status: 502}, open(hello("k-5", "k-5") + event("k-6", "a"))},
+	{Name: "a 502 is never the last word", Answers: []Answer{
+		{Status: 502, Body: "<html>"},
+		{Status: 502},
+		open(hello("k-5", "k-5") + event("k-6", "a")),
+	},
 		IDs: []string{"a"}, After: []string{"", "", ""}, State: "live"},
 	{Name: "Retry-After is waited for", Answers: []Answer{
 		{Status: 503, RetryAfter: "50", Body: refusal(503, problem.CodeDraining).Body}, open(hello("k-5", "k-5"))},

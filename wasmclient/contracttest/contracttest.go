@@ -1,8 +1,8 @@
-// Package contracttest is what any client of a Yardline stream must do, as a
-// table: what the broker sends, connection by connection, and what the client
-// must deliver, ask for and show. Run plays every case in virtual time, whole,
-// byte by byte, and split in two at every byte. Clients in other languages can
-// play the same Cases over a socket.
+// Package contracttest is the contract of every client of a Yardline stream, as a table of cases: what
+// the broker sends on each connection, and what the client must deliver, ask for and show.
+//
+// [Run] plays each case in virtual time: with whole answers, rune by rune, and split in two at every
+// byte. Clients in other languages can play the same [Cases] over a socket.
 package contracttest
 
 import (
@@ -20,19 +20,19 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// An Answer is what the broker, or something between, gives to one request for a
-// stream. After Body and Later the connection ends, unless it stays Open.
+// An Answer is the answer of the broker, or of a proxy, to one request for a stream. After Body and
+// Later the connection ends, unless it stays Open.
 type Answer struct {
-	Status     int    // 0 is 200; else Body is that of a refusal
-	Media      string // the Content-Type of a refusal; "" is the broker's where Body is JSON, and else HTML
-	RetryAfter string // seconds
-	Body       string
-	Lasts      time.Duration // how long the stream lasts until Later comes
-	Later      string
-	Open       bool
+	Status     int           // Status is the HTTP status of a refusal. 0 means 200, an event stream.
+	Media      string        // Media is the Content-Type of a refusal. Empty means one that fits Body: JSON or HTML.
+	RetryAfter string        // RetryAfter is the header of that name, in seconds.
+	Body       string        // Body is the answer, or the beginning of the stream.
+	Lasts      time.Duration // Lasts is the time between Body and Later.
+	Later      string        // Later is the end of the stream.
+	Open       bool          // Open keeps the stream open.
 }
 
-// media is the Content-Type of a refusal.
+// media returns the Content-Type of a refusal.
 func (a Answer) media() string {
 	switch {
 	case a.Media != "":
@@ -43,24 +43,24 @@ func (a Answer) media() string {
 	return "text/html"
 }
 
-// A Case is a life of a client that starts with live events only.
+// A Case describes one run of a client that starts with live events only.
 type Case struct {
 	Name    string
-	Answers []Answer      // to the requests, one after the other; then nothing is answered
-	Within  time.Duration // how long it takes at the most; 0 is a minute
-	IDs     []string      // of the events that are delivered, in order
-	After   []string      // the place that each request names, "" for none
-	Gaps    int           // that are reported
-	State   string        // in the end
-	Code    string        // in the end
+	Answers []Answer      // Answers are those to the requests, in order. Later requests get none.
+	Within  time.Duration // Within is the length of the run. Defaults to a minute.
+	IDs     []string      // IDs are those of the events that the client must deliver, in order.
+	After   []string      // After are the cursors that the requests must name, empty for none.
+	Gaps    int           // Gaps is the number of gaps that the client must report.
+	State   string        // State is the client's state in the end.
+	Code    string        // Code is the state's code in the end.
 }
 
 // A Subject is a client under test.
 type Subject interface {
-	// Run connects by the transport until ctx ends, and calls event with the id
-	// of every event that is delivered, and gap for every gap.
+	// Run connects by the transport until ctx ends. It calls event with the id of each event that it
+	// delivers, and gap for each gap.
 	Run(ctx context.Context, t port.Transport, event func(id string), gap func())
-	// State is the present state and code, by the names of UX.
+	// State returns the present state and its code, by the names of package conn.
 	State() (state, code string)
 }
 
@@ -117,13 +117,13 @@ func (c Case) play(t *testing.T, s Subject, cut func(string) []string, how strin
 	})
 }
 
-// script is the broker of a case.
+// script is the broker of a case. It implements port.Transport.
 type script struct {
 	answers []Answer
 	cut     func(string) []string
 
 	mu    sync.Mutex
-	after []string // what each request named
+	after []string // the cursor of each request
 }
 
 // Stream implements port.Transport.
@@ -134,7 +134,7 @@ func (s *script) Stream(ctx context.Context, r port.Request, take func([]byte) e
 	}
 	s.mu.Lock()
 	n := len(s.after)
-	if n >= len(s.answers) { // nothing more is said, and nothing more is noted
+	if n >= len(s.answers) { // there are no more answers, and the request is not noted
 		s.mu.Unlock()
 		<-ctx.Done()
 		return port.Response{}, ctx.Err()
@@ -165,12 +165,12 @@ func (s *script) Stream(ctx context.Context, r port.Request, take func([]byte) e
 	return answer, nil
 }
 
-// Do implements port.Transport: a stream is all there is.
+// Do implements port.Transport. There are no answers but streams.
 func (s *script) Do(context.Context, port.Request) (port.Response, error) {
 	return port.Response{}, errors.New("contracttest: no answer")
 }
 
-// Socket implements port.Transport.
+// Socket implements port.Transport. There are no WebSockets.
 func (s *script) Socket(context.Context, string, func([]byte) error) error {
 	return port.ErrNoUpgrade
 }

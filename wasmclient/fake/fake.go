@@ -1,6 +1,7 @@
-// Package fake is a broker in memory, behind the client's Transport: for the
-// tests of whatever is built on the client. Tests drive it in virtual time
-// (testing/synctest); real brokers are for the end-to-end tests.
+// Package fake has a broker and a browser in memory, for tests of programs that use the client. Tests
+// drive them in virtual time (testing/synctest). End-to-end tests use real brokers and browsers.
+//
+// A [Broker] is a transport of the client. A [Browser] makes tabs, which are pages of the client.
 package fake
 
 import (
@@ -25,32 +26,31 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// Broker answers as a broker would to the one grant that it knows. It is safe
-// for concurrent use.
+// A Broker answers requests of one user, as a real broker would. It is safe for concurrent use.
 type Broker struct {
 	mu      sync.Mutex // guards all below
 	grant   access.Grant
 	epoch   string
 	events  []event.Event
-	down    bool
-	refusal *port.Response
-	signed  bool
-	streams map[chan struct{}]bool // closed to cut
-	grown   chan struct{}
-	opened  int
-	asked   []string
+	down    bool           // all requests fail
+	refusal *port.Response // the answer to all requests; nil means the usual ones
 
-	farewell []byte // what a stream says when it is cut
+	signedIn bool
+	streams  map[chan struct{}]bool // the open streams; closing the channel ends one
+	grown    chan struct{}          // closed when an event is stored
+	opened   int                    // the number of streams that were opened
+	filters  []string               // of those streams, as queries
+	farewell []byte                 // the last bytes of a stream that is cut
 }
 
 var _ port.Transport = (*Broker)(nil)
 
 // New makes a broker with an empty log, to which the grant's user is signed in.
 func New(g access.Grant) *Broker {
-	return &Broker{grant: g, epoch: "k", signed: true, streams: map[chan struct{}]bool{}, grown: make(chan struct{})}
+	return &Broker{grant: g, epoch: "k", signedIn: true, streams: map[chan struct{}]bool{}, grown: make(chan struct{})}
 }
 
-// Publish stores an event; its id is its place, from 0.
+// Publish stores an event. It gives the event an id: the number of events before it.
 func (b *Broker) Publish(e event.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -60,7 +60,7 @@ func (b *Broker) Publish(e event.Event) {
 	b.grown = make(chan struct{})
 }
 
-// Cut breaks every stream.
+// Cut ends every stream.
 func (b *Broker) Cut() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -70,7 +70,7 @@ func (b *Broker) Cut() {
 	b.streams = map[chan struct{}]bool{}
 }
 
-// Bye ends every stream with a reason.
+// Bye ends every stream with a bye.
 func (b *Broker) Bye(reason wire.Reason) {
 	b.mu.Lock()
 	b.farewell = wire.AppendSSE(nil, &wire.Bye{Reason: reason})
@@ -78,7 +78,7 @@ func (b *Broker) Bye(reason wire.Reason) {
 	b.Cut()
 }
 
-// Regrant gives the user other rights, and cuts the streams.
+// Regrant gives the user another grant, and cuts the streams.
 func (b *Broker) Regrant(g access.Grant) {
 	b.mu.Lock()
 	b.grant = g
@@ -86,29 +86,28 @@ func (b *Broker) Regrant(g access.Grant) {
 	b.Cut()
 }
 
-// SetDown makes every request fail, or no more.
+// SetDown says whether all requests fail.
 func (b *Broker) SetDown(down bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.down = down
 }
 
-// Refusal is a problem document of a broker.
+// Refusal returns a problem document of a broker.
 func Refusal(status int, code string) *port.Response {
-	body := fmt.Sprintf(`{"type":"`+problem.TypePrefix+`%[2]s","status":%[1]d,"code":"%[2]s","title":"Refused"}`, status,
-		code)
+	body := fmt.Sprintf(`{"type":"`+problem.TypePrefix+`%[2]s","status":%[1]d,"code":"%[2]s","title":"Refused"}`,
+		status, code)
 	return &port.Response{Status: status, ContentType: problem.MediaType, Body: []byte(body)}
 }
 
-// Refuse answers everything so, nil as usual.
+// Refuse sets the answer to all requests. Nil means the usual answers.
 func (b *Broker) Refuse(r *port.Response) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refusal = r
 }
 
-// Replace puts another, empty log in the place of the old one. Streams go on with
-// a gap.
+// Replace replaces the log by an empty one of another epoch. Open streams go on after a gap.
 func (b *Broker) Replace(epoch string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -117,23 +116,23 @@ func (b *Broker) Replace(epoch string) {
 	b.grown = make(chan struct{})
 }
 
-// Opened is how many streams were opened.
+// Opened returns the number of streams that were opened.
 func (b *Broker) Opened() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.opened
 }
 
-// Asked are the filters of the streams that were opened, as queries.
-func (b *Broker) Asked() []string {
+// Filters returns the filters of the streams that were opened, as queries.
+func (b *Broker) Filters() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.asked)
+	return slices.Clone(b.filters)
 }
 
 // Do implements port.Transport.
 func (b *Broker) Do(ctx context.Context, r port.Request) (port.Response, error) {
-	b.await(ctx, r.Path)
+	b.awaitEvents(ctx, r.Path)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.down {
@@ -158,10 +157,10 @@ func (b *Broker) Do(ctx context.Context, r port.Request) (port.Response, error) 
 	case "GET /api/session":
 		answer = b.sessionLocked()
 	case "POST /api/session":
-		b.signed = true
+		b.signedIn = true
 		answer = b.sessionLocked()
 	case "DELETE /api/session":
-		b.signed = false
+		b.signedIn = false
 		return port.Response{Status: 204}, nil
 	default:
 		return *Refusal(404, problem.CodeNotFound), nil
@@ -170,17 +169,17 @@ func (b *Broker) Do(ctx context.Context, r port.Request) (port.Response, error) 
 	return port.Response{Status: 200, ContentType: "application/json", Body: raw}, err
 }
 
-// await waits for what a long poll asks for.
-func (b *Broker) await(ctx context.Context, path string) {
+// awaitEvents holds back the answer to a long poll until there are events.
+func (b *Broker) awaitEvents(ctx context.Context, path string) {
 	u, err := url.Parse(path)
 	if err != nil || u.Query().Get("wait") == "" {
 		return
 	}
 	after, _ := wire.ParseCursor(u.Query().Get("after"))
 	b.mu.Lock()
-	ready, grown := b.down || b.refusal != nil || after != b.headLocked(), b.grown
+	isReady, grown := b.down || b.refusal != nil || after != b.headLocked(), b.grown
 	b.mu.Unlock()
-	if ready {
+	if isReady {
 		return
 	}
 	select {
@@ -192,14 +191,15 @@ func (b *Broker) await(ctx context.Context, path string) {
 
 func (b *Broker) sessionLocked() wasmclient.Session {
 	s := wasmclient.Session{Users: []string{b.grant.Name}}
-	if b.signed {
-		s.User = &wasmclient.User{ID: b.grant.User, Name: b.grant.Name, Roles: b.grant.Roles, Employee: b.grant.Employee}
+	if b.signedIn {
+		g := b.grant
+		s.User = &wasmclient.User{ID: g.User, Name: g.Name, Roles: g.Roles, Employee: g.Employee}
 		s.Grant = b.grant.ID()
 	}
 	return s
 }
 
-// storeLocked stores what is published, once for an id.
+// storeLocked stores a published event, once for each id.
 func (b *Broker) storeLocked(body []byte) (wasmclient.Receipt, error) {
 	e, _, err := event.Parse(body, event.Rules{})
 	if err != nil {
@@ -213,16 +213,17 @@ func (b *Broker) storeLocked(body []byte) (wasmclient.Receipt, error) {
 		close(b.grown)
 		b.grown = make(chan struct{})
 	}
-	return wasmclient.Receipt{ID: e.ID, Cursor: wire.Cursor{Epoch: b.epoch, Seq: uint64(at + 1)}, Duplicate: duplicate}, nil
+	cursor := wire.Cursor{Epoch: b.epoch, Seq: uint64(at + 1)}
+	return wasmclient.Receipt{ID: e.ID, Cursor: cursor, Duplicate: duplicate}, nil
 }
 
-// pageLocked is a page of history: what follows a cursor, or the end of it.
+// pageLocked returns a page of the history: the events after a cursor, or the last ones.
 func (b *Broker) pageLocked(query string) map[string]any {
 	q, err := url.ParseQuery(query)
 	if err != nil {
-		panic(err) // of our own client
+		panic(err) // the client wrote the query
 	}
-	asked, err := filter.Parse(q)
+	f, err := filter.Parse(q)
 	if err != nil {
 		panic(err)
 	}
@@ -242,23 +243,23 @@ func (b *Broker) pageLocked(query string) map[string]any {
 	last := min(first+limit, len(b.events))
 	events := []event.Event{}
 	for i, e := range b.events[first:last] {
-		if seen, ok := access.Redact(b.grant, e); ok && asked.Match(seen) {
-			seen.Cursor = at(first + i + 1).String()
-			events = append(events, seen)
+		if redacted, ok := access.Redact(b.grant, e); ok && f.Match(redacted) {
+			redacted.Cursor = at(first + i + 1).String()
+			events = append(events, redacted)
 		}
 	}
 	page["events"], page["previous"], page["next"] = events, at(first+1), at(last)
 	return page
 }
 
-// Events are all that are stored.
+// Events returns all events of the log.
 func (b *Broker) Events() []event.Event {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.events)
 }
 
-// Streams is how many streams are open.
+// Streams returns the number of open streams.
 func (b *Broker) Streams() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -274,18 +275,19 @@ func (b *Broker) snapshotLocked() projection.Snapshot {
 	for i, e := range b.events {
 		state.Apply(e, wire.Cursor{Epoch: b.epoch, Seq: uint64(i + 1)})
 	}
-	return projection.NewSnapshot(b.headLocked(), state.Entities(), b.grant, time.Now(), projection.Installation{Currency: "EUR"})
+	installation := projection.Installation{Currency: "EUR"}
+	return projection.NewSnapshot(b.headLocked(), state.Entities(), b.grant, time.Now(), installation)
 }
 
-// heartbeat is how often a quiet stream is given a sign of life.
+// heartbeat is the interval of heartbeats on a quiet stream.
 const heartbeat = 15 * time.Second
 
-// Socket implements port.Transport: there are none here.
+// Socket implements port.Transport. This broker has no WebSockets.
 func (b *Broker) Socket(context.Context, string, func([]byte) error) error {
 	return port.ErrNoUpgrade
 }
 
-// subscription is what a request for a stream asks for, and where it starts.
+// subscription returns the start and the filter of a request for a stream.
 func (b *Broker) subscription(path string) (at wire.Cursor, f filter.Filter, err error) {
 	u, err := url.Parse(path)
 	if err != nil {
@@ -303,63 +305,28 @@ func (b *Broker) subscription(path string) (at wire.Cursor, f filter.Filter, err
 
 // Stream implements port.Transport.
 func (b *Broker) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
-	b.mu.Lock()
-	if b.down || b.refusal != nil {
-		defer b.mu.Unlock()
-		if b.down {
-			return port.Response{}, errors.New("fake: down")
-		}
-		return *b.refusal, nil
+	s, answer, err := b.openStream(r)
+	if s == nil {
+		return answer, err
 	}
-	cut := make(chan struct{})
-	b.streams[cut] = true
-	b.opened++
-	at, asked, err := b.subscription(r.Path)
-	if err != nil {
-		b.mu.Unlock()
-		return *Refusal(400, problem.CodeInvalidFilter), nil
-	}
-	b.asked = append(b.asked, asked.Key())
-	head := b.headLocked()
-	if at == (wire.Cursor{}) {
-		at = head
-	}
-	next := int(at.Seq)
-	frames := wire.AppendSSE(nil, &wire.Hello{Start: at, Head: head, Heartbeat: heartbeat, Retry: time.Second, Grant: b.grant.ID()})
-	b.mu.Unlock()
-	defer func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.streams, cut)
-	}()
+	defer b.closeStream(s)
 	for {
-		b.mu.Lock()
-		if at.Epoch != b.epoch { // the log was replaced, before or under this stream
-			frames = wire.AppendSSE(frames, &wire.Gap{From: at, To: b.headLocked()})
-			at, next = b.headLocked(), len(b.events)
-		}
-		for ; next < len(b.events); next++ {
-			if seen, ok := access.Redact(b.grant, b.events[next]); ok && asked.Match(seen) { // of the grant now: the stream is cut when it changes
-				frames = wire.AppendSSE(frames, &wire.Event{Cursor: wire.Cursor{Epoch: b.epoch, Seq: uint64(next + 1)}, Event: seen})
-			}
-		}
-		grown := b.grown
-		b.mu.Unlock()
+		frames, grown := b.nextFrames(s)
 		if len(frames) > 0 {
 			if err := take(frames); err != nil {
 				return port.Response{Status: 200}, err
 			}
-			frames = nil
 		}
 		select {
 		case <-grown:
 		case <-time.After(heartbeat):
 			b.mu.Lock()
-			if at.Epoch == b.epoch {
-				frames = wire.AppendSSE(nil, &wire.Heartbeat{Cursor: wire.Cursor{Epoch: b.epoch, Seq: uint64(next)}})
+			if s.at.Epoch == b.epoch {
+				place := wire.Cursor{Epoch: b.epoch, Seq: uint64(s.next)}
+				s.pending = wire.AppendSSE(nil, &wire.Heartbeat{Cursor: place})
 			}
 			b.mu.Unlock()
-		case <-cut:
+		case <-s.cut:
 			b.mu.Lock()
 			farewell := b.farewell
 			b.mu.Unlock()
@@ -371,4 +338,72 @@ func (b *Broker) Stream(ctx context.Context, r port.Request, take func([]byte) e
 			return port.Response{}, ctx.Err()
 		}
 	}
+}
+
+// stream is an open stream. Only the goroutine of Broker.Stream uses it.
+type stream struct {
+	cut     chan struct{} // closed to end the stream
+	filter  filter.Filter
+	at      wire.Cursor // where the stream began, or went on in another log
+	next    int         // the index in Broker.events of the next event
+	pending []byte      // frames to send before the next event
+}
+
+// openStream opens a stream whose first frame is a hello. If it returns no stream, it returns the answer.
+func (b *Broker) openStream(r port.Request) (*stream, port.Response, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.down {
+		return nil, port.Response{}, errors.New("fake: down")
+	}
+	if b.refusal != nil {
+		return nil, *b.refusal, nil
+	}
+	s := &stream{cut: make(chan struct{})}
+	b.streams[s.cut] = true
+	b.opened++
+	var err error
+	if s.at, s.filter, err = b.subscription(r.Path); err != nil {
+		return nil, *Refusal(400, problem.CodeInvalidFilter), nil
+	}
+	b.filters = append(b.filters, s.filter.Key())
+	head := b.headLocked()
+	if s.at == (wire.Cursor{}) {
+		s.at = head
+	}
+	s.next = int(s.at.Seq)
+	s.pending = wire.AppendSSE(nil, &wire.Hello{
+		Start:     s.at,
+		Head:      head,
+		Heartbeat: heartbeat,
+		Retry:     time.Second,
+		Grant:     b.grant.ID(),
+	})
+	return s, port.Response{}, nil
+}
+
+func (b *Broker) closeStream(s *stream) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.streams, s.cut)
+}
+
+// nextFrames returns the frames that a stream has not sent yet, and a channel that is closed when there
+// are more events.
+func (b *Broker) nextFrames(s *stream) (frames []byte, grown chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	frames, s.pending = s.pending, nil
+	if s.at.Epoch != b.epoch { // the log was replaced, before the stream began or since
+		frames = wire.AppendSSE(frames, &wire.Gap{From: s.at, To: b.headLocked()})
+		s.at, s.next = b.headLocked(), len(b.events)
+	}
+	for ; s.next < len(b.events); s.next++ {
+		// The present grant is that of the stream, because Regrant cuts the streams.
+		if redacted, ok := access.Redact(b.grant, b.events[s.next]); ok && s.filter.Match(redacted) {
+			place := wire.Cursor{Epoch: b.epoch, Seq: uint64(s.next + 1)}
+			frames = wire.AppendSSE(frames, &wire.Event{Cursor: place, Event: redacted})
+		}
+	}
+	return frames, b.grown
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// A Browser holds the tabs of one user: their locks and channels. It is safe
-// for concurrent use.
+// A Browser holds the locks and channels of its tabs. It is safe for concurrent use.
 type Browser struct {
-	NoLocks bool // an old one; set it before the first tab
+	// NoLocks makes a browser without locks, as old ones are. Set it before the first tab. Defaults to false.
+	NoLocks bool
 
 	mu       sync.Mutex // guards all below, and the tabs
 	tabs     int
-	requests map[string][]*request // of locks, by name: who has it, then who waits
+	requests map[string][]*request // for locks, by name: those that hold it, then those that wait
 	channels map[string][]*channel
 }
 
@@ -27,8 +27,8 @@ type Tab struct {
 	visible  bool
 	focused  bool
 	offline  bool
-	dead     bool          // crashed: nothing more comes from it
-	stalled  chan struct{} // frozen without having been told: what it says and hears waits until this is closed; nil: it runs
+	dead     bool          // the tab has crashed, and sends nothing more
+	stalled  chan struct{} // closed by Unstall; nil while the tab runs
 	held     []func()
 	watchers map[int]func(port.PageEvent)
 	watches  int
@@ -85,14 +85,14 @@ func (t *Tab) Watch(took func(port.PageEvent)) (stop func()) {
 	}
 }
 
-// Watchers is how many watch the tab.
+// Watchers returns the number of watchers of the tab.
 func (t *Tab) Watchers() int {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	return len(t.watchers)
 }
 
-// Happen lets something happen to the tab.
+// Happen makes an event happen to the tab.
 func (t *Tab) Happen(e port.PageEvent) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
@@ -113,7 +113,7 @@ func (t *Tab) Happen(e port.PageEvent) {
 	}
 }
 
-// Crash ends the tab without a word: its locks are free, its channels silent.
+// Crash ends the tab without an event: its locks become free, and its channels silent.
 func (t *Tab) Crash() {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
@@ -128,8 +128,8 @@ func (t *Tab) Crash() {
 	}
 }
 
-// Stall holds back what the tab says and hears, as if it were frozen without
-// having been told. It keeps its locks. Unstall lets it all out.
+// Stall holds back the messages that the tab sends and gets, as if the browser had frozen it without an
+// event. The tab keeps its locks. Unstall delivers the messages.
 func (t *Tab) Stall() {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
@@ -154,7 +154,7 @@ func (t *Tab) Unstall() {
 	}
 }
 
-// do runs something now, or when the tab is no longer stalled.
+// do calls f now, or when the tab is no longer stalled. The caller must hold t.b.mu.
 func (t *Tab) do(f func()) {
 	if t.stalled != nil {
 		t.held = append(t.held, f)
@@ -163,8 +163,8 @@ func (t *Tab) do(f func()) {
 	f()
 }
 
-// runs waits until the tab is not stalled.
-func (t *Tab) runs(ctx context.Context) {
+// waitWhileStalled waits until the tab is not stalled, or ctx ends.
+func (t *Tab) waitWhileStalled(ctx context.Context) {
 	t.b.mu.Lock()
 	stalled := t.stalled
 	t.b.mu.Unlock()
@@ -184,7 +184,7 @@ type request struct {
 	has     bool
 }
 
-// grant gives a lock to those who are next.
+// grant gives a lock to the requests that are next. The caller must hold b.mu.
 func (b *Browser) grant(name string) {
 	for i, r := range b.requests[name] {
 		if i > 0 && !(r.mode == port.Shared && b.requests[name][0].mode == port.Shared) {
@@ -201,7 +201,7 @@ func (b *Browser) grant(name string) {
 func (t *Tab) Lock(ctx context.Context, name string, mode port.LockMode, held func()) error {
 	b := t.b
 	r := &request{tab: t, mode: mode, granted: make(chan struct{}), lost: make(chan struct{})}
-	t.runs(ctx)
+	t.waitWhileStalled(ctx)
 	b.mu.Lock()
 	if t.dead {
 		b.mu.Unlock()
@@ -235,14 +235,14 @@ func (t *Tab) Lock(ctx context.Context, name string, mode port.LockMode, held fu
 	}()
 	select {
 	case <-r.granted:
-		t.runs(ctx)
+		t.waitWhileStalled(ctx)
 		held()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
 	case <-r.lost:
-		t.runs(ctx)
+		t.waitWhileStalled(ctx)
 		return port.ErrLockLost
 	case <-ctx.Done():
 		return ctx.Err()
@@ -253,10 +253,11 @@ func (t *Tab) Lock(ctx context.Context, name string, mode port.LockMode, held fu
 func (t *Tab) Wanted(_ context.Context, name string) (bool, error) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
-	return slices.ContainsFunc(t.b.requests[name], func(r *request) bool { return !r.has && r.mode == port.Shared }), nil
+	isWanted := func(r *request) bool { return !r.has && r.mode == port.Shared }
+	return slices.ContainsFunc(t.b.requests[name], isWanted), nil
 }
 
-// Locks is how many locks of a name are held or waited for.
+// Locks returns the number of requests for locks, granted or waiting.
 func (b *Browser) Locks() (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -266,7 +267,7 @@ func (b *Browser) Locks() (n int) {
 	return n
 }
 
-// Channels is how many ends of channels are open.
+// Channels returns the number of open ends of channels.
 func (b *Browser) Channels() (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -315,5 +316,6 @@ func (c *channel) Post(message []byte) {
 func (c *channel) Close() {
 	c.tab.b.mu.Lock()
 	defer c.tab.b.mu.Unlock()
-	c.tab.b.channels[c.name] = slices.DeleteFunc(c.tab.b.channels[c.name], func(other *channel) bool { return other == c })
+	isThis := func(other *channel) bool { return other == c }
+	c.tab.b.channels[c.name] = slices.DeleteFunc(c.tab.b.channels[c.name], isThis)
 }

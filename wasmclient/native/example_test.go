@@ -118,7 +118,8 @@ func Example_publish() {
 	api := wasmclient.API{Transport: t}
 	for range 2 {
 		receipt, err := api.PublishJSON(context.Background(), json.RawMessage(
-			`{"specversion":"1.0","id":"erp-7731","source":"/erp","type":"payment_received","time":"2026-11-24T12:00:00Z","data":{"rental_id":123,"amount":1500,"payment_method":"credit_card"}}`))
+			`{"specversion":"1.0","id":"erp-7731","source":"/erp","type":"payment_received",`+
+				`"time":"2026-11-24T12:00:00Z","data":{"rental_id":123,"amount":1500,"payment_method":"credit_card"}}`))
 		fmt.Println(receipt.ID, receipt.Duplicate, err)
 	}
 	// Output:

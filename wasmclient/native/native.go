@@ -129,7 +129,8 @@ func (t *Transport) send(ctx context.Context, r port.Request, more ...string) (*
 		request.Header.Set("Authorization", "Bearer "+t.token)
 	}
 	if r.Repeatable {
-		request.Header["Idempotency-Key"] = []string{} // net/http repeats the request because of the key, and sends no header without values
+		// net/http repeats a request with this key. It sends no header that has no values.
+		request.Header["Idempotency-Key"] = []string{}
 	}
 	answer, err := t.client.Do(request)
 	if err != nil {

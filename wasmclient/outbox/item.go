@@ -31,7 +31,7 @@ type Item struct {
 	Tab     string       `json:"tab"` // Tab is the tab in which the user wrote the item.
 
 	Key     string `json:"key,omitempty"` // Key is the key of the entity that the item changes.
-	Subject string `json:"subject"`       // Subject is the event's subject; with Type it finds the event in the history.
+	Subject string `json:"subject"`       // Subject is the event's subject.
 
 	// Based is the cursor after which the entity must not have changed. Zero means that any state
 	// of the entity will do.

@@ -47,7 +47,8 @@ func TestItemsAreSentInOrderAndOneAtATime(t *testing.T) {
 	require.Contains(t, effects, Forget{"1"})
 	require.Equal(t, at(9), m.Items()[1].Based, "the second was based on what the first led to")
 
-	effects = slices.Clone(m.Step(start, Answered{ID: "2", Status: 409, Code: "entity_moved", Problem: "It has changed."}))
+	moved := Answered{ID: "2", Status: 409, Code: "entity_moved", Problem: "It has changed."}
+	effects = slices.Clone(m.Step(start, moved))
 	require.Equal(t, []string{"3"}, sends(effects), "what was refused does not hold up the rest")
 	require.Equal(t, Rejected, m.Items()[1].State)
 	require.Equal(t, "It has changed.", m.Items()[1].Problem)
@@ -228,6 +229,7 @@ func TestTabsTogetherStoreEachItemOnce(t *testing.T) {
 			}
 		}
 		require.Len(t, log, written, "seed %d", seed)
-		require.True(t, slices.IsSortedFunc(log, func(a, b Item) int { return cmp.Compare(a.ID, b.ID) }), "seed %d", seed)
+		byID := func(a, b Item) int { return cmp.Compare(a.ID, b.ID) }
+		require.True(t, slices.IsSortedFunc(log, byID), "seed %d", seed)
 	}
 }

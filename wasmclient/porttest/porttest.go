@@ -1,5 +1,5 @@
-// Package porttest holds what every Page and Storage must do. The packages that
-// implement one run it.
+// Package porttest is the contract of port.Page and port.Storage as a test suite. Each package that
+// implements one of them runs it.
 package porttest
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// Storage tests an empty storage.
+// Storage tests a storage, which must be empty.
 func Storage(t *testing.T, s port.Storage) {
 	ctx := t.Context()
 	load := func(prefix string) map[string][]byte {
@@ -25,7 +25,7 @@ func Storage(t *testing.T, s port.Storage) {
 	require.Empty(t, load(""))
 	value := []byte("one")
 	require.NoError(t, s.Save(ctx, "a/1", value))
-	value[0] = 'X' // the caller's to change
+	value[0] = 'X' // the caller may change it after Save
 	require.NoError(t, s.Save(ctx, "a/2", []byte{}))
 	require.NoError(t, s.Save(ctx, "b", []byte{0, 255, 128}))
 	require.NoError(t, s.Save(ctx, "ä", []byte("umlaut")))
@@ -40,10 +40,10 @@ func Storage(t *testing.T, s port.Storage) {
 	require.Empty(t, load(""))
 }
 
-// soon bounds every wait.
-const soon = 20 * time.Second
+// timeout is how long a test waits for something to happen.
+const timeout = 20 * time.Second
 
-// holder is a request of a lock.
+// holder is a request for a lock.
 type holder struct {
 	cancel context.CancelFunc
 	held   chan struct{}
@@ -63,7 +63,7 @@ func (h *holder) isHeld(t *testing.T) {
 	case <-h.held:
 	case err := <-h.ended:
 		t.Fatal("ended", err)
-	case <-time.After(soon):
+	case <-time.After(timeout):
 		t.Fatal("not granted")
 	}
 }
@@ -86,12 +86,12 @@ func (h *holder) ends(t *testing.T, want error) {
 		if !errors.Is(err, want) {
 			t.Fatalf("ended with %v, not %v", err, want)
 		}
-	case <-time.After(soon):
+	case <-time.After(timeout):
 		t.Fatal("it did not end")
 	}
 }
 
-// Page tests pages of one browser.
+// Page tests pages. newPage must return pages of one browser.
 func Page(t *testing.T, newPage func() port.Page) {
 	a, b := newPage(), newPage()
 	require.NotEqual(t, a.Tab(), b.Tab())
@@ -132,7 +132,7 @@ func Page(t *testing.T, newPage func() port.Page) {
 		again.isHeld(t)
 		again.cancel()
 	})
-	t.Run("shares exclude whoever wants it alone", func(t *testing.T) {
+	t.Run("shares exclude a request for the lock alone", func(t *testing.T) {
 		one, two := lock(t, a, "3", port.Shared), lock(t, b, "3", port.Shared)
 		one.isHeld(t)
 		two.isHeld(t)
@@ -144,7 +144,9 @@ func Page(t *testing.T, newPage func() port.Page) {
 		two.cancel()
 		alone.isHeld(t)
 		late := lock(t, b, "3", port.Shared)
-		require.Eventually(t, func() bool { return wanted("3") }, soon, time.Millisecond)
+		for deadline := time.Now().Add(timeout); !wanted("3"); time.Sleep(time.Millisecond) {
+			require.True(t, time.Now().Before(deadline), "the request for a share is not reported")
+		}
 		require.False(t, wanted("4"))
 		alone.cancel()
 		late.isHeld(t)
@@ -160,7 +162,7 @@ func Page(t *testing.T, newPage func() port.Page) {
 			select {
 			case m := <-heard:
 				return m
-			case <-time.After(soon):
+			case <-time.After(timeout):
 				return "nothing"
 			}
 		}

@@ -1,6 +1,5 @@
-// Package transporttest is the contract of port.Transport as a test
-// suite. Each transport runs it against a server of its own world that
-// answers as Serve says.
+// Package transporttest is the contract of port.Transport as a test suite. Each package with a
+// transport runs it against a server that answers the paths below.
 package transporttest
 
 import (
@@ -20,12 +19,12 @@ import (
 //	/refuse    503 application/problem+json, Retry-After: 7, the body Refusal
 //	/stop      204
 //	/stream    200 text/event-stream; charset=utf-8: Pieces, each flushed, then the end
-//	/endless   200 text/event-stream: one piece, then nothing; the server must see the client go
+//	/endless   200 text/event-stream: one piece, then nothing; the server must notice that the client has gone
 //	/broken    200 text/event-stream: one piece, then the connection is destroyed
 //	/odd       200 text/event-stream; x y, as some proxies write it: one piece, then the end
 //	/redirect  302 to /landed, whatever the method
 //	/landed    200 text/plain
-//	/gone      200 with "yes" once the client of /endless was seen to go, "no" before
+//	/gone      200 with "yes" when the client of /endless has gone, "no" before
 
 // Refusal is the body of /refuse.
 const Refusal = `{"code":"` + problem.CodeDraining + `","title":"The broker is stopping"}`
@@ -33,7 +32,7 @@ const Refusal = `{"code":"` + problem.CodeDraining + `","title":"The broker is s
 // Pieces are the body of /stream.
 var Pieces = []string{"id: k-1\n", "data: ü", "€\n\n", strings.Repeat("data: x\n", 5000) + "\n"}
 
-// Run runs the suite.
+// Run runs the suite against a transport to that server.
 func Run(t *testing.T, transport port.Transport) {
 	get := func(path string) port.Request { return port.Request{Method: "GET", Path: path} }
 	collect := func(ctx context.Context, path string) (string, port.Response, error) {
@@ -42,7 +41,12 @@ func Run(t *testing.T, transport port.Transport) {
 		return got.String(), r, err
 	}
 	t.Run("do", func(t *testing.T) {
-		r, err := transport.Do(t.Context(), port.Request{Method: "POST", Path: "/echo?a=b", Header: map[string]string{"X-Test": "yes"}, Body: []byte("ü\x00")})
+		r, err := transport.Do(t.Context(), port.Request{
+			Method: "POST",
+			Path:   "/echo?a=b",
+			Header: map[string]string{"X-Test": "yes"},
+			Body:   []byte("ü\x00"),
+		})
 		if err != nil || r.Status != 200 || r.ContentType != "text/plain" || string(r.Body) != "POST\nyes\nü\x00" {
 			t.Errorf("%+v %v", r, err)
 		}
@@ -87,10 +91,11 @@ func Run(t *testing.T, transport port.Transport) {
 	})
 	t.Run("take ends a stream", func(t *testing.T) {
 		enough := errors.New("enough")
-		if _, err := transport.Stream(t.Context(), get("/endless"), func([]byte) error { return enough }); !errors.Is(err, enough) {
+		_, err := transport.Stream(t.Context(), get("/endless"), func([]byte) error { return enough })
+		if !errors.Is(err, enough) {
 			t.Error(err)
 		}
-		eventuallyGone(t, transport)
+		waitUntilGone(t, transport)
 	})
 	t.Run("the context ends a stream", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -99,7 +104,7 @@ func Run(t *testing.T, transport port.Transport) {
 		if err == nil {
 			t.Error("no error")
 		}
-		eventuallyGone(t, transport)
+		waitUntilGone(t, transport)
 	})
 	t.Run("no server", func(t *testing.T) {
 		if _, _, err := collect(t.Context(), "/broken"); err == nil {
@@ -108,15 +113,15 @@ func Run(t *testing.T, transport port.Transport) {
 	})
 }
 
-// eventuallyGone waits until the server has seen the client of /endless go.
-func eventuallyGone(t *testing.T, transport port.Transport) {
+// waitUntilGone waits until the server has noticed that the client of /endless has gone.
+func waitUntilGone(t *testing.T, transport port.Transport) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for {
 		r, err := transport.Do(ctx, port.Request{Method: "GET", Path: "/gone"})
 		if err != nil {
-			t.Fatal("the server never saw the client go: ", err)
+			t.Fatal("the server never noticed that the client has gone: ", err)
 		}
 		if string(r.Body) == "yes" {
 			return

@@ -178,7 +178,7 @@ func TestSharedStreamAsksForTheTypesThatAnyTabNeeds(t *testing.T) {
 		require.Equal(t, []string{
 			"types=payment_received",
 			"types=rental_status_updated%2Cpayment_received",
-		}, b.Asked())
+		}, b.Filters())
 		all := open(filter.Filter{})
 		payments.close()
 		publish(t, b, 1)
