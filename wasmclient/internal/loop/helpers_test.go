@@ -59,7 +59,7 @@ func openOver(t *testing.T, tr port.Transport, tab *fake.Tab, o wasmclient.Optio
 	return openAs(t, tr, tab, o)
 }
 
-// openAs opens a tab of the user that the options name, who may be nobody.
+// openAs opens a tab of the user that the options name. They may name no user.
 func openAs(t *testing.T, tr port.Transport, tab *fake.Tab, o wasmclient.Options) *window {
 	w := &window{Tab: tab}
 	o.Transport, o.Page = tr, w.Tab

@@ -51,7 +51,7 @@ func (s *stuckDisk) Delete(ctx context.Context, prefix string) error {
 	return s.Memory.Delete(ctx, prefix)
 }
 
-// What was written while the storage did not answer is stored once it does. What was sent meanwhile is not.
+// The storage gets the items of the time in which it did not answer, except for those that were sent meanwhile.
 func TestStorageGetsWhatItMissedOnceItWorksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, disk := fake.New(manager), &stuckDisk{}
@@ -88,7 +88,7 @@ func TestStorageGetsWhatItMissedOnceItWorksAgain(t *testing.T) {
 	})
 }
 
-// What the storage had when the client began is not lost. What was another user's is deleted.
+// Items that the storage had when the client began are not lost. Those of another user are deleted.
 func TestItemsOfAStorageThatAnswersLateAreSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, disk := fake.New(manager), &stuckDisk{}
