@@ -52,7 +52,7 @@ func (l *Live) pollUntilSignedIn(ctx context.Context, cancel func()) {
 			timer.Stop()
 			return
 		}
-		if l.env.Page != nil && !l.env.Page.Visible() {
+		if l.env.Page != nil && !l.env.Page.IsVisible() {
 			continue
 		}
 		if s, err := l.fetchSession(ctx); err == nil && s.User != nil && ctx.Err() == nil {

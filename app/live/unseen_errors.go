@@ -25,7 +25,7 @@ func (l *Live) handleEvent(r store.Received) {
 	if isOld {
 		return
 	}
-	if l.env.Page.Visible() {
+	if l.env.Page.IsVisible() {
 		l.broadcast(errorsSeen)
 		return
 	}

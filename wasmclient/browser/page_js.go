@@ -23,16 +23,16 @@ func NewPage() *Page { return &Page{strings.ToLower(rand.Text()[:8])} }
 // Tab implements port.Page.
 func (p *Page) Tab() string { return p.tab }
 
-// Visible implements port.Page.
-func (p *Page) Visible() bool {
+// IsVisible implements port.Page.
+func (p *Page) IsVisible() bool {
 	return js.Global().Get("document").Get("visibilityState").String() == "visible"
 }
 
-// Focused implements port.Page.
-func (p *Page) Focused() bool { return js.Global().Get("document").Call("hasFocus").Bool() }
+// IsFocused implements port.Page.
+func (p *Page) IsFocused() bool { return js.Global().Get("document").Call("hasFocus").Bool() }
 
-// Online implements port.Page.
-func (p *Page) Online() bool {
+// IsOnline implements port.Page.
+func (p *Page) IsOnline() bool {
 	return !js.Global().Get("navigator").Get("onLine").Equal(js.ValueOf(false))
 }
 
@@ -65,7 +65,7 @@ func (p *Page) Watch(took func(port.PageEvent)) (stop func()) {
 		return func(js.Value) port.PageEvent { return e }
 	}
 	on(document, "visibilitychange", func(js.Value) port.PageEvent {
-		if p.Visible() {
+		if p.IsVisible() {
 			return port.Appeared
 		}
 		return port.Vanished
@@ -148,8 +148,8 @@ func (p *Page) Lock(ctx context.Context, name string, mode port.LockMode, held f
 	return nil
 }
 
-// Wanted implements port.Page.
-func (p *Page) Wanted(ctx context.Context, name string) (bool, error) {
+// IsWanted implements port.Page.
+func (p *Page) IsWanted(ctx context.Context, name string) (bool, error) {
 	var query js.Value
 	if err := Attempt(func() { query = Property(js.Global().Get("navigator"), "locks").Call("query") }); err != nil {
 		return false, err

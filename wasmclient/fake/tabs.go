@@ -50,22 +50,22 @@ func (t *Tab) Tab() string { return t.name }
 // HasLocks implements port.Page.
 func (t *Tab) HasLocks() bool { return !t.b.NoLocks }
 
-// Visible implements port.Page.
-func (t *Tab) Visible() bool {
+// IsVisible implements port.Page.
+func (t *Tab) IsVisible() bool {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	return t.visible
 }
 
-// Focused implements port.Page.
-func (t *Tab) Focused() bool {
+// IsFocused implements port.Page.
+func (t *Tab) IsFocused() bool {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	return t.visible && t.focused
 }
 
-// Online implements port.Page.
-func (t *Tab) Online() bool {
+// IsOnline implements port.Page.
+func (t *Tab) IsOnline() bool {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	return !t.offline
@@ -249,8 +249,8 @@ func (t *Tab) Lock(ctx context.Context, name string, mode port.LockMode, held fu
 	}
 }
 
-// Wanted implements port.Page.
-func (t *Tab) Wanted(_ context.Context, name string) (bool, error) {
+// IsWanted implements port.Page.
+func (t *Tab) IsWanted(_ context.Context, name string) (bool, error) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	isWanted := func(r *request) bool { return !r.has && r.mode == port.Shared }

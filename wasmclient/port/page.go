@@ -10,15 +10,15 @@ type Page interface {
 	// Tab returns the name of the page. No two pages have the same name.
 	Tab() string
 
-	// Visible reports whether the page is visible now.
-	Visible() bool
+	// IsVisible reports whether the page is visible now.
+	IsVisible() bool
 
-	// Focused reports whether the page has the focus now.
-	Focused() bool
+	// IsFocused reports whether the page has the focus now.
+	IsFocused() bool
 
-	// Online reports whether the browser believes that it has a network. The browser may be wrong. The client uses
+	// IsOnline reports whether the browser believes that it has a network. The browser may be wrong. The client uses
 	// this to explain a failure, and attempts to connect all the same.
-	Online() bool
+	IsOnline() bool
 
 	// Watch calls handle with the events of the page until stop is called. handle must not block.
 	Watch(handle func(PageEvent)) (stop func())
@@ -30,8 +30,8 @@ type Page interface {
 	// must not block. An error before ctx ends means that the lock was not granted, or that another tab stole it.
 	Lock(ctx context.Context, name string, mode LockMode, held func()) error
 
-	// Wanted reports whether a tab waits for a share of a lock.
-	Wanted(ctx context.Context, name string) (bool, error)
+	// IsWanted reports whether a tab waits for a share of a lock.
+	IsWanted(ctx context.Context, name string) (bool, error)
 
 	// Channel joins a channel. It calls handle with the messages that other tabs post, those of each tab in their
 	// order. handle must not block.

@@ -96,10 +96,10 @@ func Page(t *testing.T, newPage func() port.Page) {
 	a, b := newPage(), newPage()
 	require.NotEqual(t, a.Tab(), b.Tab())
 	require.True(t, a.HasLocks())
-	require.Equal(t, a.Online(), b.Online(), "the network is the browser's")
+	require.Equal(t, a.IsOnline(), b.IsOnline(), "the network is the browser's")
 	wanted := func(name string) bool {
 		t.Helper()
-		yes, err := a.Wanted(t.Context(), name)
+		yes, err := a.IsWanted(t.Context(), name)
 		require.NoError(t, err)
 		return yes
 	}

@@ -100,7 +100,7 @@ func TestForbiddenFeatures(t *testing.T) {
 				channel.Close()
 				if c.property == "locks" {
 					require.Error(t, p.Lock(t.Context(), "x", port.Exclusive, func() { t.Error("held") }))
-					_, err := p.Wanted(t.Context(), "x")
+					_, err := p.IsWanted(t.Context(), "x")
 					require.Error(t, err)
 				}
 				s := &browser.Storage{Name: "forbidden"}

@@ -83,10 +83,10 @@ func TestWatch(t *testing.T) {
 // TestOnline is what the browser believes.
 func TestOnline(t *testing.T) {
 	p, navigator := browser.NewPage(), js.Global().Get("navigator")
-	require.Equal(t, navigator.Get("onLine").Bool(), p.Online())
+	require.Equal(t, navigator.Get("onLine").Bool(), p.IsOnline())
 	for _, online := range []bool{false, true} {
 		js.Global().Get("Object").Call("defineProperty", navigator, "onLine", map[string]any{"value": online, "configurable": true})
-		require.Equal(t, online, p.Online())
+		require.Equal(t, online, p.IsOnline())
 	}
 	navigator.Delete("onLine")
 }

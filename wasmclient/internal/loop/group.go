@@ -55,7 +55,7 @@ func newGroup(d *driver) *group {
 		unseenLocks: map[int]context.CancelFunc{},
 	}
 	g.stopWatch = g.page.Watch(func(e port.PageEvent) { d.mailbox.put(pageMessage{e}) })
-	if g.page.Visible() { // This may have changed since New.
+	if g.page.IsVisible() { // This may have changed since New.
 		g.stepMember(tabs.Appeared{})
 	} else {
 		g.stepMember(tabs.Vanished{})
@@ -238,7 +238,7 @@ func (g *group) types() []event.Type {
 
 // broadcastFocus tells the other tabs if the user works in this tab.
 func (g *group) broadcastFocus() {
-	if g.page.Focused() {
+	if g.page.IsFocused() {
 		g.post(tabs.Message{Kind: tabs.Focus})
 	}
 }

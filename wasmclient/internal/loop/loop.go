@@ -84,7 +84,7 @@ func New(cfg Config) *Loop {
 	l.state.Member = tabs.NewMember(false, true, cfg.Grace)
 	// The tabs of one user share a connection. Without the user's name the tab stays alone.
 	if cfg.Page != nil {
-		l.state.Member = tabs.NewMember(cfg.Page.HasLocks() && cfg.Grant.User != "", cfg.Page.Visible(), cfg.Grace)
+		l.state.Member = tabs.NewMember(cfg.Page.HasLocks() && cfg.Grant.User != "", cfg.Page.IsVisible(), cfg.Grace)
 	}
 	return l
 }

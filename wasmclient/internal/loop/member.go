@@ -39,7 +39,7 @@ func (g *group) carryOut(e tabs.MemberEffect) {
 		g.unseenLocks[e.Request] = g.lock(g.name+visibleSuffix, port.Exclusive, unseen, nil)
 	case tabs.Confirm:
 		g.d.goroutines.Go(func() {
-			wanted, err := g.page.Wanted(g.d.ctx, g.name+visibleSuffix)
+			wanted, err := g.page.IsWanted(g.d.ctx, g.name+visibleSuffix)
 			g.d.mailbox.put(memberMessage{tabs.Confirmed{Request: e.Request, Wanted: wanted || err != nil}})
 		})
 	case tabs.EndUnseen:

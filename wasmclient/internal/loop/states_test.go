@@ -87,7 +87,7 @@ func TestPageShownWhileItsStorageAnswersConnects(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		tab.Happen(port.Appeared) // and shown at once
 		time.Sleep(5 * time.Minute)
-		require.True(t, tab.Visible())
+		require.True(t, tab.IsVisible())
 		require.Equal(t, conn.Live, w.View().Status.State, w.View().Status.Code)
 	})
 }

@@ -73,12 +73,12 @@ func (d *driver) offerToast(r store.Received, at wire.Cursor, now time.Time) {
 	if !hasText || at.Epoch == a.seenThrough.Epoch && at.Seq <= a.seenThrough.Seq {
 		return
 	}
-	isVisible := d.cfg.Page.Visible()
+	isVisible := d.cfg.Page.IsVisible()
 	switch {
 	case !isVisible || a.summaryDue:
 		a.missed++
 	case r.Replayed:
-	case d.cfg.Page.Focused(), a.otherTab == "" && d.state.Member.Role() != tabs.Follower:
+	case d.cfg.Page.IsFocused(), a.otherTab == "" && d.state.Member.Role() != tabs.Follower:
 		d.mu.Lock()
 		d.state.Toasts.Add(now, r.Event, isAboutUser)
 		d.mu.Unlock()

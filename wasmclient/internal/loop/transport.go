@@ -130,7 +130,7 @@ var errRegranted = &port.Error{
 // network.
 func (d *driver) failure(err error) conn.Failure {
 	f := failureOf(err)
-	if (f.Code == "network" || f.Code == "no_upgrade") && d.cfg.Page != nil && !d.cfg.Page.Online() {
+	if (f.Code == "network" || f.Code == "no_upgrade") && d.cfg.Page != nil && !d.cfg.Page.IsOnline() {
 		f.Code = conn.NoNetwork
 	}
 	return f
