@@ -234,7 +234,7 @@ func TestHSTSIsReportedWithItsScope(t *testing.T) {
 			})
 			proxy.StartTLS()
 			found := map[string]Finding{}
-			config := Config{URL: proxy.URL, TLS: anyCertificate}
+			config := Config{URL: proxy.URL, TLS: anyCertificate()}
 			require.NoError(t, Check(t.Context(), config, func(f Finding) { found[f.Check] = f }))
 			require.Equal(t, c.result, found["hsts"].Result, found["hsts"].Found)
 			require.Contains(t, found["hsts"].Found, c.found)

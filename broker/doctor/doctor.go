@@ -47,7 +47,8 @@ type Config struct {
 	Token string
 	// ReadOnly keeps the doctor from publishing an event to measure its delay.
 	ReadOnly bool
-	// TLS is the configuration of the client. nil uses that of the system.
+	// TLS is the configuration of the client. nil uses that of the system. Check may change it,
+	// so two calls at the same time must not share it.
 	TLS *tls.Config
 }
 

@@ -57,15 +57,16 @@ func serveFor(t *testing.T, c broker.Config, roles ...access.Role) (address stri
 	return b.URL(), tokens
 }
 
-// anyCertificate accepts the self-signed certificates of the tests.
-var anyCertificate = &tls.Config{InsecureSkipVerify: true}
+// anyCertificate returns a configuration that accepts the self-signed certificates of the
+// tests. Each client needs its own, because its transport changes the configuration.
+func anyCertificate() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
 
 // check runs the checks, and returns the findings by the names of the checks. It requires
 // that each finding has an advice unless it is OK.
 func check(t *testing.T, address, token string) map[string]Finding {
 	t.Helper()
 	findings := map[string]Finding{}
-	c := Config{URL: address, Token: token, TLS: anyCertificate}
+	c := Config{URL: address, Token: token, TLS: anyCertificate()}
 	require.NoError(t, Check(t.Context(), c, func(f Finding) {
 		findings[f.Check] = f
 		require.NotEmpty(t, f.Found)
