@@ -35,10 +35,9 @@ func proxyPage(status int) http.HandlerFunc {
 	}
 }
 
-// TestNothingBetweenHasTheLastWord: whatever a proxy answers in the broker's place
-// for a while, the app and a program say so, keep everything, and go on by
-// themselves; nobody is signed out.
-func TestNothingBetweenHasTheLastWord(t *testing.T) {
+// While a proxy answers in the broker's place, the app and a native client say so and keep everything. They go on by
+// themselves, and no user is signed out.
+func TestAnswersOfProxiesAreNeverFinal(t *testing.T) {
 	s := stack.Start(t)
 	const kept = `(async () => {
 		const result = q => new Promise(r => { q.onsuccess = () => r(q.result) });

@@ -11,8 +11,8 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// TestAppConnectsThroughABufferingProxy holds streams back and refuses upgrades: "Delayed updates"
-// within 12 s, and data still flows.
+// Through a proxy that holds streams back and refuses upgrades, the app shows "Delayed updates" within 12 s, and events
+// arrive.
 func TestAppConnectsThroughABufferingProxy(t *testing.T) {
 	s := stack.Start(t)
 	var h hostile

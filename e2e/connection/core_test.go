@@ -12,8 +12,8 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// TestCore is what a client must have of every kind of installation.
-func TestCore(t *testing.T) {
+// Broker and edge pass the same cases.
+func TestBrokerAndEdgeServeClientsAlike(t *testing.T) {
 	for _, kind := range stack.Kinds {
 		for name, test := range map[string]func(*testing.T, *stack.Stack){
 			"two tabs": coreTabs, "resume": coreResume, "roles": coreRoles, "fallback": coreFallback} {

@@ -74,9 +74,8 @@ func (h *hostile) between(t *testing.T, s *stack.Stack) string {
 	return strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 }
 
-// TestLadder: through proxies that spoil one transport or two the events come
-// by the next, with all that was published, and the state says so.
-func TestLadder(t *testing.T) {
+// Through proxies that break one or two transports, all events arrive by the next one, and the state says so.
+func TestClientFallsBackToTheNextTransport(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil            func(h *hostile)
 		state, transport string

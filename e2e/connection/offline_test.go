@@ -23,10 +23,9 @@ func items(tab *browser.Tab, state string) []string {
 	)
 }
 
-// TestWrittenOffline: events that two tabs wrote while the broker was down
-// arrive once each, in their order, though one of the tabs is reloaded and the
-// other crashes meanwhile.
-func TestWrittenOffline(t *testing.T) {
+// Events that two tabs wrote while the broker was down arrive once and in order, although one tab is reloaded and the
+// other crashes.
+func TestEventsWrittenOfflineArriveOnceInOrder(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "manager")
 	first, second := watch(s, u), watch(s, u)
@@ -82,9 +81,8 @@ func TestWrittenOffline(t *testing.T) {
 	require.Empty(t, items(second, "queued"))
 }
 
-// TestMovedMeanwhile: what was written offline on a state that has changed
-// since is refused, and the user decides.
-func TestMovedMeanwhile(t *testing.T) {
+// The broker refuses a change that was written offline when its entity has changed since, and the user decides.
+func TestChangeOnAnOutdatedStateIsRejected(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	s.Publish(`{"type":"rental_status_updated","id":"before","data":{"rental_id":123,"status":"active"}}`)
 	var h hostile
@@ -138,9 +136,8 @@ func hasAll(t *testing.T, tab *browser.Tab, ids []string) {
 	require.Equal(t, ids, browser.Eval[[]string](tab, `ids`))
 }
 
-// TestProxyCutsAgainAndAgain: all events come once, whichever transport the
-// client takes to.
-func TestProxyCutsAgainAndAgain(t *testing.T) {
+// Each event arrives once, whichever transport the client uses.
+func TestRepeatedCutsLoseNoEvent(t *testing.T) {
 	s := stack.Start(t)
 	var h hostile
 	tab := throughProxy(t, s, &h)
@@ -162,9 +159,8 @@ func TestProxyCutsAgainAndAgain(t *testing.T) {
 	}
 }
 
-// TestBadGateway: while a proxy answers 502 the tab says that it tries again, and
-// then it has all events once.
-func TestBadGateway(t *testing.T) {
+// While a proxy answers 502, the tab says that it tries again. Then it has all events once.
+func TestBadGatewayIsRetried(t *testing.T) {
 	s := stack.Start(t)
 	var h hostile
 	tab := throughProxy(t, s, &h)
@@ -184,9 +180,9 @@ func TestBadGateway(t *testing.T) {
 	) // a broker that is away is no reason to fall
 }
 
-// TestUsersNeverMix: two users of two browsers, and two of one browser after
-// each other, who finds nothing of the first: on the screen or on the disk.
-func TestUsersNeverMix(t *testing.T) {
+// The second user of a browser finds nothing of the first one, on the screen or in the storage. Nor do users of two
+// browsers.
+func TestUsersOfOneBrowserNeverMix(t *testing.T) {
 	s := stack.Start(t)
 	hr, yard := browser.NewUser(t), browser.NewUser(t)
 	testkit.SignIn(s, hr, "hr")
@@ -244,8 +240,8 @@ func TestUsersNeverMix(t *testing.T) {
 	require.NotContains(t, browser.Eval[string](a, disk), "secret-pay")
 }
 
-// TestStorageFails: without a storage the app works, and says what it cannot.
-func TestStorageFails(t *testing.T) {
+// Without storage the app works, and says what it cannot keep.
+func TestAppWorksWithoutStorage(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "manager")
 	tab := watch(s, u, `IDBFactory.prototype.open = () => { throw new DOMException("denied", "SecurityError") };`)
@@ -258,8 +254,8 @@ func TestStorageFails(t *testing.T) {
 	require.Empty(t, tab.Problems())
 }
 
-// TestReportOfStates: the last changes of state can be copied from the page.
-func TestReportOfStates(t *testing.T) {
+// The page can copy the last changes of the connection's state.
+func TestStateReportCanBeCopied(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/sse-test")
 	browser.Eval[bool](

@@ -15,9 +15,8 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// TestBrokerOutageKeepsOrderAndDeclaresGaps for a minute, with events published on its return: the
-// countdown is shown, no toast of what was missed, the order kept; and what can no
-// longer be had is declared.
+// After a broker outage of a minute, the events that were published on its return are in order and without toasts, and
+// the page shows a gap for events that the log has purged. A countdown is shown meanwhile.
 func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 	const retention = 2 * time.Second
 	s := stack.Start(t, "--retention", retention.String())

@@ -61,7 +61,7 @@ func role(tab *browser.Tab) string {
 	return tab.Attributes(".header [data-status]", "data-tab")[0]
 }
 
-// TestEightTabsShareOneStream hold one stream, and each has an event within a second.
+// Eight tabs hold one stream, and each tab has an event within a second.
 func TestEightTabsShareOneStream(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
@@ -129,9 +129,9 @@ func leads(tabs []*browser.Tab) int {
 	return slices.IndexFunc(tabs, func(tab *browser.Tab) bool { return role(tab) == "leader" })
 }
 
-// TestLeaderLeaves in five ways under load: every other tab, and the leader
-// itself where it comes back, has every event once and in order.
-func TestLeaderLeaves(t *testing.T) {
+// When the leading tab leaves in one of five ways under load, each other tab has every event once and in order, and so
+// has the leader when it comes back.
+func TestNoEventIsLostWhenTheLeaderLeaves(t *testing.T) {
 	for name, leave := range map[string]func(leader *browser.Tab) (comesBack func()){
 		"close": func(leader *browser.Tab) func() { leader.Close(); return nil },
 		"crash": func(leader *browser.Tab) func() { leader.Crash(); return nil },
@@ -210,9 +210,9 @@ func TestLeaderLeaves(t *testing.T) {
 	}
 }
 
-// TestAllHidden: the stream is closed after the grace, and is back with all
-// that was missed, summed up, when a tab is shown.
-func TestAllHidden(t *testing.T) {
+// When all tabs are hidden, the client closes the stream after the grace period. When one is shown, it receives all
+// missed events and shows one summary.
+func TestHiddenTabsCloseTheStreamAndResume(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
 	grace := `localStorage["sse-grace"] = "1s";`
@@ -245,10 +245,9 @@ func TestAllHidden(t *testing.T) {
 	require.Equal(t, 1, streams(s))
 }
 
-// TestHiddenLeader: timers of a hidden tab are slowed down by the browser. The
-// tab that is looked at has its events at once all the same, and is back soon
-// after the broker is.
-func TestHiddenLeader(t *testing.T) {
+// The browser slows down the timers of a hidden tab. A visible tab still receives events at once from a hidden leader,
+// and reconnects soon after the broker is back.
+func TestHiddenLeaderServesTheVisibleTab(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
 	leader, tab := watch(s, u), watch(s, u)
@@ -270,9 +269,8 @@ func TestHiddenLeader(t *testing.T) {
 	require.Equal(t, append(ids, "after"), browser.Eval[[]string](tab, `ids`))
 }
 
-// TestWithoutLocks: in a browser that has no Web Locks each tab connects for
-// itself, and each has every event once.
-func TestWithoutLocks(t *testing.T) {
+// In a browser without Web Locks, each tab connects for itself and has every event once.
+func TestTabsWithoutLocksConnectAlone(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
 	old := `Object.defineProperty(Navigator.prototype, "locks", {value: undefined});`

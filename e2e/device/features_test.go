@@ -17,8 +17,8 @@ func throws(owner, name string) string {
 		` "SecurityError") }});`, owner, name)
 }
 
-// TestBrowsersWithoutFeatures: whatever a browser lacks or blocks, the app signs in, is live, and shows its pages.
-func TestBrowsersWithoutFeatures(t *testing.T) {
+// In a browser that lacks or blocks a feature, the app signs in, is live, and shows its pages.
+func TestAppWorksWithoutBrowserFeatures(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	users := []string{"manager", "dispatcher"} // in turn, because sign-ins of one user are slowed after ten
@@ -84,7 +84,7 @@ func TestBrowsersWithoutFeatures(t *testing.T) {
 // endProgram makes the program panic: go-app reads an argument that is not there.
 const endProgram = `(() => { goappNav(); return true })()`
 
-// TestStoppedProgramLooksStopped: nothing on its page says that it is live.
+// After a panic of the program, its page does not say that it is live.
 func TestStoppedProgramLooksStopped(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
@@ -97,7 +97,7 @@ func TestStoppedProgramLooksStopped(t *testing.T) {
 	require.NotContains(t, browser.Eval[string](tab, `document.body.innerText`), "●", "the mark of a live state")
 }
 
-// TestStoppedProgramSubmitsNothing: a click on Sign in must not put the password into the address.
+// After a panic of the program, a click on Sign in does not put the password into the address.
 func TestStoppedProgramSubmitsNothing(t *testing.T) {
 	t.Parallel()
 	s := stack.New(t, "--auth", "users")

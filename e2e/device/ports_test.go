@@ -6,5 +6,5 @@ import (
 	"github.com/snd-rental/yardline/e2e/browser"
 )
 
-// TestPorts runs the contract of locks, channels and storage in a real page.
-func TestPorts(t *testing.T) { browser.GoTest(t, "../../wasmclient/browser/inpage") }
+// The tests of locks, channels and storage run in a real page.
+func TestBrowserPortsWorkInAPage(t *testing.T) { browser.GoTest(t, "../../wasmclient/browser/inpage") }

@@ -14,9 +14,9 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// TestSubscriptionChange has the browser drop its subscription. The worker subscribes anew, and tells the broker which
-// device it is.
-func TestSubscriptionChange(t *testing.T) {
+// When the browser drops a push subscription, the worker subscribes again and tells the broker which device it
+// replaces.
+func TestWorkerRenewsADroppedSubscription(t *testing.T) {
 	s, old, fresh := stack.Start(t, "--push-test"), pushtest.New(t), pushtest.New(t)
 	f := testkit.NewFront(t, s)
 	f.With(func(f *testkit.Front) {
@@ -66,8 +66,8 @@ PushManager.prototype.subscribe = async o => {
 		unsubscribe: async () => { calls.push("unsubscribe"); present = null; return true }};
 };`
 
-// TestPushKeyChanged: the subscription with the old key makes room for one with the new one.
-func TestPushKeyChanged(t *testing.T) {
+// The app replaces a subscription with the old key of the installation by one with the new key.
+func TestNewPushKeyReplacesTheSubscription(t *testing.T) {
 	s, d, u := stack.Start(t, "--push-test"), pushtest.New(t), browser.NewUser(t)
 	u.AllowNotifications(s.URL)
 	testkit.SignIn(s, u, "manager")

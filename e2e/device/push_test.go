@@ -13,9 +13,8 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// TestPush: what the broker sends to the push service of a device is shown by
-// the worker of the app while nobody looks at it.
-func TestPush(t *testing.T) {
+// The service worker shows a message that the broker sends to the push service of a device while no tab is visible.
+func TestWorkerShowsPushMessages(t *testing.T) {
 	s, d, u := stack.Start(t, "--push-test"), pushtest.New(t), browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/")
 	tab.Eventually(testkit.Soon, `navigator.serviceWorker.controller`)

@@ -15,8 +15,8 @@ import (
 // cachedShell tells whether the worker has the shell in a cache.
 const cachedShell = `caches.match("/").then(Boolean)`
 
-// TestWorkerWithoutCache: with a cache that fails, or that the browser has emptied, everything comes from the network.
-func TestWorkerWithoutCache(t *testing.T) {
+// When the cache of the service worker fails, or the browser has emptied it, all files come from the network.
+func TestAppLoadsWithoutAWorkerCache(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	for name, script := range map[string]string{
@@ -50,8 +50,8 @@ func TestWorkerWithoutCache(t *testing.T) {
 	}
 }
 
-// TestWorkerFillsItsCacheAgain after the browser has emptied it.
-func TestWorkerFillsItsCacheAgain(t *testing.T) {
+// The service worker fills its cache again after the browser has emptied it.
+func TestWorkerRefillsAnEmptiedCache(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
@@ -63,8 +63,8 @@ func TestWorkerFillsItsCacheAgain(t *testing.T) {
 	testkit.Eventually(t, testkit.Soon, "the shell again", func() bool { return browser.Eval[bool](tab, cachedShell) })
 }
 
-// TestWorkerKeepsNoProxysPage answers a file with a gateway's page, which the worker must not keep.
-func TestWorkerKeepsNoProxysPage(t *testing.T) {
+// The service worker does not keep the page that a gateway serves in place of a file.
+func TestWorkerCachesNoPageOfAProxy(t *testing.T) {
 	t.Parallel()
 	f := testkit.NewFront(t, stack.Start(t))
 	f.With(func(f *testkit.Front) {
@@ -89,8 +89,8 @@ func TestWorkerKeepsNoProxysPage(t *testing.T) {
 	require.False(t, browser.Eval[bool](tab, cachedShell))
 }
 
-// TestNavigationsLookLikeNavigations to a gateway, also while the worker runs.
-func TestNavigationsLookLikeNavigations(t *testing.T) {
+// A gateway can tell a navigation from other requests, also while the service worker runs.
+func TestGatewaysSeeNavigationsAsNavigations(t *testing.T) {
 	t.Parallel()
 	f := testkit.NewFront(t, stack.Start(t))
 	tab := testkit.OpenFront(t, f, browser.NewUser(t), "/")
@@ -108,7 +108,7 @@ func TestNavigationsLookLikeNavigations(t *testing.T) {
 const notifications = `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.map(n => ` +
 	`n.title + " | " + n.body))`
 
-// TestEveryPushIsShown sends pushes of any content to a visible tab.
+// The service worker shows a push of any content, also while a tab is visible.
 func TestEveryPushIsShown(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/")
@@ -149,8 +149,8 @@ self.addEventListener("message", (e) => {
   self.dispatchEvent(event);
 });`
 
-// TestClickOnNotification goes to the tab that has the page, and to none where something is typed.
-func TestClickOnNotification(t *testing.T) {
+// A click on a notification shows the tab that has its page. It navigates no tab where something is typed.
+func TestClickOnANotificationOpensTheRightTab(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":123,"status":"active"}}`)

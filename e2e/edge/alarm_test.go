@@ -26,9 +26,9 @@ export class Tenant extends Original {
 export default { fetch(request, env) { return env.HUB.getByName("test").fetch(request); } };
 `
 
-// TestEdgeKeepsItsAlarm: an object whose program cannot do what is due asks for
-// another alarm, since the runtime gives up after six in 141 s.
-func TestEdgeKeepsItsAlarm(t *testing.T) {
+// An object that cannot do the work of an alarm sets another alarm, because the runtime gives up after six tries in 141
+// s.
+func TestEdgeSetsAnotherAlarmAfterAFailure(t *testing.T) {
 	t.Parallel()
 	for name, program := range map[string]string{
 		"the program cannot start": "", // without its secret

@@ -36,8 +36,8 @@ func program(t *testing.T, name string) string {
 	return path
 }
 
-// TestEdgeLog runs the conformance suite of the log in a Durable Object.
-func TestEdgeLog(t *testing.T) {
+// The conformance suite of the log runs in a Durable Object.
+func TestEdgeLogPassesTheConformanceSuite(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t, stack.Program(program(t, "edge-log.test.wasm")), stack.Direct)
 	answer, err := http.Get(s.URL)
@@ -74,9 +74,8 @@ func events(t *testing.T, body io.Reader, n int) (ids []string) {
 	return ids
 }
 
-// TestEdgeLosesNothing: 200 streams of four roles have each of 20 events, in
-// order, and leave nothing open.
-func TestEdgeLosesNothing(t *testing.T) {
+// 200 streams of four roles receive each of 20 events in order, and leave nothing open.
+func TestEdgeDeliversEveryEventToManyStreams(t *testing.T) {
 	t.Parallel()
 	const streams, each = 200, 20
 	s := stack.StartEdge(t)
@@ -113,9 +112,9 @@ func TestEdgeLosesNothing(t *testing.T) {
 	}, testkit.Soon, 100*time.Millisecond)
 }
 
-// TestEdgeKilled: what was acknowledged is there after workerd was killed and
-// started again on the same storage, and sending it again changes nothing.
-func TestEdgeKilled(t *testing.T) {
+// After workerd was killed and restarted with the same storage, all acknowledged events are there, and publishing one
+// again stores nothing.
+func TestEdgeKeepsAcknowledgedEventsWhenKilled(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
 	testkit.PublishNumbered(s, 0, 20)
@@ -133,9 +132,8 @@ func TestEdgeKilled(t *testing.T) {
 	require.Equal(t, testkit.NumberedIDs(0, 25), events(t, answer.Body, 25))
 }
 
-// TestEdgeAnswersTheDoctor: what looks at a deployment from outside finds
-// nothing to change.
-func TestEdgeAnswersTheDoctor(t *testing.T) {
+// The doctor examines an installation at the edge and finds no fault.
+func TestDoctorFindsNoFaultAtTheEdge(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
 	look := exec.Command("../../bin/yardline", "doctor", s.URL)
@@ -145,9 +143,9 @@ func TestEdgeAnswersTheDoctor(t *testing.T) {
 	require.NotContains(t, string(out), "failed")
 }
 
-// TestEdgeForgets: an alarm forgets events that are older than the retention;
-// who resumes before them is told of the gap, and the state stays.
-func TestEdgeForgets(t *testing.T) {
+// An alarm purges the events that are older than the retention. A reader that resumes before them receives a gap, and
+// the state stays.
+func TestEdgePurgesOldEvents(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t, stack.Var("RETENTION", "2s"), stack.Var("HEARTBEAT", "1s"))
 	testkit.PublishNumbered(s, 0, 5)
@@ -189,9 +187,8 @@ func large(n int) (batch []json.RawMessage) {
 	return batch
 }
 
-// TestEdgeDropsTheDeaf: a stream whose reader reads nothing is closed when too
-// much waits for it, and holds up nobody.
-func TestEdgeDropsTheDeaf(t *testing.T) {
+// The hub closes a stream when too much waits for its reader, and delays no other reader.
+func TestEdgeDropsAReaderThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
 	silent := testkit.DialDeaf(t, s)
@@ -237,9 +234,9 @@ func TestEdgeDropsTheDeaf(t *testing.T) {
 	require.Equal(t, 1, connections(), "the deaf reader is still connected")
 }
 
-// TestEdgePanics: when the program ends by a fault its readers are told to come
-// back, the next event is taken, and nothing that was acknowledged is lost.
-func TestEdgePanics(t *testing.T) {
+// When the program ends by a panic, it asks its readers to come back, handles the next event, and loses no acknowledged
+// event.
+func TestEdgeRecoversFromAPanic(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t, stack.Program(program(t, "edge-faults.wasm")))
 	testkit.PublishNumbered(s, 0, 5)
@@ -299,10 +296,8 @@ func closeCode(t *testing.T, c *websocket.Conn) int {
 	}
 }
 
-// TestEdgeSocketSleeps: a WebSocket that was idle for so long that its object
-// was put to sleep still answers, has what is published, and publishes, each
-// once.
-func TestEdgeSocketSleeps(t *testing.T) {
+// A WebSocket whose object was put to sleep still answers, receives new events, and publishes, each once.
+func TestEdgeSocketOutlivesASleepingObject(t *testing.T) {
 	t.Parallel() // it waits more than it works
 	s := stack.StartEdge(t)
 	c := dialSocket(t, s, s.Token)
@@ -340,9 +335,8 @@ func TestEdgeSocketSleeps(t *testing.T) {
 	hears(`"event":"published"`)
 }
 
-// TestEdgeExpiresAsleep: a grant that ends while its object sleeps ends the
-// WebSocket in time.
-func TestEdgeExpiresAsleep(t *testing.T) {
+// When a grant ends while its object sleeps, the WebSocket ends in time.
+func TestGrantExpiresWhileTheObjectSleeps(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
 	const life = 13 * time.Second

@@ -19,9 +19,9 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// TestEdgeReplaysMuch: who reads has all of the past, more than what may wait
-// for a reader, as a stream and by WebSocket.
-func TestEdgeReplaysMuch(t *testing.T) {
+// A reader receives all old events, by stream and by WebSocket, even when they are larger than the limit of what may
+// wait for it.
+func TestEdgeReplaysMoreThanMayWait(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
 	batch := large(300)
@@ -45,9 +45,8 @@ func TestEdgeReplaysMuch(t *testing.T) {
 	}
 }
 
-// TestEdgeRefusesWhatItCannotKeep: a filter that would not survive a sleep is
-// refused, and ends nobody's connection.
-func TestEdgeRefusesWhatItCannotKeep(t *testing.T) {
+// The edge refuses a filter that would not survive a sleep, and keeps the connections of the others.
+func TestEdgeRefusesAFilterThatIsTooLargeToKeep(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
 	var subjects []string
@@ -86,9 +85,8 @@ func TestEdgeRefusesWhatItCannotKeep(t *testing.T) {
 	}
 }
 
-// TestEdgeAnswersWhatWasAsked: requests that wait when the program ends are
-// answered, and may be sent again.
-func TestEdgeAnswersWhatWasAsked(t *testing.T) {
+// Requests that wait while the program ends receive an answer, and can be sent again.
+func TestEdgeAnswersWaitingRequestsAfterAPanic(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t, stack.Program(program(t, "edge-faults.wasm")))
 	testkit.PublishNumbered(s, 0, 1)
@@ -119,9 +117,8 @@ func TestEdgeAnswersWhatWasAsked(t *testing.T) {
 	testkit.PublishNumbered(s, 1, 2)
 }
 
-// TestEdgeExpiresAfterAWake: what wakes an object does not make it forget when
-// a grant ends.
-func TestEdgeExpiresAfterAWake(t *testing.T) {
+// An object that wakes still knows when each grant ends.
+func TestGrantExpiresAfterTheObjectWakes(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t, stack.Var("HEARTBEAT", "1h")) // no other alarm
 	const life = 20 * time.Second

@@ -51,10 +51,9 @@ func witnessed(t *testing.T, s *stack.Stack) *witness {
 	return w
 }
 
-// TestGate: who has no valid token never reaches the broker, nor what the
-// broker would refuse; everybody else has streams and WebSockets through it,
-// and who leaves is gone at the broker too.
-func TestGate(t *testing.T) {
+// A request without a valid token never reaches the broker, nor does one that the broker would refuse. Streams and
+// WebSockets pass, and the broker notices when their clients leave.
+func TestGateLetsOnlyGoodRequestsThrough(t *testing.T) {
 	t.Parallel()
 	broker := stack.Start(t)
 	w := witnessed(t, broker)
@@ -107,9 +106,8 @@ func idsOf(p testkit.Page) (ids []string) {
 	return ids
 }
 
-// TestGateOutlivesItsBroker: while the broker is away the gate says so, and a
-// client has everything when it is back.
-func TestGateOutlivesItsBroker(t *testing.T) {
+// While the broker is away, the gate says so. A client has all events when the broker is back.
+func TestGateReportsThatTheBrokerIsAway(t *testing.T) {
 	t.Parallel()
 	broker := stack.Start(t)
 	gate := stack.StartGate(t, broker)
@@ -155,10 +153,9 @@ func TestGateOutlivesItsBroker(t *testing.T) {
 	has(testkit.NumberedIDs(0, 10))
 }
 
-// TestGateBeforeWhatIsNoBroker: a redirect at the broker's address reaches no
-// client, which would take it for the gate's own; what else stands there answers
-// for itself, and is no refusal of the broker.
-func TestGateBeforeWhatIsNoBroker(t *testing.T) {
+// A client never receives a redirect from the broker's address, because it would take it for the gate's own. Other
+// answers from there pass, and are not taken for refusals of the broker.
+func TestGatePassesNoRedirectOn(t *testing.T) {
 	t.Parallel()
 	broker := stack.Start(t)
 	var answer atomic.Int64

@@ -14,10 +14,9 @@ import (
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 
-// TestEdgeByIssuer: the identity provider's tokens are taken from the first
-// request on, also of many at once, also where it failed at first, and also
-// where a key of a later kind stands beside the good one.
-func TestEdgeByIssuer(t *testing.T) {
+// The edge accepts the provider's tokens from the first request on, also many at once, after a failure of the provider,
+// and with a key of an unknown kind in the set.
+func TestEdgeAcceptsTheProvidersTokens(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	p.AnswerWith(testkit.AnswerStatus(http.StatusServiceUnavailable))
@@ -45,7 +44,7 @@ func TestEdgeByIssuer(t *testing.T) {
 	require.LessOrEqual(t, p.Requests.Load()-before, int64(2))
 }
 
-// TestEdgeLearnsNewKeys: what an isolate knows is renewed while it lives.
+// A running isolate reads the provider's keys again.
 func TestEdgeLearnsNewKeys(t *testing.T) {
 	t.Parallel()
 	p, q := testkit.NewProvider(t), testkit.NewProvider(t)
@@ -57,9 +56,8 @@ func TestEdgeLearnsNewKeys(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, p.Snapshot(t, s))
 }
 
-// TestEdgeKeepsTheKeys: whatever the provider answers in place of its keys, the
-// ones before stay in force, and /readyz says so until they could be read again.
-func TestEdgeKeepsTheKeys(t *testing.T) {
+// While the provider answers something other than its keys, the edge keeps the old ones, and /readyz reports it.
+func TestEdgeKeepsOldKeysAfterABadAnswer(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]http.HandlerFunc{
 		"an error": testkit.AnswerStatus(http.StatusInternalServerError),

@@ -15,9 +15,8 @@ import (
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 
-// TestEdgeNoticesWhoHasLeft, in each runtime: versions of workerd differ in
-// what they tell of a client that has left.
-func TestEdgeNoticesWhoHasLeft(t *testing.T) {
+// The edge notices that a client has left in each version of workerd, although the versions report it differently.
+func TestEdgeNoticesThatAClientHasLeft(t *testing.T) {
 	t.Parallel()
 	for _, runtime := range stack.Runtimes {
 		t.Run(runtime, func(t *testing.T) {

@@ -17,9 +17,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// TestEdgeTenants: each company has a log of its own, and a token of one is
-// worth nothing at another.
-func TestEdgeTenants(t *testing.T) {
+// Each tenant has a log of its own, and a token of one tenant has no rights at another.
+func TestTenantsOfTheEdgeAreSeparate(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
 	// What everybody may have is there without anybody having asked for more.
@@ -67,9 +66,8 @@ func TestEdgeTenants(t *testing.T) {
 	require.Contains(t, answer, "sign_in_required")
 }
 
-// TestEdgeRefuses: broker, edge and gate refuse the same requests by the same
-// documents, byte for byte.
-func TestEdgeRefuses(t *testing.T) {
+// Broker, edge and gate refuse the same requests with the same documents, byte for byte.
+func TestEdgeRefusesWithTheBrokersDocuments(t *testing.T) {
 	broker, edge := stack.Start(t), stack.StartEdge(t)
 	gate := stack.StartGate(t, broker)
 	const asJSON = "Content-Type: application/json"

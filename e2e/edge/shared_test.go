@@ -13,9 +13,9 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// TestEdgeRefusesAsTheBroker: the front, an object and a gate refuse the input
-// that a broker refuses, and take what it takes. Nothing refused is stored.
-func TestEdgeRefusesAsTheBroker(t *testing.T) {
+// The front, an object and a gate refuse the input that the broker refuses, accept the input that it accepts, and store
+// nothing that they refuse.
+func TestEdgeAndBrokerAcceptTheSameInput(t *testing.T) {
 	t.Parallel()
 	broker := stack.Start(t)
 	const overdue = `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}}`
@@ -87,8 +87,8 @@ func TestEdgeRefusesAsTheBroker(t *testing.T) {
 	}
 }
 
-// TestEdgeLocationOfTheFuture: a clock that is wrong pins no machine.
-func TestEdgeLocationOfTheFuture(t *testing.T) {
+// A tracker with a wrong clock cannot pin a machine to its place.
+func TestEdgeRefusesALocationOfTheFuture(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
 	location := `{"type":"equipment_location_updated","data":{"equipment_id":7,"latitude":50,"longitude":8,` +

@@ -46,10 +46,9 @@ const (
 		})().catch(() => failed = true); 0`
 )
 
-// TestOrigins: a browser's own EventSource and WebSocket get the events with
-// the cookie on the broker's origin and on another of its site, and with a
-// bearer token on another site; an origin that is not allowed gets nothing.
-func TestOrigins(t *testing.T) {
+// EventSource and WebSocket receive events with the cookie on the broker's origin and on another origin of its site,
+// and with a bearer token on another site. An origin that is not allowed receives nothing.
+func TestOtherOriginsNeedPermission(t *testing.T) {
 	c := testkit.NewCertificate(
 		t,
 		"api.yard.test",

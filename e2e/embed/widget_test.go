@@ -25,9 +25,8 @@ const host = `<!doctype html><html lang="en"><link rel="icon" href="data:,"><tit
 <script async src="%[1]s/embed/v1/status.js"></script><yardline-status src="%[1]s" theme="dark"></yardline-status>
 <img id="badge" src="%[1]s/embed/v1/status.svg" alt=""><p id="own">unharmed</p></html>`
 
-// TestWidgetShowsStatusOnAHostSite is on another origin with a strict policy and no cookies:
-// the right state within 2 s, at most 5 KB, and the page unharmed with the broker
-// down before or after it loaded.
+// On a page of another origin with a strict policy and no cookies, the widget shows the right state within 2 s, has at
+// most 5 KB, and leaves the page intact when the broker goes down.
 func TestWidgetShowsStatusOnAHostSite(t *testing.T) {
 	s := stack.Start(t)
 	u, err := url.Parse(s.URL)
@@ -162,16 +161,14 @@ const (
 	hurry = `const own = setTimeout; setTimeout = (f, ms) => own(f, ms / 50);`
 )
 
-// TestWidgetWhereFetchIsWrapped: a host page that traces its requests adds headers
-// to them, so that the browser may refuse them; the stream is not wrapped.
-func TestWidgetWhereFetchIsWrapped(t *testing.T) {
+// A host page may wrap fetch and add headers, so that the browser refuses the request. The stream still works.
+func TestWidgetWorksWhereFetchIsWrapped(t *testing.T) {
 	tab := newEmbedded(t).open(t, `fetch = () => Promise.reject(new TypeError("Failed to fetch"));`)
 	tab.Eventually(testkit.Soon, widgetSays+` === "live"`)
 }
 
-// TestWidgetBelievesNoProxy: what is not the status is none, and no state of before
-// stays for it.
-func TestWidgetBelievesNoProxy(t *testing.T) {
+// An answer that is not the status counts as none, and the widget does not keep the earlier state for it.
+func TestWidgetIgnoresTheAnswersOfProxies(t *testing.T) {
 	e := newEmbedded(t)
 	tab := e.open(t, hurry)
 	tab.Eventually(testkit.Soon, widgetSays+` === "live"`)
@@ -187,9 +184,8 @@ func TestWidgetBelievesNoProxy(t *testing.T) {
 	}
 }
 
-// TestWidgetBehindABuffer: a stream that something holds back is given up, and the
-// status is asked for now and then.
-func TestWidgetBehindABuffer(t *testing.T) {
+// The widget gives up a stream that a proxy holds back, and asks for the status now and then.
+func TestWidgetGivesUpAStreamThatIsHeldBack(t *testing.T) {
 	e := newEmbedded(t)
 	e.streams(":" + strings.Repeat(" ", 4096) + "\n\n")
 	tab := e.open(t, hurry)
@@ -200,9 +196,8 @@ func TestWidgetBehindABuffer(t *testing.T) {
 	tab.Eventually(testkit.Soon, widgetSays+` === "live"`)
 }
 
-// TestWidgetNoticesSilence: a stream whose connection died says nothing, and is not
-// believed for long.
-func TestWidgetNoticesSilence(t *testing.T) {
+// The widget does not trust a stream whose connection died for long.
+func TestWidgetGivesUpASilentStream(t *testing.T) {
 	e := newEmbedded(t)
 	tab := e.open(t, hurry)
 	waittest.Eventually(t, func() bool { return e.streamed.Load() == 1 }, testkit.Soon, time.Millisecond)
@@ -212,8 +207,8 @@ func TestWidgetNoticesSilence(t *testing.T) {
 	require.Equal(t, "", browser.Eval[string](tab, `document.querySelector("yardline-status").reason`))
 }
 
-// TestWidgetKeptFromTheLocalNetwork says so, as far as the browser tells.
-func TestWidgetKeptFromTheLocalNetwork(t *testing.T) {
+// When the browser keeps the page from the local network, the widget says so as far as the browser tells.
+func TestWidgetReportsABlockedLocalNetwork(t *testing.T) {
 	e := newEmbedded(t)
 	e.refuses()
 	tab := e.open(t, hurry+`const states = [];

@@ -52,9 +52,9 @@ func openByProvider(u *browser.User, address, token, attributes string) *browser
 	return tab
 }
 
-// TestProvidersBadKeySetsChangeNothing: whatever stands in the place of a provider's keys, the app stays live, a new
-// tab is live, too, and what the browser keeps of the user stays.
-func TestProvidersBadKeySetsChangeNothing(t *testing.T) {
+// While the provider answers something other than its keys, the app stays live, a new tab is live, too, and the browser
+// keeps its stored data.
+func TestBadKeySetsOfTheProviderEndNoSession(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
@@ -100,9 +100,9 @@ func TestProvidersBadKeySetsChangeNothing(t *testing.T) {
 	openByProvider(browser.NewUser(t), s.URL+"/", p.Token, "")
 }
 
-// TestRenewedProviderCookie: where the provider has renewed the cookie in time, nothing shows the end of the earlier
-// token: every tab stays live, no event is missing and what the browser keeps stays.
-func TestRenewedProviderCookie(t *testing.T) {
+// When the provider renews its cookie in time, the end of the earlier token goes unnoticed: every tab stays live, no
+// event is missing, and the browser keeps its stored data.
+func TestRenewedProviderCookieKeepsTheAppLive(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
@@ -147,9 +147,9 @@ func TestRenewedProviderCookie(t *testing.T) {
 	require.Greater(t, time.Now(), ends)
 }
 
-// TestExpiredProviderCookie: a token that ends without a new one is said to have ended, and deletes nothing. When the
-// provider has set a new one every tab comes back by itself, with what was sent meanwhile.
-func TestExpiredProviderCookie(t *testing.T) {
+// When a token expires without a new one, the app says so and deletes nothing. When the provider sets a new cookie,
+// every tab comes back by itself and receives the events of the meantime.
+func TestExpiredProviderCookieDeletesNothing(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
@@ -173,9 +173,9 @@ func TestExpiredProviderCookie(t *testing.T) {
 	}
 }
 
-// TestAppBeforeTheProvidersKeys: while the broker has no keys yet, the app signs nobody out and deletes nothing; it is
-// live as soon as the broker has them.
-func TestAppBeforeTheProvidersKeys(t *testing.T) {
+// While the broker has no keys of the provider, the app signs out no user and deletes nothing. It is live as soon as
+// the broker has the keys.
+func TestAppWaitsForTheProvidersKeys(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
@@ -206,8 +206,8 @@ func TestAppBeforeTheProvidersKeys(t *testing.T) {
 	}
 }
 
-// TestAnotherUserAtTheProvider: a user who signs in there next, and opens the app, is the user of all its tabs.
-func TestAnotherUserAtTheProvider(t *testing.T) {
+// When another user signs in at the provider and opens the app, all its tabs show that user.
+func TestNextUserOfTheProviderOwnsAllTabs(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
@@ -220,9 +220,9 @@ func TestAnotherUserAtTheProvider(t *testing.T) {
 	first.Eventually(testkit.Soon, testkit.IsLive)
 }
 
-// TestSignOutOfADomainsCookie: a sign-out that cannot take the provider's cookie away says that the user is still
-// signed in, in every tab; where the broker knows the cookie's domain, it works.
-func TestSignOutOfADomainsCookie(t *testing.T) {
+// When a sign-out cannot remove the provider's cookie, every tab says that the user is still signed in. It works when
+// the broker knows the domain of the cookie.
+func TestSignOutReportsACookieThatStays(t *testing.T) {
 	t.Parallel()
 	const domain = "; domain=company.test"
 	words := `(document.querySelector(".sign-in .banner-denied")?.innerText ?? "")`
@@ -263,9 +263,9 @@ func TestSignOutOfADomainsCookie(t *testing.T) {
 	})
 }
 
-// TestSignInOverPlainHTTP: on an address where the browser drops the session's cookie the page says so, before somebody
-// types and after; on a loopback address signing in works.
-func TestSignInOverPlainHTTP(t *testing.T) {
+// On an address where the browser drops the cookie of the session, the sign-in page says so, before and after the sign-
+// in. On a loopback address, the sign-in works.
+func TestSignInPageExplainsPlainHTTP(t *testing.T) {
 	t.Parallel()
 	s := stack.New(t, "--auth", "users")
 	s.Run("long enough a password\n", "user", "add", "ann", "--roles", "manager")

@@ -13,8 +13,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// TestYardUserReceivesNoPayroll looks for a trace of payroll in everything that a
-// yard user gets.
+// A yard user receives no trace of payroll: in the stream, in the snapshot or on the page.
 func TestYardUserReceivesNoPayroll(t *testing.T) {
 	s := stack.Start(t)
 	secret := func(i int) {
@@ -102,8 +101,7 @@ func payroll(s *stack.Stack) {
 	s.Publish(`{"type":"maintenance_required","id":"seen","data":{"equipment_name":"Crane","issue":"Oil"}}`)
 }
 
-// TestHiddenFieldsLeaveNoTraceInTheBrowser: neither history, figures, errors nor what the browser
-// keeps tell a yard user of payroll, on any page.
+// No page, error or stored data of the browser shows a yard user anything of payroll.
 func TestHiddenFieldsLeaveNoTraceInTheBrowser(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	payroll(s)
@@ -151,8 +149,7 @@ func withoutNames(stored string) string {
 	return regexp.MustCompile(`"(muted|push)":\[[^]]*\]`).ReplaceAllString(stored, "")
 }
 
-// TestDemotionDeletesStoredData while connected: of what HR saw nothing is left to the yard
-// user that she has become, on the screen or in the browser.
+// When a connected HR user becomes a yard user, the screen and the browser keep nothing of what HR saw.
 func TestDemotionDeletesStoredData(t *testing.T) {
 	s := stack.New(t, "--auth", "users")
 	s.Run("a password of hanna\n", "user", "add", "hanna", "--roles", "hr,yard")

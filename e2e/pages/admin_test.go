@@ -10,8 +10,8 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// TestAdmin ends a connection and signs a token by hand.
-func TestAdmin(t *testing.T) {
+// An administrator closes a connection and creates a token.
+func TestAdminClosesConnectionsAndCreatesTokens(t *testing.T) {
 	s := stack.Start(t)
 	victim := testkit.Open(s, browser.NewUser(t), "dispatcher", "/")
 	admin := testkit.Open(s, browser.NewUser(t), "admin", "/admin")

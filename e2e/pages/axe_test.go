@@ -16,8 +16,7 @@ import (
 // barriers runs axe in a page, and lists what it finds.
 const barriers = `axe.run(document, {resultTypes: ["violations"], rules: {"target-size": {enabled: true}}}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html.slice(0, 160) + " " + (n.any[0]?.message ?? n.all[0]?.message ?? ""))))`
 
-// TestPagesPassTheAccessibilityAudit: axe finds no violation on any page, in both themes
-// and at both widths.
+// axe finds no violation on any page, in both themes and at both widths.
 func TestPagesPassTheAccessibilityAudit(t *testing.T) {
 	axe, err := os.ReadFile("../node_modules/axe-core/axe.min.js")
 	require.NoError(t, err, "make browser-test installs it")
@@ -58,8 +57,7 @@ func look(t *testing.T, tab *browser.Tab, axe, what string) {
 	}
 }
 
-// TestEmptyLoadingAndErrorStatesPassTheAccessibilityAudit: nor is there one in what pages show at times: dialogs, errors
-// of forms, messages, the rest of the navigation, a broker that is away.
+// axe finds no violation in dialogs, form errors, messages, the rest of the navigation, and without a broker.
 func TestEmptyLoadingAndErrorStatesPassTheAccessibilityAudit(t *testing.T) {
 	script, err := os.ReadFile("../node_modules/axe-core/axe.min.js")
 	require.NoError(t, err, "make browser-test installs it")

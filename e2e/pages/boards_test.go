@@ -17,9 +17,9 @@ const focused = `(document.activeElement.dataset.act ?? document.activeElement.d
 // statuses are those that a rental went through.
 const statuses = `fetch("/api/events?after=oldest").then(r => r.json()).then(j => j.events.map(e => e.data.status))`
 
-// TestActionOnce: two quick presses of a board's action are one event, and the
-// second is none of what stands there next; nor does the focus go there.
-func TestActionOnce(t *testing.T) {
+// Two quick presses of an action publish one event. The second press does not reach the action that takes its place,
+// and neither does the focus.
+func TestQuickPressesPublishOneEvent(t *testing.T) {
 	s := stack.Start(t)
 	for _, id := range []int{200, 201} {
 		s.Publish(
@@ -74,8 +74,8 @@ func TestActionOnce(t *testing.T) {
 	require.Empty(t, tab.Problems())
 }
 
-// TestAsksBefore what cannot be taken back; a rejection takes its reason along.
-func TestAsksBefore(t *testing.T) {
+// An action that cannot be undone asks first, and a rejection sends its reason.
+func TestIrreversibleActionsAskFirst(t *testing.T) {
 	s := stack.Start(t)
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"reserved"}}`)
 	s.Publish(

@@ -21,8 +21,8 @@ const clock = `window.skew = 0; {
 	};
 	const now = performance.now.bind(performance); performance.now = () => now() + skew; }`
 
-// TestMidnightInAnOpenTab: figures of today begin anew with the day, with nothing that happens.
-func TestMidnightInAnOpenTab(t *testing.T) {
+// Figures of today begin again at midnight in an open tab without any event.
+func TestFiguresOfTodayRestartAtMidnight(t *testing.T) {
 	t.Parallel()
 	s, u := stack.Start(t, "--time-zone", "UTC"), browser.NewUser(t)
 	testkit.SignIn(s, u, "manager")
@@ -39,8 +39,8 @@ func TestMidnightInAnOpenTab(t *testing.T) {
 	require.False(t, browser.Eval[bool](tab, `document.querySelector(".crashed") !== null`))
 }
 
-// TestEmptiedStorageIsSaid empties the browser's storage. The unsent items are lost, and the app says so once.
-func TestEmptiedStorageIsSaid(t *testing.T) {
+// When the browser empties the storage, unsent items are lost, and the app says so once.
+func TestAppReportsEmptiedStorage(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	f := testkit.NewFront(t, s)

@@ -11,9 +11,8 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// TestDeepLinkOpensOffline: with the broker down /events?x=1 loads from the
-// cache; three events are written, and when the broker is up exactly three
-// arrive, once each.
+// With the broker down, /events?x=1 opens from the cache. Three events that are written then arrive once each when the
+// broker is up.
 func TestDeepLinkOpensOffline(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/")

@@ -16,8 +16,8 @@ import (
 // keepFiles notes what the page saves.
 const keepFiles = `(() => { window.files = []; const made = URL.createObjectURL; URL.createObjectURL = b => { b.text().then(t => files.push(t)); return made.call(URL, b) }; return true })()`
 
-// TestHistory filters, looks into an event, and saves what it shows.
-func TestHistory(t *testing.T) {
+// The history page filters events, shows one, and saves what it shows.
+func TestHistoryFiltersOpensAndSavesEvents(t *testing.T) {
 	s := stack.Start(t)
 	examples(s)
 	for i := range 120 {
@@ -94,9 +94,8 @@ func TestHistory(t *testing.T) {
 	require.Empty(t, tab.Problems())
 }
 
-// TestHistoryComesBack: what the broker could not be asked for is asked for again
-// when it is back, and a file says meanwhile that it is not whole.
-func TestHistoryComesBack(t *testing.T) {
+// The history page asks again when the broker is back. A file that is saved meanwhile says that it is incomplete.
+func TestHistoryRetriesAfterAnOutage(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":9,"days_overdue":2}}`)
 	tab := testkit.Open(s, u, "manager", "/events")

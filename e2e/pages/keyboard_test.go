@@ -18,8 +18,7 @@ func withAlt(tab *browser.Tab, key, code string) {
 	)
 }
 
-// TestEveryPageWorksByKeyboard: all of it without a pointer. Each step begins where the one
-// before left the focus.
+// Every page works without a pointer. Each step begins where the step before left the focus.
 func TestEveryPageWorksByKeyboard(t *testing.T) {
 	s := stack.Start(t)
 	examples(s)
@@ -116,8 +115,8 @@ func TestEveryPageWorksByKeyboard(t *testing.T) {
 	require.Empty(t, tab.Problems())
 }
 
-// TestFormErrors say what is wrong once, and bring the keyboard there.
-func TestFormErrors(t *testing.T) {
+// A form shows each error once and moves the focus to its field.
+func TestFormErrorsMoveTheFocus(t *testing.T) {
 	s := stack.Start(t)
 	examples(s)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/rentals/123")

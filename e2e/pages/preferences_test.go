@@ -13,9 +13,9 @@ import (
 	"github.com/snd-rental/yardline/shared/notify"
 )
 
-// TestPreferences: quick changes are all kept, at the broker too; what it does not
-// take is taken back, and said.
-func TestPreferences(t *testing.T) {
+// The page and the broker keep all of several quick changes. The page takes back a change that the broker refuses, and
+// says so.
+func TestQuickChangesOfPreferencesAreAllKept(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/notifications")
 	tab.Show()
@@ -74,9 +74,8 @@ func TestPreferences(t *testing.T) {
 const badges = `window.badges = []; Object.defineProperty(Navigator.prototype, "setAppBadge", {value: n => { badges.push(n); return Promise.resolve() }});
 	Object.defineProperty(Navigator.prototype, "clearAppBadge", {value: () => { badges.push(0); return Promise.resolve() }})`
 
-// TestBadge counts the errors that came while nobody looked, and forgets them when
-// somebody does.
-func TestBadge(t *testing.T) {
+// The badge of the app counts the errors that came while no tab was visible, and is removed when one is shown.
+func TestBadgeCountsUnseenErrors(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "manager")
 	tab := u.NewTab()

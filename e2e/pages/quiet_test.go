@@ -13,10 +13,9 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// TestPagesAreQuiet opens every page as every demo user: no console error, no
-// exception, no failed request, nothing that the policy blocks, and nothing
-// that scrolls sideways at 360 px.
-func TestPagesAreQuiet(t *testing.T) {
+// Every page opens for every demo user without a console error, an exception, a failed request, a violation of the
+// content security policy, and without scrolling sideways at 360 px.
+func TestPagesReportNoProblem(t *testing.T) {
 	s := stack.Start(t, "--demo", "--demo-rate", "20")
 	for _, name := range []string{"dispatcher", "yard", "hr", "manager", "admin", "employee"} {
 		t.Run(name, func(t *testing.T) {
@@ -48,8 +47,8 @@ func TestPagesAreQuiet(t *testing.T) {
 	}
 }
 
-// TestAdminSendsEveryType sends all ten presets, and one that is edited.
-func TestAdminSendsEveryType(t *testing.T) {
+// The test page publishes all ten presets, and one that is edited.
+func TestAdminPublishesEveryType(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "admin", "/sse-test")
 	types := tab.Attributes("[data-send]", "data-send")
@@ -88,9 +87,9 @@ func TestAdminSendsEveryType(t *testing.T) {
 	require.Empty(t, tab.Problems())
 }
 
-// TestPauseAndSignOut uses the controls of the panel; signing out in one tab
-// is one in the other too, and nothing of the user stays on its screen.
-func TestPauseAndSignOut(t *testing.T) {
+// The panel pauses and resumes. A sign-out in one tab is one in the other, too, and nothing of the user stays on its
+// screen.
+func TestPauseAndSignOutReachAllTabs(t *testing.T) {
 	s := stack.Start(t)
 	u := browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/sse-test")
@@ -128,10 +127,9 @@ func TestPauseAndSignOut(t *testing.T) {
 	other.Eventually(testkit.Soon, `document.querySelector("[data-user]") && !document.querySelector("[data-event]")`)
 }
 
-// TestFirstEvent measures a cold start: from the navigation to an event on
-// the screen, with an empty cache. The bound is the product's, of the best of
-// three, since the machine may be busy.
-func TestFirstEvent(t *testing.T) {
+// This test bounds the time from the navigation to an event on the screen, with an empty cache. It counts the best of
+// three, because the machine may be busy.
+func TestFirstEventIsShownSoonAfterAColdStart(t *testing.T) {
 	s := stack.Start(t)
 	s.Publish(`{"type":"system_notification","id":"first","data":{"message":"m"}}`)
 	var took []time.Duration
@@ -153,10 +151,9 @@ func TestFirstEvent(t *testing.T) {
 	require.Less(t, slices.Min(took), 4*time.Second)
 }
 
-// TestOpensWithoutTheBroker loads the app from the worker's cache, with the
-// state and the history of the last visit, says so, and goes on by itself when
-// the broker is back.
-func TestOpensWithoutTheBroker(t *testing.T) {
+// The app opens from the service worker's cache with the state and the history of the last visit, says so, and goes on
+// by itself when the broker is back.
+func TestAppOpensWithoutTheBroker(t *testing.T) {
 	s := stack.Start(t)
 	u := browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/")

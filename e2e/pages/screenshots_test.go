@@ -17,8 +17,8 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// TestScreenshots makes the gallery: every page, wide and narrow, light and
-// dark, of a company that has been at work for a while (make screenshots).
+// This test makes the gallery of "make screenshots": every page, wide and narrow, light and dark, of a company that has
+// been at work for a while.
 func TestScreenshots(t *testing.T) {
 	dir, err := filepath.Abs("../../bin/screenshots")
 	require.NoError(t, err)

@@ -15,9 +15,9 @@ import (
 
 const updateReady = `document.querySelector(".banners .banner")?.innerText.includes("Update ready")`
 
-// TestAsksForANewVersion expects a request when the stream returns, when the tab is shown, and every hour, with a
-// service worker and without.
-func TestAsksForANewVersion(t *testing.T) {
+// The app looks for a new version when the stream returns, when the tab is shown, and every hour, with a service worker
+// and without.
+func TestAppLooksForNewVersions(t *testing.T) {
 	t.Parallel()
 	hour := `window.hourly = []; { const own = window.setInterval; window.setInterval = (f, ms, ...a) => { if (ms ` +
 		`=== 3600000) hourly.push(f); return own(f, ms, ...a) } }`
@@ -74,9 +74,9 @@ const translate = `(takesNotice => {
 	return all.length;
 })`
 
-// TestTranslatedPageStaysRight: figures and states are those of now, also under a translator that takes no notice of
-// translate="no", and the app goes on through all its pages.
-func TestTranslatedPageStaysRight(t *testing.T) {
+// Figures and states stay current under a translator that ignores translate="no", and the app goes on through all its
+// pages.
+func TestTranslatedPageShowsCurrentFigures(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
@@ -113,8 +113,8 @@ func TestTranslatedPageStaysRight(t *testing.T) {
 	require.False(t, browser.Eval[bool](tab, `document.querySelector(".crashed") !== null`))
 }
 
-// TestHistoryHasEachPlaceOnce: going to the address that is shown adds nothing, by keys, links and filters.
-func TestHistoryHasEachPlaceOnce(t *testing.T) {
+// A key, link or filter that leads to the present address adds no entry to the browser's history.
+func TestSameAddressAddsNoHistoryEntry(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
@@ -145,8 +145,8 @@ func TestHistoryHasEachPlaceOnce(t *testing.T) {
 	require.Equal(t, before+4, browser.Eval[int](tab, `history.length`))
 }
 
-// TestLocalTimesAcrossAClockChange writes and reads times of the summer with the offset of the summer.
-func TestLocalTimesAcrossAClockChange(t *testing.T) {
+// The app writes and reads times of the summer with the offset of the summer.
+func TestTimesHaveTheOffsetOfTheirDate(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	s.Publish(`{"type":"rental_status_updated","id":"july","time":"2026-07-01T12:00:00Z","data":{"rental_id":881,` +
@@ -195,8 +195,8 @@ func TestLocalTimesAcrossAClockChange(t *testing.T) {
 	}
 }
 
-// TestCSVForSpreadsheets begins with a byte order mark, and has the reader's decimals.
-func TestCSVForSpreadsheets(t *testing.T) {
+// A CSV file begins with a byte order mark and has the reader's decimal mark.
+func TestCSVSuitsSpreadsheets(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	s.Publish(`{"type":"payment_received","id":"p","data":{"rental_id":1,"amount":10.05,"payment_method":"cash"}}`)
@@ -222,8 +222,8 @@ func TestCSVForSpreadsheets(t *testing.T) {
 	}
 }
 
-// TestPrintIsLight whatever the theme is, and has no navigation.
-func TestPrintIsLight(t *testing.T) {
+// A printed page is light in every theme and has no navigation.
+func TestPrintedPageIsLight(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
@@ -244,9 +244,9 @@ func TestPrintIsLight(t *testing.T) {
 	}
 }
 
-// TestGatewayAsksToSignInAgain reloads the page at a gateway's redirect. The app reloads by itself only when nothing is
+// When a gateway redirects to its sign-in, the page can be reloaded. The app reloads it by itself only when nothing is
 // unsent.
-func TestGatewayAsksToSignInAgain(t *testing.T) {
+func TestAppReloadsForAGatewaysSignIn(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -290,8 +290,8 @@ func TestGatewayAsksToSignInAgain(t *testing.T) {
 	}
 }
 
-// TestShiftOnALink is the browser's affair: a new window, or a download. The page stays where it is.
-func TestShiftOnALink(t *testing.T) {
+// The app leaves a click with Shift to the browser, which opens a window or saves a file, and stays on its page.
+func TestShiftClickIsLeftToTheBrowser(t *testing.T) {
 	t.Parallel()
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "manager")

@@ -11,8 +11,8 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// TestUpdate offers a new version when one waits, and reloads for nobody.
-func TestUpdate(t *testing.T) {
+// The app offers a new version, and does not reload by itself.
+func TestNewVersionWaitsForAClick(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/rentals")
 	browser.Eval[bool](tab, `(() => { window.same = true; goappOnUpdate(); return true })()`)
@@ -26,9 +26,8 @@ func TestUpdate(t *testing.T) {
 	require.Empty(t, tab.Problems())
 }
 
-// TestInstall is offered where the browser can be asked, once; elsewhere the page
-// says how it is done.
-func TestInstall(t *testing.T) {
+// The app offers to install itself once where the browser can be asked. Elsewhere a page explains how to install it.
+func TestInstallIsOfferedOnce(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/settings")
 	browser.Eval[bool](
@@ -58,8 +57,8 @@ func TestInstall(t *testing.T) {
 	require.Empty(t, apple.Problems())
 }
 
-// TestSaysEachChangeOnce to who listens to the page.
-func TestSaysEachChangeOnce(t *testing.T) {
+// The live regions of the page announce each change once.
+func TestLiveRegionsAnnounceEachChangeOnce(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
 	tab.Show()
@@ -81,8 +80,8 @@ func TestSaysEachChangeOnce(t *testing.T) {
 	)
 }
 
-// TestFeedOnAPhone stands while its own beginning is out of sight, and only then.
-func TestFeedOnAPhone(t *testing.T) {
+// The feed on a phone keeps its place while its beginning is out of sight, and only then.
+func TestFeedOnAPhoneKeepsItsPlace(t *testing.T) {
 	s := stack.Start(t)
 	for i := range 30 {
 		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","data":{"rental_id":%d,"days_overdue":1}}`, i+1))
@@ -113,9 +112,8 @@ func TestFeedOnAPhone(t *testing.T) {
 	)
 }
 
-// TestToastsHeld while the pointer or the focus is on them; one leaving is not
-// both.
-func TestToastsHeld(t *testing.T) {
+// Toasts stay while the pointer or the focus is on them. When one of the two leaves, the other still holds them.
+func TestToastsStayUnderPointerAndFocus(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
 	tab.Show()
@@ -140,8 +138,8 @@ func TestToastsHeld(t *testing.T) {
 	require.Len(t, tab.Attributes("[data-toast]", "data-toast"), 2)
 }
 
-// TestNumbersOfTheReader are written as their browser does.
-func TestNumbersOfTheReader(t *testing.T) {
+// The app writes numbers as the reader's browser does.
+func TestNumbersFollowTheBrowsersLanguage(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	s.Publish(
 		`{"type":"timesheet_updated","data":{"timesheet_id":12345,"employee_id":5,"employee_name":"Ann","status":"submitted","date":"2026-11-24","hours_worked":7.5}}`,
@@ -155,9 +153,8 @@ func TestNumbersOfTheReader(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.querySelector(".item-lines")?.innerText.includes("7,5")`)
 }
 
-// TestSignOutWithoutTheBroker leaves nothing at once, and ends the session when the
-// broker is back.
-func TestSignOutWithoutTheBroker(t *testing.T) {
+// A sign-out deletes everything at once, and ends the session when the broker is back.
+func TestSignOutWorksWithoutTheBroker(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
 	s.Publish(`{"type":"rental_overdue","id":"mine","data":{"rental_id":1,"days_overdue":1}}`)

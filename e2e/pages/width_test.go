@@ -25,10 +25,9 @@ func examples(s *stack.Stack) {
 const small = `[...document.querySelectorAll("a[href], button, summary, select, input:not([type=checkbox]), label:has(input)")].filter(e => e.checkVisibility() && !e.closest(".visually-hidden, dialog") && !e.classList.contains("skip"))
 	.filter(e => e.getBoundingClientRect().height < 43.5 && getComputedStyle(e, "::after").content === "none").map(e => e.outerHTML.slice(0, 120) + " " + e.getBoundingClientRect().height)`
 
-// TestNothingScrollsSideways at 360 px, however long the words are that people
-// write. A page that is too wide makes a phone's window wider, so it is the
-// document's width that must stay.
-func TestNothingScrollsSideways(t *testing.T) {
+// At 360 px no page scrolls sideways, however long the words of its texts are. A page that is too wide makes the window
+// of a phone wider, so the width of the document must stay.
+func TestNoPageScrollsSideways(t *testing.T) {
 	s := stack.Start(t)
 	examples(s)
 	word := strings.Repeat("Donaudampfschiff", 4)

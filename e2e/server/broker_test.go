@@ -53,8 +53,8 @@ func read(t *testing.T, api wasmclient.API, after string, enough func(wire.Frame
 	return frames
 }
 
-// TestResume: reconnecting with an id gives exactly what followed it.
-func TestResume(t *testing.T) {
+// A stream that resumes after an event begins with exactly the next one.
+func TestStreamResumesAfterAnyEvent(t *testing.T) {
 	s := stack.Start(t)
 	var cursors []string
 	for i := range 20 {
@@ -85,9 +85,9 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestKilledTwentyTimes kills the broker under load: no acknowledged event is
-// missing, none is doubled, and the state is the fold from the start.
-func TestKilledTwentyTimes(t *testing.T) {
+// When the broker is killed under load again and again, no acknowledged event is missing or doubled, and the state is
+// that of all events.
+func TestTwentyKillsLoseNoAcknowledgedEvent(t *testing.T) {
 	const kills, writers = 20, 4
 	s := stack.Start(t)
 	var (
@@ -175,9 +175,8 @@ func encode(t *testing.T, entities []*projection.Entity) string {
 	return string(raw)
 }
 
-// TestStateOutlivesItsEvents: a rental that is out stays out when its events
-// were forgotten and the broker was started again, twice.
-func TestStateOutlivesItsEvents(t *testing.T) {
+// A rental that is out stays out after its events were purged and the broker was restarted twice.
+func TestStateOutlivesPurgedEvents(t *testing.T) {
 	s := stack.Start(t, "--retention", "1ms")
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active"}}`)
 	manager := s.APIFor("4", 0, access.Manager)
@@ -195,9 +194,9 @@ func TestStateOutlivesItsEvents(t *testing.T) {
 	}
 }
 
-// TestCleanStop: streams are told to come back later, and the process ends
-// within five seconds, also with a reader that never reads.
-func TestCleanStop(t *testing.T) {
+// When the broker stops, it tells its streams to come back later, and the process ends within five seconds, also when a
+// reader does not read.
+func TestStopEndsStreamsWithinFiveSeconds(t *testing.T) {
 	s := stack.Start(t)
 	manager := s.APIFor("4", 0, access.Manager)
 	opened, ended := make(chan struct{}), make(chan *wire.Bye, 1)
@@ -222,7 +221,7 @@ func TestCleanStop(t *testing.T) {
 	silent.Close()
 }
 
-func TestEveryTypeByConstructor(t *testing.T) {
+func TestBrokerAcceptsEachConstructor(t *testing.T) {
 	s := stack.Start(t)
 	erp := s.APIFor("erp", 0, access.Service)
 	for _, typ := range event.Types {

@@ -75,9 +75,8 @@ func examine(t *testing.T, address, token string) map[string]doctor.Finding {
 	return found
 }
 
-// TestDoctorMeasuresDelay: HAProxy holds each event of a chunked stream for a
-// fifth of a second, unless it is told not to.
-func TestDoctorMeasuresDelay(t *testing.T) {
+// HAProxy delays each event of a chunked stream by a fifth of a second, unless it has the option http-no-delay.
+func TestDoctorMeasuresTheDelayOfEvents(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	for option, want := range map[string]doctor.Result{"": doctor.Warning, "  option http-no-delay": doctor.OK} {
@@ -108,9 +107,9 @@ func behind(t *testing.T, command []string, config, port, option string) string 
 	return fmt.Sprintf("localhost:%d", own)
 }
 
-// TestDoctorBehindProxies: what real proxies do to a stream by their
-// configuration is named, and nothing is said of those that do nothing.
-func TestDoctorBehindProxies(t *testing.T) {
+// The doctor names the effect of a proxy's configuration on a stream, and reports nothing about a proxy without an
+// effect.
+func TestDoctorNamesWhatProxiesDoToStreams(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	admin := s.TokenFor("5", 0, access.Admin)

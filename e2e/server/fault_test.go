@@ -17,10 +17,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// TestDiskTakesNothing: while the disk takes nothing publishers are told so,
-// and to come back; nothing that was acknowledged is lost, what was sent again
-// with its id is stored once, and it heals by itself.
-func TestDiskTakesNothing(t *testing.T) {
+// While the disk takes no data, the broker asks publishers to come back later. It loses no acknowledged event, stores
+// an event once that was sent again, and recovers by itself.
+func TestFullDiskLosesNoAcknowledgedEvent(t *testing.T) {
 	s := stack.Start(t)
 	erp := s.APIFor("erp", 0, access.Service)
 	send := func(i int) (wasmclient.Receipt, error) {

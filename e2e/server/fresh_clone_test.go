@@ -19,12 +19,8 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// The checks that a picky user would run, by their numbers in the handbook. The
-// second and the fourth are with the other tests of tabs and of visibility, the
-// ninth is the broker's.
-
-// TestFreshCloneShowsAnEvent takes a fresh clone to an event on the screen with what
-// the README says alone: make run, and the curl line that it prints.
+// A fresh clone shows an event on the screen after the commands of the README: make run, and the curl line that it
+// prints.
 func TestFreshCloneShowsAnEvent(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)

@@ -20,10 +20,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// TestNativeClient reads over each transport alone: everything from the oldest
-// kept event, and what comes later, in order and once, also over a restart of
-// the broker; a token that is not valid is the end.
-func TestNativeClient(t *testing.T) {
+// The native client reads all events once and in order over each transport alone, also over a restart of the broker. An
+// invalid token ends it.
+func TestNativeClientReadsOverEachTransport(t *testing.T) {
 	for _, transport := range conn.DefaultLadder {
 		t.Run(string(transport), func(t *testing.T) {
 			s := stack.Start(t)

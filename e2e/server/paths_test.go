@@ -119,10 +119,9 @@ func mixed(n int) []json.RawMessage {
 	return all
 }
 
-// TestPathsAgree: the same thousand events, read over every path by everybody,
-// live while they are published, are the same for one reader on all of them,
-// and another set for each reader.
-func TestPathsAgree(t *testing.T) {
+// A reader receives the same events by every interface, live and from the log, and each reader receives those of its
+// own rights.
+func TestAllInterfacesDeliverTheSameEvents(t *testing.T) {
 	for _, kind := range stack.Kinds {
 		t.Run(kind, func(t *testing.T) { pathsAgree(t, stack.StartOn(t, kind)) })
 	}

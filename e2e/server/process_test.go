@@ -56,9 +56,8 @@ func builtProgram(t *testing.T) string {
 	return path
 }
 
-// TestRunsInAnEmptyRoot: a container needs nothing beside the program, neither a
-// C library nor tables of time zones.
-func TestRunsInAnEmptyRoot(t *testing.T) {
+// The program runs in a container that has nothing else, neither a C library nor time zones.
+func TestBrokerRunsInAnEmptyRoot(t *testing.T) {
 	root := t.TempDir()
 	program, err := os.ReadFile(builtProgram(t))
 	require.NoError(t, err)
@@ -95,9 +94,8 @@ func TestRunsInAnEmptyRoot(t *testing.T) {
 	require.NoError(t, cmd.Wait())
 }
 
-// TestSignals: what service managers and terminals send ends the broker in
-// order, unless it was started by nohup.
-func TestSignals(t *testing.T) {
+// The signals of service managers and terminals stop the broker in order. Under nohup, the broker ignores SIGHUP.
+func TestSignalsStopTheBrokerInOrder(t *testing.T) {
 	serve := []string{"serve", "--json", "--listen", "127.0.0.1:0", "--data", t.TempDir()}
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		p := startProcess(t, exec.Command(builtProgram(t), serve...))
@@ -124,8 +122,8 @@ func isReady(t *testing.T, url string) {
 	}, 30*time.Second, 10*time.Millisecond)
 }
 
-// TestSecondInterruptEndsAtOnce: a request that does not end holds up the first.
-func TestSecondInterruptEndsAtOnce(t *testing.T) {
+// The first interrupt waits for a request that does not end. The second one does not.
+func TestSecondInterruptStopsTheBrokerAtOnce(t *testing.T) {
 	p := startProcess(t, exec.Command(builtProgram(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data",
 		t.TempDir()))
 	conn, err := net.Dial("tcp", strings.TrimPrefix(strings.Replace(p.url, "localhost", "127.0.0.1", 1), "http://"))
@@ -152,8 +150,8 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	}
 }
 
-// TestLogReaderEnds: the broker outlives the program that collects its log.
-func TestLogReaderEnds(t *testing.T) {
+// The broker goes on when the program that reads its log ends.
+func TestBrokerOutlivesTheReaderOfItsLog(t *testing.T) {
 	p := startProcess(t, exec.Command(builtProgram(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data",
 		t.TempDir(), "--log-level", "debug"))
 	require.NoError(t, p.stderr.Close())

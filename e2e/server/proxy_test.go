@@ -95,10 +95,9 @@ func find(t *testing.T, name string) string {
 	return ""
 }
 
-// TestProxies: through nginx with its default buffering, and through Caddy
-// over HTTP/2, hello comes at once and events as they are published, in order;
-// whoever is cut resumes where they were.
-func TestProxies(t *testing.T) {
+// Through nginx with its default buffering, and through Caddy over HTTP/2, a reader receives hello at once and events
+// in order as they are published. After a cut it resumes.
+func TestStreamsPassThroughNginxAndCaddy(t *testing.T) {
 	c := testkit.NewCertificate(t)
 	for name, p := range map[string]struct {
 		config, scheme, file string

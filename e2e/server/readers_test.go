@@ -226,10 +226,9 @@ func proxied(config, scheme string, command ...string) func(*testing.T, *stack.S
 	}
 }
 
-// TestRealReaders: readers that people use have each event within half a
-// second of its publication, the last one included, with its text, and have all
-// of them once and in order when their connection is cut, directly and through proxies.
-func TestRealReaders(t *testing.T) {
+// Common readers receive each event within half a second, also the last one. After a cut they have all events once and
+// in order, directly and through proxies.
+func TestCommonReadersReceiveEveryEventInTime(t *testing.T) {
 	compiled := java(t)
 	for name, open := range ways {
 		t.Run(name, func(t *testing.T) {

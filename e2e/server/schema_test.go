@@ -50,9 +50,9 @@ func validate(t *testing.T, schema *jsonschema.Schema, raw []byte) {
 	require.NoError(t, schema.Validate(value), "%s", raw)
 }
 
-// TestSchemas: each example can be published as its schema says, and every
-// frame of everybody's stream and every line of a WebSocket is as described.
-func TestSchemas(t *testing.T) {
+// The broker accepts each example of its schemas, and every frame of a stream and every line of a WebSocket matches its
+// schema.
+func TestMessagesMatchTheServedSchemas(t *testing.T) {
 	s := stack.Start(t)
 	schema := schemas(t, s)
 	var last wire.Cursor

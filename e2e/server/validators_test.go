@@ -60,10 +60,9 @@ func validators(t *testing.T, schema string, documents []string) map[string]stri
 	return refused
 }
 
-// TestCommonValidatorsTakeEveryAmount: what the broker takes, the validators of
-// Python and Node take by the schema that it serves; and they refuse what is
-// wrong in a way that a schema can say.
-func TestCommonValidatorsTakeEveryAmount(t *testing.T) {
+// Validators of Python and Node accept each amount that the broker accepts, by the schema that it serves. They refuse
+// each error that a schema can express.
+func TestCommonValidatorsAcceptEveryValidAmount(t *testing.T) {
 	s := stack.Start(t)
 	_, schema := testkit.Send(t, s.URL, "GET", "/api/schema/payment_received?for=publish", "")
 	document := func(amount, more string) string {

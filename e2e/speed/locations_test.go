@@ -14,8 +14,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// TestManyLocationUpdatesKeepThePageResponsive: 500 location updates in 5 s are at most one feed row a
-// unit and no toast, and typing is answered within 200 ms.
+// 500 location updates in 5 s make at most one row for each machine in the feed and no toast, and typing is answered
+// within 200 ms.
 func TestManyLocationUpdatesKeepThePageResponsive(t *testing.T) {
 	s, u := stack.Start(t, "--publish-rate", "1000"), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")

@@ -24,8 +24,8 @@ const measure = `window.lcp = 0; window.cls = 0; window.moved = [];
 const late = `(() => { const now = window.fetch; let wait = 0;
 	window.fetch = (to, o) => String(to.url ?? to).includes("/api/") ? new Promise(r => setTimeout(r, wait += 300)).then(() => now(to, o)) : now(to, o) })();`
 
-// TestNothingMoves while the dashboard fills slowly, nor when the broker is gone.
-func TestNothingMoves(t *testing.T) {
+// No element moves while the dashboard fills slowly, or when the broker goes away.
+func TestLayoutStaysWhileThePageFills(t *testing.T) {
 	s := stack.Start(t, "--demo", "--demo-rate", "5")
 	var tabs []*browser.Tab
 	for _, width := range []int64{1280, 360} {
@@ -67,10 +67,9 @@ func TestNothingMoves(t *testing.T) {
 	}
 }
 
-// TestFirstVisit bounds what the dashboard costs with an empty cache: what is
-// painted late, what moves after it was painted, and what is loaded. The times
-// are the best of three, since the machine may be busy.
-func TestFirstVisit(t *testing.T) {
+// This test bounds the cost of the dashboard with an empty cache: the time of its last large paint, the movement of its
+// elements, and the bytes that it loads. The times are the best of three, because the machine may be busy.
+func TestFirstVisitIsFastAndSmall(t *testing.T) {
 	s := stack.Start(t, "--demo", "--demo-rate", "5")
 	var lcp, cls []float64
 	for range 3 {
