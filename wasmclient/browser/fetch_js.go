@@ -8,10 +8,10 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// Transport reaches the broker that served the page, with its cookie. It is
-// safe for concurrent use.
+// A Transport carries requests to the broker that served the page, with its cookie. It is safe for
+// concurrent use.
 type Transport struct {
-	// Base is put before paths; "" is the page's origin.
+	// Base is put before the paths of requests. Defaults to the page's origin.
 	Base string
 }
 
@@ -24,7 +24,7 @@ func (t Transport) Do(ctx context.Context, r port.Request) (port.Response, error
 	if err != nil {
 		return port.Response{}, err
 	}
-	return whole(ctx, answer)
+	return readWhole(ctx, answer)
 }
 
 // Stream implements port.Transport.
@@ -36,7 +36,7 @@ func (t Transport) Stream(ctx context.Context, r port.Request, take func([]byte)
 	}
 	response := head(answer)
 	if response.Status != 200 || response.ContentType != "text/event-stream" {
-		return whole(ctx, answer)
+		return readWhole(ctx, answer)
 	}
 	var reader js.Value
 	if err := Attempt(func() { reader = answer.Get("body").Call("getReader") }); err != nil {
@@ -63,8 +63,8 @@ func (t Transport) Stream(ctx context.Context, r port.Request, take func([]byte)
 	}
 }
 
-// send starts a request. done must be called: it aborts what is still under
-// way, so that a stream nobody reads is closed.
+// send sends a request. The caller must call done, which aborts the request if it is still under way, so
+// that no stream stays open without a reader.
 func (t Transport) send(ctx context.Context, r port.Request) (answer js.Value, done func(), err error) {
 	abort := js.Global().Get("AbortController").New()
 	headers := js.Global().Get("Object").New()
@@ -76,7 +76,7 @@ func (t Transport) send(ctx context.Context, r port.Request) (answer js.Value, d
 	init.Set("headers", headers)
 	init.Set("credentials", "same-origin")
 	init.Set("cache", "no-store")
-	init.Set("redirect", "manual") // else a login proxy's redirect looks like no answer
+	init.Set("redirect", "manual") // otherwise a login proxy's redirect looks like a missing answer
 	init.Set("signal", abort.Get("signal"))
 	if r.Body != nil {
 		body := js.Global().Get("Uint8Array").New(len(r.Body))
@@ -89,14 +89,15 @@ func (t Transport) send(ctx context.Context, r port.Request) (answer js.Value, d
 		abort.Call("abort")
 	}
 	var request js.Value
-	err = Attempt(func() { request = js.Global().Call("fetch", t.Base+r.Path, init) }) // a wrapped one may throw
+	err = Attempt(func() { request = js.Global().Call("fetch", t.Base+r.Path, init) }) // a wrapper of fetch may throw
 	if err == nil {
 		answer, err = await(ctx, request)
 	}
 	return answer, done, err
 }
 
-func whole(ctx context.Context, answer js.Value) (port.Response, error) {
+// readWhole reads the whole answer.
+func readWhole(ctx context.Context, answer js.Value) (port.Response, error) {
 	response := head(answer)
 	buffer, err := await(ctx, answer.Call("arrayBuffer"))
 	if err != nil {
@@ -108,6 +109,7 @@ func whole(ctx context.Context, answer js.Value) (port.Response, error) {
 	return response, nil
 }
 
+// head returns an answer without its body.
 func head(answer js.Value) port.Response {
 	header := func(name string) string {
 		if v := answer.Get("headers").Call("get", name); v.Type() == js.TypeString {
@@ -115,16 +117,19 @@ func head(answer js.Value) port.Response {
 		}
 		return ""
 	}
-	r := port.Response{Status: answer.Get("status").Int(), RetryAfter: header("retry-after"),
-		ContentType: port.MediaType(header("content-type"))}
+	r := port.Response{
+		Status:      answer.Get("status").Int(),
+		RetryAfter:  header("retry-after"),
+		ContentType: port.MediaType(header("content-type")),
+	}
 	if answer.Get("type").String() == "opaqueredirect" {
 		r.Status = 302
 	}
 	return r
 }
 
-// await waits for a promise. A rejection becomes a Go error. It must not be
-// called on the goroutine that runs JavaScript's callbacks.
+// await waits for a promise, and returns a rejection as an error. The goroutine that runs JavaScript's
+// callbacks must not call it.
 func await(ctx context.Context, promise js.Value) (js.Value, error) {
 	type outcome struct {
 		value js.Value

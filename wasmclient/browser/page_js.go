@@ -10,14 +10,14 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// Page is the page that the program runs in. It is safe for concurrent use.
+// A Page is the page in which the program runs. It is safe for concurrent use.
 type Page struct {
 	tab string
 }
 
 var _ port.Page = (*Page)(nil)
 
-// NewPage returns the page, with a name that no other has.
+// NewPage returns the page with a random name, which no other page has.
 func NewPage() *Page { return &Page{strings.ToLower(rand.Text()[:8])} }
 
 // Tab implements port.Page.
@@ -36,22 +36,22 @@ func (p *Page) IsOnline() bool {
 	return !js.Global().Get("navigator").Get("onLine").Equal(js.ValueOf(false))
 }
 
-// HasLocks implements port.Page: browsers have locks only on secure
-// origins, which a plain address in a company's network is not.
+// HasLocks implements port.Page. Browsers have locks only on secure origins; a plain HTTP address in a
+// company's network is none.
 func (p *Page) HasLocks() bool {
 	locks := Property(js.Global().Get("navigator"), "locks")
 	return locks.Truthy() && Property(js.Global(), "BroadcastChannel").Truthy()
 }
 
-// Watch implements port.Page. A page that goes into the back/forward
-// cache says so twice, and again twice when it is back.
-func (p *Page) Watch(took func(port.PageEvent)) (stop func()) {
+// Watch implements port.Page. It reports Frozen twice for a page that goes into the back/forward cache,
+// and Thawed twice when the page is back.
+func (p *Page) Watch(handle func(port.PageEvent)) (stop func()) {
 	document, window := js.Global().Get("document"), js.Global()
 	var stops []func()
 	on := func(target js.Value, name string, what func(e js.Value) port.PageEvent) {
 		f := js.FuncOf(func(_ js.Value, args []js.Value) any {
 			if e := what(args[0]); e != "" {
-				took(e)
+				handle(e)
 			}
 			return nil
 		})
@@ -81,7 +81,7 @@ func (p *Page) Watch(took func(port.PageEvent)) (stop func()) {
 		if e.Get("persisted").Bool() {
 			return port.Thawed
 		}
-		return "" // the first of every page
+		return "" // the page was loaded
 	})
 	return func() {
 		for _, stop := range stops {
@@ -177,7 +177,7 @@ type channel struct {
 func (p *Page) Channel(name string, take func([]byte)) port.Channel {
 	c := &channel{}
 	if Attempt(func() { c.value = Property(js.Global(), "BroadcastChannel").New(name) }) != nil {
-		return silence{}
+		return noChannel{}
 	}
 	c.heard = js.FuncOf(func(_ js.Value, args []js.Value) any {
 		if data := args[0].Get("data"); data.Type() == js.TypeString {
@@ -189,14 +189,14 @@ func (p *Page) Channel(name string, take func([]byte)) port.Channel {
 	return c
 }
 
-// silence is the channel of a browser that has none.
-type silence struct{}
+// noChannel is the channel of a browser that has no channels.
+type noChannel struct{}
 
-func (silence) Post([]byte) {}
-func (silence) Close()      {}
+func (noChannel) Post([]byte) {}
+func (noChannel) Close()      {}
 
 func (c *channel) Post(message []byte) {
-	_ = Attempt(func() { c.value.Call("postMessage", string(message)) }) // as to a frame that is detached
+	_ = Attempt(func() { c.value.Call("postMessage", string(message)) }) // a detached frame throws
 }
 
 func (c *channel) Close() {
@@ -205,7 +205,7 @@ func (c *channel) Close() {
 	c.heard.Release()
 }
 
-// MaxToasts is how many toasts the screen has room for.
+// MaxToasts returns the number of toasts for which the screen has room.
 func MaxToasts() int {
 	if js.Global().Get("innerWidth").Int() < 480 {
 		return 2

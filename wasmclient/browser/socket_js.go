@@ -10,10 +10,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// waiting is how many messages of a WebSocket wait to be taken. A browser
-// cannot be told to read slower: what comes beyond ends the WebSocket, and the
-// next one resumes.
-const waiting = 1024
+// maxWaiting is the greatest number of messages that wait for the client. A browser cannot be told to read
+// slower, so a further message ends the WebSocket, and the next one resumes.
+const maxWaiting = 1024
 
 var errBehind = errors.New("browser: messages come faster than they are taken")
 
@@ -23,7 +22,7 @@ func (t Transport) Socket(ctx context.Context, path string, take func([]byte) er
 	if base == "" {
 		base = js.Global().Get("location").Get("origin").String()
 	}
-	messages := make(chan []byte, waiting)
+	messages := make(chan []byte, maxWaiting)
 	ended := make(chan error, 1) // the first reason; callbacks must not wait
 	end := func(err error) {
 		select {
@@ -87,7 +86,7 @@ func (t Transport) Socket(ctx context.Context, path string, take func([]byte) er
 	}
 }
 
-// dial makes a WebSocket; the browser throws where the address is none.
+// dial makes a WebSocket. It returns ErrNoUpgrade if the browser throws, for example because of the address.
 func dial(address, protocol string) (socket js.Value, err error) {
 	if Attempt(func() { socket = js.Global().Get("WebSocket").New(address, protocol) }) != nil {
 		err = port.ErrNoUpgrade

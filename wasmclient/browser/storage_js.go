@@ -9,18 +9,18 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// Storage keeps values in IndexedDB: one database with one store of bytes. It
-// is safe for concurrent use.
+// A Storage keeps values in IndexedDB: in one database with one store of bytes. It is safe for concurrent
+// use.
 type Storage struct {
-	// Name is of the database.
+	// Name is the name of the database. Required.
 	Name string
 
 	mu      sync.Mutex
-	opening *opening // the present or last try; nil: open anew
+	opening *opening // the present or last attempt to open the database; nil means that the next use opens it
 }
 
-// opening is one try to open the database. It goes on when nobody waits for it
-// any more: a slow disk must find its handlers in place.
+// opening is one attempt to open the database. It goes on when no caller waits for it any more, because
+// the browser may call its handlers late.
 type opening struct {
 	done chan struct{} // closed when db and err are set
 	db   js.Value
@@ -33,10 +33,11 @@ var (
 	_ port.Noter     = (*Storage)(nil)
 )
 
-const values = "values" // the store
+// values is the name of the store in the database.
+const values = "values"
 
-// open opens the database, once. A browser that blocks it throws, answers with
-// an error, or has none.
+// open returns the database, and opens it at the first use. A browser that blocks databases throws, answers
+// with an error, or has none; open returns an error then.
 func (s *Storage) open(ctx context.Context) (db js.Value, err error) {
 	s.mu.Lock()
 	o := s.opening
@@ -48,7 +49,7 @@ func (s *Storage) open(ctx context.Context) (db js.Value, err error) {
 			if o.db, o.err = s.request(); o.err != nil {
 				s.forget(o)
 			} else {
-				s.follow(o)
+				s.closeOnRequest(o)
 			}
 		}()
 	}
@@ -61,7 +62,7 @@ func (s *Storage) open(ctx context.Context) (db js.Value, err error) {
 	}
 }
 
-// forget lets the next use open the database anew.
+// forget makes the next use open the database again.
 func (s *Storage) forget(o *opening) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +71,7 @@ func (s *Storage) forget(o *opening) {
 	}
 }
 
-// request opens the database, and makes the store where it is new.
+// request opens the database, and makes the store in a new one.
 func (s *Storage) request() (db js.Value, err error) {
 	defer thrown(&err)
 	request := Property(js.Global(), "indexedDB").Call("open", s.Name, 1)
@@ -80,14 +81,14 @@ func (s *Storage) request() (db js.Value, err error) {
 	})
 	defer upgrade.Release()
 	request.Set("onupgradeneeded", upgrade)
-	if err := settled(context.Background(), request, "onsuccess", "onerror", "onblocked"); err != nil {
+	if err := waitFor(context.Background(), request, "onsuccess", "onerror", "onblocked"); err != nil {
 		return js.Value{}, err
 	}
 	return request.Get("result"), nil
 }
 
-// follow closes the database when another page wants to delete it.
-func (s *Storage) follow(o *opening) {
+// closeOnRequest closes the database when another page wants to delete it.
+func (s *Storage) closeOnRequest(o *opening) {
 	var closed js.Func
 	closed = js.FuncOf(func(js.Value, []js.Value) any {
 		o.db.Call("close")
@@ -99,9 +100,9 @@ func (s *Storage) follow(o *opening) {
 	o.db.Set("onclose", closed)
 }
 
-// settled waits until a request or transaction calls the first of the handlers;
-// any other is an error.
-func settled(ctx context.Context, target js.Value, good string, bad ...string) error {
+// waitFor waits until a request or transaction calls one of its handlers. Handlers other than good are
+// errors.
+func waitFor(ctx context.Context, target js.Value, good string, bad ...string) error {
 	end := make(chan error, 1+len(bad))
 	done := js.FuncOf(func(js.Value, []js.Value) any { end <- nil; return nil })
 	failed := js.FuncOf(func(js.Value, []js.Value) any {
@@ -131,21 +132,21 @@ func settled(ctx context.Context, target js.Value, good string, bad ...string) e
 	}
 }
 
-// within does something in a transaction and waits until that is on the disk.
-func (s *Storage) within(ctx context.Context, mode string, do func(store js.Value)) (err error) {
+// transact calls do in a transaction, and waits until its writes are on the disk.
+func (s *Storage) transact(ctx context.Context, mode string, do func(store js.Value)) (err error) {
 	db, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer thrown(&err)
-	// Without strict durability a write that is complete is in the kernel's memory
-	// alone, and lost with the power. It costs some 2 ms.
+	// Without strict durability, a complete write is only in the kernel's memory, and a power cut loses
+	// it. Strict durability costs some 2 ms.
 	tx := db.Call("transaction", values, mode, map[string]any{"durability": "strict"})
 	do(tx.Call("objectStore", values))
-	return settled(ctx, tx, "oncomplete", "onerror", "onabort")
+	return waitFor(ctx, tx, "oncomplete", "onerror", "onabort")
 }
 
-// prefixed is the range of the keys that begin with a prefix.
+// prefixed returns the range of the keys that begin with a prefix.
 func prefixed(prefix string) js.Value {
 	return js.Global().Get("IDBKeyRange").Call("bound", prefix, prefix+"\uffff")
 }
@@ -153,7 +154,7 @@ func prefixed(prefix string) js.Value {
 // Load implements port.Storage.
 func (s *Storage) Load(ctx context.Context, prefix string) (map[string][]byte, error) {
 	var keys, all js.Value
-	err := s.within(ctx, "readonly", func(store js.Value) {
+	err := s.transact(ctx, "readonly", func(store js.Value) {
 		keys, all = store.Call("getAllKeys", prefixed(prefix)), store.Call("getAll", prefixed(prefix))
 	})
 	if err != nil {
@@ -173,7 +174,7 @@ func (s *Storage) Load(ctx context.Context, prefix string) (map[string][]byte, e
 func (s *Storage) Save(ctx context.Context, key string, value []byte) error {
 	raw := js.Global().Get("Uint8Array").New(len(value))
 	js.CopyBytesToJS(raw, value)
-	return s.within(ctx, "readwrite", func(store js.Value) { store.Call("put", raw, key) })
+	return s.transact(ctx, "readwrite", func(store js.Value) { store.Call("put", raw, key) })
 }
 
 // Delete implements port.Storage.
@@ -181,7 +182,7 @@ func (s *Storage) Delete(ctx context.Context, prefix string) error {
 	if prefix == "" {
 		s.Note("")
 	}
-	return s.within(ctx, "readwrite", func(store js.Value) { store.Call("delete", prefixed(prefix)) })
+	return s.transact(ctx, "readwrite", func(store js.Value) { store.Call("delete", prefixed(prefix)) })
 }
 
 // Persist implements port.Persister. It does nothing in a browser without
@@ -193,7 +194,7 @@ func (s *Storage) Persist() {
 // ignore discards the result of a promise.
 var ignore = js.FuncOf(func(js.Value, []js.Value) any { return nil })
 
-// Note implements port.Noter with localStorage, where that is not blocked.
+// Note implements port.Noter with localStorage. It does nothing if localStorage is blocked.
 func (s *Storage) Note(words string) {
 	_ = Attempt(func() {
 		if words == "" {
