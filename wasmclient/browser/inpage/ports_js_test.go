@@ -35,9 +35,12 @@ func TestStorageThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mend := js.Global().Call("eval", `(() => {
-				const open = IDBFactory.prototype.open, transaction = IDBDatabase.prototype.transaction, put = IDBObjectStore.prototype.put,
+				const open = IDBFactory.prototype.open, transaction = IDBDatabase.prototype.transaction,
+					put = IDBObjectStore.prototype.put,
 					own = Object.getOwnPropertyDescriptor(window, "indexedDB");
-				return () => { Object.defineProperty(window, "indexedDB", own); IDBFactory.prototype.open = open; IDBDatabase.prototype.transaction = transaction; IDBObjectStore.prototype.put = put };
+				return () => { Object.defineProperty(window, "indexedDB", own);
+					IDBFactory.prototype.open = open; IDBDatabase.prototype.transaction = transaction;
+					IDBObjectStore.prototype.put = put };
 			})()`)
 			js.Global().Call("eval", "(() => {"+breakage+"})()")
 			s := &browser.Storage{Name: "broken " + name}
@@ -67,9 +70,11 @@ func TestWatch(t *testing.T) {
 	var got []port.PageEvent
 	stop := browser.NewPage().Watch(func(e port.PageEvent) { got = append(got, e) })
 	fire := func() {
-		js.Global().Call("eval", `for (const name of ["focus", "blur", "online", "offline", "pagehide"]) dispatchEvent(new Event(name));
+		js.Global().Call("eval", `for (const name of ["focus", "blur", "online", "offline", "pagehide"])
+				dispatchEvent(new Event(name));
 			for (const name of ["visibilitychange", "freeze", "resume"]) document.dispatchEvent(new Event(name));
-			dispatchEvent(new PageTransitionEvent("pageshow", {persisted: false})); dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))`)
+			dispatchEvent(new PageTransitionEvent("pageshow", {persisted: false}));
+			dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))`)
 	}
 	fire()
 	want := []port.PageEvent{port.Focused, port.Blurred, port.Online, port.Offline, port.Frozen,
@@ -85,7 +90,8 @@ func TestOnline(t *testing.T) {
 	p, navigator := browser.NewPage(), js.Global().Get("navigator")
 	require.Equal(t, navigator.Get("onLine").Bool(), p.IsOnline())
 	for _, online := range []bool{false, true} {
-		js.Global().Get("Object").Call("defineProperty", navigator, "onLine", map[string]any{"value": online, "configurable": true})
+		property := map[string]any{"value": online, "configurable": true}
+		js.Global().Get("Object").Call("defineProperty", navigator, "onLine", property)
 		require.Equal(t, online, p.IsOnline())
 	}
 	navigator.Delete("onLine")
