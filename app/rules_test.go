@@ -30,3 +30,7 @@ func TestAppImportsOnlyWhatItMay(t *testing.T) {
 	}
 	deptest.Check(t, everywhere, program, controls)
 }
+
+func TestWaitingUsesNoTestify(t *testing.T) {
+	deptest.CheckSelectors(t, ".", deptest.WaitingRules)
+}

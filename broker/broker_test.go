@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 func TestRunServesAndLeavesNoGoroutines(t *testing.T) {
@@ -16,7 +18,7 @@ func TestRunServesAndLeavesNoGoroutines(t *testing.T) {
 	b, stop := start(t, Config{Demo: true, DemoRate: 200})
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		answer, err := client.Get(b.URL() + "/readyz")
 		if err != nil {
 			return false

@@ -17,6 +17,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/httpapi"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // Clients connect and abort ten thousand times, in every way, while events come. The
@@ -35,7 +36,7 @@ func TestAbortedConnectionsLeaveNothingBehind(t *testing.T) {
 	before := measureUsage(t, b)
 	churn(t, b, token, 10_000)
 	var after usage
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		after = measureUsage(t, b)
 		return after.goroutines <= before.goroutines+slack && after.descriptors <= before.descriptors+slack
 	}, time.Minute, 50*time.Millisecond, "%+v, before %+v", &after, before)
@@ -56,7 +57,7 @@ type usage struct {
 // measureUsage waits until no connection is open, and then measures.
 func measureUsage(t *testing.T, b *Broker) usage {
 	t.Helper()
-	require.Eventually(t, func() bool { return b.hub.Stats().Connections == 0 }, time.Minute, 10*time.Millisecond)
+	waittest.Eventually(t, func() bool { return b.hub.Stats().Connections == 0 }, time.Minute, 10*time.Millisecond)
 	descriptors, err := os.ReadDir("/proc/self/fd")
 	require.NoError(t, err)
 	runtime.GC()

@@ -22,6 +22,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // The broker must start without its identity provider, read the keys as soon as it can,
@@ -84,7 +85,7 @@ func TestBrokerServesWhileItsIdentityProviderDoesNot(t *testing.T) {
 		require.NoError(t, err)
 		return response.StatusCode, string(text)
 	}
-	eventually := func(condition func() bool) { require.Eventually(t, condition, time.Minute, 5*time.Millisecond) }
+	eventually := func(condition func() bool) { waittest.Eventually(t, condition, time.Minute, 5*time.Millisecond) }
 	snapshot := b.URL() + "/api/snapshot"
 	eventually(func() bool { status, _ := get(b.URL()+"/readyz", ""); return status == 200 })
 	status, text := get(snapshot, token)

@@ -12,6 +12,7 @@ import (
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/internal/syncbuffer"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // A receipt must not call an event a duplicate of one that was purged. The log must have
@@ -33,10 +34,10 @@ func TestIDsAreForgottenWithTheirEvents(t *testing.T) {
 		return r
 	}
 	first := publish()
-	require.Eventually(t, func() bool { return publish().Cursor.Seq > first.Cursor.Seq }, 20*time.Second,
+	waittest.Eventually(t, func() bool { return publish().Cursor.Seq > first.Cursor.Seq }, 20*time.Second,
 		100*time.Millisecond)
 	require.NoError(t, b.hub.Save(t.Context()))
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		return strings.Contains(log.String(), "old events were purged")
 	}, 20*time.Second, 50*time.Millisecond, &log)
 	require.Contains(t, log.String(), "ids are remembered as long as events are kept")

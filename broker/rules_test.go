@@ -62,3 +62,7 @@ func TestBrokerDoesNotImportItsClient(t *testing.T) {
 func TestHubCompilesForTheEdge(t *testing.T) {
 	deptest.CheckBuild(t, "./hub", edgeEnv...)
 }
+
+func TestWaitingUsesNoTestify(t *testing.T) {
+	deptest.CheckSelectors(t, ".", deptest.WaitingRules)
+}

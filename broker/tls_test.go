@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // writePair writes a self-signed certificate for this machine and its key. Both files
@@ -100,7 +101,7 @@ func TestTLSServesHTTP2AndRenewsItsCertificate(t *testing.T) {
 	}
 	require.Equal(t, "first", name())
 	writePair(t, dir, "second", written.Add(time.Minute))
-	require.Eventually(t, func() bool { return name() == "second" }, 20*time.Second, 20*time.Millisecond)
+	waittest.Eventually(t, func() bool { return name() == "second" }, 20*time.Second, 20*time.Millisecond)
 }
 
 func TestBrokenCertificateIsNotUsed(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/broker/push/pushtest"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // codes returns the codes of a broker's warnings.
@@ -129,6 +130,6 @@ func TestUnreadableIdentityKeysAreAWarning(t *testing.T) {
 	})
 	require.Equal(t, []string{WarnIdentityKeys}, codes(b))
 	good.Store(true)
-	require.Eventually(t, func() bool { return len(codes(b)) == 0 }, 20*time.Second, time.Millisecond)
+	waittest.Eventually(t, func() bool { return len(codes(b)) == 0 }, 20*time.Second, time.Millisecond)
 	require.NoError(t, b.Close())
 }

@@ -36,3 +36,7 @@ func TestPackagesImportOnlyWhatTheirLayerMay(t *testing.T) {
 		machine("outbox"),
 	)
 }
+
+func TestWaitingUsesNoTestify(t *testing.T) {
+	deptest.CheckSelectors(t, ".", deptest.WaitingRules)
+}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 func write(t *testing.T, path, content string) {
@@ -156,7 +158,7 @@ func TestWitnessTellsTheOriginalFromACopy(t *testing.T) {
 	old.Birth = time.Time{}
 	require.True(t, is(old, moved))
 	path := filepath.Join(moved, w.Name)
-	require.Eventually(t, func() bool { // The clock of the file system moves in steps.
+	waittest.Eventually(t, func() bool { // The clock of the file system moves in steps.
 		require.NoError(t, os.Chmod(path, 0o400))
 		return !is(old, moved)
 	}, 10*time.Second, time.Millisecond)

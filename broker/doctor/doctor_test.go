@@ -19,6 +19,7 @@ import (
 	"github.com/snd-rental/yardline/broker"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,7 +54,7 @@ func serveFor(t *testing.T, c broker.Config, roles ...access.Role) (address stri
 		tokens = append(tokens, token)
 	}
 	isReady := func() bool { return check(t, b.URL(), "")["reachable"].Result == OK }
-	require.Eventually(t, isReady, 20*time.Second, 10*time.Millisecond)
+	waittest.Eventually(t, isReady, 20*time.Second, 10*time.Millisecond)
 	return b.URL(), tokens
 }
 

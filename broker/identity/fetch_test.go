@@ -11,6 +11,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // fetchNow fetches the keys once.
@@ -121,7 +123,7 @@ func TestBrokerStartsWithoutTheProvider(t *testing.T) {
 	_, err = a.Verify(own)
 	require.NoError(t, err, "the installation's own tokens do not need the provider")
 	p.publish("a")
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		_, err = a.Verify(token)
 		return err == nil
 	}, time.Minute, 10*time.Millisecond)
@@ -156,7 +158,7 @@ func TestHangingProviderDoesNotBlock(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoKeys)
 	p.publish("a")
 	close(hang)
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		_, err := i.Verify(p.usual("a", nil))
 		return err == nil
 	}, time.Minute, 10*time.Millisecond)

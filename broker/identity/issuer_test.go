@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 func TestIssuerRefusesWrongClaimsAndSignatures(t *testing.T) {
@@ -83,7 +84,7 @@ func TestIssuerFollowsRotatingKeys(t *testing.T) {
 	_, err = i.Verify(p.sign("b", jwt.SigningMethodRS256, p.keys["b"], nil))
 	require.NoError(t, err, "an unknown key is asked for")
 	p.publish("b")
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		_, err := i.Verify(old)
 		return err != nil
 	}, 20*time.Second, time.Millisecond)

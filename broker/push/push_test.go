@@ -21,6 +21,7 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/notify"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -193,7 +194,7 @@ func TestPushIsEncryptedAndMinimal(t *testing.T) {
 	require.Equal(t, overdue.Header.Get("Topic"), overdue.Tag)
 	require.Equal(t, "Open Yardline to see it.", by["There is news about payroll"].Message.Body)
 	require.Equal(t, "/equipment/Excavator%20XC-200", by["Maintenance"].URL)
-	require.Eventually(t, func() bool { return r.results.count(push.ResultSent) == 3 }, soon, time.Millisecond)
+	waittest.Eventually(t, func() bool { return r.results.count(push.ResultSent) == 3 }, soon, time.Millisecond)
 }
 
 // TestPushFollowsThePresentRights checks that the rights of the moment count, not those
@@ -271,7 +272,7 @@ func TestGoneDevicesAreForgotten(t *testing.T) {
 	d.SetAnswer(http.StatusTooManyRequests)
 	done := make(chan error, 1)
 	go func() { done <- s.SendTest(t.Context(), p.Grant, device.ID) }()
-	require.Eventually(t, func() bool { return d.Attempts() == 1 }, soon, time.Millisecond)
+	waittest.Eventually(t, func() bool { return d.Attempts() == 1 }, soon, time.Millisecond)
 	d.SetAnswer(0)
 	require.NoError(t, <-done)
 	require.Equal(t, "Notifications work on this device.", r.got(d, 1)[0].Message.Body)
@@ -280,7 +281,7 @@ func TestGoneDevicesAreForgotten(t *testing.T) {
 	require.Len(t, s.Devices(p.Grant), 1)
 	d.SetAnswer(http.StatusGone)
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
-	require.Eventually(t, func() bool { return len(s.Devices(p.Grant)) == 0 }, soon, time.Millisecond)
+	waittest.Eventually(t, func() bool { return len(s.Devices(p.Grant)) == 0 }, soon, time.Millisecond)
 	require.Equal(t, 1, r.results.count(push.ResultGone))
 	keys, err := r.log.Keys(t.Context(), "push-subscriptions.")
 	require.NoError(t, err)
@@ -342,7 +343,7 @@ func TestFloodOfPushesIsBounded(t *testing.T) {
 	for i := range 40 {
 		r.publish(event.MaintenanceRequired(fmt.Sprint("Crane ", i), "Oil"))
 	}
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		return r.results.count(push.ResultSent)+r.results.count(push.ResultDropped) == 40
 	}, soon, time.Millisecond)
 	require.GreaterOrEqual(t, d.Attempts(), 5)

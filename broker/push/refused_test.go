@@ -13,6 +13,7 @@ import (
 	"github.com/snd-rental/yardline/broker/push/pushtest"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // TestRefusedDeviceIsShownAsFailing checks that the failure outlives a restart and a
@@ -30,7 +31,7 @@ func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 	start := time.Now()
 	d.SetAnswerWithBody(http.StatusForbidden, "{\"reason\":\n\"BadJwtToken\"}\x1b[31m")
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
-	require.Eventually(t, s.HasRefusedDevice, soon, time.Millisecond)
+	waittest.Eventually(t, s.HasRefusedDevice, soon, time.Millisecond)
 	failing := *s.Devices(p.Grant)[0].Failing
 	require.Equal(t, http.StatusForbidden, failing.Status)
 	require.WithinRange(t, failing.Since, start, time.Now())

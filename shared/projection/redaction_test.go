@@ -10,6 +10,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/randtest"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -97,7 +98,7 @@ func randomEvents(t testing.TB, r *rand.Rand, n int) []event.Event {
 // The fold of the redacted events must equal the redacted fold of all events, for every
 // reader, at every cursor and from any snapshot. So must the figures.
 func TestRedactionCommutesWithTheFold(t *testing.T) {
-	for seed := range int64(8) {
+	for seed := range randtest.Seeds(8) {
 		r := rand.New(rand.NewSource(seed))
 		events := randomEvents(t, r, 100)
 		for _, g := range grants(t) {

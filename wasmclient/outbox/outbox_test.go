@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/snd-rental/yardline/shared/randtest"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -159,7 +160,7 @@ func TestOldSentItemsAreForgotten(t *testing.T) {
 // Random tabs lead, crash and hear each other; one broker remembers keys. It must store each item
 // once, in the order of writing.
 func TestTabsTogetherStoreEachItemOnce(t *testing.T) {
-	for seed := range int64(300) {
+	for seed := range randtest.Seeds(300) {
 		r := rand.New(rand.NewSource(seed))
 		disk := map[string]Item{}
 		var log []Item // the broker's

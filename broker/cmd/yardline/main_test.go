@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/snd-rental/yardline/broker/internal/syncbuffer"
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -143,7 +144,7 @@ type address struct{ URL, Token string }
 // waitForAddress waits until serve --json has printed the broker's address.
 func (r *running) waitForAddress(t *testing.T) (printed address) {
 	t.Helper()
-	require.Eventually(t, func() bool { return json.Unmarshal([]byte(r.out.String()), &printed) == nil },
+	waittest.Eventually(t, func() bool { return json.Unmarshal([]byte(r.out.String()), &printed) == nil },
 		20*time.Second, 5*time.Millisecond, "%s", &r.err)
 	return printed
 }
@@ -175,7 +176,7 @@ func TestClientCommandsWorkWithABroker(t *testing.T) {
 	require.Contains(t, said, "/data/progress")
 
 	tail := runInBackground(t, "tail", "--after", "oldest", "--types", "rental_status_updated")
-	require.Eventually(t, func() bool { return strings.Contains(tail.out.String(), "\n") }, 20*time.Second,
+	waittest.Eventually(t, func() bool { return strings.Contains(tail.out.String(), "\n") }, 20*time.Second,
 		5*time.Millisecond)
 	tail.stop(t)
 	require.Contains(t, tail.out.String(),
@@ -257,7 +258,7 @@ func TestUserCommandsEditTheUsersOfARunningBroker(t *testing.T) {
 	require.Equal(t, 200, signIn(`{"user":"ann","password":"a password"}`))
 	require.Equal(t, 401, signIn(`{"user":"bob","password":"b password"}`))
 	ok("", "enable", "bob")
-	require.Eventually(t, func() bool { return signIn(`{"user":"bob","password":"b password"}`) == 200 },
+	waittest.Eventually(t, func() bool { return signIn(`{"user":"bob","password":"b password"}`) == 200 },
 		20*time.Second, time.Second)
 	http.DefaultClient.CloseIdleConnections()
 	served.stop(t)
@@ -280,7 +281,7 @@ func TestServeOnAllAddresses(t *testing.T) {
 		args := append([]string{"serve", "--auth", "users", "--listen", "0.0.0.0:0", "--data", dir}, c.flags...)
 		served := runInBackground(t, args...)
 		hasPrinted := func() bool { return strings.Contains(served.out.String(), "Sign a token") }
-		require.Eventually(t, hasPrinted, 20*time.Second, time.Millisecond, &served.err)
+		waittest.Eventually(t, hasPrinted, 20*time.Second, time.Millisecond, &served.err)
 		require.Regexp(t, `^Yardline is at http://localhost:\d+ `, served.out.String())
 		require.Equal(t, c.warns, strings.Contains(served.err.String(), "cannot sign in"), served.err.String())
 		served.stop(t)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 // natsServer is an external server that a test starts, stops and starts again.
@@ -82,7 +84,7 @@ func TestServeGoesOnAfterItsNATSServerWasRestored(t *testing.T) {
 	copyTree(t, backup, nats.dir)
 	nats.start(t)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	require.Eventually(t, func() bool {
+	waittest.Eventually(t, func() bool {
 		// The broker notices the restore at once by this publication.
 		yardline(t.Context(), "", "publish", "--id", "d", "sync_progress", "progress=1")
 		r, err := http.NewRequestWithContext(t.Context(), "GET", at.URL+"/api/events?after="+seen, nil)

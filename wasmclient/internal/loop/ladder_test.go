@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/randtest"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
@@ -164,7 +165,7 @@ func TestRestartOfTheBrokerKeepsTheTransportThatWorksHere(t *testing.T) {
 
 // Each tab has what follows its first event once and in order, and uses the best transport in the end.
 func TestEveryTabHasEveryEventWhateverTheNetworkDoes(t *testing.T) {
-	for seed := range int64(6) {
+	for seed := range randtest.Seeds(6) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewSource(seed))
 			b, in := &spoiled{Broker: fake.New(manager)}, &fake.Browser{}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/projection"
+	"github.com/snd-rental/yardline/shared/randtest"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/conn"
 	"github.com/snd-rental/yardline/wasmclient/fake"
@@ -69,7 +70,7 @@ func act(t *testing.T, r *rand.Rand, b *fake.Broker, w *window) (written int) {
 // Each tab has what follows its first event once and in order, every item is stored once, all tabs show the same
 // state, and there is one stream in the end.
 func TestTabsAgreeWhateverHappensToThem(t *testing.T) {
-	for seed := range int64(20) {
+	for seed := range randtest.Seeds(20) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewSource(seed))
 			b, in, disk := fake.New(manager), &fake.Browser{NoLocks: seed%10 == 9}, &port.Memory{}
