@@ -11,78 +11,114 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// throws makes a feature throw on access, as browsers do that block it.
-func throws(owner, name string) string {
-	return fmt.Sprintf(`Object.defineProperty(%s, %q, {configurable: true, get() { throw new DOMException("blocked",`+
-		` "SecurityError") }});`, owner, name)
+// throwScript returns JavaScript that makes a feature throw when a page uses it, as in browsers that block the feature.
+func throwScript(owner, name string) string {
+	return fmt.Sprintf(`Object.defineProperty(%s, %q, {
+		configurable: true,
+		get() { throw new DOMException("blocked", "SecurityError") },
+	});`, owner, name)
+}
+
+// nullStorage is JavaScript that makes localStorage null.
+const nullStorage = `Object.defineProperty(window, "localStorage", {configurable: true, value: null});`
+
+// fullStorage is JavaScript that makes localStorage refuse every value.
+const fullStorage = `Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError") };`
+
+// undefinedDatabase is JavaScript that makes indexedDB undefined.
+const undefinedDatabase = `Object.defineProperty(window, "indexedDB", {value: undefined});`
+
+// throwingChannels is JavaScript that makes the constructor of BroadcastChannel throw.
+const throwingChannels = `window.BroadcastChannel = function () { throw new DOMException("blocked", "SecurityError") };`
+
+// limitedBrowsers returns scripts that remove or block features of the browser, by the name of the test's case.
+func limitedBrowsers() map[string]string {
+	remove := testkit.DeleteScript
+	return map[string]string{
+		"no service worker":      remove("Navigator.prototype", "serviceWorker"),
+		"service worker throws":  throwScript("Navigator.prototype", "serviceWorker"),
+		"service worker rejects": `ServiceWorkerContainer.prototype.register = () => Promise.reject(new Error("no"));`,
+		"localStorage throws":    throwScript("window", "localStorage"),
+		"sessionStorage throws":  throwScript("window", "sessionStorage"),
+		"localStorage is null":   nullStorage,
+		"localStorage is full":   fullStorage,
+		"indexedDB throws":       throwScript("window", "indexedDB"),
+		"no indexedDB":           remove("window", "indexedDB") + undefinedDatabase,
+		"caches throws":          throwScript("window", "caches"),
+		"no notifications":       remove("window", "Notification") + remove("window", "PushManager"),
+		"notifications throw":    throwScript("window", "Notification") + throwScript("window", "PushManager"),
+		"no locks":               remove("Navigator.prototype", "locks"),
+		"locks throw":            throwScript("Navigator.prototype", "locks"),
+		"no broadcast channels":  remove("window", "BroadcastChannel"),
+		"channels throw":         throwingChannels,
+		"no clipboard":           remove("Navigator.prototype", "clipboard"),
+		"clipboard throws":       throwScript("Navigator.prototype", "clipboard"),
+		"clipboard rejects":      `Clipboard.prototype.writeText = () => Promise.reject(new Error("no"));`,
+		"no matchMedia":          `window.matchMedia = undefined;`,
+		"no storage manager":     remove("Navigator.prototype", "storage"),
+		"storage manager fails":  throwScript("Navigator.prototype", "storage"),
+		"everything is blocked": throwScript("Navigator.prototype", "serviceWorker") +
+			throwScript("window", "localStorage") +
+			throwScript("window", "sessionStorage") +
+			throwScript("window", "indexedDB") +
+			throwScript("window", "caches") +
+			throwScript("Navigator.prototype", "locks") +
+			throwScript("Navigator.prototype", "clipboard"),
+	}
 }
 
 // In a browser that lacks or blocks a feature, the app signs in, is live, and shows its pages.
 func TestAppWorksWithoutBrowserFeatures(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
-	users := []string{"manager", "dispatcher"} // in turn, because sign-ins of one user are slowed after ten
-	for name, stub := range map[string]string{
-		"no service worker":      testkit.DeleteScript("Navigator.prototype", "serviceWorker"),
-		"service worker throws":  throws("Navigator.prototype", "serviceWorker"),
-		"service worker rejects": `ServiceWorkerContainer.prototype.register = () => Promise.reject(new Error("no"));`,
-		"localStorage throws":    throws("window", "localStorage"),
-		"sessionStorage throws":  throws("window", "sessionStorage"),
-		"localStorage is null":   `Object.defineProperty(window, "localStorage", {configurable: true, value: null});`,
-		"localStorage is full": `Storage.prototype.setItem = ` +
-			`() => { throw new DOMException("full", "QuotaExceededError") };`,
-		"indexedDB throws": throws("window", "indexedDB"),
-		"no indexedDB": testkit.DeleteScript("window", "indexedDB") +
-			`Object.defineProperty(window, "indexedDB", {value: undefined});`,
-		"caches throws":         throws("window", "caches"),
-		"no notifications":      testkit.DeleteScript("window", "Notification") + testkit.DeleteScript("window", "PushManager"),
-		"notifications throw":   throws("window", "Notification") + throws("window", "PushManager"),
-		"no locks":              testkit.DeleteScript("Navigator.prototype", "locks"),
-		"locks throw":           throws("Navigator.prototype", "locks"),
-		"no broadcast channels": testkit.DeleteScript("window", "BroadcastChannel"),
-		"channels throw": `window.BroadcastChannel = ` +
-			`function () { throw new DOMException("blocked", "SecurityError") };`,
-		"no clipboard":          testkit.DeleteScript("Navigator.prototype", "clipboard"),
-		"clipboard throws":      throws("Navigator.prototype", "clipboard"),
-		"clipboard rejects":     `Clipboard.prototype.writeText = () => Promise.reject(new Error("no"));`,
-		"no matchMedia":         `window.matchMedia = undefined;`,
-		"no storage manager":    testkit.DeleteScript("Navigator.prototype", "storage"),
-		"storage manager fails": throws("Navigator.prototype", "storage"),
-		"everything is blocked": throws("Navigator.prototype", "serviceWorker") + throws("window", "localStorage") +
-			throws("window", "sessionStorage") +
-			throws("window", "indexedDB") + throws("window", "caches") + throws("Navigator.prototype",
-			"locks") + throws("Navigator.prototype", "clipboard"),
-	} {
+	// The users take turns, because the broker slows down further sign-ins of one user after ten.
+	users := []string{"manager", "dispatcher"}
+	for name, script := range limitedBrowsers() {
 		t.Run(name, func(t *testing.T) {
-			tab, user := browser.NewUser(t).NewTab(), users[0]
+			user := users[0]
 			users[0], users[1] = users[1], users[0]
-			tab.OnNewDocument(stub)
-			tab.Open(s.URL + "/")
-			tab.Eventually(testkit.Soon, `document.querySelector("[data-user=`+user+`]")`)
-			tab.Click("[data-user=" + user + "]")
-			tab.Eventually(testkit.Soon, testkit.IsLive)
-			tab.Click(`a[href="/notifications"]`)
-			tab.Eventually(testkit.Soon, `document.querySelector("main").dataset.page === "/notifications" && `+
-				`document.getElementById("push-title")`)
-			tab.Click(`a[href="/settings"]`)
-			tab.Eventually(testkit.Soon, `document.querySelector("main").dataset.page === "/settings"`)
-			browser.Eval[bool](tab, `(() => { document.querySelector(".status-panel details").open = true; `+
-				`document.querySelector(".status-panel details button").click(); return true })()`)
-			tab.Eventually(
-				testkit.Soon,
-				`document.querySelector(".status-panel details button").innerText === "Copied"`,
-			)
-			tab.Click(`.nav a[href="/"]`)
-			id := "seen-" + t.Name()
-			s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":1}}`, id))
-			testkit.Shows(tab, id)
-			require.False(t, browser.Eval[bool](tab, `document.querySelector(".crashed") !== null`))
+			checkAppWorks(t, s, user, script)
 		})
 	}
 }
 
-// endProgram makes the program panic: go-app reads an argument that is not there.
+// checkAppWorks opens the app in a browser that runs a script first, signs in, opens pages and receives an event.
+func checkAppWorks(t *testing.T, s *stack.Stack, user, script string) {
+	t.Helper()
+	tab := browser.NewUser(t).NewTab()
+	tab.OnNewDocument(script)
+	tab.Open(s.URL + "/")
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=`+user+`]")`)
+	tab.Click("[data-user=" + user + "]")
+	tab.Eventually(testkit.Soon, testkit.IsLive)
+	tab.Click(`a[href="/notifications"]`)
+	tab.Eventually(testkit.Soon, `document.querySelector("main").dataset.page === "/notifications" &&
+		document.getElementById("push-title")`)
+	tab.Click(`a[href="/settings"]`)
+	tab.Eventually(testkit.Soon, `document.querySelector("main").dataset.page === "/settings"`)
+	browser.Eval[bool](tab, `(() => {
+		document.querySelector(".status-panel details").open = true;
+		document.querySelector(".status-panel details button").click();
+		return true;
+	})()`)
+	tab.Eventually(testkit.Soon, `document.querySelector(".status-panel details button").innerText === "Copied"`)
+	tab.Click(`.nav a[href="/"]`)
+	id := "seen-" + t.Name()
+	s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":1}}`, id))
+	testkit.Shows(tab, id)
+	require.False(t, browser.Eval[bool](tab, `document.querySelector(".crashed") !== null`))
+}
+
+// endProgram is JavaScript that makes the program panic, because go-app reads an argument that is missing.
 const endProgram = `(() => { goappNav(); return true })()`
+
+// silenceProgram is JavaScript that hides every submit event from the program and the program's end from the page, as
+// when the browser has killed the program. Then only the form itself can keep the password out of the address.
+const silenceProgram = `(() => {
+	window.goappExited = () => {};
+	addEventListener("submit", e => e.stopImmediatePropagation(), true);
+	return true;
+})()`
 
 // After a panic of the program, its page does not say that it is live.
 func TestStoppedProgramLooksStopped(t *testing.T) {
@@ -103,18 +139,17 @@ func TestStoppedProgramSubmitsNothing(t *testing.T) {
 	s := stack.New(t, "--auth", "users")
 	s.Run("long enough a password\n", "user", "add", "ann", "--roles", "manager")
 	s.Up()
-	for _, ended := range []string{
-		endProgram,
-		// A program that is killed says nothing at all: the form alone must be safe.
-		`(() => { window.goappExited = () => {}; addEventListener("submit", e => e.stopImmediatePropagation(), ` +
-			`true); return true })()`,
-	} {
+	for _, endScript := range []string{endProgram, silenceProgram} {
 		tab := browser.NewUser(t).NewTab()
 		tab.Open(s.URL + "/")
 		tab.Eventually(testkit.Soon, `document.getElementById("sign-in-password")`)
-		browser.Eval[bool](tab, `(() => { document.getElementById("sign-in-user").value = "ann"; `+
-			`document.getElementById("sign-in-password").value = "secret"; window.same = true; return true })()`)
-		browser.Eval[bool](tab, ended)
+		browser.Eval[bool](tab, `(() => {
+			document.getElementById("sign-in-user").value = "ann";
+			document.getElementById("sign-in-password").value = "secret";
+			window.same = true;
+			return true;
+		})()`)
+		browser.Eval[bool](tab, endScript)
 		browser.Eval[bool](tab, `(() => { document.querySelector("form").requestSubmit(); return true })()`)
 		tab.Eventually(testkit.Soon, `document.readyState === "complete"`)
 		require.Equal(t, s.URL+"/", browser.Eval[string](tab,

@@ -22,27 +22,22 @@ func TestWorkerShowsPushMessages(t *testing.T) {
 		map[string]any{"endpoint": d.Subscription().Endpoint, "keys": d.Subscription().Keys, "name": "Phone"},
 	)
 	require.NoError(t, err)
-	require.Equal(
-		t,
-		201,
-		browser.Eval[int](
-			tab,
-			fmt.Sprintf(
-				`fetch("/api/push/subscriptions", {method: "POST", body: %s}).then(r => r.status)`,
-				testkit.JSON(string(body)),
-			),
-		),
-	)
+	const subscribe = `fetch("/api/push/subscriptions", {method: "POST", body: %s}).then(r => r.status)`
+	require.Equal(t, 201, browser.Eval[int](tab, fmt.Sprintf(subscribe, testkit.JSON(string(body)))))
 	s.Publish(`{"type":"rental_overdue","data":{"rental_id":9,"days_overdue":2,"customer":"Ann"}}`)
-	var got []pushtest.Delivery
-	testkit.Eventually(t, testkit.Soon, "the push", func() bool { got, _ = d.Deliveries(); return len(got) == 1 })
-	require.Equal(t, "Rental #9 is 2 days overdue", got[0].Message.Body)
+	var deliveries []pushtest.Delivery
+	testkit.Eventually(t, testkit.Soon, "the push", func() bool {
+		deliveries, _ = d.Deliveries()
+		return len(deliveries) == 1
+	})
+	require.Equal(t, "Rental #9 is 2 days overdue", deliveries[0].Message.Body)
 
 	u.AllowNotifications(s.URL)
-	u.NewTab().Show() // nobody looks at the app
+	u.NewTab().Show() // hides the tab of the app
 	tab.Eventually(testkit.Soon, `document.visibilityState === "hidden"`)
-	tab.Push(s.URL, string(got[0].Body))
-	const shown = `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.map(n => n.title + " | " + n.body + " | " + n.data.url))`
+	tab.Push(s.URL, string(deliveries[0].Body))
+	const shown = `navigator.serviceWorker.ready.then(r => r.getNotifications())
+		.then(all => all.map(n => n.title + " | " + n.body + " | " + n.data.url))`
 	testkit.Eventually(
 		t,
 		testkit.Soon,
@@ -50,7 +45,7 @@ func TestWorkerShowsPushMessages(t *testing.T) {
 		func() bool { return len(browser.Eval[[]string](tab, shown)) == 1 },
 	)
 	require.Equal(t, []string{"Overdue | Rental #9 is 2 days overdue | /rentals/9"}, browser.Eval[[]string](tab, shown))
-	// Signing out takes the device along.
+	// After the sign-out the broker sends the device nothing more.
 	tab.Show()
 	tab.Click("#sign-out")
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-user]")`)

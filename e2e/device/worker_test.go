@@ -12,29 +12,39 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// cachedShell tells whether the worker has the shell in a cache.
-const cachedShell = `caches.match("/").then(Boolean)`
+// hasCachedShell is JavaScript that is true when a cache of the service worker holds the shell.
+const hasCachedShell = `caches.match("/").then(Boolean)`
+
+const (
+	// failOpen is JavaScript that makes every cache fail to open.
+	failOpen = `CacheStorage.prototype.open = () => Promise.reject(new DOMException("x", "UnknownError"));`
+	// failAll is JavaScript that makes all calls of the caches fail.
+	failAll = `for (const n of ["open", "keys", "match", "delete"]) {
+		CacheStorage.prototype[n] = () => Promise.reject(new DOMException("x", "UnknownError"));
+	}`
+	// hangOnMessage is JavaScript that makes opening a cache hang after the message "hang". Before it the caches work,
+	// because the service worker must be installed first.
+	hangOnMessage = `self.addEventListener("message", (e) => {
+		if (e.data === "hang") CacheStorage.prototype.open = () => new Promise(() => {});
+	});`
+	// failPut is JavaScript that makes every cache refuse more data.
+	failPut = `Cache.prototype.put = () => Promise.reject(new DOMException("full", "QuotaExceededError"));`
+)
 
 // When the cache of the service worker fails, or the browser has emptied it, all files come from the network.
 func TestAppLoadsWithoutAWorkerCache(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	for name, script := range map[string]string{
-		"open fails": `CacheStorage.prototype.open = () => Promise.reject(new DOMException("x", "UnknownError"));`,
-		"all fails": `for (const n of ["open", "keys", "match", "delete"]) CacheStorage.prototype[n] = () => ` +
-			`Promise.reject(new DOMException("x", "UnknownError"));`,
-		"open hangs": `CacheStorage.prototype.open = () => new Promise(() => {}); self.addEventListener("install", ` +
-			`() => {});`,
-		"quota":     `Cache.prototype.put = () => Promise.reject(new DOMException("full", "QuotaExceededError"));`,
-		"no caches": `Object.defineProperty(self, "caches", {value: undefined});`,
+		"open fails": failOpen,
+		"all fails":  failAll,
+		"open hangs": hangOnMessage,
+		"quota":      failPut,
+		"no caches":  `Object.defineProperty(self, "caches", {value: undefined});`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := testkit.NewFront(t, s)
 			tab := browser.NewUser(t).NewTab()
-			if name == "open hangs" { // of a worker that was installed while it worked
-				script = `self.addEventListener("message", (e) => { if (e.data === "hang") ` +
-					`CacheStorage.prototype.open = () => new Promise(() => {}) });`
-			}
 			f.With(func(f *testkit.Front) { f.Script = script })
 			tab.Open(f.URL + "/")
 			tab.Eventually(testkit.Soon, testkit.IsControlled)
@@ -56,11 +66,13 @@ func TestWorkerRefillsAnEmptiedCache(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
 	tab.Eventually(testkit.Soon, testkit.IsControlled)
-	testkit.Eventually(t, testkit.Soon, "the shell", func() bool { return browser.Eval[bool](tab, cachedShell) })
+	testkit.Eventually(t, testkit.Soon, "the shell", func() bool { return browser.Eval[bool](tab, hasCachedShell) })
 	browser.Eval[bool](tab, `caches.keys().then(all => Promise.all(all.map(k => caches.delete(k)))).then(() => true)`)
 	tab.Open(s.URL + "/rentals")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
-	testkit.Eventually(t, testkit.Soon, "the shell again", func() bool { return browser.Eval[bool](tab, cachedShell) })
+	testkit.Eventually(t, testkit.Soon, "the shell again", func() bool {
+		return browser.Eval[bool](tab, hasCachedShell)
+	})
 }
 
 // The service worker does not keep the page that a gateway serves in place of a file.
@@ -69,7 +81,7 @@ func TestWorkerCachesNoPageOfAProxy(t *testing.T) {
 	f := testkit.NewFront(t, stack.Start(t))
 	f.With(func(f *testkit.Front) {
 		f.Answer = func(w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path != "/web/icon-512.png" { // which no page loads
+			if r.URL.Path != "/web/icon-512.png" { // Only the service worker loads this file, and no page.
 				return false
 			}
 			w.Header().Set("Content-Type", "text/html")
@@ -80,13 +92,13 @@ func TestWorkerCachesNoPageOfAProxy(t *testing.T) {
 	tab := browser.NewUser(t).NewTab()
 	tab.Open(f.URL + "/")
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
-	testkit.Eventually(t, testkit.Soon, "the installation",
+	testkit.Eventually(t, testkit.Soon, "the service worker begins its installation",
 		func() bool { return f.Count("/web/icon-512.png", func(*http.Request) bool { return true }) > 0 })
-	testkit.Eventually(t, testkit.Soon, "its end", func() bool {
+	testkit.Eventually(t, testkit.Soon, "the installation ends", func() bool {
 		return browser.Eval[bool](tab,
 			`navigator.serviceWorker.getRegistration().then(r => !r || !r.installing && !r.active)`)
 	})
-	require.False(t, browser.Eval[bool](tab, cachedShell))
+	require.False(t, browser.Eval[bool](tab, hasCachedShell))
 }
 
 // A gateway can tell a navigation from other requests, also while the service worker runs.
@@ -105,8 +117,13 @@ func TestGatewaysSeeNavigationsAsNavigations(t *testing.T) {
 	}))
 }
 
-const notifications = `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.map(n => ` +
-	`n.title + " | " + n.body))`
+// shownNotifications is JavaScript that returns the title and the text of each notification that is shown.
+const shownNotifications = `navigator.serviceWorker.ready.then(r => r.getNotifications())
+	.then(all => all.map(n => n.title + " | " + n.body))`
+
+// closeNotifications is JavaScript that closes all notifications.
+const closeNotifications = `navigator.serviceWorker.ready.then(r => r.getNotifications())
+	.then(all => all.forEach(n => n.close())).then(() => true)`
 
 // The service worker shows a push of any content, also while a tab is visible.
 func TestEveryPushIsShown(t *testing.T) {
@@ -115,32 +132,37 @@ func TestEveryPushIsShown(t *testing.T) {
 	tab.Eventually(testkit.Soon, testkit.IsControlled)
 	u.AllowNotifications(s.URL)
 	tab.Show()
-	const nothing = "Yardline | There is news in Yardline. Open it to see what has happened."
+	const fallback = "Yardline | There is news in Yardline. Open it to see what has happened."
 	for body, want := range map[string]string{
-		"": nothing, "no JSON": nothing, "{}": nothing, "null": nothing, `"text"`: nothing, `[1]`: nothing,
-		`{"title":7,"body":{}}`: nothing,
+		"":                      fallback,
+		"no JSON":               fallback,
+		"{}":                    fallback,
+		"null":                  fallback,
+		`"text"`:                fallback,
+		`[1]`:                   fallback,
+		`{"title":7,"body":{}}`: fallback,
 		`{"title":"Rental","body":"Late","tag":"t","url":"/rentals/1","severity":"error"}`: "Rental | Late",
 	} {
-		browser.Eval[bool](tab, `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => `+
-			`all.forEach(n => n.close())).then(() => true)`)
+		browser.Eval[bool](tab, closeNotifications)
 		tab.Push(s.URL, body)
 		testkit.Eventually(t, testkit.Soon, "a notification of "+body, func() bool {
-			shown := browser.Eval[[]string](tab, notifications)
+			shown := browser.Eval[[]string](tab, shownNotifications)
 			return len(shown) == 1 && shown[0] == want
 		})
 	}
 }
 
-// clicks lets a page click on a notification and hear about the worker's acts. Browsers let workers open windows for
-// real clicks only.
-const clicks = `
-const said = new BroadcastChannel("test");
+// simulateClicks is JavaScript that the service worker runs. A page can send it a message that stands for a click on a
+// notification. The worker tells the page on a channel which window it shows or opens. The script replaces functions of
+// the browser that do so, because browsers let workers open windows for real clicks only.
+const simulateClicks = `
+const channel = new BroadcastChannel("test");
 let focusWorks = true;
 WindowClient.prototype.focus = async function () {
   if (!focusWorks) throw new DOMException("no", "InvalidAccessError");
-  said.postMessage("focus " + this.id);
+  channel.postMessage("focus " + this.id);
 };
-Clients.prototype.openWindow = async (url) => { said.postMessage("open " + new URL(url).pathname); };
+Clients.prototype.openWindow = async (url) => { channel.postMessage("open " + new URL(url).pathname); };
 self.addEventListener("message", (e) => {
   if (e.data.click === undefined) return;
   focusWorks = e.data.focusWorks;
@@ -156,43 +178,45 @@ func TestClickOnANotificationOpensTheRightTab(t *testing.T) {
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":123,"status":"active"}}`)
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":124,"status":"active"}}`)
 	f, u := testkit.NewFront(t, s), browser.NewUser(t)
-	f.With(func(f *testkit.Front) { f.Script = clicks })
+	f.With(func(f *testkit.Front) { f.Script = simulateClicks })
 	a := testkit.OpenFront(t, f, u, "/")
 	b := testkit.OpenFront(t, f, u, "/rentals/124")
-	listen := func(tab *browser.Tab) {
-		browser.Eval[bool](tab, `(() => { window.heard = []; new BroadcastChannel("test").onmessage = e => `+
-			`heard.push(e.data); return true })()`)
-	}
-	listen(b)
+	browser.Eval[bool](b, `(() => {
+		window.reports = [];
+		new BroadcastChannel("test").onmessage = e => reports.push(e.data);
+		return true;
+	})()`)
 	click := func(path string, focusWorks bool) {
 		browser.Eval[bool](b, fmt.Sprintf(`(() => {
-			heard = [];
+			reports = [];
 			navigator.serviceWorker.controller.postMessage({click: %q, focusWorks: %v});
 			return true;
 		})()`, path, focusWorks))
 	}
-	// Something is typed in b, so that a is led to the page.
+	// The user has typed something in tab b, so the worker opens the page in tab a.
 	b.Show()
-	browser.Eval[bool](b, `(() => { [...document.querySelectorAll("[data-act]")].find(e => e.innerText === "Record `+
-		`a payment").click(); return true })()`)
+	browser.Eval[bool](b, `(() => {
+		[...document.querySelectorAll("[data-act]")].find(e => e.innerText === "Record a payment").click();
+		return true;
+	})()`)
 	b.Eventually(testkit.Soon, `document.querySelector("dialog[open] #ask-amount")`)
 	browser.Eval[bool](b, `(() => { document.getElementById("ask-amount").value = "77.50"; return true })()`)
 	click("/rentals/123", true)
-	b.Eventually(testkit.Soon, `heard.length === 1 && heard[0].startsWith("focus ")`)
+	b.Eventually(testkit.Soon, `reports.length === 1 && reports[0].startsWith("focus ")`)
 	a.Eventually(testkit.Soon, `location.pathname === "/rentals/123"`)
 	require.Equal(t, "77.50", browser.Eval[string](b, `document.getElementById("ask-amount").value`))
-	// Now a has the page.
+	// Tab a shows the page already, so the worker only shows the tab.
 	length := browser.Eval[int](a, `history.length`)
 	click("/rentals/123", true)
-	b.Eventually(testkit.Soon, `heard.length === 1 && heard[0].startsWith("focus ")`)
-	require.Equal(t, length, browser.Eval[int](a, `history.length`), "nothing is added to the history")
-	// A tab that the browser does not bring to the front is as good as none.
+	b.Eventually(testkit.Soon, `reports.length === 1 && reports[0].startsWith("focus ")`)
+	require.Equal(t, length, browser.Eval[int](a, `history.length`), "the click adds no entry to the history")
+	// When the browser does not bring the tab to the front, the worker opens a window.
 	click("/rentals/123", false)
-	b.Eventually(testkit.Soon, `heard.length === 1 && heard[0] === "open /rentals/123"`)
-	// Where something is typed in all tabs a window opens.
+	b.Eventually(testkit.Soon, `reports.length === 1 && reports[0] === "open /rentals/123"`)
+	// When the user has typed something in every tab, the worker opens a window.
 	a.Close()
 	click("/rentals/123", true)
-	b.Eventually(testkit.Soon, `heard.length === 1 && heard[0] === "open /rentals/123"`)
+	b.Eventually(testkit.Soon, `reports.length === 1 && reports[0] === "open /rentals/123"`)
 	require.Equal(t, "/rentals/124", browser.Eval[string](b, `location.pathname`))
 	require.Equal(t, "77.50", browser.Eval[string](b, `document.getElementById("ask-amount").value`))
 }

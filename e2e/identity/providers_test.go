@@ -13,35 +13,44 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// watchStates notes every state that a tab shows, and counts the streams that it opens.
-const watchStates = `window.states = []; window.streams = 0;
+// recordStates is JavaScript that adds every state that the tab shows to the array states, and counts in streams the
+// streams that the tab opens.
+const recordStates = `window.states = []; window.streams = 0;
 	new MutationObserver(() => {
 		const now = document.querySelector(".header [data-status]")?.dataset.status ?? "none";
 		if (now !== states.at(-1)) states.push(now);
 	}).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ["data-status"]});
-	{ const own = window.fetch; window.fetch = (what, ...rest) => {
-		if (String(what?.url ?? what).includes("/api/sse")) streams++;
-		return own(what, ...rest);
-	} }`
+	{
+		const original = window.fetch;
+		window.fetch = (resource, ...rest) => {
+			if (String(resource?.url ?? resource).includes("/api/sse")) streams++;
+			return original(resource, ...rest);
+		};
+	}`
 
-// sinceLive are the states that a tab has shown since it was live for the first time.
-const sinceLive = `states.slice(states.indexOf("live"))`
+// statesSinceLive is JavaScript that returns the states that a tab has shown since it was live for the first time.
+const statesSinceLive = `states.slice(states.indexOf("live"))`
 
-// valueKeys are the names of what the browser keeps of the user.
-const valueKeys = `new Promise(done => { const open = indexedDB.open("yardline"); open.onsuccess = () => {
-	const all = open.result.transaction("values").objectStore("values").getAllKeys();
-	all.onsuccess = () => { open.result.close(); done(all.result) } } })`
+// storedKeys is JavaScript that returns the keys of the values that the app has stored in the browser.
+const storedKeys = `new Promise(done => {
+	const open = indexedDB.open("yardline");
+	open.onsuccess = () => {
+		const all = open.result.transaction("values").objectStore("values").getAllKeys();
+		all.onsuccess = () => { open.result.close(); done(all.result) };
+	};
+})`
 
-// setCookie puts a provider's token into its cookie.
+// setCookie puts a provider's token into its cookie. The attributes of the cookie begin with a semicolon or are "".
 func setCookie(tab *browser.Tab, token, attributes string) {
 	const set = `(() => { document.cookie = "id_token=%s; path=/%s"; return true })()`
 	browser.Eval[bool](tab, fmt.Sprintf(set, token, attributes))
 }
 
-// openByProvider opens the app at an address for a user who comes with a token in the cookie.
-func openByProvider(u *browser.User, address, token, attributes string) *browser.Tab {
+// openWithCookie opens the app at an address and waits until it is live. If the user is not signed in, openWithCookie
+// puts the token into the cookie, with the attributes that [setCookie] expects, and signs the user in.
+func openWithCookie(u *browser.User, address, token, attributes string) *browser.Tab {
 	tab := u.NewTab()
-	tab.OnNewDocument(watchStates)
+	tab.OnNewDocument(recordStates)
 	tab.Open(address)
 	tab.Eventually(testkit.Soon, `document.querySelector("#sign-in-again, .header [data-status=live]")`)
 	if browser.Eval[bool](tab, `document.getElementById("sign-in-again") !== null`) {
@@ -52,52 +61,61 @@ func openByProvider(u *browser.User, address, token, attributes string) *browser
 	return tab
 }
 
+// waitForKeyRequests waits until the broker has sent the provider this many further requests for keys. After the second
+// one the broker has read the answer to the first one.
+func waitForKeyRequests(t *testing.T, p *testkit.Provider, count int64) {
+	t.Helper()
+	before := p.Requests.Load()
+	testkit.Eventually(
+		t,
+		testkit.Soon,
+		"the broker asks for keys",
+		func() bool { return p.Requests.Load() >= before+count },
+	)
+}
+
 // While the provider answers something other than its keys, the app stays live, a new tab is live, too, and the browser
 // keeps its stored data.
 func TestBadKeySetsOfTheProviderEndNoSession(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
-	first := openByProvider(u, s.URL+"/", p.Token, "")
-	second := openByProvider(u, s.URL+"/", p.Token, "")
+	first := openWithCookie(u, s.URL+"/", p.Token, "")
+	second := openWithCookie(u, s.URL+"/", p.Token, "")
 	tabs := []*browser.Tab{first, second}
 	s.Publish(`{"type":"rental_overdue","id":"before","data":{"rental_id":1,"days_overdue":1}}`)
 	for _, tab := range tabs {
 		testkit.Shows(tab, "before")
 	}
-	u.NewTab().Show() // what is hidden keeps its state
+	u.NewTab().Show() // hides the other tabs: a hidden tab stores its state
 	var before []string
-	testkit.Eventually(t, testkit.Soon, "the session and the state are on the disk", func() bool {
-		before = browser.Eval[[]string](first, valueKeys)
+	testkit.Eventually(t, testkit.Soon, "the app has stored the session and the state", func() bool {
+		before = browser.Eval[[]string](first, storedKeys)
 		return len(before) >= 3
 	})
 	require.Subset(t, before, []string{"session", "state"})
 	for name, answer := range map[string]http.HandlerFunc{
-		"empty": testkit.AnswerText(`{"keys":[]}`), "nothing": testkit.AnswerText(`{}`), "unknown": testkit.AnswerText(`{"keys":[{"kty":"ZZZ","kid":"z"}]}`),
-		"fails": testkit.AnswerStatus(http.StatusInternalServerError), "page": testkit.AnswerText("<html>welcome</html>"),
+		"empty":   testkit.AnswerText(`{"keys":[]}`),
+		"nothing": testkit.AnswerText(`{}`),
+		"unknown": testkit.AnswerText(`{"keys":[{"kty":"ZZZ","kid":"z"}]}`),
+		"fails":   testkit.AnswerStatus(http.StatusInternalServerError),
+		"page":    testkit.AnswerText("<html>welcome</html>"),
 	} {
 		p.AnswerWith(answer)
-		asked := p.Requests.Load()
-		testkit.Eventually(
-			t,
-			testkit.Soon,
-			"the broker has read it",
-			func() bool { return p.Requests.Load() > asked+1 },
-		)
+		waitForKeyRequests(t, p, 2)
 		id := "under-" + name
 		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":2,"days_overdue":1}}`, id))
 		for _, tab := range tabs {
 			testkit.Shows(tab, id)
-			require.Equal(t, []string{"live"}, browser.Eval[[]string](tab, sinceLive), name)
-			require.Subset(t, browser.Eval[[]string](tab, valueKeys), before, name)
+			require.Equal(t, []string{"live"}, browser.Eval[[]string](tab, statesSinceLive), name)
+			require.Subset(t, browser.Eval[[]string](tab, storedKeys), before, name)
 		}
 		p.AnswerWith(nil)
 	}
 	p.AnswerWith(testkit.AnswerText(`{"keys":[]}`))
-	asked := p.Requests.Load()
-	testkit.Eventually(t, testkit.Soon, "the broker has read it", func() bool { return p.Requests.Load() > asked+1 })
-	openByProvider(u, s.URL+"/", p.Token, "").Eventually(testkit.Soon, `document.querySelector("[data-event=before]")`)
-	openByProvider(browser.NewUser(t), s.URL+"/", p.Token, "")
+	waitForKeyRequests(t, p, 2)
+	openWithCookie(u, s.URL+"/", p.Token, "").Eventually(testkit.Soon, `document.querySelector("[data-event=before]")`)
+	openWithCookie(browser.NewUser(t), s.URL+"/", p.Token, "")
 }
 
 // When the provider renews its cookie in time, the end of the earlier token goes unnoticed: every tab stays live, no
@@ -107,18 +125,18 @@ func TestRenewedProviderCookieKeepsTheAppLive(t *testing.T) {
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
 	ends := time.Now().Add(15 * time.Second)
-	first := openByProvider(u, s.URL+"/", p.Sign(t, time.Until(ends)), "")
-	second := openByProvider(u, s.URL+"/", "", "")
+	first := openWithCookie(u, s.URL+"/", p.Sign(t, time.Until(ends)), "")
+	second := openWithCookie(u, s.URL+"/", "", "")
 	tabs := []*browser.Tab{first, second}
-	streams := func() (n int) {
+	countStreams := func() (n int) {
 		for _, tab := range tabs {
 			n += browser.Eval[int](tab, `streams`)
 		}
 		return n
 	}
-	opened := streams()
+	opened := countStreams()
 	require.Positive(t, opened)
-	before := browser.Eval[[]string](first, valueKeys)
+	before := browser.Eval[[]string](first, storedKeys)
 	require.Contains(t, before, "session")
 	setCookie(first, p.Token, "")
 	var ids []string
@@ -133,15 +151,15 @@ func TestRenewedProviderCookieKeepsTheAppLive(t *testing.T) {
 		t,
 		2*testkit.Soon,
 		"the stream has ended with its token",
-		func() bool { return streams() > opened },
+		func() bool { return countStreams() > opened },
 	)
 	publish()
 	for _, tab := range tabs {
 		for _, id := range ids {
 			testkit.Shows(tab, id)
 		}
-		require.Equal(t, []string{"live"}, browser.Eval[[]string](tab, sinceLive))
-		require.Subset(t, browser.Eval[[]string](tab, valueKeys), before)
+		require.Equal(t, []string{"live"}, browser.Eval[[]string](tab, statesSinceLive))
+		require.Subset(t, browser.Eval[[]string](tab, storedKeys), before)
 		require.Empty(t, tab.Attributes(".banner-denied", "class"))
 	}
 	require.Greater(t, time.Now(), ends)
@@ -153,21 +171,21 @@ func TestExpiredProviderCookieDeletesNothing(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
-	first := openByProvider(u, s.URL+"/", p.Sign(t, 15*time.Second), "")
-	second := openByProvider(u, s.URL+"/", "", "")
+	first := openWithCookie(u, s.URL+"/", p.Sign(t, 15*time.Second), "")
+	second := openWithCookie(u, s.URL+"/", "", "")
 	tabs := []*browser.Tab{first, second}
-	before := browser.Eval[[]string](first, valueKeys)
+	before := browser.Eval[[]string](first, storedKeys)
 	require.Contains(t, before, "session")
 	for _, tab := range tabs {
 		tab.Eventually(2*testkit.Soon, `document.querySelector(".header [data-status=denied]")`)
 		chip := browser.Eval[string](tab, `document.querySelector(".header .status-words").innerText`)
 		require.Contains(t, chip, "Signed out")
-		require.Subset(t, browser.Eval[[]string](tab, valueKeys), before)
+		require.Subset(t, browser.Eval[[]string](tab, storedKeys), before)
 	}
 	s.Publish(`{"type":"rental_overdue","id":"meanwhile","data":{"rental_id":1,"days_overdue":1}}`)
 	setCookie(first, p.Token, "")
 	for _, tab := range tabs {
-		tab.Show() // hidden tabs do not ask
+		tab.Show() // A hidden tab does not ask the broker again.
 		tab.Eventually(testkit.Soon, testkit.IsLive)
 		testkit.Shows(tab, "meanwhile")
 	}
@@ -179,30 +197,24 @@ func TestAppWaitsForTheProvidersKeys(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
-	tab := openByProvider(u, s.URL+"/", p.Token, "")
-	before := browser.Eval[[]string](tab, valueKeys)
+	tab := openWithCookie(u, s.URL+"/", p.Token, "")
+	before := browser.Eval[[]string](tab, storedKeys)
 	require.Contains(t, before, "session")
 	s.Kill()
 	p.AnswerWith(testkit.AnswerStatus(http.StatusInternalServerError))
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
 	s.Up()
-	fresh := u.NewTab()
-	fresh.OnNewDocument(watchStates)
-	fresh.Open(s.URL + "/")
-	fresh.Eventually(testkit.Soon, `document.querySelector(".header [data-status]")`)
-	asked := p.Requests.Load()
-	testkit.Eventually(
-		t,
-		testkit.Soon,
-		"the broker has asked for keys",
-		func() bool { return p.Requests.Load() > asked },
-	)
-	require.Subset(t, browser.Eval[[]string](tab, valueKeys), before)
+	newTab := u.NewTab()
+	newTab.OnNewDocument(recordStates)
+	newTab.Open(s.URL + "/")
+	newTab.Eventually(testkit.Soon, `document.querySelector(".header [data-status]")`)
+	waitForKeyRequests(t, p, 1)
+	require.Subset(t, browser.Eval[[]string](tab, storedKeys), before)
 	p.AnswerWith(nil)
-	for _, tab := range []*browser.Tab{fresh, tab} {
+	for _, tab := range []*browser.Tab{newTab, tab} {
 		tab.Eventually(testkit.Soon, testkit.IsLive)
 		require.NotContains(t, browser.Eval[[]string](tab, `states`), "denied")
-		require.Subset(t, browser.Eval[[]string](tab, valueKeys), before)
+		require.Subset(t, browser.Eval[[]string](tab, storedKeys), before)
 	}
 }
 
@@ -211,12 +223,12 @@ func TestNextUserOfTheProviderOwnsAllTabs(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
-	first := openByProvider(u, s.URL+"/", p.Token, "")
-	const name = `document.querySelector(".user-name")?.innerText`
-	require.Equal(t, "User 4", browser.Eval[string](first, name))
+	first := openWithCookie(u, s.URL+"/", p.Token, "")
+	const shownName = `document.querySelector(".user-name")?.innerText`
+	require.Equal(t, "User 4", browser.Eval[string](first, shownName))
 	setCookie(first, p.SignFor(t, "5", time.Hour), "")
-	openByProvider(u, s.URL+"/", "", "").Eventually(testkit.Soon, name+` === "User 5"`)
-	first.Eventually(testkit.Soon, name+` === "User 5"`)
+	openWithCookie(u, s.URL+"/", "", "").Eventually(testkit.Soon, shownName+` === "User 5"`)
+	first.Eventually(testkit.Soon, shownName+` === "User 5"`)
 	first.Eventually(testkit.Soon, testkit.IsLive)
 }
 
@@ -225,39 +237,38 @@ func TestNextUserOfTheProviderOwnsAllTabs(t *testing.T) {
 func TestSignOutReportsACookieThatStays(t *testing.T) {
 	t.Parallel()
 	const domain = "; domain=company.test"
-	words := `(document.querySelector(".sign-in .banner-denied")?.innerText ?? "")`
-	t.Run("unknown", func(t *testing.T) {
+	warning := `(document.querySelector(".sign-in .banner-denied")?.innerText ?? "")`
+	// signOut opens the app in two tabs with a cookie of the whole domain, and signs out in the first tab.
+	signOut := func(t *testing.T, flags ...string) (first, second *browser.Tab) {
 		p := testkit.NewProvider(t)
-		s, u := p.StartBroker(t), browser.NewUser(t)
+		s, u := p.StartBroker(t, flags...), browser.NewUser(t)
 		address := "http://yard.company.test:" + s.Port + "/"
-		first := openByProvider(u, address, p.Token, domain)
-		second := openByProvider(u, address, p.Token, domain)
+		first = openWithCookie(u, address, p.Token, domain)
+		second = openWithCookie(u, address, p.Token, domain)
 		first.Show()
 		first.Click("#sign-out")
+		return first, second
+	}
+	t.Run("unknown", func(t *testing.T) {
+		first, second := signOut(t)
 		for _, tab := range []*browser.Tab{first, second} {
-			tab.Eventually(testkit.Soon, words+`.includes("(still_signed_in)")`)
-			require.Contains(t, browser.Eval[string](tab, words), "You are still signed in")
+			tab.Eventually(testkit.Soon, warning+`.includes("(still_signed_in)")`)
+			require.Contains(t, browser.Eval[string](tab, warning), "You are still signed in")
 			button := browser.Eval[string](tab, `document.getElementById("sign-in-again").innerText`)
 			require.Equal(t, "Stay signed in", button)
-			after := browser.Eval[[]string](tab, sinceLive)[1:]
-			require.NotContains(t, after, "live", "nobody is signed in again by itself")
+			after := browser.Eval[[]string](tab, statesSinceLive)[1:]
+			require.NotContains(t, after, "live", "the app signs in no user again by itself")
 		}
-		require.NotContains(t, browser.Eval[[]string](first, valueKeys), "state")
+		require.NotContains(t, browser.Eval[[]string](first, storedKeys), "state")
 		first.Click("#sign-in-again")
 		first.Eventually(testkit.Soon, testkit.IsLive)
-		require.Empty(t, browser.Eval[string](first, words))
+		require.Empty(t, browser.Eval[string](first, warning))
 	})
 	t.Run("known", func(t *testing.T) {
-		p := testkit.NewProvider(t)
-		s, u := p.StartBroker(t, "--jwt-cookie-domain", "company.test"), browser.NewUser(t)
-		address := "http://yard.company.test:" + s.Port + "/"
-		first := openByProvider(u, address, p.Token, domain)
-		second := openByProvider(u, address, p.Token, domain)
-		first.Show()
-		first.Click("#sign-out")
+		first, second := signOut(t, "--jwt-cookie-domain", "company.test")
 		for _, tab := range []*browser.Tab{first, second} {
 			tab.Eventually(testkit.Soon, `document.getElementById("sign-in-again")?.innerText === "Try again"`)
-			require.Empty(t, browser.Eval[string](tab, words))
+			require.Empty(t, browser.Eval[string](tab, warning))
 		}
 		require.NotContains(t, browser.Eval[string](first, `document.cookie`), "id_token")
 	})
@@ -270,22 +281,23 @@ func TestSignInPageExplainsPlainHTTP(t *testing.T) {
 	s := stack.New(t, "--auth", "users")
 	s.Run("long enough a password\n", "user", "add", "ann", "--roles", "manager")
 	s.Up()
-	enter := func(tab *browser.Tab) {
+	submitPassword := func(tab *browser.Tab) {
 		browser.Eval[bool](tab, `(() => {
 			document.getElementById("sign-in-user").value = "ann";
 			document.getElementById("sign-in-password").value = "long enough a password";
 			window.same = true;
 			document.querySelector("form").requestSubmit();
-			return true })()`)
+			return true;
+		})()`)
 	}
-	needsTLS := `document.querySelector(".sign-in .banner-denied")?.innerText.includes("(needs_tls)")`
+	const needsTLS = `document.querySelector(".sign-in .banner-denied")?.innerText.includes("(needs_tls)")`
 	tab := browser.NewUser(t).NewTab()
-	tab.OnNewDocument(watchStates)
+	tab.OnNewDocument(recordStates)
 	tab.Open("http://yard.lan.test:" + s.Port + "/")
 	tab.Eventually(testkit.Soon, `document.getElementById("sign-in-password")`)
 	tab.Eventually(testkit.Soon, needsTLS)
 	tab.Forget()
-	enter(tab)
+	submitPassword(tab)
 	testkit.Eventually(t, testkit.Soon, "the broker's answer", func() bool {
 		for _, p := range tab.Problems() {
 			if p.Kind == "http" && p.Text == "403" {
@@ -302,7 +314,7 @@ func TestSignInPageExplainsPlainHTTP(t *testing.T) {
 		tab.Open("http://" + host + ":" + s.Port + "/")
 		tab.Eventually(testkit.Soon, `document.getElementById("sign-in-password")`)
 		require.Empty(t, tab.Attributes(".sign-in .banner-denied", "class"), host)
-		enter(tab)
+		submitPassword(tab)
 		tab.Eventually(testkit.Soon, testkit.IsLive)
 	}
 }

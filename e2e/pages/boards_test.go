@@ -11,11 +11,13 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// focused is what has the focus, by the name that its card gives it.
-const focused = `(document.activeElement.dataset.act ?? document.activeElement.dataset.item ?? document.activeElement.tagName)`
+// focusedControl is JavaScript that returns the name of the action, the card or the element that has the focus.
+const focusedControl = `(document.activeElement.dataset.act ??
+	document.activeElement.dataset.item ?? document.activeElement.tagName)`
 
-// statuses are those that a rental went through.
-const statuses = `fetch("/api/events?after=oldest").then(r => r.json()).then(j => j.events.map(e => e.data.status))`
+// storedStatuses is JavaScript that returns the statuses in all stored events, the oldest first.
+const storedStatuses = `fetch("/api/events?after=oldest")
+	.then(r => r.json()).then(j => j.events.map(e => e.data.status))`
 
 // Two quick presses of an action publish one event. The second press does not reach the action that takes its place,
 // and neither does the focus.
@@ -31,23 +33,27 @@ func TestQuickPressesPublishOneEvent(t *testing.T) {
 	}
 	tab := testkit.Open(s, browser.NewUser(t), "dispatcher", "/rentals")
 	tab.Show()
-	const off = `[data-act="rental-200-off_rent"]`
-	tab.Eventually(testkit.Soon, `document.querySelector('`+off+`')`)
-	press := func(act, keys string) {
+	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-200-off_rent"]')`)
+	focusAndType := func(act, keys string) {
 		browser.Eval[bool](tab, `(() => { document.querySelector('[data-act="`+act+`"]').focus(); return true })()`)
 		tab.Type(keys)
 	}
-	press("rental-200-off_rent", "\r\r")
+	focusAndType("rental-200-off_rent", "\r\r")
 	tab.Eventually(testkit.Soon, `document.querySelector('[data-item="200"] [aria-disabled=true]')`)
 	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-200-pending_return"]')`)
-	require.Equal(t, "200", browser.Eval[string](tab, focused), "its button is gone: the focus is on the card")
+	require.Equal(
+		t,
+		"200",
+		browser.Eval[string](tab, focusedControl),
+		"the page no longer has this button, so its card has the focus",
+	)
 	tab.Eventually(
 		testkit.Soon,
 		`document.querySelector('[data-act="rental-200-pending_return"][aria-disabled=true]') === null`,
 	)
-	require.Equal(t, []string{"active", "active", "off_rent"}, browser.Eval[[]string](tab, statuses))
+	require.Equal(t, []string{"active", "active", "off_rent"}, browser.Eval[[]string](tab, storedStatuses))
 
-	// With the pointer, at one place.
+	// The user presses twice with the pointer at one place.
 	tab.Click(`[data-act="rental-200-pending_return"]`)
 	browser.Eval[bool](tab, `(() => { document.querySelector('[data-item="200"] .button').click(); return true })()`)
 	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="rental-200-returned"]')`)
@@ -59,9 +65,13 @@ func TestQuickPressesPublishOneEvent(t *testing.T) {
 		testkit.Soon,
 		`document.querySelector('[data-act="rental-200-returned"][aria-disabled=true]') === null`,
 	)
-	require.Equal(t, []string{"active", "active", "off_rent", "pending_return"}, browser.Eval[[]string](tab, statuses))
+	require.Equal(
+		t,
+		[]string{"active", "active", "off_rent", "pending_return"},
+		browser.Eval[[]string](tab, storedStatuses),
+	)
 
-	// The focus stays with its rental where the cards move.
+	// The focus stays on the action of its rental when the cards move.
 	browser.Eval[bool](
 		tab,
 		`(() => { document.querySelector('[data-act="rental-201-off_rent"]').focus(); return true })()`,
@@ -70,7 +80,7 @@ func TestQuickPressesPublishOneEvent(t *testing.T) {
 		`{"type":"rental_status_updated","data":{"rental_id":202,"status":"active","expected_end_date":"2020-01-01"}}`,
 	)
 	tab.Eventually(testkit.Soon, `document.querySelector('[data-item="202"]')`)
-	require.Equal(t, "rental-201-off_rent", browser.Eval[string](tab, focused))
+	require.Equal(t, "rental-201-off_rent", browser.Eval[string](tab, focusedControl))
 	require.Empty(t, tab.Problems())
 }
 
@@ -78,9 +88,8 @@ func TestQuickPressesPublishOneEvent(t *testing.T) {
 func TestIrreversibleActionsAskFirst(t *testing.T) {
 	s := stack.Start(t)
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"reserved"}}`)
-	s.Publish(
-		`{"type":"timesheet_updated","data":{"timesheet_id":8,"employee_id":5,"employee_name":"Ann","status":"submitted","date":"2026-11-24","hours_worked":8}}`,
-	)
+	s.Publish(`{"type":"timesheet_updated","data":{"timesheet_id":8,"employee_id":5,"employee_name":"Ann",` +
+		`"status":"submitted","date":"2026-11-24","hours_worked":8}}`)
 	tab := testkit.Open(s, browser.NewUser(t), "dispatcher", "/rentals")
 	tab.Show()
 	tab.Click(`[data-part=planned]`)
@@ -89,7 +98,7 @@ func TestIrreversibleActionsAskFirst(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.querySelector("dialog[open] #confirm")`)
 	tab.Type("\x1b")
 	tab.Eventually(testkit.Soon, `!document.querySelector("dialog[open]")`)
-	require.Equal(t, "rental-1-cancelled", browser.Eval[string](tab, focused))
+	require.Equal(t, "rental-1-cancelled", browser.Eval[string](tab, focusedControl))
 	require.Len(t, testkit.StoredIDs(t, s), 2)
 	tab.Click(`[data-act="rental-1-cancelled"]`)
 	tab.Eventually(testkit.Soon, `document.querySelector("dialog[open] #confirm")`)

@@ -12,12 +12,12 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// clock lets a test move the page's clock by the variable skew, in milliseconds.
-const clock = `window.skew = 0; {
-	const Own = Date;
-	window.Date = class extends Own {
-		constructor(...a) { a.length ? super(...a) : super(Own.now() + skew) }
-		static now() { return Own.now() + skew }
+// movableClock is JavaScript that moves the page's clock by the variable skew, in milliseconds.
+const movableClock = `window.skew = 0; {
+	const Original = Date;
+	window.Date = class extends Original {
+		constructor(...a) { a.length ? super(...a) : super(Original.now() + skew) }
+		static now() { return Original.now() + skew }
 	};
 	const now = performance.now.bind(performance); performance.now = () => now() + skew; }`
 
@@ -27,7 +27,7 @@ func TestFiguresOfTodayRestartAtMidnight(t *testing.T) {
 	s, u := stack.Start(t, "--time-zone", "UTC"), browser.NewUser(t)
 	testkit.SignIn(s, u, "manager")
 	tab := u.NewTab()
-	tab.OnNewDocument(clock)
+	tab.OnNewDocument(movableClock)
 	tab.Open(s.URL + "/")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	s.Publish(`{"type":"payment_received","data":{"rental_id":1,"amount":100,"payment_method":"cash"}}`)
@@ -39,21 +39,33 @@ func TestFiguresOfTodayRestartAtMidnight(t *testing.T) {
 	require.False(t, browser.Eval[bool](tab, `document.querySelector(".crashed") !== null`))
 }
 
+// deleteDatabase is JavaScript that deletes everything that the app has stored.
+const deleteDatabase = `new Promise(done => {
+	const r = indexedDB.deleteDatabase("yardline");
+	r.onsuccess = () => done(true);
+})`
+
+// refuseConnections answers all requests to /api/sse and /api/ws with 502, and leaves all others to the broker. It is
+// an Answer of [testkit.Front].
+func refuseConnections(w http.ResponseWriter, r *http.Request) bool {
+	if r.URL.Path != "/api/sse" && r.URL.Path != "/api/ws" {
+		return false
+	}
+	w.WriteHeader(http.StatusBadGateway)
+	return true
+}
+
 // When the browser empties the storage, unsent items are lost, and the app says so once.
 func TestAppReportsEmptiedStorage(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	f := testkit.NewFront(t, s)
 	tab := testkit.OpenFront(t, f, browser.NewUser(t), "/sse-test")
-	var away atomic.Bool
-	away.Store(true)
+	var isAway atomic.Bool
+	isAway.Store(true)
 	f.With(func(f *testkit.Front) {
 		f.Answer = func(w http.ResponseWriter, r *http.Request) bool {
-			if away.Load() && (r.URL.Path == "/api/sse" || r.URL.Path == "/api/ws") {
-				w.WriteHeader(http.StatusBadGateway)
-				return true
-			}
-			return false
+			return isAway.Load() && refuseConnections(w, r)
 		}
 	})
 	s.Kill()
@@ -63,9 +75,8 @@ func TestAppReportsEmptiedStorage(t *testing.T) {
 	}
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-outbox=queued]").length === 2`)
 	tab.Open(f.URL + "/healthz")
-	browser.Eval[bool](tab, `new Promise(done => { const r = indexedDB.deleteDatabase("yardline"); r.onsuccess = () `+
-		`=> done(true) })`)
-	away.Store(false)
+	browser.Eval[bool](tab, deleteDatabase)
+	isAway.Store(false)
 	tab.Open(f.URL + "/")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	tab.Eventually(

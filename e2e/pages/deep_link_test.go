@@ -23,13 +23,11 @@ func TestDeepLinkOpensOffline(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
 	for _, path := range append([]string{"/events?x=1"}, testkit.Paths...) {
 		if path == "/admin" {
-			continue // not the manager's
+			continue // The manager may not open this page.
 		}
 		tab.Open(s.URL + path)
-		tab.Eventually(
-			testkit.Soon,
-			`document.querySelector("main h1") && !["loading", "sign-in", "not-found"].includes(document.querySelector("main").dataset.page)`,
-		)
+		tab.Eventually(testkit.Soon, `document.querySelector("main h1") &&
+			!["loading", "sign-in", "not-found"].includes(document.querySelector("main").dataset.page)`)
 		tab.Eventually(testkit.Soon, `document.querySelector(".as-of")?.innerText.includes("as of ")`)
 		tab.Eventually(testkit.Soon, `!document.querySelector("main .skeleton")`)
 	}

@@ -13,23 +13,51 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// keepFiles notes what the page saves.
-const keepFiles = `(() => { window.files = []; const made = URL.createObjectURL; URL.createObjectURL = b => { b.text().then(t => files.push(t)); return made.call(URL, b) }; return true })()`
+// recordFiles is JavaScript that adds the text of every file that the page saves to the array files.
+const recordFiles = `(() => {
+	window.files = [];
+	const original = URL.createObjectURL;
+	URL.createObjectURL = b => {
+		b.text().then(t => files.push(t));
+		return original.call(URL, b);
+	};
+	return true;
+})()`
+
+// publishPayments publishes payments with the ids p-0, p-1 and so on.
+func publishPayments(s *stack.Stack, count int) {
+	for i := range count {
+		s.Publish(fmt.Sprintf(`{"type":"payment_received","id":"p-%d","data":{"payment_id":%d,"rental_id":%d,`+
+			`"amount":10,"payment_method":"cash"}}`, i, i+1, i+1))
+	}
+}
+
+// setFilter gives a filter the focus and another value, and tells the app about the change.
+func setFilter(tab *browser.Tab, id, value string) {
+	browser.Eval[bool](tab, fmt.Sprintf(`(() => {
+		const e = document.getElementById(%q);
+		e.focus();
+		e.value = %q;
+		e.dispatchEvent(new Event("change", {bubbles: true}));
+		return true;
+	})()`, id, value))
+}
+
+// setValue gives a field another value and tells the app about the change. It does not move the focus.
+func setValue(tab *browser.Tab, id, value string) {
+	browser.Eval[bool](tab, fmt.Sprintf(`(() => {
+		const e = document.getElementById(%q);
+		e.value = %q;
+		e.dispatchEvent(new Event("change", {bubbles: true}));
+		return true;
+	})()`, id, value))
+}
 
 // The history page filters events, shows one, and saves what it shows.
 func TestHistoryFiltersOpensAndSavesEvents(t *testing.T) {
 	s := stack.Start(t)
-	examples(s)
-	for i := range 120 {
-		s.Publish(
-			fmt.Sprintf(
-				`{"type":"payment_received","id":"p-%d","data":{"payment_id":%d,"rental_id":%d,"amount":10,"payment_method":"cash"}}`,
-				i,
-				i+1,
-				i+1,
-			),
-		)
-	}
+	publishExamples(s)
+	publishPayments(s, 120)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/events")
 	tab.Eventually(
 		testkit.Soon,
@@ -40,19 +68,9 @@ func TestHistoryFiltersOpensAndSavesEvents(t *testing.T) {
 		testkit.Soon,
 		`document.querySelectorAll("[data-event]").length > 120 && !document.getElementById("older")`,
 	)
-	set := func(id, value string) {
-		browser.Eval[bool](
-			tab,
-			fmt.Sprintf(
-				`(() => { const e = document.getElementById(%q); e.focus(); e.value = %q; e.dispatchEvent(new Event("change", {bubbles: true})); return true })()`,
-				id,
-				value,
-			),
-		)
-	}
-	set("filter-types", "payment_received")
+	setFilter(tab, "filter-types", "payment_received")
 	tab.Eventually(testkit.Soon, `location.search === "?types=payment_received"`)
-	set("filter-subjects", "rental/7")
+	setFilter(tab, "filter-subjects", "rental/7")
 	tab.Eventually(
 		testkit.Soon,
 		`document.querySelectorAll("[data-event]").length === 1 && document.querySelector('[data-event="p-6"]')`,
@@ -64,10 +82,9 @@ func TestHistoryFiltersOpensAndSavesEvents(t *testing.T) {
 		"the focus stays in the filter",
 	)
 	browser.Eval[bool](tab, `(() => { history.back(); return true })()`)
-	tab.Eventually(
-		testkit.Soon,
-		`document.querySelectorAll("[data-event]").length === 100 && document.getElementById("filter-subjects").value === "" && document.getElementById("filter-types").value === "payment_received"`,
-	)
+	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 100 &&
+		document.getElementById("filter-subjects").value === "" &&
+		document.getElementById("filter-types").value === "payment_received"`)
 	browser.Eval[bool](tab, `(() => { history.forward(); return true })()`)
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 1`)
 
@@ -78,8 +95,14 @@ func TestHistoryFiltersOpensAndSavesEvents(t *testing.T) {
 	)
 	tab.Click("dialog .toast-close")
 	tab.Eventually(testkit.Soon, `!document.querySelector("dialog[open]")`)
+	checkSavedFiles(t, tab)
+	require.Empty(t, tab.Problems())
+}
 
-	browser.Eval[bool](tab, keepFiles)
+// checkSavedFiles saves the history as CSV and as JSON, and checks that both files hold the payment p-6 alone.
+func checkSavedFiles(t *testing.T, tab *browser.Tab) {
+	t.Helper()
+	browser.Eval[bool](tab, recordFiles)
 	tab.Click("#export-csv")
 	tab.Eventually(testkit.Soon, `files.length === 1`)
 	lines := strings.Split(strings.TrimSpace(browser.Eval[string](tab, `files[0]`)), "\r\n")
@@ -91,7 +114,6 @@ func TestHistoryFiltersOpensAndSavesEvents(t *testing.T) {
 	var saved []struct{ ID string }
 	require.NoError(t, json.Unmarshal([]byte(browser.Eval[string](tab, `files[1]`)), &saved))
 	require.Equal(t, "p-6", saved[0].ID)
-	require.Empty(t, tab.Problems())
 }
 
 // The history page asks again when the broker is back. A file that is saved meanwhile says that it is incomplete.
@@ -103,28 +125,28 @@ func TestHistoryRetriesAfterAnOutage(t *testing.T) {
 	tab.Eventually(testkit.Soon, `navigator.serviceWorker.controller`)
 	s.Kill()
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
-	subject := u.NewTab()
-	for path, on := range map[string]*browser.Tab{"/events": tab, "/rentals/9": subject} {
-		on.Open(s.URL + path)
-		on.Eventually(testkit.Soon, `document.querySelector("main .page .banner")`)
-		testkit.Shows(on, "late")
+	rentalTab := u.NewTab()
+	for path, openTab := range map[string]*browser.Tab{"/events": tab, "/rentals/9": rentalTab} {
+		openTab.Open(s.URL + path)
+		openTab.Eventually(testkit.Soon, `document.querySelector("main .page .banner")`)
+		testkit.Shows(openTab, "late")
 	}
-	unknown := u.NewTab()
-	unknown.Open(s.URL + "/rentals/999")
-	unknown.Eventually(testkit.Soon, `document.querySelector("main")?.innerText.includes("Nothing known yet")`)
-	require.False(t, browser.Eval[bool](unknown, `!!document.querySelector("main [data-act]")`))
-	unknown.Close()
+	unknownTab := u.NewTab()
+	unknownTab.Open(s.URL + "/rentals/999")
+	unknownTab.Eventually(testkit.Soon, `document.querySelector("main")?.innerText.includes("Nothing known yet")`)
+	require.False(t, browser.Eval[bool](unknownTab, `!!document.querySelector("main [data-act]")`))
+	unknownTab.Close()
 	tab.Show()
-	browser.Eval[bool](tab, keepFiles)
+	browser.Eval[bool](tab, recordFiles)
 	tab.Click("#export-csv")
 	tab.Eventually(
 		testkit.Soon,
 		`files.length === 1 && document.querySelector("main .page [role=status]")?.innerText.includes("no others")`,
 	)
 	s.Up()
-	for _, on := range []*browser.Tab{tab, subject} {
-		on.Show()
-		on.Eventually(2*testkit.Soon, testkit.IsLive)
-		on.Eventually(testkit.Soon, `!document.querySelector("main .page .banner:not([role=status])")`)
+	for _, openTab := range []*browser.Tab{tab, rentalTab} {
+		openTab.Show()
+		openTab.Eventually(2*testkit.Soon, testkit.IsLive)
+		openTab.Eventually(testkit.Soon, `!document.querySelector("main .page .banner:not([role=status])")`)
 	}
 }

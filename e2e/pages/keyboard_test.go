@@ -10,30 +10,41 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// withAlt presses a key of the whole page with Alt, as tests' keyboards have none.
-func withAlt(tab *browser.Tab, key, code string) {
-	browser.Eval[bool](
-		tab,
-		`document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "`+key+`", code: "`+code+`", altKey: true, bubbles: true, cancelable: true})), true`,
-	)
+// pressWithAlt sends the page the event of a key that is pressed together with Alt, because Tab.Type presses no Alt.
+func pressWithAlt(tab *browser.Tab, key, code string) {
+	browser.Eval[bool](tab, `document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {
+		key: "`+key+`", code: "`+code+`", altKey: true, bubbles: true, cancelable: true,
+	})), true`)
+}
+
+// waitForPage waits until the app shows a page and has moved the focus to its beginning.
+func waitForPage(tab *browser.Tab, page string) {
+	tab.Eventually(testkit.Soon, `document.querySelector("main").dataset.page === "`+page+`"`)
+	tab.Eventually(testkit.Soon, `document.activeElement.id === "main"`)
 }
 
 // Every page works without a pointer. Each step begins where the step before left the focus.
 func TestEveryPageWorksByKeyboard(t *testing.T) {
 	s := stack.Start(t)
-	examples(s)
+	publishExamples(s)
 	u := browser.NewUser(t)
 	testkit.SignIn(s, u, "manager")
 	tab := u.NewTab()
 	tab.Open(s.URL + "/")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	tab.Show()
-	at := func(page string) {
-		tab.Eventually(testkit.Soon, `document.querySelector("main").dataset.page === "`+page+`"`)
-		tab.Eventually(testkit.Soon, `document.activeElement.id === "main"`)
-	}
+	checkSkipLinkAndRail(t, tab)
+	checkLetters(t, tab)
+	checkFocusReturnsToRow(tab)
+	checkMessageKeys(t, s, tab)
+	checkLettersCanBeSwitchedOff(t, s, tab)
+	require.Empty(t, tab.Problems())
+}
 
-	// The skip link is the first stop, and leads past the rail.
+// checkSkipLinkAndRail checks that the keyboard reaches the page by the skip link, and other pages by the rail.
+func checkSkipLinkAndRail(t *testing.T, tab *browser.Tab) {
+	t.Helper()
+	// The skip link gets the focus first, and leads past the rail.
 	tab.Type("\t")
 	tab.Eventually(
 		testkit.Soon,
@@ -41,17 +52,20 @@ func TestEveryPageWorksByKeyboard(t *testing.T) {
 	)
 	tab.Type("\r")
 	tab.Eventually(testkit.Soon, `document.activeElement.id === "main"`)
-	// The rail's links are stops, and show it.
+	// The links of the rail get the focus, and show it.
 	browser.Eval[bool](tab, `(() => { document.querySelector('.nav a[href="/events"]').focus(); return true })()`)
 	tab.Type("\t")
 	require.Equal(t, "/rentals", browser.Eval[string](tab, `document.activeElement.getAttribute("href")`))
 	require.NotEqual(t, "none", browser.Eval[string](tab, `getComputedStyle(document.activeElement).outlineStyle`))
 	tab.Type("\r")
-	at("/rentals")
+	waitForPage(tab, "/rentals")
+}
 
-	// Letters.
+// checkLetters checks that letters open pages, the list of shortcuts and the filter, and pause the stream.
+func checkLetters(t *testing.T, tab *browser.Tab) {
+	t.Helper()
 	tab.Type("gd")
-	at("/")
+	waitForPage(tab, "/")
 	tab.Type("?")
 	tab.Eventually(testkit.Soon, `document.querySelector("dialog[open]")?.innerText.includes("Keyboard shortcuts")`)
 	require.False(
@@ -69,11 +83,13 @@ func TestEveryPageWorksByKeyboard(t *testing.T) {
 	tab.Type("p")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	tab.Type("/")
-	at("/events")
+	waitForPage(tab, "/events")
 	tab.Type("/")
 	tab.Eventually(testkit.Soon, `document.activeElement.id === "filter-types"`)
+}
 
-	// A row opens its details and gets the focus back.
+// checkFocusReturnsToRow checks that a row of the history opens its details and gets the focus back.
+func checkFocusReturnsToRow(tab *browser.Tab) {
 	tab.Eventually(testkit.Soon, `document.querySelector(".row-open")`)
 	browser.Eval[bool](tab, `(() => { document.querySelector(".row-open").focus(); return true })()`)
 	tab.Type("\r")
@@ -83,8 +99,11 @@ func TestEveryPageWorksByKeyboard(t *testing.T) {
 		testkit.Soon,
 		`!document.querySelector("dialog > *") && document.activeElement.className.includes("row-open")`,
 	)
+}
 
-	// Messages: Alt+T, Escape, and back.
+// checkMessageKeys checks that Alt+T moves the focus to a message, and that Escape closes it and moves the focus back.
+func checkMessageKeys(t *testing.T, s *stack.Stack, tab *browser.Tab) {
+	t.Helper()
 	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":9,"days_overdue":2}}`)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=late]")`)
 	require.True(
@@ -92,33 +111,36 @@ func TestEveryPageWorksByKeyboard(t *testing.T) {
 		browser.Eval[bool](tab, `document.activeElement.className.includes("row-open")`),
 		"a message takes no focus",
 	)
-	withAlt(tab, "t", "KeyT")
+	pressWithAlt(tab, "t", "KeyT")
 	tab.Eventually(testkit.Soon, `document.activeElement.closest("[data-toast=late]")`)
 	tab.Type("\x1b")
 	tab.Eventually(
 		testkit.Soon,
 		`!document.querySelector("[data-toast]") && document.activeElement.className.includes("row-open")`,
 	)
+}
 
-	// Switched off, letters do nothing.
+// checkLettersCanBeSwitchedOff checks that letters do nothing after the user has switched the shortcuts off.
+func checkLettersCanBeSwitchedOff(t *testing.T, s *stack.Stack, tab *browser.Tab) {
+	t.Helper()
 	tab.Type("gs")
-	at("/settings")
+	waitForPage(tab, "/settings")
 	browser.Eval[bool](tab, `(() => { document.getElementById("shortcuts").focus(); return true })()`)
 	tab.Type(" ")
 	tab.Eventually(testkit.Soon, `localStorage.shortcuts === "off"`)
 	browser.Eval[bool](tab, `(() => { document.getElementById("main").focus(); return true })()`)
 	tab.Type("gd?")
+	// The message appears after the time in which the letters would have done something.
 	s.Publish(`{"type":"rental_overdue","id":"later","data":{"rental_id":10,"days_overdue":2}}`)
-	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=later]")`) // by then they would have done it
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=later]")`)
 	require.Equal(t, "/settings", browser.Eval[string](tab, `location.pathname`))
 	require.False(t, browser.Eval[bool](tab, `document.querySelector("dialog").open`))
-	require.Empty(t, tab.Problems())
 }
 
 // A form shows each error once and moves the focus to its field.
 func TestFormErrorsMoveTheFocus(t *testing.T) {
 	s := stack.Start(t)
-	examples(s)
+	publishExamples(s)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/rentals/123")
 	tab.Show()
 	tab.Eventually(testkit.Soon, `document.querySelector('[data-act="pay-123"]')`)
@@ -127,8 +149,8 @@ func TestFormErrorsMoveTheFocus(t *testing.T) {
 	tab.Click(`dialog [type=submit]`)
 	tab.Eventually(testkit.Soon, `document.activeElement.id === "ask-amount"`)
 	require.Equal(t, "Expected: a number with at most the decimals of its currency, more than 0",
-		browser.Eval[string](tab, `[...document.activeElement.closest(".field").querySelectorAll("p")].map(e => `+
-			`e.innerText).filter(Boolean).join(" | ")`))
+		browser.Eval[string](tab, `[...document.activeElement.closest(".field").querySelectorAll("p")]
+			.map(e => e.innerText).filter(Boolean).join(" | ")`))
 	tab.Type("12,50\r")
 	tab.Eventually(testkit.Soon, `!document.querySelector("dialog[open]")`)
 	tab.Eventually(testkit.Soon, `[...document.querySelectorAll(".row-text")].some(e => e.innerText.includes("12.50"))`)

@@ -58,11 +58,11 @@ func TestAdminPublishesEveryType(t *testing.T) {
 	}
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-outbox=sent]").length === 10`)
 	require.Empty(t, browser.Eval[string](tab, `document.querySelector("[data-outbox=rejected]")?.innerText ?? ""`))
-	got := tab.Attributes("[data-event]", "data-type")
+	shownTypes := tab.Attributes("[data-event]", "data-type")
 	for _, typ := range []string{"timesheet_updated", "payroll_processed", "leave_request_updated"} {
-		require.NotContains(t, got, typ, "an admin may send it, and not read it")
+		require.NotContains(t, shownTypes, typ, "an admin may send this type, but not read it")
 	}
-	require.Len(t, got, 7)
+	require.Len(t, shownTypes, 7)
 
 	testkit.UnfoldForm(tab)
 	tab.Click(`[aria-label="Edit System notification"]`)
@@ -70,16 +70,16 @@ func TestAdminPublishesEveryType(t *testing.T) {
 		testkit.Soon,
 		`document.getElementById("payload").value !== "" && !document.getElementById("send-payload").disabled`,
 	)
-	edit := func(text string) {
+	sendPayload := func(text string) {
 		browser.Eval[bool](
 			tab,
 			fmt.Sprintf(`(() => { document.getElementById("payload").value = %s; return true })()`, testkit.JSON(text)),
 		)
 		tab.Click("#send-payload")
 	}
-	edit(`{"message":""}`)
+	sendPayload(`{"message":""}`)
 	tab.Eventually(testkit.Soon, `document.querySelector(".problem")?.innerText.includes("/data/message")`)
-	edit(`{"message":"Hello <b>yard</b>"}`)
+	sendPayload(`{"message":"Hello <b>yard</b>"}`)
 	tab.Eventually(
 		testkit.Soon,
 		`[...document.querySelectorAll("[data-event] .row-text")].some(e => e.innerText === "Hello <b>yard</b>")`,
@@ -93,32 +93,29 @@ func TestPauseAndSignOutReachAllTabs(t *testing.T) {
 	s := stack.Start(t)
 	u := browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/sse-test")
-	press := func(text string) {
-		browser.Eval[bool](
-			tab,
-			fmt.Sprintf(
-				`(() => { [...document.querySelectorAll(".status-panel button")].find(b => b.innerText === %q).click(); return true })()`,
-				text,
-			),
-		)
+	pressButton := func(text string) {
+		browser.Eval[bool](tab, fmt.Sprintf(`(() => {
+			[...document.querySelectorAll(".status-panel button")].find(b => b.innerText === %q).click();
+			return true;
+		})()`, text))
 	}
-	state := func(name string) {
+	waitForStatus := func(name string) {
 		tab.Eventually(
 			testkit.Soon,
 			fmt.Sprintf(`[...document.querySelectorAll("[data-status]")].every(e => e.dataset.status === %q)`, name),
 		)
 	}
-	press("Pause")
-	state("paused")
+	pressButton("Pause")
+	waitForStatus("paused")
 	s.Publish(`{"type":"system_notification","id":"meanwhile","data":{"message":"m"}}`)
-	press("Resume")
-	state("live")
+	pressButton("Resume")
+	waitForStatus("live")
 	testkit.Shows(tab, "meanwhile")
-	press("Disconnect")
-	state("disconnected")
-	press("Connect")
-	state("live")
-	// The skip link brings the keyboard into the page.
+	pressButton("Disconnect")
+	waitForStatus("disconnected")
+	pressButton("Connect")
+	waitForStatus("live")
+	// The skip link moves the focus into the page.
 	browser.Eval[bool](tab, `(() => { document.querySelector(".skip").click(); return true })()`)
 	tab.Eventually(testkit.Soon, `document.activeElement.id === "main"`)
 	other := testkit.Open(s, u, "manager", "/")
@@ -127,12 +124,21 @@ func TestPauseAndSignOutReachAllTabs(t *testing.T) {
 	other.Eventually(testkit.Soon, `document.querySelector("[data-user]") && !document.querySelector("[data-event]")`)
 }
 
+// recordFirstEvent is JavaScript that sets firstEvent to the time from the navigation until the page shows the event
+// with the id first, in milliseconds.
+const recordFirstEvent = `new MutationObserver((_, observer) => {
+	if (document.querySelector("[data-event=first]")) {
+		window.firstEvent = performance.now();
+		observer.disconnect();
+	}
+}).observe(document, {childList: true, subtree: true})`
+
 // This test bounds the time from the navigation to an event on the screen, with an empty cache. It counts the best of
 // three, because the machine may be busy.
 func TestFirstEventIsShownSoonAfterAColdStart(t *testing.T) {
 	s := stack.Start(t)
 	s.Publish(`{"type":"system_notification","id":"first","data":{"message":"m"}}`)
-	var took []time.Duration
+	var durations []time.Duration
 	for range 3 {
 		tab := browser.NewUser(t).NewTab()
 		tab.Open(s.URL + "/healthz")
@@ -140,16 +146,22 @@ func TestFirstEventIsShownSoonAfterAColdStart(t *testing.T) {
 			tab,
 			`fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`,
 		)
-		tab.OnNewDocument(`new MutationObserver((_, o) => {
-			if (document.querySelector("[data-event=first]")) { window.firstEvent = performance.now(); o.disconnect(); }
-		}).observe(document, {childList: true, subtree: true})`)
+		tab.OnNewDocument(recordFirstEvent)
 		tab.Open(s.URL + "/")
 		tab.Eventually(testkit.Soon, `window.firstEvent > 0`)
-		took = append(took, time.Duration(browser.Eval[float64](tab, `window.firstEvent`)*float64(time.Millisecond)))
+		ms := browser.Eval[float64](tab, `window.firstEvent`)
+		durations = append(durations, time.Duration(ms*float64(time.Millisecond)))
 	}
-	t.Logf("from navigation to the first event: %v", took)
-	require.Less(t, slices.Min(took), 4*time.Second)
+	t.Logf("from navigation to the first event: %v", durations)
+	require.Less(t, slices.Min(durations), 4*time.Second)
 }
+
+// isWorkerActivated is JavaScript that becomes true when the service worker is activated.
+const isWorkerActivated = `navigator.serviceWorker.ready.then(r => new Promise(done => {
+	const worker = r.active;
+	if (worker.state === "activated") done(true);
+	else worker.addEventListener("statechange", () => done(true));
+}))`
 
 // The app opens from the service worker's cache with the state and the history of the last visit, says so, and goes on
 // by itself when the broker is back.
@@ -157,9 +169,7 @@ func TestAppOpensWithoutTheBroker(t *testing.T) {
 	s := stack.Start(t)
 	u := browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/")
-	require.True(t, browser.Eval[bool](tab, `navigator.serviceWorker.ready.then(r => new Promise(done => {
-		const w = r.active; if (w.state === "activated") done(true); else w.addEventListener("statechange", () => done(true));
-	}))`))
+	require.True(t, browser.Eval[bool](tab, isWorkerActivated))
 	s.Publish(`{"type":"rental_overdue","id":"before","data":{"rental_id":1,"days_overdue":1}}`)
 	testkit.Shows(tab, "before")
 	s.Kill()
@@ -168,10 +178,8 @@ func TestAppOpensWithoutTheBroker(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.documentElement.scrollWidth <= document.documentElement.clientWidth`)
 	tab.Open(s.URL + "/?x=1")
 	testkit.Shows(tab, "before")
-	tab.Eventually(
-		testkit.Soon,
-		`document.querySelector("[data-figure=overdue_rentals]").dataset.value === "1" && document.querySelector(".figure-hint").innerText.includes("as of")`,
-	)
+	tab.Eventually(testkit.Soon, `document.querySelector("[data-figure=overdue_rentals]").dataset.value === "1" &&
+		document.querySelector(".figure-hint").innerText.includes("as of")`)
 	tab.Open(s.URL + "/sse-test")
 	testkit.Shows(tab, "before")
 	require.NotContains(t, tab.Attributes("[data-status]", "data-status"), "live")

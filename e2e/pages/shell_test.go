@@ -16,7 +16,7 @@ func TestNewVersionWaitsForAClick(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/rentals")
 	browser.Eval[bool](tab, `(() => { window.same = true; goappOnUpdate(); return true })()`)
-	tab.Eventually(testkit.Soon, `document.querySelector(".banners .banner")?.innerText.includes("Update ready")`)
+	tab.Eventually(testkit.Soon, updateReady)
 	require.True(t, browser.Eval[bool](tab, `window.same === true`))
 	tab.Click(".banners .banner button")
 	tab.Eventually(
@@ -26,14 +26,28 @@ func TestNewVersionWaitsForAClick(t *testing.T) {
 	require.Empty(t, tab.Problems())
 }
 
+// offerInstallation is JavaScript that offers the app to install itself, as a browser does, and counts in asked how
+// often the app asks the browser to install it. The user declines.
+const offerInstallation = `(() => {
+	window.asked = 0;
+	const e = new Event("beforeinstallprompt");
+	e.prompt = () => { asked++; return Promise.resolve() };
+	e.userChoice = Promise.resolve({outcome: "dismissed"});
+	dispatchEvent(e);
+	return true;
+})()`
+
+// pretendIPhone is JavaScript that makes the browser look like Safari on an iPhone.
+const pretendIPhone = `Object.defineProperty(Navigator.prototype, "userAgent", {
+	value: "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+		"Version/17.4 Mobile/15E148 Safari/604.1",
+})`
+
 // The app offers to install itself once where the browser can be asked. Elsewhere a page explains how to install it.
 func TestInstallIsOfferedOnce(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/settings")
-	browser.Eval[bool](
-		tab,
-		`(() => { window.asked = 0; const e = new Event("beforeinstallprompt"); e.prompt = () => { asked++; return Promise.resolve() }; e.userChoice = Promise.resolve({outcome: "dismissed"}); dispatchEvent(e); return true })()`,
-	)
+	browser.Eval[bool](tab, offerInstallation)
 	tab.Eventually(testkit.Soon, `document.getElementById("install")`)
 	browser.Eval[bool](
 		tab,
@@ -43,9 +57,7 @@ func TestInstallIsOfferedOnce(t *testing.T) {
 	require.Empty(t, tab.Problems())
 
 	apple := browser.NewUser(t).NewTab()
-	apple.OnNewDocument(
-		`Object.defineProperty(Navigator.prototype, "userAgent", {value: "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1"})`,
-	)
+	apple.OnNewDocument(pretendIPhone)
 	apple.Open(s.URL + "/settings")
 	apple.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
 	apple.Click("[data-user=manager]")
@@ -57,26 +69,32 @@ func TestInstallIsOfferedOnce(t *testing.T) {
 	require.Empty(t, apple.Problems())
 }
 
+// recordAnnouncements is JavaScript that adds every change of the page's live regions to the array announcements.
+const recordAnnouncements = `(() => {
+	window.announcements = [];
+	for (const e of document.querySelectorAll("#root > [role=status], #root > [role=alert]")) {
+		new MutationObserver(() => announcements.push(e.getAttribute("role") + ": " + e.textContent))
+			.observe(e, {childList: true, characterData: true, subtree: true});
+	}
+	return true;
+})()`
+
 // The live regions of the page announce each change once.
 func TestLiveRegionsAnnounceEachChangeOnce(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
 	tab.Show()
 	tab.Eventually(testkit.Soon, `document.querySelector("#root > [role=status]").textContent === "Live"`)
-	browser.Eval[bool](
-		tab,
-		`(() => { window.said = []; for (const e of document.querySelectorAll("#root > [role=status], #root > [role=alert]"))
-		new MutationObserver(() => said.push(e.getAttribute("role") + ": " + e.textContent)).observe(e, {childList: true, characterData: true, subtree: true}); return true })()`,
-	)
+	browser.Eval[bool](tab, recordAnnouncements)
 	s.Publish(`{"type":"payment_received","id":"paid","data":{"rental_id":123,"amount":10,"payment_method":"cash"}}`)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=paid]")`)
 	tab.Eventually(testkit.Soon, `!document.querySelector("[data-toast=paid]")`)
 	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":1,"days_overdue":1}}`)
-	tab.Eventually(testkit.Soon, `said.some(e => e.includes("overdue"))`)
+	tab.Eventually(testkit.Soon, `announcements.some(e => e.includes("overdue"))`)
 	require.Equal(
 		t,
 		[]string{"status: Payment received: €10 · rental #123", "alert: Rental #1 is 1 day overdue"},
-		browser.Eval[[]string](tab, `said`),
+		browser.Eval[[]string](tab, `announcements`),
 	)
 }
 
@@ -89,17 +107,17 @@ func TestFeedOnAPhoneKeepsItsPlace(t *testing.T) {
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
 	tab.SetSize(360, "light")
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 30`)
-	news := func(id string) {
+	publishStatus := func(id string) {
 		s.Publish(
 			fmt.Sprintf(`{"type":"rental_status_updated","id":%q,"data":{"rental_id":900,"status":"active"}}`, id),
 		)
 	}
 	browser.Eval[bool](tab, `(() => { document.querySelector(".feed-card").scrollIntoView(); return true })()`)
 	require.Greater(t, browser.Eval[int](tab, `scrollY`), 240)
-	news("live")
+	publishStatus("live")
 	testkit.Shows(tab, "live")
 	browser.Eval[bool](tab, `(() => { scrollBy(0, 400); return true })()`)
-	news("first")
+	publishStatus("first")
 	tab.Eventually(testkit.Soon, `document.querySelector(".feed-news").innerText === "1 new ↑"`)
 	require.NotContains(t, tab.Attributes("[data-event]", "data-event"), "first")
 	tab.Click(".feed-news button")
@@ -119,15 +137,19 @@ func TestToastsStayUnderPointerAndFocus(t *testing.T) {
 	tab.Show()
 	s.Publish(`{"type":"payment_received","id":"held","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=held]")`)
-	browser.Eval[bool](
-		tab,
-		`(() => { document.querySelector(".toast-close").focus(); const a = document.getElementById("toasts"); a.dispatchEvent(new MouseEvent("mouseenter")); a.dispatchEvent(new MouseEvent("mouseleave")); window.since = performance.now(); return true })()`,
-	)
+	browser.Eval[bool](tab, `(() => {
+		document.querySelector(".toast-close").focus();
+		const toasts = document.getElementById("toasts");
+		toasts.dispatchEvent(new MouseEvent("mouseenter"));
+		toasts.dispatchEvent(new MouseEvent("mouseleave"));
+		window.since = performance.now();
+		return true;
+	})()`)
 	tab.Eventually(testkit.Soon, `performance.now() - since > 7000`)
 	require.True(t, browser.Eval[bool](tab, `document.activeElement.closest("[data-toast=held]") !== null`))
 	browser.Eval[bool](tab, `(() => { document.activeElement.blur(); return true })()`)
 	tab.Eventually(testkit.Soon, `!document.querySelector("[data-toast=held]")`)
-	// On a phone there are two, wherever it was turned.
+	// A window that is 600 px wide shows at most two toasts.
 	tab.SetSize(600, "light")
 	for i := range 3 {
 		s.Publish(
@@ -141,14 +163,11 @@ func TestToastsStayUnderPointerAndFocus(t *testing.T) {
 // The app writes numbers as the reader's browser does.
 func TestNumbersFollowTheBrowsersLanguage(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
-	s.Publish(
-		`{"type":"timesheet_updated","data":{"timesheet_id":12345,"employee_id":5,"employee_name":"Ann","status":"submitted","date":"2026-11-24","hours_worked":7.5}}`,
-	)
+	s.Publish(`{"type":"timesheet_updated","data":{"timesheet_id":12345,"employee_id":5,"employee_name":"Ann",` +
+		`"status":"submitted","date":"2026-11-24","hours_worked":7.5}}`)
 	testkit.SignIn(s, u, "hr")
 	tab := u.NewTab()
-	tab.OnNewDocument(
-		`{ const Plain = Intl.NumberFormat; Intl.NumberFormat = function (_, o) { return new Plain("de-DE", o) } }`,
-	)
+	tab.OnNewDocument(fmt.Sprintf(formatNumbersIn, "de-DE"))
 	tab.Open(s.URL + "/employees")
 	tab.Eventually(testkit.Soon, `document.querySelector(".item-lines")?.innerText.includes("7,5")`)
 }
