@@ -31,7 +31,7 @@ func serveHostPages(t *testing.T, c testkit.Certificate) string {
 }
 
 // These formats of JavaScript open a stream, as a host site would do it. They add the ids of the events that the page
-// receives to the array got, and set failed when the stream fails or ends.
+// receives to the array got, and set failed when the stream fails.
 const (
 	openEventSource = `got = [];
 		failed = false;
@@ -64,15 +64,16 @@ const (
 			}
 		})().catch(() => failed = true);
 		0`
-	// sendForeignRequests sends a DELETE, for which the browser asks for permission first, and a POST, for which it
-	// does not ask.
-	sendForeignRequests = `failed = false;
-		fetch(%q, {method: "DELETE", mode: "cors", credentials: "include"}).catch(() => failed = true);
-		fetch(%[1]q, {method: "POST", mode: "no-cors", credentials: "include", body: "{}"});
-		0`
 )
 
-// originTest is what all steps of [TestOtherOriginsNeedPermission] use.
+// sendForeignRequests is a format of JavaScript that sends two requests: a DELETE, for which the browser asks for
+// permission first, and a POST, for which it does not ask. It sets failed when the DELETE fails.
+const sendForeignRequests = `failed = false;
+	fetch(%q, {method: "DELETE", mode: "cors", credentials: "include"}).catch(() => failed = true);
+	fetch(%[1]q, {method: "POST", mode: "no-cors", credentials: "include", body: "{}"});
+	0`
+
+// originTest holds the values that all steps of [TestOtherOriginsNeedPermission] use.
 type originTest struct {
 	t           *testing.T
 	tab         *browser.Tab

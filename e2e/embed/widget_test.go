@@ -80,7 +80,7 @@ func TestWidgetShowsStatusOnAHostSite(t *testing.T) {
 	tab := browser.NewUser(t).NewTab()
 	tab.OnNewDocument(measureLive)
 	var durations []float64
-	for range 3 { // The best of three counts, because the machine may be busy.
+	for range 3 { // The shortest time counts, because the machine may be busy.
 		tab.Open(address)
 		tab.Eventually(testkit.Soon, `window.liveAfter >= 0`)
 		durations = append(durations, browser.Eval[float64](tab, `liveAfter`))

@@ -87,7 +87,7 @@ func TestBadKeySetsOfTheProviderEndNoSession(t *testing.T) {
 	for _, tab := range tabs {
 		testkit.Shows(tab, "before")
 	}
-	u.NewTab().Show() // hides the other tabs: a hidden tab stores its state
+	u.NewTab().Show() // hides the other tabs, because a tab stores its state when it is hidden
 	var before []string
 	testkit.Eventually(t, testkit.Soon, "the app has stored the session and the state", func() bool {
 		before = browser.Eval[[]string](first, storedKeys)
@@ -238,7 +238,7 @@ func TestSignOutReportsACookieThatStays(t *testing.T) {
 	t.Parallel()
 	const domain = "; domain=company.test"
 	warning := `(document.querySelector(".sign-in .banner-denied")?.innerText ?? "")`
-	// signOut opens the app in two tabs with a cookie of the whole domain, and signs out in the first tab.
+	// signOut opens the app in two tabs with a cookie of the whole domain, and signs out in the first one.
 	signOut := func(t *testing.T, flags ...string) (first, second *browser.Tab) {
 		p := testkit.NewProvider(t)
 		s, u := p.StartBroker(t, flags...), browser.NewUser(t)

@@ -70,8 +70,13 @@ func TestQuickPressesPublishOneEvent(t *testing.T) {
 		[]string{"active", "active", "off_rent", "pending_return"},
 		browser.Eval[[]string](tab, storedStatuses),
 	)
+	checkFocusStaysOnAction(t, s, tab)
+	require.Empty(t, tab.Problems())
+}
 
-	// The focus stays on the action of its rental when the cards move.
+// checkFocusStaysOnAction checks that the focus stays on the action of its rental when another card moves the cards.
+func checkFocusStaysOnAction(t *testing.T, s *stack.Stack, tab *browser.Tab) {
+	t.Helper()
 	browser.Eval[bool](
 		tab,
 		`(() => { document.querySelector('[data-act="rental-201-off_rent"]').focus(); return true })()`,
@@ -81,7 +86,6 @@ func TestQuickPressesPublishOneEvent(t *testing.T) {
 	)
 	tab.Eventually(testkit.Soon, `document.querySelector('[data-item="202"]')`)
 	require.Equal(t, "rental-201-off_rent", browser.Eval[string](tab, focusedControl))
-	require.Empty(t, tab.Problems())
 }
 
 // An action that cannot be undone asks first, and a rejection sends its reason.
