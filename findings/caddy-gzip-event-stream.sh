@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Caddy 2.6.2 (Debian 12) with `encode gzip` holds an event stream back for as long as it lives, if its first write is
-# large.
+# Caddy 2.6.2 (Debian 12) with `encode gzip` holds an event stream back until the stream ends, if the first write of
+# the stream is large.
 #
-# Caddy decides at the first write of an answer whether it compresses: from 512 bytes on. It then compresses an event
-# stream too, and a flush of the reverse proxy does not flush the compressor. A stream that begins with a short write
-# passes as it is, so that a test with short events shows nothing.
+# Caddy decides at the first write of an answer whether it compresses the answer: it does so from 512 bytes on. It
+# then compresses an event stream, too, and a flush of the reverse proxy does not flush the compressor. A stream that
+# begins with a short write passes unchanged, so a test with short events does not show the fault.
 #
-# Seen: with a first write of 20 bytes each event comes at once; with one of 600 bytes no event comes within 2 s, until
-# the stream ends.
+# Seen: with a first write of 20 bytes each event comes at once. With a first write of 600 bytes no event comes within
+# 2 s; the events come when the stream ends.
 set -euo pipefail
 dir=$(mktemp -d)
 proxy=

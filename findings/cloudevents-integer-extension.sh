@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Two CloudEvents SDKs disagree on integers: what the one for JavaScript sends, the one for Go does not read.
+# Two CloudEvents SDKs disagree on integers: the SDK for Go does not read an event that the SDK for JavaScript writes.
 #
-# CloudEvents 1.0 limits its Integer type to 32 bits, and an extension attribute has that type where JSON has a number.
-# npm cloudevents 10.0.0 (strict, the default) writes an extension of 2147483648, a serial number for instance.
-# github.com/cloudevents/sdk-go/v2 v2.16.2 refuses the whole event. Both do as they should with 2147483647.
+# CloudEvents 1.0 limits its type Integer to 32 bits, and an extension attribute has that type if JSON has a number.
+# npm cloudevents 10.0.0 (strict, the default) writes an extension of 2147483648, such as a serial number.
+# github.com/cloudevents/sdk-go/v2 v2.16.2 refuses the whole event. Both handle 2147483647 correctly.
 #
-# Seen: written by JavaScript; "cannot convert 2.147483648e+09 to int32: out of range" in Go.
+# Seen: JavaScript writes the event; Go says "cannot convert 2.147483648e+09 to int32: out of range".
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

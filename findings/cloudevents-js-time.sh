@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The CloudEvents SDK for JavaScript (npm cloudevents 10.0.0) changes the time of an event that it only passes on.
 #
-# CloudEvents 1.0 has `time` as an optional timestamp of RFC 3339. HTTP.toEvent followed by HTTP.structured, as a relay
-# does, cuts the fraction to milliseconds and drops the offset, and gives an event without a time the present time,
-# another one at each reading. A broker that tells a repeated delivery by its content sees two different events.
+# CloudEvents 1.0 has `time` as an optional timestamp of RFC 3339. A relay calls HTTP.toEvent and then
+# HTTP.structured. These cut the fraction to milliseconds and drop the offset. They give an event without a time the
+# present time, which differs at each reading. A broker that recognises a repeated delivery by its content therefore
+# sees two different events.
 #
 # Seen: .123456+02:00 becomes .123Z, and two readings of one event without a time, 20 ms apart, differ.
 set -euo pipefail

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Currency libraries have fewer decimals than ISO 4217 for currencies that companies invoice in.
+# Currency libraries have fewer decimals than ISO 4217 for currencies in which companies send invoices.
 #
-# ISO 4217 gives IQD and LYD three decimals and HUF, IDR, LBP, MGA, AFN and RSD two. golang.org/x/text/currency v0.44.0
-# and Intl.NumberFormat take the digits of CLDR, which says how people write amounts today, and even these two disagree
-# (HUF, RSD). A program that validates or stores money by these tables rounds amounts that an invoice may hold.
+# ISO 4217 gives IQD and LYD three decimals, and HUF, IDR, LBP, MGA, AFN and RSD two. golang.org/x/text/currency
+# v0.44.0 and Intl.NumberFormat use the digits of CLDR, which describe how people write amounts today. Even these two
+# disagree (HUF, RSD). A program that validates or stores money by these tables rounds amounts that an invoice may
+# contain.
 #
-# Seen (Node 20.20.2): see the table at the end, ISO 4217 beside both.
+# Seen (Node 20.20.2): the table at the end has both beside ISO 4217.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

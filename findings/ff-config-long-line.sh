@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# github.com/peterbourgon/ff v3.4.0 leaves out the rest of a configuration file after a long line, without an error.
+# github.com/peterbourgon/ff v3.4.0 ignores the rest of a configuration file after a long line, without an error.
 #
-# PlainParser and EnvParser read lines by bufio.Scanner and never look at the scanner's error. A line of more than
-# 64 KiB (a certificate chain or a list of networks in one line), or a reader that fails, ends the file there. Parse
-# returns nil, and every flag after that line keeps its default.
+# PlainParser and EnvParser read lines by bufio.Scanner, and never look at the scanner's error. The file ends for them
+# at a line of more than 64 KiB (a certificate chain or a list of networks in one line), or where the reader fails.
+# Parse returns nil, and every flag after that line keeps its default.
 #
-# Seen: with a short first line `listen` is 127.0.0.1:9, with one of 70,000 characters it is the default; no error twice.
+# Seen: with a short first line `listen` is 127.0.0.1:9; with a first line of 70,000 characters it is the default.
+# Neither gives an error.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Four Go clients of Server-Sent Events hand out events that the stream does not contain.
 #
-# The WHATWG's rules say that a block without a data line fires no event: it only sets the last event id or the
-# reconnection time. Brokers use such blocks as heartbeats that keep a cursor fresh. github.com/r3labs/sse v2.10.0,
-# github.com/tmaxmax/go-sse v0.12.0, github.com/launchdarkly/eventsource v1.11.0 and github.com/donovanhide/eventsource
-# (2021-08-30) each call the subscriber with an empty event for both kinds of block.
+# By the WHATWG's rules a block without a data line fires no event: it only sets the last event id or the reconnection
+# time. Brokers use such blocks as heartbeats that keep a cursor fresh. github.com/r3labs/sse v2.10.0,
+# github.com/tmaxmax/go-sse v0.12.0, github.com/launchdarkly/eventsource v1.11.0 and
+# github.com/donovanhide/eventsource (2021-08-30) call the subscriber with an empty event for both kinds of block.
 #
-# Seen: three events for a stream that holds one. A subscriber must drop events without data itself.
+# Seen: three events for a stream that contains one. A subscriber must drop events without data itself.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

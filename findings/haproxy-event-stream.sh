@@ -2,13 +2,13 @@
 # HAProxy 2.6.12 (Debian 12) delays each event of a chunked event stream by a fifth of a second, and its compression
 # holds each event back until the next one.
 #
-# 1. With default options every event written as a chunk of its own arrives some 200 ms late: HAProxy waits for more.
-#    `option http-no-delay` ends that.
+# 1. With default options every event that is a chunk of its own arrives some 200 ms late, because HAProxy waits for
+#    more bytes. `option http-no-delay` prevents that.
 # 2. With `compression algo gzip` an event is complete at the client only when the next one is sent, with or without
 #    http-no-delay. `Cache-Control: no-transform` on the answer keeps HAProxy from compressing it.
 #
-# Seen: over 150 ms by default; under 50 ms with the option; nothing of the event within 2 s under compression, until the
-# next event is sent; under 50 ms again with no-transform.
+# Seen: over 150 ms by default; under 50 ms with the option; under compression no part of the event within 2 s, until
+# the next event is sent; under 50 ms again with no-transform.
 set -euo pipefail
 dir=$(mktemp -d)
 proxy=

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# github.com/MicahParks/jwkset v0.11.4 reads one and the same key set in two ways.
+# github.com/MicahParks/jwkset v0.11.4 reads the same key set in two different ways.
 #
-# RFC 7517 (5) has a reader of a JWK Set ignore keys of a type that it does not know. The HTTP storage of jwkset does
-# so. JWKSMarshal.JWKSlice, for a set that was fetched by other means, fails as a whole at the first such key, so that a
-# provider that adds one key of a new algorithm beside the old ones locks everybody out.
+# By RFC 7517 (5) a reader of a JWK Set ignores keys of a type that it does not know. The HTTP storage of jwkset does
+# so. JWKSMarshal.JWKSlice, which reads a set that was fetched by other means, fails as a whole at the first such key.
+# If a provider adds one key of a new algorithm beside the old ones, nobody can sign in any more.
 #
-# Seen: one key by the storage; no key and "unsupported key" by JWKSlice.
+# Seen: the storage has one key; JWKSlice has no key and returns "unsupported key".
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # github.com/MicahParks/keyfunc v3.9.2 takes an answer without keys for a new key set, and forgets the good keys.
 #
-# A refresh that fails with a status or with HTML keeps the old keys and calls RefreshErrorHandlerFunc. An answer of 200
-# with `{"keys":[]}`, or with `{}`, as a provider gives while it restarts, replaces all keys by none: no error handler is
-# called, and every token is refused until the next good refresh.
+# A refresh that fails by its status or returns HTML keeps the old keys and calls RefreshErrorHandlerFunc. But an
+# answer of 200 with `{"keys":[]}` or `{}`, which a provider may give while it restarts, replaces all keys by none.
+# The package then calls no error handler, and refuses every token until the next good refresh.
 #
 # Seen: one key and one report of an error after a 500; no key, and no further report, after {"keys":[]} and {}.
 set -euo pipefail

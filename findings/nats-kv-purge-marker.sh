@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Purging a key of a NATS key-value bucket leaves a marker for good, though the bucket limits how long markers live.
+# A purge of a key of a NATS key-value bucket leaves a marker for good, although the bucket limits how long markers
+# live.
 #
-# nats-server v2.15.2 with nats.go v1.55.0: LimitMarkerTTL of a bucket is documented as the life of the markers that
-# limits leave behind. A marker that Purge writes has no TTL and stays; with the option PurgeTTL it goes. A store that
-# creates and purges keys all day (sessions, devices) grows by one message for each.
+# This is nats-server v2.15.2 with nats.go v1.55.0. LimitMarkerTTL of a bucket is documented as the life of the
+# markers that limits leave behind. A marker that Purge writes has no TTL and stays; with the option PurgeTTL it goes.
+# A store that creates and purges keys all day (sessions, devices) grows by one message for each key.
 #
-# Seen, with a limit of one second: after more than three seconds the marker of Purge is there, that of PurgeTTL is gone.
+# Seen, with a limit of one second: after more than three seconds the marker of Purge is there, and that of PurgeTTL
+# is gone.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# nats-server before 2.10 drops what nats.go v1.55.0 asks a stream to keep, and says that all went well.
+# nats-server before 2.10 drops metadata that nats.go v1.55.0 asks a stream to keep, and reports success.
 #
-# Metadata of streams came with nats-server 2.10. Version 2.9.25 creates a stream with metadata and answers success; the
-# stream has none, and a program that keeps an identity there finds it gone when it looks. Debian 12 packages 2.9.10.
-# A client must compare what it got with what it asked for, or ask for the server's version first.
+# Metadata of streams came with nats-server 2.10. Version 2.9.25 creates a stream with metadata and reports success,
+# but the stream has none. A program that keeps an identity there does not find it later. Debian 12 packages 2.9.10. A
+# client must compare the stream that it got with its request, or ask for the server's version first.
 #
-# Seen: created without an error on both; the metadata are there on 2.10.29 and absent on 2.9.25.
+# Seen: both versions create the stream without an error; the metadata are there on 2.10.29 and absent on 2.9.25.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

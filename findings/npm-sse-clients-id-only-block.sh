@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Two clients of Server-Sent Events on npm resume too early after a block that holds an id alone.
+# Two clients of Server-Sent Events on npm resume too early after a block that contains only an id.
 #
-# By the WHATWG's rules `id: 7` and a blank line fire no event, but move the last event id, which the next connection
+# By the WHATWG's rules `id: 7` and a blank line fire no event, but set the last event id, which the next connection
 # sends. Brokers use such blocks so that a quiet stream resumes at the present place. eventsource-client 1.2.0 and
-# event-source-polyfill 1.0.31 keep the id of the last event that they handed out. The package eventsource 5.1.5 is right.
+# event-source-polyfill 1.0.31 keep the id of the last event that they handed out. The package eventsource 5.1.5 is
+# correct.
 #
-# Seen: after a stream with the event 1 and then the id 7 the second request asks for what follows 1 (the polyfill in
-# the query, as lastEventId). Where the log no longer holds 1, such a client meets a gap that the others do not have.
+# Seen: after a stream with the event 1 and then the id 7, the second request asks for the events after 1 (the
+# polyfill in the query, as lastEventId). If the log no longer holds 1, such a client meets a gap that the others do
+# not have.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # github.com/r3labs/sse v2.10.0 takes a stream that ends properly for the end of all, and does not come back.
 #
-# A server that restarts ends its streams properly (the last chunk, or the end of the connection where nothing is
-# chunked), and the WHATWG's rules have a client reconnect after any end but a 204. This client reconnects only after an
+# A server that restarts ends its streams properly (by the last chunk, or by the end of a connection that is not
+# chunked). By the WHATWG's rules a client reconnects after any end but a 204. This client reconnects only after an
 # error of the read: Subscribe returns nil after a proper end, with no event and no error.
 #
 # Seen: one request, and nil. After a cut inside of a chunked body (no last chunk) the same client reconnects.

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# The Standard Webhooks library for JavaScript (npm standardwebhooks 1.1.1) rejects genuine deliveries that are not JSON.
+# The Standard Webhooks library for JavaScript (npm standardwebhooks 1.1.1) rejects genuine deliveries that are not
+# JSON.
 #
-# Standard Webhooks signs the bytes of a body, whatever they are. Webhook.verify checks the signature and then parses
-# the body as JSON: for a form-encoded body with a right signature it throws a SyntaxError, which is no
-# WebhookVerificationError. The library for Go (v0.0.1) verifies the same delivery. That one, in turn, looks headers up
-# by their canonical names, so that a map with lower-case names, as HTTP/2 frameworks and functions have, has none of them.
+# Standard Webhooks signs the bytes of a body of any kind. Webhook.verify checks the signature and then parses the
+# body as JSON. For a form-encoded body with a correct signature it throws a SyntaxError, which is no
+# WebhookVerificationError. The library for Go (v0.0.1) verifies the same delivery. But the library for Go looks
+# headers up by their canonical names. It therefore finds no header in a map with lower-case names, which HTTP/2
+# frameworks and functions have.
 #
 # Seen: SyntaxError in JavaScript, no error in Go; "missing required headers" in Go for lower-case names.
 set -euo pipefail

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # github.com/SherClockHolmes/webpush-go v1.4.0 signs other VAPID claims than its options say.
 #
-# RFC 8292 has `sub` as a mailto: or https: URI and `exp` within 24 hours. The option Subscriber with a mailto: URI is
-# given a second "mailto:", and the option VapidExpiration has no effect: the token lives for 12 hours whatever it says.
-# A push service that checks `sub` refuses mailto:mailto:…, and a short life cannot be had.
+# By RFC 8292 `sub` is a mailto: or https: URI, and `exp` is within 24 hours. The library puts a second "mailto:"
+# before a mailto: URI in the option Subscriber. The option VapidExpiration has no effect: the token always lives for
+# 12 hours. A push service that checks `sub` refuses mailto:mailto:…, and a shorter life is impossible.
 #
-# Seen: sub mailto:mailto:ops@company.example, exp 12 h ahead where 10 minutes were asked for.
+# Seen: sub mailto:mailto:ops@company.example, and exp 12 h ahead although 10 minutes were asked for.
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

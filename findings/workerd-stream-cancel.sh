@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# workerd: whether a worker's stream hears that its client has left depends on the version; request.signal always does.
+# workerd: it depends on the version whether a worker's stream learns that its client has left. request.signal always
+# learns it.
 #
-# By the Streams standard the consumer of a ReadableStream cancels it when it needs no more of it. npm workerd 1.20260426.1
-# and 1.20260619.1 do not call `cancel` of a stream that is written by `pull` when the client of its response leaves;
-# 1.20261117.1 does. The signal of the request (flag enable_request_signal) is aborted in all three. A worker that counts
-# or groups its readers by `cancel` alone keeps those that have left.
+# By the Streams standard the consumer of a ReadableStream cancels it when it needs no more of it. When the client of
+# a response leaves, npm workerd 1.20260426.1 and 1.20260619.1 do not call `cancel` of a stream that is written by
+# `pull`; 1.20261117.1 does. All three abort the signal of the request (flag enable_request_signal). A worker that
+# counts or groups its readers by `cancel` alone keeps those that have left.
 #
-# Seen: only the signal with the two older versions, cancel and then the signal with the newest.
+# Seen: only the signal with the two older versions; cancel and then the signal with the newest.
 set -euo pipefail
 dir=$(mktemp -d)
 runtime=
