@@ -18,9 +18,9 @@
 //     (conn.Denied) or an administrator closed the stream (conn.Disconnected).
 //   - One tab of a browser holds the connection. When it closes, crashes or is frozen, another tab takes over without a
 //     loss. In a browser without Web Locks each tab connects for itself.
-//   - An event that [Client.Publish] has returned is stored once, even after a reload or a crash, provided that there is
-//     a Storage and that it works ([View.Unsaved]). Events are sent in the order of writing. An event that the broker
-//     refuses stays in [View.Outbox] as rejected.
+//   - An event that [Client.Publish] has returned is stored once, even after a reload or a crash, provided that
+//     there is a Storage and that it works ([View.Unsaved]). Events are sent in the order of writing. An event that
+//     the broker refuses stays in [View.Outbox] as rejected.
 //   - Nothing that was for another user, or for rights that the user no longer has, is shown or kept.
 //
 // Three machines without clock, network or goroutine decide all this: package conn (the life of a connection),

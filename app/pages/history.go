@@ -24,7 +24,7 @@ type historyPage struct {
 	loading bool             // a request for events runs
 	local   bool             // the broker could not be reached, so that the page shows the last events of the browser
 	problem string           // shown as an alert; "" for none
-	note    string           // what is missing from an exported file; "" for nothing
+	note    string           // the sentence about missing events of an exported file; "" if none is missing
 	saving  bool             // an export runs
 	serial  int              // counts the addresses, so that answers for an earlier one are dropped
 }

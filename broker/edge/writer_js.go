@@ -13,7 +13,7 @@ import (
 // once it is flushed, as a stream that worker.mjs holds. Only the request's goroutine uses it.
 type writer struct {
 	to     http.ResponseWriter // of the workers module
-	body   bytes.Buffer        // what was written before the stream was opened
+	body   bytes.Buffer        // the bytes that were written before the stream was opened
 	ctx    context.Context     // of the request
 	cancel context.CancelFunc
 

@@ -47,7 +47,7 @@ const server = `(pieces, refusal, ready) => {
   return () => { s.closeAllConnections(); s.close(); };
 }`
 
-func TestTransport(t *testing.T) {
+func TestTransportKeepsTheContract(t *testing.T) {
 	pieces := make([]any, len(transporttest.Pieces))
 	for i, p := range transporttest.Pieces {
 		pieces[i] = p

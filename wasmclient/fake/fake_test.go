@@ -19,16 +19,15 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/porttest"
 )
 
-func TestPage(t *testing.T) {
+func TestTabKeepsTheContractOfPages(t *testing.T) {
 	b := &Browser{}
 	porttest.Page(t, func() port.Page { return b.NewTab() })
 }
 
-func TestMemory(t *testing.T) { porttest.Storage(t, &port.Memory{}) }
+func TestMemoryKeepsTheContractOfStorages(t *testing.T) { porttest.Storage(t, &port.Memory{}) }
 
-// TestReplacedLog: a page from a place in another log begins with a gap, and a
-// stream that is open goes on in the new one.
-func TestReplacedLog(t *testing.T) {
+// A page of history after a cursor of another log begins with a gap, and an open stream goes on in the new log.
+func TestReplacedLogLeadsToAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(access.Grant{User: "1", Name: "manager", Roles: []access.Role{access.Manager}})
 		b.Publish(event.Example(event.TypePaymentReceived))

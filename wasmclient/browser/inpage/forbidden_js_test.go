@@ -15,8 +15,7 @@ import (
 
 func eval(code string) js.Value { return js.Global().Call("eval", code) }
 
-// TestWritesAreOnTheDisk: what is kept survives a power cut, so that the browser is
-// asked for strict durability.
+// The storage asks the browser for strict durability, because values must survive a power cut.
 func TestWritesAreOnTheDisk(t *testing.T) {
 	mend := eval(`(() => {
 		const own = IDBDatabase.prototype.transaction;
@@ -46,8 +45,8 @@ func TestNoteOutlivesTheStorage(t *testing.T) {
 	require.Empty(t, s.Noted())
 }
 
-// TestPersist asks the browser, and takes any answer.
-func TestPersist(t *testing.T) {
+// Persist asks the browser to keep the storage, and accepts any answer.
+func TestPersistAcceptsAnyAnswerOfTheBrowser(t *testing.T) {
 	for name, breakage := range map[string]string{
 		"answers": `StorageManager.prototype.persist = () => { count(); return Promise.resolve(true) }`,
 		"rejects": `StorageManager.prototype.persist = () => { count(); return Promise.reject(new TypeError("no")) }`,
@@ -74,9 +73,8 @@ func TestPersist(t *testing.T) {
 	}
 }
 
-// TestForbiddenFeatures: a page whose browser forbids or lacks what it shares with
-// other tabs is alone, and goes on.
-func TestForbiddenFeatures(t *testing.T) {
+// A page works alone when its browser forbids or lacks the features that tabs share.
+func TestPageWorksWithoutSharedFeatures(t *testing.T) {
 	for name, c := range map[string]struct{ property, owner string }{
 		"locks":            {"locks", "Navigator.prototype"},
 		"BroadcastChannel": {"BroadcastChannel", "window"},

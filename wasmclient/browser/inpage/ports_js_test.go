@@ -12,17 +12,16 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/porttest"
 )
 
-func TestPage(t *testing.T) {
+func TestPageKeepsTheContract(t *testing.T) {
 	porttest.Page(t, func() port.Page { return browser.NewPage() })
 }
 
-func TestStorage(t *testing.T) {
+func TestStorageKeepsTheContract(t *testing.T) {
 	porttest.Storage(t, &browser.Storage{Name: "test"})
 }
 
-// TestStorageThatFails: whatever the browser does instead of storing is an
-// error, and no panic.
-func TestStorageThatFails(t *testing.T) {
+// When the browser does not store a value, the storage returns an error and does not panic.
+func TestStorageThatFailsReturnsAnError(t *testing.T) {
 	for name, breakage := range map[string]string{
 		"refuses to open": `IDBFactory.prototype.open = () => { throw new DOMException("denied", "SecurityError") }`,
 		"dies later": `IDBDatabase.prototype.transaction = () => { throw new DOMException("closing", ` +
@@ -51,9 +50,8 @@ func TestStorageThatFails(t *testing.T) {
 	}
 }
 
-// TestSlowFirstOpen: who gives up waiting for a slow disk leaves a database that
-// works the next time.
-func TestSlowFirstOpen(t *testing.T) {
+// A caller that stops waiting for a slow disk leaves a database that works the next time.
+func TestStorageWorksAfterACancelledOpen(t *testing.T) {
 	s := &browser.Storage{Name: "slow"}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -65,8 +63,7 @@ func TestSlowFirstOpen(t *testing.T) {
 	require.Len(t, all, 1)
 }
 
-// TestWatch: what the browser tells the page.
-func TestWatch(t *testing.T) {
+func TestWatchReportsTheEventsOfThePage(t *testing.T) {
 	var got []port.PageEvent
 	stop := browser.NewPage().Watch(func(e port.PageEvent) { got = append(got, e) })
 	fire := func() {
@@ -85,8 +82,7 @@ func TestWatch(t *testing.T) {
 	require.Len(t, got, len(want))
 }
 
-// TestOnline is what the browser believes.
-func TestOnline(t *testing.T) {
+func TestIsOnlineFollowsTheBrowser(t *testing.T) {
 	p, navigator := browser.NewPage(), js.Global().Get("navigator")
 	require.Equal(t, navigator.Get("onLine").Bool(), p.IsOnline())
 	for _, online := range []bool{false, true} {

@@ -124,7 +124,7 @@ func (g *group) thaw() {
 	switch s := g.d.state.Machine.Status(); {
 	case s.State == conn.Paused && s.Code != "": // The page was frozen, or hidden before that.
 		g.d.step(conn.Resume{Code: s.Code})
-	case s.State == conn.Offline: // What the page learnt of the network while it was frozen is out of date.
+	case s.State == conn.Offline: // The state of the network may have changed while the page was frozen.
 		g.d.step(conn.Online{})
 	}
 }
