@@ -10,8 +10,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/snd-rental/yardline/broker/hub"
-	"github.com/snd-rental/yardline/broker/internal/syncbuffer"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/syncbuffer"
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/syncbuffer"
 	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 )
@@ -339,28 +338,10 @@ func TestFullBucketsAreForgotten(t *testing.T) {
 	require.Zero(t, r.reserve(now, 1, bucket{"y", 1, 1}), "what was refused is given back")
 }
 
-// A logBuffer keeps log lines. It is safe for concurrent use.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *logBuffer) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(b)
-}
-
-func (s *logBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
 // Each request has an id in the log, and each stream the id of its connection. No log
 // line, metric or refusal has a secret.
 func TestLogsHaveRequestIDsAndNoSecrets(t *testing.T) {
-	var lines logBuffer
+	var lines syncbuffer.Buffer
 	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(dir string, c *Config) {
 		withUsers(t)(dir, c)
 		c.Logger = slog.New(slog.NewJSONHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))

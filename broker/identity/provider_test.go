@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -11,7 +10,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +17,8 @@ import (
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/snd-rental/yardline/shared/syncbuffer"
 )
 
 // provider is an identity provider on loopback. A test chooses its keys and the answer of
@@ -29,25 +29,7 @@ type provider struct {
 	keys    map[string]crypto.Signer
 	answer  atomic.Pointer[http.HandlerFunc]
 	fetches atomic.Int64
-	logged  lines
-}
-
-// lines is a log that a test may read while it is written.
-type lines struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	logged  syncbuffer.Buffer
 }
 
 func newProvider(t *testing.T) *provider {

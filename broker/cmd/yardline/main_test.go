@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/snd-rental/yardline/broker/internal/syncbuffer"
+	"github.com/snd-rental/yardline/shared/syncbuffer"
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/datadir"
 	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/shared/syncbuffer"
 )
 
 // appendRecords appends n records with ids of their own.
@@ -204,7 +204,7 @@ func TestReplacedDirectoryIsGivenUp(t *testing.T) {
 func TestNewEpochOnRequest(t *testing.T) {
 	dir := t.TempDir()
 	before := appendAndClose(t, dir, 2)
-	var lines lineBuffer
+	var lines syncbuffer.Buffer
 	log, err := Open(t.Context(), Config{Dir: dir, NewEpoch: true, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 	require.NoError(t, err)
 	require.NotEqual(t, before, log.Epoch())
@@ -212,24 +212,6 @@ func TestNewEpochOnRequest(t *testing.T) {
 	require.NoError(t, log.Close())
 	require.Equal(t, 1, strings.Count(lines.String(), "goes on under a new epoch"))
 	require.Contains(t, lines.String(), "it was asked for")
-}
-
-// A lineBuffer collects log lines of several goroutines.
-type lineBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (b *lineBuffer) Write(line []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(line)
-}
-
-func (b *lineBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // TestAncestorsEndAtEarliestBranch branches a record several times. A place of
