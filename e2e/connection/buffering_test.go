@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/snd-rental/yardline/e2e/browser"
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
@@ -15,15 +14,11 @@ import (
 // arrive.
 func TestAppConnectsThroughABufferingProxy(t *testing.T) {
 	s := stack.Start(t)
-	var h hostile
-	h.holdStreams.Store(true)
-	h.refuseUpgrades.Store(true)
-	base := h.between(t, s)
-	tab := browser.NewUser(t).NewTab()
-	tab.Open(base + "/")
-	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
-	tab.Click("[data-user=manager]")
-	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status]")`) // signed in
+	var proxy faultyProxy
+	proxy.holdStreams.Store(true)
+	proxy.refuseUpgrades.Store(true)
+	tab := openAsManager(t, proxy.start(t, s))
+	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status]")`) // The manager is signed in.
 	start := time.Now()
 	tab.Eventually(
 		testkit.Soon,

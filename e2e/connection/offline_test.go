@@ -15,8 +15,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// items are the ids in the outbox that a tab shows, oldest first.
-func items(tab *browser.Tab, state string) []string {
+// outboxIDs returns the ids of the items in a state that the outbox of a tab shows, oldest first.
+func outboxIDs(tab *browser.Tab, state string) []string {
 	return browser.Eval[[]string](
 		tab,
 		fmt.Sprintf(`Array.from(document.querySelectorAll("[data-outbox=%s]"), e => e.dataset.item).reverse()`, state),
@@ -28,7 +28,7 @@ func items(tab *browser.Tab, state string) []string {
 func TestEventsWrittenOfflineArriveOnceInOrder(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "manager")
-	first, second := watch(s, u), watch(s, u)
+	first, second := openRecordingTab(s, u), openRecordingTab(s, u)
 	for _, tab := range []*browser.Tab{first, second} {
 		tab.Open(s.URL + "/sse-test")
 		tab.Eventually(testkit.Soon, testkit.IsLive)
@@ -50,8 +50,8 @@ func TestEventsWrittenOfflineArriveOnceInOrder(t *testing.T) {
 	write(first, "rental_status_updated", 1)
 	write(second, "payment_received", 2)
 	write(first, "rental_overdue", 3)
-	written := items(first, "queued")
-	require.Equal(t, written, items(second, "queued"))
+	written := outboxIDs(first, "queued")
+	require.Equal(t, written, outboxIDs(second, "queued"))
 	second.Open(s.URL + "/sse-test")
 	second.Eventually(testkit.Soon, `document.querySelectorAll("[data-outbox=queued]").length === 3`)
 	second.Eventually(
@@ -78,27 +78,27 @@ func TestEventsWrittenOfflineArriveOnceInOrder(t *testing.T) {
 	for _, id := range written {
 		testkit.Shows(second, id)
 	}
-	require.Empty(t, items(second, "queued"))
+	require.Empty(t, outboxIDs(second, "queued"))
 }
 
 // The broker refuses a change that was written offline when its entity has changed since, and the user decides.
 func TestChangeOnAnOutdatedStateIsRejected(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	s.Publish(`{"type":"rental_status_updated","id":"before","data":{"rental_id":123,"status":"active"}}`)
-	var h hostile
-	base := h.between(t, s)
+	var proxy faultyProxy
+	base := proxy.start(t, s)
 	tab := u.NewTab()
 	tab.Open(base + "/sse-test")
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
 	tab.Click("[data-user=manager]")
 	testkit.Shows(tab, "before")
-	h.badGateway.Store(true)
-	h.cut()
+	proxy.badGateway.Store(true)
+	proxy.cutConnections()
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
 	tab.Click(`[data-send="rental_status_updated"]`)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-outbox=queued]")`)
 	s.Publish(`{"type":"rental_status_updated","id":"other","data":{"rental_id":123,"status":"cancelled"}}`)
-	h.badGateway.Store(false)
+	proxy.badGateway.Store(false)
 	tab.Eventually(
 		testkit.Soon,
 		`document.querySelector("[data-outbox=rejected]")?.innerText.includes("(entity_moved)")`,
@@ -110,27 +110,22 @@ func TestChangeOnAnOutdatedStateIsRejected(t *testing.T) {
 	require.Len(t, testkit.StoredIDs(t, s), 3)
 }
 
-// throughProxy opens the app through a hostile proxy, in a tab that records.
-func throughProxy(t *testing.T, s *stack.Stack, h *hostile) *browser.Tab {
+// openThroughProxy opens the app through a proxy, in a tab that records the events.
+func openThroughProxy(t *testing.T, s *stack.Stack, proxy *faultyProxy) *browser.Tab {
 	t.Helper()
-	base := h.between(t, s)
-	tab := browser.NewUser(t).NewTab()
-	tab.OnNewDocument("if (location.protocol !== 'about:') {" + record + "}")
-	tab.Open(base + "/")
-	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
-	tab.Click("[data-user=manager]")
+	tab := openAsManager(t, proxy.start(t, s), "if (location.protocol !== 'about:') {"+recordEvents+"}")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	return tab
 }
 
-// hasAll waits until the tab is connected, by streams or, where so many were cut
-// that it fell to it, by the poll; and holds that it has all events once and in
-// order.
-func hasAll(t *testing.T, tab *browser.Tab, ids []string) {
+// requireAllEvents waits until the tab is connected. The tab must have received all events once and in order. After
+// many cuts the client may have fallen back to long polling.
+func requireAllEvents(t *testing.T, tab *browser.Tab, ids []string) {
 	t.Helper()
 	tab.Eventually(
 		testkit.ReconnectTimeout,
-		`document.querySelector(".header [data-status=live]:not([data-transport=poll]), .header [data-status=polling][data-transport=poll]")`,
+		`document.querySelector(".header [data-status=live]:not([data-transport=poll]),`+
+			` .header [data-status=polling][data-transport=poll]")`,
 	)
 	tab.Eventually(testkit.ReconnectTimeout, fmt.Sprintf(`ids[ids.length - 1] === %q`, ids[len(ids)-1]))
 	require.Equal(t, ids, browser.Eval[[]string](tab, `ids`))
@@ -139,21 +134,21 @@ func hasAll(t *testing.T, tab *browser.Tab, ids []string) {
 // Each event arrives once, whichever transport the client uses.
 func TestRepeatedCutsLoseNoEvent(t *testing.T) {
 	s := stack.Start(t)
-	var h hostile
-	tab := throughProxy(t, s, &h)
-	h.lifetime.Store(int64(testkit.ForFullRun(3*time.Second, 10*time.Second)))
-	h.cut()
-	stop := load(t, s, 20)
-	cuts := h.cuts.Load()
+	var proxy faultyProxy
+	tab := openThroughProxy(t, s, &proxy)
+	proxy.answerLifetime.Store(int64(testkit.ForFullRun(3*time.Second, 10*time.Second)))
+	proxy.cutConnections()
+	stopPublishing := publishAtRate(t, s, 20)
+	cutBefore := proxy.cutAnswers.Load()
 	testkit.Eventually(
 		t,
 		3*time.Minute,
 		"several cuts",
-		func() bool { return h.cuts.Load() >= cuts+testkit.ForFullRun[int64](4, 6) },
+		func() bool { return proxy.cutAnswers.Load() >= cutBefore+testkit.ForFullRun[int64](4, 6) },
 	)
-	h.lifetime.Store(0)
-	h.cut()
-	hasAll(t, tab, stop())
+	proxy.answerLifetime.Store(0)
+	proxy.cutConnections()
+	requireAllEvents(t, tab, stopPublishing())
 	if testkit.ForFullRun(false, true) {
 		tab.Eventually(3*time.Minute, `document.querySelector(".header [data-status=live]")`)
 	}
@@ -162,23 +157,28 @@ func TestRepeatedCutsLoseNoEvent(t *testing.T) {
 // While a proxy answers 502, the tab says that it tries again. Then it has all events once.
 func TestBadGatewayIsRetried(t *testing.T) {
 	s := stack.Start(t)
-	var h hostile
-	tab := throughProxy(t, s, &h)
-	stop := load(t, s, 20)
+	var proxy faultyProxy
+	tab := openThroughProxy(t, s, &proxy)
+	stopPublishing := publishAtRate(t, s, 20)
 	tab.Eventually(testkit.Soon, `ids.length > 0`)
-	h.badGateway.Store(true)
-	h.cut()
+	proxy.badGateway.Store(true)
+	proxy.cutConnections()
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
 	down := time.Now()
 	testkit.Eventually(t, time.Minute, "5 s of 502", func() bool { return time.Since(down) > 5*time.Second })
 	require.Contains(t, tab.Attributes(".header [data-status]", "data-status"), "reconnecting")
-	h.badGateway.Store(false)
-	hasAll(t, tab, stop())
-	tab.Eventually(
-		testkit.Soon,
-		`document.querySelector(".header [data-status=live][data-transport=sse]")`,
-	) // a broker that is away is no reason to fall
+	proxy.badGateway.Store(false)
+	requireAllEvents(t, tab, stopPublishing())
+	// The client keeps its transport when a gateway answers for a broker that is away.
+	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=live][data-transport=sse]")`)
 }
+
+// readDisk is JavaScript that returns all values that the app stores in the browser, as text.
+const readDisk = `new Promise(done => { const open = indexedDB.open("yardline"); open.onsuccess = () => {
+	const all = open.result.transaction("values").objectStore("values").getAll();
+	all.onsuccess = () => {
+		open.result.close();
+		done(all.result.map(v => new TextDecoder().decode(v)).join("\n")) } } })`
 
 // The second user of a browser finds nothing of the first one, on the screen or in the storage. Nor do users of two
 // browsers.
@@ -187,37 +187,33 @@ func TestUsersOfOneBrowserNeverMix(t *testing.T) {
 	hr, yard := browser.NewUser(t), browser.NewUser(t)
 	testkit.SignIn(s, hr, "hr")
 	testkit.SignIn(s, yard, "yard")
-	a, b := watch(s, hr), watch(s, yard)
-	s.Publish(
-		`{"type":"payroll_processed","id":"secret-pay","data":{"employee_id":1,"period":"2026-11","status":"completed","amount":4321}}`,
-	)
+	a, b := openRecordingTab(s, hr), openRecordingTab(s, yard)
+	s.Publish(`{"type":"payroll_processed","id":"secret-pay",` +
+		`"data":{"employee_id":1,"period":"2026-11","status":"completed","amount":4321}}`)
 	testkit.Shows(a, "secret-pay")
-	s.Publish(location("for-both"))
+	s.Publish(locationUpdate("for-both"))
 	testkit.Shows(b, "for-both")
 	require.Equal(t, []string{"for-both"}, browser.Eval[[]string](b, `ids`))
-	const disk = `new Promise(done => { const open = indexedDB.open("yardline"); open.onsuccess = () => {
-		const all = open.result.transaction("values").objectStore("values").getAll();
-		all.onsuccess = () => { open.result.close(); done(all.result.map(v => new TextDecoder().decode(v)).join("\n")) } } })`
-	// The state is kept when the page is hidden.
+	// The app stores its state when the page is hidden.
 	hr.NewTab().Show()
 	testkit.Eventually(
 		t,
 		testkit.Soon,
 		"the state is on the disk",
-		func() bool { return strings.Contains(browser.Eval[string](a, disk), "secret-pay") },
+		func() bool { return strings.Contains(browser.Eval[string](a, readDisk), "secret-pay") },
 	)
 	yard.NewTab().Show()
 	testkit.Eventually(
 		t,
 		testkit.Soon,
 		"the state is on the disk",
-		func() bool { return strings.Contains(browser.Eval[string](b, disk), "for-both") },
+		func() bool { return strings.Contains(browser.Eval[string](b, readDisk), "for-both") },
 	)
-	require.NotContains(t, browser.Eval[string](b, disk), "secret-pay")
+	require.NotContains(t, browser.Eval[string](b, readDisk), "secret-pay")
 
-	// The same browser, another user; a second tab of the first is still open.
+	// Another user signs in with the same browser while a second tab of the first user is open.
 	a.Show()
-	other := watch(s, hr)
+	other := openRecordingTab(s, hr)
 	testkit.Shows(other, "secret-pay")
 	a.Show()
 	a.Click("#sign-out")
@@ -225,7 +221,7 @@ func TestUsersOfOneBrowserNeverMix(t *testing.T) {
 		tab.Eventually(testkit.Soon, `document.querySelector("[data-user=yard]")`)
 		require.NotContains(t, browser.Eval[string](tab, `document.documentElement.outerHTML`), "secret-pay")
 	}
-	require.Empty(t, browser.Eval[string](a, disk))
+	require.Empty(t, browser.Eval[string](a, readDisk))
 	a.Click("[data-user=yard]")
 	a.Eventually(testkit.Soon, testkit.IsLive)
 	require.NotContains(t, browser.Eval[string](a, `document.documentElement.outerHTML`), "secret-pay")
@@ -235,16 +231,17 @@ func TestUsersOfOneBrowserNeverMix(t *testing.T) {
 		t,
 		testkit.Soon,
 		"the state is on the disk",
-		func() bool { return browser.Eval[string](a, disk) != "" },
+		func() bool { return browser.Eval[string](a, readDisk) != "" },
 	)
-	require.NotContains(t, browser.Eval[string](a, disk), "secret-pay")
+	require.NotContains(t, browser.Eval[string](a, readDisk), "secret-pay")
 }
 
 // Without storage the app works, and says what it cannot keep.
 func TestAppWorksWithoutStorage(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "manager")
-	tab := watch(s, u, `IDBFactory.prototype.open = () => { throw new DOMException("denied", "SecurityError") };`)
+	const withoutStorage = `IDBFactory.prototype.open = () => { throw new DOMException("denied", "SecurityError") };`
+	tab := openRecordingTab(s, u, withoutStorage)
 	tab.Eventually(testkit.Soon, `document.querySelector(".banners")?.innerText.includes("(storage)")`)
 	tab.Open(s.URL + "/sse-test")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
@@ -260,7 +257,9 @@ func TestStateReportCanBeCopied(t *testing.T) {
 	tab := testkit.Open(s, u, "manager", "/sse-test")
 	browser.Eval[bool](
 		tab,
-		`(() => { navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() }; return true })()`,
+		`(() => {
+			navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() };
+			return true })()`,
 	)
 	browser.Eval[bool](tab, `(() => { document.querySelector(".status-panel details button").click(); return true })()`)
 	tab.Eventually(testkit.Soon, `window.copied`)

@@ -20,23 +20,54 @@ import (
 func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 	const retention = 2 * time.Second
 	s := stack.Start(t, "--retention", retention.String())
-	var h hostile
-	base := h.between(t, s)
-	tab := browser.NewUser(t).NewTab()
-	tab.Open(base + "/")
-	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
-	tab.Click("[data-user=manager]")
+	var proxy faultyProxy
+	tab := openAsManager(t, proxy.start(t, s))
 	tab.Eventually(testkit.Soon, testkit.IsLive)
-	overdue := func(id string) {
-		s.Publish(
-			fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":%d,"days_overdue":1}}`, id, len(id)),
-		)
-	}
-	overdue("before")
+	publishOverdue(s, "before")
 	testkit.Shows(tab, "before")
 	tab.Click(".toast-close")
 	browser.Eval[bool](tab, watchToasts)
 	s.Kill()
+	waitForBanner(t, tab)
+	s.Up()
+	want := []string{"before"}
+	for i := range 20 {
+		id := fmt.Sprintf("missed-%02d", i)
+		publishOverdue(s, id)
+		want = append([]string{id}, want...)
+	}
+	tab.Click(".banner-reconnecting button") // The client may wait up to half a minute before it tries again by itself.
+	tab.Eventually(2*testkit.Soon, testkit.IsLive)
+	testkit.Shows(tab, want[0])
+	require.Equal(t, want, tab.Attributes("[data-event]", "data-event"))
+	require.Empty(t, browser.Eval[[]string](tab, `toasted`), "neither missed events nor the outage make a toast")
+	requireFloodMakesOneToast(t, s, tab)
+	require.Empty(t, tab.Attributes("[data-gap]", "data-gap"))
+
+	// The page shows a gap in place of the events that the log purges during the second outage.
+	proxy.badGateway.Store(true)
+	proxy.cutConnections()
+	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
+	publishEventsAndPurgeThem(t, s, retention)
+	proxy.badGateway.Store(false)
+	// The client waits longer after each attempt.
+	tab.Eventually(2*time.Minute, `document.querySelector("[data-gap]")?.innerText.includes("(gap)")`)
+	tab.Eventually(testkit.Soon, testkit.IsLive)
+	publishOverdue(s, "after")
+	testkit.Shows(tab, "after")
+	tab.Click("[data-gap] button")
+	tab.Eventually(testkit.Soon, `!document.querySelector("[data-gap]")`)
+}
+
+// publishOverdue publishes that a rental is overdue, as an event with this id.
+func publishOverdue(s *stack.Stack, id string) {
+	const overdue = `{"type":"rental_overdue","id":%q,"data":{"rental_id":%d,"days_overdue":1}}`
+	s.Publish(fmt.Sprintf(overdue, id, len(id)))
+}
+
+// waitForBanner waits until the page shows a countdown, and lets the outage last. The banner must be visible then.
+func waitForBanner(t *testing.T, tab *browser.Tab) {
+	t.Helper()
 	tab.Eventually(
 		testkit.Soon,
 		`/in \d+ s/.test(document.querySelector(".header [data-status=reconnecting] .status-count")?.innerText)`,
@@ -60,34 +91,27 @@ func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 		),
 		"after 15 s the banner shows",
 	)
-	s.Up()
-	want := []string{"before"}
+}
+
+// requireFloodMakesOneToast publishes many events at once. The page must show them all, with one toast.
+func requireFloodMakesOneToast(t *testing.T, s *stack.Stack, tab *browser.Tab) {
+	t.Helper()
 	for i := range 20 {
-		id := fmt.Sprintf("missed-%02d", i)
-		overdue(id)
-		want = append([]string{id}, want...)
-	}
-	tab.Click(".banner-reconnecting button") // by itself it may wait for half a minute
-	tab.Eventually(2*testkit.Soon, testkit.IsLive)
-	testkit.Shows(tab, want[0])
-	require.Equal(t, want, tab.Attributes("[data-event]", "data-event"))
-	require.Empty(t, browser.Eval[[]string](tab, `toasted`), "what was missed makes no message, nor do drop and return")
-	for i := range 20 {
-		overdue(fmt.Sprintf("flood-%02d", i))
+		publishOverdue(s, fmt.Sprintf("flood-%02d", i))
 	}
 	tab.Eventually(testkit.Soon, `toasted.includes("summary")`)
 	testkit.Shows(tab, "flood-19")
-	require.LessOrEqual(t, browser.Eval[int](tab, `most`), 3, "at no time")
-	require.Len(t, tab.Attributes("[data-toast]", "data-toast"), 1, "one stands for all")
+	require.LessOrEqual(t, browser.Eval[int](tab, `most`), 3, "toasts at a time")
+	require.Len(t, tab.Attributes("[data-toast]", "data-toast"), 1, "one toast summarizes all events")
 	tab.Click("[data-toast=summary] .toast-close")
-	require.Empty(t, tab.Attributes("[data-gap]", "data-gap"))
+}
 
-	// What the log has forgotten meanwhile is said to be missing.
-	h.badGateway.Store(true)
-	h.cut()
-	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
+// publishEventsAndPurgeThem publishes events, restarts the broker after the retention, and waits until the log is
+// empty.
+func publishEventsAndPurgeThem(t *testing.T, s *stack.Stack, retention time.Duration) {
+	t.Helper()
 	for i := range 5 {
-		overdue(fmt.Sprintf("forgotten-%d", i))
+		publishOverdue(s, fmt.Sprintf("forgotten-%d", i))
 	}
 	written := time.Now()
 	testkit.Eventually(t, testkit.Soon, "they are old", func() bool { return time.Since(written) > retention })
@@ -98,19 +122,10 @@ func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 		p, err := api.History(t.Context(), filter.Filter{}, wire.Cursor{}, 100)
 		return err == nil && len(p.Events) == 0
 	})
-	h.badGateway.Store(false)
-	tab.Eventually(
-		2*time.Minute,
-		`document.querySelector("[data-gap]")?.innerText.includes("(gap)")`,
-	) // it waits longer after each try
-	tab.Eventually(testkit.Soon, testkit.IsLive)
-	overdue("after")
-	testkit.Shows(tab, "after")
-	tab.Click("[data-gap] button")
-	tab.Eventually(testkit.Soon, `!document.querySelector("[data-gap]")`)
 }
 
-// watchToasts is a script that notes each message that the page shows, and how many it shows at once.
+// watchToasts is JavaScript that keeps the id of each toast in toasted, and the largest number of toasts at a time in
+// most.
 const watchToasts = `(() => {
 	window.toasted = []; window.most = 0;
 	new MutationObserver(() => {

@@ -17,16 +17,10 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// streams is how many connections the broker has.
-func streams(s *stack.Stack) int {
-	r, err := s.APIFor(
-		"ops",
-		0,
-		access.Admin,
-	).Transport.Do(
-		context.Background(),
-		wasmclient.Request{Method: "GET", Path: "/api/stats"},
-	)
+// connectionCount returns how many connections the broker has, or -1 if the broker does not answer.
+func connectionCount(s *stack.Stack) int {
+	admin := s.APIFor("ops", 0, access.Admin)
+	r, err := admin.Transport.Do(context.Background(), wasmclient.Request{Method: "GET", Path: "/api/stats"})
 	var stats struct{ Connections int }
 	if err != nil || r.Status != 200 || json.Unmarshal(r.Body, &stats) != nil {
 		return -1
@@ -34,15 +28,22 @@ func streams(s *stack.Stack) int {
 	return stats.Connections
 }
 
-// record makes the tab's next pages keep the ids of all events that the client
-// delivers, through the debug log; over reloads of the tab too.
-const record = `localStorage["sse-debug"] = "true"; window.ids = []; window.at = {};
-	{ const log = console.debug; console.debug = (...x) => { const m = /^\[sse\] event (\S+) /.exec(x[0]); if (m) { ids.push(m[1]); at[m[1]] = Date.now() } else log.apply(console, x) } }`
+// recordEvents is JavaScript that turns the client's debug log on and reads it: it adds the id of each event that the
+// client delivers to ids, and the time of the delivery to at.
+const recordEvents = `localStorage["sse-debug"] = "true"; window.ids = []; window.at = {};
+	{
+		const log = console.debug;
+		console.debug = (...x) => {
+			const m = /^\[sse\] event (\S+) /.exec(x[0]);
+			if (m) { ids.push(m[1]); at[m[1]] = Date.now() } else log.apply(console, x)
+		}
+	}`
 
-// watch opens the app in a new tab that records. The user is signed in.
-func watch(s *stack.Stack, u *browser.User, scripts ...string) *browser.Tab {
+// openRecordingTab opens the app in a new tab that records events, and runs the scripts in each of its pages. The user
+// must be signed in.
+func openRecordingTab(s *stack.Stack, u *browser.User, scripts ...string) *browser.Tab {
 	tab := u.NewTab()
-	for _, script := range append(scripts, record) {
+	for _, script := range append(scripts, recordEvents) {
 		tab.OnNewDocument("if (location.protocol !== 'about:') {" + script + "}")
 	}
 	tab.Open(s.URL + "/")
@@ -50,14 +51,16 @@ func watch(s *stack.Stack, u *browser.User, scripts ...string) *browser.Tab {
 	return tab
 }
 
-func location(id string) string {
+// locationUpdate returns an event with this id that moves a machine, as JSON.
+func locationUpdate(id string) string {
 	return fmt.Sprintf(
 		`{"type":"equipment_location_updated","id":%q,"data":{"equipment_id":7,"location_name":"Yard"}}`,
 		id,
 	)
 }
 
-func role(tab *browser.Tab) string {
+// tabRole returns the role that the tab shows: "leader", "follower" or "alone".
+func tabRole(tab *browser.Tab) string {
 	return tab.Attributes(".header [data-status]", "data-tab")[0]
 }
 
@@ -67,18 +70,18 @@ func TestEightTabsShareOneStream(t *testing.T) {
 	testkit.SignIn(s, u, "dispatcher")
 	var tabs []*browser.Tab
 	for range 8 {
-		tabs = append(tabs, watch(s, u))
+		tabs = append(tabs, openRecordingTab(s, u))
 	}
 	roles := map[string]int{}
 	for _, tab := range tabs {
-		roles[role(tab)]++
+		roles[tabRole(tab)]++
 	}
 	require.Equal(t, map[string]int{"leader": 1, "follower": 7}, roles)
 	best := time.Hour
-	for i := range 3 { // the machine may be busy
+	for i := range 3 { // The best of three counts, because the machine may be busy.
 		id := fmt.Sprint("e-", i)
 		sent := time.Now()
-		s.Publish(location(id))
+		s.Publish(locationUpdate(id))
 		var slowest time.Duration
 		for _, tab := range tabs {
 			testkit.Shows(tab, id)
@@ -89,15 +92,14 @@ func TestEightTabsShareOneStream(t *testing.T) {
 	}
 	t.Logf("the slowest of eight tabs had the event after %v", best)
 	require.Less(t, best, time.Second)
-	require.Equal(t, 1, streams(s))
+	require.Equal(t, 1, connectionCount(s))
 	for _, tab := range tabs {
 		require.Empty(t, tab.Problems())
 	}
 }
 
-// load publishes events e-0, e-1 … at a rate until it is stopped, and returns
-// their ids.
-func load(t *testing.T, s *stack.Stack, perSecond int) (stop func() []string) {
+// publishAtRate publishes the events e-0, e-1 … at a rate until the caller calls stop, which returns their ids.
+func publishAtRate(t *testing.T, s *stack.Stack, perSecond int) (stop func() []string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan []string)
 	api := s.APIFor("erp", 0, access.Service)
@@ -107,7 +109,7 @@ func load(t *testing.T, s *stack.Stack, perSecond int) (stop func() []string) {
 		defer tick.Stop()
 		for ctx.Err() == nil {
 			id := fmt.Sprint("e-", len(ids))
-			if _, err := api.PublishJSON(context.Background(), json.RawMessage(location(id))); err != nil {
+			if _, err := api.PublishJSON(context.Background(), json.RawMessage(locationUpdate(id))); err != nil {
 				t.Errorf("publish: %v", err)
 			}
 			ids = append(ids, id)
@@ -124,88 +126,97 @@ func load(t *testing.T, s *stack.Stack, perSecond int) (stop func() []string) {
 	}
 }
 
-// leads is which of the tabs says that it leads, -1 where none does.
-func leads(tabs []*browser.Tab) int {
-	return slices.IndexFunc(tabs, func(tab *browser.Tab) bool { return role(tab) == "leader" })
+// leaderIndex returns the index of the tab that shows that it leads, or -1 if no tab does.
+func leaderIndex(tabs []*browser.Tab) int {
+	return slices.IndexFunc(tabs, func(tab *browser.Tab) bool { return tabRole(tab) == "leader" })
+}
+
+// waysToLeave are the ways in which a tab leaves. Each function returns a function that brings the tab back, or nil if
+// the tab does not come back.
+var waysToLeave = map[string]func(leader *browser.Tab) (comeBack func()){
+	"close": func(leader *browser.Tab) func() { leader.Close(); return nil },
+	"crash": func(leader *browser.Tab) func() { leader.Crash(); return nil },
+	"navigate": func(leader *browser.Tab) func() {
+		leader.Open("about:blank")
+		return nil
+	},
+	"back/forward cache": func(leader *browser.Tab) func() {
+		leader.Open("about:blank")
+		return leader.Back
+	},
+	"freeze": func(leader *browser.Tab) func() {
+		leader.Freeze()
+		return leader.Thaw
+	},
+}
+
+// waitForEvents waits until the tab has received n more events.
+func waitForEvents(tab *browser.Tab, n int) {
+	received := browser.Eval[int](tab, `ids.length`)
+	tab.Eventually(testkit.Soon, fmt.Sprintf(`ids.length >= %d`, received+n))
+}
+
+// waitForLeader waits until one of the tabs leads, and returns its index.
+func waitForLeader(t *testing.T, tabs []*browser.Tab, description string) (index int) {
+	t.Helper()
+	testkit.Eventually(t, testkit.Soon, description, func() bool {
+		index = leaderIndex(tabs)
+		return index >= 0
+	})
+	return index
 }
 
 // When the leading tab leaves in one of five ways under load, each other tab has every event once and in order, and so
 // has the leader when it comes back.
 func TestNoEventIsLostWhenTheLeaderLeaves(t *testing.T) {
-	for name, leave := range map[string]func(leader *browser.Tab) (comesBack func()){
-		"close": func(leader *browser.Tab) func() { leader.Close(); return nil },
-		"crash": func(leader *browser.Tab) func() { leader.Crash(); return nil },
-		"navigate": func(leader *browser.Tab) func() {
-			leader.Open("about:blank")
-			return nil
-		},
-		"back/forward cache": func(leader *browser.Tab) func() {
-			leader.Open("about:blank")
-			return leader.Back
-		},
-		"freeze": func(leader *browser.Tab) func() {
-			leader.Freeze()
-			return leader.Thaw
-		},
-	} {
+	for name, leave := range waysToLeave {
 		t.Run(name, func(t *testing.T) {
 			s, u := stack.Start(t), browser.NewUser(t)
 			testkit.SignIn(s, u, "dispatcher")
 			var scripts []string
-			if name == "navigate" { // such a page is never kept
+			if name == "navigate" { // The browser keeps no page with this listener in its back/forward cache.
 				scripts = []string{`addEventListener("unload", () => {});`}
 			}
-			leader := watch(s, u, scripts...)
+			leader := openRecordingTab(s, u, scripts...)
 			var others []*browser.Tab
 			for range testkit.ForFullRun(2, 7) {
-				others = append(others, watch(s, u))
+				others = append(others, openRecordingTab(s, u))
 			}
-			require.Equal(t, "leader", role(leader))
-			stop := load(t, s, 100)
+			require.Equal(t, "leader", tabRole(leader))
+			stopPublishing := publishAtRate(t, s, 100)
 			for range testkit.ForFullRun(1, 3) {
-				has := func(tab *browser.Tab, more int) {
-					n := browser.Eval[int](tab, `ids.length`)
-					tab.Eventually(testkit.Soon, fmt.Sprintf(`ids.length >= %d`, n+more))
-				}
 				for _, tab := range others {
-					has(tab, 50)
+					waitForEvents(tab, 50)
 				}
-				comesBack := leave(leader)
+				comeBack := leave(leader)
 				start := time.Now()
-				next := -1
-				testkit.Eventually(t, testkit.Soon, "another tab leads", func() bool {
-					next = leads(others)
-					return next >= 0
-				})
+				waitForLeader(t, others, "another tab leads")
 				t.Logf("another tab led after %v", time.Since(start))
 				for _, tab := range others {
-					has(tab, 50)
+					waitForEvents(tab, 50)
 				}
-				if comesBack == nil {
+				if comeBack == nil {
 					break
 				}
-				comesBack()
-				has(leader, 1)
+				comeBack()
+				waitForEvents(leader, 1)
 				others = append(others, leader)
-				// What came back may have been given the lead again meanwhile.
-				testkit.Eventually(t, testkit.Soon, "one tab leads", func() bool {
-					next = leads(others)
-					return next >= 0
-				})
+				// The tab that came back may lead again.
+				next := waitForLeader(t, others, "one tab leads")
 				leader = others[next]
 				others = slices.Delete(others, next, next+1)
 			}
-			ids := stop()
-			here := others
+			ids := stopPublishing()
+			openTabs := others
 			if name == "freeze" || name == "back/forward cache" {
-				here = append(here, leader)
+				openTabs = append(openTabs, leader)
 			}
-			for i, tab := range here {
+			for i, tab := range openTabs {
 				tab.Eventually(testkit.Soon, fmt.Sprintf(`ids[ids.length - 1] === %q`, ids[len(ids)-1]))
 				got := browser.Eval[[]string](tab, `ids`)
 				require.Equal(t, ids, got, "tab %d", i)
 			}
-			require.Equal(t, 1, streams(s))
+			require.Equal(t, 1, connectionCount(s))
 		})
 	}
 }
@@ -216,15 +227,15 @@ func TestHiddenTabsCloseTheStreamAndResume(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
 	grace := `localStorage["sse-grace"] = "1s";`
-	first, second := watch(s, u, grace), watch(s, u, grace)
-	require.Equal(t, "leader", role(first))
-	// The leader is hidden, and goes on for the tab that is not.
+	first, second := openRecordingTab(s, u, grace), openRecordingTab(s, u, grace)
+	require.Equal(t, "leader", tabRole(first))
+	// The leader is hidden, and still serves the visible tab.
 	first.Eventually(testkit.Soon, `document.visibilityState === "hidden"`)
-	s.Publish(location("seen"))
+	s.Publish(locationUpdate("seen"))
 	testkit.Shows(second, "seen")
 	blank := u.NewTab()
 	blank.Show()
-	testkit.Eventually(t, testkit.Soon, "no stream", func() bool { return streams(s) == 0 })
+	testkit.Eventually(t, testkit.Soon, "no stream", func() bool { return connectionCount(s) == 0 })
 	for _, tab := range []*browser.Tab{first, second} {
 		tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=paused]")`)
 	}
@@ -242,7 +253,7 @@ func TestHiddenTabsCloseTheStreamAndResume(t *testing.T) {
 		`document.querySelector("[data-toast=summary]")?.innerText.includes("3 events while you were away")`,
 	)
 	require.Equal(t, []string{"summary"}, second.Attributes("[data-toast]", "data-toast"))
-	require.Equal(t, 1, streams(s))
+	require.Equal(t, 1, connectionCount(s))
 }
 
 // The browser slows down the timers of a hidden tab. A visible tab still receives events at once from a hidden leader,
@@ -250,21 +261,21 @@ func TestHiddenTabsCloseTheStreamAndResume(t *testing.T) {
 func TestHiddenLeaderServesTheVisibleTab(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
-	leader, tab := watch(s, u), watch(s, u)
-	require.Equal(t, "leader", role(leader))
+	leader, tab := openRecordingTab(s, u), openRecordingTab(s, u)
+	require.Equal(t, "leader", tabRole(leader))
 	leader.Eventually(testkit.Soon, `document.visibilityState === "hidden"`)
-	slow := browser.Eval[int](leader, `new Promise(done => { let n = 0; const i = setInterval(() => n++, 50);
+	timerCalls := browser.Eval[int](leader, `new Promise(done => { let n = 0; const i = setInterval(() => n++, 50);
 		setTimeout(() => { clearInterval(i); done(n) }, 3000) })`)
-	require.Less(t, slow, 20, "the browser does not slow hidden tabs down: this tests nothing")
-	stop := load(t, s, 100)
+	require.Less(t, timerCalls, 20, "the browser does not slow hidden tabs down: this tests nothing")
+	stopPublishing := publishAtRate(t, s, 100)
 	tab.Eventually(testkit.Soon, `ids.length >= 200`)
-	ids := stop()
+	ids := stopPublishing()
 	tab.Eventually(testkit.Soon, fmt.Sprintf(`ids.length === %d`, len(ids)))
 	s.Kill()
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
 	s.Up()
 	tab.Eventually(testkit.ReconnectTimeout, testkit.IsLive)
-	s.Publish(location("after"))
+	s.Publish(locationUpdate("after"))
 	tab.Eventually(testkit.Soon, fmt.Sprintf(`ids.length === %d`, len(ids)+1))
 	require.Equal(t, append(ids, "after"), browser.Eval[[]string](tab, `ids`))
 }
@@ -273,16 +284,16 @@ func TestHiddenLeaderServesTheVisibleTab(t *testing.T) {
 func TestTabsWithoutLocksConnectAlone(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
-	old := `Object.defineProperty(Navigator.prototype, "locks", {value: undefined});`
-	tabs := []*browser.Tab{watch(s, u, old), watch(s, u, old)}
+	withoutLocks := `Object.defineProperty(Navigator.prototype, "locks", {value: undefined});`
+	tabs := []*browser.Tab{openRecordingTab(s, u, withoutLocks), openRecordingTab(s, u, withoutLocks)}
 	for i, tab := range tabs {
-		require.Equal(t, "alone", role(tab), "tab %d", i)
+		require.Equal(t, "alone", tabRole(tab), "tab %d", i)
 	}
-	require.Equal(t, 2, streams(s))
+	require.Equal(t, 2, connectionCount(s))
 	var want []string
 	for i := range 20 {
 		want = append(want, fmt.Sprint("e-", i))
-		s.Publish(location(want[i]))
+		s.Publish(locationUpdate(want[i]))
 	}
 	for i, tab := range tabs {
 		testkit.Shows(tab, want[len(want)-1])
@@ -290,7 +301,7 @@ func TestTabsWithoutLocksConnectAlone(t *testing.T) {
 		require.Empty(t, tab.Problems())
 	}
 	tabs[0].Close()
-	testkit.Eventually(t, testkit.Soon, "one stream", func() bool { return streams(s) == 1 })
-	s.Publish(location("after"))
+	testkit.Eventually(t, testkit.Soon, "one stream", func() bool { return connectionCount(s) == 1 })
+	s.Publish(locationUpdate("after"))
 	testkit.Shows(tabs[1], "after")
 }

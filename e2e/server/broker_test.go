@@ -24,10 +24,11 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-var errEnough = errors.New("enough")
+// errLastFrame ends the stream of readStream.
+var errLastFrame = errors.New("the last frame was read")
 
-// read collects the frames of a stream until enough says so.
-func read(t *testing.T, api wasmclient.API, after string, enough func(wire.Frame) bool) []wire.Frame {
+// readStream reads the frames of a stream that resumes after a cursor, up to the first for which isLast returns true.
+func readStream(t *testing.T, api wasmclient.API, after string, isLast func(wire.Frame) bool) []wire.Frame {
 	t.Helper()
 	var frames []wire.Frame
 	var decoder wire.Decoder
@@ -39,15 +40,15 @@ func read(t *testing.T, api wasmclient.API, after string, enough func(wire.Frame
 				f, err := wire.ParseMessage(m)
 				require.NoError(t, err)
 				if end == nil {
-					if frames = append(frames, f); enough(f) {
-						end = errEnough
+					if frames = append(frames, f); isLast(f) {
+						end = errLastFrame
 					}
 				}
 			}))
 			return end
 		},
 	)
-	if !errors.Is(err, errEnough) {
+	if !errors.Is(err, errLastFrame) {
 		require.NoError(t, err)
 	}
 	return frames
@@ -58,24 +59,15 @@ func TestStreamResumesAfterAnyEvent(t *testing.T) {
 	s := stack.Start(t)
 	var cursors []string
 	for i := range 20 {
-		cursors = append(
-			cursors,
-			s.Publish(
-				fmt.Sprintf(
-					`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"completed","notes":"a\nb"}}`,
-					i+1,
-				),
-			).Cursor.String(),
-		)
+		const completed = `{"type":"rental_status_updated",` +
+			`"data":{"rental_id":%d,"status":"completed","notes":"a\nb"}}`
+		cursors = append(cursors, s.Publish(fmt.Sprintf(completed, i+1)).Cursor.String())
 	}
 	manager := s.APIFor("4", 0, access.Manager)
 	for _, from := range []int{0, 7, 18} {
-		frames := read(
-			t,
-			manager,
-			cursors[from],
-			func(f wire.Frame) bool { return f.ReachedCursor().String() == cursors[19] },
-		)
+		frames := readStream(t, manager, cursors[from], func(f wire.Frame) bool {
+			return f.ReachedCursor().String() == cursors[19]
+		})
 		require.IsType(t, &wire.Hello{}, frames[0])
 		var got []string
 		for _, f := range frames[1:] {
@@ -85,40 +77,44 @@ func TestStreamResumesAfterAnyEvent(t *testing.T) {
 	}
 }
 
+// loadEvent returns an event with this id as JSON. Every third one changes the status of a rental, the others are
+// payments.
+func loadEvent(id string, i int) json.RawMessage {
+	if i%3 == 0 {
+		return fmt.Appendf(
+			nil,
+			`{"type":"rental_status_updated","id":%q,"data":{"rental_id":%d,"status":%q}}`,
+			id,
+			1+i%50,
+			[]string{"active", "returned"}[i%2],
+		)
+	}
+	const payment = `{"type":"payment_received","id":%q,` +
+		`"data":{"payment_id":%q,"rental_id":%d,"amount":1,"payment_method":"cash"}}`
+	return fmt.Appendf(nil, payment, id, id, 1+i%9)
+}
+
 // When the broker is killed under load again and again, no acknowledged event is missing or doubled, and the state is
 // that of all events.
 func TestTwentyKillsLoseNoAcknowledgedEvent(t *testing.T) {
 	const kills, writers = 20, 4
 	s := stack.Start(t)
 	var (
-		over  atomic.Bool // each writer finishes what it has begun
-		mu    sync.Mutex  // guards acked
-		acked = map[string]wire.Cursor{}
-		all   sync.WaitGroup
+		isOver  atomic.Bool // Each writer still publishes the event that it has begun.
+		mu      sync.Mutex  // guards acked
+		acked   = map[string]wire.Cursor{}
+		running sync.WaitGroup
 	)
-	stored := make(chan struct{}, 1<<20) // an event was acknowledged; the writers never wait for the test
+	stored := make(chan struct{}, 1<<20) // a value for each acknowledged event; its size lets no writer wait
 	erp := s.APIFor("erp", 0, access.Service)
 	for w := range writers {
-		all.Go(func() {
-			for i := 0; !over.Load(); i++ {
+		running.Go(func() {
+			for i := 0; !isOver.Load(); i++ {
 				id := fmt.Sprintf("%d-%d", w, i)
-				body := fmt.Sprintf(
-					`{"type":"payment_received","id":%q,"data":{"payment_id":%q,"rental_id":%d,"amount":1,"payment_method":"cash"}}`,
-					id,
-					id,
-					1+i%9,
-				)
-				if i%3 == 0 {
-					body = fmt.Sprintf(
-						`{"type":"rental_status_updated","id":%q,"data":{"rental_id":%d,"status":%q}}`,
-						id,
-						1+i%50,
-						[]string{"active", "returned"}[i%2],
-					)
-				}
-				// The same id until it is acknowledged, as a back end would.
+				body := loadEvent(id, i)
+				// The writer repeats an event until the broker acknowledges it, as a back end does.
 				for t.Context().Err() == nil {
-					r, err := erp.PublishJSON(t.Context(), json.RawMessage(body))
+					r, err := erp.PublishJSON(t.Context(), body)
 					if err == nil {
 						mu.Lock()
 						acked[id] = r.Cursor
@@ -137,18 +133,25 @@ func TestTwentyKillsLoseNoAcknowledgedEvent(t *testing.T) {
 		s.Kill()
 		s.Up()
 	}
-	over.Store(true)
-	all.Wait()
+	isOver.Store(true)
+	running.Wait()
 	require.Greater(t, len(acked), kills, "there was no load")
 	last := s.Publish(
 		`{"type":"payment_received","id":"last","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`,
 	).Cursor
 
+	requireAcknowledgedEvents(t, s, acked, last)
+}
+
+// requireAcknowledgedEvents reads all events up to the cursor last. The log must have each acknowledged event once, and
+// the broker's state must be that of all events.
+func requireAcknowledgedEvents(t *testing.T, s *stack.Stack, acked map[string]wire.Cursor, last wire.Cursor) {
+	t.Helper()
 	manager := s.APIFor("4", 0, access.Manager)
 	state, seen := projection.NewState(last.Epoch), map[string]wire.Cursor{}
-	for _, f := range read(t, manager, "oldest", func(f wire.Frame) bool { return f.ReachedCursor() == last }) {
-		if _, gap := f.(*wire.Gap); gap {
-			t.Fatal("a gap in a whole log")
+	for _, f := range readStream(t, manager, "oldest", func(f wire.Frame) bool { return f.ReachedCursor() == last }) {
+		if _, isGap := f.(*wire.Gap); isGap {
+			t.Fatal("a gap in a complete log")
 		}
 		if e, ok := f.(*wire.Event); ok {
 			require.NotContains(t, seen, e.Event.ID, "doubled")
@@ -164,10 +167,10 @@ func TestTwentyKillsLoseNoAcknowledgedEvent(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, last, snapshot.Cursor)
 	require.Equal(t, encode(t, state.Entities()), encode(t, snapshot.Entities))
-	t.Logf("%d acknowledged and %d stored over %d kills", len(acked), len(seen), kills)
+	t.Logf("%d acknowledged and %d stored", len(acked), len(seen))
 }
 
-// encode is a state as text, for comparison.
+// encode returns the entities of a state as text, for comparison. It sorts the slice.
 func encode(t *testing.T, entities []*projection.Entity) string {
 	slices.SortFunc(entities, func(a, b *projection.Entity) int { return strings.Compare(a.Key, b.Key) })
 	raw, err := json.Marshal(entities)
@@ -181,10 +184,10 @@ func TestStateOutlivesPurgedEvents(t *testing.T) {
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active"}}`)
 	manager := s.APIFor("4", 0, access.Manager)
 	for range 2 {
-		s.Stop() // stores the state
-		s.Up()   // forgets what the state holds
+		s.Stop() // The broker stores the state.
+		s.Up()   // The broker purges the events that the state includes.
 		hello := func() *wire.Hello {
-			return read(t, manager, "oldest", func(wire.Frame) bool { return true })[0].(*wire.Hello)
+			return readStream(t, manager, "oldest", func(wire.Frame) bool { return true })[0].(*wire.Hello)
 		}
 		waittest.Eventually(t, func() bool { return hello().Oldest.Seq == 2 }, testkit.Soon, 10*time.Millisecond)
 		require.EqualValues(t, 1, hello().Head.Seq)
@@ -202,12 +205,10 @@ func TestStopEndsStreamsWithinFiveSeconds(t *testing.T) {
 	opened, ended := make(chan struct{}), make(chan *wire.Bye, 1)
 	go func() {
 		var once sync.Once
-		frames := read(
-			t,
-			manager,
-			"oldest",
-			func(f wire.Frame) bool { once.Do(func() { close(opened) }); return false },
-		)
+		frames := readStream(t, manager, "oldest", func(wire.Frame) bool {
+			once.Do(func() { close(opened) })
+			return false
+		})
 		bye, _ := frames[len(frames)-1].(*wire.Bye)
 		ended <- bye
 	}()
@@ -221,6 +222,7 @@ func TestStopEndsStreamsWithinFiveSeconds(t *testing.T) {
 	silent.Close()
 }
 
+// The broker accepts the example of each event type without a warning.
 func TestBrokerAcceptsEachConstructor(t *testing.T) {
 	s := stack.Start(t)
 	erp := s.APIFor("erp", 0, access.Service)

@@ -16,7 +16,8 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// haproxySite is a site as its manual begins it.
+// haproxySite is a configuration as HAProxy's manual begins one. Its arguments are the directory, the port, the
+// broker's address and an option.
 const haproxySite = `defaults
   mode http
   timeout connect 5s
@@ -30,7 +31,7 @@ backend broker
   server one %[3]s
 `
 
-// nginxSite is nginxConfig with lines of its own for the site.
+// nginxSite is like nginxConfig, but passes WebSockets on. Its arguments are those of haproxySite.
 const nginxSite = `daemon off; worker_processes 1; pid %[1]s/pid; error_log stderr warn;
 events { worker_connections 64; }
 http {
@@ -49,6 +50,7 @@ http {
 }
 `
 
+// caddySite is a configuration of Caddy. Its arguments are those of haproxySite.
 const caddySite = `{
   admin off
   storage file_system %[1]s
@@ -60,12 +62,12 @@ http://localhost:%[2]d {
 }
 `
 
-// examine runs the doctor, and returns what it found by check.
-func examine(t *testing.T, address, token string) map[string]doctor.Finding {
+// runDoctor runs the doctor on an address, and returns its findings by check.
+func runDoctor(t *testing.T, address, token string) map[string]doctor.Finding {
 	t.Helper()
-	look := exec.Command("../../bin/yardline", "doctor", "--json", address)
-	look.Env = append(os.Environ(), "YARDLINE_TOKEN="+token)
-	out, _ := look.Output() // it fails where a check did
+	cmd := exec.Command("../../bin/yardline", "doctor", "--json", address)
+	cmd.Env = append(os.Environ(), "YARDLINE_TOKEN="+token)
+	out, _ := cmd.Output() // The doctor fails if a check fails.
 	found := map[string]doctor.Finding{}
 	for line := range strings.Lines(string(out)) {
 		var f doctor.Finding
@@ -80,10 +82,12 @@ func TestDoctorMeasuresTheDelayOfEvents(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	for option, want := range map[string]doctor.Result{"": doctor.Warning, "  option http-no-delay": doctor.OK} {
-		address := behind(t, []string{"haproxy", "-db", "-f"}, haproxySite, s.Port, option)
-		for role, measured := range map[access.Role]string{access.Admin: "An event came",
-			access.Manager: "The first word of a stream came"} {
-			f := examine(t, "http://"+address, s.TokenFor("5", 0, role))["delay"]
+		address := startProxy(t, []string{"haproxy", "-db", "-f"}, haproxySite, s.Port, option)
+		for role, measured := range map[access.Role]string{
+			access.Admin:   "An event came",
+			access.Manager: "The first word of a stream came",
+		} {
+			f := runDoctor(t, "http://"+address, s.TokenFor("5", 0, role))["delay"]
 			require.Equal(t, want, f.Result, "%s with %q: %s", role, option, f.Found)
 			require.Contains(t, f.Found, measured)
 			if want == doctor.Warning {
@@ -94,17 +98,16 @@ func TestDoctorMeasuresTheDelayOfEvents(t *testing.T) {
 	}
 }
 
-// behind runs a proxy in front of a port until the test ends, and returns its
-// address.
-func behind(t *testing.T, command []string, config, port, option string) string {
+// startProxy runs a proxy in front of the broker's port until the test ends, and returns the proxy's address.
+func startProxy(t *testing.T, command []string, config, port, option string) string {
 	t.Helper()
-	dir, own := t.TempDir(), freePort(t)
+	dir, proxyPort := t.TempDir(), freePort(t)
 	file := filepath.Join(dir, "config")
-	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, config, dir, own, "127.0.0.1:"+port, option), 0o600))
-	between := &proxy{t: t, args: append(append([]string{find(t, command[0])}, command[1:]...), file)}
-	between.up(fmt.Sprintf("127.0.0.1:%d", own))
-	t.Cleanup(between.cut)
-	return fmt.Sprintf("localhost:%d", own)
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, config, dir, proxyPort, "127.0.0.1:"+port, option), 0o600))
+	p := newProxy(t, command, file)
+	p.start(fmt.Sprintf("127.0.0.1:%d", proxyPort))
+	t.Cleanup(p.kill)
+	return fmt.Sprintf("localhost:%d", proxyPort)
 }
 
 // The doctor names the effect of a proxy's configuration on a stream, and reports nothing about a proxy without an
@@ -113,47 +116,71 @@ func TestDoctorNamesWhatProxiesDoToStreams(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	admin := s.TokenFor("5", 0, access.Admin)
-	haproxy, nginx, caddy := []string{
-		"haproxy",
-		"-db",
-		"-f",
-	}, []string{
-		"nginx",
-		"-e",
-		"stderr",
-		"-c",
-	}, []string{
-		"caddy",
-		"run",
-		"--adapter",
-		"caddyfile",
-		"--config",
-	}
+	haproxy := []string{"haproxy", "-db", "-f"}
+	nginx := []string{"nginx", "-e", "stderr", "-c"}
+	caddy := []string{"caddy", "run", "--adapter", "caddyfile", "--config"}
 	passwords := filepath.Join(t.TempDir(), "passwords")
 	require.NoError(t, os.WriteFile(passwords, []byte("staff:{PLAIN}gatepass\n"), 0o644))
+	askForPassword := "auth_basic Staff; auth_basic_user_file " + passwords + ";"
 	for name, c := range map[string]struct {
 		command        []string
 		config, option string
-		user           string // of the proxy, before the address
+		user           string // the user and password for the proxy, before the address
 		check          string
 		result         doctor.Result
-		advice         string
+		advice         string // a part of the advice
 	}{
-		"haproxy with compression": {haproxy, haproxySite, "  option http-no-delay\n  compression algo gzip\n  " +
-			"compression type text/event-stream", "", "delay", doctor.OK, ""},
-		"nginx": {nginx, nginxSite, "proxy_http_version 1.1;", "", "delay", doctor.OK, ""},
-		"nginx that buffers": {nginx, nginxSite, "proxy_http_version 1.0; proxy_ignore_headers " +
-			"X-Accel-Buffering;", "", "stream", doctor.Failed, "proxy_buffering off"},
-		"nginx with a password": {nginx, nginxSite, "auth_basic Staff; auth_basic_user_file " + passwords + ";",
-			"", "basic", doctor.Failed, "the same header"},
-		"nginx with a password, known": {nginx, nginxSite, "auth_basic Staff; auth_basic_user_file " + passwords + ";",
-			"staff:gatepass@", "basic", doctor.Warning, "the same header"},
-		"caddy":                  {caddy, caddySite, "", "", "delay", doctor.OK, ""},
-		"caddy with compression": {caddy, caddySite, "encode gzip", "", "delay", doctor.OK, ""},
+		"haproxy with compression": {
+			command: haproxy,
+			config:  haproxySite,
+			option:  "  option http-no-delay\n  compression algo gzip\n  compression type text/event-stream",
+			check:   "delay",
+			result:  doctor.OK,
+		},
+		"nginx": {
+			command: nginx,
+			config:  nginxSite,
+			option:  "proxy_http_version 1.1;",
+			check:   "delay",
+			result:  doctor.OK,
+		},
+		"nginx that buffers": {
+			command: nginx,
+			config:  nginxSite,
+			option:  "proxy_http_version 1.0; proxy_ignore_headers X-Accel-Buffering;",
+			check:   "stream",
+			result:  doctor.Failed,
+			advice:  "proxy_buffering off",
+		},
+		"nginx with a password": {
+			command: nginx,
+			config:  nginxSite,
+			option:  askForPassword,
+			check:   "basic",
+			result:  doctor.Failed,
+			advice:  "the same header",
+		},
+		"nginx with a password, known": {
+			command: nginx,
+			config:  nginxSite,
+			option:  askForPassword,
+			user:    "staff:gatepass@",
+			check:   "basic",
+			result:  doctor.Warning,
+			advice:  "the same header",
+		},
+		"caddy": {command: caddy, config: caddySite, check: "delay", result: doctor.OK},
+		"caddy with compression": {
+			command: caddy,
+			config:  caddySite,
+			option:  "encode gzip",
+			check:   "delay",
+			result:  doctor.OK,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			found := examine(t, "http://"+c.user+behind(t, c.command, c.config, s.Port, c.option), admin)
+			found := runDoctor(t, "http://"+c.user+startProxy(t, c.command, c.config, s.Port, c.option), admin)
 			f := found[c.check]
 			require.Equal(t, c.result, f.Result, "%v", found)
 			require.Contains(t, f.Change, c.advice)

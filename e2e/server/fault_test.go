@@ -22,67 +22,59 @@ import (
 func TestFullDiskLosesNoAcknowledgedEvent(t *testing.T) {
 	s := stack.Start(t)
 	erp := s.APIFor("erp", 0, access.Service)
-	send := func(i int) (wasmclient.Receipt, error) {
-		return erp.PublishJSON(
-			testkit.Context(t),
-			fmt.Appendf(
-				nil,
-				`{"type":"rental_status_updated","id":"e%d","data":{"rental_id":%d,"status":"active"}}`,
-				i,
-				i+1,
-			),
-		)
+	publish := func(i int) (wasmclient.Receipt, error) {
+		const active = `{"type":"rental_status_updated","id":"e%d","data":{"rental_id":%d,"status":"active"}}`
+		return erp.PublishJSON(testkit.Context(t), fmt.Appendf(nil, active, i, i+1))
 	}
-	ready := func() int {
-		answer, err := http.Get(s.URL + "/readyz")
-		require.NoError(t, err)
-		answer.Body.Close()
-		return answer.StatusCode
+	waitForReadiness := func(status int) {
+		t.Helper()
+		waittest.Eventually(t, func() bool {
+			answer, err := http.Get(s.URL + "/readyz")
+			require.NoError(t, err)
+			answer.Body.Close()
+			return answer.StatusCode == status
+		}, testkit.Soon, 10*time.Millisecond)
 	}
 	acked := map[string]wire.Cursor{}
 	for i := range 20 {
-		r, err := send(i)
+		r, err := publish(i)
 		require.NoError(t, err)
 		acked[r.ID] = r.Cursor
 	}
-	// A file may not grow beyond a byte: to a program this is a full disk.
+	// No file may grow beyond a byte. For the broker this is like a full disk.
 	s.LimitFiles(1)
 	for i := 20; i < 23; i++ {
-		_, err := send(i)
+		_, err := publish(i)
 		var refused *wasmclient.Error
 		require.ErrorAs(t, err, &refused)
 		require.Contains(t, []string{"log_unavailable", "log_full"}, refused.Code)
 		require.Positive(t, refused.RetryAfter)
 	}
-	waittest.Eventually(
-		t,
-		func() bool { return ready() == http.StatusInsufficientStorage },
-		testkit.Soon,
-		10*time.Millisecond,
-	)
-	_, err := send(20)
+	waitForReadiness(http.StatusInsufficientStorage)
+	_, err := publish(20)
 	var refused *wasmclient.Error
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "log_full", refused.Code)
 
 	s.LimitFiles(unix.RLIM_INFINITY)
-	waittest.Eventually(t, func() bool { return ready() == http.StatusOK }, testkit.Soon, 10*time.Millisecond)
+	waitForReadiness(http.StatusOK)
 	var last wire.Cursor
 	for i := range 25 {
-		r, err := send(i)
+		r, err := publish(i)
 		require.NoError(t, err)
-		if before, was := acked[r.ID]; was {
+		if before, isDuplicate := acked[r.ID]; isDuplicate {
 			require.Equal(t, before, r.Cursor)
 			require.True(t, r.Duplicate)
 		}
 		acked[r.ID], last = r.Cursor, r.Cursor
 	}
-	seen := map[string]wire.Cursor{}
-	for _, f := range read(t, s.APIFor("4", 0, access.Manager), "oldest", func(f wire.Frame) bool { return f.ReachedCursor() == last }) {
+	stored := map[string]wire.Cursor{}
+	isLast := func(f wire.Frame) bool { return f.ReachedCursor() == last }
+	for _, f := range readStream(t, s.APIFor("4", 0, access.Manager), "oldest", isLast) {
 		if e, ok := f.(*wire.Event); ok {
-			require.NotContains(t, seen, e.Event.ID)
-			seen[e.Event.ID] = e.Cursor
+			require.NotContains(t, stored, e.Event.ID)
+			stored[e.Event.ID] = e.Cursor
 		}
 	}
-	require.Equal(t, acked, seen)
+	require.Equal(t, acked, stored)
 }

@@ -31,30 +31,31 @@ func TestFreshCloneShowsAnEvent(t *testing.T) {
 	require.NoError(t, err, string(out))
 	cmd := exec.Command("make", "run")
 	cmd.Dir = clone
-	cmd.Env = append(os.Environ(), "YARDLINE_LISTEN=127.0.0.1:0") // the port of the README may be taken here
-	said, err := cmd.StdoutPipe()
+	cmd.Env = append(os.Environ(), "YARDLINE_LISTEN=127.0.0.1:0") // The port of the README may be in use.
+	output, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	cmd.Stderr = os.Stderr
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
-		// make passes the signal on to nobody: its child is found by its address.
+		// make does not pass signals on, so stopBroker finds the broker by the path of its binary.
 		stopBroker(t, clone)
-		_ = cmd.Process.Kill() // it may still be building
+		_ = cmd.Process.Kill() // make may still be building.
 		_ = cmd.Wait()
 	})
-	stuck := time.AfterFunc(buildTime, func() { _ = cmd.Process.Kill() }) // ends the lines below
+	timeout := time.AfterFunc(buildTimeout, func() { _ = cmd.Process.Kill() }) // This ends the output, so Scan returns.
 	var address, curl string
-	for lines := bufio.NewScanner(said); address == "" || curl == ""; {
+	startLine := regexp.MustCompile(`^Yardline is at (http://localhost:\d+)`)
+	for lines := bufio.NewScanner(output); address == "" || curl == ""; {
 		require.True(t, lines.Scan(), "make run ended, or took too long, before it said where it is")
-		if at := regexp.MustCompile(`^Yardline is at (http://localhost:\d+)`).FindStringSubmatch(lines.Text()); at != nil {
-			address = at[1]
+		if match := startLine.FindStringSubmatch(lines.Text()); match != nil {
+			address = match[1]
 		}
 		if strings.HasPrefix(strings.TrimSpace(lines.Text()), "curl -X POST") {
 			curl = strings.TrimSpace(lines.Text())
 		}
 	}
-	stuck.Stop()
-	go io.Copy(io.Discard, said) // until it ends
+	timeout.Stop()
+	go io.Copy(io.Discard, output) // It returns when make ends.
 	tab := browser.NewUser(t).NewTab()
 	tab.Open(address)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
@@ -67,10 +68,10 @@ func TestFreshCloneShowsAnEvent(t *testing.T) {
 	testkit.Shows(tab, stored.ID)
 }
 
-// buildTime is how long a fresh clone may take to build and start.
-const buildTime = 5 * time.Minute
+// buildTimeout is how long a fresh clone may take to build and start.
+const buildTimeout = 5 * time.Minute
 
-// stopBroker ends the broker whose binary is in a clone.
+// stopBroker interrupts the broker whose binary is in a clone, if it runs.
 func stopBroker(t *testing.T, clone string) {
 	processes, err := os.ReadDir("/proc")
 	require.NoError(t, err)

@@ -19,14 +19,16 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-var paths = map[string]testkit.ReadFunc{
+// readFuncs are the ways to read events from the broker.
+var readFuncs = map[string]testkit.ReadFunc{
 	"sse":       testkit.ReadBySSE,
 	"websocket": testkit.ReadByWebSocket,
-	"long poll": byLongPoll,
-	"history":   byHistory,
+	"long poll": readByLongPoll,
+	"history":   readByHistory,
 }
 
-func byLongPoll(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
+// readByLongPoll is a ReadFunc that reads pages, and waits for the next one.
+func readByLongPoll(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
 	opened()
 	for next := after; ; {
 		p := testkit.ReadPage(t, base, token, "limit=37&wait=2&after="+next)
@@ -39,8 +41,8 @@ func byLongPoll(t *testing.T, base, token, after string, through wire.Cursor, op
 	}
 }
 
-// byHistory reads backwards.
-func byHistory(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
+// readByHistory is a ReadFunc that waits for the last event, and reads the pages backwards.
+func readByHistory(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
 	opened()
 	start, err := wire.ParseCursor(after)
 	require.NoError(t, err)
@@ -66,23 +68,22 @@ func byHistory(t *testing.T, base, token, after string, through wire.Cursor, ope
 	return got
 }
 
-// readers are the people of the vocabulary's table.
-var readers = map[string]struct {
+// testUsers are the users of the vocabulary's table, by name.
+var testUsers = map[string]struct {
 	user     string
-	employee int64
+	employee int64 // the id of the user's employee; 0 is none
 	roles    []access.Role
 }{
-	"dispatcher": {
-		"1",
-		0,
-		[]access.Role{access.Dispatcher},
-	}, "yard": {"2", 0, []access.Role{access.Yard}}, "hr": {"3", 0, []access.Role{access.HR}},
-	"manager": {"4", 0, []access.Role{access.Manager}}, "employee": {"7", 456, nil},
+	"dispatcher": {"1", 0, []access.Role{access.Dispatcher}},
+	"yard":       {"2", 0, []access.Role{access.Yard}},
+	"hr":         {"3", 0, []access.Role{access.HR}},
+	"manager":    {"4", 0, []access.Role{access.Manager}},
+	"employee":   {"7", 456, nil},
 }
 
-// mixed are n events of all types, with what makes the roles differ: payslips
-// beside runs, audiences, starters.
-func mixed(n int) []json.RawMessage {
+// mixedEvents returns n events of all types. Some have fields on which the rights of the roles depend: the employee
+// of a payslip, the audience of a notification, and the user that started a sync.
+func mixedEvents(n int) []json.RawMessage {
 	variants := map[event.Type][]map[string]any{
 		event.TypePayrollProcessed:   {nil, {"employee_id": 456, "amount": 1234.5}, {"employee_id": 457, "amount": 99}},
 		event.TypeSystemNotification: {nil, {"audience": []string{"hr"}}, {"audience": []string{"yard", "dispatcher"}}},
@@ -101,9 +102,9 @@ func mixed(n int) []json.RawMessage {
 				data[name] = value
 			}
 		}
-		for name := range data { // another thing each round, so that owners do not change
-			if id, is := data[name].(json.RawMessage); is && strings.HasSuffix(name, "_id") && id[0] != '"' &&
-				name != "employee_id" {
+		for name := range data { // Each event has an entity of its own, so that no entity changes its owner.
+			id, isExample := data[name].(json.RawMessage)
+			if isExample && strings.HasSuffix(name, "_id") && id[0] != '"' && name != "employee_id" {
 				data[name] = i + 1
 			}
 		}
@@ -112,7 +113,7 @@ func mixed(n int) []json.RawMessage {
 		}
 		raw, err := json.Marshal(map[string]any{"type": typ, "id": fmt.Sprint("e", i), "data": data})
 		if err != nil {
-			panic(err) // our own values
+			panic(err) // All values can be encoded.
 		}
 		all = append(all, raw)
 	}
@@ -123,62 +124,74 @@ func mixed(n int) []json.RawMessage {
 // own rights.
 func TestAllInterfacesDeliverTheSameEvents(t *testing.T) {
 	for _, kind := range stack.Kinds {
-		t.Run(kind, func(t *testing.T) { pathsAgree(t, stack.StartOn(t, kind)) })
+		t.Run(kind, func(t *testing.T) { testInterfaces(t, stack.StartOn(t, kind)) })
 	}
 }
 
-func pathsAgree(t *testing.T, s *stack.Stack) {
+// eventsByInterface are the events that each user has read, by the user's name and the interface.
+type eventsByInterface map[string]map[string][]string
+
+// testInterfaces reads the same events as each user by each interface, and compares them.
+func testInterfaces(t *testing.T, s *stack.Stack) {
 	const events = 1000
 	first := s.Publish(`{"type":"system_notification","data":{"message":"first"}}`).Cursor
 	through := wire.Cursor{Epoch: first.Epoch, Seq: first.Seq + events}
 	type result struct {
-		reader, path string
-		got          []string
+		user, path string
+		got        []string
 	}
-	results := make(chan result, len(readers)*len(paths))
+	results := make(chan result, len(testUsers)*len(readFuncs))
 	opened := make(chan struct{}, cap(results))
-	for reader, who := range readers {
-		token := s.TokenFor(who.user, who.employee, who.roles...)
-		for name, read := range paths {
+	for name, user := range testUsers {
+		token := s.TokenFor(user.user, user.employee, user.roles...)
+		for path, readEvents := range readFuncs {
 			go func() {
-				results <- result{reader, name, read(t, s.URL, token, first.String(), through, func() { opened <- struct{}{} })}
+				got := readEvents(t, s.URL, token, first.String(), through, func() { opened <- struct{}{} })
+				results <- result{name, path, got}
 			}()
 		}
 	}
 	for range cap(opened) {
 		<-opened
 	}
-	require.Equal(t, through, testkit.PublishAll(t, s, mixed(events)))
-	// Readers who see nothing of the last events go by heartbeats.
+	require.Equal(t, through, testkit.PublishAll(t, s, mixedEvents(events)))
+	// A user that may not see the last events reaches the end by this event or by a heartbeat.
 	s.Publish(`{"type":"system_notification","data":{"message":"last"}}`)
-	seen := map[string]map[string][]string{}
+	read := eventsByInterface{}
 	timeout, cancel := context.WithTimeout(testkit.Context(t), time.Minute)
 	defer cancel()
 	for range cap(results) {
 		select {
 		case r := <-results:
-			if seen[r.reader] == nil {
-				seen[r.reader] = map[string][]string{}
+			if read[r.user] == nil {
+				read[r.user] = map[string][]string{}
 			}
-			// The notice at the end may be among what came with the last events.
-			seen[r.reader][r.path] = slices.DeleteFunc(
+			// The notification after the last event may have come with it.
+			read[r.user][r.path] = slices.DeleteFunc(
 				r.got,
 				func(e string) bool { return strings.Contains(e, `"message":"last"`) },
 			)
 		case <-timeout.Done():
-			t.Fatalf("not all have read all: %d of %d", len(seen), cap(results))
+			t.Fatalf("only %d of %d users have read events in time", len(read), len(testUsers))
 		}
 	}
+	requireSameEvents(t, read, events)
+}
+
+// requireSameEvents checks that each user has read the same events by every interface. Each user must have read another
+// number of events, and fewer than were published.
+func requireSameEvents(t *testing.T, read eventsByInterface, published int) {
+	t.Helper()
 	counts := map[int]string{}
-	for reader, byPath := range seen {
+	for user, byPath := range read {
 		want := byPath["history"]
-		require.NotEmpty(t, want, reader)
-		require.Less(t, len(want), events)
-		require.Empty(t, counts[len(want)], "%s and %s see as much", reader, counts[len(want)])
-		counts[len(want)] = reader
+		require.NotEmpty(t, want, user)
+		require.Less(t, len(want), published)
+		require.Empty(t, counts[len(want)], "%s and %s see as much", user, counts[len(want)])
+		counts[len(want)] = user
 		for name, got := range byPath {
-			require.Equal(t, want, got, "%s by %s", reader, name)
+			require.Equal(t, want, got, "%s by %s", user, name)
 		}
-		t.Logf("%s: %d of %d events on each of %d paths", reader, len(want), events, len(byPath))
+		t.Logf("%s: %d of %d events on each of %d paths", user, len(want), published, len(byPath))
 	}
 }

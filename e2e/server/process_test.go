@@ -20,15 +20,15 @@ import (
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 
-// process is the built program as an operating system runs it.
+// A process is a running broker.
 type process struct {
 	cmd    *exec.Cmd
-	url    string
-	token  string
+	url    string // http://localhost:port
+	token  string // a bearer token of the broker
 	stderr io.ReadCloser
 }
 
-// startProcess runs a command that serves, and waits until it says where.
+// startProcess starts a broker by a command, and waits until the broker prints its address.
 func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{cmd: cmd}
@@ -37,11 +37,11 @@ func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 	p.stderr, err = cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill() }) // It has ended by then, or the test failed.
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // The process runs only if the test has failed.
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		said, _ := io.ReadAll(p.stderr)
-		t.Fatalf("%v: %s", err, said)
+		printed, _ := io.ReadAll(p.stderr)
+		t.Fatalf("%v: %s", err, printed)
 	}
 	var where struct{ URL, Token string }
 	require.NoError(t, json.Unmarshal([]byte(line), &where))
@@ -49,24 +49,25 @@ func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 	return p
 }
 
-func builtProgram(t *testing.T) string {
+// binaryPath returns the path of the built binary.
+func binaryPath(t *testing.T) string {
 	t.Helper()
 	path, err := filepath.Abs("../../bin/yardline")
 	require.NoError(t, err)
 	return path
 }
 
-// The program runs in a container that has nothing else, neither a C library nor time zones.
+// The broker runs in a container that has nothing else, neither a C library nor time zones.
 func TestBrokerRunsInAnEmptyRoot(t *testing.T) {
 	root := t.TempDir()
-	program, err := os.ReadFile(builtProgram(t))
+	binary, err := os.ReadFile(binaryPath(t))
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(root, "yardline"), program, 0o700))
-	cmd := exec.Command("/yardline", "serve", "--json", "--listen", "127.0.0.1:0", "--data", "/data", "--time-zone",
-		"Europe/Berlin")
+	require.NoError(t, os.WriteFile(filepath.Join(root, "yardline"), binary, 0o700))
+	cmd := exec.Command("/yardline", "serve", "--json", "--listen", "127.0.0.1:0",
+		"--data", "/data", "--time-zone", "Europe/Berlin")
 	cmd.Dir, cmd.Env = "/", []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
-	if os.Geteuid() != 0 { // In a namespace of its own any user may change the root.
+	if os.Geteuid() != 0 { // Any user may change the root in a namespace of its own.
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
@@ -98,20 +99,20 @@ func TestBrokerRunsInAnEmptyRoot(t *testing.T) {
 func TestSignalsStopTheBrokerInOrder(t *testing.T) {
 	serve := []string{"serve", "--json", "--listen", "127.0.0.1:0", "--data", t.TempDir()}
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
-		p := startProcess(t, exec.Command(builtProgram(t), serve...))
+		p := startProcess(t, exec.Command(binaryPath(t), serve...))
 		require.NoError(t, p.cmd.Process.Signal(signal))
 		require.NoError(t, p.cmd.Wait(), "%s", signal)
 	}
-	p := startProcess(t, exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$@"`, "sh", builtProgram(t)},
-		serve...)...))
+	underNohup := append([]string{"-c", `trap "" HUP; exec "$@"`, "sh", binaryPath(t)}, serve...)
+	p := startProcess(t, exec.Command("sh", underNohup...))
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
-	isReady(t, p.url)
+	waitUntilReady(t, p.url)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, p.cmd.Wait())
 }
 
-// isReady waits until a broker is ready, which it is a moment after it listens.
-func isReady(t *testing.T, url string) {
+// waitUntilReady waits until a broker is ready. A broker is ready a moment after it listens.
+func waitUntilReady(t *testing.T, url string) {
 	t.Helper()
 	waittest.Eventually(t, func() bool {
 		answer, err := http.Get(url + "/readyz")
@@ -124,7 +125,7 @@ func isReady(t *testing.T, url string) {
 
 // The first interrupt waits for a request that does not end. The second one does not.
 func TestSecondInterruptStopsTheBrokerAtOnce(t *testing.T) {
-	p := startProcess(t, exec.Command(builtProgram(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data",
+	p := startProcess(t, exec.Command(binaryPath(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data",
 		t.TempDir()))
 	conn, err := net.Dial("tcp", strings.TrimPrefix(strings.Replace(p.url, "localhost", "127.0.0.1", 1), "http://"))
 	require.NoError(t, err)
@@ -136,27 +137,27 @@ func TestSecondInterruptStopsTheBrokerAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() { ended <- p.cmd.Wait() }()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
 	for {
-		_ = p.cmd.Process.Signal(syscall.SIGINT) // It may have ended just now.
+		_ = p.cmd.Process.Signal(syscall.SIGINT) // It fails if the process has just ended.
 		select {
 		case err := <-ended:
 			require.Error(t, err)
 			require.Equal(t, syscall.SIGINT, p.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal())
 			return
-		case <-again.C:
+		case <-ticker.C:
 		}
 	}
 }
 
 // The broker goes on when the program that reads its log ends.
 func TestBrokerOutlivesTheReaderOfItsLog(t *testing.T) {
-	p := startProcess(t, exec.Command(builtProgram(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data",
+	p := startProcess(t, exec.Command(binaryPath(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data",
 		t.TempDir(), "--log-level", "debug"))
 	require.NoError(t, p.stderr.Close())
 	for range 3 { // Each request is logged.
-		isReady(t, p.url)
+		waitUntilReady(t, p.url)
 		answer, err := http.Get(p.url + "/api/events")
 		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())

@@ -24,24 +24,24 @@ import (
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 
-// A reader is a program of somebody else that reads a stream and resumes by
-// itself. Its goroutine notes when each event came.
+// A reader is a program of another project that reads a stream and resumes by itself. A goroutine records when each
+// event arrived.
 type reader struct {
 	name   string
 	stderr *output.Buffer
-	end    func() // may be called once
+	stop   func() // It must be called once.
 
-	mu   sync.Mutex // guards all below
-	ids  []string   // of the events, as they came
-	came map[string]time.Time
+	mu         sync.Mutex // guards the fields below
+	ids        []string   // the ids of the events, in the order of their arrival
+	receivedAt map[string]time.Time
 }
 
-// names is a text that readers spoil in one way or another: letters with bytes
-// that are line breaks in Latin-1, and the line breaks of Unicode.
-const names = "Ångström & Łąka, 5 €\u0085x\u2028y"
+// difficultText is a text that faulty readers change: it has letters with bytes that are line breaks in Latin-1, and
+// the line breaks of Unicode.
+const difficultText = "Ångström & Łąka, 5 €\u0085x\u2028y"
 
-// note takes the data of an event; a hello has no id.
-func (r *reader) note(data []byte) {
+// record records the arrival of an event with this data. It ignores data without an id, such as that of hello.
+func (r *reader) record(data []byte) {
 	var event struct {
 		ID   string
 		Data struct{ Notes string }
@@ -53,35 +53,36 @@ func (r *reader) note(data []byte) {
 	if event.ID == "" {
 		return
 	}
-	if event.Data.Notes != names {
+	if event.Data.Notes != difficultText {
 		fmt.Fprintf(r.stderr, "%s has the text %q\n", event.ID, event.Data.Notes)
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ids = append(r.ids, event.ID)
-	r.came[event.ID] = time.Now()
+	r.receivedAt[event.ID] = time.Now()
 }
 
-// at returns when an event came; the zero time is not yet.
-func (r *reader) at(id string) time.Time {
+// arrival returns when an event arrived. The zero time means that it has not arrived yet.
+func (r *reader) arrival(id string) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.came[id]
+	return r.receivedAt[id]
 }
 
+// newReader returns a reader that is not started.
 func newReader(name string) *reader {
-	return &reader{name: name, stderr: &output.Buffer{}, came: map[string]time.Time{}}
+	return &reader{name: name, stderr: &output.Buffer{}, receivedAt: map[string]time.Time{}}
 }
 
-// startReader runs a reader that prints the data of each event on a line.
+// startReader starts a program that prints the data of each event on a line.
 func startReader(t *testing.T, name, token string, args ...string) *reader {
 	t.Helper()
 	r := newReader(name)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "TOKEN="+token)
 	cmd.Stderr = r.stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a shell has children
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // stop ends the children of a shell, too.
 	cmd.WaitDelay = time.Second
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -91,20 +92,20 @@ func startReader(t *testing.T, name, token string, args ...string) *reader {
 		defer close(ended)
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
-			r.note(lines.Bytes())
+			r.record(lines.Bytes())
 		}
 	}()
-	r.end = func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+	r.stop = func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // It fails if the program has ended.
 		<-ended
-		_ = cmd.Wait() // it was killed
+		_ = cmd.Wait() // It fails because the program was killed.
 	}
 	return r
 }
 
-// r3labs reads with the Go client of that name, which takes a proper end for
-// the end of all, but comes back after a cut.
-func r3labs(t *testing.T, token, url string) *reader {
+// startR3Labs starts a reader of the Go package r3labs/sse. The package reconnects after a cut, but not after a stream
+// that ends properly.
+func startR3Labs(t *testing.T, token, url string) *reader {
 	t.Helper()
 	r := newReader("r3labs/sse")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -115,20 +116,20 @@ func r3labs(t *testing.T, token, url string) *reader {
 		defer close(ended)
 		err := client.SubscribeRawWithContext(ctx, func(m *sse.Event) {
 			if len(m.Data) > 0 {
-				r.note(m.Data)
+				r.record(m.Data)
 			}
 		})
 		if !errors.Is(err, context.Canceled) {
-			fmt.Fprintf(r.stderr, "it ended with %v\n", err)
+			fmt.Fprintf(r.stderr, "the reader ended with %v\n", err)
 		}
 	}()
-	r.end = func() { cancel(); <-ended }
+	r.stop = func() { cancel(); <-ended }
 	return r
 }
 
-// java compiles the reader for Java's HttpClient, and returns how to run it;
-// nil where there is no JDK, which is not needed for anything else.
-func java(t *testing.T) []string {
+// compileJavaReader compiles the reader for Java's HttpClient, and returns the command that runs it. It returns nil if
+// there is no JDK, because nothing else needs one.
+func compileJavaReader(t *testing.T) []string {
 	t.Helper()
 	javac, err := exec.LookPath("javac")
 	if err != nil {
@@ -136,36 +137,37 @@ func java(t *testing.T) []string {
 		return nil
 	}
 	dir := t.TempDir()
-	said, err := exec.Command(javac, "-d", dir, "readers/Reader.java").CombinedOutput()
-	require.NoError(t, err, "%s", said)
-	return []string{find(t, "java"), "-XX:TieredStopAtLevel=1", "-cp", dir, "Reader"}
+	printed, err := exec.Command(javac, "-d", dir, "readers/Reader.java").CombinedOutput()
+	require.NoError(t, err, "%s", printed)
+	return []string{findServer(t, "java"), "-XX:TieredStopAtLevel=1", "-cp", dir, "Reader"}
 }
 
-// readersOf starts every kind of reader on a stream.
-func readersOf(t *testing.T, java []string, token, url string) []*reader {
+// startReaders starts one reader of each kind on a stream. They run until the test ends. javaCommand is the result of
+// compileJavaReader.
+func startReaders(t *testing.T, javaCommand []string, token, url string) []*reader {
 	t.Helper()
 	all := []*reader{
 		startReader(t, "Python requests", token, "/usr/bin/python3", "readers/reader.py", url),
 		startReader(t, "curl", token, "bash", "readers/reader.sh", url),
-		startReader(t, "Node fetch", token, find(t, "node"), "readers/reader.mjs", url),
-		r3labs(t, token, url),
+		startReader(t, "Node fetch", token, findServer(t, "node"), "readers/reader.mjs", url),
+		startR3Labs(t, token, url),
 	}
-	if java != nil {
-		all = append(all, startReader(t, "Java HttpClient", token, append(slices.Clone(java), url)...))
+	if javaCommand != nil {
+		all = append(all, startReader(t, "Java HttpClient", token, append(slices.Clone(javaCommand), url)...))
 	}
 	t.Cleanup(func() {
 		for _, r := range all {
-			r.end()
+			r.stop()
 			if t.Failed() {
-				t.Logf("%s had %v and said:\n%s", r.name, r.ids, r.stderr)
+				t.Logf("%s had %v and printed:\n%s", r.name, r.ids, r.stderr)
 			}
 		}
 	})
 	return all
 }
 
-// compressingHAProxyConfig is what docs/operations.md shows, with compression, which the
-// broker asks it to leave off for streams.
+// compressingHAProxyConfig is the configuration of docs/operations.md with compression. The broker asks proxies not to
+// compress streams. Its arguments are the directory, the port and the broker's address.
 const compressingHAProxyConfig = `defaults
   mode http
   option http-no-delay
@@ -181,6 +183,7 @@ backend broker
   server broker %[3]s
 `
 
+// plainCaddyConfig is a site without TLS. Its arguments are those of compressingHAProxyConfig.
 const plainCaddyConfig = `{
   admin off
   auto_https off
@@ -191,108 +194,115 @@ http://localhost:%[2]d {
 }
 `
 
-// A way leads from a reader to the broker. cut ends its connections at once,
-// and mend lets new ones through.
-type way struct {
-	base      string
-	cut, mend func()
+// A route leads from a reader to the broker.
+type route struct {
+	base    string // the URL for the reader
+	cut     func() // closes all connections at once, and lets no new ones through
+	restore func() // lets new connections through
 }
 
-// ways are the ways to read. On the direct one the broker itself is killed.
-var ways = map[string]func(*testing.T, *stack.Stack) way{
-	"directly": func(_ *testing.T, s *stack.Stack) way { return way{s.URL, s.Kill, s.Up} },
+// routes open the routes from a reader to the broker. To cut the direct one, a test kills the broker.
+var routes = map[string]func(*testing.T, *stack.Stack) route{
+	"directly": func(_ *testing.T, s *stack.Stack) route { return route{s.URL, s.Kill, s.Up} },
 	"nginx":    proxied(nginxConfig, "http://", "nginx", "-e", "stderr", "-c"),
 	"Caddy":    proxied(plainCaddyConfig, "", "caddy", "run", "--adapter", "caddyfile", "--config"),
 	"HAProxy":  proxied(compressingHAProxyConfig, "", "haproxy", "-db", "-f"),
 }
 
-// proxied leads through a program with a configuration of its directory, its
-// port and the broker's address.
-func proxied(config, scheme string, command ...string) func(*testing.T, *stack.Stack) way {
-	return func(t *testing.T, s *stack.Stack) way {
+// proxied returns a function that opens a route through a proxy. The arguments of its configuration are the directory,
+// the port and the broker's address behind the scheme.
+func proxied(config, scheme string, command ...string) func(*testing.T, *stack.Stack) route {
+	return func(t *testing.T, s *stack.Stack) route {
 		dir, port := t.TempDir(), freePort(t)
 		file := filepath.Join(dir, "config")
 		text := fmt.Sprintf(config, dir, port, scheme+"127.0.0.1:"+s.Port)
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-		between := &proxy{t: t, args: append(append([]string{find(t, command[0])}, command[1:]...), file)}
+		p := newProxy(t, command, file)
 		address := fmt.Sprintf("127.0.0.1:%d", port)
-		between.up(address)
-		t.Cleanup(func() {
-			if between.cmd != nil {
-				between.cut()
-			}
-		})
-		return way{fmt.Sprintf("http://localhost:%d", port), between.cut, func() { between.up(address) }}
+		p.start(address)
+		p.killAtEnd()
+		return route{
+			base:    fmt.Sprintf("http://localhost:%d", port),
+			cut:     p.kill,
+			restore: func() { p.start(address) },
+		}
 	}
 }
 
 // Common readers receive each event within half a second, also the last one. After a cut they have all events once and
 // in order, directly and through proxies.
 func TestCommonReadersReceiveEveryEventInTime(t *testing.T) {
-	compiled := java(t)
-	for name, open := range ways {
+	javaCommand := compileJavaReader(t)
+	for name, open := range routes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := stack.Start(t)
-			w := open(t, s)
-			all := readersOf(t, compiled, s.Token, w.base+"/api/sse?after=oldest")
-			n := 0
-			publish := func() (id string, at time.Time) {
-				n++
-				id, at = fmt.Sprintf("e%d", n), time.Now()
-				const event = `{"type":"rental_status_updated","id":%q,
-					"data":{"rental_id":%d,"status":"active","notes":"` + names + `"}}`
-				s.Publish(fmt.Sprintf(event, id, n))
-				return id, at
-			}
-			everybodyHas := func(id string) {
-				t.Helper()
-				for _, r := range all {
-					waittest.Eventually(
-						t,
-						func() bool { return !r.at(id).IsZero() },
-						testkit.ReconnectTimeout,
-						5*time.Millisecond,
-						"%s has no %s",
-						r.name,
-						id,
-					)
-				}
-			}
-			id, _ := publish()
-			everybodyHas(id) // all of them run
-			delays := map[string][]time.Duration{}
-			measure := func(events int) {
-				t.Helper()
-				for range events {
-					id, at := publish()
-					everybodyHas(id) // nothing follows it until they do
-					for _, r := range all {
-						delays[r.name] = append(delays[r.name], r.at(id).Sub(at))
-					}
-				}
-			}
-			measure(7)
-			publish()
-			w.cut()
-			if s.Running() {
-				publish() // while nobody can read
-			}
-			w.mend()
-			id, _ = publish()
-			everybodyHas(id)
-			measure(2)
-			var want []string
-			for i := range n {
-				want = append(want, fmt.Sprintf("e%d", i+1))
-			}
-			for _, r := range all {
-				require.Equal(t, want, r.ids, r.name)
-				slices.Sort(delays[r.name])
-				median := delays[r.name][len(delays[r.name])/2]
-				require.Less(t, median, 500*time.Millisecond, "%s: %v", r.name, delays[r.name])
-				t.Logf("%s: %v, at most %v", r.name, median, slices.Max(delays[r.name]))
-			}
+			r := open(t, s)
+			testReaders(t, s, r, startReaders(t, javaCommand, s.Token, r.base+"/api/sse?after=oldest"))
 		})
+	}
+}
+
+// testReaders publishes events one at a time, cuts the route and restores it. All readers must receive all events once,
+// in order and in time.
+func testReaders(t *testing.T, s *stack.Stack, r route, readers []*reader) {
+	n := 0
+	publish := func() (id string, publishedAt time.Time) {
+		n++
+		id, publishedAt = fmt.Sprintf("e%d", n), time.Now()
+		const event = `{"type":"rental_status_updated","id":%q,
+			"data":{"rental_id":%d,"status":"active","notes":"` + difficultText + `"}}`
+		s.Publish(fmt.Sprintf(event, id, n))
+		return id, publishedAt
+	}
+	id, _ := publish()
+	waitForArrival(t, readers, id) // All readers run now.
+	delays := map[string][]time.Duration{}
+	measureDelays := func(events int) {
+		t.Helper()
+		for range events {
+			id, publishedAt := publish()
+			waitForArrival(t, readers, id) // No event follows until all readers have this one.
+			for _, r := range readers {
+				delays[r.name] = append(delays[r.name], r.arrival(id).Sub(publishedAt))
+			}
+		}
+	}
+	measureDelays(7)
+	publish()
+	r.cut()
+	if s.Running() {
+		publish() // No reader is connected.
+	}
+	r.restore()
+	id, _ = publish()
+	waitForArrival(t, readers, id)
+	measureDelays(2)
+	var want []string
+	for i := range n {
+		want = append(want, fmt.Sprintf("e%d", i+1))
+	}
+	for _, r := range readers {
+		require.Equal(t, want, r.ids, r.name)
+		slices.Sort(delays[r.name])
+		median := delays[r.name][len(delays[r.name])/2]
+		require.Less(t, median, 500*time.Millisecond, "%s: %v", r.name, delays[r.name])
+		t.Logf("%s: %v, at most %v", r.name, median, slices.Max(delays[r.name]))
+	}
+}
+
+// waitForArrival waits until all readers have received the event with this id.
+func waitForArrival(t *testing.T, readers []*reader, id string) {
+	t.Helper()
+	for _, r := range readers {
+		waittest.Eventually(
+			t,
+			func() bool { return !r.arrival(id).IsZero() },
+			testkit.ReconnectTimeout,
+			5*time.Millisecond,
+			"%s has no %s",
+			r.name,
+			id,
+		)
 	}
 }

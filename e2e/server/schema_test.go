@@ -18,9 +18,11 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// schemas compiles what a broker serves, with a library that shares nothing
-// with ours.
-func schemas(t *testing.T, s *stack.Stack) func(path, pointer string) *jsonschema.Schema {
+// A schemaCompiler returns the compiled schema at a JSON pointer in the document at a path of a broker.
+type schemaCompiler func(path, pointer string) *jsonschema.Schema
+
+// newSchemaCompiler returns a schemaCompiler for a broker. It uses a library that shares no code with the broker.
+func newSchemaCompiler(t *testing.T, s *stack.Stack) schemaCompiler {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
@@ -43,7 +45,8 @@ func schemas(t *testing.T, s *stack.Stack) func(path, pointer string) *jsonschem
 	}
 }
 
-func validate(t *testing.T, schema *jsonschema.Schema, raw []byte) {
+// requireValid checks a document against a schema.
+func requireValid(t *testing.T, schema *jsonschema.Schema, raw []byte) {
 	t.Helper()
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	require.NoError(t, err, "%s", raw)
@@ -54,42 +57,31 @@ func validate(t *testing.T, schema *jsonschema.Schema, raw []byte) {
 // schema.
 func TestMessagesMatchTheServedSchemas(t *testing.T) {
 	s := stack.Start(t)
-	schema := schemas(t, s)
-	var last wire.Cursor
+	schema := newSchemaCompiler(t, s)
 	for _, typ := range event.Types {
 		raw, err := json.Marshal(map[string]any{"type": typ, "data": event.Example(typ).Data})
 		require.NoError(t, err)
-		validate(t, schema("/api/schema/"+string(typ), ""), raw)
-		last = s.Publish(string(raw)).Cursor
+		requireValid(t, schema("/api/schema/"+string(typ), ""), raw)
+		s.Publish(string(raw))
 	}
-	for _, raw := range mixed(60) {
+	for _, raw := range mixedEvents(60) {
 		var e struct{ Type event.Type }
 		require.NoError(t, json.Unmarshal(raw, &e))
-		validate(t, schema("/api/schema/"+string(e.Type), ""), raw)
-		last = s.Publish(string(raw)).Cursor
+		requireValid(t, schema("/api/schema/"+string(e.Type), ""), raw)
+		s.Publish(string(raw))
 	}
-	last = s.Publish(`{"type":"system_notification","data":{"message":"for all"}}`).Cursor
-	component := map[string]string{"hello": "Hello", "gap": "Gap", "bye": "Bye"}
+	last := s.Publish(`{"type":"system_notification","data":{"message":"for all"}}`).Cursor
 	frames := 0
-	for name, who := range readers {
-		token := s.Run(
-			"",
-			"token",
-			"--user",
-			who.user,
-			"--roles",
-			joined(who.roles),
-			"--employee",
-			fmt.Sprint(who.employee),
-		)
-		answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse?after=old-7", token) // begins with a gap
+	for name, user := range testUsers {
+		token := s.Run("", "token", "--user", user.user, "--roles", joinRoles(user.roles),
+			"--employee", fmt.Sprint(user.employee))
+		// The stream after an unknown cursor begins with a gap.
+		answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse?after=old-7", token)
 		testkit.ReadMessages(
 			t,
 			answer.Body,
 			func(m wire.Message) bool { return m.Type == "gap" },
-			func(m wire.Message) {
-				validate(t, schema("/api/asyncapi.json", "#/components/schemas/"+component[m.Type]), m.Data)
-			},
+			func(m wire.Message) { requireValid(t, schema(asyncAPI, componentPointer(m.Type)), m.Data) },
 		)
 		require.NoError(t, answer.Body.Close())
 		answer = testkit.Get(t, http.DefaultClient, s.URL+"/api/sse?after=oldest", token)
@@ -99,30 +91,45 @@ func TestMessagesMatchTheServedSchemas(t *testing.T) {
 			func(m wire.Message) bool { return m.LastEventID == last.String() },
 			func(m wire.Message) {
 				frames++
-				switch {
-				case m.Empty:
-				case component[m.Type] != "":
-					validate(t, schema("/api/asyncapi.json", "#/components/schemas/"+component[m.Type]), m.Data)
-				default:
-					validate(t, schema("/api/schema/"+m.Type+"?for=read", ""), m.Data)
-					// The same over a WebSocket is a line that AsyncAPI describes.
-					f, err := wire.ParseMessage(m)
-					require.NoError(t, err)
-					validate(
-						t,
-						schema("/api/asyncapi.json", "#/components/messages/LineRead"+camel(m.Type)+"/payload"),
-						wire.AppendJSON(nil, f),
-					)
-				}
+				requireValidMessage(t, schema, m)
 			},
 		)
 		require.NoError(t, answer.Body.Close())
 		require.NotZero(t, frames, name)
 	}
-	t.Logf("%d frames of %d readers", frames, len(readers))
+	t.Logf("%d frames of %d users", frames, len(testUsers))
 }
 
-func joined(roles []access.Role) string {
+// asyncAPI is the path of the broker's AsyncAPI document.
+const asyncAPI = "/api/asyncapi.json"
+
+// components are the names of the schemas of control messages in the AsyncAPI document, by the type of the message.
+var components = map[string]string{"hello": "Hello", "gap": "Gap", "bye": "Bye"}
+
+// componentPointer returns the JSON pointer of the schema of a control message in the AsyncAPI document.
+func componentPointer(messageType string) string {
+	return "#/components/schemas/" + components[messageType]
+}
+
+// requireValidMessage checks a message of a stream against its schema, and the same message as a line of a WebSocket
+// against the AsyncAPI document.
+func requireValidMessage(t *testing.T, schema schemaCompiler, m wire.Message) {
+	t.Helper()
+	switch {
+	case m.Empty:
+	case components[m.Type] != "":
+		requireValid(t, schema(asyncAPI, componentPointer(m.Type)), m.Data)
+	default:
+		requireValid(t, schema("/api/schema/"+m.Type+"?for=read", ""), m.Data)
+		f, err := wire.ParseMessage(m)
+		require.NoError(t, err)
+		line := schema(asyncAPI, "#/components/messages/LineRead"+camelCase(m.Type)+"/payload")
+		requireValid(t, line, wire.AppendJSON(nil, f))
+	}
+}
+
+// joinRoles returns roles as text, as the command line expects them.
+func joinRoles(roles []access.Role) string {
 	names := make([]string, len(roles))
 	for i, r := range roles {
 		names[i] = string(r)
@@ -130,7 +137,8 @@ func joined(roles []access.Role) string {
 	return strings.Join(names, ",")
 }
 
-func camel(name string) (text string) {
+// camelCase returns a name such as rental_overdue as RentalOverdue.
+func camelCase(name string) (text string) {
 	for word := range strings.SplitSeq(name, "_") {
 		text += strings.ToUpper(word[:1]) + word[1:]
 	}
