@@ -1,6 +1,6 @@
-// Package browser drives a real Chromium for the tests. A test binary has one browser. A [User] is a browser context, with
-// cookies, storage and workers of its own. A [Tab] records every console error, exception, failed request and violation of
-// the content security policy as a [Problem].
+// Package browser drives a real Chromium for the tests. A test binary has one browser. A [User] is a browser
+// context, with cookies, storage and workers of its own. A [Tab] records every console error, exception, failed
+// request and violation of the content security policy as a [Problem].
 package browser
 
 import (
@@ -23,7 +23,7 @@ var root context.Context
 
 // Main starts the browser, runs the tests of a package, stops the browser and exits. Call it from TestMain.
 func Main(m *testing.M) {
-	stop, err := start()
+	stop, err := startBrowser()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "FAIL:", err)
 		os.Exit(1)
@@ -36,9 +36,8 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// find returns the path of Chromium: that of the environment variable CHROMIUM, or the first on PATH.
-// find returns the path of Chromium: that of the environment variable CHROMIUM, or the first on PATH.
-func find() (string, error) {
+// findChromium returns the path of Chromium: that of the environment variable CHROMIUM, or the first on PATH.
+func findChromium() (string, error) {
 	if path := os.Getenv("CHROMIUM"); path != "" {
 		if _, err := exec.LookPath(path); err != nil {
 			return "", fmt.Errorf("the browser tests need Chromium, but CHROMIUM=%s cannot be run: %w", path, err)
@@ -53,10 +52,10 @@ func find() (string, error) {
 	return "", errors.New("the browser tests need Chromium and found none: run make deps, or set CHROMIUM=/path/to/it")
 }
 
-// start starts the browser and returns a function that stops it. The browser throttles hidden tabs as it does for users,
-// because start does not use chromedp's default flags.
-func start() (stop func() error, err error) {
-	path, err := find()
+// startBrowser starts the browser and returns a function that stops it. The browser throttles hidden tabs as it does
+// for users, because startBrowser does not use chromedp's default flags.
+func startBrowser() (stop func() error, err error) {
+	path, err := findChromium()
 	if err != nil {
 		return nil, err
 	}
@@ -65,10 +64,10 @@ func start() (stop func() error, err error) {
 		return nil, err
 	}
 	var printed output.Buffer
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), flags(path, dir, &printed)...)
-	nothing := func(string, ...any) {}
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), chromiumOptions(path, dir, &printed)...)
+	discard := func(string, ...any) {}
 	// chromedp.Cancel below ends the context.
-	ctx, _ := chromedp.NewContext(allocator, chromedp.WithLogf(nothing), chromedp.WithErrorf(undecoded.note))
+	ctx, _ := chromedp.NewContext(allocator, chromedp.WithLogf(discard), chromedp.WithErrorf(undecoded.keepDropped))
 	// The browser lives as long as the context of its first command, so that context has no deadline.
 	started := make(chan error, 1)
 	go func() { started <- chromedp.Do(ctx) }()
@@ -84,16 +83,16 @@ func start() (stop func() error, err error) {
 	}
 	root = ctx
 	return func() error {
-		within, done := context.WithTimeout(ctx, 10*time.Second)
+		stopCtx, done := context.WithTimeout(ctx, 10*time.Second)
 		defer done()
-		err := chromedp.Cancel(within) // It waits for the end of the process.
+		err := chromedp.Cancel(stopCtx) // It waits for the end of the process.
 		cancel()
 		return errors.Join(err, os.RemoveAll(dir))
 	}, nil
 }
 
-// flags returns the options of Chromium. dir is its directory, printed receives its output.
-func flags(path, dir string, printed *output.Buffer) []chromedp.ExecAllocatorOption {
+// chromiumOptions returns the options of Chromium. dir is its directory, printed receives its output.
+func chromiumOptions(path, dir string, printed *output.Buffer) []chromedp.ExecAllocatorOption {
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path),
 		chromedp.UserDataDir(filepath.Join(dir, "profile")),
@@ -107,8 +106,8 @@ func flags(path, dir string, printed *output.Buffer) []chromedp.ExecAllocatorOpt
 		chromedp.Flag("disable-features", "Translate,OptimizationHints,MediaRouter"),
 		chromedp.Flag("force-color-profile", "srgb"),
 		chromedp.Flag("password-store", "basic"),
-		// These names lead to this machine, so that tests have origins of the same site and of others. The tests sign the
-		// certificates themselves.
+		// These names lead to this machine, so that tests have origins of the same site and of others. The tests
+		// sign the certificates themselves.
 		chromedp.Flag("host-resolver-rules", "MAP *.test 127.0.0.1, MAP *.example 127.0.0.1"),
 		chromedp.Flag("ignore-certificate-errors", true),
 	}

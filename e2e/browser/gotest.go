@@ -47,7 +47,8 @@ func GoTest(t *testing.T, dir string) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, goPage)
 	})
-	mux.Handle("/redirect", http.RedirectHandler("http://login.example/", http.StatusFound)) // as a login proxy's
+	// A login proxy answers with such a redirect.
+	mux.Handle("/redirect", http.RedirectHandler("http://login.example/", http.StatusFound))
 	s := httptest.NewServer(mux)
 	defer s.Close()
 	tab := NewUser(t).NewTab()

@@ -28,8 +28,8 @@ func (b *Tab) Close() {
 	}
 }
 
-// Crash kills the tab's renderer. The tab cannot be used until Open. The other tabs of the user go on, because each has a
-// renderer of its own.
+// Crash kills the tab's renderer. The tab cannot be used until Open. The other tabs of the user go on, because each
+// has a renderer of its own.
 func (b *Tab) Crash() {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
@@ -81,12 +81,13 @@ func (b *Tab) Back() {
 }
 
 // Freeze stops the tab as a browser does to save power. Thaw ends it.
-func (b *Tab) Freeze() { b.lifecycle(page.SetWebLifecycleStateStateFrozen) }
+func (b *Tab) Freeze() { b.setLifecycle(page.SetWebLifecycleStateStateFrozen) }
 
 // Thaw ends Freeze. The tab is hidden until it is shown.
-func (b *Tab) Thaw() { b.lifecycle(page.SetWebLifecycleStateStateActive) }
+func (b *Tab) Thaw() { b.setLifecycle(page.SetWebLifecycleStateStateActive) }
 
-func (b *Tab) lifecycle(s page.SetWebLifecycleStateState) {
+// setLifecycle sets the state of the page: frozen or active.
+func (b *Tab) setLifecycle(s page.SetWebLifecycleStateState) {
 	b.t.Helper()
 	call(b, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: s})
 }
@@ -95,13 +96,19 @@ func (b *Tab) lifecycle(s page.SetWebLifecycleStateState) {
 func (b *Tab) TrackMemory() {
 	b.t.Helper()
 	b.OnNewDocument(`(() => { const keep = window.wasmMemories = [];
-		const note = r => { for (const v of Object.values((r.instance || r).exports)) if (v instanceof WebAssembly.Memory) keep.push(v); return r; };
-		for (const n of ["instantiate", "instantiateStreaming"]) { const f = WebAssembly[n];
-			WebAssembly[n] = function () { return f.apply(this, arguments).then(note); }; } })()`)
+		const keepMemory = r => {
+			for (const v of Object.values((r.instance || r).exports))
+				if (v instanceof WebAssembly.Memory) keep.push(v);
+			return r;
+		};
+		for (const n of ["instantiate", "instantiateStreaming"]) {
+			const f = WebAssembly[n];
+			WebAssembly[n] = function () { return f.apply(this, arguments).then(keepMemory); };
+		} })()`)
 }
 
-// MemoryUse collects garbage and returns how many bytes the page uses: of JavaScript's heap, and of the wasm memory, which
-// never shrinks.
+// MemoryUse collects garbage and returns how many bytes the page uses: of JavaScript's heap, and of the wasm memory,
+// which never shrinks.
 func (b *Tab) MemoryUse() (heap, wasm int64) {
 	b.t.Helper()
 	call(b, heapprofiler.CollectGarbage, cdp.Empty{})

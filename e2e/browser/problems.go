@@ -13,26 +13,28 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 )
 
-// A Problem is a sign of a fault in a page, such as a console error. Kind is a word such as "exception" or "http"; URL may
-// be empty.
+// A Problem is a sign of a fault in a page, such as a console error. Kind is a word such as "exception" or "http";
+// URL may be empty.
 type Problem struct{ Kind, Text, URL string }
 
 func (p Problem) String() string { return p.Kind + ": " + p.Text + " (" + p.URL + ")" }
 
 // reportViolations is JavaScript that reports each violation of the content security policy as a console error, because
 // the browser does not report all of them.
-const reportViolations = `document.addEventListener('securitypolicyviolation', e => console.error('[csp] ' + e.effectiveDirective + ' ' + e.blockedURI))`
+const reportViolations = `document.addEventListener('securitypolicyviolation',
+	e => console.error('[csp] ' + e.effectiveDirective + ' ' + e.blockedURI))`
 
 // Problems returns all problems of the tab so far, except those of the given kinds. An event of the browser that could
 // not be decoded since the tab was opened is a problem, too, because it may have been a console error.
 func (b *Tab) Problems(without ...string) []Problem {
 	b.t.Helper()
 	Eval[bool](b, `true`) // The tab has handled all events that the browser sent before this answer.
-	problems := append(b.noted(), undecoded.after(b.undecodedBefore)...)
+	problems := append(b.recorded(), undecoded.after(b.undecodedBefore)...)
 	return slices.DeleteFunc(problems, func(p Problem) bool { return slices.Contains(without, p.Kind) })
 }
 
-func (b *Tab) noted() []Problem {
+// recorded returns a copy of the problems that onEvent has recorded.
+func (b *Tab) recorded() []Problem {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.problems)
@@ -45,7 +47,8 @@ func (b *Tab) Forget() {
 	b.problems, b.undecodedBefore = nil, undecoded.count()
 }
 
-func (b *Tab) add(kind, text, url string) {
+// addProblem records a problem.
+func (b *Tab) addProblem(kind, text, url string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.problems = append(b.problems, Problem{kind, text, url})
@@ -60,9 +63,9 @@ type droppedEvents struct {
 	texts []string
 }
 
-// note receives all errors that chromedp logs, and keeps those about events. chromedp does not say to which tab an event
-// belongs.
-func (d *droppedEvents) note(format string, args ...any) {
+// keepDropped receives all errors that chromedp logs, and keeps those about events. chromedp does not say to which
+// tab an event belongs.
+func (d *droppedEvents) keepDropped(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if !strings.Contains(text, "unmarshal") {
 		return
@@ -95,21 +98,21 @@ func (b *Tab) onEvent(ev any) {
 	case *runtime.EventConsoleAPICalled:
 		switch e.Type {
 		case runtime.ConsoleAPICalledTypeError, runtime.ConsoleAPICalledTypeWarning, runtime.ConsoleAPICalledTypeAssert:
-			b.add("console."+string(e.Type), consoleText(e.Args), "")
+			b.addProblem("console."+string(e.Type), consoleText(e.Args), "")
 		}
 	case *runtime.EventExceptionThrown:
 		text := e.ExceptionDetails.Text
 		if x := e.ExceptionDetails.Exception; x != nil {
 			text += " " + x.Description + string(x.Value)
 		}
-		b.add("exception", text, e.ExceptionDetails.URL)
+		b.addProblem("exception", text, e.ExceptionDetails.URL)
 	case *cdplog.EventEntryAdded:
 		if e.Entry.Level == cdplog.EntryLevelError || e.Entry.Level == cdplog.EntryLevelWarning {
-			b.add("log."+string(e.Entry.Source), e.Entry.Text, e.Entry.URL)
+			b.addProblem("log."+string(e.Entry.Source), e.Entry.Text, e.Entry.URL)
 		}
 	case *audits.EventIssueAdded:
 		if d := e.Issue.Details.ContentSecurityPolicyIssueDetails; d != nil {
-			b.add("issue.csp", d.ViolatedDirective, d.BlockedURL)
+			b.addProblem("issue.csp", d.ViolatedDirective, d.BlockedURL)
 		}
 	case *network.EventRequestWillBeSent:
 		b.mu.Lock()
@@ -117,18 +120,19 @@ func (b *Tab) onEvent(ev any) {
 		b.mu.Unlock()
 	case *network.EventResponseReceived:
 		if e.Response.Status >= 400 {
-			b.add("http", fmt.Sprint(e.Response.Status), e.Response.URL)
+			b.addProblem("http", fmt.Sprint(e.Response.Status), e.Response.URL)
 		}
 	case *network.EventLoadingFailed:
 		if !e.Canceled && e.ErrorText != "net::ERR_ABORTED" {
 			b.mu.Lock()
 			url := b.urls[e.RequestID]
 			b.mu.Unlock()
-			b.add("network", e.ErrorText+" "+string(e.BlockedReason), url)
+			b.addProblem("network", e.ErrorText+" "+string(e.BlockedReason), url)
 		}
 	}
 }
 
+// consoleText returns the arguments of a console call as text.
 func consoleText(args []*runtime.RemoteObject) string {
 	var parts []string
 	for _, a := range args {

@@ -11,7 +11,7 @@ func TestDroppedEventIsAProblem(t *testing.T) {
 	if problems := tab.Problems(); len(problems) != 0 {
 		t.Fatalf("an empty page has problems: %v", problems)
 	}
-	undecoded.note("could not unmarshal event: %v", "unknown value")
+	undecoded.keepDropped("could not unmarshal event: %v", "unknown value")
 	if problems := tab.Problems(); len(problems) != 1 || problems[0].Kind != "undecoded" {
 		t.Errorf("a dropped event is not reported: %v", problems)
 	}

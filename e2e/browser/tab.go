@@ -120,15 +120,17 @@ func (b *Tab) OnNewDocument(source string) {
 	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
 }
 
+// do runs actions, and fails the test if they fail.
 func (b *Tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		b.t.Fatalf("%v; %v", err, b.noted())
+		b.t.Fatalf("%v; %v", err, b.recorded())
 	}
 }
 
+// call sends a command to the tab and returns its result. It fails the test if the command fails.
 func call[P, R any](b *Tab, c cdp.Command[P, R], p P) R {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
@@ -172,7 +174,7 @@ func (b *Tab) Eventually(within time.Duration, js string) {
 		}
 		select {
 		case <-ctx.Done():
-			b.t.Fatalf("not true within %v: %s (last error: %v; %v)", within, js, last, b.noted())
+			b.t.Fatalf("not true within %v: %s (last error: %v; %v)", within, js, last, b.recorded())
 		case <-time.After(pause):
 		}
 	}
@@ -204,8 +206,8 @@ func (b *Tab) Screenshot(width int64, scheme string) []byte {
 	return png
 }
 
-// SetSize sets the width of the window in CSS pixels and the color scheme, "light" or "dark", and turns animations off. A
-// width below 600 makes the device a phone.
+// SetSize sets the width of the window in CSS pixels and the color scheme, "light" or "dark", and turns animations
+// off. A width below 600 makes the device a phone.
 func (b *Tab) SetSize(width int64, scheme string) {
 	b.t.Helper()
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{

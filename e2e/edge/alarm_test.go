@@ -13,9 +13,9 @@ import (
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 
-// watched is a worker whose object is asked when its alarm is, in place of the
-// program, and whose alarm is due when /alarm was asked for.
-const watched = `import { Tenant as Original } from "worker.mjs";
+// alarmScript is a worker whose object answers with the time of its alarm in place of the program. A request for /alarm
+// makes the alarm due at once. PROGRAM stands for more methods of the object.
+const alarmScript = `import { Tenant as Original } from "worker.mjs";
 export class Tenant extends Original {
   async fetch(request) {
     if (new URL(request.url).pathname === "/alarm") await this.ctx.storage.setAlarm(Date.now());
@@ -31,31 +31,33 @@ export default { fetch(request, env) { return env.HUB.getByName("test").fetch(re
 func TestEdgeSetsAnotherAlarmAfterAFailure(t *testing.T) {
 	t.Parallel()
 	for name, program := range map[string]string{
-		"the program cannot start": "", // without its secret
-		"the program ends in its alarm": "async program() { let alive = true; return { get binding() { return alive " +
-			"? { alarm() { alive = false; } } : undefined; } }; }",
+		"the program cannot start": "", // It has no secret.
+		"the program ends in its alarm": `async program() {
+			let alive = true;
+			return { get binding() { return alive ? { alarm() { alive = false; } } : undefined; } };
+		}`,
 		"the program cannot be loaded": `async program() { throw new Error("no such program"); }`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := stack.StartEdge(
 				t,
-				stack.Script(strings.Replace(watched, "PROGRAM", program, 1)),
+				stack.Script(strings.Replace(alarmScript, "PROGRAM", program, 1)),
 				stack.Var("TOKEN_KEY", ""),
 			)
-			next := func(path string) time.Duration {
+			timeToAlarm := func(path string) time.Duration {
 				status, answer := testkit.Send(t, s.URL, "GET", path, "")
 				require.Equal(t, 200, status)
 				at, err := strconv.ParseInt(answer, 10, 64)
 				if err != nil {
-					return 0 // none
+					return 0 // There is no alarm.
 				}
 				return time.Until(time.UnixMilli(at))
 			}
-			next("/alarm")
+			timeToAlarm("/alarm")
 			waittest.Eventually(
 				t,
-				func() bool { return next("/") > 10*time.Second },
+				func() bool { return timeToAlarm("/") > 10*time.Second },
 				testkit.Soon,
 				10*time.Millisecond,
 				"no alarm is to come",

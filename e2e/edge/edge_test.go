@@ -27,8 +27,8 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// program is a wasm that make has built for these tests.
-func program(t *testing.T, name string) string {
+// programPath returns the path of a wasm that make has built for these tests.
+func programPath(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs("../../bin/" + name)
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func program(t *testing.T, name string) string {
 // The conformance suite of the log runs in a Durable Object.
 func TestEdgeLogPassesTheConformanceSuite(t *testing.T) {
 	t.Parallel()
-	s := stack.StartEdge(t, stack.Program(program(t, "edge-log.test.wasm")), stack.Direct)
+	s := stack.StartEdge(t, stack.Program(programPath(t, "edge-log.test.wasm")), stack.Direct)
 	answer, err := http.Get(s.URL)
 	require.NoError(t, err)
 	answer.Body.Close()
@@ -63,8 +63,8 @@ func TestEdgeLogPassesTheConformanceSuite(t *testing.T) {
 	}
 }
 
-// events are the ids of the events that a stream brings until there are n.
-func events(t *testing.T, body io.Reader, n int) (ids []string) {
+// readEventIDs reads n events of a stream, and returns their ids.
+func readEventIDs(t *testing.T, body io.Reader, n int) (ids []string) {
 	testkit.ReadFrames(t, body, func(f wire.Frame) bool {
 		if e, ok := f.(*wire.Event); ok {
 			ids = append(ids, e.Event.ID)
@@ -88,7 +88,7 @@ func TestEdgeDeliversEveryEventToManyStreams(t *testing.T) {
 			answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse", token)
 			defer answer.Body.Close()
 			opened <- struct{}{}
-			if got := events(t, answer.Body, each); !slices.Equal(testkit.NumberedIDs(0, each), got) {
+			if got := readEventIDs(t, answer.Body, each); !slices.Equal(testkit.NumberedIDs(0, each), got) {
 				t.Errorf("a stream has %v", got)
 			}
 		})
@@ -98,18 +98,24 @@ func TestEdgeDeliversEveryEventToManyStreams(t *testing.T) {
 	}
 	testkit.PublishNumbered(s, 0, each)
 	all.Wait()
-	// Who has left is noticed when there is something to write.
+	// The edge notices that a client has left when it writes an event.
 	admin := s.TokenFor("5", 0, access.Admin)
-	more := each
+	next := each
 	waittest.Eventually(t, func() bool {
-		testkit.PublishNumbered(s, more, more+1)
-		more++
-		answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/stats", admin)
-		defer answer.Body.Close()
-		var stats struct{ Connections int }
-		require.NoError(t, json.NewDecoder(answer.Body).Decode(&stats))
-		return stats.Connections == 0
+		testkit.PublishNumbered(s, next, next+1)
+		next++
+		return connectionCount(t, s, admin) == 0
 	}, testkit.Soon, 100*time.Millisecond)
+}
+
+// connectionCount returns how many connections the edge reports to an admin with this token.
+func connectionCount(t *testing.T, s *stack.Stack, admin string) int {
+	t.Helper()
+	answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/stats", admin)
+	defer answer.Body.Close()
+	var stats struct{ Connections int }
+	require.NoError(t, json.NewDecoder(answer.Body).Decode(&stats))
+	return stats.Connections
 }
 
 // After workerd was killed and restarted with the same storage, all acknowledged events are there, and publishing one
@@ -123,22 +129,22 @@ func TestEdgeKeepsAcknowledgedEventsWhenKilled(t *testing.T) {
 	s.Kill()
 	s.Up()
 	require.Equal(t, before, testkit.ReadPage(t, s.URL, s.Token, "after=oldest"))
-	again := s.Publish(`{"type":"rental_overdue","id":"n20","data":{"rental_id":21,"days_overdue":1}}`)
-	require.True(t, again.Duplicate)
-	require.Equal(t, head, again.Cursor)
+	repeated := s.Publish(`{"type":"rental_overdue","id":"n20","data":{"rental_id":21,"days_overdue":1}}`)
+	require.True(t, repeated.Duplicate)
+	require.Equal(t, head, repeated.Cursor)
 	testkit.PublishNumbered(s, 21, 25)
 	answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse?after=oldest", s.Token)
 	defer answer.Body.Close()
-	require.Equal(t, testkit.NumberedIDs(0, 25), events(t, answer.Body, 25))
+	require.Equal(t, testkit.NumberedIDs(0, 25), readEventIDs(t, answer.Body, 25))
 }
 
 // The doctor examines an installation at the edge and finds no fault.
 func TestDoctorFindsNoFaultAtTheEdge(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
-	look := exec.Command("../../bin/yardline", "doctor", s.URL)
-	look.Env = append(os.Environ(), "YARDLINE_TOKEN="+s.Token)
-	out, err := look.CombinedOutput()
+	cmd := exec.Command("../../bin/yardline", "doctor", s.URL)
+	cmd.Env = append(os.Environ(), "YARDLINE_TOKEN="+s.Token)
+	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.NotContains(t, string(out), "failed")
 }
@@ -160,24 +166,26 @@ func TestEdgePurgesOldEvents(t *testing.T) {
 	answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse?after="+first.Events[1].Cursor, s.Token)
 	defer answer.Body.Close()
 	testkit.ReadFrames(t, answer.Body, func(f wire.Frame) bool {
-		gap, is := f.(*wire.Gap)
-		if is {
+		gap, isGap := f.(*wire.Gap)
+		if isGap {
 			require.EqualValues(t, 5, gap.To.Seq)
 		}
-		return is
+		return isGap
 	})
 	_, state := testkit.Send(t, s.URL, "GET", "/api/snapshot", "", "Authorization: Bearer "+s.Token)
 	require.Contains(t, state, `"overdue_rentals":5`)
 }
 
-// large are n events of some 2.7 KB, nearly as large as events can be.
-func large(n int) (batch []json.RawMessage) {
+// largeEvents returns n events of about 2.7 KB each, which is nearly the largest size of an event.
+func largeEvents(n int) (batch []json.RawMessage) {
+	const active = `{"type":"rental_status_updated",` +
+		`"data":{"rental_id":%d,"status":"active","notes":%q,"equipment_ids":[%s1]}}`
 	for i := range n {
 		batch = append(
 			batch,
 			fmt.Appendf(
 				nil,
-				`{"type":"rental_status_updated","data":{"rental_id":%d,"status":"active","notes":%q,"equipment_ids":[%s1]}}`,
+				active,
 				i+1,
 				strings.Repeat("x", 500),
 				strings.Repeat("1000000000000000000,", 99),
@@ -193,66 +201,60 @@ func TestEdgeDropsAReaderThatDoesNotRead(t *testing.T) {
 	s := stack.StartEdge(t)
 	silent := testkit.DialDeaf(t, s)
 	defer silent.Close()
-	require.NoError(t, silent.(*net.TCPConn).SetReadBuffer(4<<10)) // so that what waits, waits at the other side
-	batch := large(300)
+	// The events for the silent reader wait at the edge, because this side has little space for them.
+	require.NoError(t, silent.(*net.TCPConn).SetReadBuffer(4<<10))
+	batch := largeEvents(300)
 	answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse", s.Token)
-	var had atomic.Int64 // events of a reader that reads
+	var received atomic.Int64 // how many events the reader that reads has received
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		lines := bufio.NewScanner(answer.Body)
-		for lines.Scan() { // until the body is closed
+		for lines.Scan() { // It returns false when the test closes the body.
 			if lines.Text() == "event: rental_status_updated" {
-				had.Add(1)
+				received.Add(1)
 			}
 		}
 	})
 	defer reading.Wait()
 	defer answer.Body.Close()
 	admin := s.TokenFor("5", 0, access.Admin)
-	connections := func() int {
-		answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/stats", admin)
-		defer answer.Body.Close()
-		var stats struct{ Connections int }
-		require.NoError(t, json.NewDecoder(answer.Body).Decode(&stats))
-		return stats.Connections
-	}
-	require.Equal(t, 2, connections())
-	sent := 0
-	for range 40 { // beyond what sockets take by themselves
+	require.Equal(t, 2, connectionCount(t, s, admin))
+	published := 0
+	for range 40 { // This is more than the buffers of the sockets hold.
 		testkit.PublishAll(t, s, batch)
-		sent += len(batch)
+		published += len(batch)
 		testkit.Eventually(
 			t,
 			testkit.Soon,
 			"the reader that reads has every event",
-			func() bool { return int(had.Load()) == sent },
+			func() bool { return int(received.Load()) == published },
 		)
-		if connections() == 1 {
+		if connectionCount(t, s, admin) == 1 {
 			break
 		}
 	}
-	require.Equal(t, 1, connections(), "the deaf reader is still connected")
+	require.Equal(t, 1, connectionCount(t, s, admin), "the deaf reader is still connected")
 }
 
 // When the program ends by a panic, it asks its readers to come back, handles the next event, and loses no acknowledged
 // event.
 func TestEdgeRecoversFromAPanic(t *testing.T) {
 	t.Parallel()
-	s := stack.StartEdge(t, stack.Program(program(t, "edge-faults.wasm")))
+	s := stack.StartEdge(t, stack.Program(programPath(t, "edge-faults.wasm")))
 	testkit.PublishNumbered(s, 0, 5)
 	answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse?after=oldest", s.Token)
 	defer answer.Body.Close()
 	socket := dialSocket(t, s, s.Token)
 	for round := range 3 {
-		at := 5 + 5*round
-		testkit.PublishNumbered(s, at, at+5)
+		first := 5 + 5*round
+		testkit.PublishNumbered(s, first, first+5)
 		var faults sync.WaitGroup
 		faults.Go(func() {
 			testkit.Send(t, s.URL, "GET", "/api/snapshot", "", "Authorization: Bearer "+s.Token, "Yardline-Fault: yes")
 		})
 		faults.Wait()
-		testkit.PublishNumbered(s, at+5, at+6) // the very next
-		testkit.PublishNumbered(s, at+5, at+6)
+		testkit.PublishNumbered(s, first+5, first+6) // This is the first event after the panic.
+		testkit.PublishNumbered(s, first+5, first+6)
 	}
 	var ids []string
 	var bye *wire.Bye
@@ -275,7 +277,7 @@ func TestEdgeRecoversFromAPanic(t *testing.T) {
 	require.Equal(t, testkit.NumberedIDs(0, 21), all)
 }
 
-// dialSocket opens a WebSocket, which has had its hello.
+// dialSocket opens a WebSocket and reads its hello. The WebSocket is closed when the test ends.
 func dialSocket(t *testing.T, s *stack.Stack, token string) *websocket.Conn {
 	t.Helper()
 	c := testkit.OpenSocket(t, s.URL+"/api/ws", token)
@@ -286,7 +288,7 @@ func dialSocket(t *testing.T, s *stack.Stack, token string) *websocket.Conn {
 	return c
 }
 
-// closeCode reads until the other side closes.
+// closeCode reads a WebSocket until the edge closes it, and returns the close code.
 func closeCode(t *testing.T, c *websocket.Conn) int {
 	t.Helper()
 	for {
@@ -298,56 +300,51 @@ func closeCode(t *testing.T, c *websocket.Conn) int {
 
 // A WebSocket whose object was put to sleep still answers, receives new events, and publishes, each once.
 func TestEdgeSocketOutlivesASleepingObject(t *testing.T) {
-	t.Parallel() // it waits more than it works
+	t.Parallel()
 	s := stack.StartEdge(t)
 	c := dialSocket(t, s, s.Token)
-	say := func(text string) {
+	send := func(text string) {
 		require.NoError(t, c.Write(testkit.Context(t), websocket.MessageText, []byte(text)))
 	}
-	hears := func(part string) {
+	// expect reads the next message that is no heartbeat. The message must contain the text.
+	expect := func(text string) {
 		t.Helper()
 		for {
 			_, raw, err := c.Read(testkit.Context(t))
 			require.NoError(t, err)
-			if strings.Contains(string(raw), `"event"`) { // no heartbeat
-				require.Contains(t, string(raw), part)
+			if strings.Contains(string(raw), `"event"`) { // A heartbeat has none.
+				require.Contains(t, string(raw), text)
 				return
 			}
 		}
 	}
-	say(`{"call":"filter","ref":"1","filter":"types=rental_overdue"}`)
-	hears(`"event":"filter"`)
-	programs := func() int { return strings.Count(s.EdgeLog(), `"object ready"`) }
-	waittest.Eventually(t, func() bool { return programs() == 1 }, testkit.Soon, 20*time.Millisecond)
-	idle := time.NewTimer(15 * time.Second) // workerd puts an object to sleep after ten
+	send(`{"call":"filter","ref":"1","filter":"types=rental_overdue"}`)
+	expect(`"event":"filter"`)
+	programStarts := func() int { return strings.Count(s.EdgeLog(), `"object ready"`) }
+	waittest.Eventually(t, func() bool { return programStarts() == 1 }, testkit.Soon, 20*time.Millisecond)
+	idle := time.NewTimer(15 * time.Second) // workerd puts an idle object to sleep after 10 s.
 	defer idle.Stop()
 	<-idle.C
-	say(`{"call":"ping","ref":"2"}`)
-	hears(`"event":"pong"`)
-	require.Equal(t, 2, programs(), "it was never asleep")
+	send(`{"call":"ping","ref":"2"}`)
+	expect(`"event":"pong"`)
+	require.Equal(t, 2, programStarts(), "the object was never asleep")
 	s.Publish(`{"type":"system_notification","data":{"message":"not asked for"}}`)
 	testkit.PublishNumbered(s, 0, 1)
-	hears(`"id":"n0"`)
-	say(
-		`{"call":"publish","ref":"3","event":{"type":"rental_overdue","id":"n1","data":{"rental_id":2,"days_overdue":1}}}`,
-	)
-	hears(`"n1"`) // the event, then the answer
-	hears(`"event":"published"`)
+	expect(`"id":"n0"`)
+	send(`{"call":"publish","ref":"3",` +
+		`"event":{"type":"rental_overdue","id":"n1","data":{"rental_id":2,"days_overdue":1}}}`)
+	expect(`"n1"`) // The event comes before the answer.
+	expect(`"event":"published"`)
 }
 
 // When a grant ends while its object sleeps, the WebSocket ends in time.
 func TestGrantExpiresWhileTheObjectSleeps(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
-	const life = 13 * time.Second
+	const lifetime = 13 * time.Second
 	start := time.Now()
-	c := dialSocket(t, s, s.CreateTokenWithTTL(life, "main", "4", 0, access.Manager))
+	c := dialSocket(t, s, s.CreateTokenWithTTL(lifetime, "main", "4", 0, access.Manager))
 	require.Equal(t, wire.ByeExpired.CloseCode(), closeCode(t, c))
-	require.InDelta(
-		t,
-		life.Seconds(),
-		time.Since(start).Seconds(),
-		4,
-		"an expiry is a full second, and the bye within two",
-	)
+	// A token expires at a full second, and the edge sends bye within two seconds.
+	require.InDelta(t, lifetime.Seconds(), time.Since(start).Seconds(), 4)
 }

@@ -24,16 +24,19 @@ import (
 func TestEdgeReplaysMoreThanMayWait(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
-	batch := large(300)
+	batch := largeEvents(300)
 	var last wire.Cursor
-	for range 8 { // 6 MB
+	for range 8 { // This makes about 6 MB.
 		last = testkit.PublishAll(t, s, batch)
 	}
-	for name, read := range map[string]testkit.ReadFunc{"sse": testkit.ReadBySSE, "websocket": testkit.ReadByWebSocket} {
-		got := read(t, s.URL, s.Token, last.Epoch+"-0", last, func() {})
+	for name, readEvents := range map[string]testkit.ReadFunc{
+		"sse":       testkit.ReadBySSE,
+		"websocket": testkit.ReadByWebSocket,
+	} {
+		got := readEvents(t, s.URL, s.Token, last.Epoch+"-0", last, func() {})
 		require.Len(t, got, 8*300, name)
 	}
-	// HEAD begins no stream that nobody reads.
+	// The answer to HEAD has no body: the edge starts no stream for it.
 	for range 3 {
 		r, err := http.NewRequestWithContext(testkit.Context(t), "HEAD", s.URL+"/api/sse", nil)
 		require.NoError(t, err)
@@ -53,10 +56,10 @@ func TestEdgeRefusesAFilterThatIsTooLargeToKeep(t *testing.T) {
 	for i := range 100 {
 		subjects = append(subjects, fmt.Sprintf("rental/%d%s", i, strings.Repeat("x", 180)))
 	}
-	large := "subjects=" + strings.Join(subjects, ",")
+	tooLarge := "subjects=" + strings.Join(subjects, ",")
 	other := dialSocket(t, s, s.Token)
 	c := dialSocket(t, s, s.Token)
-	call, err := json.Marshal(map[string]string{"call": "filter", "ref": "1", "filter": large})
+	call, err := json.Marshal(map[string]string{"call": "filter", "ref": "1", "filter": tooLarge})
 	require.NoError(t, err)
 	require.NoError(t, c.Write(testkit.Context(t), websocket.MessageText, call))
 	_, raw, err := c.Read(testkit.Context(t))
@@ -66,7 +69,7 @@ func TestEdgeRefusesAFilterThatIsTooLargeToKeep(t *testing.T) {
 		t,
 		s.URL,
 		"GET",
-		"/api/ws?"+large,
+		"/api/ws?"+tooLarge,
 		"",
 		"Authorization: Bearer "+s.Token,
 		"Connection: Upgrade",
@@ -88,7 +91,7 @@ func TestEdgeRefusesAFilterThatIsTooLargeToKeep(t *testing.T) {
 // Requests that wait while the program ends receive an answer, and can be sent again.
 func TestEdgeAnswersWaitingRequestsAfterAPanic(t *testing.T) {
 	t.Parallel()
-	s := stack.StartEdge(t, stack.Program(program(t, "edge-faults.wasm")))
+	s := stack.StartEdge(t, stack.Program(programPath(t, "edge-faults.wasm")))
 	testkit.PublishNumbered(s, 0, 1)
 	head := testkit.ReadPage(t, s.URL, s.Token, "limit=1").Head
 	var waiting sync.WaitGroup
@@ -120,23 +123,18 @@ func TestEdgeAnswersWaitingRequestsAfterAPanic(t *testing.T) {
 // An object that wakes still knows when each grant ends.
 func TestGrantExpiresAfterTheObjectWakes(t *testing.T) {
 	t.Parallel()
-	s := stack.StartEdge(t, stack.Var("HEARTBEAT", "1h")) // no other alarm
-	const life = 20 * time.Second
+	s := stack.StartEdge(t, stack.Var("HEARTBEAT", "1h")) // The object sets no other alarm.
+	const lifetime = 20 * time.Second
 	start := time.Now()
-	c := dialSocket(t, s, s.CreateTokenWithTTL(life, "main", "4", 0, access.Manager))
-	require.NoError(
-		t,
-		c.Write(
-			testkit.Context(t),
-			websocket.MessageText,
-			[]byte(`{"call":"filter","ref":"1","filter":"subjects=rental/1"}`),
-		),
-	) // a reader without a view sleeps too
+	c := dialSocket(t, s, s.CreateTokenWithTTL(lifetime, "main", "4", 0, access.Manager))
+	// A reader whose filter names subjects joins no view of the hub. The object must sleep all the same.
+	filter := []byte(`{"call":"filter","ref":"1","filter":"subjects=rental/1"}`)
+	require.NoError(t, c.Write(testkit.Context(t), websocket.MessageText, filter))
 	idle := time.NewTimer(14 * time.Second)
 	defer idle.Stop()
 	<-idle.C
 	require.NoError(t, c.Write(testkit.Context(t), websocket.MessageText, []byte(`{"call":"ping","ref":"2"}`)))
 	require.Equal(t, wire.ByeExpired.CloseCode(), closeCode(t, c))
-	require.InDelta(t, life.Seconds(), time.Since(start).Seconds(), 4)
-	require.Equal(t, 2, strings.Count(s.EdgeLog(), `"object ready"`), "it was never asleep, or more than once")
+	require.InDelta(t, lifetime.Seconds(), time.Since(start).Seconds(), 4)
+	require.Equal(t, 2, strings.Count(s.EdgeLog(), `"object ready"`), "the object was never asleep, or more than once")
 }

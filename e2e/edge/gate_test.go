@@ -23,32 +23,66 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// A witness stands between a gate and its broker, and sees what comes.
-type witness struct {
-	url     string
-	asked   atomic.Int64
-	open    atomic.Int64 // answers under way
-	unknown atomic.Int64 // requests without a token, but for the public status
+// A countingProxy stands between a gate and its broker, and counts the requests.
+type countingProxy struct {
+	url       string
+	requests  atomic.Int64
+	open      atomic.Int64 // how many requests are being answered
+	anonymous atomic.Int64 // how many requests had no token, except those for the public status
 }
 
-func witnessed(t *testing.T, s *stack.Stack) *witness {
+// startCountingProxy starts a countingProxy in front of a broker. It runs until the test ends.
+func startCountingProxy(t *testing.T, s *stack.Stack) *countingProxy {
 	t.Helper()
 	target, err := url.Parse(s.URL)
 	require.NoError(t, err)
-	w := &witness{}
-	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, FlushInterval: -1}
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		w.asked.Add(1)
-		w.open.Add(1)
-		defer w.open.Add(-1)
+	p := &countingProxy{}
+	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, FlushInterval: -1}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.requests.Add(1)
+		p.open.Add(1)
+		defer p.open.Add(-1)
 		if r.Header.Get("Authorization") == "" && !strings.HasPrefix(r.URL.Path, "/embed/") {
-			w.unknown.Add(1)
+			p.anonymous.Add(1)
 		}
-		pass.ServeHTTP(out, r)
+		forward.ServeHTTP(w, r)
 	}))
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
-	w.url = server.URL
-	return w
+	p.url = server.URL
+	return p
+}
+
+// A gateRequest is a request that the gate answers without the broker.
+type gateRequest struct {
+	method, path, body string
+	headers            []string
+}
+
+// requestsForTheGate returns requests that the gate must not pass on.
+func requestsForTheGate(gate *stack.Stack) []gateRequest {
+	manager := "Authorization: Bearer " + gate.TokenFor("4", 0, access.Manager)
+	return []gateRequest{
+		{"GET", "/api/sse", "", nil},
+		{"GET", "/api/events", "", nil},
+		{"POST", "/api/sse", "{}", nil},
+		{"GET", "/api/session", "", nil},
+		{"DELETE", "/api/session", "", nil},
+		{"POST", "/api/session", `{"user":"manager"}`, nil},
+		{"GET", "/api/nothing", "", nil},
+		{"GET", "/", "", nil},
+		{"GET", "/healthz", "", nil},
+		{
+			"GET", "/api/snapshot", "",
+			[]string{"Authorization: Bearer " + gate.CreateTokenIn("acme", "4", 0, access.Manager)},
+		},
+		{"POST", "/api/sse", `{"type":"rental_overdue","data":{}}`, []string{manager, asJSON}},
+		{
+			"POST", "/api/sse", `{"type":"payroll_processed","data":{"period":"2026-11"}}`,
+			[]string{manager, asJSON},
+		},
+		{"GET", "/api/stats", "", []string{manager}},
+		{"GET", "/embed/v1/status.events", "", nil},
+	}
 }
 
 // A request without a valid token never reaches the broker, nor does one that the broker would refuse. Streams and
@@ -56,22 +90,14 @@ func witnessed(t *testing.T, s *stack.Stack) *witness {
 func TestGateLetsOnlyGoodRequestsThrough(t *testing.T) {
 	t.Parallel()
 	broker := stack.Start(t)
-	w := witnessed(t, broker)
-	gate := stack.StartGate(t, broker, stack.Var("ORIGIN", w.url))
-	manager := "Authorization: Bearer " + gate.TokenFor("4", 0, access.Manager)
-	for _, c := range [][]string{
-		{"GET", "/api/sse", ""}, {"GET", "/api/events", ""}, {"POST", "/api/sse", "{}"}, {"GET", "/api/session", ""}, {"DELETE", "/api/session", ""},
-		{"POST", "/api/session", `{"user":"manager"}`}, {"GET", "/api/nothing", ""}, {"GET", "/", ""}, {"GET", "/healthz", ""},
-		{"GET", "/api/snapshot", "", "Authorization: Bearer " + gate.CreateTokenIn("acme", "4", 0, access.Manager)},
-		{"POST", "/api/sse", `{"type":"rental_overdue","data":{}}`, manager, "Content-Type: application/json"},
-		{"POST", "/api/sse", `{"type":"payroll_processed","data":{"period":"2026-11"}}`, manager, "Content-Type: application/json"},
-		{"GET", "/api/stats", "", manager}, {"GET", "/embed/v1/status.events", ""},
-	} {
-		testkit.Send(t, gate.URL, c[0], c[1], c[2], c[3:]...)
+	proxy := startCountingProxy(t, broker)
+	gate := stack.StartGate(t, broker, stack.Var("ORIGIN", proxy.url))
+	for _, c := range requestsForTheGate(gate) {
+		testkit.Send(t, gate.URL, c.method, c.path, c.body, c.headers...)
 	}
-	require.Zero(t, w.asked.Load(), "the broker was asked")
+	require.Zero(t, proxy.requests.Load(), "the gate has asked the broker")
 
-	waittest.Eventually(t, func() bool { // it looks at itself once a second
+	waittest.Eventually(t, func() bool { // The broker updates its public status once a second.
 		_, answer := testkit.Send(t, broker.URL, "GET", "/embed/v1/status.json", "")
 		return strings.Contains(answer, `"live"`)
 	}, testkit.Soon, 20*time.Millisecond)
@@ -80,26 +106,28 @@ func TestGateLetsOnlyGoodRequestsThrough(t *testing.T) {
 		require.Equal(t, 200, status)
 		require.Contains(t, answer, `"state":"live"`)
 	}
-	require.EqualValues(t, 1, w.asked.Load(), "the public status is kept for a while")
+	require.EqualValues(t, 1, proxy.requests.Load(), "the gate keeps the public status for a while")
 
 	testkit.PublishNumbered(gate, 0, 3)
-	require.Equal(t, testkit.NumberedIDs(0, 3), idsOf(testkit.ReadPage(t, broker.URL, broker.Token, "after=oldest")))
+	require.Equal(t, testkit.NumberedIDs(0, 3), pageIDs(testkit.ReadPage(t, broker.URL, broker.Token, "after=oldest")))
 	answer := testkit.Get(t, http.DefaultClient, gate.URL+"/api/sse?after=oldest", gate.Token)
 	socket := dialSocket(t, gate, gate.Token)
-	require.Equal(t, testkit.NumberedIDs(0, 3), events(t, answer.Body, 3))
-	require.EqualValues(t, 2, w.open.Load())
+	require.Equal(t, testkit.NumberedIDs(0, 3), readEventIDs(t, answer.Body, 3))
+	require.EqualValues(t, 2, proxy.open.Load())
 	answer.Body.Close()
 	require.NoError(t, socket.CloseNow())
 	n := 3
-	waittest.Eventually(t, func() bool { // noticed when there is something to write, and at the next heartbeat
+	// The broker notices that a client has left when it writes an event or a heartbeat.
+	waittest.Eventually(t, func() bool {
 		testkit.PublishNumbered(broker, n, n+1)
 		n++
-		return w.open.Load() == 0
-	}, testkit.Soon, 50*time.Millisecond, "the broker still streams to who has left")
-	require.Zero(t, w.unknown.Load())
+		return proxy.open.Load() == 0
+	}, testkit.Soon, 50*time.Millisecond, "the broker still streams to a client that has left")
+	require.Zero(t, proxy.anonymous.Load())
 }
 
-func idsOf(p testkit.Page) (ids []string) {
+// pageIDs returns the ids of the events of a page.
+func pageIDs(p testkit.Page) (ids []string) {
 	for _, e := range p.Events {
 		ids = append(ids, e.ID)
 	}
@@ -126,7 +154,7 @@ func TestGateReportsThatTheBrokerIsAway(t *testing.T) {
 	running.Go(func() { client.Run(ctx) })
 	defer running.Wait()
 	defer cancel()
-	has := func(want []string) {
+	requireEvents := func(want []string) {
 		t.Helper()
 		waittest.Eventually(
 			t,
@@ -137,7 +165,7 @@ func TestGateReportsThatTheBrokerIsAway(t *testing.T) {
 		require.Equal(t, want, got)
 	}
 	testkit.PublishNumbered(gate, 0, 5)
-	has(testkit.NumberedIDs(0, 5))
+	requireEvents(testkit.NumberedIDs(0, 5))
 	broker.Kill()
 	status, answer := testkit.Send(t, gate.URL, "GET", "/api/snapshot", "", "Authorization: Bearer "+gate.Token)
 	require.Equal(t, http.StatusBadGateway, status)
@@ -150,7 +178,7 @@ func TestGateReportsThatTheBrokerIsAway(t *testing.T) {
 	)
 	broker.Up()
 	testkit.PublishNumbered(broker, 5, 10)
-	has(testkit.NumberedIDs(0, 10))
+	requireEvents(testkit.NumberedIDs(0, 10))
 }
 
 // A client never receives a redirect from the broker's address, because it would take it for the gate's own. Other
@@ -158,17 +186,17 @@ func TestGateReportsThatTheBrokerIsAway(t *testing.T) {
 func TestGatePassesNoRedirectOn(t *testing.T) {
 	t.Parallel()
 	broker := stack.Start(t)
-	var answer atomic.Int64
-	odd := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var answerStatus atomic.Int64
+	otherServer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", "https://login.example/")
 		w.Header().Set("Content-Type", "text/html")
 		w.Header().Set("Set-Cookie", "login=1")
-		w.WriteHeader(int(answer.Load()))
+		w.WriteHeader(int(answerStatus.Load()))
 	}))
-	t.Cleanup(odd.Close)
-	gate := stack.StartGate(t, broker, stack.Var("ORIGIN", odd.URL))
+	t.Cleanup(otherServer.Close)
+	gate := stack.StartGate(t, broker, stack.Var("ORIGIN", otherServer.URL))
 	for _, status := range []int64{301, 302, 303, 307, 308} {
-		answer.Store(status)
+		answerStatus.Store(status)
 		for _, path := range []string{"/api/snapshot", "/api/sse", "/readyz"} {
 			got, body := testkit.Send(t, gate.URL, "GET", path, "", "Authorization: Bearer "+gate.Token)
 			require.Equal(t, http.StatusBadGateway, got, path)
@@ -177,7 +205,7 @@ func TestGatePassesNoRedirectOn(t *testing.T) {
 		}
 	}
 	for _, status := range []int64{401, 403} {
-		answer.Store(status)
+		answerStatus.Store(status)
 		r, err := http.NewRequestWithContext(t.Context(), "GET", gate.URL+"/api/snapshot", nil)
 		require.NoError(t, err)
 		r.Header.Set("Authorization", "Bearer "+gate.Token)

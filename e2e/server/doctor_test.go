@@ -110,26 +110,24 @@ func startProxy(t *testing.T, command []string, config, port, option string) str
 	return fmt.Sprintf("localhost:%d", proxyPort)
 }
 
-// The doctor names the effect of a proxy's configuration on a stream, and reports nothing about a proxy without an
-// effect.
-func TestDoctorNamesWhatProxiesDoToStreams(t *testing.T) {
-	t.Parallel()
-	s := stack.Start(t)
-	admin := s.TokenFor("5", 0, access.Admin)
+// A proxyCase is a proxy with a configuration, and a finding of the doctor about it.
+type proxyCase struct {
+	command        []string
+	config, option string
+	user           string // the user and password for the proxy, before the address
+	check          string
+	result         doctor.Result
+	advice         string // a part of the advice
+}
+
+// proxyCases returns the cases of TestDoctorNamesWhatProxiesDoToStreams. passwords is the path of nginx's password
+// file.
+func proxyCases(passwords string) map[string]proxyCase {
 	haproxy := []string{"haproxy", "-db", "-f"}
 	nginx := []string{"nginx", "-e", "stderr", "-c"}
 	caddy := []string{"caddy", "run", "--adapter", "caddyfile", "--config"}
-	passwords := filepath.Join(t.TempDir(), "passwords")
-	require.NoError(t, os.WriteFile(passwords, []byte("staff:{PLAIN}gatepass\n"), 0o644))
 	askForPassword := "auth_basic Staff; auth_basic_user_file " + passwords + ";"
-	for name, c := range map[string]struct {
-		command        []string
-		config, option string
-		user           string // the user and password for the proxy, before the address
-		check          string
-		result         doctor.Result
-		advice         string // a part of the advice
-	}{
+	return map[string]proxyCase{
 		"haproxy with compression": {
 			command: haproxy,
 			config:  haproxySite,
@@ -177,7 +175,18 @@ func TestDoctorNamesWhatProxiesDoToStreams(t *testing.T) {
 			check:   "delay",
 			result:  doctor.OK,
 		},
-	} {
+	}
+}
+
+// The doctor names the effect of a proxy's configuration on a stream, and reports nothing about a proxy without an
+// effect.
+func TestDoctorNamesWhatProxiesDoToStreams(t *testing.T) {
+	t.Parallel()
+	s := stack.Start(t)
+	admin := s.TokenFor("5", 0, access.Admin)
+	passwords := filepath.Join(t.TempDir(), "passwords")
+	require.NoError(t, os.WriteFile(passwords, []byte("staff:{PLAIN}gatepass\n"), 0o644))
+	for name, c := range proxyCases(passwords) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			found := runDoctor(t, "http://"+c.user+startProxy(t, c.command, c.config, s.Port, c.option), admin)

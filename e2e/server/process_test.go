@@ -43,9 +43,9 @@ func startProcess(t *testing.T, cmd *exec.Cmd) *process {
 		printed, _ := io.ReadAll(p.stderr)
 		t.Fatalf("%v: %s", err, printed)
 	}
-	var where struct{ URL, Token string }
-	require.NoError(t, json.Unmarshal([]byte(line), &where))
-	p.url, p.token = where.URL, where.Token
+	var started struct{ URL, Token string }
+	require.NoError(t, json.Unmarshal([]byte(line), &started))
+	p.url, p.token = started.URL, started.Token
 	return p
 }
 

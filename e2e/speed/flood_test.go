@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// floodRate is the number of events that a flood publishes in a second. The flood has a fixed rate, because a broker
-	// that publishes faster would make the page busier: beyond some 800 events a second it draws all the time.
+	// floodRate is the number of events that a flood publishes in a second. The flood has a fixed rate, because a
+	// broker that publishes faster would make the page busier: beyond some 800 events a second it draws all the
+	// time.
 	floodRate = 500
 	// floodBatch is the number of events in one request of a flood.
 	floodBatch = 100
@@ -28,8 +29,8 @@ const measureInput = `window.slow = [];
 	new PerformanceObserver(list => { for (const e of list.getEntries()) slow.push(e.duration) })
 		.observe({type: "event", durationThreshold: 16})`
 
-// A flood of events through a tab does not make its memory grow. The history keeps 100 events, and the page answers 99 of
-// 100 keys within 200 ms.
+// A flood of events through a tab does not make its memory grow. The history keeps 100 events, and the page answers
+// 99 of 100 keys within 200 ms.
 func TestFloodKeepsMemoryAndTypingBounded(t *testing.T) {
 	s, u := stack.Start(t, "--publish-rate", "1000000"), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
@@ -56,14 +57,14 @@ func TestFloodKeepsMemoryAndTypingBounded(t *testing.T) {
 	require.LessOrEqual(t, late, (keys+99)/100,
 		"typing is answered within 200 ms; the machine may be busy for one key in a hundred")
 	require.LessOrEqual(t, heap, heapBefore+max(heapBefore/20, 2<<20))
-	// The wasm memory grows in steps and never shrinks. A hundred bytes that were kept of each event of the full run would
-	// be three steps.
+	// The wasm memory grows in steps and never shrinks. A hundred bytes that were kept of each event of the full run
+	// would be three steps.
 	require.LessOrEqual(t, wasm, wasmBefore+4<<20)
 	require.Len(t, tab.Attributes("[data-event]", "data-event"), 100)
 }
 
-// typeDuringFlood publishes the events from one number to another and types until the page shows the last one. It returns
-// the number of keys.
+// typeDuringFlood publishes the events from one number to another and types until the page shows the last one. It
+// returns the number of keys.
 func typeDuringFlood(t *testing.T, s *stack.Stack, tab *browser.Tab, from, to int) (keys int) {
 	t.Helper()
 	start, published := time.Now(), make(chan struct{})

@@ -11,38 +11,57 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// measure notes what is painted last and what moves after it was painted, with
-// the things that moved.
-const measure = `window.lcp = 0; window.cls = 0; window.moved = [];
+// measureLayout is JavaScript that sets lcp to the time of the last large paint in milliseconds, cls to the cumulative
+// layout shift, and moved to the elements that moved.
+const measureLayout = `window.lcp = 0; window.cls = 0; window.moved = [];
 	const box = r => [r.x, r.y, r.width, r.height].map(Math.round).join(" ");
-	new PerformanceObserver(list => { for (const e of list.getEntries()) lcp = e.startTime }).observe({type: "largest-contentful-paint", buffered: true});
-	new PerformanceObserver(list => { for (const e of list.getEntries()) if (!e.hadRecentInput) { cls += e.value;
-		for (const s of e.sources) moved.push(s.node?.nodeName + "." + s.node?.className + ": " + box(s.previousRect) + " > " + box(s.currentRect)) } }).observe({type: "layout-shift", buffered: true});`
+	new PerformanceObserver(list => {
+		for (const e of list.getEntries()) lcp = e.startTime
+	}).observe({type: "largest-contentful-paint", buffered: true});
+	new PerformanceObserver(list => {
+		for (const e of list.getEntries()) if (!e.hadRecentInput) {
+			cls += e.value;
+			for (const s of e.sources)
+				moved.push(s.node?.nodeName + "." + s.node?.className + ": " +
+					box(s.previousRect) + " > " + box(s.currentRect))
+		}
+	}).observe({type: "layout-shift", buffered: true});`
 
-// late holds the answers of the broker back, each for longer than the one
-// before, so that what they bring comes piece by piece.
-const late = `(() => { const now = window.fetch; let wait = 0;
-	window.fetch = (to, o) => String(to.url ?? to).includes("/api/") ? new Promise(r => setTimeout(r, wait += 300)).then(() => now(to, o)) : now(to, o) })();`
+// delayRequests is JavaScript that delays each request to the broker for longer than the one before, so that the page
+// fills piece by piece.
+const delayRequests = `(() => { const fetchNow = window.fetch; let wait = 0;
+	window.fetch = (to, o) => String(to.url ?? to).includes("/api/")
+		? new Promise(r => setTimeout(r, wait += 300)).then(() => fetchNow(to, o))
+		: fetchNow(to, o) })();`
+
+// isFilled is JavaScript that is true when the dashboard shows figures and events.
+const isFilled = `document.querySelectorAll("[data-figure]").length > 5 &&
+	document.querySelectorAll("[data-event]").length > 5`
+
+// countBytes is JavaScript that returns how many bytes the page has loaded, without the answers of the API.
+const countBytes = `performance.getEntriesByType("resource").filter(e => !e.name.includes("/api/"))
+	.reduce((n, e) => n + e.encodedBodySize, performance.getEntriesByType("navigation")[0].encodedBodySize)`
+
+// newManagerTab opens a tab of a new user, and signs the manager in without opening the app.
+func newManagerTab(t *testing.T, s *stack.Stack) *browser.Tab {
+	t.Helper()
+	tab := browser.NewUser(t).NewTab()
+	tab.Open(s.URL + "/healthz")
+	browser.Eval[int](tab, `fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`)
+	return tab
+}
 
 // No element moves while the dashboard fills slowly, or when the broker goes away.
 func TestLayoutStaysWhileThePageFills(t *testing.T) {
 	s := stack.Start(t, "--demo", "--demo-rate", "5")
 	var tabs []*browser.Tab
 	for _, width := range []int64{1280, 360} {
-		tab := browser.NewUser(t).NewTab()
-		tab.Open(s.URL + "/healthz")
-		browser.Eval[int](
-			tab,
-			`fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`,
-		)
+		tab := newManagerTab(t, s)
 		tab.SetSize(width, "light")
-		tab.OnNewDocument(measure + late)
+		tab.OnNewDocument(measureLayout + delayRequests)
 		tab.Open(s.URL + "/")
 		tab.Eventually(testkit.Soon, testkit.IsLive)
-		tab.Eventually(
-			testkit.Soon,
-			`document.querySelectorAll("[data-figure]").length > 5 && document.querySelectorAll("[data-event]").length > 5`,
-		)
+		tab.Eventually(testkit.Soon, isFilled)
 		t.Logf(
 			"%d px: layout shift %v by %q",
 			width,
@@ -73,24 +92,13 @@ func TestFirstVisitIsFastAndSmall(t *testing.T) {
 	s := stack.Start(t, "--demo", "--demo-rate", "5")
 	var lcp, cls []float64
 	for range 3 {
-		tab := browser.NewUser(t).NewTab()
-		tab.Open(s.URL + "/healthz")
-		browser.Eval[int](
-			tab,
-			`fetch("/api/session", {method: "POST", body: '{"user":"manager"}'}).then(r => r.status)`,
-		)
-		tab.OnNewDocument(measure)
+		tab := newManagerTab(t, s)
+		tab.OnNewDocument(measureLayout)
 		tab.Open(s.URL + "/")
 		tab.Eventually(testkit.Soon, testkit.IsLive)
-		tab.Eventually(
-			testkit.Soon,
-			`document.querySelectorAll("[data-figure]").length > 5 && document.querySelectorAll("[data-event]").length > 5`,
-		)
+		tab.Eventually(testkit.Soon, isFilled)
 		lcp, cls = append(lcp, browser.Eval[float64](tab, `lcp`)), append(cls, browser.Eval[float64](tab, `cls`))
-		loaded := browser.Eval[int](
-			tab,
-			`performance.getEntriesByType("resource").filter(e => !e.name.includes("/api/")).reduce((n, e) => n + e.encodedBodySize, performance.getEntriesByType("navigation")[0].encodedBodySize)`,
-		)
+		loaded := browser.Eval[int](tab, countBytes)
 		t.Logf("%d bytes loaded", loaded)
 		require.Greater(t, loaded, 1_000_000, "it was no first visit")
 		require.LessOrEqual(t, loaded, 2_000_000)

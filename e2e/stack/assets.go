@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// serveAssets serves a folder as Cloudflare serves static assets: the media type follows from the name, headers come from
-// the file _headers, and a path without a file gets index.html. It returns the server's host and port.
+// serveAssets serves a folder as Cloudflare serves static assets: the media type follows from the name, headers come
+// from the file _headers, and a path without a file gets index.html. It returns the server's host and port.
 func serveAssets(t testing.TB, dir string) string {
 	t.Helper()
 	rules, err := os.ReadFile(filepath.Join(dir, "_headers"))

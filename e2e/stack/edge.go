@@ -68,9 +68,8 @@ var Direct = Script(`export * from "worker.mjs";
 export default { fetch(request, env) { return env.HUB.getByName("test").fetch(request); } };
 `)
 
-// Runtimes are the packages of workerd that tests may run the edge in. The
-// first is the newest, which is the default. The others report the departure of a
-// client differently: 2026-04 calls cancel of a stream, 2026-06 does not.
+// Runtimes are the npm packages of workerd in which tests may run the edge. The first one is the newest, and the
+// default. The others report differently that a client has left: 2026-04 calls cancel of a stream, 2026-06 does not.
 var Runtimes = []string{"workerd", "workerd-2026-04", "workerd-2026-06"}
 
 // Runtime returns an option that runs the worker in one of the Runtimes.
@@ -135,9 +134,9 @@ func StartGate(t testing.TB, origin *Stack, options ...EdgeOption) *Stack {
 	return StartEdge(t, append(gate, options...)...)
 }
 
-// workerd returns the path of the binary of one of the Runtimes. A package for this system holds the binary; npm installs
-// it beside the package of the runtime or below it.
-func workerd(t testing.TB, name string) string {
+// workerdPath returns the path of the binary of one of the Runtimes. A package for this system holds the binary; npm
+// installs it beside the package of the runtime or below it.
+func workerdPath(t testing.TB, name string) string {
 	t.Helper()
 	for _, packages := range []string{"../node_modules/" + name + "/node_modules", "../node_modules"} {
 		found, err := filepath.Glob(packages + "/@cloudflare/workerd-*/bin/workerd")
@@ -153,8 +152,8 @@ func workerd(t testing.TB, name string) string {
 	return ""
 }
 
-// upEdge starts workerd. After a restart it has the same port and the same storage.
-func (s *Stack) upEdge() {
+// startWorkerd starts workerd. After a restart it has the same port and the same storage.
+func (s *Stack) startWorkerd() {
 	s.t.Helper()
 	config := filepath.Join(s.dir, "config.capnp")
 	if err := os.WriteFile(config, []byte(s.edge.config(s.t, s.dir, s.Port)), 0o600); err != nil {
@@ -170,7 +169,7 @@ func (s *Stack) upEdge() {
 		s.t.Fatal(err)
 	}
 	defer control.Close()
-	s.cmd = exec.Command(workerd(s.t, s.edge.runtime), "serve", "--control-fd=3", "--experimental", config)
+	s.cmd = exec.Command(workerdPath(s.t, s.edge.runtime), "serve", "--control-fd=3", "--experimental", config)
 	// The output goes to files, because Wait would wait for the readers of a pipe.
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.ExtraFiles = log, log, []*os.File{controlWriter}
 	err = s.cmd.Start()
@@ -181,15 +180,15 @@ func (s *Stack) upEdge() {
 	s.exited = make(chan error, 1)
 	cmd, exited := s.cmd, s.exited
 	go func() { exited <- cmd.Wait() }()
-	var where struct{ Port int }
+	var started struct{ Port int }
 	if err := control.SetReadDeadline(time.Now().Add(startTimeout)); err != nil {
 		s.t.Fatal(err)
 	}
-	if err := json.NewDecoder(bufio.NewReader(control)).Decode(&where); err != nil {
+	if err := json.NewDecoder(bufio.NewReader(control)).Decode(&started); err != nil {
 		_ = s.cmd.Process.Kill() // It fails if the process has ended by itself.
 		s.t.Fatalf("workerd did not start: %v\n%s", err, s.EdgeLog())
 	}
-	s.Port = fmt.Sprint(where.Port)
+	s.Port = fmt.Sprint(started.Port)
 	s.URL = "http://localhost:" + s.Port
 	s.Token = s.CreateTokenIn(s.edge.tenant, "erp", 0, access.Service, access.Manager)
 }
@@ -273,7 +272,8 @@ const worker :Workerd.Worker = (
 `, e.assets, store, net.JoinHostPort("127.0.0.1", port), strings.Join(modules, ", "), strings.Join(bindings, ", "))
 }
 
-// module returns the entry of a module of the worker. The path of its file is relative to the folder of the configuration.
+// module returns the entry of a module of the worker. The path of its file is relative to the folder of the
+// configuration.
 func module(t testing.TB, dir, name, kind, path string) string {
 	relative, err := filepath.Rel(dir, path)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package stack runs real installations for tests: the built binary, with a free port and a data directory of its own, or
-// the built worker in workerd.
+// Package stack runs real installations for tests: the built binary, with a free port and a data directory of its
+// own, or the built worker in workerd.
 package stack
 
 import (
@@ -25,20 +25,20 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/native"
 )
 
-// A Stack is one installation. Its process can be killed and started again with the same data and address. A Stack is not
-// safe for concurrent use, except for its methods that create tokens and call the API.
+// A Stack is one installation. Its process can be killed and started again with the same data and address. A Stack
+// is not safe for concurrent use, except for its methods that create tokens and call the API.
 type Stack struct {
 	t      testing.TB
 	binary string
 	dir    string
 	flags  []string
 
-	URL   string // http://localhost:port, the same after a restart
+	URL   string // http://localhost:port; it is the same after a restart
 	Token string // a bearer token with the roles service and manager
 	Port  string // the port of URL; "0" before the first start
 
-	cmd    *exec.Cmd
-	exited chan error
+	cmd    *exec.Cmd  // the process; nil if it does not run
+	exited chan error // receives the result of cmd.Wait
 	stderr *output.Buffer
 
 	edge *edge // the configuration of the edge; nil for a broker
@@ -78,7 +78,7 @@ const startTimeout = 30 * time.Second
 func (s *Stack) Up() {
 	s.t.Helper()
 	if s.edge != nil {
-		s.upEdge()
+		s.startWorkerd()
 		return
 	}
 	args := append([]string{"serve", "--json", "--data", s.dir, "--listen", "127.0.0.1:" + s.Port}, s.flags...)
@@ -94,9 +94,9 @@ func (s *Stack) Up() {
 	reported := make(chan error, 1)
 	s.exited = make(chan error, 1)
 	cmd, exited := s.cmd, s.exited
-	var where struct{ URL, Token string }
+	var started struct{ URL, Token string }
 	go func() {
-		reported <- json.NewDecoder(bufio.NewReader(out)).Decode(&where)
+		reported <- json.NewDecoder(bufio.NewReader(out)).Decode(&started)
 		exited <- cmd.Wait()
 	}()
 	select {
@@ -108,7 +108,7 @@ func (s *Stack) Up() {
 		_ = s.cmd.Process.Kill() // It fails if the process has ended by itself.
 		s.t.Fatalf("the broker did not start: %v\n%s", err, s.stderr)
 	}
-	s.URL, s.Token = where.URL, where.Token
+	s.URL, s.Token = started.URL, started.Token
 	u, err := url.Parse(s.URL)
 	if err != nil {
 		s.t.Fatal(err)
@@ -144,8 +144,8 @@ func (s *Stack) Kill() {
 	s.cmd = nil
 }
 
-// Stop interrupts the process, waits for its end, and returns how long it took. The test fails if the exit status is not
-// 0.
+// Stop interrupts the process, waits for its end, and returns how long it took. The test fails if the exit status is
+// not 0.
 func (s *Stack) Stop() time.Duration {
 	s.t.Helper()
 	start := time.Now()

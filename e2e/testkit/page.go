@@ -1,7 +1,5 @@
-// Package testkit holds what several packages of end-to-end tests share: opening pages, publishing and reading events,
-// waiting, and the servers that the tests put between a client and the broker.
-// Package testkit holds what several packages of end-to-end tests share: opening pages, publishing and reading events,
-// waiting, and the servers that the tests put between a client and the broker.
+// Package testkit has the helpers that several packages of end-to-end tests share. They open pages, publish and read
+// events, wait, and run the servers that the tests put between a client and the broker.
 package testkit
 
 import (
@@ -18,7 +16,7 @@ import (
 // DeleteScript returns JavaScript that deletes a feature of the browser, such as "locks" of "Navigator.prototype".
 func DeleteScript(owner, name string) string { return fmt.Sprintf(`delete %s[%q];`, owner, name) }
 
-// Soon is a generous deadline for what should take a second.
+// Soon is a generous deadline for steps that should take a second.
 const Soon = 30 * time.Second
 
 // IsLive is JavaScript that is true when the page shows that its connection is live.
@@ -48,7 +46,6 @@ func UnfoldForm(tab *browser.Tab) {
 }
 
 // JSON returns a value as JSON. It panics if the value cannot be encoded.
-// JSON returns a value as JSON. It panics if the value cannot be encoded.
 func JSON(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -57,16 +54,15 @@ func JSON(v any) string {
 	return string(b)
 }
 
-// Context returns a context that ends with the test, and after two minutes.
-// Context returns a context that ends with the test, and after two minutes.
+// Context returns a context that ends with the test, at the latest after two minutes.
 func Context(t *testing.T) context.Context {
 	c, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return c
 }
 
-// Paths are the paths of the app's pages. Each page has something to show after the example of each event type, or after
-// some minutes of the demo company.
+// Paths are the paths of the app's pages. Each page has something to show after the example of each event type, or
+// after some minutes of the demo company.
 var Paths = []string{
 	"/", "/events", "/rentals", "/rentals/123", "/equipment", "/equipment/7", "/employees", "/customers",
 	"/notifications", "/outbox", "/sse-test", "/admin", "/settings",

@@ -104,15 +104,14 @@ func AnswerText(text string) http.HandlerFunc {
 // StartEdge starts the edge with this provider.
 func (p *Provider) StartEdge(t *testing.T, options ...stack.EdgeOption) *stack.Stack {
 	t.Helper()
-	return stack.StartEdge(
-		t,
-		append(
-			options,
-			stack.Var("AUTH", "jwt"),
-			stack.Var("JWT_ISSUER", "https://id.example"),
-			stack.Var("JWT_AUDIENCE", "yardline"),
-			stack.Var("JWT_JWKS", p.URL),
-		)...)
+	options = append(
+		options,
+		stack.Var("AUTH", "jwt"),
+		stack.Var("JWT_ISSUER", "https://id.example"),
+		stack.Var("JWT_AUDIENCE", "yardline"),
+		stack.Var("JWT_JWKS", p.URL),
+	)
+	return stack.StartEdge(t, options...)
 }
 
 // Snapshot asks an installation for a snapshot with the provider's token, and returns the status of the answer.

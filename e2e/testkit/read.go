@@ -36,8 +36,8 @@ func StoredIDs(t *testing.T, s *stack.Stack) (ids []string) {
 	return ids
 }
 
-// A ReadFunc reads events by one of the broker's interfaces. It returns the events after the cursor after up to the cursor
-// through, as text, and calls opened when the broker has answered.
+// A ReadFunc reads events by one of the broker's interfaces. It returns the events after the cursor after up to the
+// cursor through, as text, and calls opened when the broker has answered.
 type ReadFunc func(t *testing.T, base, token, after string, through wire.Cursor, opened func()) []string
 
 // Get sends a GET request with a bearer token. The test fails if the status of the answer is not 200. The caller must

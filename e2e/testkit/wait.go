@@ -26,7 +26,8 @@ func ForFullRun[T any](short, long T) T {
 // machine may be busy.
 const ReconnectTimeout = time.Minute
 
-// Eventually waits for a condition that JavaScript in a tab cannot check. The description is printed when the test fails.
+// Eventually waits for a condition that JavaScript in a tab cannot check. The description is printed when the test
+// fails.
 func Eventually(t *testing.T, within time.Duration, description string, condition func() bool) {
 	t.Helper()
 	waittest.Eventually(t, condition, within, 10*time.Millisecond, description)
