@@ -1,6 +1,3 @@
-// Package browser drives a real Chromium for the tests. A test binary has one browser. A [User] is a browser
-// context, with cookies, storage and workers of its own. A [Tab] records every console error, exception, failed
-// request and violation of the content security policy as a [Problem].
 package browser
 
 import (

@@ -29,7 +29,7 @@ const reportViolations = `document.addEventListener('securitypolicyviolation',
 func (b *Tab) Problems(without ...string) []Problem {
 	b.t.Helper()
 	Eval[bool](b, `true`) // The tab has handled all events that the browser sent before this answer.
-	problems := append(b.recorded(), undecoded.after(b.undecodedBefore)...)
+	problems := append(b.recorded(), undecoded.problemsAfter(b.undecodedBefore)...)
 	return slices.DeleteFunc(problems, func(p Problem) bool { return slices.Contains(without, p.Kind) })
 }
 
@@ -82,8 +82,8 @@ func (d *droppedEvents) count() int {
 	return len(d.texts)
 }
 
-// after returns a problem for each dropped event after the first n.
-func (d *droppedEvents) after(n int) (problems []Problem) {
+// problemsAfter returns a problem for each dropped event after the first n.
+func (d *droppedEvents) problemsAfter(n int) (problems []Problem) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, text := range d.texts[n:] {

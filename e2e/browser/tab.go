@@ -30,12 +30,12 @@ type User struct {
 func NewUser(t testing.TB) *User {
 	t.Helper()
 	dispose := true
-	made, err := chromedp.CallBrowser(root, target.CreateBrowserContext,
+	created, err := chromedp.CallBrowser(root, target.CreateBrowserContext,
 		target.CreateBrowserContextParams{DisposeOnDetach: &dispose})
 	if err != nil {
 		t.Fatalf("new browser context: %v", err)
 	}
-	u := &User{t: t, id: made.BrowserContextID}
+	u := &User{t: t, id: created.BrowserContextID}
 	t.Cleanup(func() {
 		_, err := chromedp.CallBrowser(root, target.DisposeBrowserContext,
 			target.DisposeBrowserContextParams{BrowserContextID: u.id})
@@ -92,19 +92,19 @@ const stepTimeout = 20 * time.Second
 // Open loads a page.
 func (b *Tab) Open(url string) {
 	b.t.Helper()
-	b.do(chromedp.Navigate(url))
+	b.run(chromedp.Navigate(url))
 }
 
 // Click clicks the first element that a CSS selector finds.
 func (b *Tab) Click(selector string) {
 	b.t.Helper()
-	b.do(chromedp.Click(chromedp.CSS(selector)))
+	b.run(chromedp.Click(chromedp.CSS(selector)))
 }
 
 // Type presses keys. The element with the focus receives them.
 func (b *Tab) Type(keys string) {
 	b.t.Helper()
-	b.do(chromedp.KeyEvent(keys))
+	b.run(chromedp.KeyEvent(keys))
 }
 
 // Show makes this tab the visible one of its window, and gives it the focus.
@@ -120,8 +120,8 @@ func (b *Tab) OnNewDocument(source string) {
 	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
 }
 
-// do runs actions, and fails the test if they fail.
-func (b *Tab) do(steps ...chromedp.Action[chromedp.Void]) {
+// run runs actions, and fails the test if they fail.
+func (b *Tab) run(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
 	defer cancel()
@@ -216,5 +216,5 @@ func (b *Tab) SetSize(width int64, scheme string) {
 	if width < 600 {
 		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	}
-	b.do(chromedp.EmulateViewport(width, 860, options...))
+	b.run(chromedp.EmulateViewport(width, 860, options...))
 }

@@ -40,7 +40,7 @@ func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 	tab.Eventually(2*testkit.Soon, testkit.IsLive)
 	testkit.Shows(tab, want[0])
 	require.Equal(t, want, tab.Attributes("[data-event]", "data-event"))
-	require.Empty(t, browser.Eval[[]string](tab, `toasted`), "neither missed events nor the outage make a toast")
+	require.Empty(t, browser.Eval[[]string](tab, `shownToasts`), "neither missed events nor the outage make a toast")
 	requireFloodMakesOneToast(t, s, tab)
 	require.Empty(t, tab.Attributes("[data-gap]", "data-gap"))
 
@@ -99,9 +99,9 @@ func requireFloodMakesOneToast(t *testing.T, s *stack.Stack, tab *browser.Tab) {
 	for i := range 20 {
 		publishOverdue(s, fmt.Sprintf("flood-%02d", i))
 	}
-	tab.Eventually(testkit.Soon, `toasted.includes("summary")`)
+	tab.Eventually(testkit.Soon, `shownToasts.includes("summary")`)
 	testkit.Shows(tab, "flood-19")
-	require.LessOrEqual(t, browser.Eval[int](tab, `most`), 3, "toasts at a time")
+	require.LessOrEqual(t, browser.Eval[int](tab, `maxToasts`), 3, "toasts at a time")
 	require.Len(t, tab.Attributes("[data-toast]", "data-toast"), 1, "one toast summarizes all events")
 	tab.Click("[data-toast=summary] .toast-close")
 }
@@ -124,13 +124,13 @@ func publishEventsAndPurgeThem(t *testing.T, s *stack.Stack, retention time.Dura
 	})
 }
 
-// watchToasts is JavaScript that keeps the id of each toast in toasted, and the largest number of toasts at a time in
-// most.
+// watchToasts is JavaScript that keeps the id of each toast in shownToasts, and the largest number of toasts at a time
+// in maxToasts.
 const watchToasts = `(() => {
-	window.toasted = []; window.most = 0;
+	window.shownToasts = []; window.maxToasts = 0;
 	new MutationObserver(() => {
 		const now = [...document.querySelectorAll("[data-toast]")].map(e => e.dataset.toast);
-		most = Math.max(most, now.length);
-		for (const id of now) if (!toasted.includes(id)) toasted.push(id);
+		maxToasts = Math.max(maxToasts, now.length);
+		for (const id of now) if (!shownToasts.includes(id)) shownToasts.push(id);
 	}).observe(document.getElementById("toasts"), {childList: true, subtree: true, attributes: true});
 	return true })()`

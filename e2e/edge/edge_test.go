@@ -77,7 +77,7 @@ func readEventIDs(t *testing.T, body io.Reader, n int) (ids []string) {
 // 200 streams of four roles receive each of 20 events in order, and leave nothing open.
 func TestEdgeDeliversEveryEventToManyStreams(t *testing.T) {
 	t.Parallel()
-	const streams, each = 200, 20
+	const streams, eventsPerStream = 200, 20
 	s := stack.StartEdge(t)
 	var all sync.WaitGroup
 	opened := make(chan struct{}, streams)
@@ -88,7 +88,8 @@ func TestEdgeDeliversEveryEventToManyStreams(t *testing.T) {
 			answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse", token)
 			defer answer.Body.Close()
 			opened <- struct{}{}
-			if got := readEventIDs(t, answer.Body, each); !slices.Equal(testkit.NumberedIDs(0, each), got) {
+			got := readEventIDs(t, answer.Body, eventsPerStream)
+			if !slices.Equal(testkit.NumberedIDs(0, eventsPerStream), got) {
 				t.Errorf("a stream has %v", got)
 			}
 		})
@@ -96,11 +97,11 @@ func TestEdgeDeliversEveryEventToManyStreams(t *testing.T) {
 	for range streams {
 		<-opened
 	}
-	testkit.PublishNumbered(s, 0, each)
+	testkit.PublishNumbered(s, 0, eventsPerStream)
 	all.Wait()
 	// The edge notices that a client has left when it writes an event.
 	admin := s.TokenFor("5", 0, access.Admin)
-	next := each
+	next := eventsPerStream
 	waittest.Eventually(t, func() bool {
 		testkit.PublishNumbered(s, next, next+1)
 		next++

@@ -148,26 +148,26 @@ func TestTwentyKillsLoseNoAcknowledgedEvent(t *testing.T) {
 func requireAcknowledgedEvents(t *testing.T, s *stack.Stack, acked map[string]wire.Cursor, last wire.Cursor) {
 	t.Helper()
 	manager := s.APIFor("4", 0, access.Manager)
-	state, seen := projection.NewState(last.Epoch), map[string]wire.Cursor{}
+	state, stored := projection.NewState(last.Epoch), map[string]wire.Cursor{}
 	for _, f := range readStream(t, manager, "oldest", func(f wire.Frame) bool { return f.ReachedCursor() == last }) {
 		if _, isGap := f.(*wire.Gap); isGap {
 			t.Fatal("a gap in a complete log")
 		}
 		if e, ok := f.(*wire.Event); ok {
-			require.NotContains(t, seen, e.Event.ID, "doubled")
+			require.NotContains(t, stored, e.Event.ID, "doubled")
 			require.Equal(t, state.Cursor.Seq+1, e.Cursor.Seq)
-			seen[e.Event.ID] = e.Cursor
+			stored[e.Event.ID] = e.Cursor
 			state.Apply(e.Event, e.Cursor)
 		}
 	}
 	for id, cursor := range acked {
-		require.Equal(t, cursor, seen[id], "acknowledged: %s", id)
+		require.Equal(t, cursor, stored[id], "acknowledged: %s", id)
 	}
 	snapshot, err := manager.Snapshot(testkit.Context(t))
 	require.NoError(t, err)
 	require.Equal(t, last, snapshot.Cursor)
 	require.Equal(t, encode(t, state.Entities()), encode(t, snapshot.Entities))
-	t.Logf("%d acknowledged and %d stored", len(acked), len(seen))
+	t.Logf("%d acknowledged and %d stored", len(acked), len(stored))
 }
 
 // encode returns the entities of a state as text, for comparison. It sorts the slice.

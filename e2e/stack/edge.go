@@ -156,7 +156,7 @@ func workerdPath(t testing.TB, name string) string {
 func (s *Stack) startWorkerd() {
 	s.t.Helper()
 	config := filepath.Join(s.dir, "config.capnp")
-	if err := os.WriteFile(config, []byte(s.edge.config(s.t, s.dir, s.Port)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(s.edge.workerdConfig(s.t, s.dir, s.Port)), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -230,23 +230,23 @@ func (s *Stack) CreateTokenWithTTL(
 	return token
 }
 
-// config returns the configuration of workerd in the text format of Cap'n Proto.
-func (e *edge) config(t testing.TB, dir, port string) string {
+// workerdConfig returns the configuration of workerd in the text format of Cap'n Proto.
+func (e *edge) workerdConfig(t testing.TB, dir, port string) string {
 	store := filepath.Join(dir, "store")
 	if err := os.MkdirAll(store, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	modules := []string{
-		module(t, dir, "worker.mjs", "esModule", filepath.Join(e.folder, "worker.mjs")),
-		module(t, dir, "wasm_exec.js", "esModule", filepath.Join(e.folder, "wasm_exec.js")),
-		module(t, dir, "edge.wasm", "wasm", e.program),
+		moduleEntry(t, dir, "worker.mjs", "esModule", filepath.Join(e.folder, "worker.mjs")),
+		moduleEntry(t, dir, "wasm_exec.js", "esModule", filepath.Join(e.folder, "wasm_exec.js")),
+		moduleEntry(t, dir, "edge.wasm", "wasm", e.program),
 	}
 	if e.script != "" {
 		path := filepath.Join(dir, "script.mjs")
 		if err := os.WriteFile(path, []byte(e.script), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		modules = slices.Insert(modules, 0, module(t, dir, "script.mjs", "esModule", path))
+		modules = slices.Insert(modules, 0, moduleEntry(t, dir, "script.mjs", "esModule", path))
 	}
 	bindings := []string{`(name = "HUB", durableObjectNamespace = "Tenant")`, `(name = "ASSETS", service = "assets")`}
 	for name, value := range e.vars {
@@ -272,9 +272,9 @@ const worker :Workerd.Worker = (
 `, e.assets, store, net.JoinHostPort("127.0.0.1", port), strings.Join(modules, ", "), strings.Join(bindings, ", "))
 }
 
-// module returns the entry of a module of the worker. The path of its file is relative to the folder of the
+// moduleEntry returns the entry of a module of the worker. The path of its file is relative to the folder of the
 // configuration.
-func module(t testing.TB, dir, name, kind, path string) string {
+func moduleEntry(t testing.TB, dir, name, kind, path string) string {
 	relative, err := filepath.Rel(dir, path)
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,3 @@
-// Package testkit has the helpers that several packages of end-to-end tests share. They open pages, publish and read
-// events, wait, and run the servers that the tests put between a client and the broker.
 package testkit
 
 import (

@@ -19,14 +19,6 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 )
 
-// StartBroker starts a broker that accepts this provider's tokens, as a bearer token and in the cookie id_token.
-func (p *Provider) StartBroker(t *testing.T, flags ...string) *stack.Stack {
-	t.Helper()
-	return stack.Start(t, append([]string{"--auth", "jwt", "--jwt-issuer", "https://id.example",
-		"--jwt-audience", "yardline", "--jwt-jwks", p.URL, "--jwt-cookie", "id_token", "--jwt-skew", "1s",
-		"--jwt-refresh", "200ms"}, flags...)...)
-}
-
 // A Provider is an identity provider that serves its keys by HTTP.
 type Provider struct {
 	*httptest.Server
@@ -99,6 +91,20 @@ func AnswerStatus(code int) http.HandlerFunc {
 // AnswerText returns a handler that answers with a text.
 func AnswerText(text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) }
+}
+
+// StartBroker starts a broker that accepts this provider's tokens, as a bearer token and in the cookie id_token.
+func (p *Provider) StartBroker(t *testing.T, flags ...string) *stack.Stack {
+	t.Helper()
+	return stack.Start(t, append([]string{
+		"--auth", "jwt",
+		"--jwt-issuer", "https://id.example",
+		"--jwt-audience", "yardline",
+		"--jwt-jwks", p.URL,
+		"--jwt-cookie", "id_token",
+		"--jwt-skew", "1s",
+		"--jwt-refresh", "200ms",
+	}, flags...)...)
 }
 
 // StartEdge starts the edge with this provider.

@@ -21,12 +21,12 @@ func Send(t *testing.T, base, method, path, body string, headers ...string) (sta
 		name, value, _ := strings.Cut(header, ": ")
 		r.Header.Set(name, value)
 	}
-	got, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)
-	defer got.Body.Close()
-	raw, err := io.ReadAll(got.Body)
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return got.StatusCode, string(raw)
+	return response.StatusCode, string(raw)
 }
 
 // NumberedIDs returns the ids of the events that PublishNumbered publishes.

@@ -16,13 +16,13 @@ import (
 // Close closes the tab as a user would. The tab cannot be used afterwards.
 func (b *Tab) Close() {
 	b.t.Helper()
-	gone, err := chromedp.Detached(b.ctx)
+	detached, err := chromedp.Detached(b.ctx)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	call(b, page.Close, cdp.Empty{})
 	select {
-	case <-gone:
+	case <-detached:
 	case <-time.After(stepTimeout):
 		b.t.Fatal("the tab did not close")
 	}
