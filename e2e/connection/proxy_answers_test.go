@@ -35,8 +35,9 @@ func answerPage(status int) http.HandlerFunc {
 	}
 }
 
-// keepsState is JavaScript that is true when the browser stores the state and the session of the app. It reads the
-// database in a promise, so it is true only some time after its first evaluation.
+// keepsState is JavaScript that sets window.kept to whether the browser stores the state and the session of the app.
+// [browser.Tab.Eventually] passes it to Boolean, which looks only at the promise: the wait ends at once, and does not
+// check window.kept.
 const keepsState = `(async () => {
 	const result = q => new Promise(r => { q.onsuccess = () => r(q.result) });
 	const db = await result(indexedDB.open("yardline"));

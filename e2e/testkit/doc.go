@@ -3,8 +3,9 @@
 // # Usage
 //
 //   - Pages: [Open] opens a page of the app as a demo user, [SignIn] signs a user in, and [Shows] waits for an event.
-//   - Events: [PublishNumbered] and [PublishAll] publish events. [ReadPage], [ReadBySSE] and [ReadByWebSocket] read them.
-//   - Requests: [Send] and [Get] send a request, [GetRaw] and [DialDeaf] do not read the answer.
+//   - Events: [PublishNumbered] and [PublishAll] publish events. [ReadPage], [ReadBySSE] and [ReadByWebSocket]
+//     read them.
+//   - Requests: [Send] and [Get] send a request. [GetRaw] and [DialDeaf] also do so, but do not read the answer.
 //   - Waiting: [Eventually] waits for a condition. [ForFullRun] chooses between the short and the long form of a test.
 //   - Servers: a [Front] is a proxy that can answer itself, a [Provider] is an identity provider, and a [Certificate]
 //     lets a server speak TLS.
