@@ -122,7 +122,7 @@ func (l *Live) connectLocked() {
 }
 
 // handleStep handles a step of the connection. If the user has signed out in another tab, or may
-// see other data now, no data of before may stay on the screen.
+// see other data now, the earlier data must leave the screen.
 func (l *Live) handleStep(clientCtx context.Context, grant string, in conn.Input, s conn.Status) {
 	if l.env.OnStep != nil {
 		l.env.OnStep(in, s)

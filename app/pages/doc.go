@@ -8,10 +8,16 @@
 //
 // To add a page:
 //
-//  1. Write a type with the three methods. Embed basicPage if the page asks the broker for nothing.
+//  1. Write a type with the three methods. Embed basicPage if the page asks the broker for nothing, and write forget
+//     all the same if the page keeps anything. A page reads the entities of the state (host.entities), the last 100
+//     events (the View in host.state), or older events by a request (host.request, as history.go does).
 //  2. Add its route to routes and its value to newPages.
-//  3. Add its name to app/text ("page." and the key), and its icon to app/web/styles ("nav-icon-" and the key).
-//  4. Render it in a test.
+//  3. Add its name to app/text ("page." and the key), and its icon to app/web/styles ("nav-icon-" and the key). A
+//     route with an id in its path also needs the name of one entity ("page.", the key and ".of"). No test finds a
+//     missing name or icon: look at the page.
+//  4. Add a case to TestPagesShowTheirContent. If the page keeps anything, set it in TestForgetDropsEverythingOfTheUser,
+//     which fails otherwise.
+//  5. Add its path to Paths of e2e/testkit, so that the tests of accessibility, width, offline links and rights open it.
 //
 // # The shell and the host
 //

@@ -158,7 +158,7 @@ func TestEveryRouteHasAPage(t *testing.T) {
 	}
 }
 
-// A page must hold nothing of the user before. The page /admin remembers one thing more: that its goroutine runs.
+// A page must hold nothing of the previous user. The page /admin remembers one thing more: that its goroutine runs.
 func TestForgetDropsEverythingOfTheUser(t *testing.T) {
 	pages := newPages()
 	pages["dashboard"].(*dashboardPage).frozenNewest = "k-1"

@@ -113,7 +113,9 @@
 //     first segments of the paths that reach the front.
 //  3. List its query parameters in queryParameters. Add it to streamingRoutes if its answer
 //     waits for events. Add new request headers to corsHeaders.
-//  4. Describe it in broker/schema: TestOpenAPIHasEveryRoute compares both lists.
+//  4. Describe it in broker/schema (paths.go, and components.go for its answer), and in docs/protocol.md.
+//     TestOpenAPIHasEveryRoute compares the lists; add a request for it to
+//     TestAnswersMatchTheOpenAPIDocument, which compares the answer with the description.
 //  5. If its answers contain events, add it to the outlets in visibility_test.go. Otherwise the
 //     test there holds that it reveals nothing of any event.
 package httpapi

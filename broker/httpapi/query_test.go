@@ -84,14 +84,35 @@ func requireField(t *testing.T, body, pointer string) {
 	require.Equal(t, pointer, p.Errors[0].Pointer, body)
 }
 
-// A front refuses malformed queries as well, and forwards none of them.
-func TestFrontForwardsNoMalformedQuery(t *testing.T) {
+// frontConfig returns the configuration of a front, with its tokens.
+func frontConfig(t *testing.T) (Config, *identity.Tokens) {
+	t.Helper()
 	tokens, err := identity.OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	c := Config{Hub: hub.New(hub.Config{Log: memlog.New("k", time.Hour)}),
-		Authority: &identity.Authority{Tokens: tokens},
-		UI:        http.NotFoundHandler(), Logger: slog.New(slog.DiscardHandler),
-		IsDraining: func() bool { return false }}
+	return Config{
+		Hub:        hub.New(hub.Config{Log: memlog.New("k", time.Hour)}),
+		Authority:  &identity.Authority{Tokens: tokens},
+		UI:         http.NotFoundHandler(),
+		Logger:     slog.New(slog.DiscardHandler),
+		IsDraining: func() bool { return false },
+	}, tokens
+}
+
+// A front has every route of an API. The edge serves the script of the status widget as a static file.
+func TestFrontForwardsEveryRoute(t *testing.T) {
+	c, _ := frontConfig(t)
+	forwarded := map[string]bool{"GET /embed/v1/status.js": true}
+	for _, r := range NewFront(c, nil).routes {
+		forwarded[r.method+" "+r.path] = true
+	}
+	for _, r := range newTestBroker(t).api.routes {
+		require.Contains(t, forwarded, r.method+" "+r.path)
+	}
+}
+
+// A front refuses malformed queries as well, and forwards none of them.
+func TestFrontForwardsNoMalformedQuery(t *testing.T) {
+	c, tokens := frontConfig(t)
 	passed := 0
 	front := NewFront(c, func(http.ResponseWriter, *http.Request, *identity.Principal) { passed++ })
 	token, err := tokens.Create(access.Grant{User: "5", Roles: []access.Role{access.Admin}}, time.Hour)

@@ -38,7 +38,7 @@ func paths() object {
 // streamPaths returns the paths that carry events.
 func streamPaths() object {
 	history := withFilters(
-		parameter("query", "before", "What came before a cursor.",
+		parameter("query", "before", "Events before a cursor.",
 			object{"type": "string", "pattern": cursorPattern}),
 		parameter("query", "limit", "How many events.", integer(1, 1000)),
 		parameter("query", "wait", "Seconds to wait, with after.", integer(0, 55)),
@@ -114,7 +114,7 @@ func adminPaths() object {
 		answerCreated("Signed.", ref("Token")), "403", "422")
 	return object{
 		"/api/stats": object{
-			"get": operation("What the broker does; for admins.", nil, answerOK(ref("Stats")), "403"),
+			"get": operation("Statistics of the broker; for admins.", nil, answerOK(ref("Stats")), "403"),
 		},
 		"/api/connections/{id}/close": object{
 			"post": operation("End a stream; for admins.", []object{connection}, answerEmpty("Closed."), "403", "404"),

@@ -11,8 +11,8 @@ const (
 	minPause = time.Second      // pause after the first failure; doubles with each further one
 	maxPause = 30 * time.Second // greatest pause
 
-	// lookUpAfter is the age of an item from which on it is looked up before it is sent. It is less
-	// than the time for which brokers remember keys by default (an hour).
+	// An item that is older than lookUpAfter is looked up before it is sent. lookUpAfter is less than the
+	// time for which brokers remember keys by default (an hour).
 	lookUpAfter = 50 * time.Minute
 
 	maxOver  = 50 // number of items to remember that were sent or discarded
