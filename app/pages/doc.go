@@ -15,9 +15,10 @@
 //  3. Add its name to app/text ("page." and the key), and its icon to app/web/styles ("nav-icon-" and the key). A
 //     route with an id in its path also needs the name of one entity ("page.", the key and ".of"). No test finds a
 //     missing name or icon: look at the page.
-//  4. Add a case to TestPagesShowTheirContent. If the page keeps anything, set it in TestForgetDropsEverythingOfTheUser,
-//     which fails otherwise.
-//  5. Add its path to Paths of e2e/testkit, so that the tests of accessibility, width, offline links and rights open it.
+//  4. Add a case to TestPagesShowTheirContent. If the page keeps anything, set it in
+//     TestForgetDropsEverythingOfTheUser, which fails otherwise.
+//  5. Add its path to Paths of e2e/testkit, so that the tests of accessibility, width, offline links and rights open
+//     it.
 //
 // # The shell and the host
 //

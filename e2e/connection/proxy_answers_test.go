@@ -35,15 +35,14 @@ func answerPage(status int) http.HandlerFunc {
 	}
 }
 
-// keepsState is JavaScript that sets window.kept to whether the browser stores the state and the session of the app.
-// [browser.Tab.Eventually] passes it to Boolean, which looks only at the promise: the wait ends at once, and does not
-// check window.kept.
-const keepsState = `(async () => {
+// keepsState is JavaScript that is true when the browser stores the state and the session of the app. Its value is that
+// of the evaluation before, because [browser.Tab.Eventually] does not wait for promises.
+const keepsState = `((async () => {
 	const result = q => new Promise(r => { q.onsuccess = () => r(q.result) });
 	const db = await result(indexedDB.open("yardline"));
 	const keys = await result(db.transaction("values").objectStore("values").getAllKeys());
 	db.close();
-	window.kept = keys.includes("state") && keys.includes("session") })(), window.kept`
+	window.kept = keys.includes("state") && keys.includes("session") })(), window.kept)`
 
 // recordStates is JavaScript that adds each state of the connection that the page shows to states.
 const recordStates = `states = []; new MutationObserver(() => {
