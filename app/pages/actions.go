@@ -19,7 +19,7 @@ import (
 // double click is not meant for the button that takes the place of the first.
 const actionPause = time.Second
 
-// isWaiting tells whether the buttons of a subject do nothing: from a press until the event has come back from the
+// isWaiting reports whether the buttons of a subject do nothing: from a press until the event has come back from the
 // broker or was refused, and for actionPause after that.
 func (h *host) isWaiting(subject string) bool {
 	isRecent := func(at time.Time) bool { return time.Since(at) < actionPause }
@@ -39,7 +39,7 @@ func (h *host) isWaiting(subject string) bool {
 	return false
 }
 
-// hasRecentActions tells whether some buttons may have stopped waiting since the last render.
+// hasRecentActions reports whether some buttons may have stopped waiting since the last render.
 func (h *host) hasRecentActions() bool {
 	isRecent := func(at time.Time) bool { return time.Since(at) < 3*actionPause }
 	for _, at := range h.publishedAt {
@@ -54,7 +54,7 @@ func (h *host) hasRecentActions() bool {
 type action struct {
 	typ     event.Type // of the event; a user who may not publish it gets no button
 	subject string     // the button waits for earlier events of this subject; "" for an event without one
-	scope   string     // tells the button apart from all others of the page
+	scope   string     // unique among the buttons of the page
 	version uint64     // the sequence number of the state that the button was made from; see button
 	label   string
 	press   func()

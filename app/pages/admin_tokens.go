@@ -19,7 +19,7 @@ const (
 	tokenDaysID = "token-days"
 )
 
-// tokenHours maps the choices of a token's life in days to hours.
+// tokenHours maps the lifetimes of a token that the form offers, in days, to hours.
 var tokenHours = map[string]int{"1": 24, "30": 30 * 24, "365": 365 * 24}
 
 // tokensCard renders the form that creates tokens for back ends, and the last token.

@@ -52,7 +52,7 @@ func (p *customersPage) render(h *host) app.UI {
 		p.board.render(h, "customers", parts))
 }
 
-// A customer has open or overdue rentals. Customers are told apart by their names, because events carry no id.
+// A customer has open or overdue rentals. The name identifies a customer, because events carry no id.
 type customer struct {
 	name    string
 	out     int                    // the number of rentals that are with the customer

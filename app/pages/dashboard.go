@@ -15,9 +15,9 @@ import (
 // feedRows is the most rows of the feed. The history has the other events.
 const feedRows = 40
 
-// dashboardPage is the page /. Its feed stands still while the user has scrolled down in it.
+// dashboardPage is the page /. Its feed does not change while the user has scrolled down in it.
 type dashboardPage struct {
-	frozen       []store.Received // the events of the feed while it stands still; nil while it moves
+	frozen       []store.Received // the events of the feed while it must not change; nil otherwise
 	frozenNewest string           // the cursor of the newest event of frozen
 	shown        []store.Received // the events of the feed after the last change of the state
 }
@@ -44,7 +44,7 @@ func (p *dashboardPage) arrive(h *host, a arrival) {
 
 func (p *dashboardPage) forget() { *p = dashboardPage{} }
 
-// unseen returns the number of events that have come since the feed stands still.
+// unseen returns the number of events that have come since the feed stopped changing.
 func (p *dashboardPage) unseen(events []store.Received) int {
 	if p.frozen == nil {
 		return 0

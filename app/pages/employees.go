@@ -44,7 +44,7 @@ func (p *employeesPage) render(h *host) app.UI {
 	return h.frame(text.Of("page.employees"), p.board.render(h, "employees", parts))
 }
 
-// canFillPart tells whether a part of the board may ever have a card for the user.
+// canFillPart reports whether a part of the board may ever have a card for the user.
 func canFillPart(g access.Grant, p ui.Part) bool {
 	types := map[string]event.Type{
 		"sheets":  event.TypeTimesheetUpdated,

@@ -21,7 +21,7 @@ import (
 const maxExportEvents = 10_000
 
 // export saves all events that match the filter to a file, newest first, at most maxExportEvents. If the broker cannot
-// be asked, the file has the events on the page. The page says if events are missing. The kind is "json" or "csv".
+// be reached, the file has the events on the page. The page says if events are missing. The kind is "json" or "csv".
 func (p *historyPage) export(h *host, kind string) {
 	shown, filter := p.rows(h), p.filter
 	found, older := []store.Received{}, wire.Cursor{}
@@ -113,7 +113,7 @@ func asCSV(all []store.Received, decimalComma bool) string {
 	return out.String()
 }
 
-// hasDecimals tells whether the values of a field may have decimals.
+// hasDecimals reports whether the values of a field may have decimals.
 func hasDecimals(t event.Type, name string) bool {
 	spec, _ := event.Spec(t, name)
 	return spec.Kind == event.KindMoney || spec.Kind == event.KindNumber

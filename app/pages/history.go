@@ -20,7 +20,7 @@ import (
 type historyPage struct {
 	filter  historyFilter
 	events  []store.Received // the events that the broker has sent, newest first
-	older   wire.Cursor      // where older events are; zero for none
+	older   wire.Cursor      // older events are before this cursor; zero if there are none
 	loading bool             // a request for events runs
 	local   bool             // the broker could not be reached, so that the page shows the last events of the browser
 	problem string           // shown as an alert; "" for none
@@ -86,7 +86,7 @@ func (p *historyPage) load(h *host) {
 	})
 }
 
-// isRefusal tells whether an error is a refusal of the broker, so that the broker was reached.
+// isRefusal reports whether an error is a refusal of the broker, so that the broker was reached.
 func isRefusal(err error) bool {
 	var refused *wasmclient.Error
 	return errors.As(err, &refused) && refused.FromBroker && refused.Status >= 400 && refused.Status < 500
@@ -146,7 +146,7 @@ func (p *historyPage) rows(h *host) (rows []store.Received) {
 	return append(rows, p.events...)
 }
 
-// isNewer tells whether cursor a is after cursor b in the same log.
+// isNewer reports whether cursor a is after cursor b in the same log.
 func isNewer(a, b string) bool {
 	x, errX := wire.ParseCursor(a)
 	y, errY := wire.ParseCursor(b)

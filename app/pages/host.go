@@ -45,7 +45,7 @@ func (h *host) isSignedIn() bool { return h.state.Phase == live.SignedIn }
 // route returns the route of the address, or nil.
 func (h *host) route() *route { return findRoute(h.path, h.grant()) }
 
-// isOpen tells whether the page with a key is shown to a user.
+// isOpen reports whether the page with a key is shown to a user.
 func (h *host) isOpen(key string) bool {
 	r := h.route()
 	return h.isSignedIn() && r != nil && r.key == key
@@ -86,7 +86,7 @@ func (h *host) asOf() time.Time {
 	return v.Status.Since
 }
 
-// hasNoData tells whether neither the broker nor an earlier visit has given any data.
+// hasNoData reports whether neither the broker nor an earlier visit has given any data.
 func (h *host) hasNoData() bool { return h.state.View.Figures == nil }
 
 // today returns the present day of the installation, or of this browser while the installation's is unknown.
@@ -177,8 +177,8 @@ func (h *host) outbox() app.UI {
 	return ui.Outbox(h.state.View.Outbox, h.state.Tab, retry, discard)
 }
 
-// userName returns the name of a user as people read it. It returns the id of a user without a name, because an
-// identity provider may name nobody.
+// userName returns the name of a user as people read it. It returns the id of a user without a name, because the token
+// of an identity provider may lack a name.
 func userName(u wasmclient.User) string {
 	if u.Name == "" {
 		return u.ID

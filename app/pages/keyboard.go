@@ -155,7 +155,7 @@ func shortcutHelp(h *host) app.UI {
 // focusedElement returns the element that has the focus.
 func focusedElement() app.Value { return app.Window().Get("document").Get("activeElement") }
 
-// isTyping tells whether the focus is on a control that takes keys.
+// isTyping reports whether the focus is on a control that takes keys.
 func isTyping() bool {
 	focused := focusedElement()
 	if !focused.Truthy() {

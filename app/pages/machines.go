@@ -26,7 +26,7 @@ type machine struct {
 	cases    []*projection.Entity
 }
 
-// machinesOf returns all machines of which an event has told, ordered by their titles.
+// machinesOf returns all machines that occur in events, ordered by their titles.
 func machinesOf(h *host) []*machine {
 	byKey := map[string]*machine{}
 	machineOf := func(e *projection.Entity) *machine {
@@ -61,7 +61,7 @@ func machinesOf(h *host) []*machine {
 }
 
 // findMachine returns the machine with an id, or with a name if it has no id. It returns a machine without position and
-// cases if no event has told of it.
+// cases if the machine occurs in no event.
 func findMachine(h *host, idOrName string) *machine {
 	m := &machine{id: idOrName, name: idOrName}
 	if _, err := strconv.ParseInt(idOrName, 10, 64); err == nil {
@@ -80,7 +80,7 @@ func (m *machine) title() string { return cmp.Or(m.name, text.Of("unit.title", "
 // key returns the id of the machine, or its name if it has no id.
 func (m *machine) key() string { return cmp.Or(m.id, m.name) }
 
-// isDown tells whether one of the cases keeps the machine from being rented.
+// isDown reports whether one of the cases keeps the machine from being rented.
 func (m *machine) isDown() bool {
 	return slices.ContainsFunc(m.cases, func(c *projection.Entity) bool { return c.Fields.Bool("blocks_rental") })
 }
@@ -90,7 +90,7 @@ func (m *machine) isMoving() bool { return fieldOf(m.position, "movement") == "m
 // maxPositionAge is the age at which a position becomes stale. The figure stale_locations uses the same age.
 const maxPositionAge = 24 * time.Hour
 
-// isStale tells whether the position is too old.
+// isStale reports whether the position is too old.
 func (m *machine) isStale(now time.Time) bool {
 	return m.position != nil && now.Sub(recordedAt(m.position)) > maxPositionAge
 }

@@ -8,7 +8,7 @@ type page interface {
 	// render returns the elements of the page. Root calls it only while the page is shown and the user is signed in.
 	render(h *host) app.UI
 
-	// arrive tells the page of something that may change what it has to load. It must not block.
+	// arrive handles an arrival: the page may have to load something. It must not block.
 	arrive(h *host, a arrival)
 
 	// forget drops everything that belongs to the user. Root calls it after a sign-out and after a change of the
@@ -16,11 +16,11 @@ type page interface {
 	forget()
 }
 
-// An arrival is something that a page may have to react to.
+// An arrival is a change to which a page may have to react.
 type arrival int
 
 const (
-	// pageOpened arrives at the page that is shown: the user has come to it, its address has changed, or a user has
+	// pageOpened arrives at the page that is shown. The user has opened it, its address has changed, or a user has
 	// signed in.
 	pageOpened arrival = iota
 
@@ -35,7 +35,7 @@ const (
 type subjectPage interface {
 	page
 
-	// isMissing tells whether the broker has answered that the thing does not exist, or that the user may not see it.
+	// isMissing reports whether the broker has answered that the thing does not exist, or that the user may not see it.
 	isMissing(h *host) bool
 }
 

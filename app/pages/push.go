@@ -153,7 +153,7 @@ func ForgetPush() {
 	}()
 }
 
-// isOn tells whether this device gets pushes.
+// isOn reports whether this device gets pushes.
 func (p *notificationsPage) isOn() bool {
 	isKnown := slices.ContainsFunc(p.devices, func(d wasmclient.Device) bool { return d.ID == p.deviceID })
 	return p.push == device.PushOn && isKnown

@@ -47,7 +47,7 @@ func (p *rentalsPage) render(h *host) app.UI {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(overdue)) {
-		if !known[id] { // no event has told the state of this rental
+		if !known[id] { // no event has reported the state of this rental
 			addCard(parts, "late", rentalCard(h, nil, overdue[id]))
 		}
 	}

@@ -20,12 +20,12 @@ type Root struct {
 	host  host
 	pages map[string]page // by the key of their route
 
-	unsubscribe       func() // ends the notices of changes
+	unsubscribe       func() // stops the calls of refresh after changes of the state
 	removeKeyListener func()
 
-	updateWaits bool // the browser has loaded a new version of the app
-	menuOpen    bool // the menu of a narrow window shows all pages
-	chordBegan  time.Time
+	updateWaits bool      // the browser has loaded a new version of the app
+	menuOpen    bool      // the menu of a narrow window shows all pages
+	chordBegan  time.Time // when the user pressed g; zero after the chord
 	announcer   announcer
 	announced   [2]string // the texts of the live regions: the polite one and the assertive one
 
@@ -103,7 +103,7 @@ func (r *Root) OnNav(ctx app.Context) {
 	r.openPage()
 }
 
-// openPage tells the page of the path that the user has come to it.
+// openPage passes the arrival pageOpened to the page of the path.
 func (r *Root) openPage() {
 	if p := r.shownPage(); p != nil {
 		p.arrive(&r.host, pageOpened)
@@ -118,8 +118,8 @@ func (r *Root) shownPage() page {
 	return nil
 }
 
-// tellAll tells every page of an arrival.
-func (r *Root) tellAll(a arrival) {
+// arriveAtAll passes an arrival to every page.
+func (r *Root) arriveAtAll(a arrival) {
 	for _, p := range r.pages {
 		p.arrive(&r.host, a)
 	}
@@ -149,20 +149,20 @@ func (r *Root) OnAppUpdate(app.Context) { r.updateWaits = true }
 // the app can be installed.
 func (r *Root) OnAppInstallChange(app.Context) {}
 
-// refresh takes the state of the bridge and tells the pages of it.
+// refresh copies the state of the bridge into the host, and passes the changes to the pages.
 func (r *Root) refresh(ctx app.Context) {
 	h := &r.host
 	phase, grant, connected := h.state.Phase, h.grant().ID(), h.state.View.Connected
 	h.state = h.live.State()
 	if !connected && h.state.View.Connected {
 		h.live.HandleBrokerBack()
-		r.tellAll(brokerReachable)
+		r.arriveAtAll(brokerReachable)
 		app.TryUpdate() // the broker may serve another version of the app
 	}
 	h.now = time.Now()
 	text.SetCurrency(h.state.View.Currency)
 	r.announced = r.announcer.announce(h.now, r.connectionAnnouncement(), h.state.View.Toasts)
-	r.tellAll(stateChanged)
+	r.arriveAtAll(stateChanged)
 	keepFocus(ctx)
 	r.reloadForGateway()
 	if h.state.Phase != phase || h.grant().ID() != grant {

@@ -16,7 +16,7 @@ type route struct {
 	pattern string                  // the path of the page, or a path that ends in {id}
 	key     string                  // the key of the page, of its icon and of its texts
 	inMenu  bool                    // the navigation has a link to the page
-	allows  func(access.Grant) bool // tells whether a user may open the page
+	allows  func(access.Grant) bool // reports whether a user may open the page
 }
 
 // routes has the routes of all pages in the order of the navigation.
@@ -38,7 +38,7 @@ var routes = []route{
 
 func allowsEverybody(access.Grant) bool { return true }
 
-// canReadAny returns a function that tells whether a role of the user may read events of one of the types.
+// canReadAny returns a function that reports whether a role of the user may read events of one of the types.
 func canReadAny(types ...event.Type) func(access.Grant) bool {
 	return func(g access.Grant) bool {
 		return slices.ContainsFunc(types, func(t event.Type) bool {
@@ -81,12 +81,12 @@ func findRoute(path string, g access.Grant) *route {
 	return nil
 }
 
-// canOpen tells whether the user may open the page with a pattern.
+// canOpen reports whether the user may open the page with a pattern.
 func canOpen(pattern string, g access.Grant) bool {
 	return slices.ContainsFunc(routes, func(r route) bool { return r.pattern == pattern && r.allows(g) })
 }
 
-// matchPattern tells whether a path matches a pattern. It returns the part of the path that stands for {id}.
+// matchPattern reports whether a path matches a pattern. It returns the part of the path that stands for {id}.
 func matchPattern(pattern, path string) (id string, ok bool) {
 	head, hasID := strings.CutSuffix(pattern, "{id}")
 	if !hasID {

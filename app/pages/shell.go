@@ -11,8 +11,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// Render implements app.Composer. The positions of header, main and live regions must not change, because go-app tells
-// children apart by their position.
+// Render implements app.Composer. The positions of header, main and live regions must not change, because go-app
+// identifies children by their position.
 func (r *Root) Render() app.UI {
 	h := &r.host
 	skip := ui.Link("skip", "#main", text.Of("skip")).OnClick(func(ctx app.Context, e app.Event) {
@@ -40,7 +40,8 @@ func (r *Root) Render() app.UI {
 	).ID("root")
 }
 
-// connectionAnnouncement returns what screen readers hear of the connection: its state, without the countdown.
+// connectionAnnouncement returns the words about the connection that screen readers announce: its state, without the
+// countdown.
 func (r *Root) connectionAnnouncement() string {
 	if !r.host.isSignedIn() {
 		return ""
@@ -48,7 +49,7 @@ func (r *Root) connectionAnnouncement() string {
 	return ui.StatusText(r.host.state.View.Status)
 }
 
-// isMissing tells whether the path leads to no page, or to the page of a thing that does not exist.
+// isMissing reports whether the path leads to no page, or to the page of a thing that does not exist.
 func (r *Root) isMissing() bool {
 	route := r.host.route()
 	if route == nil {
@@ -123,7 +124,7 @@ func (r *Root) navigation() app.UI {
 	})).Aria("label", text.Of("nav"))
 }
 
-// menuButton opens and closes the rest of the menu. current tells whether the rest has the page that is shown.
+// menuButton opens and closes the rest of the menu. current reports whether the rest has the page that is shown.
 func (r *Root) menuButton(current bool) app.UI {
 	return ui.El("button", "nav-link",
 		ui.El("span", "nav-icon nav-icon-more").Aria("hidden", "true"),
@@ -160,7 +161,7 @@ func (r *Root) menuLinks(shown []*route) app.UI {
 	})
 }
 
-// isCurrent tells whether the navigation marks a route: its page is shown, or a page below its path.
+// isCurrent reports whether the navigation marks a route: its page is shown, or a page below its path.
 func (r *Root) isCurrent(of *route) bool {
 	shown := r.host.route()
 	if shown == nil || shown == of {
@@ -227,7 +228,7 @@ func (r *Root) body() app.UI {
 	return app.Elem("y-" + key).Class("page-host").Body(r.pages[key].render(h))
 }
 
-// failedPage renders the page while nobody knows who is signed in, because the broker did not answer.
+// failedPage renders the page while the app does not know the user, because the broker did not answer.
 func failedPage(h *host) app.UI {
 	words := "failed.text"
 	if h.state.GatewaySignIn {

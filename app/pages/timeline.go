@@ -19,7 +19,7 @@ import (
 type timeline struct {
 	subject  string           // such as "rental/7"
 	events   []store.Received // the events that the broker has sent
-	older    wire.Cursor      // where older events are; zero for none
+	older    wire.Cursor      // older events are before this cursor; zero if there are none
 	loading  bool             // a request for events runs
 	problem  string           // why the last request failed; "" if it did not
 	answered bool             // the broker has answered for this subject
@@ -86,7 +86,7 @@ func (t *timeline) isMissing(h *host) bool {
 	return t.answered && len(t.rows(h)) == 0 && !hasEntity(h.state.Entities, t.subject)
 }
 
-// hasEntity tells whether one of the entities belongs to a subject.
+// hasEntity reports whether one of the entities belongs to a subject.
 func hasEntity(entities []*projection.Entity, subject string) bool {
 	for _, e := range entities {
 		if lastEvent(e).Subject == subject {

@@ -70,7 +70,8 @@ func Shares(all []Share) app.UI {
 	if len(all) == 0 {
 		return Empty(text.Of("admin.quiet"), text.Of("admin.quiet.text"))
 	}
-	sorted := make([]*Share, len(all)) // the program holds code that sorts pointers already; values would add more
+	// The program already has code that sorts pointers. Code that sorts values would make it larger.
+	sorted := make([]*Share, len(all))
 	for i := range all {
 		sorted[i] = &all[i]
 	}

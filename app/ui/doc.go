@@ -25,7 +25,7 @@
 //
 // # Positions and event scopes
 //
-// go-app tells elements apart by their position among the children of their parent, and by their tag. An element that
+// go-app identifies elements by their position among the children of their parent, and by their tag. An element that
 // comes and goes with [If] therefore moves the elements after it, and they lose their focus and their typed text.
 // [Slot] keeps a place for such an element. [Keyed] ties an element to the thing that it shows.
 //

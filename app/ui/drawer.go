@@ -13,8 +13,8 @@ import (
 	"github.com/snd-rental/yardline/shared/notify"
 )
 
-// Drawer shows all details of one event. The caller must have redacted the event for the user. ofUser tells whether the
-// event is about the user.
+// Drawer shows all details of one event. The caller must have redacted the event for the user. ofUser reports whether
+// the event is about the user.
 func Drawer(e event.Event, ofUser bool, now time.Time) app.UI {
 	facts := []Fact{
 		TextFact(text.Of("drawer.type"), text.Label(string(e.Type))),
@@ -70,7 +70,7 @@ func FieldText(t event.Type, o event.Object, name string) string {
 	return value
 }
 
-// isQuantity tells whether a field is a number that users read with separators. Ids and coordinates are not.
+// isQuantity reports whether a field is a number that users read with separators. Ids and coordinates are not.
 func isQuantity(spec event.FieldSpec, name string) bool {
 	if spec.Kind == event.KindNumber {
 		return spec.Class != event.Location

@@ -98,7 +98,7 @@ func (f Form) field(s event.FieldSpec) app.UI {
 	}
 	class, hint := "field", hintOf(s)
 	if problem != "" {
-		hint = "" // the problem says it
+		hint = "" // the problem names the accepted values, too
 	}
 	if s.Kind == event.KindBool {
 		class += " field-check"

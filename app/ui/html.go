@@ -97,7 +97,7 @@ func Each(n int, element func(i int) app.UI) app.UI {
 func If(shown bool, show func() app.UI) app.Condition { return app.If(shown, show) }
 
 // Slot returns a permanent place, which holds the element of show if shown is true. The siblings after it keep their
-// positions, by which go-app tells elements apart.
+// positions, by which go-app identifies elements.
 //
 //go:noinline
 func Slot(shown bool, show func() app.UI) app.UI { return El("div", "", app.If(shown, show)) }

@@ -38,12 +38,12 @@ func Table(class string, headings []string, n int, row func(i int) app.UI) app.H
 
 // An Item is a card of a board. It shows one thing, such as a rental.
 type Item struct {
-	ID      string // tells the cards of a board apart
+	ID      string // unique among the cards of a board
 	Title   string
 	Link    string // the address that the title leads to; "" for none
 	State   string // the text of the chip; "" for no chip
 	Tone    string // how urgent the state is: "", "warning", "error" or "success"
-	Late    string // the text of a second chip, which says that the thing is overdue; "" for none
+	Late    string // the text of a second chip for an overdue thing; "" for none
 	Facts   []Fact
 	Actions []app.UI
 }
@@ -118,7 +118,7 @@ func AttentionList(items []AttentionItem, now time.Time) app.UI {
 	}))
 }
 
-// Tile returns a card with one number of the broker. The key tells tiles apart.
+// Tile returns a card with one number of the broker. The key is unique among the tiles.
 func Tile(key, label, value, hint string) app.UI {
 	return El("li", "card figure",
 		TextEl("p", "figure-label", label),

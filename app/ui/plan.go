@@ -75,8 +75,8 @@ func sites(places []Place) int {
 // A view maps degrees to the sheet. It is an equirectangular projection about the middle of the places, which is exact
 // enough within a region.
 type view struct {
-	lat   float64 // of the middle, in degrees
-	lng   float64 // of the middle, in degrees
+	lat   float64 // latitude of the middle, in degrees
+	lng   float64 // longitude of the middle, in degrees
 	scale float64 // units of the sheet for each km
 }
 
@@ -117,9 +117,9 @@ func (v view) scaleBar() (length, km float64) {
 	return km * v.scale, km
 }
 
-// A mark stands for the machines of about one place.
+// A mark stands for machines that are close to each other.
 type mark struct {
-	x, y   float64
+	x, y   float64 // in units of the sheet
 	places []Place
 	down   bool // one of the machines is out of order
 	stale  bool // all positions are old

@@ -2,14 +2,14 @@ package ui
 
 import "github.com/maxence-charriere/go-app/v10/pkg/app"
 
-// The numbers of placeholders. Most users see as many figures.
+// The numbers of placeholders. Most users see skeletonFigures figures.
 const (
 	skeletonFigures = 11
 	skeletonRows    = 6
 )
 
-// SkeletonPage returns the page that stands until the app knows something. The shell that the build makes shows it too,
-// so that loading looks like the app from the first paint.
+// SkeletonPage returns the page that the app shows until it has data. The static shell that the build makes shows it
+// too, so that loading looks like the app from the first paint.
 func SkeletonPage() app.UI {
 	return El("div", "page waiting",
 		SkeletonFigures(),

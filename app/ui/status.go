@@ -27,7 +27,7 @@ func (s Status) transport() string { return cmp.Or(string(s.View.Status.Transpor
 
 func (s Status) tabRole() tabs.Role { return cmp.Or(s.View.Role, tabs.Alone) }
 
-// roleText returns what this browser tab does for the others.
+// roleText returns words for the role of this tab among the tabs of the browser.
 func (s Status) roleText() string {
 	role := s.tabRole()
 	if role == tabs.Alone && !s.View.Connected {
@@ -53,7 +53,7 @@ func (s Status) countdown() app.UI {
 	return TextEl("span", "status-count", Countdown(s.View.Status, s.Now)).Aria("hidden", "true")
 }
 
-// Compact renders the indicator of the header. Screen readers hear of the state from the live region of the shell.
+// Compact renders the indicator of the header. Screen readers read the state in the live region of the shell.
 func (s Status) Compact() app.UI {
 	status := s.View.Status
 	unsent := If(s.View.Unsent() > 0, func() app.UI {
@@ -131,7 +131,7 @@ func (s Status) notice(a Actions) connectionNotice {
 	return n
 }
 
-// Banner says what an interruption means and offers the next step. It is an empty place while all is well.
+// Banner explains an interruption and offers the next step. It is an empty element without an interruption.
 func (s Status) Banner(a Actions) app.UI {
 	status := s.View.Status
 	n := s.notice(a)

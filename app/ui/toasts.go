@@ -9,8 +9,8 @@ import (
 
 // Toasts renders the brief messages. They never take the focus. more is the number of toasts that wait for room.
 //
-// A toast must stay while the pointer or the focus is on the toasts. Toasts calls holdChanged whenever either may have
-// come or gone.
+// A toast must stay while the pointer or the focus is on the toasts. Toasts calls holdChanged when the pointer or the
+// focus may have entered or left them.
 func Toasts(toasts []toast.Toast, more int, dismiss func(toast.Toast), holdChanged func()) app.UI {
 	changed := func(ctx app.Context, _ app.Event) {
 		// Deferred, because the focus is nowhere while it moves from one element to another.

@@ -51,7 +51,7 @@ func Countdown(s conn.Status, now time.Time) string {
 	return text.Of("countdown", seconds)
 }
 
-// Describe returns one line about an event, for feeds and the history. ofUser tells whether the event is about the
+// Describe returns one line about an event, for feeds and the history. ofUser reports whether the event is about the
 // user.
 func Describe(e event.Event, ofUser bool) string {
 	if line, ok := text.ToastFormat.ToastText(e, ofUser); ok {

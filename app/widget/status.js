@@ -33,7 +33,7 @@
   const localNetworkHint = "This page may not reach servers in your local network. " +
     "If Yardline runs there, allow it in the settings of this site.";
 
-  // localNetworkDenied tells whether the browser reports that it keeps this page from the local network.
+  // localNetworkDenied reports whether the browser reports that it keeps this page from the local network.
   const localNetworkDenied = async () => {
     for (const name of ["local-network", "loopback-network", "local-network-access"]) {
       try {
@@ -125,7 +125,7 @@
       this.box.className = theme === "dark" || (theme !== "light" && darkScheme.matches) ? "dark" : "light";
     }
 
-    // canBeSeen tells whether the user can see the element.
+    // canBeSeen reports whether the user can see the element.
     get canBeSeen() { return this.inView && document.visibilityState === "visible"; }
 
     address(file) { return new URL("/embed/v1/" + file, this.getAttribute("src") || defaultOrigin).href; }
@@ -185,7 +185,7 @@
       }
     }
 
-    // openStream opens the stream of changes. requestFailed tells whether the request before it has failed.
+    // openStream opens the stream of changes. requestFailed reports whether the request before it has failed.
     openStream(requestFailed) {
       let hasEvents = false;
       try {

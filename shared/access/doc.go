@@ -17,8 +17,8 @@
 //   - What a reader may see as a person (the employee that an event is about, or the user
 //     that started a sync) counts only if no role of the reader shows the event.
 //
-// Because of the last rule, all readers with the same roles get the same form of an event,
-// except the few persons that the event is about. The broker therefore redacts each event
+// Because of the last rule, all readers with the same roles get the same fields of an
+// event, except the few persons that the event is about. The broker therefore redacts each event
 // once for each set of roles.
 //
 // # Concurrency

@@ -35,7 +35,7 @@ type Grant struct {
 	User string
 	// Name is the name of the user, for people. It may be empty.
 	Name string
-	// Roles are the roles, sorted, each once. It may be empty.
+	// Roles are the roles, sorted, each once. A grant may have none.
 	Roles []Role
 	// Employee is the employee id of the user. 0 means none.
 	Employee int64

@@ -9,7 +9,7 @@ import (
 )
 
 // Redact returns e with the fields that the grant may see. ok is false when the
-// grant may not see the event at all; the caller must then give nothing of it to the
+// grant may not see the event at all. The caller must then give nothing of it to the
 // reader. Redact does not change e.
 func Redact(g Grant, e event.Event) (redacted event.Event, ok bool) {
 	if redacted, ok := RedactForRoles(g.Roles, e); ok {

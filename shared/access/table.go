@@ -24,14 +24,14 @@ type Visibility struct {
 type Rule struct {
 	// Roles maps each role that may read the type to the fields that it sees.
 	Roles map[Role]Visibility
-	// ByAudience shows the whole event to the roles that the event's field audience
-	// names, and to every reader when the event has no such field.
+	// ByAudience shows the whole event to the roles in the event's field audience, and to
+	// every reader when the event has no such field.
 	ByAudience bool
-	// Employee says which fields the employee sees that the event is about, when no role of
-	// that reader shows the event. Nil means none.
+	// Employee applies to the employee that the event is about, when no role of that
+	// employee shows the event. Nil means that the employee sees nothing.
 	Employee *Visibility
-	// Starter says which fields the user sees that started the event's job, when no role of
-	// that reader shows the event. Nil means none.
+	// Starter applies to the user that started the event's job, when no role of that user
+	// shows the event. Nil means that the user sees nothing.
 	Starter *Visibility
 	// Publishers are the roles that may publish the type, in addition to Service and
 	// Admin, which may publish every type.

@@ -24,32 +24,9 @@ func (r Rules) describeAheadLimit() string {
 		maxAheadMinutes, r.Now.UTC().Format(time.RFC3339))
 }
 
-// checkMoney refuses amounts with more decimals than their currency has.
-func (r Rules) checkMoney(t Type, in, out Object, problem *Problem) {
-	currency := r.Currency
-	if raw := in.Get("currency"); raw != nil && string(raw) != "null" {
-		currency = out.Text("currency") // "" when it was refused
-	}
-	if currency == "" {
-		return
-	}
-	most := Decimals(currency)
-	for _, spec := range specs[t] {
-		if spec.Kind != KindMoney {
-			continue
-		}
-		if m, ok := out.Money(spec.Name); ok && m.Decimals() > most {
-			problem.add("/data/"+spec.Name, CodeLimit, fmt.Sprintf("a number with at most %s, as amounts in %s have%s",
-				decimalsInWords[most], currency, spec.bounds()))
-		}
-	}
-}
-
-var decimalsInWords = []string{"no decimals", "1 decimal", "2 decimals", "3 decimals"}
-
-// ClampTimes returns e with every past time that is more than [MaxAhead] after stored
-// replaced by stored. stored is when the log stored the event; older brokers stored
-// events with such times. A zero stored changes nothing.
+// ClampTimes returns a copy of e in which stored replaces every past time that is more
+// than [MaxAhead] after stored. stored is the time at which the log stored the event.
+// Older brokers stored events with such times. A zero stored changes nothing.
 func (e Event) ClampTimes(stored time.Time) Event {
 	rules, bound := Rules{Now: stored}, StampTime(stored)
 	if rules.isTooFarAhead(e.Time) {

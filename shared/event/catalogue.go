@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// moduleOf returns the module of a type. Only that of a sync depends on the payload.
+// moduleOf returns the module of a type. Only the module of a sync depends on the payload.
 func moduleOf(t Type, o Object) Module {
 	switch t {
 	case TypeRentalStatusUpdated, TypePaymentReceived, TypeRentalOverdue:
@@ -70,8 +70,8 @@ func severityOf(t Type, o Object) Severity {
 // must not be changed.
 var SubjectKinds = []string{"rental", "equipment", "timesheet", "employee", "payroll", "leave", "system", "sync"}
 
-// subjectOf returns the subject of an event: its kind, one slash, and what identifies
-// the thing that the event is about. Filters and timelines use it.
+// subjectOf returns the subject of an event: the kind and the id of the thing that the
+// event is about, with a slash between them. Filters and timelines use it.
 func subjectOf(t Type, o Object) string {
 	switch t {
 	case TypeRentalStatusUpdated, TypePaymentReceived, TypeRentalOverdue:
@@ -114,11 +114,11 @@ func ReusableEntityKey(e Event) string {
 }
 
 // EntityKey returns the key of the entity whose last state the event changes, such as
-// rental/123 or overdue/123/late_return. The key has the kind of the entity and what
-// identifies it, each part escaped so that two entities never share a key.
+// rental/123 or overdue/123/late_return. The key has the kind of the entity and the values
+// that identify it. Each part is escaped, so that two entities never share a key.
 //
-// It is "" for an event that leaves no state. For a payment without its amount it is ""
-// too, because a reader that may not see the amount may not see that entity.
+// The key is "" for an event that leaves no state. It is also "" for a payment without its
+// amount, because a reader that may not see the amount may not see that entity.
 func EntityKey(e Event) string {
 	o := e.Data
 	switch e.Type {
@@ -168,7 +168,7 @@ func EntityKey(e Event) string {
 // OverdueKey returns the key of the entity for one reason why a rental is overdue.
 func OverdueKey(rentalID, reason string) string { return key("overdue", rentalID, reason) }
 
-// syncKey returns what identifies a sync in its subject.
+// syncKey returns the part of a subject that identifies a sync.
 func syncKey(o Object) string {
 	if o.Has("sync_id") {
 		return o.Text("sync_id")

@@ -24,8 +24,8 @@ func Decimals(currency string) int {
 	return 2
 }
 
-// The currencies that do not have two decimals, by the minor units of ISO
-// 4217:2015, list one as of 25 June 2024.
+// The currencies that do not have two decimals. The source is list one of ISO 4217:2015 as
+// of 25 June 2024.
 const (
 	withoutDecimals   = " BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF "
 	withThreeDecimals = " BHD IQD JOD KWD LYD OMR TND "

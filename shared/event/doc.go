@@ -1,6 +1,6 @@
 // Package event is the vocabulary of Yardline: the CloudEvents envelope, the ten
-// payload types with their rules, and what follows from a payload (module, severity,
-// subject, entity and the text of a toast).
+// payload types with their rules, and the values that follow from a payload (module,
+// severity, subject, entity and the text of a toast).
 //
 // # Usage
 //
@@ -20,7 +20,7 @@
 //	rule     its rules, separated by spaces: required, strict, past, min=, max=,
 //	         more_than=, less_than=, len=, items=, step=, format=
 //	enum     the allowed values, separated by commas, or $ and the name of a list
-//	default  what an absent enum means in the first event of an entity
+//	default  the value that an absent enum stands for in the first event of an entity
 //
 // [Fields] and [Spec] return these declarations.
 //
@@ -41,8 +41,8 @@
 //
 // # Concurrency
 //
-// All functions may be called concurrently. Events and Objects are values that share
-// memory between copies: change none in place, make a new Object with [Object.With].
+// All functions may be called concurrently. Copies of an Event or an Object share memory.
+// Change none in place: make a new Object with [Object.With].
 //
 // # Errors
 //

@@ -92,8 +92,8 @@ type Event struct {
 	Data Object
 }
 
-// Module returns the module of the event. It follows from the type; for a sync, it
-// follows from what is synced.
+// Module returns the module of the event. It follows from the type. For a sync, it also
+// depends on the kind of entity that the sync copies.
 func (e Event) Module() Module { return moduleOf(e.Type, e.Data) }
 
 // AppendJSON appends e to b in the CloudEvents JSON format, compact and without any

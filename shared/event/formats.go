@@ -11,7 +11,7 @@ import (
 // A format is a named rule of a string.
 type format struct {
 	valid    func(string) bool
-	expected string
+	expected string // describes the valid strings, for people
 }
 
 // formatLine is the format of a string without control characters. [FieldSpec.Limits]
@@ -57,7 +57,8 @@ func isWeek(s string) bool {
 	return week >= 1 && week <= last
 }
 
-// isLine reports whether a text may name an entity, in keys and subjects too.
+// isLine reports whether a text has no control character. Only such a text may name an
+// entity.
 func isLine(s string) bool { return !hasControl(s) }
 
 // isPath reports whether s is a path that browsers resolve on the same site. They resolve

@@ -18,10 +18,12 @@ const (
 	MaxDepth = 8
 )
 
-// A Field is one field of an [Object]: its name, and its value as compact JSON.
+// A Field is one field of an [Object].
 type Field struct {
+	// Name is the field's name, without quotes.
 	Name string
-	Raw  json.RawMessage
+	// Raw is the value as compact JSON.
+	Raw json.RawMessage
 }
 
 // An Object is a JSON object that keeps the order of its fields. Copies share memory,
@@ -180,8 +182,8 @@ type level struct {
 	wantsKey bool            // in an object, a key comes next
 }
 
-// checkTokens walks through raw once. It refuses anything but one JSON object, invalid
-// JSON, repeated keys, and more levels than depth.
+// checkTokens reads raw once, token by token. It accepts only one valid JSON object without
+// repeated keys and with at most depth levels.
 func checkTokens(raw []byte, at string, depth int) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
@@ -197,7 +199,7 @@ func checkTokens(raw []byte, at string, depth int) error {
 		switch token {
 		case json.Delim('}'), json.Delim(']'):
 			if stack = stack[:len(stack)-1]; len(stack) > 0 {
-				stack[len(stack)-1].next()
+				stack[len(stack)-1].endValue()
 				continue
 			}
 			if len(bytes.TrimSpace(raw[dec.InputOffset():])) > 0 {
@@ -227,7 +229,7 @@ func checkTokens(raw []byte, at string, depth int) error {
 			stack = append(stack, l)
 			continue
 		}
-		stack[len(stack)-1].next()
+		stack[len(stack)-1].endValue()
 	}
 }
 
@@ -249,8 +251,8 @@ func (l *level) segment() string {
 	return EscapePointer(l.key)
 }
 
-// next notes that a value has ended.
-func (l *level) next() {
+// endValue notes that a value has ended.
+func (l *level) endValue() {
 	l.index++
 	l.wantsKey = l.keys != nil
 }

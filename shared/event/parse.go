@@ -188,8 +188,8 @@ var isTextAttribute = map[string]bool{
 	"severity": true, "datacontenttype": true, "dataschema": true, "module": true,
 }
 
-// text checks a text that identifies an event: 1 to most characters, none of them a
-// control character.
+// text checks a text that identifies an event, and returns it. The text must have 1 to most
+// characters, none of them a control character.
 func (p *parser) text(pointer, s string, most int) string {
 	if s == "" || utf8.RuneCountInString(s) > most {
 		p.problem.add(pointer, CodeLimit, fmt.Sprintf("a string of 1 to %d characters", most))

@@ -20,9 +20,9 @@ type RentalStatusUpdatedData struct {
 	Notes           string  `json:"notes,omitempty" class:"C" rule:"len=500"`
 }
 
-// PaymentReceivedData is the payload of payment_received. BalanceDue is what the rental
-// still owes after the payment. A payment without a PaymentID is an entity that no later
-// event can change.
+// PaymentReceivedData is the payload of payment_received. BalanceDue is the amount
+// that the customer still owes for the rental after the payment. A payment without a
+// PaymentID is an entity that no later event can change.
 type PaymentReceivedData struct {
 	PaymentID     Ref       `json:"payment_id,omitempty" class:"F"`
 	RentalID      int64     `json:"rental_id" class:"O" rule:"required"`

@@ -26,7 +26,7 @@ const (
 	CodeDuplicate = "duplicate"
 	// CodeUTF8 means that the text is not UTF-8.
 	CodeUTF8 = "utf8"
-	// CodeJSON means that the text is not the JSON that is expected.
+	// CodeJSON means that the text is not JSON of the expected form.
 	CodeJSON = "json"
 	// CodeUnknownField means that the type has no such field.
 	CodeUnknownField = "unknown_field"
@@ -38,7 +38,7 @@ const (
 	CodeUnknownName = "unknown_name"
 )
 
-// A FieldError names one field that was refused, and says what was expected there.
+// A FieldError names one refused field and describes the values that it accepts.
 type FieldError struct {
 	// Pointer is a JSON pointer (RFC 6901) from the event's root. "" is the whole event.
 	Pointer string `json:"pointer"`
@@ -51,6 +51,7 @@ type FieldError struct {
 // A Problem is the refusal of an event. It has at least one FieldError. It is the only
 // error type of [Parse], [New] and the constructors.
 type Problem struct {
+	// Fields are the refused fields, each with the values that it accepts.
 	Fields []FieldError
 }
 

@@ -40,7 +40,7 @@ const (
 	KindTextList Kind = "list of strings"
 )
 
-// A FieldSpec is the declaration of a payload field: what its tags say.
+// A FieldSpec is the declaration of a payload field, read from its tags.
 type FieldSpec struct {
 	// Name is the field's name on the wire.
 	Name string
@@ -54,22 +54,22 @@ type FieldSpec struct {
 	Strict bool
 	// Enum lists the allowed values; for a list, those of its elements. Nil allows all.
 	Enum []string
-	// Default is what an absent enum means in the first event of an entity. "" means that
-	// there is no default.
+	// Default is the value that an absent enum stands for in the first event of an entity.
+	// "" means that there is no default.
 	Default string
 	// Format names a rule of a string: date, month, week, phone, currency, path, nocard or
 	// line. "" means none.
 	Format string
-	// MaxLen is the length of a string, in characters. 0 means that the field has no limit
+	// MaxLen is the greatest length of a string, in characters. 0 means that the field has no limit
 	// of its own.
 	MaxLen int
-	// MaxItems is the number of elements of a list.
+	// MaxItems is the largest number of elements of a list.
 	MaxItems int
 	// Min and Max are inclusive bounds. Nil means none.
 	Min, Max *float64
 	// ExclusiveMin and ExclusiveMax are exclusive bounds. Nil means none.
 	ExclusiveMin, ExclusiveMax *float64
-	// Step is a number that the value is a multiple of. 0 allows any value.
+	// Step is a number of which the value must be a multiple. 0 allows any value.
 	Step float64
 	// Past marks a time that has happened: it is at most [MaxAhead] after the broker's
 	// clock.

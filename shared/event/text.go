@@ -31,19 +31,19 @@ func SkipByteOrderMark(text io.Reader) io.Reader {
 	start := make([]byte, len(utf8Mark))
 	n, err := io.ReadFull(text, start)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return io.MultiReader(bytes.NewReader(start[:n]), failing{err})
+		return io.MultiReader(bytes.NewReader(start[:n]), failingReader{err})
 	}
 	kept, err := TrimByteOrderMark(start[:n])
 	if err != nil {
-		return failing{err}
+		return failingReader{err}
 	}
 	return io.MultiReader(bytes.NewReader(kept), text)
 }
 
-// failing is a reader whose Read only returns an error.
-type failing struct{ err error }
+// A failingReader is a reader whose Read only returns an error.
+type failingReader struct{ err error }
 
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
+func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 
 // isID reports whether a text may identify an entity: it has no control character and no
 // replacement character (U+FFFD). Otherwise, two ids with different characters that

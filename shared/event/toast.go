@@ -103,7 +103,7 @@ func (f ToastFormat) paymentText(e Event) string {
 	return "Payment " + word + rental
 }
 
-// arrivalText makes a toast only of a machine that enters or leaves a named site.
+// arrivalText returns a text only when a machine enters or leaves a named site.
 func arrivalText(o Object) (string, bool) {
 	name := "Equipment #" + o.Text("equipment_id")
 	if o.Text("equipment_name") != "" {

@@ -12,9 +12,11 @@ import (
 	"unicode/utf8"
 )
 
-// A FieldWarning says what Parse changed in an event that it accepted.
+// A FieldWarning describes a change that Parse made to an event that it accepted.
 type FieldWarning struct {
-	Pointer string `json:"pointer"` // JSON pointer (RFC 6901) from the event's root
+	// Pointer is a JSON pointer (RFC 6901) from the event's root to the changed field.
+	Pointer string `json:"pointer"`
+	// Message describes the change, for people.
 	Message string `json:"message"`
 }
 
@@ -66,6 +68,31 @@ func checkData(t Type, in Object, rules Rules) (Object, []FieldWarning, error) {
 	return out, warnings, problem.err()
 }
 
+// checkMoney refuses amounts with more decimals than their currency has. in is the payload
+// of the publisher, and out has its valid fields.
+func (r Rules) checkMoney(t Type, in, out Object, problem *Problem) {
+	currency := r.Currency
+	if raw := in.Get("currency"); raw != nil && string(raw) != "null" {
+		currency = out.Text("currency") // "" when it was refused
+	}
+	if currency == "" {
+		return
+	}
+	most := Decimals(currency)
+	for _, spec := range specs[t] {
+		if spec.Kind != KindMoney {
+			continue
+		}
+		if m, ok := out.Money(spec.Name); ok && m.Decimals() > most {
+			problem.add("/data/"+spec.Name, CodeLimit, fmt.Sprintf("a number with at most %s, as amounts in %s have%s",
+				decimalsInWords[most], currency, spec.bounds()))
+		}
+	}
+}
+
+// decimalsInWords has the words for each number of decimals that a currency may have.
+var decimalsInWords = []string{"no decimals", "1 decimal", "2 decimals", "3 decimals"}
+
 // check validates one value and returns it in canonical form. ok is false for an
 // invalid value.
 func (s FieldSpec) check(raw json.RawMessage) (canonical json.RawMessage, ok bool) {
@@ -106,7 +133,7 @@ func (s FieldSpec) checkList(raw json.RawMessage) bool {
 		return false
 	}
 	if s.Kind == KindTextList && len(items) == 0 {
-		return false // an audience of no role would reach no reader; without the field, all do
+		return false // an empty audience would reach no reader, but without the field all readers get the event
 	}
 	for _, item := range items {
 		if s.Kind == KindIntList {
@@ -228,6 +255,7 @@ func (s FieldSpec) Limits() string {
 	return fmt.Sprintf("a string of at most %d characters%s", s.MaxLen, without)
 }
 
+// bounds describes the limits of a number, each after a comma. It is "" without limits.
 func (s FieldSpec) bounds() string {
 	var b strings.Builder
 	add := func(word string, n *float64) {

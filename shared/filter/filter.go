@@ -1,4 +1,4 @@
-// Package filter says which events a reader subscribes to.
+// Package filter selects the events that a reader receives.
 //
 // A filter only narrows what a reader gets. The package access decides what the reader
 // may see.
@@ -39,7 +39,7 @@ type Filter struct {
 	Severity event.Severity
 }
 
-// The limits of a filter. The longest subject of an event is equipment/ and 120
+// The limits of a filter. The longest subject of an event has 490 bytes: equipment/ and 120
 // characters of at most 4 bytes.
 const (
 	maxSubjects   = 100
@@ -50,7 +50,7 @@ const (
 type Error struct {
 	// Parameter is the name of the parameter.
 	Parameter string
-	// Expected describes the values that it takes.
+	// Expected describes the values that the parameter accepts.
 	Expected string
 }
 
@@ -69,13 +69,13 @@ func Parse(q url.Values) (Filter, error) {
 		f   Filter
 		err error
 	)
-	if f.Types, err = names(q, "types", event.Types); err != nil {
+	if f.Types, err = readNames(q, "types", event.Types); err != nil {
 		return Filter{}, err
 	}
-	if f.Modules, err = names(q, "modules", event.Modules); err != nil {
+	if f.Modules, err = readNames(q, "modules", event.Modules); err != nil {
 		return Filter{}, err
 	}
-	severities, err := names(q, "severity", event.Severities)
+	severities, err := readNames(q, "severity", event.Severities)
 	if err != nil {
 		return Filter{}, err
 	}
@@ -94,7 +94,7 @@ func Parse(q url.Values) (Filter, error) {
 // parseSubjects returns the subjects of a query, sorted and each once.
 func parseSubjects(q url.Values) ([]string, error) {
 	var subjects []string
-	for _, s := range values(q, "subjects") {
+	for _, s := range readItems(q, "subjects") {
 		subject, err := url.PathUnescape(s)
 		if err != nil || !isSubject(subject) {
 			return nil, &Error{"subjects",
@@ -165,10 +165,11 @@ func MatchSubject(pattern, subject string) bool {
 	return pattern == subject
 }
 
-// names reads a list of known names and returns them in their declared order. It returns
-// nil for a list of all names, because that restricts nothing; a severity is no list.
-func names[T ~string](q url.Values, parameter string, known []T) ([]T, error) {
-	given := values(q, parameter)
+// readNames reads a list of known names and returns them in their declared order. It
+// returns nil for a list of all names, because such a list restricts nothing. The parameter
+// severity is no list, so this does not apply to it.
+func readNames[T ~string](q url.Values, parameter string, known []T) ([]T, error) {
+	given := readItems(q, parameter)
 	for _, name := range given {
 		if !slices.Contains(known, T(name)) {
 			return nil, &Error{parameter, "some of " + join(known)}
@@ -186,8 +187,8 @@ func names[T ~string](q url.Values, parameter string, known []T) ([]T, error) {
 	return found, nil
 }
 
-// values returns the items of a parameter: all its values, split at commas.
-func values(q url.Values, parameter string) []string {
+// readItems returns the items of a parameter: all its values, split at commas.
+func readItems(q url.Values, parameter string) []string {
 	var all []string
 	for _, value := range q[parameter] {
 		for item := range strings.SplitSeq(value, ",") {

@@ -29,12 +29,12 @@ type Preferences struct {
 // QuietHours are the same hours of every day. They include midnight when From is after
 // To.
 type QuietHours struct {
-	// From is when they begin, such as 22:00.
+	// From is the time of day at which they begin, such as 22:00.
 	From string `json:"from"`
-	// To is when they end, such as 06:00.
+	// To is the time of day at which they end, such as 06:00.
 	To string `json:"to"`
-	// Zone is a time zone of the IANA database, such as Europe/Berlin. "" means that of
-	// the installation.
+	// Zone is a time zone of the IANA database, such as Europe/Berlin. "" means the zone of the
+	// installation.
 	Zone string `json:"zone"`
 }
 
@@ -105,7 +105,8 @@ func (q QuietHours) Contains(hour, minute int) bool {
 type Message struct {
 	Title string `json:"title"`
 	Body  string `json:"body"`
-	// Tag is the same for messages of one subject: a later one replaces an earlier one.
+	// Tag is the same for all messages about one subject, so that a later message replaces
+	// an earlier one.
 	Tag string `json:"tag"`
 	// URL is the path of the page of the app that shows the subject.
 	URL string `json:"url"`

@@ -20,8 +20,8 @@ package problem
 
 import "fmt"
 
-// TypePrefix is what the type of each problem document begins with. The code follows
-// it. A refusal is the broker's only if its document has such a type.
+// TypePrefix is the start of the type of each problem document. The code follows it. A
+// refusal is the broker's only if its document has such a type.
 const TypePrefix = "urn:yardline:problem:"
 
 // MediaType is the content type of a problem document.
@@ -30,14 +30,15 @@ const MediaType = "application/problem+json"
 // A Problem is one refusal of the broker. It is a value; its methods return changed
 // copies.
 type Problem struct {
-	// Code is what programs decide by. Clients must expect codes that they do not know.
+	// Code identifies the kind of problem for programs. Clients must expect codes that they
+	// do not know.
 	Code string
 	// Status is the HTTP status of the answer, 400 or more.
 	Status int
-	// Title says in a few words what is wrong. It may have placeholders, which FillTitle
+	// Title describes the problem in a few words. It may have placeholders, which FillTitle
 	// fills.
 	Title string
-	// Advice says what the user can do. It is the "detail" of the document. It may have
+	// Advice describes the next step of the user. It is the "detail" of the document. It may have
 	// placeholders, which FillAdvice fills.
 	Advice string
 	// RetryAfter is the number of seconds after which the request may succeed. 0 means

@@ -85,7 +85,7 @@ var (
 	Expired      = define(401, CodeExpired, "Your sign-in has expired", "Sign in again, or get a new token.")
 )
 
-// The problems of a caller that may not do this (403).
+// The problems of a caller without the right for its request (403).
 var (
 	MayNotPublish = define(403, CodeForbidden, "You may not publish this type of event",
 		"Ask your administrator for a role that may.")
@@ -187,7 +187,7 @@ var (
 		"Nothing was lost. Tell your administrator, and send it again later with the same id.", 30)
 )
 
-// edgeAdvice is what the program in front of the broker at the edge advises.
+// edgeAdvice is the advice of the problems that the edge itself answers with.
 const edgeAdvice = "Try again in a moment: nothing was lost that was acknowledged."
 
 // All returns every problem, in the order of the HTTP status. It is a list of its own, not a registry that a variable

@@ -14,16 +14,17 @@
 //     snapshot, the fold of the redacted events equals the redacted fold of all events.
 //   - Applying an event again changes nothing.
 //   - Entities in a State are never changed in place, so they may be read while the State
-//     goes on.
+//     applies more events.
 //   - After a fold from any valid events, a State can be written as JSON.
 //
 // The first guarantee holds because the fold works on whole fields, and looks at nothing
 // that a reader may not have: it has no clock, and it knows neither the figures nor other
-// readers. An entity that was closed for long starts afresh by the times of its own
-// events.
+// readers. An event that comes long after an entity was closed starts a new entity. The fold
+// compares the times of the events for this, not the time of a clock.
 //
 // Times of past events are at most [event.MaxAhead] after the clock of the broker that
-// stored them. Otherwise, an event of the far future would outrank all events until then.
+// stored them. Otherwise, an event with a time in the far future would outrank all others
+// until that time.
 // [State.ClampTimes] corrects the times of a state that an older broker stored.
 //
 // # Concurrency

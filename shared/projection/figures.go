@@ -15,12 +15,12 @@ type Installation struct {
 	Zone Zone `json:"zone"`
 	// Currency is the currency of amounts whose event names none.
 	Currency string `json:"currency"`
-	// Fleet is the number of units for rent. 0 means that it is unknown; there is no
+	// Fleet is the number of machines for rent. 0 means that it is unknown. There is no
 	// utilisation then.
 	Fleet int `json:"fleet"`
 }
 
-// staleAfter is the age after which the last known place of a machine is stale.
+// staleAfter is the age after which the last known position of a machine is stale.
 const staleAfter = 24 * time.Hour
 
 // Figures returns every figure of the state at a time, by its name. It leaves out
@@ -94,8 +94,8 @@ func (t *tally) add(e *Entity) {
 			t.down[equipmentOf(o)] = true
 		}
 	case event.TypePaymentReceived:
-		t.book(1, e.Earned)
-		t.book(-1, e.Refunded)
+		t.addRevenue(1, e.Earned)
+		t.addRevenue(-1, e.Refunded)
 	case event.TypeEquipmentLocationUpdated:
 		if t.now.Sub(timeOf(o, "recorded_at")) > staleAfter {
 			t.stale++
@@ -143,16 +143,18 @@ func (t *tally) addRental(e *Entity, status string) {
 	}
 }
 
-// book adds a booking of today to the revenue.
-func (t *tally) book(sign event.Money, b *Booking) {
+// addRevenue adds the booking b to the revenue, or subtracts it when sign is -1. It ignores
+// a nil booking and a booking of another day.
+func (t *tally) addRevenue(sign event.Money, b *Booking) {
 	if b != nil && t.in.Zone.Day(b.At) == t.today {
 		currency := cmp.Or(b.Currency, t.in.Currency)
 		t.revenue[currency] = t.revenue[currency].Plus(sign * b.Amount)
 	}
 }
 
-// exposure returns what overdue rentals owe, by currency: for each rental, the amount that
-// was named last, or the smaller balance after a later payment.
+// exposure returns the amounts that customers owe for overdue rentals, by currency. Each
+// rental counts with the last amount of its overdue events, or with the balance after a
+// later payment if that is smaller.
 func (t *tally) exposure() map[string]event.Money {
 	sum := map[string]event.Money{}
 	for _, e := range t.owed {

@@ -28,23 +28,24 @@ type Entity struct {
 	Seq uint64 `json:"seq"`
 	// Time is the time of that event.
 	Time time.Time `json:"time"`
-	// Closed is when the entity was closed, or will be, so that nothing more is expected.
-	// It is zero for an open entity.
+	// Closed is the time at which the entity was closed or will be closed. No more events
+	// are expected after it. It is zero for an open entity.
 	Closed time.Time `json:"closed,omitzero"`
 
-	// Earned is what a payment brought in when it was completed. Nil means nothing.
+	// Earned is the income of a completed payment. Nil means none.
 	Earned *Booking `json:"earned,omitempty"`
-	// Refunded is what was paid back of a payment. It lowers the income of its own day,
-	// not of the day on which the payment came in. Nil means nothing.
+	// Refunded is the amount of a payment that was paid back. It lowers the income of its
+	// own day, not of the day on which the payment came in. Nil means none.
 	Refunded *Booking `json:"refunded,omitempty"`
-	// Balance is what an overdue rental still owes after a payment that is later than the
-	// entity's amount. Only readers that may see balances have it. Nil means that no such
-	// payment is known.
+	// Balance is the amount that is still due for an overdue rental after a payment that is
+	// later than the entity's amount. Only readers that may see balances have it. Nil means
+	// that no such payment is known.
 	Balance *Booking `json:"balance,omitempty"`
 }
 
 // A Booking is an amount on a day.
 type Booking struct {
+	// Amount is never negative, also in a refund.
 	Amount event.Money `json:"amount"`
 	// Currency is "" for the installation's currency.
 	Currency string `json:"currency,omitempty"`
@@ -57,7 +58,7 @@ type Booking struct {
 type State struct {
 	// Cursor is the last event that was applied.
 	Cursor   wire.Cursor
-	entities map[string]*Entity
+	entities map[string]*Entity // by key
 }
 
 // NewState returns the empty state before the first event of the log with the epoch.
@@ -101,11 +102,11 @@ func (s *State) Apply(e event.Event, at wire.Cursor) {
 	}
 	s.entities[key] = after
 	if e.Type == event.TypeRentalStatusUpdated && endsOverdue(e.Data.Text("status")) {
-		s.eachOverdue(e, func(o *Entity) { o.Closed = e.Time })
+		s.changeOverdue(e, func(o *Entity) { o.Closed = e.Time })
 	}
 	if balance, ok := e.Data.Money("balance_due"); ok && e.Type == event.TypePaymentReceived {
 		left := &Booking{balance, e.Data.Text("currency"), e.Time}
-		s.eachOverdue(e, func(o *Entity) { o.Balance = left })
+		s.changeOverdue(e, func(o *Entity) { o.Balance = left })
 	}
 }
 
@@ -133,7 +134,7 @@ func fold(before *Entity, e event.Event, key string, seq uint64) *Entity {
 		}
 	}
 	if e.Type == event.TypePaymentReceived {
-		book(after, e)
+		bookPayment(after, e)
 	}
 	after.Closed = closedAt(after)
 	for _, b := range []*Booking{after.Earned, after.Refunded} {
@@ -144,9 +145,9 @@ func fold(before *Entity, e event.Event, key string, seq uint64) *Entity {
 	return after
 }
 
-// book notes the income or the refund of a payment's event. It counts on the day that the
-// event names, or else on the day of the event.
-func book(p *Entity, e event.Event) {
+// bookPayment notes the income or the refund of the event e in the payment p. The booking
+// counts on the day of received_at, or on the day of the event without that field.
+func bookPayment(p *Entity, e event.Event) {
 	amount, _ := p.Fields.Money("amount")
 	b := &Booking{amount, p.Fields.Text("currency"), e.Time}
 	if e.Data.Has("received_at") {
@@ -167,9 +168,9 @@ func endsOverdue(status string) bool {
 	return status == "returned" || status == "completed" || status == "cancelled"
 }
 
-// eachOverdue changes a copy of each open overdue entity of the rental that e names, and
+// changeOverdue changes a copy of each open overdue entity of the rental that e names, and
 // stores the copy.
-func (s *State) eachOverdue(e event.Event, change func(o *Entity)) {
+func (s *State) changeOverdue(e event.Event, change func(o *Entity)) {
 	reasons, _ := event.Spec(event.TypeRentalOverdue, "reason")
 	for _, reason := range reasons.Enum {
 		key := event.OverdueKey(e.Data.Text("rental_id"), reason)
@@ -214,10 +215,10 @@ func endsByDate(e *Entity) bool {
 	return e.Type == event.TypeLeaveRequestUpdated && event.ValueOrDefault(e.Type, e.Fields, "status") == "approved"
 }
 
-// Prune removes the entities that have been closed for longer than ClosedRetention, if
-// their last event is not after the sequence number through. The caller passes a place of
-// the log that is as old: publishers may store old events late, and the state must not
-// lose such a history while it comes in.
+// Prune removes each entity that has been closed for longer than ClosedRetention and whose
+// last event has a sequence number of at most through. The caller passes the number of the
+// last event that the log stored more than ClosedRetention ago, because a publisher may
+// store old events late, and the state must not lose their entities meanwhile.
 func (s *State) Prune(now time.Time, through uint64) {
 	maps.DeleteFunc(s.entities, func(_ string, e *Entity) bool {
 		return e.Seq <= through && !e.Closed.IsZero() && now.Sub(e.Closed) > ClosedRetention
@@ -282,7 +283,7 @@ func (e *Entity) Redact(g access.Grant) *Entity {
 	return &out
 }
 
-// checkpointVersion must change when the fold does. A State does not read a checkpoint of
+// checkpointVersion must change when the fold changes. A State does not read a checkpoint of
 // another version, so that the broker folds its log anew.
 const checkpointVersion = 1
 

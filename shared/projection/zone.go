@@ -6,13 +6,13 @@ import "time"
 // because the program in the browser has no table of time zones. Offsets are in seconds
 // east of UTC.
 type Zone struct {
-	// Offset applies from Since until before Until.
+	// Offset applies from Since on, and before Until.
 	Offset int `json:"offset"`
-	// Since is when Offset began to apply. The zero time means the distant past.
+	// Since is the time at which Offset began to apply. The zero time means the distant past.
 	Since time.Time `json:"since,omitzero"`
 	// Previous is the offset before Since.
 	Previous int `json:"previous"`
-	// Until is when Offset stops to apply. The zero time means the distant future.
+	// Until is the time at which Offset stops applying. The zero time means the distant future.
 	Until time.Time `json:"until,omitzero"`
 	// Next is the offset from Until on.
 	Next int `json:"next"`

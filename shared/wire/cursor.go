@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A Cursor is a place in a log: the reader has everything up to and including it. The
-// zero Cursor is no place.
+// A Cursor is a position in a log. A reader at a cursor has every event up to and including
+// it. The zero Cursor is no position.
 type Cursor struct {
 	// Epoch names the log: 1 to 32 of a-z and 0-9.
 	Epoch string

@@ -3,8 +3,8 @@
 //
 // # Frames
 //
-// A stream is a sequence of frames. It begins with one [Hello]. Then come an [Event], a
-// [Gap] or a [Heartbeat] at a time, in the order of the log. At most one [Bye] ends it.
+// A stream is a sequence of frames. The first frame is a [Hello]. [Event], [Gap] and
+// [Heartbeat] frames follow, in the order of the log. The last frame may be a [Bye].
 // On a WebSocket, a [FilterChanged] and a [Reply] answer the calls of the client.
 //
 // # Guarantees

@@ -20,15 +20,16 @@ type Frame interface {
 
 // Hello is the first frame of every stream.
 type Hello struct {
-	// Start is where the stream starts: it delivers what comes after Start.
+	// Start is the cursor after which the stream delivers events.
 	Start Cursor
 	// Head is the newest event of the log.
 	Head Cursor
 	// Oldest is the oldest event that the log still has.
 	Oldest Cursor
-	// Heartbeat is how often, at least, the broker sends a frame.
+	// Heartbeat is the longest time between two frames. The broker sends a [Heartbeat] when
+	// nothing else is due.
 	Heartbeat time.Duration
-	// Retry is how long the client waits before it first tries to reconnect.
+	// Retry is the time that the client waits before its first attempt to reconnect.
 	Retry time.Duration
 	// Connection names the connection in the broker's log.
 	Connection string
@@ -38,12 +39,15 @@ type Hello struct {
 
 // Event is an event with the fields that the reader may see.
 type Event struct {
+	// Cursor is the cursor of the event.
 	Cursor Cursor
-	Event  event.Event
+	// Event is the event without the fields that are hidden from the reader. Its own field
+	// Cursor may be empty.
+	Event event.Event
 }
 
-// Gap says that the broker can no longer deliver what came after From, up to and
-// including To. A reader that keeps a state must take a new snapshot.
+// Gap says that the broker can no longer deliver the events after From, up to and including
+// To. A reader that keeps a state must fetch a new snapshot.
 type Gap struct {
 	From Cursor `json:"from"`
 	To   Cursor `json:"to"`
@@ -52,6 +56,7 @@ type Gap struct {
 // Heartbeat says that the stream is alive, and that it has delivered everything up to
 // and including Cursor.
 type Heartbeat struct {
+	// Cursor is the cursor that the stream has reached.
 	Cursor Cursor
 }
 
@@ -59,7 +64,7 @@ type Heartbeat struct {
 type Bye struct {
 	// Reason says why the broker ends the stream.
 	Reason Reason
-	// Delay is how long the client must wait, at least, before it reconnects.
+	// Delay is the least time that the client must wait before it reconnects.
 	Delay time.Duration
 }
 
@@ -232,8 +237,10 @@ func ParseMessage(m Message) (Frame, error) {
 // Unreadable stands for an event of a known type that this build cannot read. The broker
 // never writes it.
 type Unreadable struct {
+	// Cursor is the cursor of the event.
 	Cursor Cursor
-	Err    error // says what ParseMessage could not read
+	// Err is the reason why ParseMessage could not read the event.
+	Err error
 }
 
 // ReachedCursor implements Frame.

@@ -49,7 +49,7 @@ type Decoder struct {
 	lastID   string
 }
 
-// LastEventID returns the id that a client sends when it reconnects: that of the last
+// LastEventID returns the id that a client sends when it reconnects: the id of the last
 // finished block.
 func (d *Decoder) LastEventID() string { return d.lastID }
 
@@ -121,7 +121,7 @@ func (d *Decoder) readLine(line []byte, emit func(Message)) {
 			d.idBuffer, d.hasField = string(value), true
 		}
 	case "retry":
-		if n, ok := digits(value); ok {
+		if n, ok := parseDigits(value); ok {
 			d.retry, d.hasField = time.Duration(n)*time.Millisecond, true
 		}
 	}
@@ -130,8 +130,8 @@ func (d *Decoder) readLine(line []byte, emit func(Message)) {
 // maxRetry is the largest retry, in milliseconds. A time.Duration can hold it.
 const maxRetry = 1 << 40
 
-// digits reads a number of ASCII digits. ok is false for any other text.
-func digits(value []byte) (n int64, ok bool) {
+// parseDigits reads a number of ASCII digits. ok is false for any other text.
+func parseDigits(value []byte) (n int64, ok bool) {
 	if len(value) == 0 || len(bytes.Trim(value, "0123456789")) > 0 {
 		return 0, false
 	}
