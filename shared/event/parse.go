@@ -122,64 +122,68 @@ func (p *parser) refuseIfStrict(pointer, code, expected, change string) {
 // envelope reads the attributes of CloudEvents and the extensions of the vocabulary.
 func (p *parser) envelope(in Object) Event {
 	e := Event{Source: DefaultSource}
-	var subject string
 	for _, f := range in {
-		pointer := "/" + EscapePointer(f.Name)
 		text, isText := rawString(f.Raw)
 		if string(f.Raw) == "null" && f.Name != "data" {
 			continue // in CloudEvents, null means that the attribute is absent
 		}
 		if !isText && f.Name != "data" && isTextAttribute[f.Name] {
-			p.problem.add(pointer, CodeType, "a string")
+			p.problem.add("/"+EscapePointer(f.Name), CodeType, "a string")
 			continue
 		}
-		switch f.Name {
-		case "specversion":
-			if text != "1.0" {
-				p.problem.add(pointer, CodeEnum, "1.0, the version of CloudEvents")
-			}
-		case "id":
-			e.ID = p.text(pointer, text, maxIDLen)
-		case "type":
-			e.Type = Type(text)
-		case "source":
-			e.Source = p.text(pointer, text, maxSourceLen)
-			if _, err := url.Parse(text); err != nil || strings.ContainsAny(text, " \t\r\n<>\"{}|\\^`") {
-				p.problem.add(pointer, CodeFormat, "a URI reference, such as /erp/rentals")
-			}
-		case "subject":
-			subject = text
-		case "time":
-			at, err := parseTime(text)
-			if err != nil {
-				p.problem.add(pointer, CodeFormat, "a date and time by RFC 3339, such as 2026-11-23T14:32:00Z")
-			} else if p.rules.isTooFarAhead(at) {
-				p.problem.add(pointer, CodeLimit, p.rules.describeAheadLimit())
-			}
-			e.Time = at
-		case "severity":
-			if e.Severity = Severity(text); e.Severity.Rank() < 0 {
-				p.problem.add(pointer, CodeEnum, "one of info, success, warning, error")
-			}
-		case "datacontenttype":
-			if media, _, _ := strings.Cut(text, ";"); !strings.EqualFold(strings.TrimSpace(media), "application/json") {
-				p.problem.add(pointer, CodeEnum, "application/json")
-			}
-		case "data", "module", "dataschema":
-		case "actor", "cursor":
-			p.warnings = append(p.warnings, FieldWarning{pointer, "set by the broker, dropped"})
-		default:
-			p.refuseIfStrict(pointer, CodeUnknownField,
-				"only the attributes of the envelope", "unknown attribute, dropped")
-		}
+		p.readAttribute(&e, f.Name, text)
 	}
 	if e.Type == "" && !in.Has("type") {
 		p.problem.add("/type", CodeRequired, refuseType().Fields[0].Expected)
 	} else if !e.Type.Known() {
 		p.problem.Fields = append(p.problem.Fields, refuseType().Fields...)
 	}
-	e.Subject = subject // complete compares it with the subject that follows from the data
 	return e
+}
+
+// readAttribute reads one attribute of the envelope into e. text is its value, or "" for a
+// value that is not a string.
+func (p *parser) readAttribute(e *Event, name, text string) {
+	pointer := "/" + EscapePointer(name)
+	switch name {
+	case "specversion":
+		if text != "1.0" {
+			p.problem.add(pointer, CodeEnum, "1.0, the version of CloudEvents")
+		}
+	case "id":
+		e.ID = p.checkIdentifier(pointer, text, maxIDLen)
+	case "type":
+		e.Type = Type(text)
+	case "source":
+		e.Source = p.checkIdentifier(pointer, text, maxSourceLen)
+		if _, err := url.Parse(text); err != nil || strings.ContainsAny(text, " \t\r\n<>\"{}|\\^`") {
+			p.problem.add(pointer, CodeFormat, "a URI reference, such as /erp/rentals")
+		}
+	case "subject":
+		e.Subject = text // complete compares it with the subject that follows from the data
+	case "time":
+		at, err := parseTime(text)
+		if err != nil {
+			p.problem.add(pointer, CodeFormat, "a date and time by RFC 3339, such as 2026-11-23T14:32:00Z")
+		} else if p.rules.isTooFarAhead(at) {
+			p.problem.add(pointer, CodeLimit, p.rules.describeAheadLimit())
+		}
+		e.Time = at
+	case "severity":
+		if e.Severity = Severity(text); e.Severity.Rank() < 0 {
+			p.problem.add(pointer, CodeEnum, "one of info, success, warning, error")
+		}
+	case "datacontenttype":
+		if media, _, _ := strings.Cut(text, ";"); !strings.EqualFold(strings.TrimSpace(media), "application/json") {
+			p.problem.add(pointer, CodeEnum, "application/json")
+		}
+	case "data", "module", "dataschema":
+	case "actor", "cursor":
+		p.warnings = append(p.warnings, FieldWarning{pointer, "set by the broker, dropped"})
+	default:
+		p.refuseIfStrict(pointer, CodeUnknownField,
+			"only the attributes of the envelope", "unknown attribute, dropped")
+	}
 }
 
 // isTextAttribute has the attributes that must be strings.
@@ -188,9 +192,9 @@ var isTextAttribute = map[string]bool{
 	"severity": true, "datacontenttype": true, "dataschema": true, "module": true,
 }
 
-// text checks a text that identifies an event, and returns it. The text must have 1 to most
-// characters, none of them a control character.
-func (p *parser) text(pointer, s string, most int) string {
+// checkIdentifier checks a text that identifies an event, and returns it. The text must
+// have 1 to most characters, none of them a control character.
+func (p *parser) checkIdentifier(pointer, s string, most int) string {
 	if s == "" || utf8.RuneCountInString(s) > most {
 		p.problem.add(pointer, CodeLimit, fmt.Sprintf("a string of 1 to %d characters", most))
 	} else if !isID(s) {
