@@ -38,32 +38,46 @@ func withActor(t event.Type) event.Event {
 // The test has the visibility table a second time, written by hand: for each role, the
 // fields of the example that it does not see, or "no" when it does not see the event.
 func TestEachRoleSeesTheFieldsOfTheTable(t *testing.T) {
-	money := "total_amount currency"
+	// The fields that some roles do not see, by the kind of event.
+	payment := "payment_id amount currency payment_method invoice_number balance_due"
+	rental := "customer total_amount currency notes"
+	overdue := "customer customer_phone amount_outstanding currency"
+	position := "latitude longitude accuracy_m speed_kmh heading_deg"
 	for typ, want := range map[event.Type]map[Role]string{
-		event.TypeRentalStatusUpdated: {Dispatcher: "", Yard: "customer " + money + " notes", HR: "no", Manager: "",
-			Admin: "customer " + money + " notes"},
-		event.TypePaymentReceived: {Dispatcher: "payment_id amount currency payment_method invoice_number balance_due",
-			Yard: "no", HR: "no", Manager: "",
-			Admin: "payment_id amount currency payment_method invoice_number balance_due"},
-		event.TypeMaintenanceRequired: {Dispatcher: "", Yard: "estimated_cost currency", HR: "no", Manager: "",
-			Admin: "estimated_cost currency"},
-		event.TypeRentalOverdue: {Dispatcher: "", Yard: "customer customer_phone amount_outstanding currency",
-			HR: "no", Manager: "",
-			Admin: "customer customer_phone amount_outstanding currency"},
-		event.TypeEquipmentLocationUpdated: {Dispatcher: "",
-			Yard: "latitude longitude accuracy_m speed_kmh heading_deg", HR: "no", Manager: "",
-			Admin: "latitude longitude accuracy_m speed_kmh heading_deg"},
-		event.TypeTimesheetUpdated: {Dispatcher: "no", Yard: "no", HR: "", Manager: "", Admin: "no"},
-		event.TypePayrollProcessed: {Dispatcher: "no", Yard: "no", HR: "", Manager: "currency total_net",
-			Admin: "no"},
-		event.TypeLeaveRequestUpdated: {Dispatcher: "days leave_type reason ACTOR", Yard: "no", HR: "",
-			Manager: "leave_type reason", Admin: "no"},
-		event.TypeSystemNotification: {Dispatcher: "", Yard: "", HR: "", Manager: "", Admin: ""},
-		event.TypeSyncProgress:       {Dispatcher: "no", Yard: "no", HR: "no", Manager: "no", Admin: ""},
+		event.TypeRentalStatusUpdated: {
+			Dispatcher: "", Yard: rental, HR: "no", Manager: "", Admin: rental,
+		},
+		event.TypePaymentReceived: {
+			Dispatcher: payment, Yard: "no", HR: "no", Manager: "", Admin: payment,
+		},
+		event.TypeMaintenanceRequired: {
+			Dispatcher: "", Yard: "estimated_cost currency", HR: "no", Manager: "", Admin: "estimated_cost currency",
+		},
+		event.TypeRentalOverdue: {
+			Dispatcher: "", Yard: overdue, HR: "no", Manager: "", Admin: overdue,
+		},
+		event.TypeEquipmentLocationUpdated: {
+			Dispatcher: "", Yard: position, HR: "no", Manager: "", Admin: position,
+		},
+		event.TypeTimesheetUpdated: {
+			Dispatcher: "no", Yard: "no", HR: "", Manager: "", Admin: "no",
+		},
+		event.TypePayrollProcessed: {
+			Dispatcher: "no", Yard: "no", HR: "", Manager: "currency total_net", Admin: "no",
+		},
+		event.TypeLeaveRequestUpdated: {
+			Dispatcher: "days leave_type reason ACTOR", Yard: "no", HR: "", Manager: "leave_type reason", Admin: "no",
+		},
+		event.TypeSystemNotification: {
+			Dispatcher: "", Yard: "", HR: "", Manager: "", Admin: "",
+		},
+		event.TypeSyncProgress: {
+			Dispatcher: "no", Yard: "no", HR: "no", Manager: "no", Admin: "",
+		},
 	} {
 		want[Service] = "no"
 		for _, role := range Roles {
-			if got := missing(grant(t, "99", 0, role), withActor(typ)); got != want[role] {
+			if got := hiddenFields(grant(t, "99", 0, role), withActor(typ)); got != want[role] {
 				t.Errorf("%s for %s: missing %q, want %q", typ, role, got, want[role])
 			}
 		}
@@ -71,14 +85,14 @@ func TestEachRoleSeesTheFieldsOfTheTable(t *testing.T) {
 		if typ == event.TypeSystemNotification {
 			nobody = ""
 		}
-		if got := missing(grant(t, "99", 0), withActor(typ)); got != nobody {
+		if got := hiddenFields(grant(t, "99", 0), withActor(typ)); got != nobody {
 			t.Errorf("%s without a role: missing %q", typ, got)
 		}
 	}
 }
 
-// missing returns the fields of e that g does not see, or "no" when g does not see e.
-func missing(g Grant, e event.Event) string {
+// hiddenFields returns the fields of e that g does not see, or "no" when g does not see e.
+func hiddenFields(g Grant, e event.Event) string {
 	seen, ok := Redact(g, e)
 	if !ok {
 		return "no"
@@ -118,7 +132,7 @@ func TestPersonsSeeTheEventsAboutThem(t *testing.T) {
 		{"a service is no user", grant(t, "5", 0, Service), withActor(event.TypeSyncProgress), "no"},
 		{"two roles, field by field", grant(t, "5", 0, Yard, Dispatcher), withActor(event.TypeRentalStatusUpdated), ""},
 	} {
-		if got := missing(c.g, c.e); got != c.want {
+		if got := hiddenFields(c.g, c.e); got != c.want {
 			t.Errorf("%s: missing %q, want %q", c.name, got, c.want)
 		}
 		_, inPerson := RedactForPerson(c.g, c.e)
@@ -136,8 +150,9 @@ func TestOnlyTheAudienceSeesANotification(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for role, want := range map[Role]bool{Yard: true, HR: true, Admin: true, Manager: false, Dispatcher: false,
-		Service: false} {
+	for role, want := range map[Role]bool{
+		Yard: true, HR: true, Admin: true, Manager: false, Dispatcher: false, Service: false,
+	} {
 		if _, ok := Redact(grant(t, "1", 0, role), e); ok != want {
 			t.Errorf("%s: %v", role, ok)
 		}
@@ -163,9 +178,12 @@ func TestCanPublishFollowsTheTable(t *testing.T) {
 	equipment := []event.Type{event.TypeMaintenanceRequired, event.TypeEquipmentLocationUpdated}
 	employee := []event.Type{event.TypeTimesheetUpdated, event.TypePayrollProcessed, event.TypeLeaveRequestUpdated}
 	for role, may := range map[Role][]event.Type{
-		Service: event.Types, Admin: event.Types, Manager: slices.Concat(rental, equipment),
+		Service:    event.Types,
+		Admin:      event.Types,
+		Manager:    slices.Concat(rental, equipment),
 		Dispatcher: slices.Concat(rental, equipment),
-		Yard:       equipment, HR: employee,
+		Yard:       equipment,
+		HR:         employee,
 	} {
 		for _, typ := range event.Types {
 			if got := CanPublish(grant(t, "1", 0, role), typ); got != slices.Contains(may, typ) {
@@ -184,8 +202,12 @@ func TestNewGrantNormalisesAndRefuses(t *testing.T) {
 		t.Errorf("not normalised: %v", g)
 	}
 	ids := map[string]bool{g.ID(): true}
-	for _, other := range []Grant{grant(t, "8", 456, Yard, HR), grant(t, "7", 457, Yard, HR), grant(t, "7", 456, Yard),
-		grant(t, "7", 0, Yard, HR)} {
+	for _, other := range []Grant{
+		grant(t, "8", 456, Yard, HR),
+		grant(t, "7", 457, Yard, HR),
+		grant(t, "7", 456, Yard),
+		grant(t, "7", 0, Yard, HR),
+	} {
 		if ids[other.ID()] {
 			t.Errorf("same id: %v", other)
 		}
@@ -195,12 +217,19 @@ func TestNewGrantNormalisesAndRefuses(t *testing.T) {
 		t.Error("actor")
 	}
 	for _, bad := range []struct {
-		user string
-		role Role
-		emp  int64
-	}{{"", Yard, 0}, {"a\n", Yard, 0}, {"a\u0085", Yard, 0}, {"a\xff", Yard, 0}, {strings.Repeat("a", 256), Yard, 0},
-		{"a", "boss", 0}, {"a", Yard, -1}} {
-		if _, err := NewGrant(bad.user, "", []Role{bad.role}, bad.emp); err == nil {
+		user     string
+		role     Role
+		employee int64
+	}{
+		{"", Yard, 0},
+		{"a\n", Yard, 0},
+		{"a\u0085", Yard, 0},
+		{"a\xff", Yard, 0},
+		{strings.Repeat("a", 256), Yard, 0},
+		{"a", "boss", 0},
+		{"a", Yard, -1},
+	} {
+		if _, err := NewGrant(bad.user, "", []Role{bad.role}, bad.employee); err == nil {
 			t.Errorf("accepted %+v", bad)
 		}
 	}

@@ -16,8 +16,8 @@ func wrap(t Type, data string) []byte {
 	return fmt.Appendf(nil, `{"type":%q,"data":%s}`, t, data)
 }
 
-// without returns the example event of a type without one of its fields.
-func without(t Type, name string) []byte {
+// withoutField returns the example event of a type without one of its fields.
+func withoutField(t Type, name string) []byte {
 	var rest Object
 	for _, f := range Example(t).Data {
 		if f.Name != name {
@@ -27,8 +27,8 @@ func without(t Type, name string) []byte {
 	return wrap(t, string(rest.AppendJSON(nil)))
 }
 
-// with returns the example event of a type in which a field has another value.
-func with(t Type, name, raw string) []byte {
+// withField returns the example event of a type in which a field has another value.
+func withField(t Type, name, raw string) []byte {
 	return wrap(t, string(Example(t).Data.With(name, json.RawMessage(raw)).AppendJSON(nil)))
 }
 
@@ -58,31 +58,42 @@ func TestExamplesAreValidInStrictMode(t *testing.T) {
 	}
 }
 
+// invalidValues has a value that no field of the kind accepts.
+var invalidValues = map[Kind]string{
+	KindInt:      `"7"`,
+	KindString:   `7`,
+	KindBool:     `1`,
+	KindNumber:   `"1"`,
+	KindMoney:    `1.2345`,
+	KindRef:      `true`,
+	KindTime:     `"yesterday"`,
+	KindIntList:  `[0]`,
+	KindTextList: `["nobody"]`,
+}
+
 func TestEveryFieldIsChecked(t *testing.T) {
 	for _, typ := range Types {
 		for _, spec := range Fields(typ) {
 			if spec.Required {
-				if got := refusal(t, without(typ, spec.Name), false); got[0].Pointer != "/data/"+spec.Name ||
+				if got := refusal(t, withoutField(typ, spec.Name), false); got[0].Pointer != "/data/"+spec.Name ||
 					got[0].Code != "required" {
 					t.Errorf("%s without %s: %+v", typ, spec.Name, got)
 				}
 			}
-			bad := map[Kind]string{KindInt: `"7"`, KindString: `7`, KindBool: `1`, KindNumber: `"1"`,
-				KindMoney: `1.2345`,
-				KindRef:   `true`, KindTime: `"yesterday"`, KindIntList: `[0]`, KindTextList: `["nobody"]`}[spec.Kind]
-			got := refusal(t, with(typ, spec.Name, bad), false)
+			bad := invalidValues[spec.Kind]
+			got := refusal(t, withField(typ, spec.Name, bad), false)
 			if got[0].Pointer != "/data/"+spec.Name || got[0].Expected == "" {
 				t.Errorf("%s with %s=%s: %+v", typ, spec.Name, bad, got)
 			}
 			if spec.Enum != nil && spec.Kind == KindString {
-				if got := refusal(t, with(typ, spec.Name, `"other_value"`), false); got[0].Code != "enum" ||
+				if got := refusal(t, withField(typ, spec.Name, `"other_value"`), false); got[0].Code != "enum" ||
 					!strings.Contains(got[0].Expected, spec.Enum[0]) {
 					t.Errorf("%s enum %s: %+v", typ, spec.Name, got)
 				}
 			}
 			if spec.MaxLen > 0 && spec.Format == "" {
-				refusal(t, with(typ, spec.Name, `"`+strings.Repeat("é", spec.MaxLen+1)+`"`), false)
-				if _, _, err := Parse(with(typ, spec.Name, `"`+strings.Repeat("é", spec.MaxLen)+`"`),
+				refusal(t, withField(typ, spec.Name, `"`+strings.Repeat("é", spec.MaxLen+1)+`"`), false)
+				if _, _, err := Parse(withField(typ, spec.Name, `"`+strings.Repeat("é", spec.MaxLen)+`"`),
 					Rules{}); err != nil {
 					t.Errorf("%s: %d characters of %s refused: %v", typ, spec.MaxLen, spec.Name, err)
 				}
@@ -278,10 +289,10 @@ func TestConstructorsBuildTheirPayloads(t *testing.T) {
 		}
 	}
 	for _, err := range []error{
-		second(RentalStatusUpdated(0, "active", "")), second(PaymentReceived(1, "1.2345", "cash")),
-		second(New("nope", nil)),
-		second(New(TypeSyncProgress, map[string]any{"progress": 5, "x": 1})),
-		second(New(TypeSyncProgress, make(chan int))),
+		errorOf(RentalStatusUpdated(0, "active", "")), errorOf(PaymentReceived(1, "1.2345", "cash")),
+		errorOf(New("nope", nil)),
+		errorOf(New(TypeSyncProgress, map[string]any{"progress": 5, "x": 1})),
+		errorOf(New(TypeSyncProgress, make(chan int))),
 	} {
 		var p *Problem
 		if !errors.As(err, &p) {
@@ -290,8 +301,8 @@ func TestConstructorsBuildTheirPayloads(t *testing.T) {
 	}
 }
 
-// second returns the error of a call.
-func second[T any](_ T, err error) error { return err }
+// errorOf returns the error of a call.
+func errorOf[T any](_ T, err error) error { return err }
 
 func TestDecodeRefusesAnotherPayload(t *testing.T) {
 	p, err := Decode[PaymentReceivedData](Example(TypePaymentReceived))

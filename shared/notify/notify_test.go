@@ -44,9 +44,16 @@ func TestQuietHoursMayIncludeMidnight(t *testing.T) {
 		from, to     string
 		hour, minute int
 		want         bool
-	}{{"22:00", "06:00", 23, 0, true}, {"22:00", "06:00", 5, 59, true}, {"22:00", "06:00", 6, 0, false},
-		{"22:00", "06:00", 21, 59, false}, {"22:00", "06:00", 22, 0, true},
-		{"12:00", "13:30", 12, 30, true}, {"12:00", "13:30", 13, 30, false}, {"12:00", "13:30", 0, 0, false}} {
+	}{
+		{"22:00", "06:00", 23, 0, true},
+		{"22:00", "06:00", 5, 59, true},
+		{"22:00", "06:00", 6, 0, false},
+		{"22:00", "06:00", 21, 59, false},
+		{"22:00", "06:00", 22, 0, true},
+		{"12:00", "13:30", 12, 30, true},
+		{"12:00", "13:30", 13, 30, false},
+		{"12:00", "13:30", 0, 0, false},
+	} {
 		if got := (QuietHours{From: c.from, To: c.to}).Contains(c.hour, c.minute); got != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}

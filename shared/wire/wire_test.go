@@ -12,9 +12,9 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// reference reads a whole event stream in the plainest way that follows the standard. It
+// referenceMessages reads a whole event stream in the plainest way that follows the standard. It
 // returns the fields of each message as one string.
-func reference(stream string) []string {
+func referenceMessages(stream string) []string {
 	stream = strings.TrimPrefix(stream, "\uFEFF")
 	stream = strings.ReplaceAll(stream, "\r\n", "\n")
 	lines := strings.Split(strings.ReplaceAll(stream, "\r", "\n"), "\n")
@@ -101,7 +101,7 @@ var streams = []string{
 
 func TestDecoderReadsAStreamHoweverItIsSplit(t *testing.T) {
 	for _, stream := range streams {
-		want := reference(stream)
+		want := referenceMessages(stream)
 		for cut := 1; cut <= len(stream); cut++ {
 			for _, sizes := range [][]int{{cut}, {cut, len(stream)}, {1, cut}} {
 				if got := decode(t, stream, sizes...); !reflect.DeepEqual(got, want) {
@@ -227,17 +227,17 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// FuzzDecoder compares the decoder with the reference, however the stream is split.
+// FuzzDecoder compares the decoder with referenceMessages, however the stream is split.
 func FuzzDecoder(f *testing.F) {
 	for _, s := range streams {
 		f.Add(s, 3, 1)
 	}
 	f.Fuzz(func(t *testing.T, stream string, a, b int) {
 		if strings.Contains(stream, "retry") {
-			return // the reference reads small numbers only
+			return // referenceMessages reads small numbers only
 		}
 		sizes := []int{1 + (a&0xff)%37, 1 + (b&0xff)%11}
-		if got, want := decode(t, stream, sizes...), reference(stream); !reflect.DeepEqual(got, want) {
+		if got, want := decode(t, stream, sizes...), referenceMessages(stream); !reflect.DeepEqual(got, want) {
 			t.Fatalf("%q by %v:\n got %v\nwant %v", stream, sizes, got, want)
 		}
 	})
