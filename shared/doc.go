@@ -1,5 +1,5 @@
-// Package shared has no code. Its subpackages are what the broker, the program in the
-// browser, the edge and the tests have in common:
+// Package shared has no code. The broker, the program in the browser, the edge and the
+// tests share its subpackages:
 //
 //   - event: the vocabulary of events, and their validation
 //   - access: who may see and publish which events, and redaction

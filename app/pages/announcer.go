@@ -8,8 +8,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/toast"
 )
 
-// An announcer decides what the two live regions of the shell hold. It announces each change once. It does not announce
-// that something has gone away, so a region keeps its last words.
+// An announcer chooses the texts of the two live regions of the shell. It announces each change once. It does not
+// announce that something has gone away, so a region keeps its last words.
 type announcer struct {
 	state     string            // of the connection, when it was announced last
 	toasts    map[string]string // the texts of the toasts of the last call, by key

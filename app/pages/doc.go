@@ -3,8 +3,8 @@
 // # Pages
 //
 // Each page is a value with the methods render, arrive and forget (the interface page), in a file of its own. A page
-// owns everything that it keeps between two renders: what it has loaded, which part of it is shown, which request
-// failed. [Root] holds the pages in a map by the key of their route and knows nothing else of them.
+// owns everything that it keeps between two renders: its loaded data, the part that is shown, the failed request.
+// [Root] holds the pages in a map by the key of their route and knows nothing else of them.
 //
 // To add a page:
 //
@@ -31,7 +31,7 @@
 //
 // # Flow of data
 //
-// [live.Live] calls Root after each batch of changes. Root then takes the new state ([live.State]) into the host and
+// [live.Live] calls Root after each batch of changes. Root then copies the new state ([live.State]) into the host and
 // renders. A page never changes the state. It calls host.request to ask the broker and host.send to publish an event.
 //
 // # Users

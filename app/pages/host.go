@@ -147,7 +147,7 @@ func (h *host) signOut() { go h.live.SignOut(context.Background()) }
 
 func (h *host) status() ui.Status { return ui.Status{View: h.state.View, Now: h.now} }
 
-// connectionActions returns what the user can do with the connection. None of its functions waits.
+// connectionActions returns the functions with which the user controls the connection. None of them waits.
 func (h *host) connectionActions() ui.Actions {
 	return ui.Actions{
 		Connect:    h.withClient((*wasmclient.Client).Connect),

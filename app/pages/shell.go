@@ -59,7 +59,8 @@ func (r *Root) isMissing() bool {
 	return ok && r.host.isSignedIn() && p.isMissing(&r.host)
 }
 
-// pageName returns the name of the shown page for tests: the pattern of its route, or a name for what is shown instead.
+// pageName returns the name of the shown page for tests: the pattern of its route, or the name of the page in its
+// place.
 func (r *Root) pageName() string {
 	switch {
 	case r.host.path == "" || r.host.state.Phase == live.Loading:
@@ -206,7 +207,7 @@ func (r *Root) banners() app.UI {
 	return ui.El("div", "banners", update, connection, gap, lost, unsaved, rejected, failure)
 }
 
-// body renders the page of the path, or what is shown instead.
+// body renders the page of the path, or another page in its place.
 func (r *Root) body() app.UI {
 	h := &r.host
 	switch {

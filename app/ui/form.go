@@ -113,7 +113,7 @@ func (f Form) field(s event.FieldSpec) app.UI {
 		problemText)
 }
 
-// hintOf returns what a control accepts, and "" if the control shows that itself.
+// hintOf returns a description of the values that a control accepts, and "" if the control itself shows them.
 func hintOf(s event.FieldSpec) string {
 	isChoice := s.Enum != nil && s.Kind == event.KindString
 	isFreeText := s.Kind == event.KindString && s.Format == ""

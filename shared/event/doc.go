@@ -6,7 +6,7 @@
 //
 // A publisher builds an event with a constructor such as [PaymentReceived], or with
 // [New] from any payload. A broker reads events from outside with [Parse], and fills
-// in what a publisher may leave out with [Event.Stamp]. A reader gets the payload as a
+// in the id and the time with [Event.Stamp] when a publisher named none. A reader gets the payload as a
 // Go struct from [Decode], or field by field from [Event.Data].
 //
 // # Payloads

@@ -62,7 +62,7 @@ func ExampleDecode() {
 	// Output: 123 19.90 <nil>
 }
 
-// An entity key names what an event changes. Two events with the same key change the
+// An entity key names the entity that an event changes. Two events with the same key change the
 // same entity.
 func ExampleEntityKey() {
 	overdue, err := event.RentalOverdue(123, 2, "Ann")

@@ -60,7 +60,7 @@ func Refuse(pointer, code, expected string) *Problem {
 	return &Problem{[]FieldError{{pointer, code, expected}}}
 }
 
-// Error returns one line that names each refused field and what was expected there.
+// Error returns one line that names each refused field and the values that it accepts.
 func (p *Problem) Error() string {
 	var b strings.Builder
 	b.WriteString("event refused")

@@ -1,7 +1,6 @@
 // Package filter selects the events that a reader receives.
 //
-// A filter only narrows what a reader gets. The package access decides what the reader
-// may see.
+// A filter only removes events from those that the package access shows to the reader.
 //
 // # Usage
 //
@@ -54,7 +53,7 @@ type Error struct {
 	Expected string
 }
 
-// Error returns the parameter and what was expected.
+// Error returns the name of the parameter and the values that it accepts.
 func (e *Error) Error() string { return e.Parameter + ": expected " + e.Expected }
 
 // Parameters lists the query parameters that Parse reads. It must not be changed.

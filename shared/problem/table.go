@@ -108,7 +108,7 @@ var (
 	MethodNotAllowed = define(405, CodeMethodNotAllowed, "This address does not take %s", "It takes %s.")
 )
 
-// The problems of a request that contradicts what the broker has (409).
+// The problems of a request that conflicts with the state of the broker (409).
 var (
 	IDConflict = define(409, CodeIDConflict, "The id is taken by another event",
 		"Give each event an id of its own; send the same id again only with the same content.")

@@ -26,7 +26,7 @@ type Snapshot struct {
 	Entities []*Entity `json:"entities"`
 }
 
-// NewSnapshot returns what the grant may see of the entities of a state at a cursor. It
+// NewSnapshot returns the snapshot for a grant of the entities of a state at a cursor. It
 // computes the figures from the redacted entities.
 func NewSnapshot(
 	at wire.Cursor, entities []*Entity, g access.Grant, now time.Time, in Installation,

@@ -33,7 +33,7 @@ type Hello struct {
 	Retry time.Duration
 	// Connection names the connection in the broker's log.
 	Connection string
-	// Grant is the ID of the reader's grant. It changes with what the reader may see.
+	// Grant is the ID of the reader's grant. It changes with the rights of the reader.
 	Grant string
 }
 

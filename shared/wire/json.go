@@ -144,7 +144,7 @@ type Call struct {
 	Filter string `json:"filter,omitempty"`
 	// Event is the event of publish.
 	Event json.RawMessage `json:"event,omitempty"`
-	// Strict makes publish refuse what the broker would otherwise drop with a warning.
+	// Strict makes publish validate the event in strict mode. See [event.Rules].
 	Strict bool `json:"strict,omitempty"`
 }
 
