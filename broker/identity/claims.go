@@ -11,9 +11,10 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// findClaim returns a claim by its name or, without a claim of this name, by its
-// path, such as realm_access.roles. The names in a path may contain dots, because
-// the names of claims are often URLs. The longest name that exists wins.
+// findClaim returns a claim by its name. If no claim has this name, findClaim reads
+// the name as a path of names, such as realm_access.roles. The names in a path may
+// contain dots, because the names of claims are often URLs. The longest name that
+// exists wins.
 func findClaim(object map[string]any, path string) (value any, found bool) {
 	if value, found = object[path]; found {
 		return value, true
@@ -60,7 +61,7 @@ func (i *Issuer) employee(c jwt.MapClaims) int64 {
 				i.c.EmployeeClaim, "claims", claimNames(c))
 		})
 	} else if id == 0 && value != nil {
-		i.employeeOdd.Do(func() {
+		i.employeeInvalid.Do(func() {
 			i.c.Logger.Warn("a token's employee id is no positive integer and is not used", "claim", i.c.EmployeeClaim)
 		})
 	}

@@ -55,7 +55,7 @@ func TestRolesEmployeeAndTenantAreReadByNameOrPath(t *testing.T) {
 			jwt.MapClaims{"user": map[string]any{"roles": "manager", "employee_id": []string{"456"},
 				"org": map[string]any{"name": "acme"}}}},
 	} {
-		principal, err := p.open(c.config).Verify(p.usual("a", c.claims))
+		principal, err := p.openIssuer(c.config).Verify(p.signUsual("a", c.claims))
 		require.NoError(t, err, name)
 		want := access.Grant{User: "auth|7", Name: "Ann", Roles: []access.Role{access.Manager}, Employee: 456,
 			Tenant: "acme"}
@@ -67,13 +67,14 @@ func TestRolesEmployeeAndTenantAreReadByNameOrPath(t *testing.T) {
 func TestMissingClaimsAreLoggedOnce(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
-	i := p.open(IssuerConfig{RolesClaim: "groups", EmployeeClaim: "hr.id"})
+	i := p.openIssuer(IssuerConfig{RolesClaim: "groups", EmployeeClaim: "hr.id"})
 	for range 3 {
-		_, err := i.Verify(p.usual("a", jwt.MapClaims{"secret": "value"}))
+		_, err := i.Verify(p.signUsual("a", jwt.MapClaims{"secret": "value"}))
 		require.NoError(t, err)
-		_, err = i.Verify(p.usual("a", jwt.MapClaims{"groups": []string{"staff"}, "hr": map[string]any{"id": "none"}}))
+		faulty := jwt.MapClaims{"groups": []string{"staff"}, "hr": map[string]any{"id": "none"}}
+		_, err = i.Verify(p.signUsual("a", faulty))
 		require.NoError(t, err)
-		_, err = i.Verify(p.usual("a", jwt.MapClaims{"groups": []string{"yard"}, "hr": map[string]any{"id": 7}}))
+		_, err = i.Verify(p.signUsual("a", jwt.MapClaims{"groups": []string{"yard"}, "hr": map[string]any{"id": 7}}))
 		require.NoError(t, err)
 	}
 	log := p.logged.String()
@@ -111,12 +112,12 @@ func TestRolesAndEmployeeIDsAreParsed(t *testing.T) {
 func TestAnySubjectOfOpenIDConnectIsAUserID(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
-	i := p.open(IssuerConfig{})
+	i := p.openIssuer(IssuerConfig{})
 	for _, subject := range []string{
 		"7", "f:4f9c0c52-0a6b-4c1e-9b0e-0c3b1c9d1a55:john.smith@subsidiary.company.example",
 		"CN=John Smith,OU=Yard", " x ", "auth0|5f", "Jöhn", `a"b\c/d*>.`, strings.Repeat("a", 255),
 	} {
-		principal, err := i.Verify(p.usual("a", jwt.MapClaims{"sub": subject}))
+		principal, err := i.Verify(p.signUsual("a", jwt.MapClaims{"sub": subject}))
 		require.NoError(t, err, subject)
 		require.Equal(t, subject, principal.Grant.User)
 		require.Equal(t, principal.Grant, forward(t, principal).Grant)
@@ -124,7 +125,7 @@ func TestAnySubjectOfOpenIDConnectIsAUserID(t *testing.T) {
 	for subject, advice := range map[string]string{"": "id is empty",
 		strings.Repeat("a", 256): "has 256 bytes; at most 255", "a\nb": "control characters",
 		"a\u0085b": "control characters"} {
-		_, err := i.Verify(p.usual("a", jwt.MapClaims{"sub": subject}))
+		_, err := i.Verify(p.signUsual("a", jwt.MapClaims{"sub": subject}))
 		requireAdvice(t, advice, err)
 	}
 }
@@ -152,7 +153,7 @@ func TestRefusalTellsTheSenderTheReason(t *testing.T) {
 	p.publish("a")
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	authority := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{})}
+	authority := &Authority{Tokens: tokens, Issuer: p.openIssuer(IssuerConfig{})}
 	hour := time.Now().Add(time.Hour).Unix()
 	for advice, claims := range map[string]jwt.MapClaims{
 		"another issuer":        {"iss": "https://evil.example"},
@@ -165,12 +166,12 @@ func TestRefusalTellsTheSenderTheReason(t *testing.T) {
 		"at most 255 are":       {"sub": strings.Repeat("a", 300)},
 		"The user id is empty.": {"sub": nil},
 	} {
-		_, err := authority.Verify(p.usual("a", claims))
+		_, err := authority.Verify(p.signUsual("a", claims))
 		requireAdvice(t, advice, err)
 	}
-	_, err = authority.Verify(p.usual("a", jwt.MapClaims{"exp": 1}))
+	_, err = authority.Verify(p.signUsual("a", jwt.MapClaims{"exp": 1}))
 	require.ErrorIs(t, err, ErrExpired)
-	good := p.usual("a", nil)
+	good := p.signUsual("a", nil)
 	elsewhere, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
 	foreign, err := elsewhere.Create(demoUsers[0], time.Hour)
@@ -195,10 +196,10 @@ func TestRefusalTellsTheSenderTheReason(t *testing.T) {
 func TestFarExpiryIsClamped(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
-	i := p.open(IssuerConfig{})
+	i := p.openIssuer(IssuerConfig{})
 	// The years 2200 and 2286, and milliseconds and microseconds in place of seconds.
 	for _, exp := range []int64{7258118401, 9999999999, 1e12, 1e15} {
-		principal, err := i.Verify(p.usual("a", jwt.MapClaims{"exp": exp}))
+		principal, err := i.Verify(p.signUsual("a", jwt.MapClaims{"exp": exp}))
 		require.NoError(t, err)
 		require.Equal(t, latestExpiry, principal.Expires)
 		require.True(t, forward(t, principal).Expires.Equal(latestExpiry))
@@ -216,8 +217,8 @@ func TestFarExpiryIsClamped(t *testing.T) {
 func TestLongNamesOfATokenAreCut(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
-	i := p.open(IssuerConfig{})
-	principal, err := i.Verify(p.usual("a", jwt.MapClaims{"name": strings.Repeat("ö", 9000)}))
+	i := p.openIssuer(IssuerConfig{})
+	principal, err := i.Verify(p.signUsual("a", jwt.MapClaims{"name": strings.Repeat("ö", 9000)}))
 	require.NoError(t, err)
 	require.Equal(t, strings.Repeat("ö", 127), principal.Grant.Name)
 	_, err = i.Verify(p.sign(strings.Repeat("k", 9000), jwt.SigningMethodRS256, p.keys["a"], nil))

@@ -18,8 +18,8 @@ import (
 
 func secure(*http.Request) bool { return true }
 
-// with returns a request with cookies. The arguments are names and values in turn.
-func with(cookies ...string) *http.Request {
+// requestWith returns a request with cookies. The arguments are names and values in turn.
+func requestWith(cookies ...string) *http.Request {
 	r := httptest.NewRequest("GET", "/", nil)
 	for i := 0; i < len(cookies); i += 2 {
 		r.AddCookie(&http.Cookie{Name: cookies[i], Value: cookies[i+1]})
@@ -34,7 +34,7 @@ func TestOtherAuthorizationSchemesAreIgnored(t *testing.T) {
 	p.publish("a")
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{Cookie: "id"})}
+	a := &Authority{Tokens: tokens, Issuer: p.openIssuer(IssuerConfig{Cookie: "id"})}
 	bearer, err := tokens.Create(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
 	require.NoError(t, err)
 	for _, c := range []struct {
@@ -52,7 +52,7 @@ func TestOtherAuthorizationSchemesAreIgnored(t *testing.T) {
 		{[]string{"Bearer " + bearer, "Bearer"}, "erp"}, {[]string{"Bearer wrong"}, ""},
 		{[]string{"Bearer " + bearer, "Bearer other"}, ""}, {[]string{"Bearer other, Bearer " + bearer}, ""},
 	} {
-		r := with("id", p.usual("a", nil))
+		r := requestWith("id", p.signUsual("a", nil))
 		r.Header["Authorization"] = c.headers
 		principal, err := a.Authenticate(r)
 		require.Equal(t, c.user, principal.Grant.User, c.headers)
@@ -76,19 +76,19 @@ func TestFirstValidIssuerCookieCounts(t *testing.T) {
 	p.publish("a")
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{Cookie: "id"})}
-	good, old := p.usual("a", nil), p.usual("a", jwt.MapClaims{"exp": 1})
-	for _, r := range []*http.Request{with("id", good, "id", old), with("id", old, "id", good),
-		with("id", "", "id", "x", "id", good)} {
+	a := &Authority{Tokens: tokens, Issuer: p.openIssuer(IssuerConfig{Cookie: "id"})}
+	good, old := p.signUsual("a", nil), p.signUsual("a", jwt.MapClaims{"exp": 1})
+	for _, r := range []*http.Request{requestWith("id", good, "id", old), requestWith("id", old, "id", good),
+		requestWith("id", "", "id", "x", "id", good)} {
 		principal, err := a.Authenticate(r)
 		require.NoError(t, err)
 		require.Equal(t, tokenName(good), principal.Credential)
 	}
-	_, err = a.Authenticate(with("id", old, "id", "x"))
+	_, err = a.Authenticate(requestWith("id", old, "id", "x"))
 	require.ErrorIs(t, err, ErrExpired)
-	_, err = a.Authenticate(with("id", "x", "id", old))
+	_, err = a.Authenticate(requestWith("id", "x", "id", old))
 	require.ErrorIs(t, err, ErrExpired)
-	_, err = a.Authenticate(with("id", ""))
+	_, err = a.Authenticate(requestWith("id", ""))
 	require.ErrorIs(t, err, ErrNotSignedIn)
 }
 
@@ -99,11 +99,11 @@ func TestSignOutRemovesTheCookieOfTheDomain(t *testing.T) {
 	p.publish("a")
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	token := p.usual("a", nil)
+	token := p.signUsual("a", nil)
 	for _, domain := range []string{"", "company.example"} {
-		a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{Cookie: "id", CookieDomain: domain})}
+		a := &Authority{Tokens: tokens, Issuer: p.openIssuer(IssuerConfig{Cookie: "id", CookieDomain: domain})}
 		w := httptest.NewRecorder()
-		ended, err := a.SignOut(w, with("id", token))
+		ended, err := a.SignOut(w, requestWith("id", token))
 		require.NoError(t, err)
 		require.Equal(t, []string{tokenName(token)}, ended)
 		taken, mark := map[string]bool{}, ""
@@ -120,11 +120,13 @@ func TestSignOutRemovesTheCookieOfTheDomain(t *testing.T) {
 		require.NotContains(t, token, mark)
 
 		w = httptest.NewRecorder()
-		require.True(t, a.SignOutFailed(w, with("id", token, signedOutCookie, mark)))
+		require.True(t, a.SignOutFailed(w, requestWith("id", token, signedOutCookie, mark)))
 		require.Contains(t, w.Header().Get("Set-Cookie"), "Max-Age=0", "it is said once")
-		require.True(t, a.SignOutFailed(w, with("id", token, signedOutCookie, "t-first."+mark)), "the second of two")
-		require.False(t, a.SignOutFailed(w, with("id", token)))
-		require.False(t, a.SignOutFailed(w, with("id", p.usual("a", jwt.MapClaims{"jti": "2"}), signedOutCookie, mark)),
+		require.True(t, a.SignOutFailed(w, requestWith("id", token, signedOutCookie, "t-first."+mark)),
+			"the second of two")
+		require.False(t, a.SignOutFailed(w, requestWith("id", token)))
+		otherToken := p.signUsual("a", jwt.MapClaims{"jti": "2"})
+		require.False(t, a.SignOutFailed(w, requestWith("id", otherToken, signedOutCookie, mark)),
 			"somebody signed in since")
 	}
 }
@@ -136,9 +138,9 @@ func TestRenewedTokenIsTheSameSignIn(t *testing.T) {
 	p.publish("a", "b")
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{Cookie: "id"})}
+	a := &Authority{Tokens: tokens, Issuer: p.openIssuer(IssuerConfig{Cookie: "id"})}
 	credential := func(claims jwt.MapClaims) string {
-		principal, err := a.Authenticate(with("id", p.usual("a", claims)))
+		principal, err := a.Authenticate(requestWith("id", p.signUsual("a", claims)))
 		require.NoError(t, err)
 		return principal.Credential
 	}
@@ -149,11 +151,11 @@ func TestRenewedTokenIsTheSameSignIn(t *testing.T) {
 	require.NotEqual(t, credential(jwt.MapClaims{"jti": "1"}), credential(jwt.MapClaims{"jti": "2"}), "without a sid")
 	forged := p.sign("a", jwt.SigningMethodRS256, p.keys["b"], jwt.MapClaims{"sid": "s1"})
 	for token, same := range map[string]bool{
-		p.usual("a", jwt.MapClaims{"sid": "s1", "jti": "3"}): true,
-		p.usual("a", jwt.MapClaims{"sid": "s1", "exp": 1}):   true,
-		forged: false, p.usual("a", jwt.MapClaims{"sid": "s1", "iss": "https://evil.example"}): false,
+		p.signUsual("a", jwt.MapClaims{"sid": "s1", "jti": "3"}): true,
+		p.signUsual("a", jwt.MapClaims{"sid": "s1", "exp": 1}):   true,
+		forged: false, p.signUsual("a", jwt.MapClaims{"sid": "s1", "iss": "https://evil.example"}): false,
 	} {
-		ended, err := a.SignOut(httptest.NewRecorder(), with("id", token))
+		ended, err := a.SignOut(httptest.NewRecorder(), requestWith("id", token))
 		require.NoError(t, err)
 		require.Equal(t, same, ended[0] == first)
 	}
@@ -226,7 +228,7 @@ func TestInstallationsOnOneHostKeepTheirSessions(t *testing.T) {
 		first, second := open(kind), open(kind)
 		jar := map[string]string{}
 		send := func() (r *http.Request) {
-			r = with()
+			r = requestWith()
 			for name, value := range jar {
 				r.AddCookie(&http.Cookie{Name: name, Value: value})
 			}
@@ -270,13 +272,13 @@ func TestSessionsUnderTheOldCookieNameStayValid(t *testing.T) {
 	for kind, sessions := range map[string]Sessions{"stored": NewStoredSessions(memlog.New("k", 0), "testtest", secure),
 		"signed": SignedSessions{tokens, secure}} {
 		a := &Authority{Tokens: tokens, Directory: DemoDirectory{}, Sessions: sessions}
-		set, _ := signedIn(t, a, with())
+		set, _ := signedIn(t, a, requestWith())
 		for _, value := range set {
-			old := with(oldCookieName, value)
+			old := requestWith(oldCookieName, value)
 			principal, err := a.Authenticate(old)
 			require.NoError(t, err, kind)
 			require.Equal(t, "manager", principal.Grant.Name)
-			_, err = a.Authenticate(with(oldCookieName, "another's", oldCookieName, value))
+			_, err = a.Authenticate(requestWith(oldCookieName, "another's", oldCookieName, value))
 			require.NoError(t, err, "%s: two cookies of one name", kind)
 			w := httptest.NewRecorder()
 			ended, err := a.SignOut(w, old)
@@ -285,7 +287,7 @@ func TestSessionsUnderTheOldCookieNameStayValid(t *testing.T) {
 			_, removed := cookiesOf(w)
 			require.Equal(t, map[string]string{oldCookieName: ""}, removed)
 			w = httptest.NewRecorder()
-			ended, err = a.SignOut(w, with(oldCookieName, strings.Repeat("x", 43)))
+			ended, err = a.SignOut(w, requestWith(oldCookieName, strings.Repeat("x", 43)))
 			require.NoError(t, err)
 			require.Empty(t, ended)
 			require.Empty(t, w.Header())

@@ -20,7 +20,7 @@
 //  2. The cookie that holds a token of the identity provider.
 //  3. The cookie of a session.
 //
-// Behind a gate that authenticates, as at the edge, the broker reads the
+// Behind a front that authenticates, as in package edge, the broker reads the
 // principal from a header instead (see [ForwardedIdentityHeader]).
 //
 // # Guarantees

@@ -26,15 +26,15 @@ type fetcher struct {
 
 	ctx        context.Context // ends when Close is called
 	stop       context.CancelFunc
-	goroutines sync.WaitGroup // run, and the fetch under way
+	goroutines sync.WaitGroup // run, and the present fetch
 
-	mu     sync.Mutex    // guards flight
-	flight chan struct{} // closed when the fetch under way ends; nil when there is none
+	mu        sync.Mutex    // guards fetchDone
+	fetchDone chan struct{} // closed when the present fetch ends; nil while no fetch runs
 }
 
 const (
 	fetchTimeout   = 10 * time.Second // bounds one fetch
-	fetchPatience  = 3 * time.Second  // how long OpenIssuer or Verify waits for a fetch
+	maxFetchWait   = 3 * time.Second  // how long OpenIssuer or Verify waits for a fetch
 	maxKeySetBytes = 1 << 20          // the most bytes of a JWKS
 	maxRedirects   = 5
 
@@ -44,7 +44,7 @@ const (
 )
 
 // OpenIssuer returns an Issuer that fetches its keys until Close is called. It
-// waits up to fetchPatience for the first keys. Without them it returns an Issuer
+// waits up to maxFetchWait for the first keys. Without them it returns an Issuer
 // that has no keys yet and tries again.
 func OpenIssuer(c IssuerConfig) *Issuer {
 	i := NewIssuer(c)
@@ -65,8 +65,8 @@ func OpenIssuer(c IssuerConfig) *Issuer {
 	return i
 }
 
-// Close ends the fetching of the keys and waits for the goroutines. Only an Issuer
-// of OpenIssuer has something to close.
+// Close ends the fetching of the keys and waits for the goroutines. The caller must
+// call it only for an Issuer of OpenIssuer.
 func (i *Issuer) Close() {
 	f := i.fetcher
 	f.mu.Lock()
@@ -76,7 +76,7 @@ func (i *Issuer) Close() {
 	f.client.CloseIdleConnections()
 }
 
-// checkRedirect refuses a redirect to an address without TLS, because somebody on
+// checkRedirect refuses a redirect to an address without TLS, because an attacker on
 // the network could replace the keys there.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
@@ -119,14 +119,14 @@ func retryDelay(failures int, usual time.Duration) time.Duration {
 	return min(usual, time.Second<<min(failures-1, 16))
 }
 
-// refetch fetches the keys at once, or waits for the fetch under way. It returns
+// refetch fetches the keys at once, or waits for the present fetch. It returns
 // errTooSoon when extraFetches allows no fetch, and ErrNoKeys when the fetch takes
-// longer than fetchPatience.
+// longer than maxFetchWait.
 func (f *fetcher) refetch() error {
 	f.mu.Lock()
-	underWay := f.flight != nil
+	isFetching := f.fetchDone != nil
 	f.mu.Unlock()
-	if !underWay && !f.extraFetches.Allow() {
+	if !isFetching && !f.extraFetches.Allow() {
 		return errTooSoon
 	}
 	if !f.waitFor(f.startFetch()) {
@@ -137,12 +137,13 @@ func (f *fetcher) refetch() error {
 
 var errTooSoon = errors.New("identity: the keys were fetched a moment ago")
 
-// waitFor waits up to fetchPatience for a fetch, and tells whether it has ended.
-func (f *fetcher) waitFor(flight <-chan struct{}) bool {
-	timer := time.NewTimer(fetchPatience)
+// waitFor waits up to maxFetchWait until a fetch has ended. It returns false after a
+// longer time, and after Close.
+func (f *fetcher) waitFor(done <-chan struct{}) bool {
+	timer := time.NewTimer(maxFetchWait)
 	defer timer.Stop()
 	select {
-	case <-flight:
+	case <-done:
 		return true
 	case <-timer.C:
 	case <-f.ctx.Done():
@@ -151,23 +152,23 @@ func (f *fetcher) waitFor(flight <-chan struct{}) bool {
 }
 
 // startFetch starts a fetch unless one is under way. It returns a channel that is
-// closed when the fetch has ended. After Close it starts none, and may return nil.
+// closed when the fetch has ended. After Close it starts no fetch, and may return nil.
 func (f *fetcher) startFetch() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.flight != nil || f.ctx.Err() != nil {
-		return f.flight
+	if f.fetchDone != nil || f.ctx.Err() != nil {
+		return f.fetchDone
 	}
-	flight := make(chan struct{})
-	f.flight = flight
+	done := make(chan struct{})
+	f.fetchDone = done
 	f.goroutines.Go(func() {
-		defer close(flight)
+		defer close(done)
 		f.fetch()
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.flight = nil
+		f.fetchDone = nil
 	})
-	return flight
+	return done
 }
 
 // fetch fetches the keys once, gives the result to the issuer and logs it.

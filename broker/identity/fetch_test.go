@@ -18,28 +18,28 @@ import (
 // fetchNow fetches the keys once.
 func (i *Issuer) fetchNow(t *testing.T) {
 	t.Helper()
-	flight := i.fetcher.startFetch()
+	done := i.fetcher.startFetch()
 	select {
-	case <-flight:
+	case <-done:
 	case <-time.After(time.Minute):
 		t.Fatal("a fetch does not end")
 	}
 }
 
-// failures returns answers of the JWKS address that hold no usable keys.
-func failures(p *provider) map[string]http.HandlerFunc {
+// unusableAnswers returns answers of the JWKS address that hold no usable keys.
+func unusableAnswers(p *provider) map[string]http.HandlerFunc {
 	text := func(body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }
 	}
 	status := func(code int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 	}
-	good := p.set(p.jwk("a", nil), p.jwk("b", nil))
+	good := p.keySet(p.jwk("a", nil), p.jwk("b", nil))
 	return map[string]http.HandlerFunc{
 		"an empty set": text(`{"keys":[]}`), "an empty object": text(`{}`), "null": text(`null`),
 		"no keys": text(`{"keys":null}`), "an array": text(`[]`),
 		"nothing": text(``), "a text": text(`"keys"`), "unknown kinds": text(`{"keys":[{"kty":"ZZZ","kid":"z"}]}`),
-		"for encryption": text(p.set(p.jwk("a", map[string]any{"use": "enc"}))),
+		"for encryption": text(p.keySet(p.jwk("a", map[string]any{"use": "enc"}))),
 		"HTML":           text(`<html>Sign in</html>`),
 		"an error":       status(500), "no content": status(204), "gone": status(404),
 		"an error with keys": func(w http.ResponseWriter, _ *http.Request) {
@@ -56,8 +56,7 @@ func failures(p *provider) map[string]http.HandlerFunc {
 		"a redirect to plain HTTP": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://id.example/keys", http.StatusFound)
 		},
-		"redirects without end": func(w http.ResponseWriter,
-			r *http.Request) {
+		"redirects without end": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/more", http.StatusFound)
 		},
 	}
@@ -70,14 +69,14 @@ func TestOldKeysStayAfterAFailedFetch(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
 	good := *p.answer.Load()
-	i := p.open(IssuerConfig{Refresh: time.Hour})
-	token := p.usual("a", nil)
+	i := p.openIssuer(IssuerConfig{Refresh: time.Hour})
+	token := p.signUsual("a", nil)
 	reasons := map[string]string{"an empty set": "has no keys", "unknown kinds": "no key that can verify",
 		"an error": "500",
 		"5 MB":     "longer than", "a redirect to plain HTTP": "which is not https",
 		"redirects without end": "too many redirects"}
-	for name, answer := range failures(p) {
-		p.do(answer)
+	for name, answer := range unusableAnswers(p) {
+		p.handleWith(answer)
 		before := len(p.logged.String())
 		i.fetchNow(t)
 		require.ErrorContains(t, i.KeysError(), reasons[name], name)
@@ -89,12 +88,12 @@ func TestOldKeysStayAfterAFailedFetch(t *testing.T) {
 		_, err = i.Verify(p.sign("new", jwt.SigningMethodRS256, p.key("new", 2048), nil))
 		require.ErrorIs(t, err, ErrNoKeys, "%s: a key that is not known may be a new one", name)
 
-		started := p.open(IssuerConfig{Refresh: time.Hour})
+		started := p.openIssuer(IssuerConfig{Refresh: time.Hour})
 		require.Error(t, started.KeysError(), name)
 		_, err = started.Verify(token)
 		require.ErrorIs(t, err, ErrNoKeys, name)
 
-		p.do(good)
+		p.handleWith(good)
 		before = len(p.logged.String())
 		i.fetchNow(t)
 		require.NoError(t, i.KeysError(), name)
@@ -110,11 +109,11 @@ func TestOldKeysStayAfterAFailedFetch(t *testing.T) {
 func TestBrokerStartsWithoutTheProvider(t *testing.T) {
 	p := newProvider(t)
 	p.key("a", 2048)
-	p.do(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	p.handleWith(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{})}
-	token := p.usual("a", nil)
+	a := &Authority{Tokens: tokens, Issuer: p.openIssuer(IssuerConfig{})}
+	token := p.signUsual("a", nil)
 	_, err = a.Verify(token)
 	require.ErrorIs(t, err, ErrNoKeys)
 	require.ErrorContains(t, a.Issuer.KeysError(), "502")
@@ -133,9 +132,9 @@ func TestBrokerStartsWithoutTheProvider(t *testing.T) {
 	require.False(t, changed, "nobody could be signed in before")
 }
 
-// hangs returns a handler that does not answer until release is closed or its client has
+// hangUntil returns a handler that does not answer until release is closed or its client has
 // left.
-func hangs(release <-chan struct{}) http.HandlerFunc {
+func hangUntil(release <-chan struct{}) http.HandlerFunc {
 	return func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-release:
@@ -150,24 +149,24 @@ func TestHangingProviderDoesNotBlock(t *testing.T) {
 	p := newProvider(t)
 	p.key("a", 2048)
 	hang := make(chan struct{})
-	p.do(hangs(hang))
+	p.handleWith(hangUntil(hang))
 	start := time.Now()
-	i := p.open(IssuerConfig{})
+	i := p.openIssuer(IssuerConfig{})
 	require.Less(t, time.Since(start), fetchTimeout)
-	_, err := i.Verify(p.usual("a", nil))
+	_, err := i.Verify(p.signUsual("a", nil))
 	require.ErrorIs(t, err, ErrNoKeys)
 	p.publish("a")
 	close(hang)
 	waittest.Eventually(t, func() bool {
-		_, err := i.Verify(p.usual("a", nil))
+		_, err := i.Verify(p.signUsual("a", nil))
 		return err == nil
 	}, time.Minute, 10*time.Millisecond)
 
 	hang = make(chan struct{})
-	p.do(hangs(hang))
+	p.handleWith(hangUntil(hang))
 	_, err = i.Verify(p.sign("new", jwt.SigningMethodRS256, p.key("new", 2048), nil))
 	require.ErrorIs(t, err, ErrNoKeys)
-	_, err = i.Verify(p.usual("a", nil))
+	_, err = i.Verify(p.signUsual("a", nil))
 	require.NoError(t, err)
 	_, err = i.Verify(p.sign("a", jwt.SigningMethodRS256, p.key("new", 2048), nil))
 	require.ErrorIs(t, err, ErrInvalid, "a forged signature is none, whatever the provider does")
@@ -190,9 +189,9 @@ func TestRetryDelayDoublesUpToTheUsual(t *testing.T) {
 func TestUnknownKeysCauseFewFetches(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
-	i := p.open(IssuerConfig{Refresh: time.Hour})
+	i := p.openIssuer(IssuerConfig{Refresh: time.Hour})
 	p.publish("a", "b")
-	token, before := p.usual("b", nil), p.fetches.Load()
+	token, before := p.signUsual("b", nil), p.fetches.Load()
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
@@ -215,11 +214,11 @@ func TestUnknownKeysCauseFewFetches(t *testing.T) {
 func TestRotationWithoutNewKeyNamesIsNoticed(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a", "b")
-	p.say(p.set(p.jwk("a", map[string]any{"kid": nil})))
-	i := p.open(IssuerConfig{Refresh: time.Hour})
+	p.answerWith(p.keySet(p.jwk("a", map[string]any{"kid": nil})))
+	i := p.openIssuer(IssuerConfig{Refresh: time.Hour})
 	_, err := i.Verify(p.sign(nil, jwt.SigningMethodRS256, p.keys["a"], nil))
 	require.NoError(t, err)
-	p.say(p.set(p.jwk("b", map[string]any{"kid": nil})))
+	p.answerWith(p.keySet(p.jwk("b", map[string]any{"kid": nil})))
 	_, err = i.Verify(p.sign(nil, jwt.SigningMethodRS256, p.keys["b"], nil))
 	require.NoError(t, err)
 	_, err = i.Verify(p.sign(nil, jwt.SigningMethodRS256, p.keys["a"], nil))
@@ -232,11 +231,11 @@ func TestRotationWithoutNewKeyNamesIsNoticed(t *testing.T) {
 func TestTokenOfARemovedKeyIsRefused(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a", "b")
-	i := p.open(IssuerConfig{Refresh: time.Hour})
+	i := p.openIssuer(IssuerConfig{Refresh: time.Hour})
 	p.publish("b")
 	i.fetchNow(t)
 	require.True(t, i.refresh())
-	p.do(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	p.handleWith(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
 	i.fetchNow(t)
 	before := p.fetches.Load()
 	makeLastFetchOld := func() {
@@ -246,7 +245,7 @@ func TestTokenOfARemovedKeyIsRefused(t *testing.T) {
 	}
 	requireRefused := func() {
 		t.Helper()
-		_, err := i.Verify(p.usual("a", nil))
+		_, err := i.Verify(p.signUsual("a", nil))
 		require.ErrorIs(t, err, ErrInvalid)
 		require.ErrorIs(t, err, errRetiredKey)
 	}
@@ -259,14 +258,14 @@ func TestTokenOfARemovedKeyIsRefused(t *testing.T) {
 	requireRefused()
 	require.Equal(t, before+1, p.fetches.Load())
 	p.publish("a", "b")
-	_, err := i.Verify(p.usual("a", nil))
+	_, err := i.Verify(p.signUsual("a", nil))
 	require.NoError(t, err, "it is back")
 }
 
 func TestRedirectOfTheKeysIsFollowed(t *testing.T) {
 	p := newProvider(t)
-	set := p.set(p.jwk("a", nil))
-	p.do(func(w http.ResponseWriter, r *http.Request) {
+	set := p.keySet(p.jwk("a", nil))
+	p.handleWith(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/moved" {
 			http.Redirect(w, r, "/moved", http.StatusMovedPermanently)
 			return
@@ -274,6 +273,6 @@ func TestRedirectOfTheKeysIsFollowed(t *testing.T) {
 		w.Header().Set("Content-Type", "text/plain")
 		io.WriteString(w, set)
 	})
-	_, err := p.open(IssuerConfig{}).Verify(p.usual("a", nil))
+	_, err := p.openIssuer(IssuerConfig{}).Verify(p.signUsual("a", nil))
 	require.NoError(t, err)
 }

@@ -7,10 +7,11 @@ import (
 	"net/http"
 )
 
-// ForwardedIdentityHeader is the header in which a gate tells the broker behind it the
-// sender of a request. Only a broker that can be reached through that gate alone may
-// trust it (see Authority.TrustForwardedIdentity). The gate must remove this header
-// from the requests of clients.
+// ForwardedIdentityHeader is the header in which a front forwards the sender of a
+// request. A front is a program that gets and authenticates the requests before the
+// broker, such as that of package edge. Only a broker that can be reached through its
+// front alone may trust the header (see Authority.TrustForwardedIdentity). The front
+// must remove this header from the requests of clients.
 const ForwardedIdentityHeader = "Yardline-Principal"
 
 // EncodeForwardedIdentity returns the value of ForwardedIdentityHeader for the

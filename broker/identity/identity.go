@@ -17,7 +17,7 @@ import (
 type Principal struct {
 	// Grant holds the sender's rights.
 	Grant access.Grant
-	// Credential names the session or the token without its secret.
+	// Credential is a name of the session or token that does not reveal its secret.
 	Credential string
 	// Expires is the time at which the grant ends.
 	Expires time.Time
@@ -39,7 +39,7 @@ var (
 	// ErrInvalid means that the token is not accepted. See Refusal for the reason.
 	ErrInvalid = errors.New("identity: not valid")
 	// ErrWrongPassword means that there is no such user, that the user is disabled,
-	// or that the password is another one.
+	// or that the password is wrong.
 	ErrWrongPassword = errors.New("identity: no such user, or another password")
 	// ErrNoSignIn means that the Authority has no Directory.
 	ErrNoSignIn = errors.New("identity: nobody signs in here")
@@ -52,7 +52,7 @@ var (
 // must be safe for concurrent use.
 type Directory interface {
 	// CheckPassword returns the grant of a user. The error is ErrWrongPassword
-	// whether the user or the password is wrong. Both cases take equally long.
+	// whether the user or the password is wrong. Both cases take the same time.
 	CheckPassword(user, password string) (access.Grant, error)
 	// User returns the current grant of a user, and a stamp that changes when the
 	// user's sessions must end. The error is ErrWrongPassword when the user may no
@@ -82,9 +82,9 @@ type Authority struct {
 	// Issuer verifies the tokens of an identity provider. Nil means that the broker
 	// accepts its own tokens only.
 	Issuer *Issuer
-	// TrustForwardedIdentity says that a gate in front of this broker authenticates
-	// all requests and forwards the principal in ForwardedIdentityHeader. Set it only
-	// when the broker can be reached through that gate alone.
+	// TrustForwardedIdentity says that a front authenticates all requests and forwards
+	// the principal in ForwardedIdentityHeader. Set it only when the broker can be
+	// reached through the front alone.
 	TrustForwardedIdentity bool
 	// MultiTenant says that the installation has several tenants. Each token must then
 	// name a tenant; otherwise no token may.
@@ -218,8 +218,9 @@ func (a *Authority) Verify(token string) (Principal, error) {
 }
 
 // SignIn checks a user's password, starts a session and sets its cookie. The new
-// session replaces those that the request has. ended holds their credentials. The
-// error is ErrNoSignIn, ErrWrongPassword, or an error of the session store.
+// session replaces those that the request has. ended holds the credentials of the
+// replaced sessions. The error is ErrNoSignIn, ErrWrongPassword, or an error of the
+// session store.
 func (a *Authority) SignIn(
 	w http.ResponseWriter, r *http.Request, user, password string,
 ) (g access.Grant, ended []string, err error) {
@@ -240,7 +241,7 @@ func (a *Authority) SignIn(
 // SignOut ends the sessions of a request, and asks the browser to drop their
 // cookies and the issuer's. ended holds the credentials of those cookies.
 func (a *Authority) SignOut(w http.ResponseWriter, r *http.Request) (ended []string, err error) {
-	if a.TrustForwardedIdentity { // The gate in front removes the cookies.
+	if a.TrustForwardedIdentity { // The front removes the cookies.
 		p, err := ParseForwardedIdentity(r.Header)
 		if errors.Is(err, ErrNotSignedIn) {
 			return nil, nil
@@ -273,7 +274,8 @@ func (a *Authority) PasswordlessUsers() []string {
 
 // Refresh reads users, roles and keys again when they have changed on disk, in the
 // store or at the issuer. When changed is true, the caller must authenticate its
-// open connections again. With an error, Refresh has still done what it could.
+// open connections again. When one source fails,
+// Refresh still reads the others, and returns the error.
 func (a *Authority) Refresh() (changed bool, err error) {
 	changed, err = a.Tokens.Refresh()
 	if a.SharedSessions {

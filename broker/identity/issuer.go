@@ -63,13 +63,13 @@ type Issuer struct {
 	fetcher *fetcher // nil when the caller sets the keys by SetKeys
 
 	// These limit how often the log reports the same fault of tokens.
-	rolesMissing, rolesUnknown, employeeMissing, employeeOdd *rate.Sometimes
+	rolesMissing, rolesUnknown, employeeMissing, employeeInvalid *rate.Sometimes
 
 	mu      sync.Mutex // guards all below
 	keys    keySet
 	retired map[string]bool // true for kids of earlier sets that a later set removed; see errRetiredKey
 	goodAt  time.Time       // time of the last SetKeys without an error
-	keysErr error           // of the last attempt to get the keys; nil when it was good
+	keysErr error           // of the last attempt to get the keys; nil when it succeeded
 	skipped string          // the unusable keys that the log last reported
 	changed bool            // whether the keys have changed since the last call of refresh
 }
@@ -93,7 +93,7 @@ func NewIssuer(c IssuerConfig) *Issuer {
 		rolesMissing:    sometimes(),
 		rolesUnknown:    sometimes(),
 		employeeMissing: sometimes(),
-		employeeOdd:     sometimes(),
+		employeeInvalid: sometimes(),
 		parser: jwt.NewParser(
 			jwt.WithValidMethods(publicMethods),
 			jwt.WithIssuer(c.Issuer),
@@ -133,11 +133,12 @@ func (i *Issuer) SetKeys(raw []byte) error {
 	return nil
 }
 
-// settleTime is how long after a fetch Verify refuses tokens of a removed key
-// without fetching again. Streams that were opened with such tokens end at once.
+// settleTime is the time after a fetch in which Verify refuses tokens of a removed
+// key without another fetch, so that streams that were opened with such tokens end
+// at once.
 const settleTime = 5 * time.Second
 
-// sinceLastGoodFetch returns the time since the last good SetKeys.
+// sinceLastGoodFetch returns the time since the last SetKeys without an error.
 func (i *Issuer) sinceLastGoodFetch() time.Duration {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -145,7 +146,7 @@ func (i *Issuer) sinceLastGoodFetch() time.Duration {
 }
 
 // KeysError returns the error of the last attempt to get the keys, or nil when it
-// was good. It is ErrNoKeys before the first attempt.
+// succeeded. It is ErrNoKeys before the first attempt.
 func (i *Issuer) KeysError() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -222,15 +223,15 @@ func (i *Issuer) refresh() (changed bool) {
 
 // Verify verifies a token and returns its principal. The error is ErrExpired, a
 // *Refusal, or ErrNoKeys while the keys that could verify the token are unknown.
-// Verify may fetch the keys and waits up to fetchPatience for them.
+// Verify may fetch the keys and waits up to maxFetchWait for them.
 func (i *Issuer) Verify(token string) (Principal, error) {
 	c, err := i.parse(token)
 	// The key may be new, with a new name or with the name of an old key. A removed
 	// key may be back, because a provider with several servers does not rotate its
 	// keys on all of them at once.
 	unknown := errors.Is(err, errUnknownKey)
-	maybeBack := errors.Is(err, errRetiredKey) && i.sinceLastGoodFetch() > settleTime
-	if i.fetcher != nil && (unknown || maybeBack || errors.Is(err, jwt.ErrTokenSignatureInvalid)) {
+	mayBeBack := errors.Is(err, errRetiredKey) && i.sinceLastGoodFetch() > settleTime
+	if i.fetcher != nil && (unknown || mayBeBack || errors.Is(err, jwt.ErrTokenSignatureInvalid)) {
 		failed := i.fetcher.refetch()
 		if failed == nil {
 			c, err = i.parse(token)
@@ -261,7 +262,7 @@ func (i *Issuer) findKeys(t *jwt.Token) (any, error) {
 		return nil, errors.New("the token has extensions that are not known here")
 	}
 	kid, isText := t.Header["kid"].(string)
-	if _, named := t.Header["kid"]; named && !isText {
+	if _, hasKid := t.Header["kid"]; hasKid && !isText {
 		return nil, fmt.Errorf("%w: its kid is no text", jwt.ErrTokenMalformed)
 	}
 	i.mu.Lock()

@@ -20,7 +20,7 @@ import (
 func TestIssuerRefusesWrongClaimsAndSignatures(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
-	i := p.open(IssuerConfig{})
+	i := p.openIssuer(IssuerConfig{})
 	rs, key := jwt.SigningMethodRS256, p.keys["a"]
 	principal, err := i.Verify(p.sign("a", rs, key, nil))
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestIssuerRefusesWrongClaimsAndSignatures(t *testing.T) {
 func TestIssuerFollowsRotatingKeys(t *testing.T) {
 	p := newProvider(t)
 	p.publish("a")
-	i := p.open(IssuerConfig{Refresh: 50 * time.Millisecond})
+	i := p.openIssuer(IssuerConfig{Refresh: 50 * time.Millisecond})
 	old := p.sign("a", jwt.SigningMethodRS256, p.keys["a"], nil)
 	_, err := i.Verify(old)
 	require.NoError(t, err)
@@ -100,7 +100,7 @@ func TestIssuerTokenIsReadFromBearerOrCookie(t *testing.T) {
 	p.publish("a")
 	tokens, err := OpenTokens(t.TempDir())
 	require.NoError(t, err)
-	a := &Authority{Tokens: tokens, Issuer: p.open(IssuerConfig{Cookie: "id"})}
+	a := &Authority{Tokens: tokens, Issuer: p.openIssuer(IssuerConfig{Cookie: "id"})}
 	signed := p.sign("a", jwt.SigningMethodRS256, p.keys["a"], nil)
 	own, err := tokens.Create(access.Grant{User: "erp", Roles: []access.Role{access.Service}}, time.Hour)
 	require.NoError(t, err)

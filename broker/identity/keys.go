@@ -71,7 +71,7 @@ func parseKeys(raw []byte) (set keySet, err error) {
 }
 
 // parseKey reads one key. With an error it still returns the kid, if it could read
-// that.
+// the kid.
 func parseKey(raw json.RawMessage) (key publicKey, err error) {
 	var document jwkset.JWKMarshal
 	if err := json.Unmarshal(raw, &document); err != nil {
@@ -148,17 +148,17 @@ var (
 // kid, and a key without a kid may have signed any token (RFC 7517, section 4.5).
 // The error wraps errUnknownKey or errWrongMethod.
 func (s keySet) candidates(kid string, method jwt.SigningMethod) (found jwt.VerificationKeySet, err error) {
-	named := false
+	kidMatches := false
 	for _, k := range s.keys {
 		if kid != "" && k.kid != "" && k.kid != kid {
 			continue
 		}
-		named = true
+		kidMatches = true
 		if k.verifies(method) {
 			found.Keys = append(found.Keys, k.key)
 		}
 	}
-	if !named {
+	if !kidMatches {
 		return found, fmt.Errorf("%w: %q", errUnknownKey, truncate(kid, maxLoggedBytes))
 	}
 	if len(found.Keys) == 0 {

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// given returns an issuer whose keys the test sets.
-func given(p *provider) *Issuer { return NewIssuer(p.config(IssuerConfig{})) }
+// issuerWithoutKeys returns an issuer. The test sets its keys.
+func issuerWithoutKeys(p *provider) *Issuer { return NewIssuer(p.config(IssuerConfig{})) }
 
 // publicJWK returns a key that is not RSA, in the format of a JWKS.
 func publicJWK(t *testing.T, key crypto.Signer, kid, alg string) map[string]any {
@@ -56,19 +56,19 @@ func TestUnusableKeysDoNotSpoilTheSet(t *testing.T) {
 		"small":                           p.jwk("small", nil),
 		"for agreement":                   publicJWK(t, agreement, "z", "ECDH-ES"),
 	} {
-		i := given(p)
-		require.NoError(t, i.SetKeys([]byte(p.set(beside, p.jwk("a", nil), beside))), name)
+		i := issuerWithoutKeys(p)
+		require.NoError(t, i.SetKeys([]byte(p.keySet(beside, p.jwk("a", nil), beside))), name)
 		require.NoError(t, i.KeysError(), name)
-		_, err := i.Verify(p.usual("a", nil))
+		_, err := i.Verify(p.signUsual("a", nil))
 		require.NoError(t, err, name)
 		if name == "a certificate that does not fit" {
 			continue // the key itself is good
 		}
 		// A set with this key alone is refused, and the previous keys stay.
-		err = i.SetKeys([]byte(p.set(beside)))
+		err = i.SetKeys([]byte(p.keySet(beside)))
 		require.ErrorContains(t, err, "no key that can verify", name)
 		require.Equal(t, err, i.KeysError(), name)
-		_, err = i.Verify(p.usual("a", nil))
+		_, err = i.Verify(p.signUsual("a", nil))
 		require.NoError(t, err, name)
 		require.False(t, i.refresh(), name)
 	}
@@ -114,8 +114,8 @@ func TestKeyVerifiesOnlyItsMethods(t *testing.T) {
 		"an Edwards curve":            {[]any{publicJWK(t, ed, "a", "EdDSA")}, jwt.SigningMethodEdDSA, ed, true},
 		"an Edwards curve's new name": {[]any{publicJWK(t, ed, "a", "Ed25519")}, jwt.SigningMethodEdDSA, ed, true},
 	} {
-		i := given(p)
-		require.NoError(t, i.SetKeys([]byte(p.set(c.set...))), name)
+		i := issuerWithoutKeys(p)
+		require.NoError(t, i.SetKeys([]byte(p.keySet(c.set...))), name)
 		kid := "a"
 		if c.key == crypto.Signer(small) {
 			kid = "small"
@@ -129,8 +129,8 @@ func TestKeyVerifiesOnlyItsMethods(t *testing.T) {
 			}
 		}
 	}
-	i := given(p)
-	require.NoError(t, i.SetKeys([]byte("\xef\xbb\xbf"+p.set(p.jwk("a", nil)))), "a byte order mark")
+	i := issuerWithoutKeys(p)
+	require.NoError(t, i.SetKeys([]byte("\xef\xbb\xbf"+p.keySet(p.jwk("a", nil)))), "a byte order mark")
 	_, err = i.Verify(p.sign(7, rs, a, nil))
 	require.ErrorContains(t, err, "kid is no text")
 }
@@ -139,10 +139,10 @@ func TestKeyVerifiesOnlyItsMethods(t *testing.T) {
 // change.
 func TestOnlyChangedKeysAreReported(t *testing.T) {
 	p := newProvider(t)
-	i := given(p)
+	i := issuerWithoutKeys(p)
 	a, b := p.jwk("a", nil), p.jwk("b", nil)
 	set := func(keys ...any) string {
-		require.NoError(t, i.SetKeys([]byte(p.set(keys...))))
+		require.NoError(t, i.SetKeys([]byte(p.keySet(keys...))))
 		return fmt.Sprint(i.refresh())
 	}
 	require.Equal(t, "false", set(a, b), "the first keys are no change of keys")

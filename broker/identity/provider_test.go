@@ -40,16 +40,16 @@ func newProvider(t *testing.T) *provider {
 	}))
 	t.Cleanup(server.Close)
 	p.url = server.URL
-	p.say("{}")
+	p.answerWith("{}")
 	return p
 }
 
-// do sets the handler of the JWKS address.
-func (p *provider) do(handler http.HandlerFunc) { p.answer.Store(&handler) }
+// handleWith sets the handler of the JWKS address.
+func (p *provider) handleWith(handler http.HandlerFunc) { p.answer.Store(&handler) }
 
-// say sets the body that the JWKS address answers.
-func (p *provider) say(body string) {
-	p.do(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
+// answerWith makes the JWKS address answer with a body.
+func (p *provider) answerWith(body string) {
+	p.handleWith(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
 }
 
 // key returns a key of the provider, and makes it when there is none.
@@ -78,8 +78,8 @@ func (p *provider) jwk(kid string, fields map[string]any) map[string]any {
 	return document
 }
 
-// set returns a JWKS.
-func (p *provider) set(keys ...any) string {
+// keySet returns a JWKS with these keys.
+func (p *provider) keySet(keys ...any) string {
 	p.Helper()
 	raw, err := json.Marshal(map[string]any{"keys": keys})
 	require.NoError(p, err)
@@ -93,7 +93,7 @@ func (p *provider) publish(kids ...string) {
 	for _, kid := range kids {
 		keys = append(keys, p.jwk(kid, nil))
 	}
-	p.say(p.set(keys...))
+	p.answerWith(p.keySet(keys...))
 }
 
 // claims returns the usual claims of a token. change replaces claims; nil removes one.
@@ -119,8 +119,8 @@ func (p *provider) sign(kid any, method jwt.SigningMethod, key any, change jwt.M
 	return signed
 }
 
-// usual returns a token that is signed as the provider does.
-func (p *provider) usual(kid string, change jwt.MapClaims) string {
+// signUsual returns a token with the signature of a provider's key.
+func (p *provider) signUsual(kid string, change jwt.MapClaims) string {
 	p.Helper()
 	return p.sign(kid, jwt.SigningMethodRS256, p.keys[kid], change)
 }
@@ -136,7 +136,7 @@ func (p *provider) config(c IssuerConfig) IssuerConfig {
 	return c
 }
 
-func (p *provider) open(c IssuerConfig) *Issuer {
+func (p *provider) openIssuer(c IssuerConfig) *Issuer {
 	p.Helper()
 	i := OpenIssuer(p.config(c))
 	p.Cleanup(i.Close)

@@ -29,8 +29,8 @@ const adviceOtherKey = "Its signature does not match a key of this installation 
 // adviceByError lists the advice for each error. The first entry that matches with
 // errors.Is counts.
 var adviceByError = []struct {
-	of   error
-	text string
+	err    error
+	advice string
 }{
 	{errUnknownKey,
 		"The identity provider does not publish the key that signed it. Get a new one from it."},
@@ -53,13 +53,13 @@ var adviceByError = []struct {
 // refusalOf turns an error of the JWT library into ErrExpired or a *Refusal. A token
 // has merely expired only if its issuer and audience are right.
 func refusalOf(err error) error {
-	elsewhere := errors.Is(err, jwt.ErrTokenInvalidIssuer) || errors.Is(err, jwt.ErrTokenInvalidAudience)
-	if errors.Is(err, jwt.ErrTokenExpired) && !elsewhere {
+	isForOthers := errors.Is(err, jwt.ErrTokenInvalidIssuer) || errors.Is(err, jwt.ErrTokenInvalidAudience)
+	if errors.Is(err, jwt.ErrTokenExpired) && !isForOthers {
 		return ErrExpired
 	}
 	for _, a := range adviceByError {
-		if errors.Is(err, a.of) {
-			return &Refusal{Advice: a.text, Cause: err}
+		if errors.Is(err, a.err) {
+			return &Refusal{Advice: a.advice, Cause: err}
 		}
 	}
 	return &Refusal{Advice: "Get a new one.", Cause: err}

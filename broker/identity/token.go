@@ -146,7 +146,7 @@ func (t *Tokens) parse(issuer, token string) (c claims, err error) {
 }
 
 // isOurs tells whether Tokens, not an Issuer, must verify a token. It reads the
-// signing method alone and verifies nothing.
+// signing method alone and verifies nothing. It is also true for a text that is no JWT.
 func isOurs(token string) bool {
 	parsed, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
 	return err != nil || parsed.Method == jwt.SigningMethodHS256

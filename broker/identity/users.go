@@ -80,8 +80,8 @@ var decoyHash = sync.OnceValue(func() string {
 	return hash
 })
 
-// OpenUsers reads a users file. The error tells the operator how to add a user when
-// there is none.
+// OpenUsers reads a users file. When the file has no users, the error tells the
+// operator how to add one.
 func OpenUsers(path string) (*Users, error) {
 	u := &Users{path: path, hashSlots: make(chan struct{}, maxConcurrentHashes)}
 	if _, err := u.Refresh(); err != nil {
@@ -223,8 +223,8 @@ func HashPassword(password string) (string, error) {
 }
 
 // EditUsers replaces the users of a file by those that edit returns. It makes the
-// file when there is none. A lock keeps other calls of EditUsers, also those of
-// other processes, waiting. A broker that reads the file meanwhile finds either the
+// file when there is none. A lock makes other calls of EditUsers wait, also those
+// of other processes. A broker that reads the file meanwhile finds either the
 // old or the new content.
 func EditUsers(path string, edit func([]User) ([]User, error)) error {
 	if err := datadir.Make(filepath.Dir(path)); err != nil {
