@@ -33,11 +33,11 @@ func makeAll(dir string) error {
 	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return takeOwner(dir)
+	return inheritOwner(dir)
 }
 
 // owner returns the ids of a file's owner and group. ok is false when the system does
-// not tell them.
+// not report them.
 func owner(info fs.FileInfo) (uid, gid int, ok bool) {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -46,9 +46,9 @@ func owner(info fs.FileInfo) (uid, gid int, ok bool) {
 	return int(stat.Uid), int(stat.Gid), true
 }
 
-// takeOwner gives a file that root made to the owner of its directory. It does nothing
+// inheritOwner gives a file that root made to the owner of its directory. It does nothing
 // for other users, because only root may change owners.
-func takeOwner(path string) error {
+func inheritOwner(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -147,8 +147,9 @@ const (
 	readable   = 4
 )
 
-// Explain returns an error of a file as a message for the operator: it says why the
-// file cannot be used and, if possible, what to do. It returns nil for nil.
+// Explain turns an error of a file into a message for the operator. The message gives
+// the reason why the file cannot be used and, if possible, a remedy. Explain returns nil
+// for nil.
 func Explain(path string, err error) error {
 	switch {
 	case err == nil:

@@ -107,7 +107,7 @@ func TestFailedReplaceKeepsTheOldFile(t *testing.T) {
 
 func TestExplainTellsTheOperatorWhatToDo(t *testing.T) {
 	dir := t.TempDir()
-	for cause, says := range map[error]string{
+	for cause, message := range map[error]string{
 		syscall.EROFS:  "read-only",
 		syscall.ENOSPC: "has no room",
 		syscall.EDQUOT: "has no room",
@@ -117,7 +117,7 @@ func TestExplainTellsTheOperatorWhatToDo(t *testing.T) {
 		syscall.EIO:    "input/output error",
 	} {
 		err := Explain(filepath.Join(dir, "none", "file"), &fs.PathError{Op: "open", Path: "file", Err: cause})
-		require.ErrorContains(t, err, says)
+		require.ErrorContains(t, err, message)
 		require.ErrorContains(t, err, dir)
 	}
 	require.NoError(t, Explain(dir, nil))
@@ -139,43 +139,43 @@ func TestWitnessTellsTheOriginalFromACopy(t *testing.T) {
 	dir := t.TempDir()
 	w, err := NewWitness(dir)
 	require.NoError(t, err)
-	is := func(w Witness, dir string) bool {
-		there, err := w.IsIn(dir)
+	isIn := func(w Witness, dir string) bool {
+		found, err := w.IsIn(dir)
 		require.NoError(t, err)
-		return there
+		return found
 	}
-	require.True(t, is(w, dir))
+	require.True(t, isIn(w, dir))
 	copied := filepath.Join(t.TempDir(), "copy")
 	require.NoError(t, exec.Command("cp", "-a", dir, copied).Run())
-	require.False(t, is(w, copied))
-	require.False(t, is(w, t.TempDir()))
+	require.False(t, isIn(w, copied))
+	require.False(t, isIn(w, t.TempDir()))
 	moved := filepath.Join(filepath.Dir(dir), "moved")
 	require.NoError(t, os.Rename(dir, moved))
-	require.True(t, is(w, moved))
+	require.True(t, isIn(w, moved))
 
 	// Without a time of birth, IsIn compares the time of the last change.
 	old := w
 	old.Birth = time.Time{}
-	require.True(t, is(old, moved))
+	require.True(t, isIn(old, moved))
 	path := filepath.Join(moved, w.Name)
 	waittest.Eventually(t, func() bool { // The clock of the file system moves in steps.
 		require.NoError(t, os.Chmod(path, 0o400))
-		return !is(old, moved)
+		return !isIn(old, moved)
 	}, 10*time.Second, time.Millisecond)
-	require.True(t, is(w, moved))
+	require.True(t, isIn(w, moved))
 	other := w
 	other.Birth = w.Birth.Add(time.Nanosecond)
-	require.False(t, is(other, moved), "an inode that is used again")
+	require.False(t, isIn(other, moved), "an inode that is used again")
 	snapshot := w
 	snapshot.Subvolume = w.Subvolume + 1
-	require.Equal(t, w.Subvolume == 0, is(snapshot, moved))
+	require.Equal(t, w.Subvolume == 0, isIn(snapshot, moved))
 
 	next, err := NewWitness(moved)
 	require.NoError(t, err)
 	write(t, filepath.Join(moved, "witness"), "not ours")
 	require.NoError(t, RemoveOtherWitnesses(moved, next))
 	require.Len(t, contents(t, moved), 2)
-	require.True(t, is(next, moved))
+	require.True(t, isIn(next, moved))
 }
 
 // TestRecoverFinishesAnInterruptedRestore interrupts a restore after each of its steps.

@@ -24,7 +24,7 @@
 // # Concurrency
 //
 // All functions are safe for concurrent use, also by several processes. Some require
-// that the caller holds the lock of the data directory; their comments say so.
+// that the caller holds the lock of the data directory, as their comments state.
 //
 // # Errors
 //

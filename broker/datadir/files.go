@@ -29,7 +29,7 @@ func Lock(path string, wait bool) (*os.File, error) {
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		err = ErrLocked
 	} else if err == nil {
-		err = Explain(path, takeOwner(path))
+		err = Explain(path, inheritOwner(path))
 	} else {
 		err = Explain(path, err)
 	}
@@ -59,7 +59,7 @@ func Replace(path string, content []byte) error {
 	defer os.Remove(f.Name()) // This does nothing after the renaming.
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = takeOwner(f.Name())
+		err = inheritOwner(f.Name())
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)

@@ -9,8 +9,8 @@ import (
 )
 
 // FileSystem returns the type of a path's file system and its mount point, such as
-// "vfat at /mnt/usb". It returns "unknown" when the system does not tell. The path need
-// not exist.
+// "vfat at /mnt/usb". It returns "unknown" when the system does not report them. The path
+// need not exist.
 func FileSystem(path string) string {
 	absolute, err := filepath.Abs(path)
 	if err != nil {

@@ -15,10 +15,11 @@ import (
 
 // A restore replaces the files in a data directory by a copy of a backup. The directory
 // itself stays, because it may be a mount point. The copy is complete before a file
-// moves. The name of the copy tells how far the restore is, so that the next start can
+// moves. The name of the copy shows which steps are done, so that the next start can
 // finish a restore that a crash interrupted.
 const (
-	// copyName is the name of the copy while it is incomplete. It has no meaning then.
+	// copyName is the name of an incomplete copy. Nothing uses an incomplete copy, and the
+	// next start removes it.
 	copyName = "restore.copy"
 	// readyPrefix begins the name of a complete copy. The present files move to the
 	// directory with oldPrefix.
@@ -92,7 +93,7 @@ func copyDir(to string) error {
 	if err := os.Mkdir(to, 0o750); err != nil {
 		return err
 	}
-	return takeOwner(to)
+	return inheritOwner(to)
 }
 
 // copyFile copies a regular file to a new one. It follows links.
@@ -117,7 +118,7 @@ func copyFile(from, to string) (err error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return takeOwner(to)
+	return inheritOwner(to)
 }
 
 // UseCopy replaces the files of a data directory by a copy of CopyForRestore. It returns
@@ -162,7 +163,7 @@ func syncTree(root string) error {
 func Recover(dir string) error {
 	isNeeded := false
 	for _, prefix := range []string{copyName, readyPrefix, movingPrefix} {
-		_, found, err := find(dir, prefix)
+		_, found, err := findByPrefix(dir, prefix)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -188,9 +189,9 @@ func Recover(dir string) error {
 // no such copy. The caller must hold the lock of the data directory.
 func FinishRestore(dir string) error { return Explain(dir, finishRestore(dir)) }
 
-// finishRestore is FinishRestore with the plain errors of the system.
+// finishRestore is like FinishRestore, but returns the errors of the system unchanged.
 func finishRestore(dir string) error {
-	if at, found, err := find(dir, readyPrefix); err != nil {
+	if at, found, err := findByPrefix(dir, readyPrefix); err != nil {
 		return err
 	} else if found {
 		isPresent := func(name string) bool { return name != LockFile && !isOfRestore(name) }
@@ -204,7 +205,7 @@ func finishRestore(dir string) error {
 			return err
 		}
 	}
-	at, found, err := find(dir, movingPrefix)
+	at, found, err := findByPrefix(dir, movingPrefix)
 	if err != nil || !found {
 		return err
 	}
@@ -218,9 +219,9 @@ func finishRestore(dir string) error {
 	return SyncDir(dir)
 }
 
-// find looks for an entry whose name begins with a prefix, and returns the rest of the
+// findByPrefix looks for an entry whose name begins with a prefix, and returns the rest of the
 // name.
-func find(dir, prefix string) (rest string, found bool, err error) {
+func findByPrefix(dir, prefix string) (rest string, found bool, err error) {
 	entries, err := os.ReadDir(dir)
 	for _, entry := range entries {
 		if rest, found := strings.CutPrefix(entry.Name(), prefix); found {

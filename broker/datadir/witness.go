@@ -21,10 +21,10 @@ type Witness struct {
 	// Inode is the file's number in its file system.
 	Inode uint64 `json:"inode"`
 	// Subvolume is the id of the subvolume. It is 0 when the file system has none, or
-	// does not tell it. A snapshot of a subvolume has the same inodes but another id.
+	// does not report it. A snapshot of a subvolume has the same inodes but another id.
 	Subvolume uint64 `json:"subvolume,omitempty"`
 	// Birth is the time at which the file was made. It is zero when the file system does
-	// not tell it. IsIn then compares Change.
+	// not report it. IsIn then compares Change.
 	Birth time.Time `json:"birth,omitzero"`
 	// Change is the time of the last change of the file or its owner, mode or name.
 	Change time.Time `json:"change"`
@@ -45,7 +45,7 @@ func NewWitness(dir string) (w Witness, err error) {
 	}
 	_, err = f.WriteString("By this file the broker knows its own data directory from a copy. Leave it here.\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = takeOwner(path)
+		err = inheritOwner(path)
 	}
 	if err == nil {
 		err = SyncDir(dir)

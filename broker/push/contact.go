@@ -41,8 +41,8 @@ func domainOf(contact string) string {
 	return u.Hostname()
 }
 
-// reserved lists the domains in which nobody can be reached (RFC 2606, RFC 6761).
-var reserved = []string{
+// reservedDomains lists the domains in which nobody can be reached (RFC 2606, RFC 6761).
+var reservedDomains = []string{
 	".invalid",
 	".example",
 	".test",
@@ -60,7 +60,7 @@ func IsPlaceholderContact(contact string) bool {
 	if loopback.IsHost(domain) || !strings.Contains(domain, ".") {
 		return true
 	}
-	for _, name := range reserved {
+	for _, name := range reservedDomains {
 		if strings.HasSuffix("."+domain, name) {
 			return true
 		}

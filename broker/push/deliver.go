@@ -44,7 +44,7 @@ const (
 // wraps ErrNotDelivered. Another attempt is useless until an operator has changed
 // something.
 type RefusedError struct {
-	Status int
+	Status int    // the HTTP status of the service's answer
 	Answer string // the beginning of the service's answer as one line, for the operator
 }
 
@@ -59,17 +59,18 @@ func (r *RefusedError) Error() string {
 // Unwrap lets errors.Is find ErrNotDelivered.
 func (r *RefusedError) Unwrap() error { return ErrNotDelivered }
 
-// deliver sends a body to a device and reports the result to the observer. It
+// outgoing is one push, before its encryption.
+type outgoing struct {
+	body    []byte
+	topic   string // The service replaces an undelivered push by a later one of its topic.
+	urgency webpush.Urgency
+}
+
+// deliver sends a push to a device and reports the result to the observer. It
 // forgets a device that the push service no longer knows, and records whether the
 // service refuses the device.
-func (s *Service) deliver(
-	ctx context.Context,
-	d *device,
-	body []byte,
-	topic string,
-	urgency webpush.Urgency,
-) (result string, err error) {
-	answer, err := s.attempt(ctx, d, body, topic, urgency)
+func (s *Service) deliver(ctx context.Context, d *device, out outgoing) (result string, err error) {
+	answer, err := s.attempt(ctx, d, out)
 	var refused *RefusedError
 	reason, status := "", 0
 	switch {
@@ -92,24 +93,18 @@ func (s *Service) deliver(
 	return result, err
 }
 
-// attempt sends a body up to maxAttempts times, while the push service is busy or
+// attempt sends a push up to maxAttempts times, while the push service is busy or
 // cannot be reached. status is that of the service's last answer, or 0 when there
-// was none. A push that the service took, and one for a device that it no longer
-// knows, return no error. A refused push returns a *RefusedError.
-func (s *Service) attempt(
-	ctx context.Context,
-	d *device,
-	body []byte,
-	topic string,
-	urgency webpush.Urgency,
-) (status int, err error) {
+// was no answer. The error is nil when the service accepted the push, and when it no
+// longer knows the device. It is a *RefusedError when the service refused the push.
+func (s *Service) attempt(ctx context.Context, d *device, out outgoing) (status int, err error) {
 	wait := time.Second
 	var last error
 	for try := range maxAttempts {
 		if try > 0 {
 			sleep(ctx, wait)
 		}
-		answer, err := s.post(ctx, d, body, topic, urgency)
+		answer, err := s.post(ctx, d, out)
 		status = answer.status
 		switch {
 		case ctx.Err() != nil:
@@ -138,21 +133,15 @@ type answer struct {
 const maxAnswerBytes = 200
 
 // post sends one encrypted request to a push service.
-func (s *Service) post(
-	ctx context.Context,
-	d *device,
-	body []byte,
-	topic string,
-	urgency webpush.Urgency,
-) (a answer, err error) {
+func (s *Service) post(ctx context.Context, d *device, out outgoing) (a answer, err error) {
 	to := &webpush.Subscription{Endpoint: d.Endpoint, Keys: webpush.Keys{Auth: d.Keys.Auth, P256dh: d.Keys.P256dh}}
-	response, err := webpush.SendNotificationWithContext(ctx, body, to, &webpush.Options{
+	response, err := webpush.SendNotificationWithContext(ctx, out.body, to, &webpush.Options{
 		HTTPClient:      s.client,
 		RecordSize:      recordSize,
 		Subscriber:      s.c.Contact,
-		Topic:           topic,
+		Topic:           out.topic,
 		TTL:             int(pushLifetime.Seconds()),
-		Urgency:         urgency,
+		Urgency:         out.urgency,
 		VAPIDPublicKey:  s.keys.Public,
 		VAPIDPrivateKey: s.keys.Private,
 	})
@@ -177,7 +166,8 @@ func printable(text []byte) string {
 	return strings.Join(strings.Fields(line), " ")
 }
 
-// SendTest pushes a greeting to a device of a user, who can see whether it arrives.
+// SendTest pushes a greeting to a device of a user, so that the user can check that
+// pushes arrive.
 // The error is ErrUnknownDevice when the user has no such device, or wraps
 // ErrNotDelivered. SendTest waits for the push service.
 func (s *Service) SendTest(ctx context.Context, g access.Grant, id string) error {
@@ -196,7 +186,7 @@ func (s *Service) SendTest(ctx context.Context, g access.Grant, id string) error
 	if err != nil {
 		panic(err) // A notify.Message always marshals.
 	}
-	result, err := s.deliver(ctx, d, body, "test", webpush.UrgencyHigh)
+	result, err := s.deliver(ctx, d, outgoing{body: body, topic: "test", urgency: webpush.UrgencyHigh})
 	if err == nil && result == ResultGone {
 		return ErrUnknownDevice
 	}

@@ -19,7 +19,7 @@
 //   - An event is pushed at most once, even with several brokers on the log and
 //     after a restart: a broker claims the event in the log's store before it sends.
 //   - A push is a hint and may be lost. The app shows all events anyway. The Service
-//     drops what it cannot deliver in time, and counts it.
+//     drops pushes that it cannot deliver in time, and counts them.
 //   - The broker connects only to public addresses, because a browser's endpoint is
 //     an address that a stranger chooses.
 //

@@ -44,20 +44,21 @@ func (s Subscription) check(allowLoopback bool) error {
 			return event.Refuse("/endpoint", event.CodeRule, "an https address of a public push service")
 		}
 	}
-	key, err := decode(s.Keys.P256dh)
+	key, err := decodeBase64(s.Keys.P256dh)
 	if err == nil {
 		_, err = ecdh.P256().NewPublicKey(key)
 	}
 	if err != nil {
 		return event.Refuse("/keys/p256dh", event.CodeFormat, "an uncompressed point of the curve P-256, in base64url")
 	}
-	if auth, err := decode(s.Keys.Auth); err != nil || len(auth) != 16 {
+	if auth, err := decodeBase64(s.Keys.Auth); err != nil || len(auth) != 16 {
 		return event.Refuse("/keys/auth", event.CodeFormat, "16 bytes in base64url")
 	}
 	return nil
 }
 
-func decode(text string) ([]byte, error) {
+// decodeBase64 decodes base64url with or without padding.
+func decodeBase64(text string) ([]byte, error) {
 	return base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
 }
 

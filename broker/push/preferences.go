@@ -13,7 +13,8 @@ import (
 	"github.com/snd-rental/yardline/shared/notify"
 )
 
-// preferences is where the store has them.
+// preferencePrefix begins the store's keys of preferences. The hash of the actor
+// follows.
 const preferencePrefix = "push-preferences."
 
 // A PreferenceStore holds the users' notification preferences. It works without a
@@ -29,46 +30,46 @@ type PreferenceStore struct {
 
 // OpenPreferenceStore returns a PreferenceStore with the preferences of a log's store.
 func OpenPreferenceStore(ctx context.Context, store eventlog.Store) (*PreferenceStore, error) {
-	w := &PreferenceStore{store: store}
-	return w, w.load(ctx)
+	s := &PreferenceStore{store: store}
+	return s, s.load(ctx)
 }
 
 // load replaces the preferences in memory by those of the store, which other brokers
 // may have changed.
-func (w *PreferenceStore) load(ctx context.Context) error {
-	w.storeMu.Lock()
-	defer w.storeMu.Unlock()
-	names, err := w.store.Keys(ctx, preferencePrefix)
+func (s *PreferenceStore) load(ctx context.Context) error {
+	s.storeMu.Lock()
+	defer s.storeMu.Unlock()
+	names, err := s.store.Keys(ctx, preferencePrefix)
 	if err != nil {
 		return err
 	}
 	byActor := map[string]notify.Preferences{}
 	for _, name := range names {
 		var p notify.Preferences
-		if err := readJSON(ctx, w.store, name, &p); err != nil {
+		if err := readJSON(ctx, s.store, name, &p); err != nil {
 			return err
 		}
 		byActor[strings.TrimPrefix(name, preferencePrefix)] = p
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.byActor = byActor
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byActor = byActor
 	return nil
 }
 
 // Preferences returns the preferences of a user, or the defaults when the user has
 // set none.
-func (w *PreferenceStore) Preferences(g access.Grant) notify.Preferences {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if p, found := w.byActor[hash(g.Actor())]; found {
+func (s *PreferenceStore) Preferences(g access.Grant) notify.Preferences {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p, found := s.byActor[hash(g.Actor())]; found {
 		return p
 	}
 	return notify.DefaultPreferences(g)
 }
 
 // SetPreferences stores the preferences of a user. The error may be an *event.Problem.
-func (w *PreferenceStore) SetPreferences(ctx context.Context, g access.Grant, p notify.Preferences) error {
+func (s *PreferenceStore) SetPreferences(ctx context.Context, g access.Grant, p notify.Preferences) error {
 	if err := p.Check(); err != nil {
 		return err
 	}
@@ -81,13 +82,13 @@ func (w *PreferenceStore) SetPreferences(ctx context.Context, g access.Grant, p 
 	if err != nil {
 		return err
 	}
-	w.storeMu.Lock()
-	defer w.storeMu.Unlock()
-	if err := w.store.Put(ctx, preferencePrefix+hash(g.Actor()), raw, 0); err != nil {
+	s.storeMu.Lock()
+	defer s.storeMu.Unlock()
+	if err := s.store.Put(ctx, preferencePrefix+hash(g.Actor()), raw, 0); err != nil {
 		return err
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.byActor[hash(g.Actor())] = p
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byActor[hash(g.Actor())] = p
 	return nil
 }

@@ -22,8 +22,8 @@ import (
 
 // Config holds the dependencies and options of a Service.
 type Config struct {
-	// Log is followed for events. Its store holds devices and preferences. It is
-	// required.
+	// Log is the log whose events the Service pushes. Its store holds devices and
+	// preferences. It is required.
 	Log eventlog.Log
 	// Contact is an https or mailto address at which the operators of push services
 	// reach the operator of this broker (RFC 8292, section 2.1). It is required.
@@ -93,7 +93,7 @@ type Service struct {
 	queue  chan job // from handleRecord to the workers; see maxQueue
 
 	// storeMu is held while devices change in the store and in memory. A goroutine
-	// that needs both locks takes storeMu first. handleRecord never takes storeMu,
+	// that needs both locks locks storeMu first. handleRecord never locks storeMu,
 	// because it must not wait for the store.
 	storeMu sync.Mutex
 
@@ -109,13 +109,13 @@ const (
 	// maxQueue is the number of events that wait for a worker. Further events are
 	// dropped and counted.
 	maxQueue = 1024
-	// maxEventAge is the age from which an event is too old to push.
+	// maxEventAge is the greatest age of an event that is pushed.
 	maxEventAge = 15 * time.Minute
 	// claimLifetime is how long the store keeps the claim on an event. It is longer
 	// than maxEventAge, so no broker pushes the event again.
 	claimLifetime = time.Hour
-	// refreshInterval is the time between two calls of the maintenance: saving the
-	// position, and reading the store when the log is shared.
+	// refreshInterval is the time between two tasks of maintain, which saves the position,
+	// and reads the store when the log is shared.
 	refreshInterval = 10 * time.Second
 )
 
@@ -181,8 +181,8 @@ func (s *Service) follow(ctx context.Context) {
 }
 
 // startPosition returns the sequence after which to follow the log. It is the
-// position in memory, else the one in the store. When the log no longer holds it,
-// startPosition returns the end of the log.
+// position in memory, else the position in the store. When the log no longer holds
+// this position, startPosition returns the end of the log.
 func (s *Service) startPosition(ctx context.Context) (uint64, error) {
 	bounds, err := s.c.Log.Bounds(ctx)
 	if err != nil {
@@ -360,7 +360,7 @@ func (s *Service) send(ctx context.Context, j job) {
 		if err != nil {
 			panic(err) // A notify.Message always marshals.
 		}
-		result, err := s.deliver(ctx, d, body, notify.Topic(view), urgencies[view.Severity])
+		result, err := s.deliver(ctx, d, outgoing{body, notify.Topic(view), urgencies[view.Severity]})
 		if err != nil && ctx.Err() == nil {
 			s.c.Logger.Warn("push: not delivered",
 				"actor", d.Grant.Actor(), "device", d.ID, "result", result, "error", err)

@@ -77,14 +77,14 @@ func (r *rig) currentGrant(g access.Grant, stamp string) (access.Grant, bool) {
 	return g, known && stamp == "stamp"
 }
 
-func (r *rig) set(name string, roles ...access.Role) {
+func (r *rig) setRoles(name string, roles ...access.Role) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.roles[name] = roles
 }
 
-// service starts a Service that runs until the test ends or stop is called.
-func (r *rig) service(change func(*push.Config)) (s *push.Service, stop func()) {
+// startService starts a Service that runs until the test ends or stop is called.
+func (r *rig) startService(change func(*push.Config)) (s *push.Service, stop func()) {
 	r.Helper()
 	c := push.Config{
 		Log:           r.log,
@@ -112,7 +112,7 @@ func (r *rig) service(change func(*push.Config)) (s *push.Service, stop func()) 
 }
 
 func (r *rig) person(name string, employee int64, roles ...access.Role) identity.Principal {
-	r.set(name, roles...)
+	r.setRoles(name, roles...)
 	g, err := access.NewGrant("id-"+name, name, roles, employee)
 	require.NoError(r, err)
 	return identity.Principal{Grant: g, Credential: "session-" + name, IsPerson: true, Stamp: "stamp"}
@@ -133,8 +133,8 @@ func (r *rig) publish(e event.Event, err error) {
 	require.NoError(r, err)
 }
 
-// got waits until a device has received n pushes, and returns them.
-func (r *rig) got(d *pushtest.Device, n int) []pushtest.Delivery {
+// waitForPushes waits until a device has received n pushes, and returns them.
+func (r *rig) waitForPushes(d *pushtest.Device, n int) []pushtest.Delivery {
 	r.Helper()
 	timer := time.NewTimer(soon)
 	defer timer.Stop()
@@ -154,7 +154,7 @@ func (r *rig) got(d *pushtest.Device, n int) []pushtest.Delivery {
 
 func TestPushIsEncryptedAndMinimal(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
-	s, _ := r.service(nil)
+	s, _ := r.startService(nil)
 	manager := r.person("manager", 0, access.Manager)
 	device, err := s.Subscribe(t.Context(), manager, d.Subscription(), "Phone", "")
 	require.NoError(t, err)
@@ -173,7 +173,7 @@ func TestPushIsEncryptedAndMinimal(t *testing.T) {
 	}))
 	r.publish(event.RentalStatusUpdated(3, "active", "")) // The default preferences exclude it.
 	r.publish(event.MaintenanceRequired("Excavator XC-200", "Oil"))
-	all := r.got(d, 3)
+	all := r.waitForPushes(d, 3)
 	by := map[string]pushtest.Delivery{}
 	for _, got := range all {
 		by[got.Title] = got
@@ -201,54 +201,54 @@ func TestPushIsEncryptedAndMinimal(t *testing.T) {
 // at the time of the subscription.
 func TestPushFollowsThePresentRights(t *testing.T) {
 	r := newRig(t)
-	s, _ := r.service(nil)
+	s, _ := r.startService(nil)
 	devices := map[string]*pushtest.Device{}
 	for name, role := range map[string]access.Role{"hr": access.HR, "yard": access.Yard, "demoted": access.HR} {
 		devices[name] = pushtest.New(t)
 		_, err := s.Subscribe(t.Context(), r.person(name, 0, role), devices[name].Subscription(), "", "")
 		require.NoError(t, err)
 	}
-	r.set("demoted", access.Yard)
+	r.setRoles("demoted", access.Yard)
 	r.publish(event.New(event.TypePayrollProcessed, map[string]any{"period": "2026-11"}))
-	r.got(devices["hr"], 1)
+	r.waitForPushes(devices["hr"], 1)
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
 	for _, name := range []string{"yard", "demoted"} {
-		require.Equal(t, "Maintenance", r.got(devices[name], 1)[0].Title)
+		require.Equal(t, "Maintenance", r.waitForPushes(devices[name], 1)[0].Title)
 	}
 	// A user who was removed, or has another password, gets no further push.
 	r.mu.Lock()
 	delete(r.roles, "demoted")
 	r.mu.Unlock()
 	r.publish(event.MaintenanceRequired("Lift", "Tyre"))
-	r.got(devices["yard"], 2)
+	r.waitForPushes(devices["yard"], 2)
 	require.Equal(t, 1, devices["demoted"].Attempts())
 }
 
 func TestPushFollowsPreferencesAndQuietHours(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
-	s, _ := r.service(nil)
+	s, _ := r.startService(nil)
 	p := r.person("manager", 0, access.Manager)
 	_, err := s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
 	require.Equal(t, notify.DefaultPreferences(p.Grant), s.Preferences(p.Grant))
-	wish := notify.Preferences{Push: []event.Type{event.TypeRentalStatusUpdated}, Muted: []event.Type{}}
-	require.NoError(t, s.SetPreferences(t.Context(), p.Grant, wish))
+	preferences := notify.Preferences{Push: []event.Type{event.TypeRentalStatusUpdated}, Muted: []event.Type{}}
+	require.NoError(t, s.SetPreferences(t.Context(), p.Grant, preferences))
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
 	r.publish(event.RentalStatusUpdated(3, "active", ""))
-	require.Equal(t, "Rental", r.got(d, 1)[0].Title)
+	require.Equal(t, "Rental", r.waitForPushes(d, 1)[0].Title)
 	now := time.Now().UTC()
 	clock := func(t time.Time) string { return t.Format("15:04") }
-	wish.Quiet = &notify.QuietHours{From: clock(now.Add(-time.Hour)), To: clock(now.Add(time.Hour)), Zone: "UTC"}
-	require.NoError(t, s.SetPreferences(t.Context(), p.Grant, wish))
-	wish.Quiet = nil
+	preferences.Quiet = &notify.QuietHours{From: clock(now.Add(-time.Hour)), To: clock(now.Add(time.Hour)), Zone: "UTC"}
+	require.NoError(t, s.SetPreferences(t.Context(), p.Grant, preferences))
+	preferences.Quiet = nil
 	other := pushtest.New(t)
 	q := r.person("dispatcher", 0, access.Dispatcher)
-	require.NoError(t, s.SetPreferences(t.Context(), q.Grant, wish))
+	require.NoError(t, s.SetPreferences(t.Context(), q.Grant, preferences))
 	_, err = s.Subscribe(t.Context(), q, other.Subscription(), "", "")
 	require.NoError(t, err)
 	r.publish(event.RentalStatusUpdated(4, "active", ""))
 	r.publish(event.RentalStatusUpdated(5, "active", ""))
-	r.got(other, 2)
+	r.waitForPushes(other, 2)
 	require.Equal(t, 1, d.Attempts(), "quiet hours")
 	for _, bad := range []notify.Preferences{
 		{Push: []event.Type{"none"}},
@@ -265,7 +265,7 @@ func TestPushFollowsPreferencesAndQuietHours(t *testing.T) {
 // service.
 func TestGoneDevicesAreForgotten(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
-	s, _ := r.service(nil)
+	s, _ := r.startService(nil)
 	p := r.person("manager", 0, access.Manager)
 	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
@@ -275,7 +275,7 @@ func TestGoneDevicesAreForgotten(t *testing.T) {
 	waittest.Eventually(t, func() bool { return d.Attempts() == 1 }, soon, time.Millisecond)
 	d.SetAnswer(0)
 	require.NoError(t, <-done)
-	require.Equal(t, "Notifications work on this device.", r.got(d, 1)[0].Message.Body)
+	require.Equal(t, "Notifications work on this device.", r.waitForPushes(d, 1)[0].Message.Body)
 	d.SetAnswer(http.StatusForbidden)
 	require.ErrorIs(t, s.SendTest(t.Context(), p.Grant, device.ID), push.ErrNotDelivered)
 	require.Len(t, s.Devices(p.Grant), 1)
@@ -290,7 +290,7 @@ func TestGoneDevicesAreForgotten(t *testing.T) {
 
 func TestSignOutForgetsTheDevice(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
-	s, _ := r.service(nil)
+	s, _ := r.startService(nil)
 	p, q := r.person("manager", 0, access.Manager), r.person("yard", 0, access.Yard)
 	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
@@ -315,29 +315,29 @@ func TestSignOutForgetsTheDevice(t *testing.T) {
 // are pushed after the next start.
 func TestTwoBrokersPushAnEventOnce(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
-	a, stopA := r.service(nil)
+	a, stopA := r.startService(nil)
 	p := r.person("manager", 0, access.Manager)
 	_, err := a.Subscribe(t.Context(), p, d.Subscription(), "", "")
 	require.NoError(t, err)
-	b, stopB := r.service(nil)
+	b, stopB := r.startService(nil)
 	require.Equal(t, a.PublicKey(), b.PublicKey())
 	require.Len(t, b.Devices(p.Grant), 1)
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
 	r.publish(event.MaintenanceRequired("Lift", "Tyre"))
-	r.got(d, 2)
+	r.waitForPushes(d, 2)
 	stopA()
 	stopB()
 	r.publish(event.MaintenanceRequired("Roller", "Oil"))
-	c, _ := r.service(nil)
+	c, _ := r.startService(nil)
 	require.Equal(t, a.PublicKey(), c.PublicKey())
-	r.got(d, 3)
+	r.waitForPushes(d, 3)
 }
 
 // TestFloodOfPushesIsBounded publishes many events at once. The device must get only a
 // few of them.
 func TestFloodOfPushesIsBounded(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
-	s, _ := r.service(nil)
+	s, _ := r.startService(nil)
 	_, err := s.Subscribe(t.Context(), r.person("manager", 0, access.Manager), d.Subscription(), "", "")
 	require.NoError(t, err)
 	for i := range 40 {
@@ -354,9 +354,9 @@ func TestFloodOfPushesIsBounded(t *testing.T) {
 // grant of its users.
 func TestUserOfAnotherSignInIsPushedTo(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
-	s, _ := r.service(func(c *push.Config) { c.CurrentGrant = nil })
+	s, _ := r.startService(func(c *push.Config) { c.CurrentGrant = nil })
 	_, err := s.Subscribe(t.Context(), r.person("manager", 0, access.Manager), d.Subscription(), "", "")
 	require.NoError(t, err)
 	r.publish(event.MaintenanceRequired("Crane", "Oil"))
-	r.got(d, 1)
+	r.waitForPushes(d, 1)
 }

@@ -22,7 +22,7 @@ import (
 func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
 	var log bytes.Buffer
-	s, stop := r.service(func(c *push.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	s, stop := r.startService(func(c *push.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	p := r.person("manager", 0, access.Manager)
 	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "Phone", "")
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 	stop()
 	require.Contains(t, log.String(), `answered 403: {\"reason\": \"BadJwtToken\"} [31m"`)
 
-	s, _ = r.service(nil)
+	s, _ = r.startService(nil)
 	renewed, err := s.Subscribe(t.Context(), p, d.Subscription(), "Phone", "")
 	require.NoError(t, err)
 	require.Equal(t, &failing, renewed.Failing, "the same endpoint is refused as before")
@@ -72,7 +72,7 @@ func TestRefusedDeviceIsShownAsFailing(t *testing.T) {
 // device with its name, even when its user has the most devices.
 func TestReplacedDeviceIsForgotten(t *testing.T) {
 	r := newRig(t)
-	s, _ := r.service(nil)
+	s, _ := r.startService(nil)
 	p, q := r.person("manager", 0, access.Manager), r.person("yard", 0, access.Yard)
 	subscribe := func(name, replaces string) push.Device {
 		t.Helper()
@@ -102,7 +102,7 @@ func TestReplacedDeviceIsForgotten(t *testing.T) {
 	subscribe("", third.ID)
 	require.Len(t, s.Devices(p.Grant), 10)
 
-	again, err := push.New(
+	restarted, err := push.New(
 		t.Context(),
 		push.Config{
 			Log:           r.log,
@@ -114,14 +114,14 @@ func TestReplacedDeviceIsForgotten(t *testing.T) {
 		},
 	)
 	require.NoError(t, err)
-	require.Equal(t, s.Devices(p.Grant), again.Devices(p.Grant), "as the store has it")
+	require.Equal(t, s.Devices(p.Grant), restarted.Devices(p.Grant), "as the store has it")
 }
 
 // TestRenewedDeviceKeepsItsName renews a subscription without a name, because a
 // service worker does not know the name of the device.
 func TestRenewedDeviceKeepsItsName(t *testing.T) {
 	r, d := newRig(t), pushtest.New(t)
-	s, _ := r.service(nil)
+	s, _ := r.startService(nil)
 	p := r.person("manager", 0, access.Manager)
 	device, err := s.Subscribe(t.Context(), p, d.Subscription(), "Yard tablet", "")
 	require.NoError(t, err)

@@ -44,10 +44,10 @@ type device struct {
 	pace *rate.Limiter // limits the pushes to this device
 }
 
-// A Failure says since when a push service refuses all pushes to a device.
+// A Failure describes a device to which a push service refuses all pushes.
 type Failure struct {
-	Since  time.Time `json:"since"`
-	Status int       `json:"status"` // of the service's last answer
+	Since  time.Time `json:"since"`  // the time of the first refusal
+	Status int       `json:"status"` // the HTTP status of the service's last answer
 }
 
 // A Device is the part of a subscription that its user may see.
@@ -55,7 +55,7 @@ type Device struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
 	Created time.Time `json:"created"`
-	Failing *Failure  `json:"failing,omitempty"` // nil while the push service takes pushes
+	Failing *Failure  `json:"failing,omitempty"` // nil while the push service accepts pushes
 }
 
 const (
@@ -272,7 +272,7 @@ func (s *Service) publicDeviceLocked(d *device) Device {
 }
 
 // setFailure records whether the push service refuses a device. status is that of
-// the refusal, or 0 when the service took a push. setFailure writes to the store only
+// the refusal, or 0 when the service accepted a push. setFailure writes to the store only
 // when the status differs from the last one.
 func (s *Service) setFailure(ctx context.Context, id string, status int) error {
 	s.storeMu.Lock()

@@ -26,7 +26,7 @@ const ContentSecurityPolicy = "default-src 'self'; script-src 'self' 'wasm-unsaf
 	"img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; " +
 	"frame-ancestors 'none'"
 
-// Files returns the files of the app. A file that has compressed forms is there in these
+// Files returns the files of the app. A file with compressed forms is included in these
 // forms only.
 func Files() fs.FS {
 	files, err := fs.Sub(dist, "dist")
@@ -46,7 +46,7 @@ func IsBuilt() bool {
 // page at an unknown path with the app's start page, because the app chooses its page by
 // the location.
 func Handler() http.Handler {
-	// The systems' tables of media types differ, and some lack these.
+	// The tables of media types differ between systems, and some lack these types.
 	for extension, media := range map[string]string{".wasm": "application/wasm",
 		".webmanifest": "application/manifest+json", ".svg": "image/svg+xml"} {
 		if err := mime.AddExtensionType(extension, media); err != nil {

@@ -47,6 +47,6 @@ func TestAppIsServedCompressedWithItsPolicy(t *testing.T) {
 	}
 	require.Equal(t, 404, get("/no/such.js").StatusCode, "a script that is missing is no page")
 	first := get("/web/main.css", "Accept-Encoding: br")
-	again := get("/web/main.css", "Accept-Encoding: br", "If-None-Match: "+first.Header.Get("ETag"))
-	require.Equal(t, 304, again.StatusCode)
+	revalidated := get("/web/main.css", "Accept-Encoding: br", "If-None-Match: "+first.Header.Get("ETag"))
+	require.Equal(t, 304, revalidated.StatusCode)
 }

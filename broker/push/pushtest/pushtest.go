@@ -50,9 +50,9 @@ type Device struct {
 	mu         sync.Mutex // guards all below
 	deliveries []Delivery
 	attempts   int
-	answer     int           // the status of the next answers; 0 means that pushes are taken
+	answer     int           // the status of the next answers; 0 means that pushes are accepted
 	answerBody string        // the body of an answer with that status
-	more       chan struct{} // closed and replaced when deliveries grows
+	grown      chan struct{} // closed and replaced when deliveries grows
 }
 
 // New returns a Device whose push service runs until the test ends.
@@ -62,7 +62,7 @@ func New(t testing.TB) *Device {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Device{t: t, private: private, auth: []byte("0123456789abcdef"), more: make(chan struct{})}
+	d := &Device{t: t, private: private, auth: []byte("0123456789abcdef"), grown: make(chan struct{})}
 	d.server = httptest.NewServer(http.HandlerFunc(d.handlePush))
 	t.Cleanup(d.server.Close)
 	return d
@@ -76,7 +76,7 @@ func (d *Device) Subscription() (s push.Subscription) {
 	return s
 }
 
-// SetAnswer makes the service answer with this status. 0 makes it take pushes again.
+// SetAnswer makes the service answer with this status. 0 makes it accept pushes again.
 func (d *Device) SetAnswer(status int) { d.SetAnswerWithBody(status, "") }
 
 // SetAnswerWithBody is like SetAnswer, but the answer also has a body.
@@ -86,19 +86,19 @@ func (d *Device) SetAnswerWithBody(status int, body string) {
 	d.answer, d.answerBody = status, body
 }
 
-// Attempts returns the number of pushes that were sent to the device, taken or not.
+// Attempts returns the number of pushes that were sent to the device, accepted or not.
 func (d *Device) Attempts() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.attempts
 }
 
-// Deliveries returns the pushes that the service has taken. It closes the channel when
-// it takes another one.
+// Deliveries returns the pushes that the service has accepted, and a channel that is
+// closed when it accepts another one.
 func (d *Device) Deliveries() ([]Delivery, <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.deliveries), d.more
+	return slices.Clone(d.deliveries), d.grown
 }
 
 // handlePush is the handler of the push service.
@@ -116,8 +116,8 @@ func (d *Device) handlePush(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.deliveries = append(d.deliveries, delivery)
-	close(d.more)
-	d.more = make(chan struct{})
+	close(d.grown)
+	d.grown = make(chan struct{})
 	w.WriteHeader(http.StatusCreated)
 }
 

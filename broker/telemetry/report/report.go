@@ -29,17 +29,17 @@ type Report struct {
 	Published map[string]int64 `json:"published"`
 	// Pushes counts the pushes since the start, by result.
 	Pushes map[string]int64 `json:"pushes"`
-	// Gaps counts how often a reader was told that events are missing, since the start.
+	// Gaps is the number of gaps that were reported to readers since the start.
 	Gaps int64 `json:"gaps"`
-	// Slow counts the streams that were closed since the start because their readers
-	// were too slow.
+	// Slow is the number of streams that were closed since the start because their
+	// readers were too slow.
 	Slow int64 `json:"slow"`
 	// Memory is the number of bytes of heap objects and stacks in use.
 	Memory int64 `json:"memory_bytes"`
 	// PerReader is the number of bytes in use for each connection, beyond those in use
 	// at the start. It is 0 without connections.
 	PerReader int64 `json:"connection_memory_bytes"`
-	// Healthy tells whether the log takes events.
+	// Healthy tells whether the log accepts events.
 	Healthy bool `json:"log_healthy"`
 	// Oldest and Newest are the sequences of the oldest and newest event in the log.
 	// They are 0 when the log does not answer in time.
@@ -100,8 +100,8 @@ func (r *Recorder) locked(f func()) {
 	f()
 }
 
-// dropOldMinutesLocked makes now the present minute, and removes the counts that are
-// older than an hour. The caller must hold r.mu.
+// dropOldMinutesLocked sets r.minute to the minute of now, and removes the counts that
+// are older than an hour. The caller must hold r.mu.
 func (r *Recorder) dropOldMinutesLocked(now time.Time) {
 	minute := now.Unix() / 60
 	for m := max(r.minute+1, minute-minutes+1); m <= minute; m++ {
