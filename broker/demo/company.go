@@ -280,7 +280,8 @@ func (c *Company) advanceOrCancel(r *rental) {
 	c.advanceRental(r)
 }
 
-// advanceRental gives a rental its next status, with what follows from it.
+// advanceRental gives a rental its next status, and emits the location or payment that
+// follows from it.
 func (c *Company) advanceRental(r *rental) {
 	c.setStatus(r, nextStatus[r.status])
 	switch r.status {

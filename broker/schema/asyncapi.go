@@ -93,8 +93,8 @@ func channels(sse, lines, calls object) object {
 	}
 }
 
-// channelOperation returns an operation with messages of a channel. action says what
-// the broker does: send or receive.
+// channelOperation returns an operation with messages of a channel. action is the
+// part of the broker: send or receive.
 func channelOperation(action, channel string, messages object) object {
 	var all []object
 	for _, name := range keys(messages) {

@@ -10,7 +10,7 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// A Use says for whom a schema is.
+// A Use names the programs that a schema is for.
 type Use string
 
 const (
@@ -110,7 +110,7 @@ func example(t event.Type, use Use) json.RawMessage {
 func dataSchema(t event.Type, use Use) object {
 	properties, required := object{}, []string{}
 	for _, f := range event.Fields(t) {
-		properties[f.Name] = field(f)
+		properties[f.Name] = fieldSchema(f)
 		if f.Required && (use == ForPublishers || isAlwaysShown(t, f.Name)) {
 			required = append(required, f.Name)
 		}
@@ -177,8 +177,8 @@ const formatInt = "int64"
 // maxID is the largest integer in an event, the largest int64.
 const maxID = json.Number("9223372036854775807")
 
-// field returns the schema of one field of an event's data.
-func field(f event.FieldSpec) object {
+// fieldSchema returns the schema of one field of an event's data.
+func fieldSchema(f event.FieldSpec) object {
 	s := object{"description": describe(f)}
 	positive := object{"type": "integer", "format": formatInt, "minimum": 1, "maximum": maxID}
 	switch f.Kind {
@@ -234,8 +234,8 @@ func field(f event.FieldSpec) object {
 	return s
 }
 
-// classes holds the name of each class of fields in descriptions.
-var classes = map[event.Class]string{
+// classNames holds the name of each class of fields in descriptions.
+var classNames = map[event.Class]string{
 	event.Operational: "operational",
 	event.Customer:    "customer",
 	event.Finance:     "finance",
@@ -249,7 +249,7 @@ var classes = map[event.Class]string{
 // strict mode requires it.
 func describe(f event.FieldSpec) string {
 	limits := f.Limits()
-	words := []string{strings.ToUpper(limits[:1]) + limits[1:], "Class: " + classes[f.Class]}
+	words := []string{strings.ToUpper(limits[:1]) + limits[1:], "Class: " + classNames[f.Class]}
 	if f.Strict {
 		words = append(words, "Required in strict mode")
 	}

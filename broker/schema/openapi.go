@@ -133,8 +133,8 @@ func integer(least, most int) object {
 	return object{"type": "integer", "minimum": least, "maximum": most}
 }
 
-// record returns the schema of an object. All properties are required but the
-// optional ones.
+// record returns the schema of an object. All properties are required except
+// the optional ones.
 func record(properties object, optional ...string) object {
 	var required []string
 	for _, name := range keys(properties) {

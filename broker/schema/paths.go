@@ -21,7 +21,7 @@ var filters = []object{
 
 var lastEventID = parameter("header", "Last-Event-ID", "Wins over lastEventId and after.", object{"type": "string"})
 
-// withFilters returns the parameters that select events, and more.
+// withFilters returns the parameters that select events, followed by further ones.
 func withFilters(more ...object) []object { return append(append([]object{}, filters...), more...) }
 
 // paths returns all paths of the API.

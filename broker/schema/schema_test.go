@@ -48,11 +48,11 @@ func TestExamplesAreValidForEveryReader(t *testing.T) {
 		publish, read := compile(t, EventSchema(typ, ForPublishers)), compile(t, EventSchema(typ, ForReaders))
 		require.NoError(t, validate(t, publish, example(typ, ForPublishers)), typ)
 		require.NoError(t, validate(t, read, example(typ, ForReaders)), typ)
-		var whole event.Event
-		require.NoError(t, json.Unmarshal(example(typ, ForReaders), &whole))
+		var complete event.Event
+		require.NoError(t, json.Unmarshal(example(typ, ForReaders), &complete))
 		for _, g := range grants {
-			if seen, ok := access.Redact(g, whole); ok {
-				require.NoError(t, validate(t, read, seen.AppendJSON(nil)), "%s for %v", typ, g)
+			if visible, ok := access.Redact(g, complete); ok {
+				require.NoError(t, validate(t, read, visible.AppendJSON(nil)), "%s for %v", typ, g)
 			}
 		}
 	}

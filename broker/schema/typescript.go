@@ -11,8 +11,8 @@ import (
 // exampleTime is the time of the examples that readers receive.
 var exampleTime = time.Date(2026, 11, 23, 14, 32, 0, 0, time.UTC)
 
-// typescriptHead is the beginning of the declaration file. Its verb takes the union of
-// the severities.
+// typescriptHead is the beginning of the declaration file. Its formatting verb is
+// replaced by the union of the severities.
 const typescriptHead = `// Types of Yardline's events and API, made from the broker's own.
 //
 // Integers have 64 bits: JSON.parse rounds those beyond Number.MAX_SAFE_INTEGER.
