@@ -11,29 +11,29 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/native"
 )
 
-// remote has the flags of a command that sends requests to a broker.
-type remote struct {
+// clientFlags has the flags of a command that sends requests to a broker.
+type clientFlags struct {
 	url, token string
 }
 
 // register adds the flags to a flag set.
-func (r *remote) register(fs *flag.FlagSet) {
-	fs.StringVar(&r.url, "url", "http://localhost:8080", "the broker's `URL`")
-	fs.StringVar(&r.token, "token", "", "a bearer `token`, see yardline token; better set as YARDLINE_TOKEN")
+func (f *clientFlags) register(fs *flag.FlagSet) {
+	fs.StringVar(&f.url, "url", "http://localhost:8080", "the broker's `URL`")
+	fs.StringVar(&f.token, "token", "", "a bearer `token`, see yardline token; better set as YARDLINE_TOKEN")
 }
 
-// dial returns a transport to the broker. The caller must close it.
-func (r *remote) dial() (*native.Transport, error) {
-	t, err := native.New(r.url, r.token)
+// newTransport returns a transport to the broker. The caller must close it.
+func (f *clientFlags) newTransport() (*native.Transport, error) {
+	t, err := native.New(f.url, f.token)
 	if err != nil {
 		return nil, &broker.Misuse{Reason: "--url: " + err.Error()}
 	}
 	return t, nil
 }
 
-// describe returns the error to print for an error of the client. It adds the fields
+// describeError returns the error to print for an error of the client. It adds the fields
 // that the broker refused, or advice when something other than the broker answered.
-func describe(err error) error {
+func describeError(err error) error {
 	var refused *wasmclient.Error
 	isRefused := errors.As(err, &refused)
 	if errors.Is(err, wasmclient.ErrNotBroker) || isRefused && !refused.FromBroker {

@@ -23,7 +23,7 @@ func configFile(t *testing.T, text string) string {
 	return path
 }
 
-// A line must set its flag whatever white space, comments and lines surround it.
+// White space, comments and other lines must not keep a line from setting its flag.
 func TestConfigFileSetsFlags(t *testing.T) {
 	for _, text := range []string{
 		"listen nowhere", "listen\tnowhere\r\n", "  listen \t nowhere  # where it listens\n",
@@ -31,9 +31,9 @@ func TestConfigFileSetsFlags(t *testing.T) {
 		"demo # at work\nlisten nowhere\n", "demo false\nlisten nowhere\n",
 		"allow-origin " + strings.Repeat("a", 100_000) + "\nlisten nowhere\n",
 	} {
-		status, _, said := yardline(t.Context(), "", "serve", "--data", t.TempDir(), "--config", configFile(t, text))
-		require.Equal(t, misuse, status)
-		require.Contains(t, said, `--listen "nowhere"`, "%.80q", text)
+		status, _, stderr := yardline(t.Context(), "", "serve", "--data", t.TempDir(), "--config", configFile(t, text))
+		require.Equal(t, exitMisuse, status)
+		require.Contains(t, stderr, `--listen "nowhere"`, "%.80q", text)
 	}
 }
 
@@ -48,52 +48,52 @@ func TestConfigFileWithAFaultyLineIsRefusedWithTheLinesNumber(t *testing.T) {
 		"ttl soon":             "line 1: ",
 		"data x\x00\nttl soon": "line 2: ",
 	} {
-		status, _, said := yardline(t.Context(), "", "token", "--user", "a", "--roles", "yard",
+		status, _, stderr := yardline(t.Context(), "", "token", "--user", "a", "--roles", "yard",
 			"--config", configFile(t, text))
-		require.Equal(t, misuse, status)
-		require.Contains(t, said, "yardline: --config: "+message, text)
+		require.Equal(t, exitMisuse, status)
+		require.Contains(t, stderr, "yardline: --config: "+message, text)
 	}
 	broken := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("data x\n")))
 	require.ErrorIs(t, configParser(commandFlags("yardline"))(broken, nil), iotest.ErrTimeout)
 }
 
 // --config must work after an argument too, and must be refused in front of a command. If
-// it were ignored, the command would use ./data without a word.
+// it were ignored, the command would silently use ./data.
 func TestConfigFlagIsNeverIgnored(t *testing.T) {
 	t.Chdir(t.TempDir())
 	data := t.TempDir()
 	config := configFile(t, "data "+data+"\n")
-	status, _, said := yardline(t.Context(), "a password\n", "user", "add", "ann", "--config", config)
-	require.Equal(t, done, status, said)
+	status, _, stderr := yardline(t.Context(), "a password\n", "user", "add", "ann", "--config", config)
+	require.Equal(t, exitDone, status, stderr)
 	users, err := identity.ReadUsers(identity.UsersPath(data))
 	require.NoError(t, err)
 	require.Len(t, users, 1)
 
-	status, _, said = yardline(t.Context(), "", "restore", filepath.Join(data, "none"),
+	status, _, stderr = yardline(t.Context(), "", "restore", filepath.Join(data, "none"),
 		"--config", configFile(t, "date x"))
-	require.Equal(t, misuse, status)
-	require.Contains(t, said, `yardline restore has no flag "date"`)
+	require.Equal(t, exitMisuse, status)
+	require.Contains(t, stderr, `yardline restore has no flag "date"`)
 
 	other := configFile(t, "data "+t.TempDir()+"\n")
-	status, _, said = yardline(t.Context(), "", "user", "enable", "--config", other, "ann", "--config", config)
-	require.Equal(t, misuse, status)
-	require.Contains(t, said, "two files")
+	status, _, stderr = yardline(t.Context(), "", "user", "enable", "--config", other, "ann", "--config", config)
+	require.Equal(t, exitMisuse, status)
+	require.Contains(t, stderr, "two files")
 
 	for _, args := range [][]string{
 		{"--config", config, "user", "list"}, {"user", "--config", config, "list"}, {"--config", "nowhere", "serve"},
 	} {
-		status, _, said = yardline(t.Context(), "", args...)
-		require.Equal(t, misuse, status)
-		require.Contains(t, said, "flags go after the command", args)
+		status, _, stderr = yardline(t.Context(), "", args...)
+		require.Equal(t, exitMisuse, status)
+		require.Contains(t, stderr, "flags go after the command", args)
 	}
 
 	t.Setenv("YARDLINE_CONFIG", config)
-	status, out, said := yardline(t.Context(), "", "user", "list")
-	require.Equal(t, done, status, said)
+	status, out, stderr := yardline(t.Context(), "", "user", "list")
+	require.Equal(t, exitDone, status, stderr)
 	require.Contains(t, out, "ann")
-	status, _, said = yardline(t.Context(), "", "user", "list", "bob")
-	require.Equal(t, misuse, status)
-	require.Contains(t, said, "no arguments")
+	status, _, stderr = yardline(t.Context(), "", "user", "list", "bob")
+	require.Equal(t, exitMisuse, status)
+	require.Contains(t, stderr, "no arguments")
 	entries, err := os.ReadDir(".")
 	require.NoError(t, err)
 	require.Empty(t, entries, "nothing is made where the command runs")
@@ -103,11 +103,11 @@ func TestConfigFlagIsNeverIgnored(t *testing.T) {
 // reading it fails.
 func TestIncompleteInputIsRefused(t *testing.T) {
 	long := `{"type":"sync_progress","data":{"progress":1},"x":"` + strings.Repeat("a", event.MaxEventBytes) + `"}`
-	status, _, said := yardline(t.Context(), long, "publish", "-")
-	require.Equal(t, misuse, status)
-	require.Contains(t, said, "standard input has more than 20480 bytes")
+	status, _, stderr := yardline(t.Context(), long, "publish", "-")
+	require.Equal(t, exitMisuse, status)
+	require.Contains(t, stderr, "standard input has more than 20480 bytes")
 
 	cut := errors.New("cut off")
-	_, err := readPassword(environment{in: io.MultiReader(strings.NewReader("half a pass"), iotest.ErrReader(cut))})
+	_, err := readPassword(standardStreams{in: io.MultiReader(strings.NewReader("half a pass"), iotest.ErrReader(cut))})
 	require.ErrorIs(t, err, cut)
 }

@@ -15,10 +15,10 @@ import (
 )
 
 // demoCommand returns the command that publishes the events of a made-up company.
-func demoCommand(env environment) *ffcli.Command {
+func demoCommand(std standardStreams) *ffcli.Command {
 	fs := commandFlags("yardline demo")
-	var r remote
-	r.register(fs)
+	var flags clientFlags
+	flags.register(fs)
 	rate := fs.Float64("rate", 1, "how many `events` a second")
 	return &ffcli.Command{
 		Name:       "demo",
@@ -30,21 +30,21 @@ func demoCommand(env environment) *ffcli.Command {
 				number := strconv.FormatFloat(*rate, 'g', -1, 64)
 				return &broker.Misuse{Reason: "demo takes a --rate above 0, not " + number + ", and no arguments"}
 			}
-			t, err := r.dial()
+			t, err := flags.newTransport()
 			if err != nil {
 				return err
 			}
 			defer t.Close()
 			api := wasmclient.API{Transport: t}
 			if s, err := api.Session(ctx); err != nil {
-				return describe(err)
+				return describeError(err)
 			} else if s.User == nil {
 				return errors.New("the broker does not accept the token: sign one with yardline token --roles service")
 			}
 			publish := func(ctx context.Context, e event.Event) error {
 				_, err := api.Publish(ctx, e)
 				if err != nil && ctx.Err() == nil {
-					fmt.Fprintln(env.err, "yardline:", describe(err))
+					fmt.Fprintln(std.err, "yardline:", describeError(err))
 				}
 				return err
 			}

@@ -1,8 +1,8 @@
 // Command yardline is the broker and its command line.
 //
-//	yardline serve --demo
+// This command runs a broker with a made-up company at http://localhost:8080:
 //
-// runs a broker with a made-up company at http://localhost:8080.
+//	yardline serve --demo
 //
 // # Commands
 //
@@ -17,8 +17,8 @@
 // # Flags
 //
 // A flag can also be set in the environment (--listen is YARDLINE_LISTEN) and in the file
-// that --config names, with one flag in each line. The command line is stronger than the
-// environment, and the environment is stronger than the file.
+// that --config names, with one flag in each line. The command line overrides the
+// environment, and the environment overrides the file.
 //
 // # Errors
 //

@@ -17,7 +17,7 @@ import (
 var errChecksFailed = errors.New("the deployment needs a change; see what failed")
 
 // doctorCommand returns the command that checks a deployment from outside.
-func doctorCommand(env environment) *ffcli.Command {
+func doctorCommand(std standardStreams) *ffcli.Command {
 	fs := commandFlags("yardline doctor")
 	token := fs.String("token", "", "a bearer `token` of somebody who may read; better in YARDLINE_TOKEN")
 	readOnly := fs.Bool("read-only", false, "publish no event to measure its delay")
@@ -41,7 +41,7 @@ func doctorCommand(env environment) *ffcli.Command {
 			anyFailed := false
 			report := func(f doctor.Finding) {
 				anyFailed = anyFailed || f.Result == doctor.Failed
-				printFinding(env.out, f, *asJSON)
+				printFinding(std.out, f, *asJSON)
 			}
 			c := doctor.Config{URL: address, Token: *token, ReadOnly: *readOnly}
 			if err := doctor.Check(ctx, c, report); err != nil {

@@ -21,14 +21,14 @@ import (
 
 // Exit statuses.
 const (
-	done   = 0
-	failed = 1
-	misuse = 2 // a fault in the command line, the configuration or the data directory
+	exitDone   = 0
+	exitFailed = 1
+	exitMisuse = 2 // a fault in the command line, the configuration or the data directory
 )
 
 func main() {
-	// A write beyond the limit on the size of files then returns an error. Without this
-	// line the signal would end the program.
+	// When a file reaches the limit on the size of files, a write then returns an error.
+	// Otherwise the signal would end the program.
 	signal.Ignore(syscall.SIGXFSZ)
 	// SIGHUP comes from a terminal that was closed. It stops the program, unless nohup
 	// started the program with the signal ignored.
@@ -38,55 +38,55 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), stops...)
 	defer stop()
-	// A user who presses Ctrl-C again does not want to wait any longer.
+	// A second Ctrl-C ends the program at once.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
-	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], standardStreams{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// environment has the standard streams of a command.
-type environment struct {
+// standardStreams has the standard input, output and error of a command.
+type standardStreams struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
 // run parses a command line, runs its command and returns the exit status.
-func run(ctx context.Context, args []string, env environment) int {
-	// The flag package asks for the help text of a wrong flag too. So the text is kept
-	// here, and printed only if the user has asked for help.
+func run(ctx context.Context, args []string, std standardStreams) int {
+	// The flag package calls usage for a wrong flag, too. So run keeps the help text, and
+	// prints it only when the user has asked for help.
 	var help string
 	usage := func(c *ffcli.Command) string {
 		help = usageOf(c)
 		return ""
 	}
-	root := rootCommand(env, usage)
+	root := rootCommand(std, usage)
 	err := root.Parse(args)
 	if err == nil {
 		err = root.Run(ctx)
 	} else if !errors.Is(err, flag.ErrHelp) {
 		err = &broker.Misuse{Reason: strings.TrimPrefix(err.Error(), "error parsing commandline arguments: ")}
 	}
-	var wrong *broker.Misuse
+	var misuse *broker.Misuse
 	switch {
 	case err == nil:
-		return done
+		return exitDone
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(env.out, help)
+		fmt.Fprint(std.out, help)
 		if len(args) == 0 {
-			return misuse
+			return exitMisuse
 		}
-		return done
-	case errors.As(err, &wrong):
-		fmt.Fprintln(env.err, "yardline:", wrong.Reason)
-		return misuse
+		return exitDone
+	case errors.As(err, &misuse):
+		fmt.Fprintln(std.err, "yardline:", misuse.Reason)
+		return exitMisuse
 	default:
-		fmt.Fprintln(env.err, "yardline:", err)
-		return failed
+		fmt.Fprintln(std.err, "yardline:", err)
+		return exitFailed
 	}
 }
 
 // rootCommand returns the command yardline with all its commands. usage returns the help
 // text of a command.
-func rootCommand(env environment, usage func(*ffcli.Command) string) *ffcli.Command {
+func rootCommand(std standardStreams, usage func(*ffcli.Command) string) *ffcli.Command {
 	root := &ffcli.Command{
 		Name:       "yardline",
 		ShortUsage: "yardline <command> [flags]",
@@ -99,15 +99,15 @@ file of lines like 'listen 127.0.0.1:8080' that --config names.`,
 		FlagSet:   groupFlags("yardline"),
 		UsageFunc: usage,
 		Subcommands: []*ffcli.Command{
-			serveCommand(env),
-			publishCommand(env),
-			tailCommand(env),
-			tokenCommand(env),
-			userCommands(env),
-			restoreCommand(env),
-			demoCommand(env),
-			doctorCommand(env),
-			schemaCommand(env),
+			serveCommand(std),
+			publishCommand(std),
+			tailCommand(std),
+			tokenCommand(std),
+			userCommands(std),
+			restoreCommand(std),
+			demoCommand(std),
+			doctorCommand(std),
+			schemaCommand(std),
 		},
 		Exec: func(_ context.Context, args []string) error {
 			if len(args) > 0 && args[0] != "help" {
@@ -129,8 +129,8 @@ file of lines like 'listen 127.0.0.1:8080' that --config names.`,
 }
 
 // oneArgument returns the only argument of a command. Flags may come before the argument
-// and after it: args is what follows the flags that come before it. The error names the
-// wanted argument.
+// and after it. args is the command line without the flags before the argument. The error
+// contains wanted, the description of the argument.
 func oneArgument(fs *flag.FlagSet, args []string, wanted string) (string, error) {
 	if len(args) > 1 {
 		config := fs.Lookup("config").Value
@@ -160,9 +160,9 @@ func commandFlags(name string) *flag.FlagSet {
 	return fs
 }
 
-// groupFlags returns the flag set of a command that only has commands of its own. It has
-// no flags, and tells an operator who sets --config in front of such a command to set it
-// after the command.
+// groupFlags returns the flag set of a command that only has commands of its own. It
+// accepts no flags. When an operator sets --config in front of such a command, the error
+// asks the operator to set the flag after the command.
 func groupFlags(name string) *flag.FlagSet {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)

@@ -19,14 +19,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// output holds what a command has printed.
+// output collects the text that a command prints.
 type output = syncbuffer.Buffer
 
-// yardline runs a command line with in as its standard input. It returns the exit status
-// and what the command printed on standard output and standard error.
+// yardline runs a command line with in as its standard input. It returns the exit status,
+// the standard output and the standard error.
 func yardline(ctx context.Context, in string, args ...string) (status int, out, err string) {
 	var o, e output
-	status = run(ctx, args, environment{strings.NewReader(in), &o, &e})
+	status = run(ctx, args, standardStreams{strings.NewReader(in), &o, &e})
 	return status, o.String(), e.String()
 }
 
@@ -94,7 +94,7 @@ func TestFaultyCommandLinesAreRefusedInOneLine(t *testing.T) {
 		{[]string{"serve", "--publish-rate", "NaN", "--data", t.TempDir()}, "--publish-rate must be above 0, not NaN"},
 	} {
 		status, out, err := yardline(t.Context(), "", c.args...)
-		require.Equal(t, misuse, status, "%v: %s", c.args, err)
+		require.Equal(t, exitMisuse, status, "%v: %s", c.args, err)
 		require.Contains(t, err, c.message, "%v", c.args)
 		require.Equal(t, 1, strings.Count(err, "\n"), "%v prints more than a line: %s", c.args, err)
 		require.Empty(t, out, "%v", c.args)
@@ -106,12 +106,12 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		{"token", "--help"}, {"user", "--help"}, {"user", "add", "--help"}, {"schema", "--help"}, {"doctor", "--help"},
 		{"restore", "--help"}, {"demo", "--help"}} {
 		status, out, err := yardline(t.Context(), "", args...)
-		require.Equal(t, done, status)
+		require.Equal(t, exitDone, status)
 		require.Empty(t, err)
 		require.Contains(t, out, "USAGE", "%v", args)
 	}
 	status, out, _ := yardline(t.Context(), "")
-	require.Equal(t, misuse, status)
+	require.Equal(t, exitMisuse, status)
 	require.Contains(t, out, "COMMANDS")
 }
 
@@ -127,7 +127,7 @@ func runInBackground(t *testing.T, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &running{cancel: cancel, status: make(chan int, 1)}
-	go func() { r.status <- run(ctx, args, environment{strings.NewReader(""), &r.out, &r.err}) }()
+	go func() { r.status <- run(ctx, args, standardStreams{strings.NewReader(""), &r.out, &r.err}) }()
 	return r
 }
 
@@ -135,10 +135,10 @@ func runInBackground(t *testing.T, args ...string) *running {
 func (r *running) stop(t *testing.T) {
 	t.Helper()
 	r.cancel()
-	require.Equal(t, done, <-r.status, r.err.String())
+	require.Equal(t, exitDone, <-r.status, r.err.String())
 }
 
-// address is what serve --json prints.
+// address is the output of serve --json.
 type address struct{ URL, Token string }
 
 // waitForAddress waits until serve --json has printed the broker's address.
@@ -159,21 +159,21 @@ func TestClientCommandsWorkWithABroker(t *testing.T) {
 	url := served.waitForAddress(t).URL
 	t.Setenv("YARDLINE_URL", url)
 
-	status, token, said := yardline(t.Context(), "", "token", "--user", "erp", "--roles", "service,manager")
-	require.Equal(t, done, status, said)
+	status, token, stderr := yardline(t.Context(), "", "token", "--user", "erp", "--roles", "service,manager")
+	require.Equal(t, exitDone, status, stderr)
 	t.Setenv("YARDLINE_TOKEN", strings.TrimSpace(token))
 
-	status, receipt, said := yardline(t.Context(), "", "publish", "--id", "one", "rental_status_updated",
+	status, receipt, stderr := yardline(t.Context(), "", "publish", "--id", "one", "rental_status_updated",
 		"rental_id=123", "status=completed", "customer=John Doe", "equipment_ids=[1,2]")
-	require.Equal(t, done, status, said)
+	require.Equal(t, exitDone, status, stderr)
 	require.Regexp(t, `^id one\ncursor [a-z0-9]+-1\n$`, receipt)
 	status, receipt, _ = yardline(t.Context(), `{"type":"sync_progress","data":{"progress":5,"x":1}}`,
 		"publish", "--json", "--id", "two", "-")
-	require.Equal(t, done, status)
+	require.Equal(t, exitDone, status)
 	require.Contains(t, receipt, `"warnings"`)
-	status, _, said = yardline(t.Context(), "", "publish", "sync_progress", "progress=101")
-	require.Equal(t, failed, status)
-	require.Contains(t, said, "/data/progress")
+	status, _, stderr = yardline(t.Context(), "", "publish", "sync_progress", "progress=101")
+	require.Equal(t, exitFailed, status)
+	require.Contains(t, stderr, "/data/progress")
 
 	tail := runInBackground(t, "tail", "--after", "oldest", "--types", "rental_status_updated")
 	waittest.Eventually(t, func() bool { return strings.Contains(tail.out.String(), "\n") }, 20*time.Second,
@@ -182,8 +182,8 @@ func TestClientCommandsWorkWithABroker(t *testing.T) {
 	require.Contains(t, tail.out.String(),
 		`"data":{"rental_id":123,"status":"completed","customer":"John Doe","equipment_ids":[1,2]}`)
 
-	status, out, said := yardline(t.Context(), "", "doctor", "--json", url)
-	require.Equal(t, done, status, said)
+	status, out, stderr := yardline(t.Context(), "", "doctor", "--json", url)
+	require.Equal(t, exitDone, status, stderr)
 	require.Contains(t, out, `{"check":"stream","result":"ok"`)
 	for name, part := range map[string]string{
 		"openapi":          `"/api/sse"`,
@@ -192,35 +192,36 @@ func TestClientCommandsWorkWithABroker(t *testing.T) {
 		"payment_received": `"payment_method"`,
 	} {
 		status, out, _ = yardline(t.Context(), "", "schema", name)
-		require.Equal(t, done, status)
+		require.Equal(t, exitDone, status)
 		require.Contains(t, out, part)
 	}
 
 	t.Setenv("YARDLINE_TOKEN", "wrong")
-	status, _, said = yardline(t.Context(), "", "doctor", url)
-	require.Equal(t, failed, status)
-	require.Contains(t, said, "needs a change")
-	status, _, said = yardline(t.Context(), "", "tail")
-	require.Equal(t, failed, status)
-	require.Contains(t, said, "invalid_token")
+	status, _, stderr = yardline(t.Context(), "", "doctor", url)
+	require.Equal(t, exitFailed, status)
+	require.Contains(t, stderr, "needs a change")
+	status, _, stderr = yardline(t.Context(), "", "tail")
+	require.Equal(t, exitFailed, status)
+	require.Contains(t, stderr, "invalid_token")
 	served.stop(t)
 }
 
 func TestUserCommandsEditTheUsersOfARunningBroker(t *testing.T) {
 	data := t.TempDir()
-	do := func(in string, args ...string) (int, string, string) {
+	runUser := func(in string, args ...string) (int, string, string) {
 		return yardline(t.Context(), in, append(append([]string{"user"}, args...), "--data", data)...)
 	}
-	ok := func(in string, args ...string) {
+	requireDone := func(in string, args ...string) {
 		t.Helper()
-		status, _, said := do(in, args...)
-		require.Equal(t, done, status, said)
+		status, _, stderr := runUser(in, args...)
+		require.Equal(t, exitDone, status, stderr)
 	}
-	status, _, said := yardline(t.Context(), "", "serve", "--auth", "users", "--data", data, "--listen", "127.0.0.1:0")
-	require.Equal(t, misuse, status)
-	require.Contains(t, said, "yardline user add")
-	ok("a password\n", "add", "ann", "--roles", "manager,hr", "--employee", "4")
-	ok("b password", "add", "--id", "8", "bob")
+	status, _, stderr := yardline(t.Context(), "", "serve", "--auth", "users", "--data", data,
+		"--listen", "127.0.0.1:0")
+	require.Equal(t, exitMisuse, status)
+	require.Contains(t, stderr, "yardline user add")
+	requireDone("a password\n", "add", "ann", "--roles", "manager,hr", "--employee", "4")
+	requireDone("b password", "add", "--id", "8", "bob")
 	for message, args := range map[string][]string{
 		"already":  {"add", "ann"},
 		"boss":     {"add", "eve", "--roles", "boss"},
@@ -228,20 +229,20 @@ func TestUserCommandsEditTheUsersOfARunningBroker(t *testing.T) {
 		"whose":    {"disable"},
 		"one NAME": {"disable", "ann", "bob"},
 	} {
-		status, _, said := do("a password\n", args...)
-		require.Equal(t, misuse, status)
-		require.Contains(t, said, message)
+		status, _, stderr := runUser("a password\n", args...)
+		require.Equal(t, exitMisuse, status)
+		require.Contains(t, stderr, message)
 	}
-	status, _, said = do("short\n", "add", "eve")
-	require.Equal(t, misuse, status)
-	require.Contains(t, said, "8 to 1024")
-	status, _, said = do("", "passwd", "ann")
-	require.Equal(t, misuse, status)
-	require.Contains(t, said, "standard input")
-	ok("", "roles", "ann", "--roles", "yard")
-	ok("", "disable", "bob")
-	status, out, _ := do("", "list")
-	require.Equal(t, done, status)
+	status, _, stderr = runUser("short\n", "add", "eve")
+	require.Equal(t, exitMisuse, status)
+	require.Contains(t, stderr, "8 to 1024")
+	status, _, stderr = runUser("", "passwd", "ann")
+	require.Equal(t, exitMisuse, status)
+	require.Contains(t, stderr, "standard input")
+	requireDone("", "roles", "ann", "--roles", "yard")
+	requireDone("", "disable", "bob")
+	status, out, _ := runUser("", "list")
+	require.Equal(t, exitDone, status)
 	require.Regexp(t, `ann +ann +\[yard\] +4 +enabled`, out)
 	require.Regexp(t, `bob +8 +\[\] +0 +disabled`, out)
 
@@ -257,7 +258,7 @@ func TestUserCommandsEditTheUsersOfARunningBroker(t *testing.T) {
 	}
 	require.Equal(t, 200, signIn(`{"user":"ann","password":"a password"}`))
 	require.Equal(t, 401, signIn(`{"user":"bob","password":"b password"}`))
-	ok("", "enable", "bob")
+	requireDone("", "enable", "bob")
 	waittest.Eventually(t, func() bool { return signIn(`{"user":"bob","password":"b password"}`) == 200 },
 		20*time.Second, time.Second)
 	http.DefaultClient.CloseIdleConnections()
@@ -269,8 +270,8 @@ func TestUserCommandsEditTheUsersOfARunningBroker(t *testing.T) {
 func TestServeOnAllAddresses(t *testing.T) {
 	dir := t.TempDir()
 	addUser := []string{"user", "add", "ann", "--roles", "manager", "--data", dir}
-	status, _, said := yardline(t.Context(), "a long password\n", addUser...)
-	require.Zero(t, status, said)
+	status, _, stderr := yardline(t.Context(), "a long password\n", addUser...)
+	require.Zero(t, status, stderr)
 	for _, c := range []struct {
 		flags []string
 		warns bool

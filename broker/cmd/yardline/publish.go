@@ -17,10 +17,10 @@ import (
 )
 
 // publishCommand returns the command that publishes an event.
-func publishCommand(env environment) *ffcli.Command {
+func publishCommand(std standardStreams) *ffcli.Command {
 	fs := commandFlags("yardline publish")
-	var r remote
-	r.register(fs)
+	var flags clientFlags
+	flags.register(fs)
 	id := fs.String("id", "", "the event's `id`: sent again with the same id, it is stored once")
 	asJSON := fs.Bool("json", false, "print the answer as JSON")
 	return &ffcli.Command{
@@ -35,11 +35,11 @@ func publishCommand(env environment) *ffcli.Command {
 A value is taken as JSON where it is valid JSON, and as text otherwise; notes='"12"' is
 the text 12. Flags go before the type.`,
 		Exec: func(ctx context.Context, args []string) error {
-			body, err := eventBody(args, *id, env.in)
+			body, err := eventBody(args, *id, std.in)
 			if err != nil {
 				return &broker.Misuse{Reason: err.Error()}
 			}
-			t, err := r.dial()
+			t, err := flags.newTransport()
 			if err != nil {
 				return err
 			}
@@ -48,17 +48,17 @@ the text 12. Flags go before the type.`,
 			defer cancel()
 			receipt, err := wasmclient.API{Transport: t}.PublishJSON(ctx, body)
 			if err != nil {
-				return describe(err)
+				return describeError(err)
 			}
 			if *asJSON {
-				return json.NewEncoder(env.out).Encode(receipt)
+				return json.NewEncoder(std.out).Encode(receipt)
 			}
 			for _, w := range receipt.Warnings {
-				fmt.Fprintf(env.err, "yardline: warning: %s: %s\n", w.Pointer, w.Message)
+				fmt.Fprintf(std.err, "yardline: warning: %s: %s\n", w.Pointer, w.Message)
 			}
-			fmt.Fprintf(env.out, "id %s\ncursor %s\n", receipt.ID, receipt.Cursor)
+			fmt.Fprintf(std.out, "id %s\ncursor %s\n", receipt.ID, receipt.Cursor)
 			if receipt.Duplicate {
-				fmt.Fprintln(env.err, "yardline: it was stored before, under this id")
+				fmt.Fprintln(std.err, "yardline: it was stored before, under this id")
 			}
 			return nil
 		},
@@ -69,8 +69,8 @@ the text 12. Flags go before the type.`,
 const publishTimeout = 30 * time.Second
 
 // eventBody returns the event that the arguments of publish describe, as JSON. It reads
-// the event from in where the only argument is "-". A non-empty id replaces the event's
-// own.
+// the event from in if the only argument is "-". A non-empty id replaces the event's own
+// id.
 func eventBody(args []string, id string, in io.Reader) (json.RawMessage, error) {
 	if len(args) == 0 {
 		return nil, errors.New("publish needs TYPE key=value…, JSON, or - for standard input")

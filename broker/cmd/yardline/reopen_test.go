@@ -65,9 +65,9 @@ func TestServeGoesOnAfterItsNATSServerWasRestored(t *testing.T) {
 	t.Setenv("YARDLINE_URL", at.URL)
 	t.Setenv("YARDLINE_TOKEN", at.Token)
 	publish := func(id string) (cursor string) {
-		status, receipt, said := yardline(t.Context(), "", "publish", "--json", "--id", id, "sync_progress",
+		status, receipt, stderr := yardline(t.Context(), "", "publish", "--json", "--id", id, "sync_progress",
 			"progress=1")
-		require.Equal(t, done, status, said)
+		require.Equal(t, exitDone, status, stderr)
 		var r struct{ Cursor string }
 		require.NoError(t, json.Unmarshal([]byte(receipt), &r))
 		return r.Cursor
@@ -77,7 +77,7 @@ func TestServeGoesOnAfterItsNATSServerWasRestored(t *testing.T) {
 	backup := filepath.Join(t.TempDir(), "backup")
 	copyTree(t, nats.dir, backup)
 	nats.start(t)
-	seen := publish("b")
+	lostCursor := publish("b")
 	publish("c")
 	nats.stop()
 	require.NoError(t, os.RemoveAll(nats.dir))
@@ -87,7 +87,7 @@ func TestServeGoesOnAfterItsNATSServerWasRestored(t *testing.T) {
 	waittest.Eventually(t, func() bool {
 		// The broker notices the restore at once by this publication.
 		yardline(t.Context(), "", "publish", "--id", "d", "sync_progress", "progress=1")
-		r, err := http.NewRequestWithContext(t.Context(), "GET", at.URL+"/api/events?after="+seen, nil)
+		r, err := http.NewRequestWithContext(t.Context(), "GET", at.URL+"/api/events?after="+lostCursor, nil)
 		require.NoError(t, err)
 		r.Header.Set("Authorization", "Bearer "+at.Token)
 		answer, err := client.Do(r)
@@ -100,7 +100,7 @@ func TestServeGoesOnAfterItsNATSServerWasRestored(t *testing.T) {
 			Head string
 		}
 		return json.NewDecoder(answer.Body).Decode(&page) == nil && page.Gap != nil &&
-			!strings.HasPrefix(page.Head, seen[:8])
+			!strings.HasPrefix(page.Head, lostCursor[:8])
 	}, time.Minute, 100*time.Millisecond, "%s", &served.err)
 	require.Equal(t, 1, strings.Count(served.out.String(), "\n"), "the address is printed once")
 	require.Contains(t, served.err.String(), "under a new epoch")
@@ -122,13 +122,13 @@ func TestRestoreCommandGivesANewEpochOnce(t *testing.T) {
 	require.NotContains(t, serve(), "new epoch")
 	backup := filepath.Join(t.TempDir(), "backup")
 	copyTree(t, dir, backup)
-	status, out, said := yardline(t.Context(), "", "restore", backup, "--data", dir)
-	require.Equal(t, done, status, said)
+	status, out, stderr := yardline(t.Context(), "", "restore", backup, "--data", dir)
+	require.Equal(t, exitDone, status, stderr)
 	require.Regexp(t,
 		`^Restored 0 events, under the new epoch [a-z0-9]{8}\.\nWhat was there before is in .*before-restore-.*\n$`,
 		out)
 	require.NotContains(t, serve(), "new epoch", "restore has given one")
-	status, _, said = yardline(t.Context(), "", "restore", "--data", dir, t.TempDir())
-	require.Equal(t, misuse, status)
-	require.Equal(t, 1, strings.Count(said, "\n"))
+	status, _, stderr = yardline(t.Context(), "", "restore", "--data", dir, t.TempDir())
+	require.Equal(t, exitMisuse, status)
+	require.Equal(t, 1, strings.Count(stderr, "\n"))
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // restoreCommand returns the command that replaces a data directory by a backup.
-func restoreCommand(env environment) *ffcli.Command {
+func restoreCommand(std standardStreams) *ffcli.Command {
 	fs := commandFlags("yardline restore")
 	data := fs.String("data", "./data", "the `directory` that the broker uses; it must be stopped")
 	return &ffcli.Command{
@@ -26,7 +26,7 @@ func restoreCommand(env environment) *ffcli.Command {
 			if err != nil {
 				return err
 			}
-			log, err := newLogger(env, "error", "text")
+			log, err := newLogger(std, "error", "text")
 			if err != nil {
 				return err
 			}
@@ -34,13 +34,13 @@ func restoreCommand(env environment) *ffcli.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(env.out, "Restored %d events", r.Events)
+			fmt.Fprintf(std.out, "Restored %d events", r.Events)
 			if !r.LastStored.IsZero() {
-				fmt.Fprintf(env.out, ", the newest of %s", r.LastStored.UTC().Format(time.RFC3339))
+				fmt.Fprintf(std.out, ", the newest of %s", r.LastStored.UTC().Format(time.RFC3339))
 			}
-			fmt.Fprintf(env.out, ", under the new epoch %s.\n", r.Epoch)
+			fmt.Fprintf(std.out, ", under the new epoch %s.\n", r.Epoch)
 			if r.ReplacedFiles != "" {
-				fmt.Fprintf(env.out, "What was there before is in %s; delete it when you no longer need it.\n",
+				fmt.Fprintf(std.out, "What was there before is in %s; delete it when you no longer need it.\n",
 					r.ReplacedFiles)
 			}
 			return nil

@@ -12,8 +12,8 @@ import (
 	"github.com/snd-rental/yardline/shared/event"
 )
 
-// documents are the documents that the command prints by name, beside the schemas of the
-// event types.
+// documents has the documents that the command prints, by their names. The command also
+// prints the schemas of the event types.
 var documents = map[string]func() []byte{
 	"openapi":    schema.OpenAPI,
 	"asyncapi":   schema.AsyncAPI,
@@ -21,7 +21,7 @@ var documents = map[string]func() []byte{
 }
 
 // schemaCommand returns the command that prints descriptions of the events and the API.
-func schemaCommand(env environment) *ffcli.Command {
+func schemaCommand(std standardStreams) *ffcli.Command {
 	fs := commandFlags("yardline schema")
 	use := fs.String("for", string(schema.ForPublishers), "`who` a type's schema is for: publish or read")
 	names := make([]string, len(event.Types))
@@ -44,7 +44,7 @@ The types are ` + strings.Join(names, ", ") + ".",
 				return err
 			}
 			if document, found := documents[name]; found {
-				_, err := env.out.Write(document())
+				_, err := std.out.Write(document())
 				return err
 			}
 			t, u := event.Type(name), schema.Use(*use)
@@ -56,7 +56,7 @@ The types are ` + strings.Join(names, ", ") + ".",
 			if u != schema.ForPublishers && u != schema.ForReaders {
 				return &broker.Misuse{Reason: fmt.Sprintf("unknown --for %q: use publish or read", *use)}
 			}
-			_, err = env.out.Write(schema.EventSchema(t, u))
+			_, err = std.out.Write(schema.EventSchema(t, u))
 			return err
 		},
 	}

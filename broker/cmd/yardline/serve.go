@@ -35,7 +35,7 @@ type serveFlags struct {
 }
 
 // serveCommand returns the command that runs the broker.
-func serveCommand(env environment) *ffcli.Command {
+func serveCommand(std standardStreams) *ffcli.Command {
 	f := &serveFlags{set: commandFlags("yardline serve")}
 	f.registerBroker()
 	f.registerSignIn()
@@ -50,11 +50,11 @@ func serveCommand(env environment) *ffcli.Command {
 			if len(args) > 0 {
 				return &broker.Misuse{Reason: fmt.Sprintf("serve takes no arguments, only flags: %q", args[0])}
 			}
-			c, err := f.config(env)
+			c, err := f.config(std)
 			if err != nil {
 				return err
 			}
-			return serveUntil(ctx, c, env, f.asJSON)
+			return serveUntil(ctx, c, std, f.asJSON)
 		},
 	}
 }
@@ -139,9 +139,9 @@ func (f *serveFlags) registerEvents() {
 }
 
 // config returns the configuration that the flags describe.
-func (f *serveFlags) config(env environment) (c broker.Config, err error) {
+func (f *serveFlags) config(std standardStreams) (c broker.Config, err error) {
 	for _, name := range aboveZero {
-		// In a Config 0 means the default. An operator who writes 0 means something else.
+		// In a Config 0 means the default, which is not the value that the operator wants.
 		if value := f.set.Lookup(name).Value.String(); slices.Contains(notAboveZero, value) {
 			return c, &broker.Misuse{Reason: fmt.Sprintf("--%s must be above 0, not %s", name, value)}
 		}
@@ -164,7 +164,7 @@ func (f *serveFlags) config(env environment) (c broker.Config, err error) {
 		}
 		c.Proxies = append(c.Proxies, prefix)
 	}
-	c.Logger, err = newLogger(env, f.logLevel, f.logFormat)
+	c.Logger, err = newLogger(std, f.logLevel, f.logFormat)
 	return c, err
 }
 
@@ -190,7 +190,7 @@ func splitList(text string) (items []string) {
 
 // newLogger returns a logger to standard error. level and format are the values of
 // --log-level and --log-format.
-func newLogger(env environment, level, format string) (*slog.Logger, error) {
+func newLogger(std standardStreams, level, format string) (*slog.Logger, error) {
 	o := &slog.HandlerOptions{}
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
@@ -199,16 +199,16 @@ func newLogger(env environment, level, format string) (*slog.Logger, error) {
 	o.Level = l
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(env.err, o)), nil
+		return slog.New(slog.NewTextHandler(std.err, o)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(env.err, o)), nil
+		return slog.New(slog.NewJSONHandler(std.err, o)), nil
 	}
 	return nil, &broker.Misuse{Reason: fmt.Sprintf("unknown --log-format %q: use text or json", format)}
 }
 
 // serveUntil runs a broker until ctx ends. When the log gets another epoch, it replaces
 // the broker by a new one at the same address.
-func serveUntil(ctx context.Context, c broker.Config, env environment, asJSON bool) error {
+func serveUntil(ctx context.Context, c broker.Config, std standardStreams, asJSON bool) error {
 	// The program that reads the broker's output may end before the broker does. With
 	// SIGPIPE ignored, a write then returns an error. Otherwise it would end the broker.
 	signal.Ignore(syscall.SIGPIPE)
@@ -218,7 +218,7 @@ func serveUntil(ctx context.Context, c broker.Config, env environment, asJSON bo
 			return err
 		}
 		if !announced {
-			err = announce(b, env, c, asJSON)
+			err = announce(b, std, c, asJSON)
 		}
 		if err == nil {
 			err = b.Run(ctx)
@@ -243,12 +243,12 @@ const firstEvent = `{"type":"rental_status_updated","data":{"rental_id":123,"sta
 // announce prints the broker's URL. With AuthDev it also prints a token, and how to
 // publish a first event with it. It prints no token otherwise, because the output may end
 // up in a log.
-func announce(b *broker.Broker, env environment, c broker.Config, asJSON bool) error {
+func announce(b *broker.Broker, std standardStreams, c broker.Config, asJSON bool) error {
 	if c.Auth != broker.AuthDev {
 		if asJSON {
-			return json.NewEncoder(env.out).Encode(map[string]string{"url": b.URL()})
+			return json.NewEncoder(std.out).Encode(map[string]string{"url": b.URL()})
 		}
-		fmt.Fprintf(env.out, "Yardline is at %s  (stop with Ctrl-C)\n"+
+		fmt.Fprintf(std.out, "Yardline is at %s  (stop with Ctrl-C)\n"+
 			"Sign a token for a back end: yardline token --user erp --roles service --data %s\n", b.URL(), c.Data)
 		return nil
 	}
@@ -261,9 +261,9 @@ func announce(b *broker.Broker, env environment, c broker.Config, asJSON bool) e
 		return err
 	}
 	if asJSON {
-		return json.NewEncoder(env.out).Encode(map[string]string{"url": b.URL(), "token": token})
+		return json.NewEncoder(std.out).Encode(map[string]string{"url": b.URL(), "token": token})
 	}
-	fmt.Fprintf(env.out, `Yardline is at %[1]s  (stop with Ctrl-C)
+	fmt.Fprintf(std.out, `Yardline is at %[1]s  (stop with Ctrl-C)
 
 Publish a first event:
 

@@ -19,10 +19,10 @@ import (
 )
 
 // tailCommand returns the command that prints events as they come.
-func tailCommand(env environment) *ffcli.Command {
+func tailCommand(std standardStreams) *ffcli.Command {
 	fs := commandFlags("yardline tail")
-	var r remote
-	r.register(fs)
+	var flags clientFlags
+	flags.register(fs)
 	types := fs.String("types", "", "only these `types`, comma separated")
 	subjects := fs.String("subjects", "", "only these `subjects`, such as rental/123 or rental/*")
 	modules := fs.String("modules", "", "only these `modules`: rental, equipment, employee, customer, system")
@@ -63,13 +63,13 @@ place is no reason to end.`,
 					return &broker.Misuse{Reason: fmt.Sprintf("--after: %q is not a cursor", *after)}
 				}
 			}
-			t, err := r.dial()
+			t, err := flags.newTransport()
 			if err != nil {
 				return err
 			}
 			defer t.Close()
 			o.Transport = t
-			return follow(ctx, o, *onGap, env)
+			return follow(ctx, o, *onGap, std)
 		},
 	}
 }
@@ -83,7 +83,7 @@ const (
 
 // follow prints events until ctx ends, or until the broker refuses the stream for good,
 // which is an error.
-func follow(ctx context.Context, o wasmclient.Options, onGap string, env environment) error {
+func follow(ctx context.Context, o wasmclient.Options, onGap string, std standardStreams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var failure error
@@ -91,13 +91,13 @@ func follow(ctx context.Context, o wasmclient.Options, onGap string, env environ
 		if failure != nil {
 			return // nothing is printed after the gap
 		}
-		if _, err := env.out.Write(append(line, '\n')); err != nil {
+		if _, err := std.out.Write(append(line, '\n')); err != nil {
 			cancel() // the program that reads the output has ended
 		}
 	}
 	o.OnEvent = func(r store.Received) { write(r.Event.AppendJSON(nil)) }
 	o.OnGap = func(g wire.Gap) {
-		fmt.Fprintln(env.err, "yardline: gap: "+describeGap(g))
+		fmt.Fprintln(std.err, "yardline: gap: "+describeGap(g))
 		switch onGap {
 		case gapLine:
 			line, _ := json.Marshal(map[string]wire.Gap{"gap": g}) // cursors always marshal
@@ -112,8 +112,8 @@ func follow(ctx context.Context, o wasmclient.Options, onGap string, env environ
 		if s.State == conn.Denied || s.State == conn.Disconnected {
 			failure = fmt.Errorf("the broker refused the stream: %s", s.Code)
 			cancel()
-		} else if s.State != conn.Connecting && isWorthALine(last, s) {
-			fmt.Fprintln(env.err, strings.TrimSuffix("yardline: "+string(s.State)+": "+s.Code, ": ")+advice(s.Code))
+		} else if s.State != conn.Connecting && shouldPrintStatus(last, s) {
+			fmt.Fprintln(std.err, strings.TrimSuffix("yardline: "+string(s.State)+": "+s.Code, ": ")+advice(s.Code))
 		}
 		last = s
 	}
@@ -121,9 +121,9 @@ func follow(ctx context.Context, o wasmclient.Options, onGap string, env environ
 	return failure
 }
 
-// isWorthALine tells whether tail prints a line for a status: it has changed, and is not
-// the first connection.
-func isWorthALine(last, s conn.Status) bool {
+// shouldPrintStatus tells whether tail prints a line for the status s. It prints changes,
+// except for the first connection.
+func shouldPrintStatus(last, s conn.Status) bool {
 	if s.State == conn.Live && last.State == conn.Connecting {
 		return false
 	}
@@ -138,8 +138,8 @@ func describeGap(g wire.Gap) string {
 	return fmt.Sprintf("events after %s up to %s can no longer be had", g.From, g.To)
 }
 
-// advice returns the likely cause of a code that stands for an answer which is not the
-// broker's. It returns "" for other codes.
+// advice returns the likely cause when a program other than the broker has answered. code
+// is the code of the status. advice returns "" for the codes of the broker.
 func advice(code string) string {
 	switch {
 	case code == conn.LoginRedirect:

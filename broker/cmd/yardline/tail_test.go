@@ -32,7 +32,7 @@ func startTail(t *testing.T, onGap string) *tailTest {
 	x := &tailTest{t: t, b: fake.New(grant), ended: make(chan error, 1)}
 	o := wasmclient.Options{Transport: x.b, Ladder: []conn.Transport{conn.SSE}}
 	go func() {
-		x.ended <- follow(t.Context(), o, onGap, environment{strings.NewReader(""), &x.out, &x.errs})
+		x.ended <- follow(t.Context(), o, onGap, standardStreams{strings.NewReader(""), &x.out, &x.errs})
 	}()
 	synctest.Wait()
 	return x
@@ -129,9 +129,9 @@ func TestPublishReportsAnAnswerThatIsNotTheBrokers(t *testing.T) {
 		"/closed": "The answer did not come from the broker (http_403, HTTP 403); is --url",
 		"":        `yardline: the answer did not come from a broker, but "text/html"; is --url`,
 	} {
-		status, _, said := yardline(t.Context(), "", "publish", "--url", server.URL+path, "--token", "x",
+		status, _, stderr := yardline(t.Context(), "", "publish", "--url", server.URL+path, "--token", "x",
 			"sync_progress", "progress=1")
-		require.Equal(t, failed, status)
-		require.Contains(t, said, message)
+		require.Equal(t, exitFailed, status)
+		require.Contains(t, stderr, message)
 	}
 }

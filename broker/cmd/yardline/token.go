@@ -14,7 +14,7 @@ import (
 )
 
 // tokenCommand returns the command that signs a bearer token with a broker's key.
-func tokenCommand(env environment) *ffcli.Command {
+func tokenCommand(std standardStreams) *ffcli.Command {
 	fs := commandFlags("yardline token")
 	data := fs.String("data", "./data", "the `directory` of the broker whose key signs")
 	roles := fs.String("roles", "", "`roles`, comma separated: dispatcher, yard, hr, manager, admin, service")
@@ -66,9 +66,9 @@ func tokenCommand(env environment) *ffcli.Command {
 			}
 			if *asJSON {
 				expires := time.Now().Add(*ttl).UTC().Format(time.RFC3339)
-				return json.NewEncoder(env.out).Encode(map[string]string{"token": signed, "expires": expires})
+				return json.NewEncoder(std.out).Encode(map[string]string{"token": signed, "expires": expires})
 			}
-			fmt.Fprintln(env.out, signed)
+			fmt.Fprintln(std.out, signed)
 			return nil
 		},
 	}

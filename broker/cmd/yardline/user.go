@@ -24,7 +24,7 @@ import (
 
 // userCommands returns the command whose own commands edit the users file of a data
 // directory. A running broker reads the file again within two seconds.
-func userCommands(env environment) *ffcli.Command {
+func userCommands(std standardStreams) *ffcli.Command {
 	return &ffcli.Command{
 		Name:       "user",
 		ShortUsage: "yardline user <command> NAME [flags]",
@@ -33,12 +33,12 @@ func userCommands(env environment) *ffcli.Command {
 terminal, or from the first line of standard input.`,
 		FlagSet: groupFlags("yardline user"),
 		Subcommands: []*ffcli.Command{
-			userAdd(env),
-			userPassword(env),
-			userRoles(env),
-			userDisabled(env, "disable", "keep a user out; their sessions end", true),
-			userDisabled(env, "enable", "let a disabled user in again", false),
-			userList(env),
+			userAddCommand(std),
+			userPasswordCommand(std),
+			userRolesCommand(std),
+			userDisabledCommand(std, "disable", "keep a user out; their sessions end", true),
+			userDisabledCommand(std, "enable", "let a disabled user in again", false),
+			userListCommand(std),
 		},
 		Exec: func(_ context.Context, args []string) error {
 			if len(args) > 0 {
@@ -49,10 +49,10 @@ terminal, or from the first line of standard input.`,
 	}
 }
 
-// userAdd returns the command that adds a user.
-func userAdd(env environment) *ffcli.Command {
+// userAddCommand returns the command that adds a user.
+func userAddCommand(std standardStreams) *ffcli.Command {
 	add := func(path, name string, given userFlags) error {
-		hash, err := newPassword(env)
+		hash, err := newPassword(std)
 		if err != nil {
 			return err
 		}
@@ -67,23 +67,23 @@ func userAdd(env environment) *ffcli.Command {
 			return append(users, u), nil
 		})
 	}
-	return userCommand(env, "add", "add a user", []string{"roles", "employee", "id"}, add)
+	return userCommand(std, "add", "add a user", []string{"roles", "employee", "id"}, add)
 }
 
-// userPassword returns the command that sets a password.
-func userPassword(env environment) *ffcli.Command {
+// userPasswordCommand returns the command that sets a password.
+func userPasswordCommand(std standardStreams) *ffcli.Command {
 	setPassword := func(path, name string, _ userFlags) error {
-		hash, err := newPassword(env)
+		hash, err := newPassword(std)
 		if err != nil {
 			return err
 		}
 		return identity.EditUser(path, name, func(u *identity.User) error { u.Password = hash; return nil })
 	}
-	return userCommand(env, "passwd", "set a user's password; their sessions end", nil, setPassword)
+	return userCommand(std, "passwd", "set a user's password; their sessions end", nil, setPassword)
 }
 
-// userRoles returns the command that replaces the roles or the employee id.
-func userRoles(env environment) *ffcli.Command {
+// userRolesCommand returns the command that replaces the roles or the employee id.
+func userRolesCommand(std standardStreams) *ffcli.Command {
 	setRoles := func(path, name string, given userFlags) error {
 		return identity.EditUser(path, name, func(u *identity.User) error {
 			if !given.set["roles"] && !given.set["employee"] {
@@ -98,16 +98,17 @@ func userRoles(env environment) *ffcli.Command {
 			return nil
 		})
 	}
-	return userCommand(env, "roles", "replace a user's roles, their employee id, or both",
+	return userCommand(std, "roles", "replace a user's roles, their employee id, or both",
 		[]string{"roles", "employee"}, setRoles)
 }
 
-// userDisabled returns the command that disables a user, or the one that enables a user.
-func userDisabled(env environment, name, help string, disabled bool) *ffcli.Command {
+// userDisabledCommand returns the command disable or enable. disabled is the value that the
+// command gives to User.Disabled.
+func userDisabledCommand(std standardStreams, name, help string, disabled bool) *ffcli.Command {
 	setDisabled := func(path, name string, _ userFlags) error {
 		return identity.EditUser(path, name, func(u *identity.User) error { u.Disabled = disabled; return nil })
 	}
-	return userCommand(env, name, help, nil, setDisabled)
+	return userCommand(std, name, help, nil, setDisabled)
 }
 
 // userFlags has the flags of the commands that edit one user. Each command has only some
@@ -131,9 +132,9 @@ func parseRoles(names string) (roles []access.Role) {
 
 // userCommand returns a command that edits one user. It has the flags --data and those
 // that optional names. The user's name may come before the flags or after them. edit gets
-// the path of the users file; an error of it is a *broker.Misuse for the caller.
+// the path of the users file. The command returns an error of edit as a *broker.Misuse.
 func userCommand(
-	env environment,
+	std standardStreams,
 	name, help string,
 	optional []string,
 	edit func(path, user string, given userFlags) error,
@@ -169,20 +170,20 @@ func userCommand(
 			given.set = map[string]bool{}
 			fs.Visit(func(f *flag.Flag) { given.set[f.Name] = true })
 			err = edit(identity.UsersPath(*given.data), user, given)
-			var wrong *broker.Misuse
-			if err != nil && !errors.As(err, &wrong) {
+			var misuse *broker.Misuse
+			if err != nil && !errors.As(err, &misuse) {
 				return &broker.Misuse{Reason: err.Error()}
 			}
 			if err == nil {
-				fmt.Fprintf(env.out, "%s: done\n", user)
+				fmt.Fprintf(std.out, "%s: done\n", user)
 			}
 			return err
 		},
 	}
 }
 
-// userList returns the command that prints the users.
-func userList(env environment) *ffcli.Command {
+// userListCommand returns the command that prints the users.
+func userListCommand(std standardStreams) *ffcli.Command {
 	fs := commandFlags("yardline user list")
 	data := fs.String("data", "./data", "the broker's data `directory`")
 	return &ffcli.Command{
@@ -194,7 +195,7 @@ func userList(env environment) *ffcli.Command {
 			if len(args) > 0 {
 				return &broker.Misuse{Reason: fmt.Sprintf("user list takes no arguments, only flags: %q", args[0])}
 			}
-			w := tabwriter.NewWriter(env.out, 0, 2, 2, ' ', 0)
+			w := tabwriter.NewWriter(std.out, 0, 2, 2, ' ', 0)
 			fmt.Fprintln(w, "NAME\tID\tROLES\tEMPLOYEE\tSTATE")
 			if _, err := os.Stat(*data); err != nil {
 				return &broker.Misuse{Reason: "--data: " + err.Error()}
@@ -213,8 +214,8 @@ func userList(env environment) *ffcli.Command {
 }
 
 // newPassword reads a password and returns its hash for the users file.
-func newPassword(env environment) (hash string, err error) {
-	password, err := readPassword(env)
+func newPassword(std standardStreams) (hash string, err error) {
+	password, err := readPassword(std)
 	if err != nil {
 		return "", err
 	}
@@ -226,10 +227,10 @@ func newPassword(env environment) (hash string, err error) {
 
 // readPassword reads a password. On a terminal it asks twice and shows nothing of the
 // password. Otherwise it reads the first line of standard input.
-func readPassword(env environment) (string, error) {
-	in, isFile := env.in.(*os.File)
+func readPassword(std standardStreams) (string, error) {
+	in, isFile := std.in.(*os.File)
 	if !isFile || !term.IsTerminal(int(in.Fd())) {
-		line, err := bufio.NewReader(event.SkipByteOrderMark(env.in)).ReadString('\n')
+		line, err := bufio.NewReader(event.SkipByteOrderMark(std.in)).ReadString('\n')
 		if errors.Is(err, event.ErrUTF16) {
 			return "", &broker.Misuse{Reason: "the password: " + err.Error()}
 		}
@@ -242,9 +243,9 @@ func readPassword(env environment) (string, error) {
 		return strings.TrimRight(line, "\r\n"), nil
 	}
 	ask := func(prompt string) (string, error) {
-		fmt.Fprint(env.err, prompt)
+		fmt.Fprint(std.err, prompt)
 		text, err := term.ReadPassword(int(in.Fd()))
-		fmt.Fprintln(env.err)
+		fmt.Fprintln(std.err)
 		return string(text), err
 	}
 	first, err := ask("New password: ")
