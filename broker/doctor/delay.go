@@ -27,7 +27,7 @@ const (
 	quietTime = 500 * time.Millisecond
 )
 
-// checkDelay measures how late a single event comes. With the token of an admin it publishes
+// checkDelay measures the delay of a single event. With the token of an admin it publishes
 // an event. With any other token, and if Config.ReadOnly is set, it measures the hellos of
 // streams.
 func (x *examination) checkDelay(ctx context.Context, s *stream, hello time.Duration) {
@@ -38,7 +38,7 @@ func (x *examination) checkDelay(ctx context.Context, s *stream, hello time.Dura
 	best := time.Duration(-1)
 	for range delayTries {
 		pause(ctx, quietTime)
-		late, err := x.measureEventDelay(ctx, s)
+		delay, err := x.measureEventDelay(ctx, s)
 		if errors.Is(err, errLate) {
 			x.report(
 				"delay",
@@ -60,8 +60,8 @@ func (x *examination) checkDelay(ctx context.Context, s *stream, hello time.Dura
 			)
 			return
 		}
-		if best < 0 || late < best {
-			best = late
+		if best < 0 || delay < best {
+			best = delay
 		}
 		if best <= maxDelay {
 			break
@@ -81,10 +81,10 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // reportDelay reports a delay. The format of the sentence has one verb, for the delay.
-func (x *examination) reportDelay(answer *http.Response, late time.Duration, format string) {
-	late = late.Round(100 * time.Microsecond)
-	if late <= maxDelay {
-		x.report("delay", OK, "", format+".", late)
+func (x *examination) reportDelay(answer *http.Response, delay time.Duration, format string) {
+	delay = delay.Round(100 * time.Microsecond)
+	if delay <= maxDelay {
+		x.report("delay", OK, "", format+".", delay)
 		return
 	}
 	x.report(
@@ -92,7 +92,7 @@ func (x *examination) reportDelay(answer *http.Response, late time.Duration, for
 		Warning,
 		"A fifth of a second is HAProxy's: option http-no-delay in its defaults mends it. Else: "+adviceBuffering,
 		format+": a proxy holds each event back%s.",
-		late,
+		delay,
 		servedBy(answer),
 	)
 }
@@ -100,7 +100,7 @@ func (x *examination) reportDelay(answer *http.Response, late time.Duration, for
 // checkHelloDelay compares the time until the hello of streams with the time of short
 // answers. hello is the time of the stream that is open already.
 func (x *examination) checkHelloDelay(ctx context.Context, hello time.Duration) {
-	least := callTimeout
+	shortest := callTimeout
 	var answer *http.Response
 	for range delayTries {
 		start := time.Now()
@@ -117,27 +117,27 @@ func (x *examination) checkHelloDelay(ctx context.Context, hello time.Duration) 
 		}
 		_, _ = io.Copy(io.Discard, answer.Body) // so that the next request uses the connection again
 		answer.Body.Close()
-		least = min(least, time.Since(start))
+		shortest = min(shortest, time.Since(start))
 	}
 	for range delayTries - 1 {
-		if hello-least <= maxDelay {
+		if hello-shortest <= maxDelay {
 			break
 		}
-		s, took, err := x.openStream(ctx)
+		s, helloTime, err := x.openStream(ctx)
 		if err != nil {
-			break // the first measurement stands
+			break // the first measurement counts
 		}
 		s.close()
 		if s.hello != nil {
-			hello = min(hello, took)
+			hello = min(hello, helloTime)
 		}
 	}
-	x.reportDelay(answer, max(0, hello-least), "The first word of a stream came %v later than a short answer")
+	x.reportDelay(answer, max(0, hello-shortest), "The first word of a stream came %v later than a short answer")
 }
 
 // measureEventDelay publishes a notification for admins. It returns the time from the
 // broker's receipt until the event comes by the stream.
-func (x *examination) measureEventDelay(ctx context.Context, s *stream) (late time.Duration, err error) {
+func (x *examination) measureEventDelay(ctx context.Context, s *stream) (delay time.Duration, err error) {
 	id := "doctor-" + rand.Text()
 	body, _ := json.Marshal(map[string]any{ // strings always marshal
 		"type": event.TypeSystemNotification,

@@ -79,7 +79,7 @@ func delayBy(d time.Duration) func(context.Context, http.ResponseWriter, []byte)
 func TestProxyThatDelaysEventsIsFound(t *testing.T) {
 	address, tokens := serveFor(t, broker.Config{}, access.Admin, access.Manager, access.Service)
 	admin, manager := tokens[0], tokens[1]
-	published := func() int {
+	countPublished := func() int {
 		r, err := http.NewRequest("GET", address+"/api/events?after=oldest", nil)
 		require.NoError(t, err)
 		r.Header.Set("Authorization", "Bearer "+admin)
@@ -96,22 +96,22 @@ func TestProxyThatDelaysEventsIsFound(t *testing.T) {
 		require.Equal(t, OK, f.Result, f.Found)
 		require.Contains(t, f.Found, "first word")
 	}
-	require.Zero(t, published())
+	require.Zero(t, countPublished())
 	require.NoError(t, Check(t.Context(), Config{URL: address, Token: admin, ReadOnly: true}, func(Finding) {}))
-	require.Zero(t, published())
+	require.Zero(t, countPublished())
 	f := check(t, address, admin)["delay"]
 	require.Equal(t, OK, f.Result, f.Found)
 	require.Regexp(t, `^An event came [0-9.]+(µs|ms) after it was stored\.$|^An event came 0s after`, f.Found)
-	require.Positive(t, published())
+	require.Positive(t, countPublished())
 
 	proxy := streamProxy(t, address, delayBy(300*time.Millisecond))
 	proxy.Start()
 	for _, token := range []string{admin, manager} {
 		f := check(t, proxy.URL, token)["delay"]
 		require.Equal(t, Warning, f.Result, f.Found)
-		took, err := time.ParseDuration(regexp.MustCompile(`[0-9.]+m?s`).FindString(f.Found))
+		delay, err := time.ParseDuration(regexp.MustCompile(`[0-9.]+m?s`).FindString(f.Found))
 		require.NoError(t, err)
-		require.Greater(t, took, 200*time.Millisecond)
+		require.Greater(t, delay, 200*time.Millisecond)
 		require.Contains(t, f.Change, "option http-no-delay")
 		require.NotContains(t, f.Change, "flush_interval")
 	}
@@ -207,8 +207,7 @@ func TestOtherAuthenticationInFrontIsNamedByItsScheme(t *testing.T) {
 	require.Contains(t, check(t, s.URL, "")["basic"].Found, "HTTP Negotiate authentication")
 }
 
-// HSTS applies to more than the broker. An operator would not notice that before it is too
-// late.
+// HSTS applies to more than the broker. An operator may notice that too late.
 func TestHSTSIsReportedWithItsScope(t *testing.T) {
 	address, _ := serve(t, broker.Config{})
 	for name, c := range map[string]struct {

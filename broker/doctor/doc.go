@@ -1,5 +1,5 @@
-// Package doctor checks a deployment from outside, as its clients see it, and says what to
-// change.
+// Package doctor checks a deployment from outside, as its clients see it, and advises the
+// operator.
 //
 // # Usage
 //
@@ -15,16 +15,15 @@
 //   - sign-in: the user of the token, and how users sign in.
 //   - stream, compression and heartbeat: how long a stream takes to its first frame, and
 //     whether a proxy holds it back.
-//   - delay: how late a single event comes.
+//   - delay: the delay of a single event.
 //   - websocket: whether a WebSocket opens.
 //
-// When no request passes the proxy, or nothing is reached that could be a broker, the later
-// checks are left out.
+// When no request passes the proxy, or no broker answers, Check leaves the later checks out.
 //
 // # Guarantees
 //
 // Tokens and passwords are sent only over TLS or on the own machine, and are not sent after a
-// redirect. They are in no finding. Check changes nothing at the broker, except that it
+// redirect. No finding contains them. Check changes nothing at the broker, except that it
 // publishes a notification for admins when the token is that of an admin and Config.ReadOnly
 // is false.
 package doctor

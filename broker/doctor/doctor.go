@@ -28,13 +28,13 @@ const (
 
 // Finding is the result of one check.
 type Finding struct {
-	// Check is the name of the check. A warning of the broker has the warning's code.
+	// Check is the name of the check. For a warning of the broker it is the warning's code.
 	Check string `json:"check"`
 	// Result is the result of the check.
 	Result Result `json:"result"`
-	// Found says in a sentence what the check found.
+	// Found is a sentence about the state that the check has found.
 	Found string `json:"found"`
-	// Change says what the operator should change. It is empty when Result is OK.
+	// Change is the advice for the operator. It is empty when Result is OK.
 	Change string `json:"change,omitempty"`
 }
 
@@ -56,7 +56,7 @@ type Config struct {
 const (
 	callTimeout        = 10 * time.Second    // for a request with a short answer
 	maxHelloTime       = time.Second         // a later hello is a warning
-	helloTimeout       = 5 * time.Second     // after which clients give a stream up
+	helloTimeout       = 5 * time.Second     // clients close a stream without a hello after this time
 	maxClockSkew       = 30 * time.Second    // more is a warning, because tokens expire by the clock
 	minCertificateLeft = 14 * 24 * time.Hour // less is a warning
 )

@@ -128,11 +128,11 @@ func TestBrokersOwnRefusalIsNotBlamedOnAProxy(t *testing.T) {
 	}
 }
 
-// Each faulty proxy or setting must have a finding that names it and says what to change.
+// Each faulty proxy or setting must have a finding that names it and has an advice.
 func TestFaultsAreFoundWithAdvice(t *testing.T) {
 	address, token := serve(t, broker.Config{Heartbeat: time.Minute})
-	// on answers requests below a path in the broker's place.
-	on := func(path string, answer http.HandlerFunc) func(http.Handler) http.Handler {
+	// answerBelow returns a proxy that answers the requests below a path itself.
+	answerBelow := func(path string, answer http.HandlerFunc) func(http.Handler) http.Handler {
 		return func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasPrefix(r.URL.Path, path) {
@@ -153,8 +153,8 @@ func TestFaultsAreFoundWithAdvice(t *testing.T) {
 	redirect := func(to string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusFound) }
 	}
-	// edit changes each request before the broker gets it.
-	edit := func(change func(*http.Request)) func(http.Handler) http.Handler {
+	// changeRequests returns a proxy that changes each request before the broker gets it.
+	changeRequests := func(change func(*http.Request)) func(http.Handler) http.Handler {
 		return func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { change(r); next.ServeHTTP(w, r) })
 		}
@@ -166,61 +166,61 @@ func TestFaultsAreFoundWithAdvice(t *testing.T) {
 		found, advice string
 	}{
 		"a proxy that gathers all": {
-			on("/api/sse", hold),
+			answerBelow("/api/sse", hold),
 			"stream", Failed, "holds the stream back", "proxy_buffering",
 		},
-		"a proxy that holds the body": {on("/api/sse", func(w http.ResponseWriter, r *http.Request) {
+		"a proxy that holds the body": {answerBelow("/api/sse", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.Header().Set("Via", "1.1 squid")
 			w.WriteHeader(200)
 			http.NewResponseController(w).Flush()
 			hold(w, r)
 		}), "stream", Failed, "through 1.1 squid", "proxy_buffering"},
-		"a portal": {on("/", func(w http.ResponseWriter, _ *http.Request) {
+		"a portal": {answerBelow("/", func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, "<html>welcome")
 		}), "reachable", Failed, "Something else", "Point the proxy"},
 		"a redirect": {
-			on("/", redirect("http://yard.example/")),
+			answerBelow("/", redirect("http://yard.example/")),
 			"reachable", Failed, "http://yard.example/", "give that address",
 		},
 		"a redirect of the API alone": {
-			on("/api/", redirect("http://login.example/")),
+			answerBelow("/api/", redirect("http://login.example/")),
 			"sign-in", Failed, "http://login.example/", "programs",
 		},
-		"a page in place of a stream": {on("/api/sse", func(w http.ResponseWriter, _ *http.Request) {
+		"a page in place of a stream": {answerBelow("/api/sse", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusForbidden)
 			io.WriteString(w, "<html>no")
 		}), "stream", Failed, "status 403: <html>no", "proxy"},
-		"no upgrade": {on("/api/ws", status(400)), "websocket", Warning, "status 400", "Upgrade"},
+		"no upgrade": {answerBelow("/api/ws", status(400)), "websocket", Warning, "status 400", "Upgrade"},
 		"a proxy's 403 in place of a WebSocket": {
-			on("/api/ws", deny(http.StatusForbidden)),
+			answerBelow("/api/ws", deny(http.StatusForbidden)),
 			"websocket", Warning, "status 403", "Upgrade",
 		},
 		"a proxy's 401 in place of a WebSocket": {
-			on("/api/ws", deny(http.StatusUnauthorized)),
+			answerBelow("/api/ws", deny(http.StatusUnauthorized)),
 			"websocket", Warning, "status 401", "Upgrade",
 		},
 		"no credentials": {
-			edit(func(r *http.Request) { r.Header.Del("Authorization") }),
+			changeRequests(func(r *http.Request) { r.Header.Del("Authorization") }),
 			"sign-in", Failed, "does not know the token", "Authorization",
 		},
-		"another clock": {on("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		"another clock": {answerBelow("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
 			io.WriteString(w, `{"status":"ready"}`)
 		}), "clock", Warning, "1h0m", "NTP"},
 		"another name": {
-			edit(func(r *http.Request) { r.Host = "localhost:1" }),
+			changeRequests(func(r *http.Request) { r.Host = "localhost:1" }),
 			"websocket", Failed, "another site", "$http_host",
 		},
 		"no broker behind the proxy": {
-			on("/", status(http.StatusBadGateway)),
+			answerBelow("/", status(http.StatusBadGateway)),
 			"reachable", Failed, "502", "Start the broker",
 		},
-		"not ready": {on("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		"not ready": {answerBelow("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(507)
 			io.WriteString(w, `{"status":507,"code":"log_full","title":"The event log is full"}`)
 		}), "reachable", Failed, "log_full", "log"},
-		"rare heartbeats": {edit(func(*http.Request) {}), "heartbeat", Warning, "1m0s", "--heartbeat"},
+		"rare heartbeats": {changeRequests(func(*http.Request) {}), "heartbeat", Warning, "1m0s", "--heartbeat"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -233,7 +233,7 @@ func TestFaultsAreFoundWithAdvice(t *testing.T) {
 		})
 	}
 	// The certificate of httptest is valid for years, but this server speaks only HTTP/1.1.
-	proxy := proxyOf(t, address, edit(func(*http.Request) {}))
+	proxy := proxyOf(t, address, changeRequests(func(*http.Request) {}))
 	proxy.StartTLS()
 	f := check(t, proxy.URL, token)["tls"]
 	require.Equal(t, Warning, f.Result)

@@ -19,46 +19,13 @@ import (
 // false when no request passes.
 func (x *examination) passAuthentication(ctx context.Context, credentials *url.Userinfo) bool {
 	for _, path := range []string{"/readyz", "/api/session"} {
-		challenge, by := x.challenge(ctx, path)
+		challenge, proxy := x.challenge(ctx, path)
 		if challenge == "" {
 			continue
 		}
 		scheme, _, _ := strings.Cut(challenge, " ")
 		if strings.EqualFold(scheme, "Basic") && credentials != nil {
-			if !x.maySendSecrets() {
-				x.report(
-					"basic",
-					Failed,
-					"Serve it over HTTPS first.",
-					"A proxy asks for HTTP Basic authentication%s, and a password does not travel in plain text from "+
-						"here.",
-					by,
-				)
-				return false
-			}
-			x.basic = credentials
-			if challenge, _ := x.challenge(ctx, path); challenge != "" {
-				x.report(
-					"basic",
-					Failed,
-					"Give the user and the password of the proxy, not those of Yardline.",
-					"A proxy in front of the broker asks for HTTP Basic authentication%s, and refuses the user and "+
-						"password of the address.",
-					by,
-				)
-				return false
-			}
-			x.report(
-				"basic",
-				Warning,
-				"Take it off /api/, /embed/, /healthz and /readyz: Yardline signs people in by itself, and a "+
-					"program's token travels in the same header as the proxy's password.",
-				"A proxy in front of the broker asks for HTTP Basic authentication (%.80s)%s. Browsers get past it; "+
-					"programs with a token do not, and without one a part of the checks is left out.",
-				challenge,
-				by,
-			)
-			return true
+			return x.passBasic(ctx, path, challenge, proxy, credentials)
 		}
 		x.report(
 			"basic",
@@ -70,16 +37,57 @@ func (x *examination) passAuthentication(ctx context.Context, credentials *url.U
 			scheme,
 			challenge,
 			path,
-			by,
+			proxy,
 		)
 		return false
 	}
 	return true
 }
 
+// passBasic reports a proxy that asks for HTTP Basic authentication, and tries to pass it
+// with credentials. challenge and proxy are the results of x.challenge for path. It returns
+// false when the credentials cannot be used.
+func (x *examination) passBasic(
+	ctx context.Context, path, challenge, proxy string, credentials *url.Userinfo,
+) bool {
+	if !x.maySendSecrets() {
+		x.report(
+			"basic",
+			Failed,
+			"Serve it over HTTPS first.",
+			"A proxy asks for HTTP Basic authentication%s, and a password does not travel in plain text from here.",
+			proxy,
+		)
+		return false
+	}
+	x.basic = credentials
+	if challenge, _ := x.challenge(ctx, path); challenge != "" {
+		x.report(
+			"basic",
+			Failed,
+			"Give the user and the password of the proxy, not those of Yardline.",
+			"A proxy in front of the broker asks for HTTP Basic authentication%s, and refuses the user and "+
+				"password of the address.",
+			proxy,
+		)
+		return false
+	}
+	x.report(
+		"basic",
+		Warning,
+		"Take it off /api/, /embed/, /healthz and /readyz: Yardline signs people in by itself, and a "+
+			"program's token travels in the same header as the proxy's password.",
+		"A proxy in front of the broker asks for HTTP Basic authentication (%.80s)%s. Browsers get past it; "+
+			"programs with a token do not, and without one a part of the checks is left out.",
+		challenge,
+		proxy,
+	)
+	return true
+}
+
 // challenge returns the WWW-Authenticate header of a proxy in front of the broker, or "" if
-// no proxy asks for authentication. by names the proxy, see servedBy.
-func (x *examination) challenge(ctx context.Context, path string) (challenge, by string) {
+// no proxy asks for authentication. proxy names the proxy, see servedBy.
+func (x *examination) challenge(ctx context.Context, path string) (challenge, proxy string) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	// The request has no token, so that the broker itself answers with a problem document.
@@ -163,7 +171,7 @@ func (x *examination) checkHSTS(answer *http.Response) {
 	if len(values) == 0 {
 		return
 	}
-	age, below := time.Duration(0), ""
+	age, subdomains := time.Duration(0), ""
 	for directive := range strings.SplitSeq(values[0], ";") {
 		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
 		switch {
@@ -171,14 +179,14 @@ func (x *examination) checkHSTS(answer *http.Response) {
 			seconds, _ := strconv.ParseInt(strings.Trim(value, `"`), 10, 32)
 			age = time.Duration(seconds) * time.Second
 		case strings.EqualFold(name, "includeSubDomains"):
-			below = " and of every name below it"
+			subdomains = " and of every name below it"
 		}
 	}
 	name := x.base.Hostname()
 	scope := fmt.Sprintf(
 		"A browser that was here takes HTTPS alone for every port of %s%s, for %d days (HSTS)",
 		name,
-		below,
+		subdomains,
 		int(age.Hours()/24),
 	)
 	switch {
@@ -202,7 +210,7 @@ func (x *examination) checkHSTS(answer *http.Response) {
 			"%s: a service over plain HTTP on another port does not open there.",
 			scope,
 		)
-	case below != "":
+	case subdomains != "":
 		x.report("hsts", Warning, "Take includeSubDomains off unless every name below serves HTTPS.", "%s.", scope)
 	default:
 		x.report("hsts", OK, "", "%s.", scope)

@@ -17,8 +17,8 @@ type readiness struct {
 	Warnings    []struct{ Code, Detail string }
 }
 
-// checkReachable reports whether the broker is ready, what it warns of, and whether the
-// clocks agree. It returns false when the broker cannot be reached.
+// checkReachable reports whether the broker is ready, its warnings, and whether the clocks
+// agree. It returns false when the broker cannot be reached.
 func (x *examination) checkReachable(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -59,8 +59,8 @@ func (x *examination) checkReachable(ctx context.Context) bool {
 	return true
 }
 
-// reportReadiness reports what answered the request for readiness. It returns false when that
-// was not the broker.
+// reportReadiness reports whether the broker has answered GET /readyz, and whether it is
+// ready. It returns false when another program has answered.
 func (x *examination) reportReadiness(answer *http.Response, ready readiness) bool {
 	switch {
 	case ready.Status == "ready":

@@ -31,7 +31,7 @@ func (x *examination) checkStream(ctx context.Context) {
 		)
 		return
 	}
-	s, took, err := x.openStream(ctx)
+	s, helloTime, err := x.openStream(ctx)
 	if errors.Is(err, errLate) {
 		x.report("stream", Failed, adviceBuffering, "Nothing came within %v: a proxy holds the stream back.",
 			helloTimeout)
@@ -72,27 +72,28 @@ func (x *examination) checkStream(ctx context.Context) {
 			servedBy(answer),
 		)
 	}
-	if x.reportHello(s, took) {
-		x.checkDelay(ctx, s, took)
+	if x.reportHello(s, helloTime) {
+		x.checkDelay(ctx, s, helloTime)
 	}
 }
 
 // reportHello reports how long the hello of a stream took, and whether heartbeats are
 // frequent. It returns false when no hello came.
-func (x *examination) reportHello(s *stream, took time.Duration) bool {
+func (x *examination) reportHello(s *stream, helloTime time.Duration) bool {
 	answer := s.answer
 	switch {
-	case s.hello != nil && took > maxHelloTime:
+	case s.hello != nil && helloTime > maxHelloTime:
 		x.report(
 			"stream",
 			Warning,
 			"Look for a slow network, or a proxy that gathers what it passes on.",
 			"The first word came after %v%s.",
-			took,
+			helloTime,
 			servedBy(answer),
 		)
 	case s.hello != nil:
-		x.report("stream", OK, "", "The first word came after %v; a sign of life every %v.", took, s.hello.Heartbeat)
+		x.report("stream", OK, "", "The first word came after %v; a sign of life every %v.",
+			helloTime, s.hello.Heartbeat)
 	case errors.Is(s.err, errLate):
 		x.report(
 			"stream",
@@ -139,11 +140,10 @@ func problemOf(answer *http.Response, body []byte) *problemDocument {
 	return &p
 }
 
-// reportRefusal reports a refusal of the broker itself. what names the thing that the broker
-// refuses.
-func (x *examination) reportRefusal(check, what string, answer *http.Response, p *problemDocument) {
+// reportRefusal reports a refusal of the broker itself. refused names the refused action.
+func (x *examination) reportRefusal(check, refused string, answer *http.Response, p *problemDocument) {
 	x.report(check, Failed, "See docs/protocol.md, “Refusals”.", "The broker refuses %s with status %d (%s): %s. %s",
-		what, answer.StatusCode, p.Code, p.Title, p.Detail)
+		refused, answer.StatusCode, p.Code, p.Title, p.Detail)
 }
 
 // maxRefusalBytes is the number of bytes of a refusal that are read.
@@ -164,9 +164,9 @@ type stream struct {
 	waiting []wire.Frame // received, but not returned by next yet
 }
 
-// openStream opens a stream and waits for its hello. took is the time until the hello, or
+// openStream opens a stream and waits for its hello. helloTime is the time until the hello, or
 // until the refusal. The caller must close the stream.
-func (x *examination) openStream(ctx context.Context) (s *stream, took time.Duration, err error) {
+func (x *examination) openStream(ctx context.Context) (s *stream, helloTime time.Duration, err error) {
 	s = &stream{}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	timer := time.AfterFunc(helloTimeout, func() { s.cancel(errLate) })
@@ -209,13 +209,13 @@ func (s *stream) next(timeout time.Duration) (wire.Frame, error) {
 	buffer := make([]byte, 4096)
 	for len(s.waiting) == 0 {
 		n, err := s.answer.Body.Read(buffer)
-		fed := s.decoder.Feed(buffer[:n], func(m wire.Message) {
+		feedErr := s.decoder.Feed(buffer[:n], func(m wire.Message) {
 			if f := frameOf(wire.ParseMessage(m)); f != nil {
 				s.waiting = append(s.waiting, f)
 			}
 		})
-		if fed != nil {
-			return nil, fed
+		if feedErr != nil {
+			return nil, feedErr
 		}
 		if err != nil && len(s.waiting) == 0 {
 			return nil, s.reason(err)
