@@ -28,17 +28,17 @@ type Config struct {
 
 	// Tokens signs and verifies bearer tokens. It is required.
 	Tokens *identity.Tokens
-	// Dev lets anybody sign in as a demo user. The front answers only to names of loopback
-	// addresses then.
+	// Dev lets anybody sign in as a demo user. The front then answers only requests
+	// whose host is a name of a loopback address.
 	Dev bool
 	// Issuer verifies the tokens of an identity provider. nil means that there is none.
 	Issuer *identity.Issuer
-	// Refresh is how often the issuer's keys are fetched. Defaults to one minute.
+	// Refresh is the time between two fetches of the issuer's keys. Defaults to one minute.
 	Refresh time.Duration
 	// Origins are the other origins whose pages may use the API.
 	Origins []string
 
-	// Heartbeat is how often a quiet stream gets a heartbeat. Defaults to 15 seconds.
+	// Heartbeat is the time between two heartbeats of a quiet stream. Defaults to 15 seconds.
 	Heartbeat time.Duration
 	// DedupWindow is how long the log remembers the ids of events. It is at most Retention.
 	// Defaults to one hour.
@@ -60,7 +60,7 @@ type Config struct {
 // ReadConfig reads the configuration by env, which returns the value of a variable or secret, or
 // "". The error names the first variable that is faulty.
 func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
-	r := reader{env: env}
+	r := variableReader{env: env}
 	c := Config{
 		Origin:      strings.TrimSuffix(env("ORIGIN"), "/"),
 		Tenant:      cmp.Or(env("TENANT"), "main"),
@@ -75,33 +75,33 @@ func ReadConfig(env func(string) string, log *slog.Logger) (Config, error) {
 		Dev:         env("AUTH") == "dev",
 	}
 	for origin := range strings.FieldsSeq(strings.ReplaceAll(env("ALLOW_ORIGIN"), ",", " ")) {
-		r.keep("ALLOW_ORIGIN", httpapi.CheckOrigin(origin))
+		r.recordError("ALLOW_ORIGIN", httpapi.CheckOrigin(origin))
 		c.Origins = append(c.Origins, origin)
 	}
 	c.DedupWindow = min(c.DedupWindow, c.Retention) // A receipt "duplicate" must not name a purged event.
 	var err error
 	c.Location, err = zone.Load(env("TIME_ZONE"))
-	r.keep("TIME_ZONE", err)
+	r.recordError("TIME_ZONE", err)
 	if !event.IsCurrency(c.Currency) {
-		r.keep("CURRENCY", fmt.Errorf("%q is no code of ISO 4217", c.Currency))
+		r.recordError("CURRENCY", fmt.Errorf("%q is no code of ISO 4217", c.Currency))
 	}
 	c.Tokens, err = identity.NewTokens(env("TOKEN_KEY"))
-	r.keep("TOKEN_KEY", err)
+	r.recordError("TOKEN_KEY", err)
 	switch env("AUTH") {
 	case "", "token":
 	case "dev":
 		if c.Origin != "" {
-			r.keep("AUTH", errors.New("a gate signs nobody in: its broker does not know them"))
+			r.recordError("AUTH", errors.New("a gate signs nobody in: its broker does not know them"))
 		}
 	case "jwt":
 		issuer := issuerConfig(env, log)
 		if c.Origin == "" {
 			issuer.TenantClaim = cmp.Or(env("JWT_TENANT_CLAIM"), "tenant")
 		}
-		r.keep("JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS or JWT_COOKIE_DOMAIN", issuer.Check())
+		r.recordError("JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS or JWT_COOKIE_DOMAIN", issuer.Check())
 		c.Issuer = identity.NewIssuer(issuer)
 	default:
-		r.keep("AUTH", fmt.Errorf("%q is none of token, dev and jwt", env("AUTH")))
+		r.recordError("AUTH", fmt.Errorf("%q is none of token, dev and jwt", env("AUTH")))
 	}
 	return c, r.err
 }
@@ -119,21 +119,21 @@ func issuerConfig(env func(string) string, log *slog.Logger) identity.IssuerConf
 	}.WithDefaults(log)
 }
 
-// reader reads variables and keeps the first error.
-type reader struct {
+// variableReader reads variables and keeps the first error.
+type variableReader struct {
 	env func(string) string
 	err error
 }
 
-// keep keeps an error of a variable, unless there is an earlier one.
-func (r *reader) keep(name string, err error) {
+// recordError keeps an error of a variable, unless there is an earlier error.
+func (r *variableReader) recordError(name string, err error) {
 	if err != nil && r.err == nil {
 		r.err = fmt.Errorf("the variable %s: %w", name, err)
 	}
 }
 
 // duration reads a duration above 0. fallback is its value if the variable is not set.
-func (r *reader) duration(name string, fallback time.Duration) time.Duration {
+func (r *variableReader) duration(name string, fallback time.Duration) time.Duration {
 	text := r.env(name)
 	if text == "" {
 		return fallback
@@ -142,31 +142,31 @@ func (r *reader) duration(name string, fallback time.Duration) time.Duration {
 	if err == nil && d <= 0 {
 		err = fmt.Errorf("%q is no time to wait", text)
 	}
-	r.keep(name, err)
+	r.recordError(name, err)
 	return d
 }
 
 // count reads a number that is not negative. It is 0 if the variable is not set.
-func (r *reader) count(name string) int {
+func (r *variableReader) count(name string) int {
 	text := cmp.Or(r.env(name), "0")
 	n, err := strconv.Atoi(text)
 	if err == nil && n < 0 {
 		err = fmt.Errorf("%d is negative", n)
 	}
-	r.keep(name, err)
+	r.recordError(name, err)
 	return n
 }
 
 // boolean reads true or false. It is false if the variable is not set.
-func (r *reader) boolean(name string) bool {
+func (r *variableReader) boolean(name string) bool {
 	text := r.env(name)
 	if text != "" && text != "true" && text != "false" {
-		r.keep(name, fmt.Errorf("%q is neither true nor false", text))
+		r.recordError(name, fmt.Errorf("%q is neither true nor false", text))
 	}
 	return text == "true"
 }
 
-// maxRememberedIDs is how many ids of events the hub remembers, so that they fit into the memory
+// maxRememberedIDs is the number of event ids that the hub remembers. They must fit into the memory
 // of an object.
 const maxRememberedIDs = 1 << 15
 

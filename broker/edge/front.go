@@ -22,8 +22,8 @@ const (
 	warningsHeader = "Yardline-Warnings"
 )
 
-// newFront returns the handler of the stateless part. It answers the requests that it
-// refuses itself.
+// newFront returns the handler of the front. Its answer for a request that it accepts has the
+// headers above and no body. It answers the other requests itself.
 func newFront(c Config, keys *keyring) http.Handler {
 	authority := &identity.Authority{Tokens: c.Tokens, Issuer: c.Issuer, MultiTenant: c.Origin == ""}
 	if c.Dev {

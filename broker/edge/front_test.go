@@ -49,8 +49,8 @@ func TestReadConfigNamesTheFaultyVariable(t *testing.T) {
 		"ALLOW_ORIGIN": "rental.example/path",
 		"DEDUP_WINDOW": "0s",
 	} {
-		_, err := ReadConfig(func(asked string) string {
-			return map[string]string{"TOKEN_KEY": tokenKey, name: value}[asked]
+		_, err := ReadConfig(func(variable string) string {
+			return map[string]string{"TOKEN_KEY": tokenKey, name: value}[variable]
 		}, slog.New(slog.DiscardHandler))
 		require.ErrorContains(t, err, name)
 	}

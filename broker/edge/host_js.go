@@ -101,16 +101,16 @@ func (h *host) streamDrained(id string) {
 
 // acceptWebSocket makes the WebSocket of a connection. The attachment outlives the program.
 func (h *host) acceptWebSocket(id, attachment string) error {
-	return h.try("acceptWebSocket", id, attachment)
+	return h.callMethod("acceptWebSocket", id, attachment)
 }
 
 // setAttachment replaces the attachment of a WebSocket.
 func (h *host) setAttachment(id, attachment string) error {
-	return h.try("setAttachment", id, attachment)
+	return h.callMethod("setAttachment", id, attachment)
 }
 
-// try calls a method of the object, and returns an exception as an error.
-func (h *host) try(method string, args ...any) (err error) {
+// callMethod calls a method of the object, and returns an exception as an error.
+func (h *host) callMethod(method string, args ...any) (err error) {
 	defer func() {
 		if thrown, ok := recover().(js.Error); ok {
 			err = thrown
@@ -145,17 +145,18 @@ const (
 )
 
 // send sends whole frames to one connection. It returns false if the reader has gone.
-func (h *host) send(id string, frames []byte) bool { return h.call(id, frames) != readerHasGone }
+func (h *host) send(id string, frames []byte) bool { return h.sendFrames(id, frames) != readerHasGone }
 
-// call calls the method send of the object and returns its result.
-func (h *host) call(id string, frames []byte) int {
+// sendFrames calls the method send of the object and returns its result.
+func (h *host) sendFrames(id string, frames []byte) int {
 	return h.object.Call("send", id, bytesOf(frames)).Int()
 }
 
-// sendAndWait is like send, for a stream that catches up. It waits while enough bytes wait for
-// the reader. It returns false when ctx ends first.
+// sendAndWait is like send, for a stream that catches up. While enough bytes wait for the reader,
+// it blocks until the stream is drained. It returns false when ctx ends first, or when the reader
+// has gone.
 func (h *host) sendAndWait(ctx context.Context, id string, frames []byte) bool {
-	result := h.call(id, frames)
+	result := h.sendFrames(id, frames)
 	s := h.stream(id)
 	if result == readerHasEnough && s != nil {
 		select {

@@ -18,7 +18,7 @@ import (
 )
 
 // TestMain runs the tests of this file inside a Durable Object, in place of the program, because
-// only there is its storage. See package edge of e2e.
+// its storage exists only there. See package edge of e2e.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := flag.Set("test.v", "true"); err != nil { // because an object has no command line

@@ -153,8 +153,8 @@ func (o *object) alarm(now time.Time) {
 	})
 }
 
-// runTask does a task if it is needed and was last done at least as long ago as every says. It
-// asks for an alarm when the task is due next.
+// runTask calls do if the task is needed and the time every has passed since it was last done.
+// It asks for an alarm at the time when the task is due next.
 func (o *object) runTask(now time.Time, task string, isNeeded bool, every time.Duration, do func()) {
 	if !isNeeded {
 		return
@@ -179,8 +179,8 @@ func (o *object) logError(message string, err error) {
 	}
 }
 
-// attachment has what a later program needs to take a WebSocket over. The runtime keeps it, as
-// JSON, while the object sleeps.
+// attachment has the data that a later program needs to take a WebSocket over. The runtime keeps
+// the attachment, as JSON, while the object sleeps.
 type attachment struct {
 	Principal identity.Principal
 	Address   string

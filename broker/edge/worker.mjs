@@ -1,4 +1,4 @@
-// The JavaScript around the Go program at the edge. The documentation of the Go package says what each part does.
+// The JavaScript around the Go program at the edge. The documentation of the Go package describes each part.
 import { DurableObject } from "cloudflare:workers";
 import "./wasm_exec.js";
 import program from "./edge.wasm";
@@ -218,7 +218,7 @@ export class Tenant extends DurableObject {
   }
 }
 
-// The program of the front in this isolate, once it was needed.
+// The program of the front in this isolate. It is undefined until a request needs it.
 let front;
 
 // The public answers of the broker behind this gate, by path. Each has the parts of a Response, because a Response may
@@ -282,8 +282,9 @@ async function askBroker(path, env, init) {
   return redirects ? problem(502, "origin_unreachable", "The broker's address leads elsewhere") : answer;
 }
 
-// publicAnswer returns an answer of the broker behind this gate that needs no sign-in. It uses an answer again for some
-// seconds, so that clients without a credential cannot load the broker, and lets them hold no stream there.
+// publicAnswer returns an answer of the broker behind this gate that needs no sign-in. It uses an answer again for
+// some seconds, so that clients without a credential cannot load the broker. For a path of events it answers 204,
+// which ends an EventSource, so that such clients hold no stream at the broker.
 async function publicAnswer(path, env, context) {
   if (path.endsWith(".events")) return new Response(null, { status: 204 });
   if (!(Date.now() - publicAnswers.get(path)?.at < publicAnswerAge)) {

@@ -48,7 +48,8 @@ func (w *writer) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// FlushError is for http.ResponseController. It opens the stream and sends what was written.
+// FlushError is for http.ResponseController. It opens the stream and sends the bytes
+// that were written.
 // Later writes are sent at once. It does nothing in the front.
 func (w *writer) FlushError() error {
 	if w.opened || w.host == nil {
