@@ -100,7 +100,8 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	return b, nil
 }
 
-// authority returns the part that identifies clients, without its sessions.
+// authority returns the Authority of the broker without its Sessions. The caller must
+// set them.
 func (b *Broker) authority() (*identity.Authority, error) {
 	a := &identity.Authority{Tokens: b.tokens, SharedSessions: b.c.NATS != ""}
 	var err error
@@ -240,9 +241,9 @@ func (b *Broker) CreateToken(g access.Grant, ttl time.Duration) (string, error) 
 // drainTime bounds how long streams may take to end.
 const drainTime = 3 * time.Second
 
-// Run serves until ctx ends. GET /readyz fails then, every stream is told to
-// reconnect later, and the state is stored. Run returns within five seconds of
-// that. It returns nil after a regular end, and ErrReopen when the caller should
+// Run serves until ctx ends. Then GET /readyz fails, the broker asks the client of
+// every stream to reconnect later, and it stores the state. Run returns within five
+// seconds after the end of ctx. It returns nil after a regular end, and ErrReopen when the caller should
 // make a new broker.
 func (b *Broker) Run(ctx context.Context) error {
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -285,7 +286,7 @@ func (b *Broker) serve() error {
 	return b.server.Serve(b.listener)
 }
 
-// drain ends the streams, and cuts those that have not ended after drainTime.
+// drain ends the streams, and closes the connections that are still open after drainTime.
 func (b *Broker) drain(ctx context.Context) {
 	b.draining.Store(true)
 	b.hub.Drain()
@@ -297,7 +298,8 @@ func (b *Broker) drain(ctx context.Context) {
 	b.api.Shutdown(grace)
 }
 
-// Close closes the log and the listener. It may also be called without Run.
+// Close closes the log, the listener and the other resources that New has opened. It
+// may also be called without Run.
 func (b *Broker) Close() error {
 	var err error
 	if b.listener != nil {

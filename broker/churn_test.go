@@ -21,7 +21,7 @@ import (
 )
 
 // Clients connect and abort ten thousand times, in every way, while events come. The
-// goroutines, descriptors and memory must be back to what they were.
+// goroutines, descriptors and memory must then be as they were before.
 func TestAbortedConnectionsLeaveNothingBehind(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	b, stop := start(t, Config{Demo: true, DemoRate: 50, Limits: httpapi.Limits{PerCredential: 10_000}})
@@ -48,7 +48,7 @@ func TestAbortedConnectionsLeaveNothingBehind(t *testing.T) {
 // a moment.
 const slack = 10
 
-// usage is what the process has in use.
+// usage holds the resources that the process uses.
 type usage struct {
 	goroutines, descriptors int
 	heap                    uint64 // in bytes, after a garbage collection

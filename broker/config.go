@@ -85,7 +85,8 @@ type Config struct {
 	// Strict refuses unknown fields in the events of every publisher, and requires
 	// the fields that are marked strict.
 	Strict bool
-	// Heartbeat is how often a quiet stream gets a heartbeat. Defaults to 15 seconds.
+	// Heartbeat is the time between two heartbeats of a quiet stream. Defaults to 15
+	// seconds.
 	Heartbeat time.Duration
 	// DedupWindow is how long the log remembers the ids of events, to store an event
 	// that is sent again only once. It is at most Retention. Defaults to one hour.
@@ -98,7 +99,7 @@ type Config struct {
 	// no currency are in it. Defaults to EUR.
 	Currency string
 	// Fleet is the number of units that the installation rents out. 0 means that it
-	// is unknown; there is no figure of utilisation then.
+	// is unknown. The snapshot then has no figure of utilisation.
 	Fleet int
 	// Logger writes the broker's log. nil disables the log.
 	Logger *slog.Logger
@@ -108,7 +109,7 @@ type Config struct {
 const (
 	AuthDev   = "dev"   // anybody may sign in as any demo user, on loopback only
 	AuthUsers = "users" // the users of the users file sign in with a password
-	AuthJWT   = "jwt"   // nobody signs in here; the tokens of an identity provider are accepted
+	AuthJWT   = "jwt"   // the broker accepts tokens of an identity provider, and signs no users in itself
 )
 
 // defaultRetention is the default of Config.Retention.

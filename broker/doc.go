@@ -20,14 +20,15 @@
 //
 // Run starts these goroutines, and ends all of them before it returns:
 //
-//   - hub.Hub.Run reads the log. It alone moves the head, the ring, the views and the
-//     projection. Two helpers of it send heartbeats and close readers that lag, and store
-//     the checkpoint.
-//   - The API takes in changes of users, roles and keys.
+//   - hub.Hub.Run reads the log. Only its goroutine changes the head, the ring,
+//     the views and the projection. It starts two more goroutines: one sends heartbeats
+//     and closes readers that lag, the other stores the checkpoint.
+//   - httpapi.API.Run applies changes of users, roles and keys to open connections. It
+//     starts one more goroutine, which keeps the public status.
 //   - The push service follows the log and sends notifications.
 //   - A goroutine purges old events once an hour.
-//   - The HTTP server has a goroutine for each request. The one of a stream pulls from
-//     its subscriber and writes to its socket. A slow reader delays only itself.
+//   - The HTTP server has a goroutine for each request. The goroutine of a stream
+//     pulls from its subscriber and writes to its socket. A slow reader delays only itself.
 //   - With Config.Demo, the demo company publishes as any back end would.
 //   - With Config.DebugListen, a second server serves profiles and metrics.
 package broker

@@ -10,8 +10,8 @@ import (
 )
 
 // ackTimeout is how long sent data may stay unacknowledged before the kernel closes
-// the connection (tcp(7), TCP_USER_TIMEOUT). By its own default the kernel keeps the
-// streams of a machine that was switched off for a quarter of an hour.
+// the connection (tcp(7), TCP_USER_TIMEOUT). By default the kernel keeps a connection
+// for a quarter of an hour after the client's machine was switched off.
 const ackTimeout = time.Minute
 
 // maxUnsent is the number of bytes that the kernel buffers for a client beyond those

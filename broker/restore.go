@@ -89,7 +89,7 @@ func isWithin(path string, dir fs.FileInfo) bool {
 	}
 	for {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real // From here on its parents have no symbolic links either.
+			path = real // The parents of path have no symbolic links either.
 		}
 		if info, err := os.Stat(path); err == nil && os.SameFile(info, dir) {
 			return true

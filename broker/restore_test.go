@@ -129,7 +129,7 @@ func TestReadersGetAGapAfterABackupWasCopiedBack(t *testing.T) {
 	s.start()
 	require.Len(t, s.eventsAfter(first).Events, 1, "a restart makes no gap")
 	s.rent("3")
-	seen := s.rent("4")
+	lostCursor := s.rent("4")
 	s.stop()
 	require.NoError(t, os.RemoveAll(s.c.Data))
 	copyTree(t, backup, s.c.Data)
@@ -137,9 +137,9 @@ func TestReadersGetAGapAfterABackupWasCopiedBack(t *testing.T) {
 	for _, id := range []string{"5", "6", "7", "8", "9"} {
 		s.rent(id)
 	}
-	p := s.eventsAfter(seen)
+	p := s.eventsAfter(lostCursor)
 	require.NotNil(t, p.Gap)
-	require.Equal(t, seen, p.Gap.From)
+	require.Equal(t, lostCursor, p.Gap.From)
 	require.Empty(t, p.Events)
 	require.Equal(t, 7, s.activeRentals())
 	s.stop()
@@ -155,9 +155,9 @@ func TestRestoreRefusesDirectoriesThatItMustNotUse(t *testing.T) {
 	s := newSite(t, 2)
 	dir, backup := s.c.Data, s.backUp()
 	s.start()
-	var wrong *Misuse
+	var misuse *Misuse
 	_, err := restore(t, backup, dir)
-	require.ErrorAs(t, err, &wrong)
+	require.ErrorAs(t, err, &misuse)
 	require.ErrorContains(t, err, "a broker is using")
 	_, err = restore(t, dir, filepath.Join(t.TempDir(), "other"))
 	require.ErrorContains(t, err, "a broker is using the backup")
@@ -168,14 +168,14 @@ func TestRestoreRefusesDirectoriesThatItMustNotUse(t *testing.T) {
 		filepath.Join(dir, "none"): "none",
 	} {
 		_, err = restore(t, from, dir)
-		require.ErrorAs(t, err, &wrong)
+		require.ErrorAs(t, err, &misuse)
 		require.ErrorContains(t, err, message)
 	}
 	within := filepath.Join(t.TempDir(), "link") // a copy in it would contain itself
 	require.NoError(t, os.Symlink(dir, within))
 	for _, to := range []string{filepath.Join(dir, "new"), filepath.Join(dir, "a", "b"), filepath.Join(within, "new")} {
 		_, err = restore(t, dir, to)
-		require.ErrorAs(t, err, &wrong)
+		require.ErrorAs(t, err, &misuse)
 		require.ErrorContains(t, err, "lies in the backup")
 	}
 	s.start()
@@ -187,7 +187,7 @@ func TestRestoreReplacesTheFilesAndGivesANewEpoch(t *testing.T) {
 	s := newSite(t, 1)
 	dir, backup := s.c.Data, s.backUp()
 	s.start()
-	seen := s.rent("2")
+	lostCursor := s.rent("2")
 	token := s.token
 	s.stop()
 
@@ -201,7 +201,7 @@ func TestRestoreReplacesTheFilesAndGivesANewEpoch(t *testing.T) {
 	s.start()
 	require.Equal(t, 1, s.activeRentals())
 	s.token = token
-	p := s.eventsAfter(seen)
+	p := s.eventsAfter(lostCursor)
 	require.NotNil(t, p.Gap)
 	require.True(t, strings.HasPrefix(p.Head, r.Epoch))
 	s.stop()
@@ -294,8 +294,8 @@ func TestSecondInstallationOnOneServerNeedsItsOwnPrefix(t *testing.T) {
 	one.start()
 	two := &site{t: t, c: Config{Data: t.TempDir(), NATS: n.ClientURL()}}
 	_, err = New(t.Context(), Config{Listen: "127.0.0.1:0", Data: two.c.Data, NATS: two.c.NATS})
-	var wrong *Misuse
-	require.ErrorAs(t, err, &wrong)
+	var misuse *Misuse
+	require.ErrorAs(t, err, &misuse)
 	require.ErrorContains(t, err, "another installation")
 	two.c.NATSPrefix = "STAGE"
 	two.start()

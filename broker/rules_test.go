@@ -6,7 +6,7 @@ import (
 	"github.com/snd-rental/yardline/shared/deptest"
 )
 
-// The hub and what it imports run at the edge too.
+// edgeEnv is the environment of a build for the edge, where the hub and its imports run, too.
 var edgeEnv = []string{"GOOS=js", "GOARCH=wasm"}
 
 func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {

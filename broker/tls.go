@@ -30,9 +30,9 @@ func openCertificate(certFile, keyFile string, logger *slog.Logger) (*certificat
 	return c, c.readLocked()
 }
 
-// get returns the key pair; it is a function for tls.Config.GetCertificate. When the
-// files have changed but cannot be used, it logs the error and returns the old pair:
-// files may be incomplete for a moment while they are replaced.
+// get returns the key pair. It is a function for tls.Config.GetCertificate. When the
+// files have changed but cannot be used, it logs the error and returns the old pair,
+// because files may be incomplete for a moment while they are replaced.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
