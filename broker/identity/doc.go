@@ -3,7 +3,7 @@
 //
 // # Usage
 //
-// An [Authority] combines the sources of identity of one broker. Its fields say
+// An [Authority] combines the sources of identity of one broker. Its fields define
 // which of them the broker has:
 //
 //   - [Tokens] creates and verifies the installation's own bearer tokens.
@@ -26,7 +26,7 @@
 // # Guarantees
 //
 //   - The package never reads a token from a URL.
-//   - A grant holds only what its credential says.
+//   - A grant holds only the rights that its credential gives.
 //   - When the key set of an identity provider cannot be fetched, read or used,
 //     the previous keys stay in use (see [Issuer.SetKeys] and [Issuer.KeysError]).
 //   - A key verifies only the signing methods that its kind, size, alg, use and

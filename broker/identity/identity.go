@@ -74,7 +74,7 @@ type Authority struct {
 	// Sessions keeps the users of Directory signed in. It is required with a
 	// Directory, and nil without one.
 	Sessions Sessions
-	// SharedSessions says that other brokers keep their sessions in the same store.
+	// SharedSessions is true when other brokers keep their sessions in the same store.
 	// Refresh then looks for sessions that ended at another broker.
 	SharedSessions bool
 	// Directory holds the users that sign in at this broker. Nil disables sign-in.
@@ -82,11 +82,11 @@ type Authority struct {
 	// Issuer verifies the tokens of an identity provider. Nil means that the broker
 	// accepts its own tokens only.
 	Issuer *Issuer
-	// TrustForwardedIdentity says that a front authenticates all requests and forwards
-	// the principal in ForwardedIdentityHeader. Set it only when the broker can be
+	// TrustForwardedIdentity is true when a front authenticates all requests and
+	// forwards the principal in ForwardedIdentityHeader. Set it only when the broker can be
 	// reached through the front alone.
 	TrustForwardedIdentity bool
-	// MultiTenant says that the installation has several tenants. Each token must then
+	// MultiTenant is true when the installation has several tenants. Each token must then
 	// name a tenant; otherwise no token may.
 	MultiTenant bool
 }

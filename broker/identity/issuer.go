@@ -18,7 +18,7 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// IssuerConfig says which tokens an Issuer accepts, and how it reads them. Call
+// IssuerConfig defines which tokens an Issuer accepts, and how it reads them. Call
 // WithDefaults before Check, NewIssuer or OpenIssuer.
 type IssuerConfig struct {
 	// Issuer is the claim iss of all tokens. It is required.

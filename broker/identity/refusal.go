@@ -10,10 +10,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A Refusal says why a token is not accepted. It wraps ErrInvalid.
+// A Refusal explains why a token is not accepted. It wraps ErrInvalid.
 type Refusal struct {
-	Advice string // tells the sender of the token what is wrong and what to do
-	Cause  error  // tells the operator the exact reason
+	Advice string // for the sender of the token: the fault and the remedy
+	Cause  error  // for the operator: the exact reason
 }
 
 // Error implements error.

@@ -40,7 +40,7 @@ const (
 	maxRetry = 30 * time.Second
 )
 
-// A RefusedError says that a push service refuses the pushes of this broker. It
+// A RefusedError means that a push service refuses the pushes of this broker. It
 // wraps ErrNotDelivered. Another attempt is useless until an operator has changed
 // something.
 type RefusedError struct {

@@ -32,7 +32,7 @@ type Config struct {
 	Location *time.Location
 	// Logger receives failures. It is required.
 	Logger *slog.Logger
-	// SharedLog says that other brokers use the same log. The Service then reads
+	// SharedLog is true when other brokers use the same log. The Service then reads
 	// devices and preferences from the store every 10 seconds.
 	SharedLog bool
 	// CurrentGrant returns the present grant of a user who signed in with grant g and
@@ -56,7 +56,7 @@ type Observer interface {
 // The results of a push.
 const (
 	ResultSent    = "sent"
-	ResultGone    = "gone"    // The push service says that the browser has dropped the subscription.
+	ResultGone    = "gone"    // The push service reports that the browser has dropped the subscription.
 	ResultFailed  = "failed"  // The push service refused the push, or could not be reached in time.
 	ResultDropped = "dropped" // The queue was full, or the device has had too many pushes.
 )
