@@ -29,9 +29,9 @@ type Tab struct {
 	offline  bool
 	dead     bool          // the tab has crashed, and sends nothing more
 	stalled  chan struct{} // closed by Unstall; nil while the tab runs
-	held     []func()
+	held     []func()      // the actions that wait until the tab is no longer stalled
 	watchers map[int]func(port.PageEvent)
-	watches  int
+	watches  int // the number of calls of Watch
 }
 
 var _ port.Page = (*Tab)(nil)
@@ -72,12 +72,12 @@ func (t *Tab) IsOnline() bool {
 }
 
 // Watch implements port.Page.
-func (t *Tab) Watch(took func(port.PageEvent)) (stop func()) {
+func (t *Tab) Watch(handle func(port.PageEvent)) (stop func()) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
 	id := t.watches
 	t.watches++
-	t.watchers[id] = took
+	t.watchers[id] = handle
 	return func() {
 		t.b.mu.Lock()
 		defer t.b.mu.Unlock()
@@ -108,8 +108,8 @@ func (t *Tab) Happen(e port.PageEvent) {
 	case port.Offline, port.Online:
 		t.offline = e == port.Offline
 	}
-	for _, took := range t.watchers {
-		took(e)
+	for _, handle := range t.watchers {
+		handle(e)
 	}
 }
 
@@ -176,12 +176,13 @@ func (t *Tab) waitWhileStalled(ctx context.Context) {
 	}
 }
 
+// A request is a request of a tab for a lock, until the tab gives the lock back.
 type request struct {
-	tab     *Tab
-	mode    port.LockMode
-	granted chan struct{}
-	lost    chan struct{}
-	has     bool
+	tab       *Tab
+	mode      port.LockMode
+	granted   chan struct{} // closed when the tab gets the lock
+	lost      chan struct{} // closed when another tab steals the lock
+	isGranted bool
 }
 
 // grant gives a lock to the requests that are next. The caller must hold b.mu.
@@ -190,8 +191,8 @@ func (b *Browser) grant(name string) {
 		if i > 0 && !(r.mode == port.Shared && b.requests[name][0].mode == port.Shared) {
 			return
 		}
-		if !r.has {
-			r.has = true
+		if !r.isGranted {
+			r.isGranted = true
 			close(r.granted)
 		}
 	}
@@ -214,7 +215,7 @@ func (t *Tab) Lock(ctx context.Context, name string, mode port.LockMode, held fu
 	if mode == port.Steal {
 		var waiting []*request
 		for _, other := range b.requests[name] {
-			if other.has {
+			if other.isGranted {
 				close(other.lost)
 			} else {
 				waiting = append(waiting, other)
@@ -253,7 +254,7 @@ func (t *Tab) Lock(ctx context.Context, name string, mode port.LockMode, held fu
 func (t *Tab) IsWanted(_ context.Context, name string) (bool, error) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
-	isWanted := func(r *request) bool { return !r.has && r.mode == port.Shared }
+	isWanted := func(r *request) bool { return !r.isGranted && r.mode == port.Shared }
 	return slices.ContainsFunc(t.b.requests[name], isWanted), nil
 }
 
@@ -277,17 +278,18 @@ func (b *Browser) Channels() (n int) {
 	return n
 }
 
+// A channel is a tab's end of a channel.
 type channel struct {
-	tab  *Tab
-	name string
-	take func([]byte)
+	tab    *Tab
+	name   string
+	handle func([]byte)
 }
 
 // Channel implements port.Page.
-func (t *Tab) Channel(name string, take func([]byte)) port.Channel {
+func (t *Tab) Channel(name string, handle func([]byte)) port.Channel {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
-	c := &channel{t, name, take}
+	c := &channel{t, name, handle}
 	if t.b.channels == nil {
 		t.b.channels = map[string][]*channel{}
 	}
@@ -306,7 +308,7 @@ func (c *channel) Post(message []byte) {
 	c.tab.do(func() {
 		for _, other := range b.channels[c.name] {
 			if other != c {
-				other.tab.do(func() { other.take(message) })
+				other.tab.do(func() { other.handle(message) })
 			}
 		}
 	})
