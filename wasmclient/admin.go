@@ -40,8 +40,8 @@ type Stats struct {
 	// ByType is the number of events of each type in the last hour.
 	ByType map[event.Type]int `json:"events_by_type"`
 
-	// Delivery has percentiles of the time from when the log had an event to when a socket had taken it, in
-	// milliseconds, over the last Writes writes, at most 2,048.
+	// Delivery has percentiles of the time between the storing of an event in the log and its delivery to a socket,
+	// in milliseconds. Writes is the number of writes that were measured: the last ones, at most 2,048.
 	Delivery struct {
 		P50    float64 `json:"p50"`
 		P95    float64 `json:"p95"`
@@ -55,19 +55,19 @@ type Stats struct {
 	// Pushes is the total number of push messages, by result.
 	Pushes map[string]int64 `json:"pushes"`
 
-	// Gaps is the total number of gaps that were reported to readers.
+	// Gaps is the total number of gaps that were reported to clients.
 	Gaps int64 `json:"gaps"`
 
-	// Slow is the total number of streams that were closed because their reader was too slow.
+	// Slow is the total number of streams that were closed because their client read too slowly.
 	Slow int64 `json:"slow"`
 
 	// Memory is the memory of the process, in bytes.
 	Memory int64 `json:"memory_bytes"`
 
-	// PerReader is the memory that a connection takes on average, in bytes.
+	// PerReader is the memory that a connection uses on average, in bytes. It is 0 without connections.
 	PerReader int64 `json:"connection_memory_bytes"`
 
-	// Healthy reports whether the log takes events.
+	// Healthy reports whether the log accepts events.
 	Healthy bool `json:"log_healthy"`
 
 	// Oldest is the sequence number of the oldest kept event.
@@ -79,13 +79,13 @@ type Stats struct {
 
 // A Connection is an open stream of the broker.
 type Connection struct {
-	ID        string    `json:"id"`
+	ID        string    `json:"id"`    // for CloseConnection
 	Actor     string    `json:"actor"` // the user or program
 	Name      string    `json:"name"`  // the user's name; "" for a program
 	Roles     string    `json:"roles"` // such as hr+manager
 	Transport string    `json:"transport"`
-	Since     time.Time `json:"since"`
-	Lag       int64     `json:"lag_bytes"` // bytes that wait for the reader
+	Since     time.Time `json:"since"`     // when the stream was opened
+	Lag       int64     `json:"lag_bytes"` // bytes that wait to be sent
 }
 
 // Stats returns what the broker does. Only admins may call it.
@@ -101,8 +101,8 @@ func (a API) CloseConnection(ctx context.Context, id string) error {
 
 // A Token lets a back end publish.
 type Token struct {
-	Token   string    `json:"token"`
-	User    string    `json:"user"`
+	Token   string    `json:"token"` // the bearer token itself
+	User    string    `json:"user"`  // the name of the back end
 	Expires time.Time `json:"expires"`
 }
 

@@ -14,8 +14,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/internal/rest"
 )
 
-// An API calls the resources of a broker. Its methods return an [*Error] where the broker or something between refused,
-// [ErrNotBroker] where something between answered as if all were well, and the transport's error where no answer came.
+// An API calls the resources of a broker. Its methods return an [*Error] if the broker, or a proxy in front of it,
+// refused the request. They return [ErrNotBroker] if a proxy answered with success in the broker's place, and the
+// transport's error if no answer came.
 type API struct {
 	Transport Transport
 }
@@ -69,7 +70,7 @@ func (u User) Grant() access.Grant {
 	return access.Grant{User: u.ID, Name: u.Name, Roles: u.Roles, Employee: u.Employee, Tenant: u.Tenant}
 }
 
-// Session returns who is signed in.
+// Session returns the broker's session: the user who is signed in, and how to sign in.
 func (a API) Session(ctx context.Context) (s Session, err error) {
 	err = a.call(ctx, "GET", "/api/session", nil, &s)
 	return s, rest.RequireComplete(err, s.User != nil || s.Users != nil)
@@ -91,7 +92,7 @@ func (a API) Snapshot(ctx context.Context) (projection.Snapshot, error) {
 	return rest.Snapshot(ctx, a.Transport)
 }
 
-// A Receipt says where the broker stored a published event.
+// A Receipt is the broker's answer to a published event.
 type Receipt struct {
 	// ID is the id of the event.
 	ID string `json:"id"`

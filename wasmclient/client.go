@@ -19,7 +19,7 @@ import (
 type Client struct {
 	API
 	loop  *loop.Loop
-	grant access.Grant // whose figures View has
+	grant access.Grant // the rights for which View has figures
 }
 
 // New returns a client that is disconnected until [Client.Run].
@@ -27,23 +27,24 @@ func New(o Options) *Client {
 	return &Client{API: API{o.Transport}, loop: loop.New(loop.Config(o)), grant: o.Grant}
 }
 
-// Run connects, and stays connected until ctx ends: it reconnects and resumes by itself. It starts disconnected where
+// Run connects, and stays connected until ctx ends: it reconnects and resumes by itself. It starts disconnected if
 // [Options.Disabled] is set. It returns when every goroutine that it started has ended. Afterwards [Client.Publish]
 // returns ErrEnded.
 func (c *Client) Run(ctx context.Context) { c.loop.Run(ctx) }
 
-// Connect connects. A client that waits for its next attempt tries at once; where another tab holds the connection,
-// that tab does. An existing connection is kept.
+// Connect connects. A client that waits for its next attempt tries at once. If another tab holds the connection, that
+// tab tries. An existing connection is kept.
 func (c *Client) Connect() { c.loop.Command(conn.Start{}) }
 
-// Reconnect drops the connection and makes another one, by the best transport. Where another tab holds the connection,
-// that tab does.
+// Reconnect drops the connection and makes another one, by the best transport. If another tab holds the connection,
+// that tab does so.
 func (c *Client) Reconnect() { c.loop.Reconnect() }
 
-// Disconnect ends the connection until [Client.Connect]. Other tabs keep theirs.
+// Disconnect ends the connection of this tab until [Client.Connect]. Other tabs stay connected.
 func (c *Client) Disconnect() { c.loop.Command(conn.Stop{}) }
 
-// Pause stops the delivery of events until [Client.Resume], which delivers the missed ones. Other tabs go on.
+// Pause stops the delivery of events until [Client.Resume], which delivers the missed ones. Other tabs still get
+// events.
 func (c *Client) Pause() { c.loop.Command(conn.Pause{}) }
 
 // Resume ends a [Client.Pause].
@@ -69,13 +70,13 @@ func (c *Client) Transitions() (all []Transition) {
 	return all
 }
 
-// ErrEnded means that the client's Run has returned: its user has left.
+// ErrEnded means that the client's Run has returned, so that nothing would send an event.
 var ErrEnded = loop.ErrEnded
 
 // Publish writes an event into the outbox under an id of its own. The event is kept when Publish returns. Run sends it,
-// connected or not: at once if it can reach the broker, and otherwise as soon as it can. [View.Outbox] shows what
-// becomes of it. To wait for the broker's answer, or to publish without Run, call [API.Publish]. The error is ErrEnded
-// after Run, or ctx's.
+// connected or not: at once if it can reach the broker, and otherwise as soon as it can. [View.Outbox] shows the
+// result. To wait for the broker's answer, or to publish without Run, call [API.Publish]. The error is ErrEnded after
+// Run, or ctx's.
 func (c *Client) Publish(ctx context.Context, e event.Event) (outbox.Item, error) {
 	return c.loop.Publish(ctx, e)
 }

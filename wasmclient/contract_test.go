@@ -12,8 +12,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// underTest is the client as the contract sees it. It uses streams alone, because where a stream does not work the
-// contract wants another stream.
+// underTest is the subject of the contract. It uses streams alone, because the contract requires another stream when a
+// stream has failed.
 type underTest struct{ c *wasmclient.Client }
 
 func (u *underTest) Run(ctx context.Context, t port.Transport, event func(string), gap func()) {

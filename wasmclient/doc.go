@@ -14,8 +14,8 @@
 //
 //   - Every event that the user may see is delivered once, in the order of the log. Events that the broker no
 //     longer keeps are reported to [Options.OnGap].
-//   - There is no last attempt. The client stops only where no attempt can help: the broker refuses the user
-//     (conn.Denied) or an administrator closed the stream (conn.Disconnected).
+//   - There is no last attempt. The client stops only if no further attempt can help, because the broker refuses the
+//     user (conn.Denied) or an administrator closed the stream (conn.Disconnected).
 //   - One tab of a browser holds the connection. When it closes, crashes or is frozen, another tab takes over without a
 //     loss. In a browser without Web Locks each tab connects for itself.
 //   - An event that [Client.Publish] has returned is stored once, even after a reload or a crash, provided that
@@ -30,15 +30,15 @@
 //
 // # Concurrency
 //
-// All functions may be called from any goroutine, but Run only once. Run's goroutine calls the callbacks for
-// events, gaps and steps, one at a time, in the order of the log. A callback must not block: it must not call Run,
-// nor wait for something that the client has yet to do. It may subscribe, cancel subscriptions and read the View.
-// [Options.OnChange] is different: see there.
+// All functions may be called from any goroutine. Run may be called only once. Run's goroutine calls the callbacks
+// for events, gaps and steps, one at a time, in the order of the log. A callback must not block: it must not call Run,
+// and it must not wait for something that the client has yet to do. It may subscribe, cancel subscriptions and read
+// the View. Other goroutines call [Options.OnChange] too.
 //
 // # Errors
 //
-// A method of [API] returns an [*Error] where the broker, or something between, refused; [ErrNotBroker] where something
-// between answered as if all were well; and an error of the transport where no answer came. Run returns no error: the
-// state and its code are in [View.Status]. [Client.Publish] fails only where its context ends or Run has ended
-// ([ErrEnded]); a refusal by the broker is in [View.Outbox].
+// A method of [API] returns an [*Error] if the broker, or a proxy in front of it, refused the request. It returns
+// [ErrNotBroker] if a proxy answered with success in the broker's place, and an error of the transport if no answer
+// came. Run returns no error: the state and its code are in [View.Status]. [Client.Publish] fails only if its context
+// ends or Run has ended ([ErrEnded]); a refusal by the broker is in [View.Outbox].
 package wasmclient

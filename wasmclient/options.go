@@ -39,11 +39,11 @@ type Options struct {
 	MaxToasts int
 
 	// Snapshot starts from a snapshot of the state, and keeps the state up to date: View.Figures and Entities need
-	// it. The connection then asks for all events, whatever Filter selects.
+	// it. The connection then asks for all events, not only for those that Filter selects.
 	Snapshot bool
 
 	// After is the cursor of the last event that the caller has: the stream begins after it. The zero cursor means live
-	// events only. With Snapshot the zero cursor is right: the client knows by itself where its history ends.
+	// events only. With Snapshot, leave it zero: the client knows the end of its history by itself.
 	After wire.Cursor
 
 	// Oldest starts from the oldest event that the broker keeps, if After is zero. With Snapshot it is ignored.
@@ -57,7 +57,7 @@ type Options struct {
 	// connection. Nil means that there are no other tabs.
 	Page Page
 
-	// Grace is how long all tabs are hidden before the client closes the connection. Defaults to DefaultGrace.
+	// Grace is how long all tabs must be hidden before the client closes the connection. Defaults to DefaultGrace.
 	Grace time.Duration
 
 	// Storage keeps snapshot, history and outbox over reloads. Nil keeps the outbox in memory, and the rest not at all.

@@ -29,7 +29,7 @@ func (a API) PushKey(ctx context.Context) (string, error) {
 	return answer.Key, rest.RequireComplete(err, answer.Key != "")
 }
 
-// Devices returns the caller's devices. available is false where the broker pushes nothing at all.
+// Devices returns the caller's devices. available is false if the broker pushes nothing at all.
 func (a API) Devices(ctx context.Context) (all []Device, available bool, err error) {
 	var answer struct {
 		Devices     []Device
@@ -60,7 +60,7 @@ func (a API) TestDevice(ctx context.Context, id string) error {
 	return a.call(ctx, "POST", rest.PathOf("api", "push", "subscriptions", id, "test"), nil, nil)
 }
 
-// Preferences returns which events the broker pushes to the caller, and when.
+// Preferences returns the caller's preferences: which events the broker pushes, and when.
 func (a API) Preferences(ctx context.Context) (p notify.Preferences, err error) {
 	err = a.call(ctx, "GET", "/api/push/preferences", nil, &p)
 	return p, err

@@ -25,7 +25,7 @@ type View struct {
 	// Cursor is the place of the log that the client has reached.
 	Cursor wire.Cursor
 
-	// Connected reports whether events come, by a stream or by long polls.
+	// Connected reports whether events arrive, by a stream or by long polls.
 	Connected bool
 
 	// LastEvent is the newest event of Events, or nil if there is none.
@@ -56,7 +56,7 @@ type View struct {
 	// Toasts are the visible toasts, oldest first.
 	Toasts []toast.Toast
 
-	// More is the number of toasts that wait for a place, or that only the history has.
+	// More is the number of toasts that wait to be visible, or that found no room and are in the history alone.
 	More int
 
 	// Outbox are the events that the user wrote, oldest first.

@@ -103,7 +103,7 @@ func Save(name, media, content string) {
 	window.Get("URL").Call("revokeObjectURL", url)
 }
 
-// Copy copies a text into the clipboard, and does not wait for that. If the page may not use the
+// Copy copies a text into the clipboard. It returns before the text is there. If the page may not use the
 // clipboard, as on a plain HTTP address, Copy selects the text and lets the browser copy it.
 func Copy(content string) {
 	go func() {
@@ -124,7 +124,7 @@ func Copy(content string) {
 	}()
 }
 
-// copyTimeout is how long the clipboard may take.
+// copyTimeout is how long Copy waits for the clipboard.
 const copyTimeout = 3 * time.Second
 
 // matches reports whether a media query holds for the page.

@@ -112,11 +112,11 @@ func Renew(ctx context.Context, key string) (map[string]any, error) {
 			return nil, err
 		}
 	}
-	made, err := await(ctx, m, "subscribe", map[string]any{"userVisibleOnly": true, "applicationServerKey": key})
+	renewed, err := await(ctx, m, "subscribe", map[string]any{"userVisibleOnly": true, "applicationServerKey": key})
 	if err != nil {
 		return nil, err
 	}
-	return toMap(made)
+	return toMap(renewed)
 }
 
 // keyOf returns the key of a subscription, as the broker writes it. It returns "" if the browser hides it.
@@ -131,7 +131,7 @@ func keyOf(subscription app.Value) string {
 	return base64.RawURLEncoding.EncodeToString(key)
 }
 
-// toMap returns a subscription as its JSON has it.
+// toMap returns the JSON form of a subscription as a map.
 func toMap(subscription app.Value) (s map[string]any, err error) {
 	raw := app.Window().Get("JSON").Call("stringify", subscription).String()
 	err = json.Unmarshal([]byte(raw), &s)
@@ -148,8 +148,8 @@ func Unsubscribe(ctx context.Context) error {
 	return err
 }
 
-// Name returns the name of the device's system, as the browser calls it, or "". It is the name of the
-// device until the user gives it another.
+// Name returns the browser's name for the operating system of the device, or "". It is the name of the
+// device until the user gives the device another name.
 func Name() string {
 	if platform := feature("navigator", "userAgentData", "platform"); platform.Truthy() {
 		return platform.String()

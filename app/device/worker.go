@@ -42,7 +42,7 @@ const reloadPause = 10 * time.Minute
 // FirstReload reports whether the app may reload the page by itself now: the tab is visible, and the
 // last such reload was at least reloadPause ago. If so, it records that the app reloads.
 func FirstReload(now time.Time) (first bool) {
-	defer func() { _ = recover() }() // without a storage, nothing would stop a loop of reloads: false
+	defer func() { _ = recover() }() // returns false: without a storage, nothing would stop a loop of reloads
 	const name = "reloaded"
 	tab := feature("sessionStorage")
 	if !tab.Truthy() || feature("document", "hidden").Truthy() {

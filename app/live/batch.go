@@ -3,7 +3,7 @@ package live
 import "time"
 
 const (
-	// batchTime is how long changes are gathered before the listeners hear of them.
+	// batchTime is how long changes are collected before the listeners are called.
 	batchTime = 50 * time.Millisecond
 
 	// floodBatchTime replaces batchTime after a batch of more than floodThreshold changes: no user
@@ -12,8 +12,8 @@ const (
 	floodThreshold = 30
 )
 
-// Subscribe calls changed after each batch of changes, from a goroutine of its own, until leave is
-// called.
+// Subscribe calls changed after each batch of changes, from another goroutine than the caller's,
+// until leave is called.
 func (l *Live) Subscribe(changed func()) (leave func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,6 +43,7 @@ func (l *Live) notify() {
 	time.AfterFunc(wait, l.notifyListeners)
 }
 
+// notifyListeners ends the batch, and calls the listeners.
 func (l *Live) notifyListeners() {
 	l.mu.Lock()
 	l.batchPlanned, l.isFlood, l.changeCount = false, l.changeCount > floodThreshold, 0

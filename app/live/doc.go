@@ -9,10 +9,10 @@
 //
 // # Guarantees
 //
-//   - Components hear of changes in batches, so that a burst of events costs one render.
+//   - Components learn of changes in batches, so that a burst of events costs one render.
 //   - No data of a user stays in memory, or on the screen, after another user has signed in or the
 //     user has signed out. After a sign-out, none stays in the storage.
-//   - A sign-out that the broker has not heard of is repeated until it has, after a reload too.
+//   - A sign-out is repeated until the broker has answered it, after a reload too.
 //   - If the broker does not answer, the app opens with the stored session of the last user.
 //
 // # Concurrency

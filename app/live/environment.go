@@ -18,7 +18,7 @@ type Environment struct {
 	// Storage keeps data over reloads. Defaults to a storage in memory.
 	Storage wasmclient.Storage
 
-	// Grace is the time for which all tabs are hidden before the stream is closed. Defaults to
+	// Grace is the time for which all tabs must be hidden before the stream is closed. Defaults to
 	// the default of wasmclient.Options.
 	Grace time.Duration
 

@@ -7,7 +7,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient"
 )
 
-// Explain returns what an error means to the user: what happened, what to do, and a code to quote.
+// Explain explains an error to the user. The text names the fault, the remedy, and a code to quote.
 func Explain(err error) string {
 	var refused *wasmclient.Error
 	if errors.As(err, &refused) {

@@ -22,14 +22,14 @@ type Live struct {
 	api wasmclient.API
 	env Environment
 
-	channel   port.Channel // to the other tabs of the browser, of whatever user
+	channel   port.Channel // to the other tabs of the browser, of any user
 	replacing sync.Mutex   // held while a client is replaced, and while data of its user is stored
 
 	mu            sync.Mutex // guards all fields below
 	phase         Phase
 	failure       string // why the user's last action failed
 	session       wasmclient.Session
-	gatewaySignIn bool // a gateway's sign-in page came in place of the broker's answer
+	gatewaySignIn bool // a gateway answered with its sign-in page in place of the broker
 
 	client        *wasmclient.Client // nil while no user is signed in
 	clientCtx     context.Context    // ends when the client is stopped
@@ -41,7 +41,7 @@ type Live struct {
 	cancelAsking   func()          // stops the requests for the session; nil before the first one
 	sessionPause   time.Duration   // the pause before the next request for the session
 	signedOutUser  string          // the id of the user that has signed out here; empty if none has
-	signOutPending bool            // the broker has not heard of the sign-out yet
+	signOutPending bool            // the broker has not answered the sign-out yet
 
 	listeners    map[int]func()
 	nextListener int
@@ -51,9 +51,9 @@ type Live struct {
 
 	trends trends
 
-	preferences       notify.Preferences // as they hold here
+	preferences       notify.Preferences // as they apply in this tab
 	savedPreferences  notify.Preferences // as the broker has them
-	preferencesKnown  bool               // the broker has said in this session what it has
+	preferencesKnown  bool               // the broker's preferences are known in this session
 	savingPreferences bool               // a goroutine sends preferences to the broker
 	preferenceChanges int                // the number of changes by the user so far
 
@@ -141,10 +141,10 @@ func (l *Live) handleStep(clientCtx context.Context, grant string, in conn.Input
 	}
 	l.mu.Lock()
 	isRefused := s.State == conn.Denied && s.Code != problem.CodeForbidden
-	begins := isRefused && !l.streamRefused && clientCtx == l.clientCtx
+	becomesRefused := isRefused && !l.streamRefused && clientCtx == l.clientCtx
 	l.streamRefused = isRefused
 	l.mu.Unlock()
-	if begins {
+	if becomesRefused {
 		go l.pollSession()
 	}
 }
@@ -156,7 +156,7 @@ func (l *Live) Client() *wasmclient.Client {
 	return l.client
 }
 
-// HandleBrokerBack tells l that the broker can be reached again. It clears the last failure, and
+// HandleBrokerBack must be called when the broker can be reached again. It clears the last failure, and
 // asks for the preferences if the broker could not be asked before.
 func (l *Live) HandleBrokerBack() {
 	l.mu.Lock()

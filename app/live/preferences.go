@@ -12,7 +12,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/toast"
 )
 
-// preferencesKey is the key in the storage of the user's preferences, so that they hold offline too.
+// preferencesKey is the key in the storage of the user's preferences, so that they apply
+// offline too.
 const preferencesKey = "preferences"
 
 // preferencesTimeout is how long the broker may take to store preferences.
@@ -28,8 +29,8 @@ func (l *Live) Preferences() notify.Preferences {
 	return l.preferences
 }
 
-// ChangePreferences changes the preferences for all devices of the user. A change holds here at once.
-// The broker gets one change after the other, and of several in a row only the last. If the broker
+// ChangePreferences changes the preferences for all devices of the user. A change applies in this tab at
+// once. The broker gets one change after the other, and of several in a row only the last one. If the broker
 // refuses a change, it is undone here, and failed is called with the error.
 func (l *Live) ChangePreferences(change func(*notify.Preferences), failed func(error)) {
 	l.mu.Lock()
@@ -48,13 +49,13 @@ func (l *Live) ChangePreferences(change func(*notify.Preferences), failed func(e
 	go l.savePreferences(l.clientCtx, failed)
 }
 
-// applyPreferences makes preferences hold in this tab.
+// applyPreferences applies preferences in this tab.
 func (l *Live) applyPreferences(p notify.Preferences) {
 	l.set(func() { l.preferences = p })
 	l.UpdateToasts(func(q *toast.Queue, _ time.Time) { q.SetMuted(p.Muted) })
 }
 
-// savePreferences sends the preferences to the broker until it has the last ones.
+// savePreferences sends the preferences to the broker until the broker has the latest ones.
 func (l *Live) savePreferences(clientCtx context.Context, failed func(error)) {
 	for {
 		l.mu.Lock()
@@ -84,10 +85,10 @@ func (l *Live) savePreferences(clientCtx context.Context, failed func(error)) {
 	}
 }
 
-// storePreferences stores what the broker has. With apply, the preferences hold in this tab too;
-// the caller must not ask for that if the user may have changed them meanwhile.
+// storePreferences stores the broker's preferences. With apply, it also applies them in this tab. The
+// caller must not set apply if the user may have changed the preferences meanwhile.
 func (l *Live) storePreferences(p notify.Preferences, apply bool) {
-	l.replacing.Lock() // a sign-out must not come in between: nothing is stored of a user who has left
+	l.replacing.Lock() // Otherwise a sign-out in between would leave data of the signed-out user.
 	defer l.replacing.Unlock()
 	l.mu.Lock()
 	grant, isSignedIn := l.session.Grant, l.client != nil

@@ -92,7 +92,7 @@ func TestSignOutWithoutBrokerIsRepeatedLater(t *testing.T) {
 		all, err := st.Load(t.Context(), "")
 		require.NoError(t, err)
 		require.Len(t, all, 1, "the note that the broker has not heard of the sign-out")
-		require.Equal(t, "first", j.now())
+		require.Equal(t, "first", j.signedInUser())
 		w.stopAsking() // the page is closed, and opened again
 
 		w = &window{Tab: in.NewTab()}
@@ -104,7 +104,7 @@ func TestSignOutWithoutBrokerIsRepeatedLater(t *testing.T) {
 		time.Sleep(2 * sessionRetry)
 		settle()
 		require.Equal(t, SignedOut, w.State().Phase)
-		require.Empty(t, j.now())
+		require.Empty(t, j.signedInUser())
 		all, err = st.Load(t.Context(), "")
 		require.NoError(t, err)
 		require.Empty(t, all)

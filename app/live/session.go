@@ -23,7 +23,8 @@ const (
 	// broker.
 	sessionKey = "session"
 
-	// signOutKey is the key in the storage of the note that the broker has not heard of a sign-out.
+	// signOutKey is the key in the storage of the note that a sign-out is pending, because the
+	// broker has not answered it.
 	signOutKey = "leaving"
 
 	// storageTimeout is how long the storage may take to answer. A storage that hangs must not
@@ -32,8 +33,9 @@ const (
 )
 
 // Start asks the broker for the session, and connects if a user is signed in. If the broker does not
-// answer, Start goes on with the stored session and asks until the broker answers. It returns then,
-// or when ctx ends or a later call replaces it. The first context is the life of the page.
+// answer, Start goes on with the stored session and asks until the broker answers. It returns when
+// the broker has answered, when ctx ends, or when a later call replaces this one. The context of the
+// first call must end with the page.
 func (l *Live) Start(ctx context.Context) {
 	l.mu.Lock()
 	if l.pageCtx == nil {
@@ -88,7 +90,7 @@ func isLoginRedirect(err error) bool {
 	return errors.As(err, &refused) && refused.Code == conn.LoginRedirect
 }
 
-// isSignOutPending reports whether the broker has not heard of a sign-out yet.
+// isSignOutPending reports whether the broker has not answered a sign-out yet.
 func (l *Live) isSignOutPending(ctx context.Context) bool {
 	l.mu.Lock()
 	isPending := l.signOutPending
@@ -99,7 +101,7 @@ func (l *Live) isSignOutPending(ctx context.Context) bool {
 	return isPending || err == nil && values[signOutKey] != nil
 }
 
-// noteSignOut remembers that the broker has not heard of the sign-out, over reloads if the storage works.
+// noteSignOut notes that a sign-out is pending. The note outlives reloads if the storage works.
 func (l *Live) noteSignOut() {
 	l.mu.Lock()
 	l.signOutPending = true
@@ -109,7 +111,7 @@ func (l *Live) noteSignOut() {
 	_ = l.env.Storage.Save(ctx, signOutKey, []byte("true"))
 }
 
-// clearSignOut forgets that note.
+// clearSignOut deletes the note of a pending sign-out.
 func (l *Live) clearSignOut() {
 	l.mu.Lock()
 	l.signOutPending = false
@@ -268,8 +270,8 @@ const (
 	errorsSeen     = "errors seen"
 )
 
-// broadcast sends a message to the other tabs. Tabs that are connected hear of a sign-out from the
-// broker too; the others hear of it here alone.
+// broadcast sends a message to the other tabs. Connected tabs also learn of a sign-out from the
+// broker. All other tabs learn of it by this message alone.
 func (l *Live) broadcast(message string) { l.channel.Post([]byte(message)) }
 
 // handleBroadcast handles a message of another tab.

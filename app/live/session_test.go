@@ -30,7 +30,8 @@ var refused = *fake.Refusal(401, "sign_in_required")
 
 var second = access.Grant{User: "9", Name: "second", Roles: []access.Role{access.Dispatcher}}
 
-func (j *jar) now() string {
+// signedInUser returns the key of the user that is signed in, or "".
+func (j *jar) signedInUser() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.user
@@ -44,7 +45,7 @@ func (j *jar) setUser(user string) {
 }
 
 func (j *jar) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response, error) {
-	user := j.now()
+	user := j.signedInUser()
 	if strings.HasPrefix(r.Path, "/api/session") {
 		switch r.Method {
 		case "POST":
@@ -53,7 +54,7 @@ func (j *jar) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response
 			j.setUser(in.User)
 			return j.brokers[in.User].Do(ctx, r)
 		case "DELETE":
-			j.setUser("") // its bye comes later than the answer
+			j.setUser("") // the bye of the broker comes later than the answer
 			return wasmclient.Response{Status: 204}, nil
 		}
 		if user == "" {
@@ -68,12 +69,14 @@ func (j *jar) Do(ctx context.Context, r wasmclient.Request) (wasmclient.Response
 	return j.brokers[user].Do(ctx, r)
 }
 
-func (j *jar) Stream(ctx context.Context, r wasmclient.Request, take func([]byte) error) (wasmclient.Response, error) {
-	user := j.now()
+func (j *jar) Stream(
+	ctx context.Context, r wasmclient.Request, handle func([]byte) error,
+) (wasmclient.Response, error) {
+	user := j.signedInUser()
 	if user == "" {
 		return refused, nil
 	}
-	return j.brokers[user].Stream(ctx, r, take)
+	return j.brokers[user].Stream(ctx, r, handle)
 }
 
 func (j *jar) Socket(context.Context, string, func([]byte) error) error {
@@ -118,7 +121,7 @@ func TestSignOutInLeaderLeavesNoData(t *testing.T) {
 	})
 }
 
-// A paused tab does not hear of the sign-out from the broker.
+// The broker does not inform a paused tab of the sign-out.
 func TestSignOutWithPausedTabLeavesNoData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, in, st := newJar(), &fake.Browser{}, &wasmclient.Memory{}

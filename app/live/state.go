@@ -8,7 +8,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/conn"
 )
 
-// Phase says how far the app is with knowing its user.
+// Phase says whether the app knows its user.
 type Phase int
 
 // The phases.
@@ -25,7 +25,7 @@ type State struct {
 	Failure string              // Failure says why the user's last action failed. Empty means that it did not.
 	Warning *wasmclient.Warning // Warning is the broker's, about the session. Nil means none.
 
-	// GatewaySignIn reports that a gateway's sign-in page came in place of the broker's answer.
+	// GatewaySignIn reports that a gateway answered with its sign-in page in place of the broker.
 	// The user has to reload the page.
 	GatewaySignIn bool
 
@@ -43,7 +43,7 @@ type State struct {
 	Gap time.Time
 }
 
-// State returns what there is to show.
+// State returns the present state.
 func (l *Live) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()

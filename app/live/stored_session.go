@@ -37,7 +37,7 @@ func (l *Live) saveSession(s wasmclient.Session) {
 		next = before
 		next.Over = true
 	case before.User != nil && before.User.ID != s.User.ID:
-		// An identity provider tells no tab: the others still show the earlier user.
+		// The identity provider informs no tab, so the other tabs still show the earlier user.
 		defer l.broadcast(signedIn)
 		for _, key := range []string{wasmclient.StateKey, trendsKey, preferencesKey, deviceKey} {
 			_ = l.env.Storage.Delete(ctx, key)

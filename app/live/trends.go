@@ -90,7 +90,7 @@ func (l *Live) updateTrendsLocked(figures map[string]projection.Figure, now time
 	}
 	clientCtx := l.clientCtx
 	go func() {
-		l.replacing.Lock() // a sign-out must not come in between: nothing is stored of a user who has left
+		l.replacing.Lock() // Otherwise a sign-out in between would leave data of the signed-out user.
 		defer l.replacing.Unlock()
 		if clientCtx.Err() != nil {
 			return

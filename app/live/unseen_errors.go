@@ -7,10 +7,11 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// attentionWait is how long a hidden tab waits for a visible tab to say that the user sees an error.
+// attentionWait is how long a hidden tab waits for the message of a visible tab that the user sees
+// an error.
 const attentionWait = time.Second
 
-// handleEvent counts the errors that the user has not seen, because all tabs are hidden.
+// handleEvent counts an error that the user has not seen because all tabs are hidden.
 func (l *Live) handleEvent(r store.Received) {
 	if l.env.OnEvent != nil {
 		l.env.OnEvent(r)

@@ -1,5 +1,5 @@
 // Package text holds every text of the app, and writes numbers, money and times as the reader's
-// browser does.
+// browser does. The reader is the person who uses the app.
 //
 // # Usage
 //

@@ -110,7 +110,7 @@ func Percent(n int) string {
 	return number("%", strconv.FormatFloat(float64(n)/100, 'f', 2, 64), map[string]any{"style": "percent"})
 }
 
-// SetCurrency sets the installation's currency, which is that of amounts without a currency.
+// SetCurrency sets the installation's currency. Amounts without a currency are in this currency.
 func SetCurrency(code string) {
 	mu.Lock()
 	defer mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"github.com/maxence-charriere/go-app/v10/pkg/app"
 )
 
-// formatInstant writes an instant in the reader's zone: by the browser's formatter of a name, or by
-// a layout if the user wants ISO dates.
+// formatInstant writes an instant in the reader's zone. It uses the browser's formatter of a name, or
+// isoLayout if the user wants ISO dates.
 func formatInstant(t time.Time, name, isoLayout string, options map[string]any) string {
 	mu.Lock()
 	isISO := style.ISODates
@@ -74,10 +74,10 @@ func Relative(t, now time.Time) string {
 	n, unit := int(d/time.Second), "second"
 	for _, u := range []struct {
 		name string
-		of   time.Duration
+		size time.Duration
 	}{{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}} {
-		if d >= u.of || d <= -u.of {
-			n, unit = int(d/u.of), u.name
+		if d >= u.size || d <= -u.size {
+			n, unit = int(d/u.size), u.name
 			break
 		}
 	}

@@ -25,8 +25,8 @@ var zones = offsets{of: map[int64]*time.Location{}}
 
 // offsets holds zones by quarter hours since 1970. It is safe for concurrent use.
 type offsets struct {
-	mu sync.Mutex // guards of
-	of map[int64]*time.Location
+	mu sync.Mutex               // guards of
+	of map[int64]*time.Location // zones by quarter hour
 }
 
 // maxOffsets bounds the map of offsets. The map begins anew beyond it.
@@ -48,8 +48,8 @@ func (o *offsets) at(quarter int64) *time.Location {
 	return zone
 }
 
-// ParseLocal parses a date and time of the reader's zone. A time that the reader's clocks skip is taken
-// by the offset before the change.
+// ParseLocal parses a date and time of the reader's zone. For a time that the reader's
+// clocks skip, it uses the offset before the change.
 func ParseLocal(layout, value string) (time.Time, error) {
 	t, err := time.Parse(layout, value)
 	if err != nil {

@@ -28,7 +28,7 @@ func (t Transport) Do(ctx context.Context, r port.Request) (port.Response, error
 }
 
 // Stream implements port.Transport.
-func (t Transport) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
+func (t Transport) Stream(ctx context.Context, r port.Request, handle func([]byte) error) (port.Response, error) {
 	answer, done, err := t.send(ctx, r)
 	defer done()
 	if err != nil {
@@ -57,7 +57,7 @@ func (t Transport) Stream(ctx context.Context, r port.Request, take func([]byte)
 			buffer = make([]byte, n)
 		}
 		js.CopyBytesToGo(buffer[:n], chunk)
-		if err := take(buffer[:n]); err != nil {
+		if err := handle(buffer[:n]); err != nil {
 			return response, err
 		}
 	}

@@ -48,9 +48,9 @@ func (p *Page) HasLocks() bool {
 func (p *Page) Watch(handle func(port.PageEvent)) (stop func()) {
 	document, window := js.Global().Get("document"), js.Global()
 	var stops []func()
-	on := func(target js.Value, name string, what func(e js.Value) port.PageEvent) {
+	on := func(target js.Value, name string, eventOf func(e js.Value) port.PageEvent) {
 		f := js.FuncOf(func(_ js.Value, args []js.Value) any {
-			if e := what(args[0]); e != "" {
+			if e := eventOf(args[0]); e != "" {
 				handle(e)
 			}
 			return nil
@@ -96,7 +96,7 @@ func (p *Page) Lock(ctx context.Context, name string, mode port.LockMode, held f
 	if mode == port.Shared {
 		options.Set("mode", "shared")
 	}
-	if mode == port.Steal { // takes no signal
+	if mode == port.Steal { // the API allows no signal for it
 		options.Set("steal", true)
 	} else {
 		abort := js.Global().Get("AbortController").New()
@@ -168,24 +168,25 @@ func (p *Page) IsWanted(ctx context.Context, name string) (bool, error) {
 	return false, nil
 }
 
+// A channel is an open BroadcastChannel.
 type channel struct {
-	value js.Value
-	heard js.Func
+	value     js.Value
+	onMessage js.Func
 }
 
 // Channel implements port.Page with a BroadcastChannel.
-func (p *Page) Channel(name string, take func([]byte)) port.Channel {
+func (p *Page) Channel(name string, handle func([]byte)) port.Channel {
 	c := &channel{}
 	if Attempt(func() { c.value = Property(js.Global(), "BroadcastChannel").New(name) }) != nil {
 		return noChannel{}
 	}
-	c.heard = js.FuncOf(func(_ js.Value, args []js.Value) any {
+	c.onMessage = js.FuncOf(func(_ js.Value, args []js.Value) any {
 		if data := args[0].Get("data"); data.Type() == js.TypeString {
-			take([]byte(data.String()))
+			handle([]byte(data.String()))
 		}
 		return nil
 	})
-	c.value.Set("onmessage", c.heard)
+	c.value.Set("onmessage", c.onMessage)
 	return c
 }
 
@@ -202,7 +203,7 @@ func (c *channel) Post(message []byte) {
 func (c *channel) Close() {
 	c.value.Set("onmessage", js.Null())
 	c.value.Call("close")
-	c.heard.Release()
+	c.onMessage.Release()
 }
 
 // MaxToasts returns the number of toasts for which the screen has room.

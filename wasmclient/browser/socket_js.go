@@ -10,14 +10,14 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// maxWaiting is the greatest number of messages that wait for the client. A browser cannot be told to read
-// slower, so a further message ends the WebSocket, and the next one resumes.
+// maxWaiting is the greatest number of messages that wait for the client. A page cannot make the browser read
+// slower, so a further message ends the WebSocket, and the next WebSocket resumes.
 const maxWaiting = 1024
 
 var errBehind = errors.New("browser: messages come faster than they are taken")
 
 // Socket implements port.Transport.
-func (t Transport) Socket(ctx context.Context, path string, take func([]byte) error) error {
+func (t Transport) Socket(ctx context.Context, path string, handle func([]byte) error) error {
 	base := t.Base
 	if base == "" {
 		base = js.Global().Get("location").Get("origin").String()
@@ -79,7 +79,7 @@ func (t Transport) Socket(ctx context.Context, path string, take func([]byte) er
 					return nil
 				}
 			}
-			if err := take(message); err != nil {
+			if err := handle(message); err != nil {
 				return err
 			}
 		}

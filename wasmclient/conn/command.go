@@ -2,7 +2,7 @@ package conn
 
 import "time"
 
-// start drops what is under way and connects, from the top of the ladder.
+// start ends the present attempt and connects, by the best transport of the ladder.
 func (m *Machine) start(now time.Time) {
 	m.stop()
 	m.status.Attempt, m.ladder, m.upstreamLimit, m.hasExpired = 0, ladder{}, Status{}, false
@@ -33,8 +33,8 @@ func (m *Machine) reopen(now time.Time) {
 	}
 }
 
-// handleWake replaces a connection that may have died while the computer slept. The connection of
-// a tab that leads is the leader's to replace.
+// handleWake replaces a connection that may have died while the computer slept. A machine that
+// streams from a leading tab does nothing, because the leader replaces the connection.
 func (m *Machine) handleWake(now time.Time) {
 	if m.isActive() && !(m.following && m.phase == streaming) {
 		m.abort()

@@ -17,9 +17,9 @@ type Config struct {
 	// no effect.
 	Backfill uint64
 
-	// After is where the first stream begins; zero means live events only. With Snapshot it is
-	// where the history ends that the client kept from an earlier run; zero means that there is
-	// none.
+	// After is the cursor after which the first stream begins. Zero means live events only. With
+	// Snapshot it is the end of the history that the client kept from an earlier run. Zero then
+	// means that there is none.
 	After wire.Cursor
 
 	// Ladder is the list of transports to try, best first. Defaults to SSE alone.

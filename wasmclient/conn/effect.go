@@ -13,10 +13,10 @@ type (
 	// FetchSnapshot asks for a snapshot. The driver answers with Snapshot or Ended.
 	FetchSnapshot struct{ Attempt int }
 
-	// Open opens a stream. The driver answers with Frames, then with Ended.
+	// Open opens a stream. The driver answers with a Frame for each frame, then with Ended.
 	Open struct {
 		Attempt   int
-		After     wire.Cursor // After is where the stream begins. Zero means live events only.
+		After     wire.Cursor // After is the cursor after which the stream begins. Zero means live events only.
 		Transport Transport
 	}
 

@@ -49,7 +49,7 @@ func (m *Machine) handleBye(now time.Time, b *wire.Bye) {
 	}
 }
 
-// fail decides what follows the end of the current attempt.
+// fail decides how the machine goes on after the current attempt has failed.
 func (m *Machine) fail(now time.Time, f Failure) {
 	switch {
 	case !f.FromBroker: // Only the broker's own answer is final.

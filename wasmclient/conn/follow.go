@@ -24,8 +24,8 @@ func (m *Machine) setFollowing(now time.Time, following bool) {
 	m.connect(now)
 }
 
-// handleUpstream shows the leader's status. Until the leader has answered with a hello, the
-// machine shows it only if it says that no events come.
+// handleUpstream shows the leader's status as the machine's own. Until the leader has answered with
+// a hello, the machine ignores a status that says that events arrive.
 func (m *Machine) handleUpstream(in Upstream) {
 	isShown := m.phase == streaming || m.phase == opening && !in.Status.Connected()
 	if m.following && in.Attempt == m.attempt && isShown && in.Status != m.status {
@@ -35,8 +35,8 @@ func (m *Machine) handleUpstream(in Upstream) {
 	}
 }
 
-// noteUpstreamLimit remembers that the broker made the leading tab wait: the tab that leads next
-// has to wait too. A leader also reports Disconnected before it leaves; that does not end the limit.
+// noteUpstreamLimit remembers that the broker made the leading tab wait, because the tab that leads
+// next has to wait too. A leader reports Disconnected before it leaves. That does not end the limit.
 func (m *Machine) noteUpstreamLimit(s Status) {
 	switch s.State {
 	case Limited:

@@ -6,8 +6,8 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// handleSnapshot goes on from a snapshot that the store has loaded. The stream begins earlier:
-// where the kept history ends, if that is not too far back, or Backfill places before the snapshot.
+// handleSnapshot goes on from a snapshot that the store has loaded. The stream begins earlier: at the
+// end of the kept history, if that is not too far back, or else Backfill places before the snapshot.
 func (m *Machine) handleSnapshot(now time.Time, in Snapshot) {
 	if !m.AwaitsSnapshot(in.Attempt) {
 		return
@@ -70,7 +70,7 @@ func (m *Machine) handleHello(now time.Time, f *wire.Hello) bool {
 	}
 	m.head, m.grant, m.cursor = f.Head.Seq, f.Grant, f.Start
 	m.placement = max(m.placement, placed)
-	m.emit(Deliver{Frame: f}) // before the state, so that a reader of both knows which events are replayed
+	m.emit(Deliver{Frame: f}) // before the state, so that code which gets both knows which events are replayed
 	if m.following {
 		m.beginFollowing()
 	} else {
@@ -94,7 +94,7 @@ func (m *Machine) beginStreaming(now time.Time, f *wire.Hello) {
 }
 
 // handleGap moves the cursor over a gap. It returns false if the machine needs a new snapshot
-// instead: the last one contains only what is missing before it.
+// instead, because the last snapshot does not contain all events of the gap.
 func (m *Machine) handleGap(now time.Time, f *wire.Gap) bool {
 	m.emit(Deliver{Frame: f})
 	// A gap that leads back comes from another log, or from one that was restored from a backup.

@@ -7,7 +7,7 @@ import "github.com/snd-rental/yardline/shared/wire"
 type Input interface{ isInput() }
 
 type (
-	// Start connects, whatever the state is. It is also the user's "retry now".
+	// Start connects in any state. It is also the user's "retry now".
 	Start struct{}
 
 	// Stop disconnects until Start.

@@ -118,8 +118,8 @@ func (m *Machine) failTrial(now time.Time) {
 	m.setDeadline(m.deadline)
 }
 
-// abandonTrial ends a trial because the stream is over that it was to replace. The next trial is
-// due when this one would have failed.
+// abandonTrial ends a trial, because the stream that the trial was to replace is over. The next
+// trial is due at the time at which this one would have failed.
 func (m *Machine) abandonTrial() {
 	if m.trial > 0 {
 		m.emit(Abort{m.trial})

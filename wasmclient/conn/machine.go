@@ -23,9 +23,9 @@ type placement int
 
 const (
 	unplaced   placement = iota // the cursor means nothing: a stream would bring live events only
-	placed                      // the cursor is where a stream goes on
-	loaded                      // and the store holds a snapshot of the cursor's epoch and of the grant
-	justLoaded                  // and nothing was delivered since that snapshot
+	placed                      // a stream goes on after the cursor
+	loaded                      // placed, and the store holds a snapshot of the cursor's epoch and of the grant
+	justLoaded                  // loaded, and nothing was delivered since that snapshot
 )
 
 // A Machine is one connection. It is not safe for concurrent use.
@@ -76,8 +76,8 @@ func (m *Machine) Status() Status { return m.status }
 // Cursor returns the place through which frames were delivered.
 func (m *Machine) Cursor() wire.Cursor { return m.cursor }
 
-// ResumePoint returns the cursor at which the next attempt goes on, and the grant under which it
-// was reached. ok is false if there is no such place yet.
+// ResumePoint returns the cursor at which the next attempt goes on, and the grant under which the
+// machine reached it. ok is false if there is no such place yet.
 func (m *Machine) ResumePoint() (at wire.Cursor, grant string, ok bool) {
 	return m.cursor, m.grant, m.placement >= placed && !m.needsSnapshot()
 }
@@ -91,7 +91,7 @@ func (m *Machine) AwaitsSnapshot(attempt int) bool {
 // HasCaughtUp reports whether every event was delivered that was in the log when the stream began.
 func (m *Machine) HasCaughtUp() bool { return m.phase == streaming && m.cursor.Seq >= m.head }
 
-// SetHistoryEnd sets [Config.After] of a machine with snapshots: where the history ends that the
+// SetHistoryEnd sets [Config.After] of a machine with snapshots: the end of the history that the
 // client kept from an earlier run. The caller must call it before the machine starts.
 func (m *Machine) SetHistoryEnd(at wire.Cursor) { m.config.After = at }
 

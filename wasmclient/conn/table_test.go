@@ -59,8 +59,8 @@ func (seen transitions) play(r *rand.Rand) {
 	}
 }
 
-// usualInput returns the input that leads the machine on to a stream. It takes the random machines
-// to where they would rarely come by chance.
+// usualInput returns the input that leads the machine on to a stream. It leads random machines into
+// phases that they would rarely reach by chance.
 func usualInput(m *Machine) Input {
 	switch m.phase {
 	case idle:

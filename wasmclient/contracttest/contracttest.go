@@ -1,5 +1,5 @@
-// Package contracttest is the contract of every client of a Yardline stream, as a table of cases: what
-// the broker sends on each connection, and what the client must deliver, ask for and show.
+// Package contracttest is the contract of every client of a Yardline stream, as a table of cases. A case
+// lists the broker's answers, and the events, requests and states that the client must have.
 //
 // [Run] plays each case in virtual time: with whole answers, rune by rune, and split in two at every
 // byte. Clients in other languages can play the same [Cases] over a socket.
@@ -77,6 +77,7 @@ func Run(t *testing.T, subject func() Subject) {
 	}
 }
 
+// longest returns the length of the longest body of the answers, in bytes.
 func (c Case) longest() (n int) {
 	for _, a := range c.Answers {
 		n = max(n, len(a.Body))
@@ -84,6 +85,7 @@ func (c Case) longest() (n int) {
 	return n
 }
 
+// split divides a body in two at a byte.
 func split(body string, at int) []string {
 	if at >= len(body) {
 		return []string{body}
@@ -91,15 +93,16 @@ func split(body string, at int) []string {
 	return []string{body[:at], body[at:]}
 }
 
+// play plays the case with a client. cut divides the bodies of answers into pieces; how names this way in failures.
 func (c Case) play(t *testing.T, s Subject, cut func(string) []string, how string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		broker := &script{answers: c.Answers, cut: cut}
 		ctx, cancel := context.WithCancel(t.Context())
-		var got []string
+		var ids []string
 		gaps := 0
 		var done sync.WaitGroup
-		done.Go(func() { s.Run(ctx, broker, func(id string) { got = append(got, id) }, func() { gaps++ }) })
+		done.Go(func() { s.Run(ctx, broker, func(id string) { ids = append(ids, id) }, func() { gaps++ }) })
 		within := c.Within
 		if within == 0 {
 			within = time.Minute
@@ -109,10 +112,10 @@ func (c Case) play(t *testing.T, s Subject, cut func(string) []string, how strin
 		state, code := s.State()
 		cancel()
 		done.Wait()
-		is := fmt.Sprintf("events %q, places %q, %d gaps, %s %s", got, broker.after, gaps, state, code)
+		got := fmt.Sprintf("events %q, places %q, %d gaps, %s %s", ids, broker.after, gaps, state, code)
 		want := fmt.Sprintf("events %q, places %q, %d gaps, %s %s", c.IDs, c.After, c.Gaps, c.State, c.Code)
-		if is != want {
-			t.Fatalf("%s:\n got %s\nwant %s", how, is, want)
+		if got != want {
+			t.Fatalf("%s:\n got %s\nwant %s", how, got, want)
 		}
 	})
 }
@@ -127,7 +130,7 @@ type script struct {
 }
 
 // Stream implements port.Transport.
-func (s *script) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
+func (s *script) Stream(ctx context.Context, r port.Request, handle func([]byte) error) (port.Response, error) {
 	u, err := url.Parse(r.Path)
 	if err != nil {
 		return port.Response{}, err
@@ -148,13 +151,13 @@ func (s *script) Stream(ctx context.Context, r port.Request, take func([]byte) e
 	}
 	answer := port.Response{Status: 200, ContentType: "text/event-stream"}
 	for _, piece := range s.cut(a.Body) {
-		if err := take([]byte(piece)); err != nil {
+		if err := handle([]byte(piece)); err != nil {
 			return answer, err
 		}
 	}
 	if a.Later != "" {
 		time.Sleep(a.Lasts) // virtual
-		if err := take([]byte(a.Later)); err != nil {
+		if err := handle([]byte(a.Later)); err != nil {
 			return answer, err
 		}
 	}

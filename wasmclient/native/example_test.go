@@ -19,8 +19,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// example is a broker in memory over real HTTP, for the examples. Yours is at
-// the address that yardline serve prints.
+// example starts a broker in memory behind a real HTTP server, for the examples. A real broker is at the
+// address that yardline serve prints.
 func example() (url string, publish func(event.Event, error), stop func()) {
 	b := fake.New(access.Grant{User: "4", Roles: []access.Role{access.Manager}})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,7 @@ func example() (url string, publish func(event.Event, error), stop func()) {
 		q := wasmclient.Request{Method: r.Method, Path: r.URL.RequestURI(), Body: body}
 		if r.Method == "GET" && r.URL.Path == "/api/sse" {
 			w.Header().Set("Content-Type", "text/event-stream")
-			_, _ = b.Stream(r.Context(), q, func(piece []byte) error { // it ends with the reader
+			_, _ = b.Stream(r.Context(), q, func(piece []byte) error { // The stream ends when the client has gone.
 				_, err := w.Write(piece)
 				w.(http.Flusher).Flush()
 				return err
@@ -41,7 +41,7 @@ func example() (url string, publish func(event.Event, error), stop func()) {
 		}
 		w.Header().Set("Content-Type", answer.ContentType)
 		w.WriteHeader(answer.Status)
-		_, _ = w.Write(answer.Body) // the reader may have gone
+		_, _ = w.Write(answer.Body) // The client may have gone.
 	}))
 	publish = func(e event.Event, err error) {
 		if err == nil {
@@ -51,12 +51,12 @@ func example() (url string, publish func(event.Event, error), stop func()) {
 	return server.URL, publish, func() { server.CloseClientConnections(); server.Close() }
 }
 
-// A back end that follows what happens: it connects, reconnects and resumes by
-// itself, and takes each payload as a Go type.
+// A back end follows the events. The client connects, reconnects and resumes by itself, and decodes each
+// payload into a Go type.
 func Example() {
 	url, publish, stop := example()
 	defer stop()
-	publish(event.RentalStatusUpdated(123, "active", "")) // it is in the log before we come
+	publish(event.RentalStatusUpdated(123, "active", "")) // The event is in the log before the client starts.
 	publish(event.PaymentReceived(123, "1500", "credit_card"))
 
 	t, err := native.New(url, "a token that yardline token printed")
@@ -70,7 +70,7 @@ func Example() {
 		OnEvent: func(r store.Received) { fmt.Println(r.Type, r.Subject) }})
 	wasmclient.On(client, func(p event.PaymentReceivedData, _ store.Received) {
 		fmt.Println("paid:", p.Amount)
-		cancel() // of this example; a service runs on
+		cancel() // The example ends here. A service keeps running.
 	})
 	client.Run(ctx)
 	// Output:
@@ -79,7 +79,7 @@ func Example() {
 	// paid: 1500
 }
 
-// A filter narrows what comes; the broker decides it.
+// A filter selects events. The broker applies it.
 func Example_filter() {
 	url, publish, stop := example()
 	defer stop()
@@ -104,8 +104,8 @@ func Example_filter() {
 	// Output: rental_status_updated rental/2
 }
 
-// A service that publishes. With an id of its own an event can be sent again
-// whenever an answer was lost: it is stored once.
+// A service publishes an event with an id. It can send the event again if an answer was lost, because the
+// broker stores one event of an id.
 func Example_publish() {
 	url, _, stop := example()
 	defer stop()

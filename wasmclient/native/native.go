@@ -61,11 +61,11 @@ const (
 	pingTimeout = 10 * time.Second // without an answer by then, the connection is closed
 )
 
-// answerTimeout is how long an answer may take to begin, even if the caller's context allows more. It is
+// answerTimeout is the longest time until an answer begins, even if the caller's context allows more. It is
 // longer than a long poll waits. It ends requests on an HTTP/1.1 connection that has died silently.
 const answerTimeout = time.Minute
 
-// refuseRedirect refuses redirects, because a redirect would turn a POST into a GET and take the token to
+// refuseRedirect refuses redirects, because a redirect would turn a POST into a GET and send the token to
 // another port or host.
 func refuseRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
@@ -86,7 +86,7 @@ func (t *Transport) Do(ctx context.Context, r port.Request) (port.Response, erro
 const pieceSize = 32 << 10
 
 // Stream implements port.Transport.
-func (t *Transport) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
+func (t *Transport) Stream(ctx context.Context, r port.Request, handle func([]byte) error) (port.Response, error) {
 	// Without this header, a proxy may compress the stream, and hold it back to do so.
 	answer, err := t.send(ctx, r, "Accept-Encoding", "identity")
 	if err != nil {
@@ -100,7 +100,7 @@ func (t *Transport) Stream(ctx context.Context, r port.Request, take func([]byte
 	for {
 		n, err := answer.Body.Read(buffer)
 		if n > 0 {
-			if err := take(buffer[:n]); err != nil {
+			if err := handle(buffer[:n]); err != nil {
 				return head(answer), err
 			}
 		}

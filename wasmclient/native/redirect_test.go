@@ -15,7 +15,7 @@ import (
 )
 
 // A redirected POST must not become a GET elsewhere, and the token must not go to another port. The error
-// says where the redirect leads.
+// names the target of the redirect.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var reached []string
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

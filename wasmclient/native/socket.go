@@ -18,7 +18,7 @@ import (
 const maxMessage = 4 << 20
 
 // Socket implements port.Transport.
-func (t *Transport) Socket(ctx context.Context, path string, take func([]byte) error) error {
+func (t *Transport) Socket(ctx context.Context, path string, handle func([]byte) error) error {
 	header := http.Header{}
 	if t.token != "" {
 		header.Set("Authorization", "Bearer "+t.token)
@@ -45,7 +45,7 @@ func (t *Transport) Socket(ctx context.Context, path string, take func([]byte) e
 		if err != nil {
 			return fmt.Errorf("native: %w", err)
 		}
-		if err := take(message); err != nil {
+		if err := handle(message); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,7 @@
 //
 // A [Machine] has no clock, no storage and no network. Its driver (the loop of package wasmclient)
 // calls [Machine.Step] with an [Input] and the present time, and carries out the returned effects
-// in their order: it keeps items, carries them to the broker, and tells the other tabs. The zero
+// in their order: it stores items, sends them to the broker, and broadcasts them to the other tabs. The zero
 // Machine is ready for use.
 //
 // # Guarantees

@@ -50,8 +50,8 @@ type Item struct {
 // isOver reports whether the item needs no more work.
 func (i Item) isOver() bool { return i.State == Sent || i.State == Gone }
 
-// precedence orders the versions of one item. That the item was sent is a fact, and that the user
-// discarded it is the user's last word; otherwise the later version counts.
+// precedence orders the versions of one item. A version that was sent comes first, because that is a
+// fact. A version that the user discarded comes second. Among all others, the later version counts.
 func (i Item) precedence() int {
 	const highest = 1 << 30
 	switch i.State {

@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	minPause = time.Second      // pause after the first failure; doubles with each further one
+	minPause = time.Second      // the pause after the first failure; it doubles with each further one
 	maxPause = 30 * time.Second // greatest pause
 
-	// An item that is older than lookUpAfter is looked up before it is sent. lookUpAfter is less than the
+	// lookUpAfter is the age from which an item is looked up before it is sent. It is less than the
 	// time for which brokers remember keys by default (an hour).
 	lookUpAfter = 50 * time.Minute
 
@@ -33,7 +33,7 @@ type Machine struct {
 	effects []Effect
 }
 
-// held says when to try an item again that a proxy refuses.
+// held says when to try an item again. A proxy has refused the item.
 type held struct {
 	tries int
 	until time.Time
@@ -78,8 +78,8 @@ func (m *Machine) find(id string) *Item {
 	return nil
 }
 
-// merge takes over a version of an item if it has precedence. If the known version has, the other
-// tabs learn it, because the sender may have missed it.
+// merge replaces the known version of an item by one that has precedence over it. If the known
+// version has precedence, merge broadcasts it, because the other tab may have missed it.
 func (m *Machine) merge(item Item) {
 	i, found := slices.BinarySearchFunc(m.items, item.ID, compareID)
 	switch {

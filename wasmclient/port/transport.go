@@ -64,7 +64,8 @@ type Transport interface {
 
 	// Socket opens a WebSocket at a path with the subprotocol wire.Subprotocol. It calls handle with each text
 	// message as it comes, until the socket is closed or handle returns an error. A message is valid during the
-	// call. The error is ErrNoUpgrade where the socket did not open; a browser does not say why.
+	// call. If the socket did not open, the error is ErrNoUpgrade, or an [*Error] for a refusal by the broker, a
+	// redirect or a temporary failure. A browser does not report the reason, so its transport returns ErrNoUpgrade.
 	Socket(ctx context.Context, path string, handle func(message []byte) error) error
 }
 

@@ -10,7 +10,7 @@
 //     leader answers, and puts the connection to sleep while every tab is hidden.
 //   - A [Relay] works in the tab that leads. It numbers what the connection delivers, and keeps
 //     the last events for tabs that attach later.
-//   - A [Reader] works in a tab that follows. It asks the leader for what comes after its place,
+//   - A [Reader] works in a tab that follows. It asks the leader for the events after its place,
 //     notices messages that it missed, and says when it must ask again.
 //
 // # Guarantees

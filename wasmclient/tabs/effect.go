@@ -24,10 +24,11 @@ type (
 	// ShareVisible holds a share of the visibility lock, or gives it back.
 	ShareVisible struct{ On bool }
 
-	// AwaitUnseen requests the visibility lock alone. The driver answers with Unseen.
+	// AwaitUnseen requests the visibility lock exclusively, so that the tab gets the lock only while
+	// no tab is visible. The driver answers with Unseen.
 	AwaitUnseen struct{ Request int }
 
-	// EndUnseen gives that lock back, or ends the request for it.
+	// EndUnseen gives the visibility lock back, or ends the request of AwaitUnseen for it.
 	EndUnseen struct{ Request int }
 
 	// Confirm asks whether a tab waits for a share of the visibility lock, because the message

@@ -17,7 +17,7 @@ type (
 	// Refused says that the tab does not get the leader's lock, or holds it no longer.
 	Refused struct{ Request int }
 
-	// Unseen says that the tab holds the visibility lock alone: no tab was visible at that time.
+	// Unseen says that the tab holds the visibility lock exclusively: no tab was visible at that time.
 	Unseen struct{ Request int }
 
 	// Confirmed answers Confirm. Wanted reports whether another tab waits for a share of the

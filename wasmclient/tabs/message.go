@@ -19,7 +19,7 @@ type Kind string
 const (
 	Lead      Kind = "lead"      // this tab leads from now on: attach
 	Left      Kind = "left"      // this tab leads no longer
-	Attach    Kind = "attach"    // a follower asks for what comes after a cursor
+	Attach    Kind = "attach"    // a follower asks for the events after a cursor
 	Attached  Kind = "attached"  // the leader answers Attach
 	Frames    Kind = "frames"    // the connection delivered frames
 	Status    Kind = "status"    // the connection has a new status

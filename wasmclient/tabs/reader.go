@@ -25,8 +25,8 @@ type Reader struct {
 }
 
 // NewReader makes a reader of the events of some types after a cursor. If after is zero, the reader
-// begins with live events, or with the oldest event of the log if oldest is true. request tells the
-// reader from the tab's other readers.
+// begins with live events, or with the oldest event of the log if oldest is true. request distinguishes
+// the reader from the tab's other readers.
 func NewReader(tab string, request int, after wire.Cursor, oldest bool, types []event.Type) *Reader {
 	question := Message{From: tab, Kind: Attach, Request: request, After: after, Types: types}
 	return &Reader{question: question, oldest: oldest}
@@ -51,7 +51,7 @@ func (r *Reader) Handle(m Message) []ReaderEffect {
 		r.end()
 	case m.Kind == Attached && r.isAnswer(m):
 		r.handleAttached(m)
-	case m.Kind == Status && r.term == "" && m.Status != nil: // the user sees at least what the leader does
+	case m.Kind == Status && r.term == "" && m.Status != nil: // the user sees at least the leader's status
 		r.emit(Mirror{*m.Status})
 	case m.Term == "" || m.Term != r.term:
 	case m.Kind == Frames && m.Number == r.number+1:

@@ -67,7 +67,7 @@ func (r *Relay) Types() []event.Type { return r.types }
 func (r *Relay) Resume(at wire.Cursor, grant string) { r.setPlace(at, at, grant) }
 
 // setPlace sets the connection's place and answers the questions that waited for it. A connection
-// that does not go on where the last one ended begins a new term.
+// that does not begin at the end of the last one begins a new term.
 func (r *Relay) setPlace(at, head wire.Cursor, grant string) {
 	goesOn := r.hasPlace && at == r.cursor && grant == r.grant
 	if r.hasPlace && !goesOn {

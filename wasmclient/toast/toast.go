@@ -33,7 +33,7 @@ type Toast struct {
 
 const (
 	defaultMaxVisible = 3  // toasts at once
-	maxWaiting        = 20 // further toasts; what comes then is only counted
+	maxWaiting        = 20 // further toasts; later ones are only counted
 
 	// replaceWithin is the time within which a new toast replaces one of the same type and subject.
 	replaceWithin = 3 * time.Second
@@ -129,7 +129,7 @@ func (q *Queue) AddMissed(now time.Time, n int) {
 }
 
 // Add adds a toast for an event, if its type makes toasts and the event was not added before. self says
-// that the event is about the reader in person.
+// that the event is about the user in person.
 func (q *Queue) Add(now time.Time, e event.Event, self bool) {
 	text, hasToast := q.format.ToastText(e, self)
 	key := e.Cursor + " " + e.ID
@@ -224,7 +224,7 @@ func (q *Queue) Dismiss(now time.Time, key string) {
 	q.fill(now)
 }
 
-// Clear removes all toasts, because the reader's grant has changed.
+// Clear removes all toasts, because the user's grant has changed.
 func (q *Queue) Clear() { q.visible, q.waiting, q.dropped = nil, nil, 0 }
 
 // Advance removes the toasts whose time is over, and shows those that waited.
@@ -267,8 +267,8 @@ func (q *Queue) Next() time.Time {
 	return next
 }
 
-// An Announcer changes the text of a live region at most every two seconds, so that a screen reader does
-// not talk without a break. The zero Announcer has said nothing. It is not safe for concurrent use.
+// An Announcer changes the text of a live region at most every two seconds, because a screen reader
+// speaks each change. The zero Announcer has an empty text. It is not safe for concurrent use.
 type Announcer struct {
 	text string
 	at   time.Time

@@ -89,7 +89,7 @@ func Run(t *testing.T, transport port.Transport) {
 			t.Errorf("as a stream: %q %+v %v", body, r, err)
 		}
 	})
-	t.Run("take ends a stream", func(t *testing.T) {
+	t.Run("an error of the handler ends a stream", func(t *testing.T) {
 		enough := errors.New("enough")
 		_, err := transport.Stream(t.Context(), get("/endless"), func([]byte) error { return enough })
 		if !errors.Is(err, enough) {

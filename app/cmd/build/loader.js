@@ -1,6 +1,6 @@
-// Before go-app's loader.
+// This part comes before go-app's loader.
 
-// The user's theme is there from the first paint.
+// The page has the user's theme from the first paint.
 try {
   const theme = localStorage.getItem("theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
@@ -23,8 +23,8 @@ for (const [owner, names, value] of [
 }
 if (!window.matchMedia) window.matchMedia = () => ({ matches: false, addEventListener() {} });
 
-// Some translators take no notice of translate="no", and put font elements in the place of text nodes. The program
-// writes into the text nodes that it knows, so each of them returns to its place before it is written or removed.
+// Some translators ignore translate="no", and put font elements in the place of text nodes. The program writes into the
+// text nodes that it knows. So each text node is put back in its place before the program writes or removes it.
 const goappTranslated = new WeakMap(); // the element in the place of a text node
 const goappTranslations = new MutationObserver((records) => records.forEach(goappNoteTranslation));
 goappTranslations.observe(document.documentElement, { childList: true, subtree: true });
@@ -63,17 +63,17 @@ for (const name of ["removeChild", "replaceChild"]) {
   };
 }
 
-//// After it.
+//// The following part comes after go-app's loader.
 
-// Another version is asked for when the stream returns (by the program), when the tab is shown, and every hour.
+// The page looks for a new version every hour and when the tab is shown. The program does so when the stream is back.
 setInterval(() => goappTryUpdate(), 60 * 60 * 1000);
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") goappTryUpdate();
 });
 
-let goappVersion; // the version that was there when the page was loaded
+let goappVersion; // the version that the page was loaded with
 
-// goappCompareVersion finds new versions without a service worker. Otherwise the worker's script names the version.
+// goappCompareVersion finds a new version when there is no service worker. The script of the worker names the version.
 async function goappCompareVersion() {
   try {
     const response = await fetch("/app-worker.js", { cache: "no-cache" });
@@ -81,10 +81,11 @@ async function goappCompareVersion() {
     if (!response.ok || !version) return; // a proxy's answer
     goappVersion = goappVersion || version;
     if (version !== goappVersion) goappOnUpdate();
-  } catch {} // Offline this is no error.
+  } catch {} // Without a network this is no error.
 }
 
-// A program that has ended leaves a dead page: nothing on it may look alive, or go anywhere.
+// goappExited changes the page when the program has ended. The page shows that it has stopped, offers to reload, and
+// sends no forms.
 function goappExited() {
   document.addEventListener("submit", (event) => event.preventDefault(), true);
   for (const status of document.querySelectorAll("[data-status]")) {

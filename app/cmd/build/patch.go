@@ -112,7 +112,7 @@ function goappTryUpdate() {`,
 `,
 	},
 
-	// A program that has ended leaves a dead page: say so, and offer to reload.
+	// When the program has ended, the page is dead. Tell the user, and offer to reload.
 	{
 		`    go.run(wasm.instance);
     loader.remove();
@@ -128,7 +128,7 @@ function goappTryUpdate() {`,
 var loaderAddition string
 
 // loaderSeparator divides loader.js into the part before go-app's loader and the part after it.
-const loaderSeparator = "//// After it.\n"
+const loaderSeparator = "//// The following part comes after go-app's loader.\n"
 
 // withTexts replaces «key» in a script by the app's text, for each of the keys.
 func withTexts(script string, keys ...string) string {

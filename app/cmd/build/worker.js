@@ -7,7 +7,7 @@ const bypass = ["/api/", "/embed/"];
 const shellURL = "/";
 const navTimeout = 4000; // ms that a navigation waits for the network
 const cacheTimeout = 2000; // ms that a file waits for the cache
-const askTimeout = 1000; // ms that tabs have to answer a question
+const askTimeout = 1000; // ms that the worker waits for a tab's answer to askTab
 const emptyPush = "«push.empty»"; // the text of a push that cannot be read
 
 self.addEventListener("install", (event) => {
@@ -21,10 +21,11 @@ self.addEventListener("activate", (event) => {
       for (const key of await caches.keys()) {
         if (key.startsWith(cachePrefix) && key !== cacheName) await caches.delete(key);
       }
-    } catch {} // A storage that fails holds nothing that must go.
+    } catch {} // A storage that fails holds no old files that must be deleted.
     try { await self.registration.navigationPreload.enable(); } catch {} // not in every browser
     await self.clients.claim();
-    if (!(await cached(shellURL))) await fill().catch(() => {}); // The old version's files may have taken the room.
+    // The files of the old version may have filled the storage when this version was installed.
+    if (!(await cached(shellURL))) await fill().catch(() => {});
   })());
 });
 
@@ -52,7 +53,7 @@ async function fill() {
   const answers = await Promise.all(local.map(async (u) => {
     const response = await fetch(new Request(u, { cache: "no-cache", credentials: "same-origin" }));
     const page = (response.headers.get("content-type") || "").startsWith("text/html");
-    if (!response.ok || response.redirected || page !== (u === shellURL)) { // a sign-in page, or a proxy's
+    if (!response.ok || response.redirected || page !== (u === shellURL)) { // a sign-in page, or a page of a proxy
       throw new Error(u + ": " + response.status);
     }
     return [u, response];
@@ -62,17 +63,19 @@ async function fill() {
     await Promise.all(answers.map(([u, response]) => cache.put(u, response)));
   } catch (err) {
     console.warn("the files of the app could not be kept: ", err);
-    try { await caches.delete(cacheName); } catch {} // a part of them is of no use
+    try { await caches.delete(cacheName); } catch {} // an incomplete cache is of no use
   }
 }
 
-// cached looks into this version's cache, never another's. A storage that fails has nothing.
+// cached returns a response from this version's cache, never from another's. It returns undefined if there is none, or
+// if the storage fails.
 async function cached(request) {
   try {
     return await (await caches.open(cacheName)).match(request);
   } catch {}
 }
 
+// fromCache returns a response from the cache. If the cache has none, or is too slow, it asks the network.
 async function fromCache(request) {
   const found = cached(request);
   return (await Promise.race([found, after(cacheTimeout)])) || fetch(request).catch(async (err) => {
@@ -83,10 +86,11 @@ async function fromCache(request) {
 }
 
 // navigation asks the network first, and uses the cached shell when the network fails or is too slow, or when a proxy
-// answers 5xx. It passes the browser's own request on unchanged, so that gateways do not take it for a script's.
+// answers 5xx. It passes the browser's own request on unchanged, because gateways treat the requests of scripts
+// differently.
 async function navigation(event) {
   const network = Promise.resolve(event.preloadResponse).then((response) => response || fetch(event.request));
-  network.catch(() => {}); // The shell may have answered before it fails.
+  network.catch(() => {}); // The network may fail after the shell was returned.
   try {
     const response = await Promise.race([network, after(navTimeout)]);
     if (response && response.status < 500) {
@@ -101,7 +105,7 @@ async function navigation(event) {
   }
 }
 
-let refilled = false; // once in the life of a worker
+let refilled = false; // a worker refills its cache at most once
 
 // refill fills a cache again that the browser has emptied.
 async function refill(response) {
@@ -124,7 +128,7 @@ self.addEventListener("push", (event) => {
     let m;
     try { m = event.data.json(); } catch {}
     m = Object(m);
-    const text = (value, other) => (typeof value === "string" && value !== "" ? value : other);
+    const text = (value, fallback) => (typeof value === "string" && value !== "" ? value : fallback);
     const open = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
     const silent = open.some((c) => c.visibilityState === "visible" && c.focused);
     if (m.severity === "error" && !silent && navigator.setAppBadge) navigator.setAppBadge().catch(() => {});
@@ -145,23 +149,24 @@ self.addEventListener("notificationclick", (event) => {
   event.waitUntil((async () => {
     const rank = (c) => (c.focused ? 0 : c.visibilityState === "visible" ? 1 : 2);
     const open = (await self.clients.matchAll({ type: "window" })).sort((a, b) => rank(a) - rank(b));
-    const states = await Promise.all(open.map(ask));
+    const states = await Promise.all(open.map(askTab));
     let client = open.find((c, i) => states[i] && states[i].path === path);
-    const there = Boolean(client);
+    const isOnPage = Boolean(client);
     client = client || open.find((c, i) => states[i] && !states[i].busy);
     if (!client) return void (await self.clients.openWindow(url.href));
     try {
       await client.focus();
     } catch {
-      try { return void (await self.clients.openWindow(url.href)); } catch {} // then at least the tab goes there
+      // When the window does not open either, the tab opens the page without coming to the front.
+      try { return void (await self.clients.openWindow(url.href)); } catch {}
     }
-    if (!there) client.postMessage({ type: "app:navigate", url: path });
+    if (!isOnPage) client.postMessage({ type: "app:navigate", url: path });
   })());
 });
 
-// ask asks a tab for its address, and whether a form of it holds typed text. A tab does not answer when it is frozen or
-// its program has ended.
-function ask(client) {
+// askTab asks a tab for its address, and whether a form of it holds typed text. It returns undefined when the tab does
+// not answer in time, because the tab is frozen or its program has ended.
+function askTab(client) {
   const { port1, port2 } = new MessageChannel();
   const answer = new Promise((resolve) => { port1.onmessage = (e) => resolve(e.data); });
   client.postMessage({ type: "app:where" }, [port2]);
@@ -178,7 +183,7 @@ self.addEventListener("pushsubscriptionchange", (event) => {
       if (!answer.ok) return; // nobody is signed in
       const { key } = await answer.json();
       const old = await self.registration.pushManager.getSubscription();
-      if (old) await old.unsubscribe(); // it may be of another key
+      if (old) await old.unsubscribe(); // The old subscription may have another key.
       fresh = await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
     }
     const { endpoint, keys } = fresh.toJSON();
@@ -195,7 +200,7 @@ self.addEventListener("pushsubscriptionchange", (event) => {
 });
 
 // values runs a request on the store of the app's database. It returns the result, or undefined when the storage fails.
-function values(mode, use) {
+function values(mode, makeRequest) {
   return new Promise((resolve) => {
     const opening = indexedDB.open("yardline", 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore("values");
@@ -204,7 +209,7 @@ function values(mode, use) {
       const db = opening.result;
       try {
         const tx = db.transaction("values", mode);
-        const request = use(tx.objectStore("values"));
+        const request = makeRequest(tx.objectStore("values"));
         tx.oncomplete = () => resolve(request.result);
         tx.onabort = () => resolve();
       } catch {

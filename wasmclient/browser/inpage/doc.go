@@ -1,4 +1,3 @@
-// Package inpage holds the tests of what only a page has: locks, channels,
-// IndexedDB. Node has none of them; the end-to-end tests run this package in
-// Chromium.
+// Package inpage holds the tests of the features that only a page has: locks, channels and IndexedDB.
+// Node has none of them. The end-to-end tests run this package in Chromium.
 package inpage

@@ -17,7 +17,7 @@ func eval(code string) js.Value { return js.Global().Call("eval", code) }
 
 // The storage asks the browser for strict durability, because values must survive a power cut.
 func TestWritesAreOnTheDisk(t *testing.T) {
-	mend := eval(`(() => {
+	restore := eval(`(() => {
 		const own = IDBDatabase.prototype.transaction;
 		window.asked = [];
 		IDBDatabase.prototype.transaction = function () {
@@ -27,14 +27,14 @@ func TestWritesAreOnTheDisk(t *testing.T) {
 		};
 		return () => { IDBDatabase.prototype.transaction = own };
 	})()`)
-	defer mend.Invoke()
+	defer restore.Invoke()
 	s := &browser.Storage{Name: "strict"}
 	require.NoError(t, s.Save(t.Context(), "a", []byte("b")))
 	require.NoError(t, s.Delete(t.Context(), "a"))
 	require.Equal(t, "readwrite strict,readwrite strict", eval(`asked.join()`).String())
 }
 
-// TestNoteOutlivesTheStorage, but not that everything is deleted from it.
+// The note stays when a value is deleted. It goes when everything is deleted.
 func TestNoteOutlivesTheStorage(t *testing.T) {
 	s := &browser.Storage{Name: "noted"}
 	require.Empty(t, s.Noted())
@@ -55,7 +55,7 @@ func TestPersistAcceptsAnyAnswerOfTheBrowser(t *testing.T) {
 			Object.defineProperty(Navigator.prototype, "storage", {value: undefined, configurable: true})`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			mend := eval(`(() => {
+			restore := eval(`(() => {
 				const persist = StorageManager.prototype.persist;
 				const own = Object.getOwnPropertyDescriptor(Navigator.prototype, "storage");
 				window.counted = 0;
@@ -65,7 +65,7 @@ func TestPersistAcceptsAnyAnswerOfTheBrowser(t *testing.T) {
 					StorageManager.prototype.persist = persist;
 				};
 			})()`)
-			defer mend.Invoke()
+			defer restore.Invoke()
 			eval("(() => {" + breakage + "})()")
 			(&browser.Storage{Name: "kept"}).Persist()
 			require.Equal(t, 1, eval(`counted`).Int())
@@ -85,12 +85,12 @@ func TestPageWorksWithoutSharedFeatures(t *testing.T) {
 			"is missing": `{value: undefined, configurable: true}`,
 		} {
 			t.Run(name+" "+how, func(t *testing.T) {
-				mend := eval(`((owner, name) => {
+				restore := eval(`((owner, name) => {
 					const own = Object.getOwnPropertyDescriptor(owner, name);
 					Object.defineProperty(owner, name, ` + descriptor + `);
 					return () => Object.defineProperty(owner, name, own);
 				})(` + c.owner + `, "` + c.property + `")`)
-				defer mend.Invoke()
+				defer restore.Invoke()
 				p := browser.NewPage()
 				require.Equal(t, c.property == "localStorage", p.HasLocks())
 				channel := p.Channel("x", func([]byte) {})
@@ -112,21 +112,21 @@ func TestPageWorksWithoutSharedFeatures(t *testing.T) {
 	}
 }
 
-// TestFetchThatThrows is no answer: host pages and extensions wrap it.
-func TestFetchThatThrows(t *testing.T) {
-	mend := eval(`(() => {
+// Host pages and extensions wrap fetch, and the wrapper may throw.
+func TestFetchThatThrowsReturnsAnError(t *testing.T) {
+	restore := eval(`(() => {
 		const own = window.fetch;
 		window.fetch = () => { throw new TypeError("wrapped") };
 		return () => { window.fetch = own };
 	})()`)
-	defer mend.Invoke()
+	defer restore.Invoke()
 	_, err := browser.Transport{}.Do(context.Background(), port.Request{Method: "GET", Path: "/"})
 	require.ErrorContains(t, err, "wrapped")
 }
 
-// TestRedirectOfALoginProxy is an answer, and known for what it is: a page could not
-// tell one that was followed to another origin from a network that is down.
-func TestRedirectOfALoginProxy(t *testing.T) {
+// A page could not distinguish a redirect that was followed to another origin from a network that is down. So the
+// transport follows no redirect.
+func TestRedirectOfALoginProxyIsAnAnswer(t *testing.T) {
 	api := wasmclient.API{Transport: browser.Transport{}}
 	r, err := api.Transport.Do(t.Context(), port.Request{Method: "POST", Path: "/redirect", Body: []byte("{}")})
 	require.NoError(t, err)

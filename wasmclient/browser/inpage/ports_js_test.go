@@ -33,7 +33,7 @@ func TestStorageThatFailsReturnsAnError(t *testing.T) {
 		"has no IndexedDB": `Object.defineProperty(window, "indexedDB", {value: undefined, configurable: true})`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			mend := js.Global().Call("eval", `(() => {
+			restore := js.Global().Call("eval", `(() => {
 				const open = IDBFactory.prototype.open, transaction = IDBDatabase.prototype.transaction,
 					put = IDBObjectStore.prototype.put,
 					own = Object.getOwnPropertyDescriptor(window, "indexedDB");
@@ -44,7 +44,7 @@ func TestStorageThatFailsReturnsAnError(t *testing.T) {
 			js.Global().Call("eval", "(() => {"+breakage+"})()")
 			s := &browser.Storage{Name: "broken " + name}
 			require.Error(t, s.Save(t.Context(), "a", []byte("b")))
-			mend.Invoke()
+			restore.Invoke()
 			require.NoError(t, s.Save(t.Context(), "a", []byte("b")))
 		})
 	}

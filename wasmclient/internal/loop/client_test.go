@@ -22,20 +22,22 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// climber is a broker that refuses streams until open is 1. It counts the long polls that wait.
-type climber struct {
+// brokerWithoutStreams is a broker that refuses streams until open is 1. It counts the long polls that wait.
+type brokerWithoutStreams struct {
 	*fake.Broker
 	open, polls atomic.Int32
 }
 
-func (c *climber) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
+func (c *brokerWithoutStreams) Stream(
+	ctx context.Context, r port.Request, handle func([]byte) error,
+) (port.Response, error) {
 	if c.open.Load() == 0 {
 		return port.Response{Status: 406}, nil
 	}
-	return c.Broker.Stream(ctx, r, take)
+	return c.Broker.Stream(ctx, r, handle)
 }
 
-func (c *climber) Do(ctx context.Context, r port.Request) (port.Response, error) {
+func (c *brokerWithoutStreams) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	if strings.Contains(r.Path, "wait=") {
 		c.polls.Add(1)
 		defer c.polls.Add(-1)
@@ -52,7 +54,7 @@ func (c *climber) Do(ctx context.Context, r port.Request) (port.Response, error)
 // After several failed trials a better transport takes over. The transport that it replaces is ended.
 func TestABetterTransportEndsTheOneItReplaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr := &climber{Broker: fake.New(manager)}
+		tr := &brokerWithoutStreams{Broker: fake.New(manager)}
 		c := wasmclient.New(wasmclient.Options{Transport: tr, Grant: manager})
 		ctx, cancel := context.WithCancel(t.Context())
 		var done sync.WaitGroup
@@ -139,7 +141,7 @@ func TestRestoredBackupReplacesTheHistoryWithoutNews(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Len(t, w.View().Events, 12)
-		quiet()
+		settle()
 		w.Happen(port.Vanished)
 		b.SetDown(true)
 		b.Cut()
@@ -149,7 +151,7 @@ func TestRestoredBackupReplacesTheHistoryWithoutNews(t *testing.T) {
 		require.NoError(t, err)
 		b.Publish(late)
 		b.SetDown(false)
-		quiet()
+		settle()
 		w.Happen(port.Appeared)
 		synctest.Wait()
 		require.Empty(t, w.View().Toasts)
@@ -231,14 +233,14 @@ func TestViewAndSubscriptionsGetEveryEventUntilCleared(t *testing.T) {
 	})
 }
 
-// posts is a broker that counts requests to publish, and whose answers may be lost.
-type posts struct {
+// lossyBroker is a broker that counts requests to publish, and whose answers may be lost.
+type lossyBroker struct {
 	*fake.Broker
 	n    atomic.Int32
 	lose atomic.Bool
 }
 
-func (p *posts) Do(ctx context.Context, r port.Request) (port.Response, error) {
+func (p *lossyBroker) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	answer, err := p.Broker.Do(ctx, r)
 	if r.Method == "POST" {
 		p.n.Add(1)
@@ -255,7 +257,7 @@ func TestItemWithALostAnswerIsStoredOnce(t *testing.T) {
 	for name, away := range map[string]time.Duration{"sent again": time.Minute, "looked up": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b, disk := &posts{Broker: fake.New(manager)}, &port.Memory{}
+				b, disk := &lossyBroker{Broker: fake.New(manager)}, &port.Memory{}
 				run := func() (c *wasmclient.Client, stop func()) {
 					c = wasmclient.New(wasmclient.Options{Transport: b, Grant: manager, Storage: disk})
 					ctx, cancel := context.WithCancel(t.Context())

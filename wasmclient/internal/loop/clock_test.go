@@ -17,13 +17,13 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// punctual is a broker that refuses the times that the device writes, because the device's clock is ahead.
-type punctual struct {
+// punctualBroker is a broker that refuses the times that the device writes, because the device's clock is ahead.
+type punctualBroker struct {
 	*fake.Broker
 	refused atomic.Int32
 }
 
-func (p *punctual) Do(ctx context.Context, r port.Request) (port.Response, error) {
+func (p *punctualBroker) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	var body struct{ Time string }
 	if r.Method == "POST" && json.Unmarshal(r.Body, &body) == nil && body.Time != "" {
 		p.refused.Add(1)
@@ -38,7 +38,7 @@ func (p *punctual) Do(ctx context.Context, r port.Request) (port.Response, error
 // The broker stores what the user of such a device writes with its own time.
 func TestADeviceWhoseClockIsAheadCanWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &punctual{Broker: fake.New(manager)}
+		b := &punctualBroker{Broker: fake.New(manager)}
 		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{Storage: &port.Memory{}})
 		item := write(t, w, 1)
 		time.Sleep(time.Minute)

@@ -41,5 +41,5 @@ type Config struct {
 	Random func() float64
 }
 
-// DefaultGrace is how long all tabs are hidden before the stream is closed.
+// DefaultGrace is how long all tabs must be hidden before the stream is closed, by default.
 const DefaultGrace = 30 * time.Second

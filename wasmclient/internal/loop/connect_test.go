@@ -13,7 +13,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
-// This holds for a program, for a tab on its own and for tabs that share a stream.
+// The stream is kept in a program, in a tab on its own and in tabs that share a stream.
 func TestConnectKeepsALiveStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := fake.New(manager)
@@ -37,7 +37,7 @@ func TestConnectKeepsALiveStream(t *testing.T) {
 	})
 }
 
-// Whichever tab asks for it, the roles stay.
+// The roles of the tabs stay, whichever tab asks for another connection.
 func TestReconnectMakesOneOtherConnectionFromAnyTab(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
@@ -52,7 +52,7 @@ func TestReconnectMakesOneOtherConnectionFromAnyTab(t *testing.T) {
 		time.Sleep(time.Minute)
 		for _, w := range []*window{leader, follower} {
 			require.Equal(t, conn.Live, w.View().Status.State)
-			same(t, numbers(0, 2), w.got)
+			requireSameIDs(t, idsFrom(0, 2), w.got)
 		}
 		require.Equal(t, tabs.Leader, leader.role())
 		require.Equal(t, tabs.Follower, follower.role())

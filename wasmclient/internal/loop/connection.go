@@ -19,7 +19,7 @@ func (d *driver) handleSnapshot(m snapshotFetched) {
 	d.abort(m.attempt)
 	isAwaited := d.state.Machine.AwaitsSnapshot(m.attempt)
 	in := conn.Snapshot{Attempt: m.attempt, Cursor: m.snapshot.Cursor, Grant: m.snapshot.Grant}
-	d.stepAnd(in, func(now time.Time) {
+	d.stepAndUpdate(in, func(now time.Time) {
 		if isAwaited {
 			d.loadLocked(m.snapshot, now)
 		}
@@ -31,11 +31,12 @@ func (d *driver) step(in conn.Input) {
 	if ended, ok := in.(conn.Ended); ok {
 		d.abort(ended.Attempt)
 	}
-	d.stepAnd(in, func(time.Time) {})
+	d.stepAndUpdate(in, func(time.Time) {})
 }
 
-// stepAnd gives an input to the connection's machine, calls update while the lock is held, and carries out the effects.
-func (d *driver) stepAnd(in conn.Input, update func(now time.Time)) {
+// stepAndUpdate gives an input to the connection's machine, calls update while the lock is held, and carries out the
+// effects.
+func (d *driver) stepAndUpdate(in conn.Input, update func(now time.Time)) {
 	now := time.Now()
 	d.mu.Lock()
 	before := d.state.Machine.Status()
@@ -66,8 +67,8 @@ func (d *driver) stepAnd(in conn.Input, update func(now time.Time)) {
 	}
 }
 
-// handleDenied ends what needs a session, because the next user to sign in may be another one. Another tab may
-// lead, and try for itself.
+// handleDenied ends all work that needs a session, because the next user to sign in may be another one. A tab that
+// leads leaves the group, so that another tab can lead and try by itself.
 func (d *driver) handleDenied() {
 	if d.group != nil && d.group.relay != nil {
 		d.group.wantsEvents = false
@@ -76,8 +77,8 @@ func (d *driver) handleDenied() {
 	d.keeper.updateLead()
 }
 
-// loadLocked loads a snapshot into the store. It empties a restored history that does not reach to where the stream
-// begins, because that history would have a hole. The caller must hold d.mu.
+// loadLocked loads a snapshot into the store. It empties a restored history that does not reach the start of the
+// stream, because that history would have a hole. The caller must hold d.mu.
 func (d *driver) loadLocked(s projection.Snapshot, now time.Time) {
 	if !d.state.AsOf.IsZero() && d.state.Machine.Cursor() != d.keeper.restoredEnd {
 		d.state.Store.Clear()
@@ -88,7 +89,8 @@ func (d *driver) loadLocked(s projection.Snapshot, now time.Time) {
 	d.attention.handleSnapshot(s.Cursor)
 }
 
-// setGrantLocked drops history, counts and toasts if they were for other rights. The caller must hold d.mu.
+// setGrantLocked records the grant of the data. It drops history, counts and toasts if they were for another grant. The
+// caller must hold d.mu.
 func (d *driver) setGrantLocked(grant string) {
 	if d.state.Store.SetGrant(grant) {
 		d.state.Toasts.Clear()
@@ -139,8 +141,8 @@ func (d *driver) connectionFilter() filter.Filter {
 	return d.tabFilter()
 }
 
-// attempt runs an attempt beside Run's goroutine, and sends the message that the attempt ends with. A nil message says
-// that the attempt was aborted.
+// attempt runs attempt n in a goroutine of its own, and sends the message that run returns. run returns nil if the
+// attempt was aborted.
 func (d *driver) attempt(n int, run func(context.Context) message) {
 	ctx, cancel := context.WithCancel(d.ctx)
 	d.aborts[n] = cancel
@@ -152,7 +154,7 @@ func (d *driver) attempt(n int, run func(context.Context) message) {
 	})
 }
 
-// abort ends what runs for an attempt, unless it has ended by itself.
+// abort ends the goroutine of an attempt, unless it has ended by itself.
 func (d *driver) abort(attempt int) {
 	if abort := d.aborts[attempt]; abort != nil {
 		abort()
@@ -160,6 +162,7 @@ func (d *driver) abort(attempt int) {
 	delete(d.aborts, attempt)
 }
 
+// fetchSnapshot fetches the snapshot of an attempt, and returns it or the failure.
 func (d *driver) fetchSnapshot(ctx context.Context, attempt int) message {
 	s, err := rest.Snapshot(ctx, d.cfg.Transport)
 	if err != nil {
@@ -184,6 +187,8 @@ func (d *driver) deliver(e conn.Deliver, now time.Time) {
 	}
 }
 
+// deliverEvent applies an event to the state. If the client's filter selects the event, and the history does not have
+// it yet, deliverEvent also adds it to the history, offers its toast and calls the callbacks.
 func (d *driver) deliverEvent(f *wire.Event, replayed bool, now time.Time) {
 	f.Event.Cursor = f.Cursor.String() // The frame's cursor counts, not the one in the event.
 	d.mu.Lock()

@@ -1,5 +1,5 @@
 // Package loop runs the client of package wasmclient: it drives the machines of packages conn, tabs and outbox, and
-// carries out their effects. Users of the client do not see it.
+// carries out their effects. Programs that use the client cannot import it.
 //
 // # How a message travels
 //

@@ -14,7 +14,7 @@ import (
 // A driver handles messages and carries out the effects of the machines. Only Run's goroutine uses it.
 type driver struct {
 	*Loop
-	ctx            context.Context // Run's; it ends all that the driver starts
+	ctx            context.Context // Run's; its end stops all that the driver starts
 	connAlarm      alarm           // of the connection's machine
 	clockAlarm     alarm
 	clockCheckedAt time.Time
@@ -23,15 +23,15 @@ type driver struct {
 	group          *group                     // nil without a page
 	keeper         keeper
 	attention      attention
-	cause          string // causeOf the message that is being handled
+	cause          string // the result of causeOf for the message that is being handled
 }
 
 const (
 	// clockInterval is the time between two checks of the clock.
 	clockInterval = 10 * time.Second
 
-	// sleepJump is how far the clock jumps at least when the computer slept. It is longer than the interval of the
-	// timers of a hidden page, which browsers slow down to one a minute.
+	// sleepJump is the least jump of the clock that counts as a sleep of the computer. It is longer than a minute,
+	// because browsers slow the timers of a hidden page down to one a minute.
 	sleepJump = 90 * time.Second
 )
 
@@ -98,7 +98,7 @@ func (d *driver) handle(m message) {
 	d.cause = causeOf(m)
 	switch m := m.(type) {
 	case alarmFired:
-		if m.setting == m.alarm.setting {
+		if m.setCount == m.alarm.setCount {
 			d.handle(m.alarm.message)
 		}
 		return
@@ -142,7 +142,7 @@ func (d *driver) handle(m message) {
 	d.group.flush()
 }
 
-// handleConnInput gives an input to the connection's machine, or to the group where there is one.
+// handleConnInput gives an input to the connection's machine, or to the group if there is one.
 func (d *driver) handleConnInput(in conn.Input) {
 	if d.group == nil {
 		d.step(in)

@@ -18,23 +18,23 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// evictable is a storage that the browser may empty. It has a note beside it.
-type evictable struct {
+// evictableStorage is a storage that the browser may empty. It has a note beside it.
+type evictableStorage struct {
 	port.Memory
 	text  atomic.Value
 	asked atomic.Int32
 }
 
-func (e *evictable) Persist()         { e.asked.Add(1) }
-func (e *evictable) Note(text string) { e.text.Store(text) }
+func (e *evictableStorage) Persist()         { e.asked.Add(1) }
+func (e *evictableStorage) Note(text string) { e.text.Store(text) }
 
-func (e *evictable) Noted() string {
+func (e *evictableStorage) Noted() string {
 	text, _ := e.text.Load().(string)
 	return text
 }
 
 // Delete deletes the note with everything else: that is a sign-out.
-func (e *evictable) Delete(ctx context.Context, prefix string) error {
+func (e *evictableStorage) Delete(ctx context.Context, prefix string) error {
 	if prefix == "" {
 		e.Note("")
 	}
@@ -42,11 +42,11 @@ func (e *evictable) Delete(ctx context.Context, prefix string) error {
 }
 
 // evict empties the storage as a browser does.
-func (e *evictable) evict(t *testing.T) { require.NoError(t, e.Memory.Delete(t.Context(), "")) }
+func (e *evictableStorage) evict(t *testing.T) { require.NoError(t, e.Memory.Delete(t.Context(), "")) }
 
 func TestItemsAreWrittenAgainWhenTheStorageIsEmptied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, disk := fake.New(manager), &evictable{}
+		b, disk := fake.New(manager), &evictableStorage{}
 		b.SetDown(true)
 		w := openTab(t, b, &fake.Browser{}, wasmclient.Options{Snapshot: true, Storage: disk})
 		for rental := range int64(3) { // the first is written with each attempt to send it, the others are not
@@ -61,19 +61,19 @@ func TestItemsAreWrittenAgainWhenTheStorageIsEmptied(t *testing.T) {
 		w.close()
 		b.SetDown(false)
 		w = openTab(t, b, &fake.Browser{}, wasmclient.Options{Snapshot: true, Storage: disk})
-		quiet()
+		settle()
 		require.Len(t, b.Events(), 3)
 		require.Zero(t, w.View().Lost)
 	})
 }
 
-// After a sign-out nothing is missing.
+// After a sign-out no item counts as lost.
 func TestLostItemsAreReportedOnceToTheirUserAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, disk := fake.New(manager), &evictable{}
+		b, disk := fake.New(manager), &evictableStorage{}
 		visit := func(g access.Grant) *window {
 			w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{Snapshot: true, Storage: disk, Grant: g})
-			quiet()
+			settle()
 			return w
 		}
 		leaveTwoUnsent := func() {
@@ -81,7 +81,7 @@ func TestLostItemsAreReportedOnceToTheirUserAlone(t *testing.T) {
 			w := visit(manager)
 			write(t, w, 1)
 			write(t, w, 2)
-			quiet()
+			settle()
 			w.close()
 			b.SetDown(false)
 		}
@@ -117,24 +117,24 @@ func TestLostItemsAreReportedOnceToTheirUserAlone(t *testing.T) {
 
 func TestPersistenceIsAskedForOnceWhenAnItemWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, disk := fake.New(manager), &evictable{}
+		b, disk := fake.New(manager), &evictableStorage{}
 		w := openTab(t, b, &fake.Browser{}, wasmclient.Options{Snapshot: true, Storage: disk})
 		write(t, w, 1)
-		quiet()
+		settle()
 		require.Zero(t, disk.asked.Load(), "nothing had to wait")
 		b.SetDown(true)
 		b.Cut()
 		synctest.Wait()
 		write(t, w, 2)
 		write(t, w, 3)
-		quiet()
+		settle()
 		require.EqualValues(t, 1, disk.asked.Load())
 	})
 }
 
 func TestItemAnsweredByAFirewallsPageHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &wrap{Broker: fake.New(manager)}
+		b := &scriptedBroker{Broker: fake.New(manager)}
 		b.answer(func(r port.Request) *port.Response {
 			if r.Method == "POST" && strings.Contains(string(r.Body), "payment_received") {
 				return &port.Response{Status: 200, ContentType: "text/html", Body: []byte("<html>rejected")}
@@ -158,7 +158,7 @@ func TestItemAnsweredByAFirewallsPageHoldsUpNoOther(t *testing.T) {
 // The item may be in the history, which a proxy does not let the client read.
 func TestItemIsNotSentTwiceWhileAProxyRefusesTheHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &wrap{Broker: fake.New(manager)}
+		b := &scriptedBroker{Broker: fake.New(manager)}
 		b.SetDown(true)
 		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
 		write(t, w, 1)
@@ -170,10 +170,10 @@ func TestItemIsNotSentTwiceWhileAProxyRefusesTheHistory(t *testing.T) {
 			return nil
 		})
 		b.SetDown(false)
-		quiet()
+		settle()
 		require.Empty(t, b.Events())
 		b.answer(nil)
-		quiet()
+		settle()
 		require.Len(t, b.Events(), 1)
 	})
 }

@@ -19,7 +19,7 @@ func (g *group) attach(o conn.Open) {
 	g.carryOutReader(g.reader.Start())
 }
 
-// detach ends attach, if it is that of this attempt.
+// detach ends the reader, if the reader belongs to this attempt.
 func (g *group) detach(attempt int) {
 	if g != nil && g.readerAttempt == attempt {
 		g.reader = nil

@@ -12,8 +12,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
-// A group is this tab among the tabs of its browser. Only Run's goroutine uses it. A nil group is that of a program
-// without tabs: detach, relayStatus, relayFrame, flush and post do nothing then.
+// A group is this tab's part among the tabs of its browser. Only Run's goroutine uses it. A program without tabs has a
+// nil group: detach, relayStatus, relayFrame, flush and post do nothing then.
 type group struct {
 	d           *driver
 	page        port.Page
@@ -64,7 +64,8 @@ func newGroup(d *driver) *group {
 	return g
 }
 
-// openChannel joins the channel, and asks whether another tab leads. A tab that takes no part wants to know that too.
+// openChannel joins the channel, and asks whether another tab leads. A tab that does not join the election needs to
+// know that too.
 func (g *group) openChannel() {
 	g.channel = g.page.Channel(g.name, func(raw []byte) {
 		var m tabs.Message
@@ -83,8 +84,8 @@ func (g *group) closeChannel() {
 	g.channel = nil
 }
 
-// close leaves the group for good. It posts the last messages at once, because Run's context has ended: nothing that is
-// started now waits for anything.
+// close leaves the group for good. It posts the last messages at once. Goroutines that it starts end at once, because
+// Run's context has ended.
 func (g *group) close() {
 	g.isSuspended = true
 	g.d.step(conn.Stop{})
@@ -97,7 +98,8 @@ func (g *group) close() {
 	g.closeChannel()
 }
 
-// freeze lets go of everything before the page freezes. A frozen page would keep stream and lock from the other tabs.
+// freeze gives up the stream, the locks and the channel before the page freezes, because a frozen page would keep
+// them from the other tabs.
 func (g *group) freeze() {
 	if g.channel == nil {
 		return
@@ -206,14 +208,14 @@ func (g *group) handleMessage(m tabs.Message) {
 	}
 }
 
-// handleFollower handles a message to the tab that leads, which this tab is.
+// handleFollower handles a message of a follower. This tab must lead: g.relay must not be nil.
 func (g *group) handleFollower(m tabs.Message) {
 	switch m.Kind {
 	case tabs.Attach:
 		if g.relay.Attach(m) {
 			g.d.step(conn.Reopen{})
 		}
-	case tabs.Retry: // The election has handled it too: a user who asks for a retry is looking.
+	case tabs.Retry: // The election has handled it too, because a user who asks for a retry looks at a tab.
 		if !g.d.state.Machine.Status().Connected() {
 			g.d.step(conn.Start{})
 		}
@@ -236,7 +238,7 @@ func (g *group) types() []event.Type {
 	return f.Types
 }
 
-// broadcastFocus tells the other tabs if the user works in this tab.
+// broadcastFocus tells the other tabs that the user works in this tab, if that is so.
 func (g *group) broadcastFocus() {
 	if g.page.IsFocused() {
 		g.post(tabs.Message{Kind: tabs.Focus})

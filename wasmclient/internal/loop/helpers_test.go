@@ -98,8 +98,8 @@ func write(t *testing.T, w *window, rental int64) outbox.Item {
 	return item
 }
 
-// quiet waits until everything has come to rest: elections, retries, heartbeats.
-func quiet() {
+// settle waits until everything has come to rest: elections, retries, heartbeats.
+func settle() {
 	time.Sleep(2 * time.Minute)
 	synctest.Wait()
 }
@@ -115,8 +115,8 @@ func keys(t *testing.T, s port.Storage, prefix string) (found []string) {
 	return found
 }
 
-// same compares two long lists. It prints only the ids around the first difference.
-func same(t *testing.T, want, got []string, what ...any) {
+// requireSameIDs compares two long lists. It prints only the ids around the first difference.
+func requireSameIDs(t *testing.T, want, got []string, what ...any) {
 	t.Helper()
 	for i := range max(len(want), len(got)) {
 		if i >= len(got) || i >= len(want) || want[i] != got[i] {
@@ -127,8 +127,8 @@ func same(t *testing.T, want, got []string, what ...any) {
 	}
 }
 
-// numbers returns the ids that the fake broker gives from one number up to another.
-func numbers(from, to int) (ids []string) {
+// idsFrom returns the ids that the fake broker gives from one number up to another.
+func idsFrom(from, to int) (ids []string) {
 	for n := from; n < to; n++ {
 		ids = append(ids, fmt.Sprint(n))
 	}

@@ -32,28 +32,31 @@ const (
 	spoils // the number of spoils
 )
 
-// spoiled is a broker with sockets. The network between the broker and the client spoils streams and sockets as set.
-type spoiled struct {
+// spoiledBroker is a broker with sockets. The network between the broker and the client spoils streams and sockets as
+// set.
+type spoiledBroker struct {
 	*fake.Broker
 	mu              sync.Mutex
 	streams, socket spoil
 	lag             time.Duration
 }
 
-func (s *spoiled) set(streams, socket spoil, lag time.Duration) {
+func (s *spoiledBroker) set(streams, socket spoil, lag time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.streams, s.socket, s.lag = streams, socket, lag
 }
 
-func (s *spoiled) get() (streams, socket spoil, lag time.Duration) {
+func (s *spoiledBroker) get() (streams, socket spoil, lag time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.streams, s.socket, s.lag
 }
 
 // pass carries a stream through the network.
-func (s *spoiled) pass(ctx context.Context, how spoil, path string, take func([]byte) error) (port.Response, error) {
+func (s *spoiledBroker) pass(
+	ctx context.Context, how spoil, path string, handle func([]byte) error,
+) (port.Response, error) {
 	_, _, lag := s.get()
 	time.Sleep(lag)
 	switch how {
@@ -67,19 +70,19 @@ func (s *spoiled) pass(ctx context.Context, how spoil, path string, take func([]
 	}
 	return s.Broker.Stream(ctx, port.Request{Path: path}, func(piece []byte) error {
 		time.Sleep(lag / 2)
-		return take(piece)
+		return handle(piece)
 	})
 }
 
-func (s *spoiled) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
+func (s *spoiledBroker) Stream(ctx context.Context, r port.Request, handle func([]byte) error) (port.Response, error) {
 	how, _, _ := s.get()
 	if how == refused {
 		return port.Response{Status: 406}, nil
 	}
-	return s.pass(ctx, how, r.Path, take)
+	return s.pass(ctx, how, r.Path, handle)
 }
 
-func (s *spoiled) Socket(ctx context.Context, path string, take func([]byte) error) error {
+func (s *spoiledBroker) Socket(ctx context.Context, path string, handle func([]byte) error) error {
 	_, how, _ := s.get()
 	if how == refused {
 		return port.ErrNoUpgrade
@@ -93,7 +96,7 @@ func (s *spoiled) Socket(ctx context.Context, path string, take func([]byte) err
 			}
 		})
 		if len(out) > 0 {
-			err = cmp.Or(take(out), err)
+			err = cmp.Or(handle(out), err)
 		}
 		return err
 	})
@@ -104,7 +107,7 @@ func TestEventsComeOnceAndInOrderWhileABetterTransportTakesOver(t *testing.T) {
 	for _, first := range []conn.Transport{conn.WebSocket, conn.Poll} {
 		t.Run(string(first), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := &spoiled{Broker: fake.New(manager)}
+				b := &spoiledBroker{Broker: fake.New(manager)}
 				socket := works
 				if first == conn.Poll {
 					socket = refused
@@ -121,7 +124,7 @@ func TestEventsComeOnceAndInOrderWhileABetterTransportTakesOver(t *testing.T) {
 				}
 				time.Sleep(5 * time.Second)
 				require.Equal(t, conn.SSE, w.View().Status.Transport)
-				same(t, numbers(0, n), w.got)
+				requireSameIDs(t, idsFrom(0, n), w.got)
 				require.Equal(t, 1, b.Streams())
 			})
 		})
@@ -131,7 +134,7 @@ func TestEventsComeOnceAndInOrderWhileABetterTransportTakesOver(t *testing.T) {
 // The client falls from one transport to the next.
 func TestStatusNamesATransportOnlyWhileItsStreamIsOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &spoiled{Broker: fake.New(manager)}
+		b := &spoiledBroker{Broker: fake.New(manager)}
 		b.set(cutEarly, held, 0)
 		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
 		for range 400 {
@@ -147,7 +150,7 @@ func TestStatusNamesATransportOnlyWhileItsStreamIsOpen(t *testing.T) {
 
 func TestRestartOfTheBrokerKeepsTheTransportThatWorksHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &spoiled{Broker: fake.New(manager)}
+		b := &spoiledBroker{Broker: fake.New(manager)}
 		b.set(held, works, 0)
 		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
 		time.Sleep(30 * time.Second)
@@ -168,7 +171,7 @@ func TestEveryTabHasEveryEventWhateverTheNetworkDoes(t *testing.T) {
 	for seed := range randtest.Seeds(6) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewSource(seed))
-			b, in := &spoiled{Broker: fake.New(manager)}, &fake.Browser{}
+			b, in := &spoiledBroker{Broker: fake.New(manager)}, &fake.Browser{}
 			var open []*window
 			for i := range 3 {
 				o := wasmclient.Options{Snapshot: i%2 == 0, Random: rand.New(rand.NewSource(r.Int63())).Float64}
@@ -204,7 +207,7 @@ func TestEveryTabHasEveryEventWhateverTheNetworkDoes(t *testing.T) {
 			for i, w := range open {
 				require.Equal(t, conn.SSE, w.View().Status.Transport, "seed %d, tab %d: %+v", seed, i, w.View().Status)
 				n := len(b.Events())
-				same(t, numbers(n-len(w.got), n), w.got, "seed", seed, "tab", i)
+				requireSameIDs(t, idsFrom(n-len(w.got), n), w.got, "seed", seed, "tab", i)
 			}
 			require.Equal(t, 1, b.Streams(), "seed %d", seed)
 		})

@@ -40,7 +40,7 @@ type State struct {
 	Toasts      toast.Queue
 	Outbox      outbox.Machine
 	Lost        int          // items that an emptied storage had; 0 once the user has read about them
-	Unsaved     bool         // the storage has failed, and has not yet taken what it missed
+	Unsaved     bool         // the storage has failed, and has not yet stored what it missed
 	Transitions []Transition // the last maxTransitions, oldest first
 	Ended       bool         // Run has returned
 
@@ -117,7 +117,7 @@ func (l *Loop) UpdateToasts(f func(q *toast.Queue, now time.Time)) {
 	l.mailbox.put(toastsChanged{})
 }
 
-// isConnected reports whether events come.
+// isConnected reports whether events arrive.
 func (l *Loop) isConnected() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -138,7 +138,7 @@ func (l *Loop) end() {
 	l.state.Ended = true
 }
 
-// send sends Run a message and waits until Run has received it. The error is ctx's.
+// send sends a message to Run, and waits until Run has received it. The error is ctx's.
 func (l *Loop) send(ctx context.Context, m message) error {
 	select {
 	case l.messages <- m:
@@ -148,7 +148,8 @@ func (l *Loop) send(ctx context.Context, m message) error {
 	}
 }
 
-// addTransition records a change of the connection's status. cause is the causeOf the message that led to it.
+// addTransition records a change of the connection's status. cause is the result of causeOf for the message
+// that led to the change.
 func (l *Loop) addTransition(now time.Time, status conn.Status, cause string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

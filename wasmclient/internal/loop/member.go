@@ -70,8 +70,8 @@ func (g *group) shareVisible(on bool) {
 	}
 }
 
-// lock requests a lock beside Run's goroutine, and keeps it until unlock is called. granted and lost are the inputs
-// that the election then gets. Either may be nil.
+// lock requests a lock in a goroutine of its own, and keeps it until unlock is called. The election gets the input
+// granted when this tab has the lock, and lost when this tab loses it. Either may be nil.
 func (g *group) lock(name string, mode port.LockMode, granted, lost tabs.MemberInput) (unlock context.CancelFunc) {
 	ctx, cancel := context.WithCancel(g.d.ctx)
 	g.d.goroutines.Go(func() {

@@ -61,8 +61,8 @@ type (
 
 	// alarmFired says that an alarm went off.
 	alarmFired struct {
-		alarm   *alarm
-		setting int
+		alarm    *alarm
+		setCount int
 	}
 )
 

@@ -23,9 +23,9 @@ type keeper struct {
 	unsent         int  // items that wait or were refused
 	askedToPersist bool // the browser was asked to keep the storage
 
-	dirty       bool // the state has changed since it was saved, and the broker has confirmed for whom it is
+	dirty       bool // the state has changed since it was saved, and the broker has confirmed the user and the rights
 	savedAt     time.Time
-	restoredEnd wire.Cursor // where the restored history ends; zero if none was restored
+	restoredEnd wire.Cursor // the end of the restored history; zero if none was restored
 }
 
 // runJobs does the jobs until Run ends.
@@ -45,8 +45,8 @@ func (k *keeper) runJobs() {
 	}
 }
 
-// shouldSend reports whether this tab sends the items of the outbox. The tab that leads does, and a tab on its own that
-// knows of no other one that leads, as long as the session lasts.
+// shouldSend reports whether this tab sends the items of the outbox. The tab that leads sends them. A tab on its own
+// sends them if it knows of no other tab that leads. A tab that is denied or frozen sends none.
 func (d *driver) shouldSend() bool {
 	if d.state.Machine.Status().State == conn.Denied {
 		return false
@@ -106,7 +106,7 @@ func (k *keeper) carryOut(e outbox.Effect) {
 	d := k.d
 	switch e := e.(type) {
 	case outbox.Save:
-		k.saveItem(e.Item)
+		k.queueSave(e.Item)
 	case outbox.Forget:
 		k.jobs.put(func() {
 			_ = d.withStorage(d.ctx, func(ctx context.Context, s port.Storage) error {
@@ -116,7 +116,7 @@ func (k *keeper) carryOut(e outbox.Effect) {
 	case outbox.Broadcast:
 		k.broadcast(e.Item)
 	case outbox.Send:
-		k.saveItem(e.Item)
+		k.queueSave(e.Item)
 		k.jobs.put(func() {
 			d.goroutines.Go(func() { d.mailbox.put(outboxMessage{d.sendItem(e)}) })
 		})

@@ -23,8 +23,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
-// forgetful is a broker that remembers the ids of events for an hour, as real brokers do.
-type forgetful struct {
+// forgetfulBroker is a broker that remembers the ids of events for an hour, as real brokers do.
+type forgetfulBroker struct {
 	*fake.Broker
 	mu    sync.Mutex
 	first map[string]time.Time
@@ -33,11 +33,11 @@ type forgetful struct {
 	looks int
 }
 
-func newForgetful() *forgetful {
-	return &forgetful{Broker: fake.New(manager), first: map[string]time.Time{}}
+func newForgetful() *forgetfulBroker {
+	return &forgetfulBroker{Broker: fake.New(manager), first: map[string]time.Time{}}
 }
 
-func (f *forgetful) Do(ctx context.Context, r port.Request) (port.Response, error) {
+func (f *forgetfulBroker) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	f.mu.Lock()
 	if strings.HasPrefix(r.Path, "/api/events") {
 		f.looks++
@@ -63,7 +63,7 @@ func (f *forgetful) Do(ctx context.Context, r port.Request) (port.Response, erro
 	return a, err
 }
 
-// The leader was about to send it.
+// The leader was about to send the item.
 func TestItemDiscardedInAFollowerIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in, st := fake.New(manager), &fake.Browser{}, &port.Memory{}
@@ -77,7 +77,7 @@ func TestItemDiscardedInAFollowerIsNotSent(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, other.View().Outbox)
 		b.SetDown(false)
-		quiet()
+		settle()
 		require.Empty(t, b.Events(), "the user had discarded it")
 	})
 }
@@ -99,7 +99,7 @@ func TestItemOfACrashedLeaderIsFoundInTheHistory(t *testing.T) {
 		lead.close()
 		b.lose.Store(false)
 		b.SetDown(false)
-		quiet()
+		settle()
 		require.Len(t, b.Events(), 1, "one event was written")
 	})
 }
@@ -117,7 +117,7 @@ func TestSentItemIsRemovedFromAFullStorage(t *testing.T) {
 		st.full.Store(true) // and now that is full: the machine's own save of it fails
 		synctest.Wait()
 		b.SetDown(false)
-		quiet()
+		settle()
 		require.Len(t, b.Events(), 1)
 		require.Zero(t, w.View().Unsent())
 		require.True(t, w.View().Unsaved)
@@ -128,12 +128,12 @@ func TestSentItemIsRemovedFromAFullStorage(t *testing.T) {
 		time.Sleep(2 * time.Hour) // the next day
 		st.full.Store(false)
 		openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{Snapshot: true, Storage: st})
-		quiet()
+		settle()
 		require.Len(t, b.Events(), 1, "sent twice: the item that was sent was never removed from the disk")
 	})
 }
 
-// It does so again after another tab came and went.
+// The tab sends again after another tab has come and gone.
 func TestPausedTabOnItsOwnSends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in, st := fake.New(manager), &fake.Browser{}, &port.Memory{}
@@ -164,25 +164,25 @@ func TestThawedTabThatMissedTheAnswerDoesNotSendAgain(t *testing.T) {
 		w.Happen(port.Frozen)
 		synctest.Wait()
 		b.SetDown(false)
-		quiet()
+		settle()
 		require.Len(t, b.Events(), 1)
 		time.Sleep(2 * time.Hour)
 		w.Happen(port.Thawed)
-		quiet()
+		settle()
 		a.close()
-		quiet()
+		settle()
 		require.Len(t, b.Events(), 1, "one event was written")
 	})
 }
 
-// lid is a tab's own transport. While it is shut nothing answers, as for a frozen page.
-type lid struct {
+// closableTransport is a tab's own transport. While it is closed, no answer comes, as for a frozen page.
+type closableTransport struct {
 	port.Transport
-	shut atomic.Bool
+	closed atomic.Bool
 }
 
-func (l *lid) Do(ctx context.Context, r port.Request) (port.Response, error) {
-	if l.shut.Load() {
+func (l *closableTransport) Do(ctx context.Context, r port.Request) (port.Response, error) {
+	if l.closed.Load() {
 		<-ctx.Done()
 		return port.Response{}, ctx.Err()
 	}
@@ -193,22 +193,22 @@ func TestThawedTabLearnsWhatWasSentMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in, st := fake.New(manager), &fake.Browser{}, &port.Memory{}
 		a := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
-		l := &lid{Transport: b}
+		l := &closableTransport{Transport: b}
 		w := openOver(t, l, in.NewTab(), wasmclient.Options{Storage: st})
 		b.SetDown(true)
 		b.Cut()
 		write(t, w, 1)
 		synctest.Wait()
-		l.shut.Store(true)
+		l.closed.Store(true)
 		w.Happen(port.Frozen)
 		synctest.Wait()
 		b.SetDown(false)
-		quiet()
+		settle()
 		require.Len(t, b.Events(), 1)
 		require.Zero(t, a.View().Unsent())
-		l.shut.Store(false)
+		l.closed.Store(false)
 		w.Happen(port.Thawed)
-		quiet()
+		settle()
 		require.Equal(t, tabs.Follower, w.role())
 		require.Zero(t, w.View().Unsent(), "it was sent while this tab was frozen")
 	})
@@ -229,7 +229,7 @@ func TestThawedTabThatLeadsLaterSendsNothingTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in, st := newForgetful(), &fake.Browser{}, &port.Memory{}
 		a := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
-		l := &lid{Transport: b}
+		l := &closableTransport{Transport: b}
 		w := openOver(t, l, in.NewTab(), wasmclient.Options{Storage: st})
 		b.SetDown(true)
 		b.Cut()
@@ -237,18 +237,18 @@ func TestThawedTabThatLeadsLaterSendsNothingTwice(t *testing.T) {
 			write(t, w, i+1)
 		}
 		synctest.Wait()
-		l.shut.Store(true)
+		l.closed.Store(true)
 		w.Happen(port.Frozen)
 		synctest.Wait()
 		b.SetDown(false)
-		quiet()
+		settle()
 		require.Len(t, b.Events(), 2)
 		time.Sleep(2 * time.Hour)
-		l.shut.Store(false)
+		l.closed.Store(false)
 		w.Happen(port.Thawed)
-		quiet()
+		settle()
 		a.close()
-		quiet()
+		settle()
 		require.Len(t, b.Events(), 2, "two were written")
 	})
 }
@@ -256,7 +256,7 @@ func TestThawedTabThatLeadsLaterSendsNothingTwice(t *testing.T) {
 // In the end the item is rejected, and the user can retry it.
 func TestItemThatAProxyRefusesHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &wrap{Broker: fake.New(manager)}
+		b := &scriptedBroker{Broker: fake.New(manager)}
 		b.answer(func(r port.Request) *port.Response {
 			if r.Method == "POST" && strings.Contains(string(r.Body), "payment_received") {
 				return &port.Response{Status: 413, Body: []byte("<html>nginx")}
@@ -301,7 +301,7 @@ func TestOutboxOutlastsAPortalThatRefusesEverything(t *testing.T) {
 // A paused tab leaves its items to the tab that leads, as long as there is one.
 func TestExactlyOneTabSendsWhatAnyTabWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, in, st := &posts{Broker: fake.New(manager)}, &fake.Browser{}, &port.Memory{}
+		b, in, st := &lossyBroker{Broker: fake.New(manager)}, &fake.Browser{}, &port.Memory{}
 		w := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		other := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		wrote := 0
@@ -317,7 +317,7 @@ func TestExactlyOneTabSendsWhatAnyTabWrites(t *testing.T) {
 		synctest.Wait()
 		sent(w)
 		late := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st, Disabled: true})
-		sent(late) // one that never took part
+		sent(late) // a tab that has never joined
 		other.Crash()
 		other.close()
 		write(t, w, 2)

@@ -54,8 +54,8 @@ func (d *driver) poll(ctx context.Context, after wire.Cursor, f filter.Filter, f
 	}
 }
 
-// firstPoll asks for the first events, without waiting, and begins the stream with a hello. It returns the answer,
-// whose Next is where the second poll starts.
+// firstPoll asks for the first events, without waiting, and begins the stream with a hello. It returns the answer.
+// The second poll starts after its Next.
 func (d *driver) firstPoll(
 	ctx context.Context, after wire.Cursor, f filter.Filter, feed func(...wire.Frame) error,
 ) (rest.HistoryPage, error) {

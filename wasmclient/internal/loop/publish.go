@@ -53,7 +53,7 @@ func (l *Loop) setPlaces(item *outbox.Item) error {
 		return ErrEnded
 	}
 	if item.After = l.state.Machine.Cursor(); item.After == (wire.Cursor{}) {
-		item.After = l.state.Store.Cursor() // where the last visit ended
+		item.After = l.state.Store.Cursor() // the end of the last visit
 	}
 	if item.Key != "" && !l.state.Machine.Status().Connected() {
 		item.Based = item.After // The client does not know what has happened since.

@@ -18,9 +18,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
-// act lets something happen at random to a tab, to the network or to the outbox. It returns the number of events
-// that it wrote into the outbox.
-func act(t *testing.T, r *rand.Rand, b *fake.Broker, w *window) (written int) {
+// actAtRandom makes something happen at random to a tab, to the network or to the outbox. It returns the number of
+// events that it wrote into the outbox.
+func actAtRandom(t *testing.T, r *rand.Rand, b *fake.Broker, w *window) (written int) {
 	switch r.Intn(22) {
 	case 0:
 		w.close()
@@ -90,7 +90,7 @@ func TestTabsAgreeWhateverHappensToThem(t *testing.T) {
 			reopen()
 			written := 0
 			for range 300 {
-				written += act(t, r, b, open[r.Intn(len(open))])
+				written += actAtRandom(t, r, b, open[r.Intn(len(open))])
 				time.Sleep(time.Duration(r.Intn(4000)) * time.Millisecond)
 				reopen()
 			}
@@ -103,7 +103,7 @@ func TestTabsAgreeWhateverHappensToThem(t *testing.T) {
 				w.Resume()
 				w.Connect()
 			}
-			quiet()
+			settle()
 			b.Publish(event.Example(event.TypePaymentReceived))
 			synctest.Wait()
 			requireAgreement(t, seed, b, in, open, written)
@@ -135,7 +135,7 @@ func requireAgreement(t *testing.T, seed int64, b *fake.Broker, in *fake.Browser
 		v := w.View()
 		require.Equal(t, conn.Live, v.Status.State, "seed %d, tab %d: %+v", seed, i, v.Status)
 		require.NotEmpty(t, w.got)
-		same(t, ids[len(ids)-len(w.got):], w.got, "seed", seed, "tab", i)
+		requireSameIDs(t, ids[len(ids)-len(w.got):], w.got, "seed", seed, "tab", i)
 		require.Zero(t, v.Unsent(), "seed %d, tab %d", seed, i)
 		if v.Figures != nil {
 			if figures == nil {

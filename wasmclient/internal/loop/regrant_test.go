@@ -18,7 +18,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// This holds for every transport, with a snapshot and without.
+// The test uses every transport, with a snapshot and without.
 func TestNothingOfFormerRightsIsShown(t *testing.T) {
 	low, err := access.NewGrant(manager.User, manager.Name, []access.Role{access.Yard}, 0)
 	require.NoError(t, err)
@@ -53,7 +53,7 @@ func TestNothingOfFormerRightsIsShown(t *testing.T) {
 
 func TestHistoryReadByOtherRightsThanTheLeadersIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, in := &wrap{Broker: fake.New(manager)}, &fake.Browser{}
+		b, in := &scriptedBroker{Broker: fake.New(manager)}, &fake.Browser{}
 		openOver(t, b, in.NewTab(), wasmclient.Options{})
 		w := openOver(t, b, in.NewTab(), wasmclient.Options{})
 		publish(t, b.Broker, 1)
@@ -84,6 +84,6 @@ func TestHistoryReadByOtherRightsThanTheLeadersIsDropped(t *testing.T) {
 		require.Equal(t, "regrant", w.View().Status.Code)
 		b.answer(nil)
 		time.Sleep(time.Minute)
-		same(t, numbers(0, 1501), w.got)
+		requireSameIDs(t, idsFrom(0, 1501), w.got)
 	})
 }

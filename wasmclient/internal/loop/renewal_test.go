@@ -19,7 +19,7 @@ func TestRenewedCookieContinuesSilently(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true})
 		other := openTab(t, b, in, wasmclient.Options{Snapshot: true})
-		quiet()
+		settle()
 		before := [2]int{len(w.Transitions()), len(other.Transitions())}
 		publish(t, b, 1)
 		b.Bye(wire.ByeExpired)
@@ -40,10 +40,10 @@ func TestEveryTabIsDeniedWhenTheSessionEndsAndJoinsWhenOneIsBack(t *testing.T) {
 		for range 3 {
 			all = append(all, openTab(t, b, in, wasmclient.Options{Snapshot: true}))
 		}
-		quiet()
+		settle()
 		b.Refuse(fake.Refusal(401, "expired"))
 		b.Bye(wire.ByeExpired)
-		quiet()
+		settle()
 		for _, tab := range all {
 			require.Equal(t, conn.Denied, tab.View().Status.State)
 			require.Equal(t, "expired", tab.View().Status.Code)
@@ -52,7 +52,7 @@ func TestEveryTabIsDeniedWhenTheSessionEndsAndJoinsWhenOneIsBack(t *testing.T) {
 		time.Sleep(time.Hour)
 		require.Equal(t, conn.Denied, all[2].View().Status.State, "nobody has signed in")
 		all[1].Connect()
-		quiet()
+		settle()
 		publish(t, b, 1)
 		synctest.Wait()
 		for _, tab := range all {

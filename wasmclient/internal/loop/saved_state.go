@@ -16,19 +16,19 @@ import (
 // saveInterval is the least time between two writes of the state.
 const saveInterval = 20 * time.Second
 
-// A record is the value of StateKey.
-type record struct {
+// A savedState is the value of StateKey.
+type savedState struct {
 	User   string      `json:"user"`
 	Grant  string      `json:"grant"`
-	At     time.Time   `json:"at"`     // when the state was true
-	Cursor wire.Cursor `json:"cursor"` // where the history ends
+	At     time.Time   `json:"at"`     // the time at which the state was true
+	Cursor wire.Cursor `json:"cursor"` // the end of the history
 	store.Saved
 }
 
-// parseRecord reads a record. It returns nil if the record is for another user or for other rights, or in the format of
-// another build. The outbox of the same user stays then: the broker judges each item.
-func (d *driver) parseRecord(raw []byte) *record {
-	var r record
+// parseSavedState reads a saved state. It returns nil if the state is for another user or for other rights, or in the
+// format of another build. The outbox of the same user stays then, because the broker judges each item.
+func (d *driver) parseSavedState(raw []byte) *savedState {
+	var r savedState
 	if json.Unmarshal(raw, &r) != nil || r.User != d.cfg.Grant.User {
 		return nil
 	}
@@ -53,7 +53,7 @@ func (d *driver) restore() {
 		d.mu.Unlock()
 		d.writeNote(0)
 	}
-	if r := d.parseRecord(values[StateKey]); d.cfg.Snapshot && r != nil {
+	if r := d.parseSavedState(values[StateKey]); d.cfg.Snapshot && r != nil {
 		d.mu.Lock()
 		d.state.Store.Restore(r.Saved, now)
 		d.state.AsOf, d.keeper.restoredEnd = r.At, r.Cursor
@@ -66,8 +66,8 @@ func (d *driver) restore() {
 
 // saveState saves the state in the tab that leads, at most every saveInterval unless this may be the last chance.
 //
-// A page that is frozen, or is about to be, writes nothing. A write that is under way would hold up other tabs and
-// cost the page its place in the back/forward cache, and by now the other tabs may have deleted everything.
+// A page that is frozen, or is about to be, writes nothing. An unfinished write would delay other tabs, and would keep
+// the page out of the back/forward cache. The other tabs may also have deleted everything by now.
 func (k *keeper) saveState(now time.Time, isLastChance bool) {
 	if k.d.group != nil && k.d.group.isSuspended {
 		return
@@ -75,7 +75,7 @@ func (k *keeper) saveState(now time.Time, isLastChance bool) {
 	if !k.dirty || !isLastChance && now.Sub(k.savedAt) < saveInterval {
 		return
 	}
-	r := k.newRecord(now)
+	r := k.newSavedState(now)
 	if r == nil {
 		return
 	}
@@ -87,16 +87,17 @@ func (k *keeper) saveState(now time.Time, isLastChance bool) {
 	})
 }
 
-// saveFirst saves the state as soon as it is complete. A user who opens the app once and then goes offline finds it.
+// saveFirst saves the state as soon as it is complete. So a user can open the app once, go offline, and find the
+// state.
 func (k *keeper) saveFirst(now time.Time) {
 	if k.savedAt.IsZero() && k.d.state.Machine.HasCaughtUp() {
 		k.saveState(now, true)
 	}
 }
 
-// newRecord returns the state that this tab has to save. It returns nil if another tab saves it, if there is no
-// state, or if the state may be for other rights or for nobody by now.
-func (k *keeper) newRecord(now time.Time) *record {
+// newSavedState returns the state that this tab has to save. It returns nil if another tab saves it, if there is no
+// state, or if the rights have changed since or the broker has denied the client.
+func (k *keeper) newSavedState(now time.Time) *savedState {
 	d := k.d
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,7 +108,7 @@ func (k *keeper) newRecord(now time.Time) *record {
 	if !ok || saved.Snapshot.Grant != d.cfg.Grant.ID() || d.state.Machine.Status().State == conn.Denied {
 		return nil
 	}
-	return &record{
+	return &savedState{
 		User:   d.cfg.Grant.User,
 		Grant:  d.cfg.Grant.ID(),
 		At:     now,

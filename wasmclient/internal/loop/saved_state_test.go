@@ -20,7 +20,7 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// It is shown before the broker has answered. For anybody else it is deleted.
+// The state is shown before the broker has answered. For any other user or other rights it is deleted.
 func TestSavedStateIsShownToItsUserWithItsRightsAlone(t *testing.T) {
 	yard := access.Grant{User: manager.User, Name: manager.Name, Roles: []access.Role{access.Yard}}
 	other := access.Grant{User: "77", Name: "other", Roles: manager.Roles}
@@ -52,7 +52,7 @@ func TestSavedStateIsShownToItsUserWithItsRightsAlone(t *testing.T) {
 	}
 }
 
-// It goes on where the missed events can be read, and begins anew where they are too many.
+// The history goes on if the missed events can be read, and begins anew if there are too many of them.
 func TestRestoredHistoryHasNoHoles(t *testing.T) {
 	for name, missed := range map[string]int{"goes on": 1990, "begins anew": 2010} {
 		t.Run(name, func(t *testing.T) {
@@ -69,15 +69,15 @@ func TestRestoredHistoryHasNoHoles(t *testing.T) {
 					publish(t, b, int64(n+2))
 				}
 				w = openTab(t, b, in, o)
-				quiet()
+				settle()
 				v := w.View()
 				require.Equal(t, conn.Live, v.Status.State)
 				if missed > 2000 {
-					same(t, numbers(missed-4, missed+1), w.got)
+					requireSameIDs(t, idsFrom(missed-4, missed+1), w.got)
 					require.Len(t, v.Events, 5, "what was kept would end in a hole")
 					return
 				}
-				same(t, numbers(1, missed+1), w.got)
+				requireSameIDs(t, idsFrom(1, missed+1), w.got)
 				require.Len(t, v.Events, missed+1)
 				require.Equal(t, "0", v.Events[missed].ID)
 			})
@@ -85,14 +85,14 @@ func TestRestoredHistoryHasNoHoles(t *testing.T) {
 	}
 }
 
-// headers is a broker that records the headers of requests to publish.
-type headers struct {
+// headerRecorder is a broker that records the headers of requests to publish.
+type headerRecorder struct {
 	*fake.Broker
 	mu  sync.Mutex
 	all []map[string]string
 }
 
-func (h *headers) Do(ctx context.Context, r port.Request) (port.Response, error) {
+func (h *headerRecorder) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	if r.Method == "POST" {
 		h.mu.Lock()
 		h.all = append(h.all, r.Header)
@@ -104,7 +104,7 @@ func (h *headers) Do(ctx context.Context, r port.Request) (port.Response, error)
 // The broker refuses an item of the outbox if somebody else has signed in meanwhile.
 func TestOutboxNamesTheAuthorAndAPIPublishDoesNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &headers{Broker: fake.New(manager)}
+		b := &headerRecorder{Broker: fake.New(manager)}
 		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
 		write(t, w, 1)
 		synctest.Wait()

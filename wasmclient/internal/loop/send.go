@@ -16,13 +16,14 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// EntityMoved is the code of an item that the broker refused because its entity has changed since.
+// EntityMoved is the code of an item that the broker refused because its entity has changed since the
+// user wrote the item.
 const EntityMoved = problem.CodeEntityMoved
 
 // sendTimeout bounds one attempt to send an item.
 const sendTimeout = 30 * time.Second
 
-// sendItem carries an item of the outbox to the broker, and returns what became of it.
+// sendItem sends an item of the outbox to the broker, and returns the result.
 func (d *driver) sendItem(s outbox.Send) outbox.Answered {
 	ctx, cancel := context.WithTimeout(d.ctx, sendTimeout)
 	defer cancel()
@@ -45,7 +46,7 @@ func (d *driver) sendItem(s outbox.Send) outbox.Answered {
 	return outbox.Answered{ID: s.Item.ID, Cursor: receipt.Cursor}
 }
 
-// answerOf returns what the outbox learns of an item that was not stored.
+// answerOf returns the result of an item that was not stored because of err.
 func (d *driver) answerOf(item outbox.Item, err error) outbox.Answered {
 	a := outbox.Answered{ID: item.ID}
 	var refused *port.Error

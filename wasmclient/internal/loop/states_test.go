@@ -21,8 +21,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// wrap is a broker some of whose requests a test answers itself.
-type wrap struct {
+// scriptedBroker is a broker some of whose requests a test answers itself.
+type scriptedBroker struct {
 	*fake.Broker
 	mu  sync.Mutex
 	do  func(r port.Request) *port.Response
@@ -30,13 +30,13 @@ type wrap struct {
 }
 
 // answer lets a test answer requests from now on; nil leaves all to the broker.
-func (w *wrap) answer(do func(r port.Request) *port.Response) {
+func (w *scriptedBroker) answer(do func(r port.Request) *port.Response) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.do = do
 }
 
-func (w *wrap) Do(ctx context.Context, r port.Request) (port.Response, error) {
+func (w *scriptedBroker) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	w.mu.Lock()
 	w.log = append(w.log, r.Method+" "+r.Path)
 	do := w.do
@@ -67,13 +67,13 @@ func TestPageFrozenOfflineConnectsOnceThawed(t *testing.T) {
 	})
 }
 
-// slow is a storage that answers Load late.
-type slow struct {
+// slowStorage is a storage that answers Load late.
+type slowStorage struct {
 	port.Memory
 	after time.Duration
 }
 
-func (s *slow) Load(ctx context.Context, p string) (map[string][]byte, error) {
+func (s *slowStorage) Load(ctx context.Context, p string) (map[string][]byte, error) {
 	time.Sleep(s.after)
 	return s.Memory.Load(ctx, p)
 }
@@ -83,7 +83,7 @@ func TestPageShownWhileItsStorageAnswersConnects(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
 		tab := in.NewTab()
 		tab.Happen(port.Vanished) // opened in the background
-		w := openOver(t, b, tab, wasmclient.Options{Snapshot: true, Storage: &slow{after: time.Second}})
+		w := openOver(t, b, tab, wasmclient.Options{Snapshot: true, Storage: &slowStorage{after: time.Second}})
 		time.Sleep(500 * time.Millisecond)
 		tab.Happen(port.Appeared) // and shown at once
 		time.Sleep(5 * time.Minute)
@@ -96,7 +96,7 @@ func TestUserCanRetryAfterAFollowersHistoryWasRefused(t *testing.T) {
 	for _, status := range []int{403, 503} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b, in := &wrap{Broker: fake.New(manager)}, &fake.Browser{}
+				b, in := &scriptedBroker{Broker: fake.New(manager)}, &fake.Browser{}
 				lead := openOver(t, b, in.NewTab(), wasmclient.Options{})
 				w := openOver(t, b, in.NewTab(), wasmclient.Options{})
 				publish(t, b.Broker, 1)
@@ -138,7 +138,7 @@ func TestNetworkThatComesBackOpensNoStreamForHiddenTabs(t *testing.T) {
 	})
 }
 
-// A user who connects is looking. Afterwards all tabs are hidden again.
+// Connect is the user's command, so the client connects although all tabs are hidden. Later it closes the stream again.
 func TestConnectInAHiddenTabDoesNotKeepTheStreamOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
@@ -160,7 +160,7 @@ func TestFollowerOfADeniedLeaderIsDenied(t *testing.T) {
 		b.Refuse(fake.Refusal(401, "sign_in_required"))
 		w := openTab(t, b, in, wasmclient.Options{})
 		other := openTab(t, b, in, wasmclient.Options{})
-		quiet()
+		settle()
 		require.Equal(t, conn.Denied, w.View().Status.State)
 		require.Equal(t, conn.Denied, other.View().Status.State)
 	})
@@ -176,7 +176,7 @@ func TestNewTabConnectsAlthoughAnotherWasDenied(t *testing.T) {
 		require.Equal(t, conn.Denied, w.View().Status.State)
 		b.Refuse(nil) // an administrator gave access; the user opens the app anew
 		other := openTab(t, b, in, wasmclient.Options{Snapshot: true})
-		quiet()
+		settle()
 		require.Equal(t, conn.Live, other.View().Status.State)
 	})
 }
@@ -189,7 +189,7 @@ func TestFollowerGetsTheOldestEventsToo(t *testing.T) {
 		}
 		first := openTab(t, b, in, wasmclient.Options{Oldest: true})
 		second := openTab(t, b, in, wasmclient.Options{Oldest: true})
-		quiet()
+		settle()
 		require.Equal(t, first.got, second.got)
 	})
 }
@@ -229,32 +229,32 @@ func TestSavedStateNamesTheRightsThatItWasReadBy(t *testing.T) {
 	})
 }
 
-// counting is a storage that records its uses.
-type counting struct {
+// countingStorage is a storage that records its uses.
+type countingStorage struct {
 	port.Memory
 	mu   sync.Mutex
 	uses []string
 }
 
-func (c *counting) note(s string) {
+func (c *countingStorage) note(s string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.uses = append(c.uses, s)
 }
 
-func (c *counting) Load(ctx context.Context, p string) (map[string][]byte, error) {
+func (c *countingStorage) Load(ctx context.Context, p string) (map[string][]byte, error) {
 	c.note("load")
 	return c.Memory.Load(ctx, p)
 }
 
-func (c *counting) Save(ctx context.Context, k string, v []byte) error {
+func (c *countingStorage) Save(ctx context.Context, k string, v []byte) error {
 	c.note("save " + k)
 	return c.Memory.Save(ctx, k, v)
 }
 
 func TestFrozenPageUsesNeitherStorageNorNetwork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, in, st := &wrap{Broker: fake.New(manager)}, &fake.Browser{}, &counting{}
+		b, in, st := &scriptedBroker{Broker: fake.New(manager)}, &fake.Browser{}, &countingStorage{}
 		w := openOver(t, b, in.NewTab(), wasmclient.Options{Storage: st})
 		b.SetDown(true)
 		b.Cut()
@@ -291,13 +291,13 @@ func TestPauseOfAHiddenTabEndsOnlyWithResume(t *testing.T) {
 	})
 }
 
-// waiting is a broker whose history does not answer. It counts the requests that wait.
-type waiting struct {
+// brokerWithoutHistory is a broker whose history does not answer. It counts the requests that wait.
+type brokerWithoutHistory struct {
 	*fake.Broker
 	n atomic.Int32
 }
 
-func (w *waiting) Do(ctx context.Context, r port.Request) (port.Response, error) {
+func (w *brokerWithoutHistory) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	if !strings.HasPrefix(r.Path, "/api/events") {
 		return w.Broker.Do(ctx, r)
 	}
@@ -309,7 +309,7 @@ func (w *waiting) Do(ctx context.Context, r port.Request) (port.Response, error)
 
 func TestCatchUpIsAbortedWhenItsLeaderLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, in := &waiting{Broker: fake.New(manager)}, &fake.Browser{}
+		b, in := &brokerWithoutHistory{Broker: fake.New(manager)}, &fake.Browser{}
 		leader := openOver(t, b, in.NewTab(), wasmclient.Options{})
 		w := openOver(t, b, in.NewTab(), wasmclient.Options{})
 		publish(t, b.Broker, 1)
@@ -327,6 +327,6 @@ func TestCatchUpIsAbortedWhenItsLeaderLeaves(t *testing.T) {
 		synctest.Wait()
 		require.Zero(t, b.n.Load())
 		time.Sleep(time.Minute)
-		same(t, numbers(0, 1501), w.got)
+		requireSameIDs(t, idsFrom(0, 1501), w.got)
 	})
 }

@@ -59,7 +59,7 @@ func (l *Loop) withStorage(ctx context.Context, use func(context.Context, port.S
 	return nil
 }
 
-// isUnsaved reports whether the storage has failed, and has not yet taken what it missed.
+// isUnsaved reports whether the storage has failed, and has not yet stored what it missed.
 func (l *Loop) isUnsaved() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,9 +89,9 @@ func (l *Loop) saveItem(ctx context.Context, item outbox.Item) error {
 	})
 }
 
-// saveItem writes an item to the storage, before the jobs that are planned next. It leaves a storage that has failed
-// alone, because rewriteStorage writes the item.
-func (k *keeper) saveItem(item outbox.Item) {
+// queueSave plans the job that writes an item to the storage. The job does nothing while the storage fails, because
+// rewriteStorage will write the item.
+func (k *keeper) queueSave(item outbox.Item) {
 	d := k.d
 	k.jobs.put(func() {
 		if !d.isUnsaved() {
@@ -100,7 +100,7 @@ func (k *keeper) saveItem(item outbox.Item) {
 	})
 }
 
-// rewriteStorage gives a storage that has failed everything that it may have missed. If the storage takes all of that,
+// rewriteStorage writes everything that a storage which has failed may have missed. If the storage accepts all of it,
 // nothing is unsaved any more.
 func (k *keeper) rewriteStorage() {
 	d := k.d
@@ -114,11 +114,11 @@ func (k *keeper) rewriteStorage() {
 		if !unsaved { // An earlier job of this kind did it.
 			return
 		}
-		var r *record
+		var saved *savedState
 		if d.isConnected() { // Otherwise the user may have signed out.
-			r = k.newRecord(time.Now())
+			saved = k.newSavedState(time.Now())
 		}
-		if d.probeStorage() != nil || d.writeAll(items, r) != nil {
+		if d.probeStorage() != nil || d.writeAll(items, saved) != nil {
 			return
 		}
 		d.mu.Lock()
@@ -128,7 +128,7 @@ func (k *keeper) rewriteStorage() {
 	})
 }
 
-// probeStorage returns nil if the storage takes a value. Deleting may work where saving does not.
+// probeStorage returns nil if the storage can save a value. Deleting may work when saving does not.
 func (d *driver) probeStorage() error {
 	ctx, done := context.WithTimeout(d.ctx, failedStorageTimeout)
 	defer done()
@@ -138,9 +138,9 @@ func (d *driver) probeStorage() error {
 	return d.storage.Delete(ctx, probeKey)
 }
 
-// writeAll writes the unsent items and the state, unless r is nil. It also makes the outbox learn the items that the
+// writeAll writes the unsent items, and the state unless it is nil. It also makes the outbox learn the items that the
 // storage had while it did not answer.
-func (d *driver) writeAll(items []outbox.Item, r *record) error {
+func (d *driver) writeAll(items []outbox.Item, state *savedState) error {
 	ctx, done := context.WithTimeout(d.ctx, rewriteTimeout)
 	defer done()
 	values, err := d.loadOwn(ctx)
@@ -159,8 +159,8 @@ func (d *driver) writeAll(items []outbox.Item, r *record) error {
 		}
 	}
 	d.mailbox.put(outboxMessage{outbox.Learn{Items: itemsOf(values)}})
-	if r != nil {
-		return d.storage.Save(ctx, StateKey, encode(r))
+	if state != nil {
+		return d.storage.Save(ctx, StateKey, encode(state))
 	}
 	return nil
 }
@@ -219,7 +219,7 @@ func (d *driver) loadOwn(ctx context.Context) (values map[string][]byte, err err
 	}
 	for key, raw := range values {
 		isForeignItem := strings.HasPrefix(key, outboxKey) && !strings.HasPrefix(key, d.outboxPrefix())
-		if isForeignItem || key == StateKey && d.parseRecord(raw) == nil {
+		if isForeignItem || key == StateKey && d.parseSavedState(raw) == nil {
 			delete(values, key)
 			err = cmp.Or(d.storage.Delete(ctx, key), err)
 		}

@@ -113,10 +113,10 @@ func TestItemsOfAStorageThatAnswersLateAreSent(t *testing.T) {
 	})
 }
 
-// It saves nothing when it is frozen nor later, although the state has changed.
+// The page saves nothing when it is frozen, and nothing later, although the state has changed.
 func TestFrozenPageSavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, in, disk := fake.New(manager), &fake.Browser{}, &counting{}
+		b, in, disk := fake.New(manager), &fake.Browser{}, &countingStorage{}
 		w := openTab(t, b, in, wasmclient.Options{Snapshot: true, Storage: disk})
 		time.Sleep(25 * time.Second) // it was saved at the start
 		publish(t, b, 1)

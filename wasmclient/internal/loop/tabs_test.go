@@ -29,7 +29,7 @@ func TestEightTabsShareOneStream(t *testing.T) {
 		}
 		synctest.Wait()
 		for _, w := range all {
-			require.Equal(t, numbers(0, 50), w.got)
+			require.Equal(t, idsFrom(0, 50), w.got)
 			require.Equal(t, conn.Live, w.View().Status.State)
 			require.Equal(t, conn.SSE, w.View().Status.Transport)
 			require.Equal(t, "50", w.View().Figures["active_rentals"].String())
@@ -79,8 +79,8 @@ func TestNothingIsLostHoweverTheLeaderLeaves(t *testing.T) {
 					time.Sleep(10 * time.Millisecond)
 				}
 				synctest.Wait()
-				same(t, numbers(0, n), all[1].got)
-				same(t, numbers(0, n), all[2].got)
+				requireSameIDs(t, idsFrom(0, n), all[1].got)
+				requireSameIDs(t, idsFrom(0, n), all[2].got)
 				roles := []tabs.Role{all[1].role(), all[2].role()}
 				require.ElementsMatch(t, []tabs.Role{tabs.Leader, tabs.Follower}, roles)
 				// A tab that comes back gets what it missed. Its late messages are ignored.
@@ -89,13 +89,13 @@ func TestNothingIsLostHoweverTheLeaderLeaves(t *testing.T) {
 				all[0].Connect()
 				all[0].Resume()
 				publish(t, b, 1)
-				quiet()
+				settle()
 				if name != "close" && name != "crash" {
-					same(t, numbers(0, n+1), all[0].got, 0)
+					requireSameIDs(t, idsFrom(0, n+1), all[0].got, 0)
 					require.Equal(t, tabs.Follower, all[0].role())
 				}
-				same(t, numbers(0, n+1), all[1].got, 1)
-				same(t, numbers(0, n+1), all[2].got, 2)
+				requireSameIDs(t, idsFrom(0, n+1), all[1].got, 1)
+				requireSameIDs(t, idsFrom(0, n+1), all[2].got, 2)
 				require.Equal(t, 1, b.Streams())
 			})
 		})
@@ -134,8 +134,8 @@ func TestStreamIsClosedWhileAllTabsAreHidden(t *testing.T) {
 		other.Happen(port.Appeared)
 		other.Happen(port.Focused)
 		synctest.Wait()
-		same(t, numbers(0, 12), leader.got)
-		same(t, numbers(0, 12), other.got)
+		requireSameIDs(t, idsFrom(0, 12), leader.got)
+		requireSameIDs(t, idsFrom(0, 12), other.got)
 		require.Equal(t, conn.Live, other.View().Status.State)
 		require.Len(t, other.View().Toasts, 1, "one summary")
 		require.Equal(t, "12 events while you were away", other.View().Toasts[0].Text)
@@ -172,8 +172,8 @@ func TestSharedStreamAsksForTheTypesThatAnyTabNeeds(t *testing.T) {
 			b.Publish(e)
 		}
 		synctest.Wait()
-		same(t, []string{"1", "3", "5", "7"}, payments.got)
-		same(t, []string{"2"}, rentals.got)
+		requireSameIDs(t, []string{"1", "3", "5", "7"}, payments.got)
+		requireSameIDs(t, []string{"2"}, rentals.got)
 		require.Equal(t, 1, b.Streams())
 		require.Equal(t, []string{
 			"types=payment_received",
@@ -183,7 +183,7 @@ func TestSharedStreamAsksForTheTypesThatAnyTabNeeds(t *testing.T) {
 		payments.close()
 		publish(t, b, 1)
 		synctest.Wait()
-		same(t, []string{"8"}, all.got)
+		requireSameIDs(t, []string{"8"}, all.got)
 		require.Equal(t, 1, b.Streams())
 	})
 }

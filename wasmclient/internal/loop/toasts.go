@@ -10,15 +10,15 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/tabs"
 )
 
-// attention knows where the user looks. The tab that the user works in shows a toast; where there is none, the tab that
-// leads does. Events that came while the page was hidden make one summary. Only Run's goroutine uses it.
+// attention knows which tab the user works in. That tab shows a toast; if the user works in none, the tab that leads
+// shows it. Events that came while the page was hidden make one summary. Only Run's goroutine uses it.
 type attention struct {
 	alarm       alarm       // of the toasts
 	otherTab    string      // the tab that the user works in, if it is another one
 	seenThrough wire.Cursor // events up to this place were shown, or are in the first snapshot
 	hasSnapshot bool
 	missed      int  // toasts that would have been shown if the page had been visible
-	summaryDue  bool // the page became visible, and the summary of what was missed is to come
+	summaryDue  bool // the page became visible, and the summary of the missed events is still to be shown
 }
 
 // handleSnapshot records the place of the first snapshot of a log. Events up to it are no news.
@@ -92,7 +92,7 @@ func (d *driver) broadcastSeen() {
 	d.group.post(tabs.Message{Kind: tabs.Seen, After: d.state.Machine.Cursor()})
 }
 
-// summarizeMissed shows the summary of what was missed, once the page is visible and all missed events have come.
+// summarizeMissed shows the summary of the missed events, once the page is visible and all missed events have come.
 func (d *driver) summarizeMissed(now time.Time) {
 	a := &d.attention
 	if !a.summaryDue || !d.state.Machine.HasCaughtUp() || !d.state.Machine.Status().Connected() {

@@ -15,9 +15,9 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-func toasts(w *window) (n int) { v := w.View(); return len(v.Toasts) + v.More }
+func toastCount(w *window) (n int) { v := w.View(); return len(v.Toasts) + v.More }
 
-// The tab was in use from its start.
+// The second tab had the focus when its client started.
 func TestOnlyTheTabInUseShowsAToast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
@@ -28,7 +28,7 @@ func TestOnlyTheTabInUseShowsAToast(t *testing.T) {
 		second := openOver(t, b, tab, o)
 		publish(t, b, 1)
 		synctest.Wait()
-		require.Equal(t, 1, toasts(first)+toasts(second))
+		require.Equal(t, 1, toastCount(first)+toastCount(second))
 	})
 }
 
@@ -49,7 +49,7 @@ func TestANewLeaderShowsNoToastBesideTheTabInUse(t *testing.T) {
 		third.Happen(port.Focused)
 		publish(t, b, 1)
 		synctest.Wait()
-		require.Equal(t, 1, toasts(third)+toasts(late))
+		require.Equal(t, 1, toastCount(third)+toastCount(late))
 	})
 }
 
@@ -64,12 +64,12 @@ func TestEveryEventIsShownInSomeTabOrInASummary(t *testing.T) {
 			publish(t, b, int64(i+1))
 			synctest.Wait()
 		}
-		n := toasts(a) + toasts(c)
+		n := toastCount(a) + toastCount(c)
 		c.Happen(port.Vanished)
 		synctest.Wait()
 		a.Happen(port.Appeared)
 		synctest.Wait()
-		require.NotZero(t, n+toasts(a), "shown in no tab, then or later")
+		require.NotZero(t, n+toastCount(a), "shown in no tab, then or later")
 	})
 }
 
@@ -85,11 +85,11 @@ func TestToastIsShownAfterTheTabInUseCloses(t *testing.T) {
 		second.close()             // the focus goes to another program
 		publish(t, b, 1)
 		synctest.Wait()
-		require.Equal(t, 1, toasts(first))
+		require.Equal(t, 1, toastCount(first))
 	})
 }
 
-// Its places are no older than those of the former log.
+// The places of the other log are no older than those of the former log.
 func TestEventsOfAnotherLogAreNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, in := fake.New(manager), &fake.Browser{}
@@ -100,12 +100,12 @@ func TestEventsOfAnotherLogAreNews(t *testing.T) {
 		w.Happen(port.Focused)
 		b.Replace("other")
 		b.Cut()
-		quiet()
+		settle()
 		require.Equal(t, conn.Live, w.View().Status.State)
 		publish(t, b, 1)
 		synctest.Wait()
 		require.NotEmpty(t, w.got)
-		require.Equal(t, 1, toasts(w))
+		require.Equal(t, 1, toastCount(w))
 	})
 }
 
@@ -116,13 +116,13 @@ func TestToastsEndWhileTheClientIsPaused(t *testing.T) {
 		w.Happen(port.Focused)
 		publish(t, b, 1)
 		synctest.Wait()
-		require.Equal(t, 1, toasts(w))
+		require.Equal(t, 1, toastCount(w))
 		w.Pause()
 		w.Happen(port.Vanished)
 		time.Sleep(time.Second)
 		w.Happen(port.Appeared)
 		time.Sleep(time.Hour)
-		require.Zero(t, toasts(w), "it stays for ever")
+		require.Zero(t, toastCount(w), "it stays for ever")
 	})
 }
 
@@ -139,7 +139,7 @@ func TestNoSummaryOfWhatAnotherTabHasShown(t *testing.T) {
 			publish(t, b, int64(i+1))
 		}
 		synctest.Wait()
-		require.Equal(t, 3, toasts(first))
+		require.Equal(t, 3, toastCount(first))
 		time.Sleep(20 * time.Second)
 		second.Happen(port.Appeared) // browsers show the new tab before they hide the old one
 		synctest.Wait()
@@ -148,7 +148,7 @@ func TestNoSummaryOfWhatAnotherTabHasShown(t *testing.T) {
 		for _, x := range second.View().Toasts {
 			t.Log(x.Text)
 		}
-		require.Zero(t, toasts(second), "all were shown 20 s ago in the other tab")
+		require.Zero(t, toastCount(second), "all were shown 20 s ago in the other tab")
 	})
 }
 
@@ -163,11 +163,11 @@ func TestToastsOfFormerRightsAreDropped(t *testing.T) {
 		require.NoError(t, err)
 		b.Publish(late)
 		synctest.Wait()
-		require.Equal(t, 1, toasts(w))
+		require.Equal(t, 1, toastCount(w))
 		require.Zero(t, w.View().Toasts[0].Until, "an error stays")
 		b.Regrant(low)
 		time.Sleep(time.Minute)
 		require.True(t, w.View().Connected)
-		require.Zero(t, toasts(w))
+		require.Zero(t, toastCount(w))
 	})
 }

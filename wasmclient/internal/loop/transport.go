@@ -38,7 +38,7 @@ func (d *driver) open(ctx context.Context, o conn.Open, f filter.Filter) error {
 	}
 }
 
-// startQuery adds to a query where the stream starts, and returns the query.
+// startQuery adds the start of the stream to a query, and returns the query.
 func (d *driver) startQuery(query url.Values, after wire.Cursor) url.Values {
 	if after != (wire.Cursor{}) {
 		query.Set("after", after.String())
@@ -117,8 +117,8 @@ func refusalOf(r *wire.Reply) error {
 	})
 }
 
-// errRegranted is the broker's own refusal of an answer that would be for other rights than the last one. The
-// client uses it where it notices this by itself.
+// errRegranted is the refusal with which the broker says that the user's rights have changed. The client uses it too,
+// when an answer is for other rights than the last one.
 var errRegranted = &port.Error{
 	Status:     409,
 	FromBroker: true,
@@ -126,8 +126,8 @@ var errRegranted = &port.Error{
 	Title:      "Your rights have changed",
 }
 
-// failure returns an error of an attempt as the machine gets it. If no answer came, the page may know that there is no
-// network.
+// failure converts an error of an attempt into the failure that the machine gets. If no answer came, and the page
+// reports no network, the failure has the code conn.NoNetwork.
 func (d *driver) failure(err error) conn.Failure {
 	f := failureOf(err)
 	if (f.Code == "network" || f.Code == "no_upgrade") && d.cfg.Page != nil && !d.cfg.Page.IsOnline() {
@@ -136,6 +136,7 @@ func (d *driver) failure(err error) conn.Failure {
 	return f
 }
 
+// failureOf converts an error without asking the page. A nil error means that the stream has ended.
 func failureOf(err error) conn.Failure {
 	var refused *port.Error
 	switch {

@@ -15,15 +15,15 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/port"
 )
 
-// garbled is a broker whose event of rental 13 cannot be read: the first time only if once is set, and always
+// garbledBroker is a broker whose event of rental 13 cannot be read: the first time only if once is set, and always
 // otherwise.
-type garbled struct {
+type garbledBroker struct {
 	*fake.Broker
 	once bool
 	done bool
 }
 
-func (g *garbled) spoil(b []byte) []byte {
+func (g *garbledBroker) spoil(b []byte) []byte {
 	if !bytes.Contains(b, []byte("rental/13")) || g.once && g.done {
 		return b
 	}
@@ -33,7 +33,7 @@ func (g *garbled) spoil(b []byte) []byte {
 	return append(append(bytes.Clone(b[:timeAt]), []byte(`"time":"?`)...), b[timeAt+len(`"time":"`):]...)
 }
 
-func (g *garbled) Do(ctx context.Context, r port.Request) (port.Response, error) {
+func (g *garbledBroker) Do(ctx context.Context, r port.Request) (port.Response, error) {
 	a, err := g.Broker.Do(ctx, r)
 	if bytes.Contains([]byte(r.Path), []byte("/api/events")) {
 		a.Body = g.spoil(a.Body)
@@ -41,8 +41,8 @@ func (g *garbled) Do(ctx context.Context, r port.Request) (port.Response, error)
 	return a, err
 }
 
-func (g *garbled) Stream(ctx context.Context, r port.Request, take func([]byte) error) (port.Response, error) {
-	return g.Broker.Stream(ctx, r, func(piece []byte) error { return take(g.spoil(piece)) })
+func (g *garbledBroker) Stream(ctx context.Context, r port.Request, handle func([]byte) error) (port.Response, error) {
+	return g.Broker.Stream(ctx, r, func(piece []byte) error { return handle(g.spoil(piece)) })
 }
 
 // This holds for streams and long polls, in a tab that leads and in one that reads the history. The figures are right.
@@ -50,7 +50,7 @@ func TestUnreadableEventIsSkippedAndTheRestComes(t *testing.T) {
 	for _, by := range []conn.Transport{conn.SSE, conn.Poll} {
 		t.Run(string(by), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := &garbled{Broker: fake.New(manager)}
+				b := &garbledBroker{Broker: fake.New(manager)}
 				in := &fake.Browser{}
 				o := wasmclient.Options{Snapshot: true, Ladder: []conn.Transport{by}}
 				w, other := openOver(t, b, in.NewTab(), o), openOver(t, b, in.NewTab(), o)
@@ -58,11 +58,11 @@ func TestUnreadableEventIsSkippedAndTheRestComes(t *testing.T) {
 					publish(t, b.Broker, rental)
 					synctest.Wait()
 				}
-				quiet()
+				settle()
 				publish(t, b.Broker, 15)
 				synctest.Wait()
 				late := openOver(t, b, in.NewTab(), wasmclient.Options{Oldest: true, Ladder: o.Ladder})
-				quiet()
+				settle()
 				for _, tab := range []*window{w, other} {
 					require.True(t, tab.View().Connected)
 					require.Equal(t, "4", tab.View().Figures["active_rentals"].String())
@@ -76,7 +76,7 @@ func TestUnreadableEventIsSkippedAndTheRestComes(t *testing.T) {
 
 func TestEventSpoiltOnTheWayIsReadTheSecondTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &garbled{Broker: fake.New(manager), once: true}
+		b := &garbledBroker{Broker: fake.New(manager), once: true}
 		w := openOver(t, b, (&fake.Browser{}).NewTab(), wasmclient.Options{})
 		for _, rental := range []int64{12, 13, 14} {
 			publish(t, b.Broker, rental)

@@ -16,7 +16,7 @@ import (
 
 // Call sends a request with body as JSON, unless body is nil, and decodes the answer into the value that into
 // points to. A nil into ignores the body of the answer. The error is a [*port.Error] or wraps [port.ErrNotBroker]
-// where something answered; otherwise it is the transport's.
+// if an answer came; otherwise it is the transport's.
 func Call(ctx context.Context, t port.Transport, method, path string, body, into any) error {
 	return send(ctx, t, port.Request{Method: method, Path: path, Header: map[string]string{}}, body, into)
 }
@@ -52,7 +52,7 @@ func send(ctx context.Context, t port.Transport, r port.Request, body, into any)
 	return nil
 }
 
-// RequireComplete returns err, or [port.ErrNotBroker] where err is nil and the answer lacks a field that the broker
+// RequireComplete returns err, or [port.ErrNotBroker] if err is nil and the answer lacks a field that the broker
 // always sends.
 func RequireComplete(err error, complete bool) error {
 	if err == nil && !complete {
