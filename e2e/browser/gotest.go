@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// goPage is a page that runs a test binary. Its variable output holds what the binary prints, and code its exit status.
+// goPage is a page that runs a test binary. Its variable output holds the binary's output. Its variable code is null
+// until the binary ends, and then its exit status.
 const goPage = `<!doctype html><script src="/wasm_exec.js"></script><script>
 window.output = ""; window.code = null; const decoder = new TextDecoder();
 fs.writeSync = (fd, buf) => { output += decoder.decode(buf, {stream: true}); return buf.length };

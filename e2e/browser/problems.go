@@ -26,32 +26,32 @@ const reportViolations = `document.addEventListener('securitypolicyviolation',
 
 // Problems returns all problems of the tab so far, except those of the given kinds. An event of the browser that could
 // not be decoded since the tab was opened is a problem, too, because it may have been a console error.
-func (b *Tab) Problems(without ...string) []Problem {
-	b.t.Helper()
-	Eval[bool](b, `true`) // The tab has handled all events that the browser sent before this answer.
-	problems := append(b.recorded(), undecoded.problemsAfter(b.undecodedBefore)...)
-	return slices.DeleteFunc(problems, func(p Problem) bool { return slices.Contains(without, p.Kind) })
+func (tab *Tab) Problems(exceptKinds ...string) []Problem {
+	tab.t.Helper()
+	Eval[bool](tab, `true`) // The tab has handled all events that the browser sent before this answer.
+	problems := append(tab.recorded(), undecoded.problemsAfter(tab.undecodedBefore)...)
+	return slices.DeleteFunc(problems, func(p Problem) bool { return slices.Contains(exceptKinds, p.Kind) })
 }
 
 // recorded returns a copy of the problems that onEvent has recorded.
-func (b *Tab) recorded() []Problem {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.problems)
+func (tab *Tab) recorded() []Problem {
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	return slices.Clone(tab.problems)
 }
 
-// Forget removes all problems so far.
-func (b *Tab) Forget() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.problems, b.undecodedBefore = nil, undecoded.count()
+// ForgetProblems removes all problems of the tab so far.
+func (tab *Tab) ForgetProblems() {
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	tab.problems, tab.undecodedBefore = nil, undecoded.count()
 }
 
 // addProblem records a problem.
-func (b *Tab) addProblem(kind, text, url string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.problems = append(b.problems, Problem{kind, text, url})
+func (tab *Tab) addProblem(kind, text, url string) {
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	tab.problems = append(tab.problems, Problem{kind, text, url})
 }
 
 // undecoded holds the errors of chromedp about events that it could not decode and therefore dropped.
@@ -93,41 +93,41 @@ func (d *droppedEvents) problemsAfter(n int) (problems []Problem) {
 }
 
 // onEvent records an event. chromedp calls it on the goroutine that reads the connection, so it must not block.
-func (b *Tab) onEvent(ev any) {
+func (tab *Tab) onEvent(ev any) {
 	switch e := ev.(type) {
 	case *runtime.EventConsoleAPICalled:
 		switch e.Type {
 		case runtime.ConsoleAPICalledTypeError, runtime.ConsoleAPICalledTypeWarning, runtime.ConsoleAPICalledTypeAssert:
-			b.addProblem("console."+string(e.Type), consoleText(e.Args), "")
+			tab.addProblem("console."+string(e.Type), consoleText(e.Args), "")
 		}
 	case *runtime.EventExceptionThrown:
 		text := e.ExceptionDetails.Text
 		if x := e.ExceptionDetails.Exception; x != nil {
 			text += " " + x.Description + string(x.Value)
 		}
-		b.addProblem("exception", text, e.ExceptionDetails.URL)
+		tab.addProblem("exception", text, e.ExceptionDetails.URL)
 	case *cdplog.EventEntryAdded:
 		if e.Entry.Level == cdplog.EntryLevelError || e.Entry.Level == cdplog.EntryLevelWarning {
-			b.addProblem("log."+string(e.Entry.Source), e.Entry.Text, e.Entry.URL)
+			tab.addProblem("log."+string(e.Entry.Source), e.Entry.Text, e.Entry.URL)
 		}
 	case *audits.EventIssueAdded:
 		if d := e.Issue.Details.ContentSecurityPolicyIssueDetails; d != nil {
-			b.addProblem("issue.csp", d.ViolatedDirective, d.BlockedURL)
+			tab.addProblem("issue.csp", d.ViolatedDirective, d.BlockedURL)
 		}
 	case *network.EventRequestWillBeSent:
-		b.mu.Lock()
-		b.urls[e.RequestID] = e.Request.URL
-		b.mu.Unlock()
+		tab.mu.Lock()
+		tab.urls[e.RequestID] = e.Request.URL
+		tab.mu.Unlock()
 	case *network.EventResponseReceived:
 		if e.Response.Status >= 400 {
-			b.addProblem("http", fmt.Sprint(e.Response.Status), e.Response.URL)
+			tab.addProblem("http", fmt.Sprint(e.Response.Status), e.Response.URL)
 		}
 	case *network.EventLoadingFailed:
 		if !e.Canceled && e.ErrorText != "net::ERR_ABORTED" {
-			b.mu.Lock()
-			url := b.urls[e.RequestID]
-			b.mu.Unlock()
-			b.addProblem("network", e.ErrorText+" "+string(e.BlockedReason), url)
+			tab.mu.Lock()
+			url := tab.urls[e.RequestID]
+			tab.mu.Unlock()
+			tab.addProblem("network", e.ErrorText+" "+string(e.BlockedReason), url)
 		}
 	}
 }

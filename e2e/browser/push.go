@@ -25,23 +25,23 @@ func (u *User) AllowNotifications(origin string) {
 
 // Push delivers a message to the service worker of an origin, as the browser does when a push service has sent the
 // message.
-func (b *Tab) Push(origin, body string) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+func (tab *Tab) Push(origin, body string) {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, stepTimeout)
 	defer cancel()
 	updates := chromedp.Events(ctx, serviceworker.WorkerRegistrationUpdated)
-	call(b, serviceworker.Enable, cdp.Empty{})
+	call(tab, serviceworker.Enable, cdp.Empty{})
 	for e, err := range updates {
 		if err != nil {
-			b.t.Fatalf("push: %v", err)
+			tab.t.Fatalf("push: %v", err)
 		}
 		for _, r := range e.Registrations {
 			if r.ScopeURL == origin+"/" && !r.IsDeleted {
-				call(b, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{
+				call(tab, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{
 					Origin: origin + "/", RegistrationID: r.RegistrationID, Data: body,
 				})
 				// The browser reports the registration to the next Push only after it was disabled.
-				call(b, serviceworker.Disable, cdp.Empty{})
+				call(tab, serviceworker.Disable, cdp.Empty{})
 				return
 			}
 		}

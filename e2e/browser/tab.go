@@ -90,75 +90,75 @@ func (u *User) NewTab() *Tab {
 const stepTimeout = 20 * time.Second
 
 // Open loads a page.
-func (b *Tab) Open(url string) {
-	b.t.Helper()
-	b.run(chromedp.Navigate(url))
+func (tab *Tab) Open(url string) {
+	tab.t.Helper()
+	tab.run(chromedp.Navigate(url))
 }
 
 // Click clicks the first element that a CSS selector finds.
-func (b *Tab) Click(selector string) {
-	b.t.Helper()
-	b.run(chromedp.Click(chromedp.CSS(selector)))
+func (tab *Tab) Click(selector string) {
+	tab.t.Helper()
+	tab.run(chromedp.Click(chromedp.CSS(selector)))
 }
 
 // Type presses keys. The element with the focus receives them.
-func (b *Tab) Type(keys string) {
-	b.t.Helper()
-	b.run(chromedp.KeyEvent(keys))
+func (tab *Tab) Type(keys string) {
+	tab.t.Helper()
+	tab.run(chromedp.KeyEvent(keys))
 }
 
 // Show makes this tab the visible one of its window, and gives it the focus.
-func (b *Tab) Show() {
-	b.t.Helper()
-	call(b, page.BringToFront, cdp.Empty{})
-	b.Eventually(stepTimeout, `document.visibilityState === "visible" && document.hasFocus()`)
+func (tab *Tab) Show() {
+	tab.t.Helper()
+	call(tab, page.BringToFront, cdp.Empty{})
+	tab.Eventually(stepTimeout, `document.visibilityState === "visible" && document.hasFocus()`)
 }
 
 // OnNewDocument runs a script in each page that the tab opens from now on, before the scripts of the page.
-func (b *Tab) OnNewDocument(source string) {
-	b.t.Helper()
-	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
+func (tab *Tab) OnNewDocument(source string) {
+	tab.t.Helper()
+	call(tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
 }
 
 // run runs actions, and fails the test if they fail.
-func (b *Tab) run(steps ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+func (tab *Tab) run(steps ...chromedp.Action[chromedp.Void]) {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, stepTimeout)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		b.t.Fatalf("%v; %v", err, b.recorded())
+		tab.t.Fatalf("%v; %v", err, tab.recorded())
 	}
 }
 
 // call sends a command to the tab and returns its result. It fails the test if the command fails.
-func call[P, R any](b *Tab, c cdp.Command[P, R], p P) R {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+func call[P, R any](tab *Tab, c cdp.Command[P, R], p P) R {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, stepTimeout)
 	defer cancel()
 	r, err := chromedp.Call(ctx, c, p)
 	if err != nil {
-		b.t.Fatalf("%s: %v", c.Method, err)
+		tab.t.Fatalf("%s: %v", c.Method, err)
 	}
 	return r
 }
 
 // Eval evaluates JavaScript and returns its value. If the value is a promise, Eval waits for it.
-func Eval[T any](b *Tab, js string) T {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+func Eval[T any](tab *Tab, js string) T {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, stepTimeout)
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
 	if err != nil {
-		b.t.Fatalf("evaluate %s: %v", js, err)
+		tab.t.Fatalf("evaluate %s: %v", js, err)
 	}
 	return v
 }
 
 // Eventually waits until an expression of JavaScript is true. An exception counts as false. Eventually evaluates the
 // expression again and again from Go, because requestAnimationFrame never fires in a hidden tab.
-func (b *Tab) Eventually(within time.Duration, js string) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, within)
+func (tab *Tab) Eventually(within time.Duration, js string) {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, within)
 	defer cancel()
 	var last error
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 32*time.Millisecond) {
@@ -168,22 +168,22 @@ func (b *Tab) Eventually(within time.Duration, js string) {
 		}
 		if err != nil && ctx.Err() == nil {
 			last = err
-			if errors.Is(err, chromedp.ErrTargetDetached) || b.ctx.Err() != nil {
-				b.t.Fatalf("the tab is gone while waiting for %s: %v", js, err)
+			if errors.Is(err, chromedp.ErrTargetDetached) || tab.ctx.Err() != nil {
+				tab.t.Fatalf("the tab is gone while waiting for %s: %v", js, err)
 			}
 		}
 		select {
 		case <-ctx.Done():
-			b.t.Fatalf("not true within %v: %s (last error: %v; %v)", within, js, last, b.recorded())
+			tab.t.Fatalf("not true within %v: %s (last error: %v; %v)", within, js, last, tab.recorded())
 		case <-time.After(pause):
 		}
 	}
 }
 
 // Attributes returns an attribute of all elements that a CSS selector finds, in document order.
-func (b *Tab) Attributes(selector, attribute string) []string {
-	b.t.Helper()
-	return Eval[[]string](b, fmt.Sprintf(`Array.from(document.querySelectorAll(%s), e => e.getAttribute(%s))`,
+func (tab *Tab) Attributes(selector, attribute string) []string {
+	tab.t.Helper()
+	return Eval[[]string](tab, fmt.Sprintf(`Array.from(document.querySelectorAll(%s), e => e.getAttribute(%s))`,
 		quote(selector), quote(attribute)))
 }
 
@@ -194,27 +194,27 @@ func quote(s string) string {
 }
 
 // Screenshot returns the window as PNG. width is in CSS pixels, scheme is "light" or "dark". The tab must be visible.
-func (b *Tab) Screenshot(width int64, scheme string) []byte {
-	b.t.Helper()
-	b.SetSize(width, scheme)
-	ctx, cancel := context.WithTimeout(b.ctx, stepTimeout)
+func (tab *Tab) Screenshot(width int64, scheme string) []byte {
+	tab.t.Helper()
+	tab.SetSize(width, scheme)
+	ctx, cancel := context.WithTimeout(tab.ctx, stepTimeout)
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
-		b.t.Fatalf("screenshot: %v", err)
+		tab.t.Fatalf("screenshot: %v", err)
 	}
 	return png
 }
 
 // SetSize sets the width of the window in CSS pixels and the color scheme, "light" or "dark", and turns animations
 // off. A width below 600 makes the device a phone.
-func (b *Tab) SetSize(width int64, scheme string) {
-	b.t.Helper()
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+func (tab *Tab) SetSize(width int64, scheme string) {
+	tab.t.Helper()
+	call(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
 	var options []chromedp.EmulateViewportOption
 	if width < 600 {
 		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
 	}
-	b.run(chromedp.EmulateViewport(width, 860, options...))
+	tab.run(chromedp.EmulateViewport(width, 860, options...))
 }

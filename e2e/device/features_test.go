@@ -77,13 +77,13 @@ func TestAppWorksWithoutBrowserFeatures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			user := users[0]
 			users[0], users[1] = users[1], users[0]
-			checkAppWorks(t, s, user, script)
+			requireAppWorks(t, s, user, script)
 		})
 	}
 }
 
-// checkAppWorks opens the app in a browser that runs a script first, signs in, opens pages and receives an event.
-func checkAppWorks(t *testing.T, s *stack.Stack, user, script string) {
+// requireAppWorks opens the app in a browser that runs a script first, signs in, opens pages and receives an event.
+func requireAppWorks(t *testing.T, s *stack.Stack, user, script string) {
 	t.Helper()
 	tab := browser.NewUser(t).NewTab()
 	tab.OnNewDocument(script)

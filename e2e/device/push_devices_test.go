@@ -38,11 +38,11 @@ const useStoredValues = `new Promise(done => {
 // replaces.
 func TestWorkerRenewsADroppedSubscription(t *testing.T) {
 	s, oldDevice, newDevice := stack.Start(t, "--push-test"), pushtest.New(t), pushtest.New(t)
-	f := testkit.NewFront(t, s)
-	f.With(func(f *testkit.Front) {
-		f.Script = fmt.Sprintf(renewSubscription, testkit.JSON(newDevice.Subscription()))
+	proxy := testkit.NewProxy(t, s)
+	proxy.With(func(proxy *testkit.Proxy) {
+		proxy.Script = fmt.Sprintf(renewSubscription, testkit.JSON(newDevice.Subscription()))
 	})
-	tab := testkit.OpenFront(t, f, browser.NewUser(t), "/")
+	tab := testkit.OpenThroughProxy(t, proxy, browser.NewUser(t), "/")
 	body := map[string]any{
 		"endpoint": oldDevice.Subscription().Endpoint,
 		"keys":     oldDevice.Subscription().Keys,
@@ -59,10 +59,10 @@ func TestWorkerRenewsADroppedSubscription(t *testing.T) {
 	readID := fmt.Sprintf(useStoredValues, `const r = store.get("push-device");
 		tx.oncomplete = () => done(new TextDecoder().decode(r.result))`)
 	testkit.Eventually(t, testkit.Soon, "the request",
-		func() bool { return strings.Contains(f.Posted("/api/push/subscriptions"), "replaces") })
+		func() bool { return strings.Contains(proxy.Posted("/api/push/subscriptions"), "replaces") })
 	testkit.Eventually(t, testkit.Soon, "another id", func() bool { return browser.Eval[string](tab, readID) != id })
 	var posted struct{ Endpoint, Replaces string }
-	require.NoError(t, json.Unmarshal([]byte(f.Posted("/api/push/subscriptions")), &posted))
+	require.NoError(t, json.Unmarshal([]byte(proxy.Posted("/api/push/subscriptions")), &posted))
 	require.Equal(t, newDevice.Subscription().Endpoint, posted.Endpoint)
 	require.Equal(t, id, posted.Replaces)
 }

@@ -43,16 +43,16 @@ func TestAppLoadsWithoutAWorkerCache(t *testing.T) {
 		"no caches":  `Object.defineProperty(self, "caches", {value: undefined});`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := testkit.NewFront(t, s)
+			proxy := testkit.NewProxy(t, s)
 			tab := browser.NewUser(t).NewTab()
-			f.With(func(f *testkit.Front) { f.Script = script })
-			tab.Open(f.URL + "/")
+			proxy.With(func(proxy *testkit.Proxy) { proxy.Script = script })
+			tab.Open(proxy.URL + "/")
 			tab.Eventually(testkit.Soon, testkit.IsControlled)
 			if name == "open hangs" {
 				browser.Eval[bool](tab,
 					`(() => { navigator.serviceWorker.controller.postMessage("hang"); return true })()`)
 			}
-			tab.Open(f.URL + "/rentals")
+			tab.Open(proxy.URL + "/rentals")
 			tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
 			tab.Click("[data-user=manager]")
 			tab.Eventually(testkit.Soon, testkit.IsLive)
@@ -78,9 +78,9 @@ func TestWorkerRefillsAnEmptiedCache(t *testing.T) {
 // The service worker does not keep the page that a gateway serves in place of a file.
 func TestWorkerCachesNoPageOfAProxy(t *testing.T) {
 	t.Parallel()
-	f := testkit.NewFront(t, stack.Start(t))
-	f.With(func(f *testkit.Front) {
-		f.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+	proxy := testkit.NewProxy(t, stack.Start(t))
+	proxy.With(func(proxy *testkit.Proxy) {
+		proxy.Answer = func(w http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path != "/web/icon-512.png" { // Only the service worker loads this file, and no page.
 				return false
 			}
@@ -90,10 +90,10 @@ func TestWorkerCachesNoPageOfAProxy(t *testing.T) {
 		}
 	})
 	tab := browser.NewUser(t).NewTab()
-	tab.Open(f.URL + "/")
+	tab.Open(proxy.URL + "/")
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
 	testkit.Eventually(t, testkit.Soon, "the service worker begins its installation",
-		func() bool { return f.Count("/web/icon-512.png", func(*http.Request) bool { return true }) > 0 })
+		func() bool { return proxy.Count("/web/icon-512.png", func(*http.Request) bool { return true }) > 0 })
 	testkit.Eventually(t, testkit.Soon, "the installation ends", func() bool {
 		return browser.Eval[bool](tab,
 			`navigator.serviceWorker.getRegistration().then(r => !r || !r.installing && !r.active)`)
@@ -101,18 +101,18 @@ func TestWorkerCachesNoPageOfAProxy(t *testing.T) {
 	require.False(t, browser.Eval[bool](tab, hasCachedShell))
 }
 
-// A gateway can tell a navigation from other requests, also while the service worker runs.
+// A gateway can distinguish navigations from other requests, also while the service worker runs.
 func TestGatewaysSeeNavigationsAsNavigations(t *testing.T) {
 	t.Parallel()
-	f := testkit.NewFront(t, stack.Start(t))
-	tab := testkit.OpenFront(t, f, browser.NewUser(t), "/")
+	proxy := testkit.NewProxy(t, stack.Start(t))
+	tab := testkit.OpenThroughProxy(t, proxy, browser.NewUser(t), "/")
 	for range 3 {
-		tab.Open(f.URL + "/events")
+		tab.Open(proxy.URL + "/events")
 		tab.Eventually(testkit.Soon, testkit.IsLive)
 	}
-	all := f.Count("/events", func(*http.Request) bool { return true })
+	all := proxy.Count("/events", func(*http.Request) bool { return true })
 	require.Equal(t, 3, all)
-	require.Equal(t, all, f.Count("/events", func(r *http.Request) bool {
+	require.Equal(t, all, proxy.Count("/events", func(r *http.Request) bool {
 		return r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 	}))
 }
@@ -125,7 +125,7 @@ const shownNotifications = `navigator.serviceWorker.ready.then(r => r.getNotific
 const closeNotifications = `navigator.serviceWorker.ready.then(r => r.getNotifications())
 	.then(all => all.forEach(n => n.close())).then(() => true)`
 
-// The service worker shows a push of any content, also while a tab is visible.
+// The service worker shows a notification for a push with any content, also while a tab is visible.
 func TestEveryPushIsShown(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/")
@@ -171,16 +171,16 @@ self.addEventListener("message", (e) => {
   self.dispatchEvent(event);
 });`
 
-// A click on a notification shows the tab that has its page. It navigates no tab where something is typed.
+// A click on a notification shows the tab that has its page. It navigates no tab in which the user has typed something.
 func TestClickOnANotificationOpensTheRightTab(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":123,"status":"active"}}`)
 	s.Publish(`{"type":"rental_status_updated","data":{"rental_id":124,"status":"active"}}`)
-	f, u := testkit.NewFront(t, s), browser.NewUser(t)
-	f.With(func(f *testkit.Front) { f.Script = simulateClicks })
-	a := testkit.OpenFront(t, f, u, "/")
-	b := testkit.OpenFront(t, f, u, "/rentals/124")
+	proxy, u := testkit.NewProxy(t, s), browser.NewUser(t)
+	proxy.With(func(proxy *testkit.Proxy) { proxy.Script = simulateClicks })
+	a := testkit.OpenThroughProxy(t, proxy, u, "/")
+	b := testkit.OpenThroughProxy(t, proxy, u, "/rentals/124")
 	browser.Eval[bool](b, `(() => {
 		window.reports = [];
 		new BroadcastChannel("test").onmessage = e => reports.push(e.data);

@@ -74,7 +74,8 @@ func readEventIDs(t *testing.T, body io.Reader, n int) (ids []string) {
 	return ids
 }
 
-// 200 streams of four roles receive each of 20 events in order, and leave nothing open.
+// 200 streams of users with four roles receive 20 events in order. The edge keeps no connection open after the clients
+// have left.
 func TestEdgeDeliversEveryEventToManyStreams(t *testing.T) {
 	t.Parallel()
 	const streams, eventsPerStream = 200, 20
@@ -119,8 +120,8 @@ func connectionCount(t *testing.T, s *stack.Stack, admin string) int {
 	return stats.Connections
 }
 
-// After workerd was killed and restarted with the same storage, all acknowledged events are there, and publishing one
-// again stores nothing.
+// After workerd was killed and restarted with the same storage, the log has all acknowledged events. A client that
+// publishes one of them again stores nothing.
 func TestEdgeKeepsAcknowledgedEventsWhenKilled(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
@@ -151,7 +152,7 @@ func TestDoctorFindsNoFaultAtTheEdge(t *testing.T) {
 }
 
 // An alarm purges the events that are older than the retention. A reader that resumes before them receives a gap, and
-// the state stays.
+// the state keeps the effect of the purged events.
 func TestEdgePurgesOldEvents(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t, stack.Var("RETENTION", "2s"), stack.Var("HEARTBEAT", "1s"))
@@ -196,17 +197,17 @@ func largeEvents(n int) (batch []json.RawMessage) {
 	return batch
 }
 
-// The hub closes a stream when too much waits for its reader, and delays no other reader.
+// The edge closes a stream when too much data waits for its reader, and delays no other reader.
 func TestEdgeDropsAReaderThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
-	silent := testkit.DialDeaf(t, s)
-	defer silent.Close()
-	// The events for the silent reader wait at the edge, because this side has little space for them.
-	require.NoError(t, silent.(*net.TCPConn).SetReadBuffer(4<<10))
+	unread := testkit.OpenUnreadStream(t, s)
+	defer unread.Close()
+	// The events for this stream wait at the edge, because the test's side of the connection has a small buffer.
+	require.NoError(t, unread.(*net.TCPConn).SetReadBuffer(4<<10))
 	batch := largeEvents(300)
 	answer := testkit.Get(t, http.DefaultClient, s.URL+"/api/sse", s.Token)
-	var received atomic.Int64 // how many events the reader that reads has received
+	var received atomic.Int64 // how many events the other reader has received
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		lines := bufio.NewScanner(answer.Body)
@@ -237,8 +238,8 @@ func TestEdgeDropsAReaderThatDoesNotRead(t *testing.T) {
 	require.Equal(t, 1, connectionCount(t, s, admin), "the deaf reader is still connected")
 }
 
-// When the program ends by a panic, it asks its readers to come back, handles the next event, and loses no acknowledged
-// event.
+// When the program ends by a panic, the edge asks its readers to come back. A new program handles the next event, and
+// no acknowledged event is lost.
 func TestEdgeRecoversFromAPanic(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t, stack.Program(programPath(t, "edge-faults.wasm")))
@@ -299,7 +300,8 @@ func closeCode(t *testing.T, c *websocket.Conn) int {
 	}
 }
 
-// A WebSocket whose object was put to sleep still answers, receives new events, and publishes, each once.
+// While its object sleeps, a WebSocket stays open. After the object wakes, the client receives an answer to its ping,
+// new events, and the result of its publish call, each once.
 func TestEdgeSocketOutlivesASleepingObject(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
@@ -338,7 +340,7 @@ func TestEdgeSocketOutlivesASleepingObject(t *testing.T) {
 	expect(`"event":"published"`)
 }
 
-// When a grant ends while its object sleeps, the WebSocket ends in time.
+// When a grant expires while its object sleeps, the edge closes the WebSocket in time.
 func TestGrantExpiresWhileTheObjectSleeps(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)

@@ -88,12 +88,12 @@ func TestBadKeySetsOfTheProviderEndNoSession(t *testing.T) {
 		testkit.Shows(tab, "before")
 	}
 	u.NewTab().Show() // hides the other tabs, because a tab stores its state when it is hidden
-	var before []string
+	var keysBefore []string
 	testkit.Eventually(t, testkit.Soon, "the app has stored the session and the state", func() bool {
-		before = browser.Eval[[]string](first, storedKeys)
-		return len(before) >= 3
+		keysBefore = browser.Eval[[]string](first, storedKeys)
+		return len(keysBefore) >= 3
 	})
-	require.Subset(t, before, []string{"session", "state"})
+	require.Subset(t, keysBefore, []string{"session", "state"})
 	for name, answer := range map[string]http.HandlerFunc{
 		"empty":   testkit.AnswerText(`{"keys":[]}`),
 		"nothing": testkit.AnswerText(`{}`),
@@ -108,7 +108,7 @@ func TestBadKeySetsOfTheProviderEndNoSession(t *testing.T) {
 		for _, tab := range tabs {
 			testkit.Shows(tab, id)
 			require.Equal(t, []string{"live"}, browser.Eval[[]string](tab, statesSinceLive), name)
-			require.Subset(t, browser.Eval[[]string](tab, storedKeys), before, name)
+			require.Subset(t, browser.Eval[[]string](tab, storedKeys), keysBefore, name)
 		}
 		p.AnswerWith(nil)
 	}
@@ -118,14 +118,14 @@ func TestBadKeySetsOfTheProviderEndNoSession(t *testing.T) {
 	openWithCookie(browser.NewUser(t), s.URL+"/", p.Token, "")
 }
 
-// When the provider renews its cookie in time, the end of the earlier token goes unnoticed: every tab stays live, no
-// event is missing, and the browser keeps its stored data.
+// When the provider renews its cookie in time, the user does not notice the end of the earlier token: every tab stays
+// live and receives all events, and the browser keeps its stored data.
 func TestRenewedProviderCookieKeepsTheAppLive(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
-	ends := time.Now().Add(15 * time.Second)
-	first := openWithCookie(u, s.URL+"/", p.Sign(t, time.Until(ends)), "")
+	firstTokenEnd := time.Now().Add(15 * time.Second)
+	first := openWithCookie(u, s.URL+"/", p.Sign(t, time.Until(firstTokenEnd)), "")
 	second := openWithCookie(u, s.URL+"/", "", "")
 	tabs := []*browser.Tab{first, second}
 	countStreams := func() (n int) {
@@ -136,8 +136,8 @@ func TestRenewedProviderCookieKeepsTheAppLive(t *testing.T) {
 	}
 	opened := countStreams()
 	require.Positive(t, opened)
-	before := browser.Eval[[]string](first, storedKeys)
-	require.Contains(t, before, "session")
+	keysBefore := browser.Eval[[]string](first, storedKeys)
+	require.Contains(t, keysBefore, "session")
 	setCookie(first, p.Token, "")
 	var ids []string
 	publish := func() {
@@ -145,7 +145,7 @@ func TestRenewedProviderCookieKeepsTheAppLive(t *testing.T) {
 		ids = append(ids, id)
 		s.Publish(fmt.Sprintf(`{"type":"rental_overdue","id":%q,"data":{"rental_id":1,"days_overdue":1}}`, id))
 	}
-	require.Less(t, time.Now(), ends, "the first token ended before the test began")
+	require.Less(t, time.Now(), firstTokenEnd, "the first token ended before the test began")
 	publish()
 	testkit.Eventually(
 		t,
@@ -159,14 +159,14 @@ func TestRenewedProviderCookieKeepsTheAppLive(t *testing.T) {
 			testkit.Shows(tab, id)
 		}
 		require.Equal(t, []string{"live"}, browser.Eval[[]string](tab, statesSinceLive))
-		require.Subset(t, browser.Eval[[]string](tab, storedKeys), before)
+		require.Subset(t, browser.Eval[[]string](tab, storedKeys), keysBefore)
 		require.Empty(t, tab.Attributes(".banner-denied", "class"))
 	}
-	require.Greater(t, time.Now(), ends)
+	require.Greater(t, time.Now(), firstTokenEnd)
 }
 
-// When a token expires without a new one, the app says so and deletes nothing. When the provider sets a new cookie,
-// every tab comes back by itself and receives the events of the meantime.
+// When a token expires without a new one, the app shows "Signed out" and deletes nothing. When the provider sets a new
+// cookie, every tab connects by itself and receives the events that it missed.
 func TestExpiredProviderCookieDeletesNothing(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
@@ -174,13 +174,13 @@ func TestExpiredProviderCookieDeletesNothing(t *testing.T) {
 	first := openWithCookie(u, s.URL+"/", p.Sign(t, 15*time.Second), "")
 	second := openWithCookie(u, s.URL+"/", "", "")
 	tabs := []*browser.Tab{first, second}
-	before := browser.Eval[[]string](first, storedKeys)
-	require.Contains(t, before, "session")
+	keysBefore := browser.Eval[[]string](first, storedKeys)
+	require.Contains(t, keysBefore, "session")
 	for _, tab := range tabs {
 		tab.Eventually(2*testkit.Soon, `document.querySelector(".header [data-status=denied]")`)
-		chip := browser.Eval[string](tab, `document.querySelector(".header .status-words").innerText`)
-		require.Contains(t, chip, "Signed out")
-		require.Subset(t, browser.Eval[[]string](tab, storedKeys), before)
+		statusText := browser.Eval[string](tab, `document.querySelector(".header .status-words").innerText`)
+		require.Contains(t, statusText, "Signed out")
+		require.Subset(t, browser.Eval[[]string](tab, storedKeys), keysBefore)
 	}
 	s.Publish(`{"type":"rental_overdue","id":"meanwhile","data":{"rental_id":1,"days_overdue":1}}`)
 	setCookie(first, p.Token, "")
@@ -198,8 +198,8 @@ func TestAppWaitsForTheProvidersKeys(t *testing.T) {
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
 	tab := openWithCookie(u, s.URL+"/", p.Token, "")
-	before := browser.Eval[[]string](tab, storedKeys)
-	require.Contains(t, before, "session")
+	keysBefore := browser.Eval[[]string](tab, storedKeys)
+	require.Contains(t, keysBefore, "session")
 	s.Kill()
 	p.AnswerWith(testkit.AnswerStatus(http.StatusInternalServerError))
 	tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
@@ -209,12 +209,12 @@ func TestAppWaitsForTheProvidersKeys(t *testing.T) {
 	newTab.Open(s.URL + "/")
 	newTab.Eventually(testkit.Soon, `document.querySelector(".header [data-status]")`)
 	waitForKeyRequests(t, p, 1)
-	require.Subset(t, browser.Eval[[]string](tab, storedKeys), before)
+	require.Subset(t, browser.Eval[[]string](tab, storedKeys), keysBefore)
 	p.AnswerWith(nil)
 	for _, tab := range []*browser.Tab{newTab, tab} {
 		tab.Eventually(testkit.Soon, testkit.IsLive)
 		require.NotContains(t, browser.Eval[[]string](tab, `states`), "denied")
-		require.Subset(t, browser.Eval[[]string](tab, storedKeys), before)
+		require.Subset(t, browser.Eval[[]string](tab, storedKeys), keysBefore)
 	}
 }
 
@@ -232,8 +232,8 @@ func TestNextUserOfTheProviderOwnsAllTabs(t *testing.T) {
 	first.Eventually(testkit.Soon, testkit.IsLive)
 }
 
-// When a sign-out cannot remove the provider's cookie, every tab says that the user is still signed in. It works when
-// the broker knows the domain of the cookie.
+// When a sign-out cannot remove the provider's cookie, every tab warns that the user is still signed in. The sign-out
+// works when the broker knows the domain of the cookie.
 func TestSignOutReportsACookieThatStays(t *testing.T) {
 	t.Parallel()
 	const domain = "; domain=company.test"
@@ -249,7 +249,7 @@ func TestSignOutReportsACookieThatStays(t *testing.T) {
 		first.Click("#sign-out")
 		return first, second
 	}
-	t.Run("unknown", func(t *testing.T) {
+	t.Run("unknown domain", func(t *testing.T) {
 		first, second := signOut(t)
 		for _, tab := range []*browser.Tab{first, second} {
 			tab.Eventually(testkit.Soon, warning+`.includes("(still_signed_in)")`)
@@ -264,7 +264,7 @@ func TestSignOutReportsACookieThatStays(t *testing.T) {
 		first.Eventually(testkit.Soon, testkit.IsLive)
 		require.Empty(t, browser.Eval[string](first, warning))
 	})
-	t.Run("known", func(t *testing.T) {
+	t.Run("known domain", func(t *testing.T) {
 		first, second := signOut(t, "--jwt-cookie-domain", "company.test")
 		for _, tab := range []*browser.Tab{first, second} {
 			tab.Eventually(testkit.Soon, `document.getElementById("sign-in-again")?.innerText === "Try again"`)
@@ -274,8 +274,8 @@ func TestSignOutReportsACookieThatStays(t *testing.T) {
 	})
 }
 
-// On an address where the browser drops the cookie of the session, the sign-in page says so, before and after the sign-
-// in. On a loopback address, the sign-in works.
+// On an address where the browser drops the cookie of the session, the sign-in page warns the user before and after the
+// user signs in. On a loopback address, the sign-in works.
 func TestSignInPageExplainsPlainHTTP(t *testing.T) {
 	t.Parallel()
 	s := stack.New(t, "--auth", "users")
@@ -296,7 +296,7 @@ func TestSignInPageExplainsPlainHTTP(t *testing.T) {
 	tab.Open("http://yard.lan.test:" + s.Port + "/")
 	tab.Eventually(testkit.Soon, `document.getElementById("sign-in-password")`)
 	tab.Eventually(testkit.Soon, needsTLS)
-	tab.Forget()
+	tab.ForgetProblems()
 	submitPassword(tab)
 	testkit.Eventually(t, testkit.Soon, "the broker's answer", func() bool {
 		for _, p := range tab.Problems() {

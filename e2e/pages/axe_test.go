@@ -62,7 +62,7 @@ func TestPagesPassTheAccessibilityAudit(t *testing.T) {
 	}
 }
 
-// axe finds no violation in dialogs, form errors, messages, the rest of the navigation, and without a broker.
+// axe finds no violation in dialogs, form errors, toasts and the rest of the navigation, and while the broker is down.
 func TestEmptyLoadingAndErrorStatesPassTheAccessibilityAudit(t *testing.T) {
 	axeSource, s := readAxe(t), stack.Start(t)
 	publishExamples(s)

@@ -19,8 +19,8 @@ const focusedControl = `(document.activeElement.dataset.act ??
 const storedStatuses = `fetch("/api/events?after=oldest")
 	.then(r => r.json()).then(j => j.events.map(e => e.data.status))`
 
-// Two quick presses of an action publish one event. The second press does not reach the action that takes its place,
-// and neither does the focus.
+// Two quick presses of an action publish one event. The page then replaces this action by another one. Neither the
+// second press nor the focus reaches the new action.
 func TestQuickPressesPublishOneEvent(t *testing.T) {
 	s := stack.Start(t)
 	for _, id := range []int{200, 201} {
@@ -70,12 +70,12 @@ func TestQuickPressesPublishOneEvent(t *testing.T) {
 		[]string{"active", "active", "off_rent", "pending_return"},
 		browser.Eval[[]string](tab, storedStatuses),
 	)
-	checkFocusStaysOnAction(t, s, tab)
+	requireFocusStaysOnAction(t, s, tab)
 	require.Empty(t, tab.Problems())
 }
 
-// checkFocusStaysOnAction checks that the focus stays on the action of its rental when another card moves the cards.
-func checkFocusStaysOnAction(t *testing.T, s *stack.Stack, tab *browser.Tab) {
+// requireFocusStaysOnAction checks that the focus stays on the action of its rental when another card moves the cards.
+func requireFocusStaysOnAction(t *testing.T, s *stack.Stack, tab *browser.Tab) {
 	t.Helper()
 	browser.Eval[bool](
 		tab,

@@ -46,7 +46,7 @@ const deleteDatabase = `new Promise(done => {
 })`
 
 // refuseConnections answers all requests to /api/sse and /api/ws with 502, and leaves all others to the broker. It is
-// an Answer of [testkit.Front].
+// an Answer of [testkit.Proxy].
 func refuseConnections(w http.ResponseWriter, r *http.Request) bool {
 	if r.URL.Path != "/api/sse" && r.URL.Path != "/api/ws" {
 		return false
@@ -55,16 +55,16 @@ func refuseConnections(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// When the browser empties the storage, unsent items are lost, and the app says so once.
+// When the browser empties the storage, unsent items are lost, and the app reports the loss once.
 func TestAppReportsEmptiedStorage(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
-	f := testkit.NewFront(t, s)
-	tab := testkit.OpenFront(t, f, browser.NewUser(t), "/sse-test")
+	proxy := testkit.NewProxy(t, s)
+	tab := testkit.OpenThroughProxy(t, proxy, browser.NewUser(t), "/sse-test")
 	var isAway atomic.Bool
 	isAway.Store(true)
-	f.With(func(f *testkit.Front) {
-		f.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+	proxy.With(func(proxy *testkit.Proxy) {
+		proxy.Answer = func(w http.ResponseWriter, r *http.Request) bool {
 			return isAway.Load() && refuseConnections(w, r)
 		}
 	})
@@ -74,10 +74,10 @@ func TestAppReportsEmptiedStorage(t *testing.T) {
 		tab.Click("[data-send=rental_overdue]")
 	}
 	tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-outbox=queued]").length === 2`)
-	tab.Open(f.URL + "/healthz")
+	tab.Open(proxy.URL + "/healthz")
 	browser.Eval[bool](tab, deleteDatabase)
 	isAway.Store(false)
-	tab.Open(f.URL + "/")
+	tab.Open(proxy.URL + "/")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	tab.Eventually(
 		testkit.Soon,

@@ -11,8 +11,8 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// With the broker down, /events?x=1 opens from the cache. Three events that are written then arrive once each when the
-// broker is up.
+// With the broker down, /events?x=1 opens from the cache. Three events that the user writes meanwhile arrive once each
+// when the broker is up again.
 func TestDeepLinkOpensOffline(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/")

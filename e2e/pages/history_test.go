@@ -53,7 +53,7 @@ func setValue(tab *browser.Tab, id, value string) {
 	})()`, id, value))
 }
 
-// The history page filters events, shows one, and saves what it shows.
+// The history page filters events, shows the details of one, and saves the shown events in files.
 func TestHistoryFiltersOpensAndSavesEvents(t *testing.T) {
 	s := stack.Start(t)
 	publishExamples(s)
@@ -95,12 +95,12 @@ func TestHistoryFiltersOpensAndSavesEvents(t *testing.T) {
 	)
 	tab.Click("dialog .toast-close")
 	tab.Eventually(testkit.Soon, `!document.querySelector("dialog[open]")`)
-	checkSavedFiles(t, tab)
+	requireSavedFiles(t, tab)
 	require.Empty(t, tab.Problems())
 }
 
-// checkSavedFiles saves the history as CSV and as JSON, and checks that both files hold the payment p-6 alone.
-func checkSavedFiles(t *testing.T, tab *browser.Tab) {
+// requireSavedFiles saves the history as CSV and as JSON, and checks that both files hold the payment p-6 alone.
+func requireSavedFiles(t *testing.T, tab *browser.Tab) {
 	t.Helper()
 	browser.Eval[bool](tab, recordFiles)
 	tab.Click("#export-csv")
@@ -116,7 +116,8 @@ func checkSavedFiles(t *testing.T, tab *browser.Tab) {
 	require.Equal(t, "p-6", saved[0].ID)
 }
 
-// The history page asks again when the broker is back. A file that is saved meanwhile says that it is incomplete.
+// The history page loads its events again when the broker is up again. When the user saves a file during the outage,
+// the page shows that the file has only the shown events.
 func TestHistoryRetriesAfterAnOutage(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":9,"days_overdue":2}}`)

@@ -33,16 +33,16 @@ func TestEveryPageWorksByKeyboard(t *testing.T) {
 	tab.Open(s.URL + "/")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
 	tab.Show()
-	checkSkipLinkAndRail(t, tab)
-	checkLetters(t, tab)
-	checkFocusReturnsToRow(tab)
-	checkMessageKeys(t, s, tab)
-	checkLettersCanBeSwitchedOff(t, s, tab)
+	requireSkipLinkAndRail(t, tab)
+	requireLetterShortcuts(t, tab)
+	requireFocusReturnsToRow(tab)
+	requireToastKeys(t, s, tab)
+	requireLettersCanBeSwitchedOff(t, s, tab)
 	require.Empty(t, tab.Problems())
 }
 
-// checkSkipLinkAndRail checks that the keyboard reaches the page by the skip link, and other pages by the rail.
-func checkSkipLinkAndRail(t *testing.T, tab *browser.Tab) {
+// requireSkipLinkAndRail checks that the keyboard reaches the page by the skip link, and other pages by the rail.
+func requireSkipLinkAndRail(t *testing.T, tab *browser.Tab) {
 	t.Helper()
 	// The skip link gets the focus first, and leads past the rail.
 	tab.Type("\t")
@@ -61,8 +61,8 @@ func checkSkipLinkAndRail(t *testing.T, tab *browser.Tab) {
 	waitForPage(tab, "/rentals")
 }
 
-// checkLetters checks that letters open pages, the list of shortcuts and the filter, and pause the stream.
-func checkLetters(t *testing.T, tab *browser.Tab) {
+// requireLetterShortcuts checks that letters open pages, the list of shortcuts and the filter, and pause the stream.
+func requireLetterShortcuts(t *testing.T, tab *browser.Tab) {
 	t.Helper()
 	tab.Type("gd")
 	waitForPage(tab, "/")
@@ -88,8 +88,8 @@ func checkLetters(t *testing.T, tab *browser.Tab) {
 	tab.Eventually(testkit.Soon, `document.activeElement.id === "filter-types"`)
 }
 
-// checkFocusReturnsToRow checks that a row of the history opens its details and gets the focus back.
-func checkFocusReturnsToRow(tab *browser.Tab) {
+// requireFocusReturnsToRow checks that a row of the history opens its details and gets the focus back.
+func requireFocusReturnsToRow(tab *browser.Tab) {
 	tab.Eventually(testkit.Soon, `document.querySelector(".row-open")`)
 	browser.Eval[bool](tab, `(() => { document.querySelector(".row-open").focus(); return true })()`)
 	tab.Type("\r")
@@ -101,8 +101,8 @@ func checkFocusReturnsToRow(tab *browser.Tab) {
 	)
 }
 
-// checkMessageKeys checks that Alt+T moves the focus to a message, and that Escape closes it and moves the focus back.
-func checkMessageKeys(t *testing.T, s *stack.Stack, tab *browser.Tab) {
+// requireToastKeys checks that Alt+T moves the focus to a toast, and that Escape closes it and moves the focus back.
+func requireToastKeys(t *testing.T, s *stack.Stack, tab *browser.Tab) {
 	t.Helper()
 	s.Publish(`{"type":"rental_overdue","id":"late","data":{"rental_id":9,"days_overdue":2}}`)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=late]")`)
@@ -120,8 +120,8 @@ func checkMessageKeys(t *testing.T, s *stack.Stack, tab *browser.Tab) {
 	)
 }
 
-// checkLettersCanBeSwitchedOff checks that letters do nothing after the user has switched the shortcuts off.
-func checkLettersCanBeSwitchedOff(t *testing.T, s *stack.Stack, tab *browser.Tab) {
+// requireLettersCanBeSwitchedOff checks that letters do nothing after the user has switched the shortcuts off.
+func requireLettersCanBeSwitchedOff(t *testing.T, s *stack.Stack, tab *browser.Tab) {
 	t.Helper()
 	tab.Type("gs")
 	waitForPage(tab, "/settings")
@@ -130,7 +130,7 @@ func checkLettersCanBeSwitchedOff(t *testing.T, s *stack.Stack, tab *browser.Tab
 	tab.Eventually(testkit.Soon, `localStorage.shortcuts === "off"`)
 	browser.Eval[bool](tab, `(() => { document.getElementById("main").focus(); return true })()`)
 	tab.Type("gd?")
-	// The message appears after the time in which the letters would have done something.
+	// The toast appears after the time in which the letters would have acted.
 	s.Publish(`{"type":"rental_overdue","id":"later","data":{"rental_id":10,"days_overdue":2}}`)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=later]")`)
 	require.Equal(t, "/settings", browser.Eval[string](tab, `location.pathname`))

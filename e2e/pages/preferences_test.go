@@ -13,8 +13,8 @@ import (
 	"github.com/snd-rental/yardline/shared/notify"
 )
 
-// The page and the broker keep all of several quick changes. The page takes back a change that the broker refuses, and
-// says so.
+// The page and the broker keep all of several quick changes. When a change does not reach the broker, the page takes it
+// back and shows a banner.
 func TestQuickChangesOfPreferencesAreAllKept(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/notifications")
@@ -42,7 +42,7 @@ func TestQuickChangesOfPreferencesAreAllKept(t *testing.T) {
 		return p.Quiet.From == "20:30" && p.Quiet.To == "06:00" && p.Quiet.Zone != ""
 	})
 
-	// An event of a muted type makes no message, and an event of another type makes one.
+	// An event of a muted type makes no toast, and an event of another type makes one.
 	s.Publish(`{"type":"rental_overdue","id":"muted","data":{"rental_id":9,"days_overdue":2}}`)
 	s.Publish(`{"type":"maintenance_required","id":"unmuted","data":{"equipment_name":"Crane","issue":"Oil"}}`)
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-toast=unmuted]")`)

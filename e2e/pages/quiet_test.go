@@ -13,8 +13,8 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// Every page opens for every demo user without a console error, an exception, a failed request, a violation of the
-// content security policy, and without scrolling sideways at 360 px.
+// Every page opens for every demo user without a console error, an exception, a failed request or a violation of the
+// content security policy. No page scrolls sideways at 360 px.
 func TestPagesReportNoProblem(t *testing.T) {
 	s := stack.Start(t, "--demo", "--demo-rate", "20")
 	for _, name := range []string{"dispatcher", "yard", "hr", "manager", "admin", "employee"} {
@@ -47,7 +47,7 @@ func TestPagesReportNoProblem(t *testing.T) {
 	}
 }
 
-// The test page publishes all ten presets, and one that is edited.
+// The test page publishes the presets of all ten types, and a preset that the user has edited.
 func TestAdminPublishesEveryType(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "admin", "/sse-test")
@@ -87,8 +87,8 @@ func TestAdminPublishesEveryType(t *testing.T) {
 	require.Empty(t, tab.Problems())
 }
 
-// The panel pauses and resumes. A sign-out in one tab is one in the other, too, and nothing of the user stays on its
-// screen.
+// The buttons of the status panel pause, resume, disconnect and connect. A sign-out in one tab also signs the other tab
+// out and removes the events from its screen.
 func TestPauseAndSignOutReachAllTabs(t *testing.T) {
 	s := stack.Start(t)
 	u := browser.NewUser(t)
@@ -163,8 +163,8 @@ const isWorkerActivated = `navigator.serviceWorker.ready.then(r => new Promise(d
 	else worker.addEventListener("statechange", () => done(true));
 }))`
 
-// The app opens from the service worker's cache with the state and the history of the last visit, says so, and goes on
-// by itself when the broker is back.
+// Without the broker, the app opens from the service worker's cache. It shows the state and the history of the last
+// visit with their time. It connects by itself when the broker is up again.
 func TestAppOpensWithoutTheBroker(t *testing.T) {
 	s := stack.Start(t)
 	u := browser.NewUser(t)

@@ -50,7 +50,7 @@ func galleryPages() (pages []galleryPage) {
 // saveScreenshots writes four pictures of a tab into a directory: wide and narrow, light and dark.
 func saveScreenshots(t *testing.T, tab *browser.Tab, dir, name string) {
 	t.Helper()
-	// The company is busy, and its messages would cover parts of every page.
+	// The demo company publishes many events, and their toasts would cover parts of every page.
 	browser.Eval[bool](tab, `(() => { document.getElementById("toasts").style.display = "none"; return true })()`)
 	for _, width := range []int64{1280, 360} {
 		for _, scheme := range []string{"light", "dark"} {

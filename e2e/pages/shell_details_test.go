@@ -26,15 +26,15 @@ const recordHourlyTimers = `window.hourly = []; {
 }
 `
 
-// checkUpdateIsOffered opens the app after a script, changes the version on the server, lets an occasion to look for a
-// new version happen, and checks that the app offers the new one.
-func checkUpdateIsOffered(t *testing.T, script string, hasWorker bool, occasion string) {
+// requireUpdateIsOffered opens the app in a page that runs a script first, and changes the version on the server. Then
+// it causes an occasion on which the app looks for a new version, and checks that the app offers the new one.
+func requireUpdateIsOffered(t *testing.T, script string, hasWorker bool, occasion string) {
 	t.Helper()
 	s := stack.Start(t)
-	f, u := testkit.NewFront(t, s), browser.NewUser(t)
+	proxy, u := testkit.NewProxy(t, s), browser.NewUser(t)
 	tab := u.NewTab()
 	tab.OnNewDocument(script)
-	tab.Open(f.URL + "/")
+	tab.Open(proxy.URL + "/")
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-user=manager]")`)
 	tab.Click("[data-user=manager]")
 	tab.Eventually(testkit.Soon, testkit.IsLive)
@@ -42,10 +42,10 @@ func checkUpdateIsOffered(t *testing.T, script string, hasWorker bool, occasion 
 		tab.Eventually(testkit.Soon, testkit.IsControlled)
 	} else {
 		testkit.Eventually(t, testkit.Soon, "the first look for a new version",
-			func() bool { return f.Count("/app-worker.js", func(*http.Request) bool { return true }) > 0 })
+			func() bool { return proxy.Count("/app-worker.js", func(*http.Request) bool { return true }) > 0 })
 		tab.Eventually(testkit.Soon, `goappVersion`)
 	}
-	f.With(func(f *testkit.Front) { f.Version = "another" })
+	proxy.With(func(proxy *testkit.Proxy) { proxy.Version = "another" })
 	switch occasion {
 	case "stream returns":
 		s.Kill()
@@ -72,7 +72,7 @@ func TestAppLooksForNewVersions(t *testing.T) {
 	} {
 		for _, occasion := range []string{"stream returns", "tab is shown", "hour"} {
 			t.Run(name+", "+occasion, func(t *testing.T) {
-				checkUpdateIsOffered(t, script, name == "worker", occasion)
+				requireUpdateIsOffered(t, script, name == "worker", occasion)
 			})
 		}
 	}
@@ -94,8 +94,8 @@ const translate = `(respectsAttribute => {
 	return all.length;
 })`
 
-// Figures and states stay current under a translator that ignores translate="no", and the app goes on through all its
-// pages.
+// When a translator that ignores translate="no" changes the page, figures and states stay current, and all pages still
+// open.
 func TestTranslatedPageShowsCurrentFigures(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
@@ -206,7 +206,7 @@ func TestTimesHaveTheOffsetOfTheirDate(t *testing.T) {
 			shown := browser.Eval[string](tab, `document.querySelector(".row-time").innerText`)
 			require.Equal(t, want, shown, "at %s", now)
 		}
-		// A day of the filter begins and ends at midnight of the reader, with the offset of that day.
+		// A day of the filter begins and ends at midnight in the user's time zone, with the offset of that day.
 		tab.Open(s.URL + "/events?from=2026-07-01&to=2026-07-01")
 		tab.Eventually(testkit.Soon, `document.querySelectorAll("[data-event]").length === 2`)
 		require.ElementsMatch(t, []string{"july", "june"}, tab.Attributes("[data-event]", "data-event"))
@@ -242,7 +242,7 @@ const recordFilesWithMark = `(() => {
 	return true;
 })()`
 
-// A CSV file begins with a byte order mark and has the reader's decimal mark.
+// A CSV file begins with a byte order mark and has the decimal mark of the user's language.
 func TestCSVSuitsSpreadsheets(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
@@ -290,8 +290,8 @@ func TestPrintedPageIsLight(t *testing.T) {
 	}
 }
 
-// When a gateway redirects to its sign-in, the page can be reloaded. The app reloads it by itself only when nothing is
-// unsent.
+// When a gateway redirects to its sign-in, the app reloads the page. If some items are unsent, the app leaves the
+// reload to the user.
 func TestAppReloadsForAGatewaysSignIn(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)
@@ -305,15 +305,15 @@ func TestAppReloadsForAGatewaysSignIn(t *testing.T) {
 		return true
 	}
 	for _, hasUnsent := range []bool{false, true} {
-		f := testkit.NewFront(t, s)
-		tab := testkit.OpenFront(t, f, browser.NewUser(t), "/sse-test")
+		proxy := testkit.NewProxy(t, s)
+		tab := testkit.OpenThroughProxy(t, proxy, browser.NewUser(t), "/sse-test")
 		tab.Show()
 		if hasUnsent {
-			f.With(func(f *testkit.Front) { f.Answer = refuseConnections })
+			proxy.With(func(proxy *testkit.Proxy) { proxy.Answer = refuseConnections })
 			tab.Click("[data-send=rental_overdue]")
 			tab.Eventually(testkit.Soon, `document.querySelector("[data-outbox=queued]")`)
 		}
-		f.With(func(f *testkit.Front) { f.Answer = redirectToGateway })
+		proxy.With(func(proxy *testkit.Proxy) { proxy.Answer = redirectToGateway })
 		s.Kill()
 		s.Up()
 		if hasUnsent {
@@ -328,7 +328,8 @@ func TestAppReloadsForAGatewaysSignIn(t *testing.T) {
 	}
 }
 
-// The app leaves a click with Shift to the browser, which opens a window or saves a file, and stays on its page.
+// The app leaves a click with Shift or Alt to the browser, which opens a window or saves a file. The app stays on its
+// page.
 func TestShiftClickIsLeftToTheBrowser(t *testing.T) {
 	t.Parallel()
 	s, u := stack.Start(t), browser.NewUser(t)

@@ -43,7 +43,8 @@ const pretendIPhone = `Object.defineProperty(Navigator.prototype, "userAgent", {
 		"Version/17.4 Mobile/15E148 Safari/604.1",
 })`
 
-// The app offers to install itself once where the browser can be asked. Elsewhere a page explains how to install it.
+// If the browser supports a request for installation, the app offers it once. In other browsers, a page explains how to
+// install the app.
 func TestInstallIsOfferedOnce(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/settings")
@@ -98,7 +99,8 @@ func TestLiveRegionsAnnounceEachChangeOnce(t *testing.T) {
 	)
 }
 
-// The feed on a phone keeps its place while its beginning is out of sight, and only then.
+// While the beginning of the feed on a phone is out of sight, the feed holds new events back, so that it does not move.
+// While the beginning is visible, the feed shows new events at once.
 func TestFeedOnAPhoneKeepsItsPlace(t *testing.T) {
 	s := stack.Start(t)
 	for i := range 30 {
@@ -130,7 +132,7 @@ func TestFeedOnAPhoneKeepsItsPlace(t *testing.T) {
 	)
 }
 
-// Toasts stay while the pointer or the focus is on them. When one of the two leaves, the other still holds them.
+// A toast stays while the pointer or the focus is on the toasts. When the pointer leaves, the focus still keeps it.
 func TestToastsStayUnderPointerAndFocus(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")
@@ -160,7 +162,7 @@ func TestToastsStayUnderPointerAndFocus(t *testing.T) {
 	require.Len(t, tab.Attributes("[data-toast]", "data-toast"), 2)
 }
 
-// The app writes numbers as the reader's browser does.
+// The app writes numbers in the format of the browser's language.
 func TestNumbersFollowTheBrowsersLanguage(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	s.Publish(`{"type":"timesheet_updated","data":{"timesheet_id":12345,"employee_id":5,"employee_name":"Ann",` +
@@ -172,7 +174,7 @@ func TestNumbersFollowTheBrowsersLanguage(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.querySelector(".item-lines")?.innerText.includes("7,5")`)
 }
 
-// A sign-out deletes everything at once, and ends the session when the broker is back.
+// A sign-out without the broker removes the user's data at once. It ends the session when the broker is up again.
 func TestSignOutWorksWithoutTheBroker(t *testing.T) {
 	s := stack.Start(t)
 	tab := testkit.Open(s, browser.NewUser(t), "manager", "/")

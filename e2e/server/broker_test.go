@@ -54,7 +54,7 @@ func readStream(t *testing.T, api wasmclient.API, after string, isLast func(wire
 	return frames
 }
 
-// A stream that resumes after an event begins with exactly the next one.
+// A stream that resumes after an event begins with the next event.
 func TestStreamResumesAfterAnyEvent(t *testing.T) {
 	s := stack.Start(t)
 	var cursors []string
@@ -166,12 +166,12 @@ func requireAcknowledgedEvents(t *testing.T, s *stack.Stack, acked map[string]wi
 	snapshot, err := manager.Snapshot(testkit.Context(t))
 	require.NoError(t, err)
 	require.Equal(t, last, snapshot.Cursor)
-	require.Equal(t, encode(t, state.Entities()), encode(t, snapshot.Entities))
+	require.Equal(t, encodeEntities(t, state.Entities()), encodeEntities(t, snapshot.Entities))
 	t.Logf("%d acknowledged and %d stored", len(acked), len(stored))
 }
 
-// encode returns the entities of a state as text, for comparison. It sorts the slice.
-func encode(t *testing.T, entities []*projection.Entity) string {
+// encodeEntities returns the entities of a state as text, for comparison. It sorts the slice.
+func encodeEntities(t *testing.T, entities []*projection.Entity) string {
 	slices.SortFunc(entities, func(a, b *projection.Entity) int { return strings.Compare(a.Key, b.Key) })
 	raw, err := json.Marshal(entities)
 	require.NoError(t, err)
@@ -197,8 +197,8 @@ func TestStateOutlivesPurgedEvents(t *testing.T) {
 	}
 }
 
-// When the broker stops, it tells its streams to come back later, and the process ends within five seconds, also when a
-// reader does not read.
+// When the broker stops, it sends each stream a bye that asks the reader to come back. The process ends within five
+// seconds, even when a reader reads nothing.
 func TestStopEndsStreamsWithinFiveSeconds(t *testing.T) {
 	s := stack.Start(t)
 	manager := s.APIFor("4", 0, access.Manager)
@@ -213,17 +213,17 @@ func TestStopEndsStreamsWithinFiveSeconds(t *testing.T) {
 		ended <- bye
 	}()
 	<-opened
-	silent := testkit.DialDeaf(t, s)
+	unread := testkit.OpenUnreadStream(t, s)
 	took := s.Stop()
 	require.Less(t, took, 5*time.Second)
 	bye := <-ended
 	require.NotNil(t, bye)
 	require.Equal(t, wire.ByeDrain, bye.Reason)
-	silent.Close()
+	unread.Close()
 }
 
 // The broker accepts the example of each event type without a warning.
-func TestBrokerAcceptsEachConstructor(t *testing.T) {
+func TestBrokerAcceptsEachExample(t *testing.T) {
 	s := stack.Start(t)
 	erp := s.APIFor("erp", 0, access.Service)
 	for _, typ := range event.Types {

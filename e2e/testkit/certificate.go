@@ -25,8 +25,9 @@ import (
 type Certificate struct {
 	// CertFile and KeyFile are the paths of PEM files in a temporary directory of the test.
 	CertFile, KeyFile string
-	Pair              tls.Certificate
-	roots             *x509.CertPool
+	// Pair is the certificate with its key, for a server of the test.
+	Pair  tls.Certificate
+	roots *x509.CertPool
 }
 
 // NewCertificate makes a certificate for localhost, 127.0.0.1 and the given names.

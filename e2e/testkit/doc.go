@@ -5,10 +5,11 @@
 //   - Pages: [Open] opens a page of the app as a demo user, [SignIn] signs a user in, and [Shows] waits for an event.
 //   - Events: [PublishNumbered] and [PublishAll] publish events. [ReadPage], [ReadBySSE] and [ReadByWebSocket]
 //     read them.
-//   - Requests: [Send] and [Get] send a request. [GetRaw] and [DialDeaf] also do so, but do not read the answer.
+//   - Requests: [Send] and [Get] send a request. [GetRaw] and [OpenUnreadStream] also do so, but do not read the
+//     answer.
 //   - Waiting: [Eventually] waits for a condition. [ForFullRun] chooses between the short and the long form of a test.
-//   - Servers: a [Front] is a proxy that can answer itself, a [Provider] is an identity provider, and a [Certificate]
-//     lets a server speak TLS.
+//   - Servers: a [Proxy] passes requests on or answers them itself, a [Provider] is an identity provider, and a
+//     [Certificate] lets a server speak TLS.
 //
 // # Errors
 //

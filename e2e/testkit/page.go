@@ -20,7 +20,7 @@ const Soon = 30 * time.Second
 // IsLive is JavaScript that is true when the page shows that its connection is live.
 const IsLive = `document.querySelector(".header [data-status=live]")`
 
-// Open opens a page in a new tab and waits until it is live. It signs in the demo user with this name if nobody is
+// Open opens a page in a new tab and waits until it is live. It signs in the demo user with this name if no user is
 // signed in.
 func Open(s *stack.Stack, u *browser.User, name, path string) *browser.Tab {
 	tab := u.NewTab()

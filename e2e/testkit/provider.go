@@ -22,9 +22,9 @@ import (
 // A Provider is an identity provider that serves its keys by HTTP.
 type Provider struct {
 	*httptest.Server
-	Keys     string // the key set, as JSON
-	Token    string // a token of a manager that is valid for an hour
-	Requests atomic.Int64
+	Keys     string       // the key set, as JSON
+	Token    string       // a token of a manager that is valid for an hour
+	Requests atomic.Int64 // how many requests the provider has received
 	key      *ecdsa.PrivateKey
 	answer   atomic.Pointer[http.HandlerFunc] // answers in place of the keys; nil serves the keys
 }

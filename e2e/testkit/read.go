@@ -36,9 +36,10 @@ func StoredIDs(t *testing.T, s *stack.Stack) (ids []string) {
 	return ids
 }
 
-// A ReadFunc reads events by one of the broker's interfaces. It returns the events after the cursor after up to the
-// cursor through, as text, and calls opened when the broker has answered.
-type ReadFunc func(t *testing.T, base, token, after string, through wire.Cursor, opened func()) []string
+// A ReadFunc reads events by one of the broker's interfaces. It returns, as text, the events after the cursor start up
+// to and including the cursor end. It may also return events that follow end directly. It calls opened as soon as the
+// test may publish the events.
+type ReadFunc func(t *testing.T, base, token, start string, end wire.Cursor, opened func()) []string
 
 // Get sends a GET request with a bearer token. The test fails if the status of the answer is not 200. The caller must
 // close the body.
@@ -56,27 +57,27 @@ func Get(t *testing.T, client *http.Client, address, token string) *http.Respons
 func EventText(e event.Event) string { return string(e.AppendJSON(nil)) }
 
 // ReadBySSE is a ReadFunc that reads Server-Sent Events.
-func ReadBySSE(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
-	answer := Get(t, http.DefaultClient, base+"/api/sse?after="+after, token)
+func ReadBySSE(t *testing.T, base, token, start string, end wire.Cursor, opened func()) (got []string) {
+	answer := Get(t, http.DefaultClient, base+"/api/sse?after="+start, token)
 	defer answer.Body.Close()
 	opened()
 	ReadFrames(t, answer.Body, func(f wire.Frame) bool {
 		if e, ok := f.(*wire.Event); ok {
 			got = append(got, EventText(e.Event))
 		}
-		return f.ReachedCursor().Seq >= through.Seq
+		return f.ReachedCursor().Seq >= end.Seq
 	})
 	return got
 }
 
-// ReadFrames reads the frames of an event stream until enough returns true.
-func ReadFrames(t *testing.T, body io.Reader, enough func(wire.Frame) bool) {
+// ReadFrames calls isLast for each frame of an event stream, until isLast returns true.
+func ReadFrames(t *testing.T, body io.Reader, isLast func(wire.Frame) bool) {
 	t.Helper()
 	done := false
 	ReadMessages(t, body, func(wire.Message) bool { return done }, func(m wire.Message) {
 		f, err := wire.ParseMessage(m)
 		require.NoError(t, err)
-		done = enough(f)
+		done = isLast(f)
 	})
 }
 
@@ -93,8 +94,8 @@ func OpenSocket(t *testing.T, address, token string) *websocket.Conn {
 }
 
 // ReadByWebSocket is a ReadFunc that reads a WebSocket.
-func ReadByWebSocket(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
-	c := OpenSocket(t, base+"/api/ws?after="+after, token)
+func ReadByWebSocket(t *testing.T, base, token, start string, end wire.Cursor, opened func()) (got []string) {
+	c := OpenSocket(t, base+"/api/ws?after="+start, token)
 	defer c.CloseNow()
 	c.SetReadLimit(1 << 20)
 	opened()
@@ -107,7 +108,7 @@ func ReadByWebSocket(t *testing.T, base, token, after string, through wire.Curso
 			if e, ok := f.(*wire.Event); ok {
 				got = append(got, EventText(e.Event))
 			}
-			if f.ReachedCursor().Seq >= through.Seq {
+			if f.ReachedCursor().Seq >= end.Seq {
 				return got
 			}
 		}
@@ -116,10 +117,13 @@ func ReadByWebSocket(t *testing.T, base, token, after string, through wire.Curso
 
 // A Page is an answer of GET /api/events.
 type Page struct {
-	Events         []event.Event
+	Events []event.Event
+	// Previous and Next are the cursors that select the adjacent pages.
 	Previous, Next wire.Cursor
-	Head           wire.Cursor
-	Gap            *wire.Gap
+	// Head is the cursor of the newest event in the log.
+	Head wire.Cursor
+	// Gap reports events that the page lacks. nil means that it lacks none.
+	Gap *wire.Gap
 }
 
 // ReadPage reads a page of /api/events. The test fails if the page has a gap.
@@ -155,8 +159,8 @@ func PublishAll(t *testing.T, s *stack.Stack, events []json.RawMessage) (last wi
 	return last
 }
 
-// DialDeaf opens a stream of all events on a connection that nothing reads.
-func DialDeaf(t *testing.T, s *stack.Stack) net.Conn {
+// OpenUnreadStream opens a stream of all events, and returns its connection without reading from it.
+func OpenUnreadStream(t *testing.T, s *stack.Stack) net.Conn {
 	t.Helper()
 	return GetRaw(t, s, "/api/sse?after=oldest")
 }
@@ -173,7 +177,7 @@ func GetRaw(t *testing.T, s *stack.Stack, path string) net.Conn {
 	return c
 }
 
-// ReadMessages calls handle for each message of an event stream, until isLast returns true for one.
+// ReadMessages calls handle, and then isLast, for each message of an event stream, until isLast returns true.
 func ReadMessages(t *testing.T, body io.Reader, isLast func(wire.Message) bool, handle func(wire.Message)) {
 	t.Helper()
 	var d wire.Decoder

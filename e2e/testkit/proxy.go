@@ -19,9 +19,9 @@ import (
 	"github.com/snd-rental/yardline/e2e/stack"
 )
 
-// A Front is a proxy in front of a broker. It can answer requests itself, and change the script of the service worker.
-type Front struct {
-	URL string
+// A Proxy is a proxy in front of a broker. It can answer requests itself, and change the script of the service worker.
+type Proxy struct {
+	URL string // the URL of the proxy, without a slash at its end
 
 	mu sync.Mutex // guards all fields below
 	// Answer answers a request if it returns true. nil passes all requests on.
@@ -34,15 +34,15 @@ type Front struct {
 	bodies   map[string]string // the body of the last POST, by path
 }
 
-// NewFront starts a Front that runs until the test ends.
-func NewFront(t *testing.T, s *stack.Stack) *Front {
+// NewProxy starts a Proxy that runs until the test ends.
+func NewProxy(t *testing.T, s *stack.Stack) *Proxy {
 	t.Helper()
 	target, err := url.Parse(s.URL)
 	require.NoError(t, err)
-	f := &Front{bodies: map[string]string{}}
-	pass := &httputil.ReverseProxy{
+	p := &Proxy{bodies: map[string]string{}}
+	forward := &httputil.ReverseProxy{
 		FlushInterval:  -1,
-		ModifyResponse: f.changeWorker,
+		ModifyResponse: p.changeWorker,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host
@@ -54,32 +54,32 @@ func NewFront(t *testing.T, s *stack.Stack) *Front {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.mu.Lock()
-		f.requests = append(f.requests, http.Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()})
-		answer := f.Answer
-		f.mu.Unlock()
+		p.mu.Lock()
+		p.requests = append(p.requests, http.Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone()})
+		answer := p.Answer
+		p.mu.Unlock()
 		if r.Method == "POST" {
 			body, _ := io.ReadAll(r.Body)
 			r.Body = io.NopCloser(bytes.NewReader(body))
-			f.mu.Lock()
-			f.bodies[r.URL.Path] = string(body)
-			f.mu.Unlock()
+			p.mu.Lock()
+			p.bodies[r.URL.Path] = string(body)
+			p.mu.Unlock()
 		}
 		if answer == nil || !answer(w, r) {
-			pass.ServeHTTP(w, r)
+			forward.ServeHTTP(w, r)
 		}
 	}))
 	t.Cleanup(server.Close)
-	f.URL = server.URL
+	p.URL = server.URL
 	t.Cleanup(server.CloseClientConnections)
-	return f
+	return p
 }
 
 // changeWorker appends Script to the script of the service worker and replaces its version by Version.
-func (f *Front) changeWorker(r *http.Response) error {
-	f.mu.Lock()
-	script, version := f.Script, f.Version
-	f.mu.Unlock()
+func (p *Proxy) changeWorker(r *http.Response) error {
+	p.mu.Lock()
+	script, version := p.Script, p.Version
+	p.mu.Unlock()
 	if r.Request.URL.Path != "/app-worker.js" || r.StatusCode != 200 {
 		return nil
 	}
@@ -99,19 +99,19 @@ func (f *Front) changeWorker(r *http.Response) error {
 	return nil
 }
 
-// With calls change while no request reads the fields of the Front.
-func (f *Front) With(change func(f *Front)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	change(f)
+// With calls change while no request reads the fields of the Proxy.
+func (p *Proxy) With(change func(p *Proxy)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p)
 }
 
 // Count returns the number of requests for a path so far for which filter returns true.
-func (f *Front) Count(path string, filter func(r *http.Request) bool) (n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := range f.requests {
-		if r := &f.requests[i]; r.URL.Path == path && filter(r) {
+func (p *Proxy) Count(path string, filter func(r *http.Request) bool) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range p.requests {
+		if r := &p.requests[i]; r.URL.Path == path && filter(r) {
 			n++
 		}
 	}
@@ -119,21 +119,21 @@ func (f *Front) Count(path string, filter func(r *http.Request) bool) (n int) {
 }
 
 // Posted returns the body of the last POST to a path.
-func (f *Front) Posted(path string) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.bodies[path]
+func (p *Proxy) Posted(path string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bodies[path]
 }
 
 // IsControlled is JavaScript that is true when a service worker controls the page.
 const IsControlled = `navigator.serviceWorker.controller`
 
-// OpenFront opens a page through a Front as the demo user "manager", and waits until the page is live and a service
-// worker controls it.
-func OpenFront(t *testing.T, f *Front, u *browser.User, path string) *browser.Tab {
+// OpenThroughProxy opens a page through a Proxy as the demo user "manager", and waits until the page is live and a
+// service worker controls it.
+func OpenThroughProxy(t *testing.T, p *Proxy, u *browser.User, path string) *browser.Tab {
 	t.Helper()
 	tab := u.NewTab()
-	tab.Open(f.URL + path)
+	tab.Open(p.URL + path)
 	tab.Eventually(Soon, `document.querySelector("[data-user=manager], .header [data-status]")`)
 	if browser.Eval[bool](tab, `document.querySelector("[data-user]") !== null`) {
 		tab.Click("[data-user=manager]")
