@@ -12,7 +12,7 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// Broker and edge pass the same cases.
+// The broker and the edge must pass the same cases.
 func TestBrokerAndEdgeServeClientsAlike(t *testing.T) {
 	for _, kind := range stack.Kinds {
 		for name, test := range map[string]func(*testing.T, *stack.Stack){
@@ -58,8 +58,8 @@ func testTwoTabs(t *testing.T, s *stack.Stack) {
 	require.Empty(t, later.Attributes("[data-toast]", "data-toast"))
 }
 
-// testResume kills the installation while two tabs are open. Events that are published before, at once after and later
-// must arrive in both tabs, once and in order.
+// testResume kills and restarts the installation while two tabs are open. Both tabs must receive the events that were
+// published before the kill, directly after the restart, and after the tabs were live again, each once and in order.
 func testResume(t *testing.T, s *stack.Stack) {
 	u := browser.NewUser(t)
 	tabs := []*browser.Tab{testkit.Open(s, u, "manager", "/"), testkit.Open(s, u, "manager", "/sse-test")}
@@ -82,7 +82,7 @@ func testResume(t *testing.T, s *stack.Stack) {
 			tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
 		}
 		s.Up()
-		publish(4) // The tabs wait before they try again.
+		publish(4) // The tabs wait before they reconnect, so they receive these events when they resume.
 		for _, tab := range tabs {
 			tab.Eventually(testkit.ReconnectTimeout, testkit.IsLive)
 		}

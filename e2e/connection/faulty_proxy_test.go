@@ -27,7 +27,7 @@ type faultyProxy struct {
 	badGateway     atomic.Bool  // the proxy answers 502 to all requests
 	intercept      atomic.Value // an interceptFunc
 	answerLifetime atomic.Int64 // how long an answer may take, a time.Duration; 0 means no limit
-	cutAnswers     atomic.Int64 // how many answers ended at answerLifetime
+	cutAnswerCount atomic.Int64 // how many answers ended at answerLifetime
 	cutConnections func()       // closes all connections of clients
 }
 
@@ -49,7 +49,7 @@ func (p *faultyProxy) start(t *testing.T, s *stack.Stack) string {
 			defer cancel()
 			defer func() {
 				if ctx.Err() == context.DeadlineExceeded {
-					p.cutAnswers.Add(1)
+					p.cutAnswerCount.Add(1)
 				}
 			}()
 			r = r.WithContext(ctx)

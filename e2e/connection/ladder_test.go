@@ -11,7 +11,8 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 )
 
-// Through proxies that break one or two transports, all events arrive by the next one, and the state says so.
+// A proxy breaks one or two transports. The client then receives all events by the next transport of its ladder, and
+// the page shows this transport.
 func TestClientFallsBackToTheNextTransport(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil            func(p *faultyProxy)

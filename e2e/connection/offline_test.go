@@ -35,7 +35,7 @@ func TestEventsWrittenOfflineArriveOnceInOrder(t *testing.T) {
 	}
 	second.Eventually(testkit.Soon, `navigator.serviceWorker.controller`)
 	s.Kill()
-	down := time.Now()
+	stoppedAt := time.Now()
 	write := func(tab *browser.Tab, typ string, n int) {
 		tab.Show()
 		tab.Eventually(testkit.Soon, `document.querySelector(".header [data-status=reconnecting]")`)
@@ -70,7 +70,7 @@ func TestEventsWrittenOfflineArriveOnceInOrder(t *testing.T) {
 		t,
 		2*time.Minute,
 		"the broker was down for long enough",
-		func() bool { return time.Since(down) > testkit.ForFullRun(3*time.Second, 30*time.Second) },
+		func() bool { return time.Since(stoppedAt) > testkit.ForFullRun(3*time.Second, 30*time.Second) },
 	)
 	s.Up()
 	second.Eventually(2*time.Minute, `document.querySelectorAll("[data-outbox=sent]").length === 3`)
@@ -81,7 +81,8 @@ func TestEventsWrittenOfflineArriveOnceInOrder(t *testing.T) {
 	require.Empty(t, outboxIDs(second, "queued"))
 }
 
-// The broker refuses a change that was written offline when its entity has changed since, and the user decides.
+// The broker refuses a change that was written offline if its entity has changed since. The user then sends the change
+// anyway.
 func TestChangeOnAnOutdatedStateIsRejected(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	s.Publish(`{"type":"rental_status_updated","id":"before","data":{"rental_id":123,"status":"active"}}`)
@@ -118,8 +119,8 @@ func openThroughProxy(t *testing.T, s *stack.Stack, proxy *faultyProxy) *browser
 	return tab
 }
 
-// requireAllEvents waits until the tab is connected. The tab must have received all events once and in order. After
-// many cuts the client may have fallen back to long polling.
+// requireAllEvents waits until the tab is connected and has received the last event. The tab must have received all
+// events once and in order. Long polling counts as connected, because the client may fall back to it after many cuts.
 func requireAllEvents(t *testing.T, tab *browser.Tab, ids []string) {
 	t.Helper()
 	tab.Eventually(
@@ -131,7 +132,8 @@ func requireAllEvents(t *testing.T, tab *browser.Tab, ids []string) {
 	require.Equal(t, ids, browser.Eval[[]string](tab, `ids`))
 }
 
-// Each event arrives once, whichever transport the client uses.
+// A proxy ends every answer after a few seconds. The tab still receives each event once, although the cuts may make the
+// client change its transport.
 func TestRepeatedCutsLoseNoEvent(t *testing.T) {
 	s := stack.Start(t)
 	var proxy faultyProxy
@@ -139,12 +141,12 @@ func TestRepeatedCutsLoseNoEvent(t *testing.T) {
 	proxy.answerLifetime.Store(int64(testkit.ForFullRun(3*time.Second, 10*time.Second)))
 	proxy.cutConnections()
 	stopPublishing := publishAtRate(t, s, 20)
-	cutBefore := proxy.cutAnswers.Load()
+	cutBefore := proxy.cutAnswerCount.Load()
 	testkit.Eventually(
 		t,
 		3*time.Minute,
 		"several cuts",
-		func() bool { return proxy.cutAnswers.Load() >= cutBefore+testkit.ForFullRun[int64](4, 6) },
+		func() bool { return proxy.cutAnswerCount.Load() >= cutBefore+testkit.ForFullRun[int64](4, 6) },
 	)
 	proxy.answerLifetime.Store(0)
 	proxy.cutConnections()
@@ -154,7 +156,8 @@ func TestRepeatedCutsLoseNoEvent(t *testing.T) {
 	}
 }
 
-// While a proxy answers 502, the tab says that it tries again. Then it has all events once.
+// While a proxy answers 502, the tab shows that it reconnects. When the proxy passes requests on again, the tab
+// receives all events once.
 func TestBadGatewayIsRetried(t *testing.T) {
 	s := stack.Start(t)
 	var proxy faultyProxy
@@ -180,8 +183,8 @@ const readDisk = `new Promise(done => { const open = indexedDB.open("yardline");
 		open.result.close();
 		done(all.result.map(v => new TextDecoder().decode(v)).join("\n")) } } })`
 
-// The second user of a browser finds nothing of the first one, on the screen or in the storage. Nor do users of two
-// browsers.
+// The second user of a browser finds no data of the first user, on the screen or in the storage. Users of two browsers
+// find no data of each other.
 func TestUsersOfOneBrowserNeverMix(t *testing.T) {
 	s := stack.Start(t)
 	hr, yard := browser.NewUser(t), browser.NewUser(t)
@@ -236,7 +239,7 @@ func TestUsersOfOneBrowserNeverMix(t *testing.T) {
 	require.NotContains(t, browser.Eval[string](a, readDisk), "secret-pay")
 }
 
-// Without storage the app works, and says what it cannot keep.
+// In a browser without storage, the app works, and a banner reports that it cannot store anything.
 func TestAppWorksWithoutStorage(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "manager")
@@ -251,7 +254,7 @@ func TestAppWorksWithoutStorage(t *testing.T) {
 	require.Empty(t, tab.Problems())
 }
 
-// The page can copy the last changes of the connection's state.
+// The user can copy the last changes of the connection's state as JSON.
 func TestStateReportCanBeCopied(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	tab := testkit.Open(s, u, "manager", "/sse-test")

@@ -15,8 +15,8 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// After a broker outage of a minute, the events that were published on its return are in order and without toasts, and
-// the page shows a gap for events that the log has purged. A countdown is shown meanwhile.
+// During an outage of the broker, the page shows a countdown. After the outage, the page shows the missed events in
+// order and without toasts. It shows a gap in place of events that the log has purged.
 func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 	const retention = 2 * time.Second
 	s := stack.Start(t, "--retention", retention.String())
@@ -59,13 +59,14 @@ func TestBrokerOutageKeepsOrderAndDeclaresGaps(t *testing.T) {
 	tab.Eventually(testkit.Soon, `!document.querySelector("[data-gap]")`)
 }
 
-// publishOverdue publishes that a rental is overdue, as an event with this id.
+// publishOverdue publishes an event with this id that reports an overdue rental.
 func publishOverdue(s *stack.Stack, id string) {
 	const overdue = `{"type":"rental_overdue","id":%q,"data":{"rental_id":%d,"days_overdue":1}}`
 	s.Publish(fmt.Sprintf(overdue, id, len(id)))
 }
 
-// waitForBanner waits until the page shows a countdown, and lets the outage last. The banner must be visible then.
+// waitForBanner waits until the page shows a countdown, and then for 16 seconds, or a minute in a full run. The banner
+// must be visible at the end.
 func waitForBanner(t *testing.T, tab *browser.Tab) {
 	t.Helper()
 	tab.Eventually(

@@ -35,8 +35,8 @@ func answerPage(status int) http.HandlerFunc {
 	}
 }
 
-// keepsState is JavaScript that is true when the browser stores the state and the session of the app. Its value is that
-// of the evaluation before, because [browser.Tab.Eventually] does not wait for promises.
+// keepsState is JavaScript that is true when the browser stores the state and the session of the app. Its value is the
+// result of the previous evaluation, because [browser.Tab.Eventually] does not wait for promises.
 const keepsState = `((async () => {
 	const result = q => new Promise(r => { q.onsuccess = () => r(q.result) });
 	const db = await result(indexedDB.open("yardline"));
@@ -58,26 +58,26 @@ type proxyAnswer struct {
 	code    string // the code that the client reports; "" if the client uses another transport
 }
 
-// While a proxy answers in the broker's place, the app and a native client say so and keep everything. They go on by
-// themselves, and no user is signed out.
+// While a proxy answers in the broker's place, the app and a native client reconnect or use another transport, and keep
+// their data. They receive events again as soon as the proxy passes requests on, and sign no user out.
 func TestAnswersOfProxiesAreNeverFinal(t *testing.T) {
 	s := stack.Start(t)
-	all := func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/") }
-	streams := func(r *http.Request) bool { return r.URL.Path == "/api/sse" && r.Method == "GET" }
+	isAPI := func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/") }
+	isStream := func(r *http.Request) bool { return r.URL.Path == "/api/sse" && r.Method == "GET" }
 	for i, c := range []proxyAnswer{
-		{"403", all, answerPage(403), "http_403"},
-		{"401", all, answerPage(401), "http_401"},
-		{"204", all, answerPage(204), "http_204"},
-		{"a page with 200", all, answerPage(200), "not_a_stream"},
-		{"a redirect", all, func(w http.ResponseWriter, r *http.Request) {
+		{"403", isAPI, answerPage(403), "http_403"},
+		{"401", isAPI, answerPage(401), "http_401"},
+		{"204", isAPI, answerPage(204), "http_204"},
+		{"a page with 200", isAPI, answerPage(200), "not_a_stream"},
+		{"a redirect", isAPI, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://login.example/?back="+r.URL.Path, http.StatusFound)
 		}, conn.LoginRedirect},
-		{"a gateway's own JSON", all, func(w http.ResponseWriter, _ *http.Request) {
+		{"a gateway's own JSON", isAPI, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(401)
 			_, _ = io.WriteString(w, `{"type":"about:blank","title":"Unauthorized","status":401,"code":"unauthorized"}`)
 		}, "http_401"},
-		{"403 for streams alone", streams, answerPage(403), ""},
+		{"403 for streams alone", isStream, answerPage(403), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -64,7 +64,7 @@ func tabRole(tab *browser.Tab) string {
 	return tab.Attributes(".header [data-status]", "data-tab")[0]
 }
 
-// Eight tabs hold one stream, and each tab has an event within a second.
+// Eight tabs share one stream, and each tab receives an event within a second.
 func TestEightTabsShareOneStream(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
@@ -166,8 +166,8 @@ func waitForLeader(t *testing.T, tabs []*browser.Tab, description string) (index
 	return index
 }
 
-// When the leading tab leaves in one of five ways under load, each other tab has every event once and in order, and so
-// has the leader when it comes back.
+// The leading tab leaves in one of five ways while events are published. Each other tab receives every event once and
+// in order. The former leader does so too when it comes back.
 func TestNoEventIsLostWhenTheLeaderLeaves(t *testing.T) {
 	for name, leave := range waysToLeave {
 		t.Run(name, func(t *testing.T) {
@@ -221,8 +221,8 @@ func TestNoEventIsLostWhenTheLeaderLeaves(t *testing.T) {
 	}
 }
 
-// When all tabs are hidden, the client closes the stream after the grace period. When one is shown, it receives all
-// missed events and shows one summary.
+// When all tabs are hidden, the client closes the stream after the grace period. When a tab is shown again, all tabs
+// receive the missed events, and the shown tab shows one summary.
 func TestHiddenTabsCloseTheStreamAndResume(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")
@@ -280,7 +280,7 @@ func TestHiddenLeaderServesTheVisibleTab(t *testing.T) {
 	require.Equal(t, append(ids, "after"), browser.Eval[[]string](tab, `ids`))
 }
 
-// In a browser without Web Locks, each tab connects for itself and has every event once.
+// In a browser without Web Locks, each tab opens its own stream and receives every event once.
 func TestTabsWithoutLocksConnectAlone(t *testing.T) {
 	s, u := stack.Start(t), browser.NewUser(t)
 	testkit.SignIn(s, u, "dispatcher")

@@ -26,8 +26,8 @@ export class Tenant extends Original {
 export default { fetch(request, env) { return env.HUB.getByName("test").fetch(request); } };
 `
 
-// An object that cannot do the work of an alarm sets another alarm, because the runtime gives up after six tries in 141
-// s.
+// If an object fails to handle an alarm, it sets another alarm, because the runtime gives up after six tries within 141
+// seconds.
 func TestEdgeSetsAnotherAlarmAfterAFailure(t *testing.T) {
 	t.Parallel()
 	for name, program := range map[string]string{

@@ -19,8 +19,8 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A reader receives all old events, by stream and by WebSocket, even when they are larger than the limit of what may
-// wait for it.
+// A reader receives all old events, by stream and by WebSocket, even when their total size exceeds the limit of the
+// data that may wait for one reader.
 func TestEdgeReplaysMoreThanMayWait(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
@@ -48,7 +48,8 @@ func TestEdgeReplaysMoreThanMayWait(t *testing.T) {
 	}
 }
 
-// The edge refuses a filter that would not survive a sleep, and keeps the connections of the others.
+// The edge refuses a filter that is too large to be stored while the object sleeps. It keeps the connection that sent
+// the filter, and all others.
 func TestEdgeRefusesAFilterThatIsTooLargeToKeep(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
@@ -88,7 +89,7 @@ func TestEdgeRefusesAFilterThatIsTooLargeToKeep(t *testing.T) {
 	}
 }
 
-// Requests that wait while the program ends receive an answer, and can be sent again.
+// When the program ends by a panic, waiting requests receive 503, so that their clients can send them again.
 func TestEdgeAnswersWaitingRequestsAfterAPanic(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t, stack.Program(programPath(t, "edge-faults.wasm")))
@@ -120,7 +121,7 @@ func TestEdgeAnswersWaitingRequestsAfterAPanic(t *testing.T) {
 	testkit.PublishNumbered(s, 1, 2)
 }
 
-// An object that wakes still knows when each grant ends.
+// After an object wakes, it still closes a WebSocket when its grant expires.
 func TestGrantExpiresAfterTheObjectWakes(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t, stack.Var("HEARTBEAT", "1h")) // The object sets no other alarm.

@@ -58,7 +58,7 @@ type gateRequest struct {
 	headers            []string
 }
 
-// requestsForTheGate returns requests that the gate must not pass on.
+// requestsForTheGate returns requests that the gate must answer itself.
 func requestsForTheGate(gate *stack.Stack) []gateRequest {
 	manager := "Authorization: Bearer " + gate.TokenFor("4", 0, access.Manager)
 	return []gateRequest{
@@ -85,9 +85,9 @@ func requestsForTheGate(gate *stack.Stack) []gateRequest {
 	}
 }
 
-// A request without a valid token never reaches the broker, nor does one that the broker would refuse. Streams and
-// WebSockets pass, and the broker notices when their clients leave.
-func TestGateLetsOnlyGoodRequestsThrough(t *testing.T) {
+// The gate passes no request on that has no valid token or that the broker would refuse. It passes streams and
+// WebSockets on, and the broker notices when their clients leave.
+func TestGatePassesOnlyValidRequestsOn(t *testing.T) {
 	t.Parallel()
 	broker := stack.Start(t)
 	proxy := startCountingProxy(t, broker)
@@ -134,7 +134,8 @@ func pageIDs(p testkit.Page) (ids []string) {
 	return ids
 }
 
-// While the broker is away, the gate says so. A client has all events when the broker is back.
+// While the broker is down, the gate answers with the code origin_unreachable. When the broker is up again, a client
+// receives all events.
 func TestGateReportsThatTheBrokerIsAway(t *testing.T) {
 	t.Parallel()
 	broker := stack.Start(t)
@@ -181,8 +182,8 @@ func TestGateReportsThatTheBrokerIsAway(t *testing.T) {
 	requireEvents(testkit.NumberedIDs(0, 10))
 }
 
-// A client never receives a redirect from the broker's address, because it would take it for the gate's own. Other
-// answers from there pass, and are not taken for refusals of the broker.
+// The gate passes no redirect on from the broker's address, because the client would believe that the gate itself
+// redirects. It passes other answers on with their status and media type.
 func TestGatePassesNoRedirectOn(t *testing.T) {
 	t.Parallel()
 	broker := stack.Start(t)

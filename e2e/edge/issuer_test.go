@@ -14,8 +14,8 @@ import (
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 
-// The edge accepts the provider's tokens from the first request on, also many at once, after a failure of the provider,
-// and with a key of an unknown kind in the set.
+// The edge accepts the provider's tokens as soon as the provider serves its keys, although one key has an unknown kind.
+// After a restart, the edge accepts ten requests at once, and asks the provider at most twice.
 func TestEdgeAcceptsTheProvidersTokens(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
@@ -58,16 +58,18 @@ func TestEdgeLearnsNewKeys(t *testing.T) {
 func TestEdgeKeepsOldKeysAfterABadAnswer(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]http.HandlerFunc{
-		"an error": testkit.AnswerStatus(http.StatusInternalServerError),
-		"a page":   testkit.AnswerText("<html>welcome</html>"),
-		"a login page": func(w http.ResponseWriter, r *http.Request) {
+		"status 500":   testkit.AnswerStatus(http.StatusInternalServerError),
+		"an HTML page": testkit.AnswerText("<html>welcome</html>"),
+		"a redirect to a login page": func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://login.example/", http.StatusFound)
 		},
-		"itself":          func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) },
-		"no keys":         testkit.AnswerText(`{"keys":[]}`),
-		"nothing":         testkit.AnswerText(`{}`),
-		"an unknown kind": testkit.AnswerText(`{"keys":[{"kty":"ZZZ","kid":"z"}]}`),
-		"a broken answer": testkit.AnswerText(`{"keys":[`),
+		"a redirect to itself": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/", http.StatusFound)
+		},
+		"an empty key set":             testkit.AnswerText(`{"keys":[]}`),
+		"an empty object":              testkit.AnswerText(`{}`),
+		"only keys of an unknown kind": testkit.AnswerText(`{"keys":[{"kty":"ZZZ","kid":"z"}]}`),
+		"truncated JSON":               testkit.AnswerText(`{"keys":[`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

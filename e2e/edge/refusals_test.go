@@ -21,7 +21,7 @@ import (
 func TestTenantsOfTheEdgeAreSeparate(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)
-	// The public status of a tenant exists before anyone has used the tenant.
+	// A tenant has a public status before its first request.
 	status, answer := testkit.Send(t, s.URL, "GET", "/embed/v1/status.json", "", "Yardline-Tenant: acme")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, answer, `"state":"live"`)
@@ -44,7 +44,7 @@ func TestTenantsOfTheEdgeAreSeparate(t *testing.T) {
 		require.Equal(t, http.StatusUnauthorized, status)
 		require.Contains(t, answer, "invalid_token")
 	}
-	// The edge ignores an identity that a client forwards, because only the front may forward one.
+	// The edge ignores an identity that a client sends in the header of the front, because only the front may set it.
 	forged := identity.EncodeForwardedIdentity(
 		identity.Principal{
 			Grant:   access.Grant{User: "1", Roles: []access.Role{access.Manager}, Tenant: "acme"},
@@ -75,11 +75,31 @@ type refusedRequest struct {
 
 // refusedRequests are the cases of TestEdgeRefusesWithTheBrokersDocuments.
 var refusedRequests = map[string]refusedRequest{
-	"nobody reads":     {"GET", "/api/sse", "", nil, nil, 401},
-	"nobody publishes": {"POST", "/api/sse", "{", []string{asJSON}, nil, 401},
-	"a broken token":   {"GET", "/api/snapshot", "", []string{"Authorization: Bearer x.y.z"}, nil, 401},
-	"another scheme":   {"GET", "/api/snapshot", "", []string{"Authorization: Basic x"}, nil, 401},
-	"not for this role": {
+	"stream without a token": {
+		method: "GET",
+		path:   "/api/sse",
+		status: 401,
+	},
+	"event without a token": {
+		method:  "POST",
+		path:    "/api/sse",
+		body:    "{",
+		headers: []string{asJSON},
+		status:  401,
+	},
+	"malformed token": {
+		method:  "GET",
+		path:    "/api/snapshot",
+		headers: []string{"Authorization: Bearer x.y.z"},
+		status:  401,
+	},
+	"unsupported authorization scheme": {
+		method:  "GET",
+		path:    "/api/snapshot",
+		headers: []string{"Authorization: Basic x"},
+		status:  401,
+	},
+	"event type that the role may not publish": {
 		method:  "POST",
 		path:    "/api/sse",
 		body:    `{"type":"payroll_processed","data":{"period":"2026-11"}}`,
@@ -87,7 +107,7 @@ var refusedRequests = map[string]refusedRequest{
 		roles:   yardRole,
 		status:  403,
 	},
-	"another site": {
+	"request from another site": {
 		method:  "POST",
 		path:    "/api/sse",
 		body:    "{}",
@@ -95,8 +115,13 @@ var refusedRequests = map[string]refusedRequest{
 		roles:   managerRole,
 		status:  403,
 	},
-	"for admins": {"GET", "/api/stats", "", nil, managerRole, 403},
-	"no event": {
+	"path for admins alone": {
+		method: "GET",
+		path:   "/api/stats",
+		roles:  managerRole,
+		status: 403,
+	},
+	"invalid data of an event": {
 		method:  "POST",
 		path:    "/api/sse",
 		body:    `{"type":"rental_overdue","data":{"rental_id":0}}`,
@@ -104,9 +129,23 @@ var refusedRequests = map[string]refusedRequest{
 		roles:   managerRole,
 		status:  422,
 	},
-	"no type": {"POST", "/api/sse", `{"type":"nothing","data":{}}`, []string{asJSON}, managerRole, 422},
-	"no JSON": {"POST", "/api/sse", `{"type":`, []string{asJSON}, managerRole, 422},
-	"unknown and strict": {
+	"unknown event type": {
+		method:  "POST",
+		path:    "/api/sse",
+		body:    `{"type":"nothing","data":{}}`,
+		headers: []string{asJSON},
+		roles:   managerRole,
+		status:  422,
+	},
+	"malformed JSON": {
+		method:  "POST",
+		path:    "/api/sse",
+		body:    `{"type":`,
+		headers: []string{asJSON},
+		roles:   managerRole,
+		status:  422,
+	},
+	"unknown field in strict mode": {
 		method:  "POST",
 		path:    "/api/sse?strict=true",
 		body:    `{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1,"x":1}}`,
@@ -114,7 +153,7 @@ var refusedRequests = map[string]refusedRequest{
 		roles:   managerRole,
 		status:  422,
 	},
-	"a batch": {
+	"batch with an invalid event": {
 		method: "POST",
 		path:   "/api/sse",
 		body: `[{"type":"rental_overdue","data":{"rental_id":1,"days_overdue":1}},` +
@@ -123,7 +162,7 @@ var refusedRequests = map[string]refusedRequest{
 		roles:   managerRole,
 		status:  422,
 	},
-	"a binary one": {
+	"invalid event in binary mode": {
 		method:  "POST",
 		path:    "/api/sse",
 		body:    `{"rental_id":1}`,
@@ -131,15 +170,67 @@ var refusedRequests = map[string]refusedRequest{
 		roles:   managerRole,
 		status:  422,
 	},
-	"no media type":     {"POST", "/api/sse", `x`, []string{"Content-Type: text/plain"}, managerRole, 415},
-	"too large":         {"POST", "/api/sse", strings.Repeat(" ", 30<<10), []string{asJSON}, managerRole, 413},
-	"no such filter":    {"GET", "/api/events?types=nothing", "", nil, managerRole, 400},
-	"no such parameter": {"GET", "/api/sse?type=x", "", nil, managerRole, 400},
-	"no such cursor":    {"GET", "/api/sse", "", []string{"Last-Event-ID: x"}, managerRole, 400},
-	"no WebSocket":      {"GET", "/api/ws", "", nil, managerRole, 426},
-	"nothing there":     {"GET", "/api/nothing", "", nil, managerRole, 404},
-	"another method":    {"DELETE", "/api/sse", "", nil, managerRole, 405},
-	"another grant":     {"POST", "/api/sse", `{}`, []string{asJSON, "If-Grant: x"}, managerRole, 409},
+	"unsupported media type": {
+		method:  "POST",
+		path:    "/api/sse",
+		body:    `x`,
+		headers: []string{"Content-Type: text/plain"},
+		roles:   managerRole,
+		status:  415,
+	},
+	"body that is too large": {
+		method:  "POST",
+		path:    "/api/sse",
+		body:    strings.Repeat(" ", 30<<10),
+		headers: []string{asJSON},
+		roles:   managerRole,
+		status:  413,
+	},
+	"unknown type in a filter": {
+		method: "GET",
+		path:   "/api/events?types=nothing",
+		roles:  managerRole,
+		status: 400,
+	},
+	"unknown parameter": {
+		method: "GET",
+		path:   "/api/sse?type=x",
+		roles:  managerRole,
+		status: 400,
+	},
+	"malformed cursor": {
+		method:  "GET",
+		path:    "/api/sse",
+		headers: []string{"Last-Event-ID: x"},
+		roles:   managerRole,
+		status:  400,
+	},
+	"WebSocket path without an upgrade": {
+		method: "GET",
+		path:   "/api/ws",
+		roles:  managerRole,
+		status: 426,
+	},
+	"unknown path": {
+		method: "GET",
+		path:   "/api/nothing",
+		roles:  managerRole,
+		status: 404,
+	},
+	"unsupported method": {
+		method: "DELETE",
+		path:   "/api/sse",
+		roles:  managerRole,
+		status: 405,
+	},
+	"If-Grant of another grant": {
+		method:  "POST",
+		path:    "/api/sse",
+		body:    `{}`,
+		headers: []string{asJSON, "If-Grant: x"},
+		roles:   managerRole,
+		status:  409,
+	},
 }
 
 // Broker, edge and gate refuse the same requests with the same documents, byte for byte.

@@ -49,13 +49,13 @@ var inputs = map[string]struct {
 		status: 400,
 		answer: "invalid_parameter",
 	},
-	"both cursors": {
+	"lastEventId in a query": {
 		method: "GET",
 		path:   "/api/events?limit=1&lastEventId=oldest",
 		status: 200,
 		answer: `"events"`,
 	},
-	"a time of the future": {
+	"a time in the future": {
 		method:  "POST",
 		path:    "/api/sse",
 		body:    futureEvent,
@@ -71,7 +71,7 @@ var inputs = map[string]struct {
 		status:  201,
 		answer:  `"id"`,
 	},
-	"an id that is taken, in a batch": {
+	"a batch with the id of a stored event": {
 		method:  "POST",
 		path:    "/api/sse",
 		body:    "[" + paymentEvent("b1", "5") + "," + paymentEvent("x1", "2") + "]",
@@ -79,7 +79,7 @@ var inputs = map[string]struct {
 		status:  409,
 		answer:  "/1/id",
 	},
-	"one id twice in a batch": {
+	"a batch with one id twice": {
 		method:  "POST",
 		path:    "/api/sse",
 		body:    "[" + paymentEvent("c1", "5") + "," + paymentEvent("c1", "2") + "]",
@@ -87,7 +87,7 @@ var inputs = map[string]struct {
 		status:  409,
 		answer:  "/1/id",
 	},
-	"a control character": {
+	"a control character in an id": {
 		method:  "POST",
 		path:    "/api/sse",
 		body:    "[" + paymentEvent(`d\u0007`, "5") + "]",
@@ -97,8 +97,7 @@ var inputs = map[string]struct {
 	},
 }
 
-// The front, an object and a gate refuse the input that the broker refuses, accept the input that it accepts, and store
-// nothing that they refuse.
+// The edge and a gate accept and refuse the same input as the broker does. They store nothing that they refuse.
 func TestEdgeAndBrokerAcceptTheSameInput(t *testing.T) {
 	t.Parallel()
 	broker := stack.Start(t)
@@ -142,7 +141,8 @@ func requirePreflightAllowsTraces(t *testing.T, s *stack.Stack) {
 	require.Contains(t, preflight.Header.Get("Access-Control-Allow-Headers"), "traceparent")
 }
 
-// A tracker with a wrong clock cannot pin a machine to its place.
+// The edge refuses a location with a time in the future. Otherwise a tracker with a wrong clock would hide all later
+// locations of its machine.
 func TestEdgeRefusesALocationOfTheFuture(t *testing.T) {
 	t.Parallel()
 	s := stack.StartEdge(t)

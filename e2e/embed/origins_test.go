@@ -105,7 +105,7 @@ func (o *originTest) requireRefused(name, page, open string) {
 	require.Zero(o.t, browser.Eval[int](o.tab, "got.length"), name)
 }
 
-// signInWithPassword signs Ann in, as users do, after one attempt with a wrong password.
+// signInWithPassword fills in the sign-in form as Ann, first with a wrong password and then with the right one.
 func signInWithPassword(tab *browser.Tab, address string) {
 	tab.Open(address)
 	tab.Eventually(testkit.Soon, `document.querySelector("form #sign-in-user")`)

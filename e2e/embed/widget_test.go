@@ -54,8 +54,8 @@ func serveHostSite(t *testing.T, broker string) string {
 	return strings.Replace(server.URL, "127.0.0.1", "host.example", 1)
 }
 
-// checkScriptIsSmall checks that the script of the widget has at most 5 KB when compressed, and sets no cookie.
-func checkScriptIsSmall(t *testing.T, s *stack.Stack) {
+// requireScriptIsSmall checks that the script of the widget has at most 5 KB when compressed, and sets no cookie.
+func requireScriptIsSmall(t *testing.T, s *stack.Stack) {
 	t.Helper()
 	request, err := http.NewRequest("GET", s.URL+"/embed/v1/status.js", nil)
 	require.NoError(t, err)
@@ -111,17 +111,17 @@ func TestWidgetShowsStatusOnAHostSite(t *testing.T) {
 	s.Up()
 	tab.Open(address)
 	tab.Eventually(testkit.Soon, shownState+` === "live"`)
-	checkScriptIsSmall(t, s)
+	requireScriptIsSmall(t, s)
 }
 
-// A fakeBroker serves the script of the widget, and answers the widget's requests as a test wishes.
+// A fakeBroker serves the script of the widget. A test sets its answers to the widget's requests.
 type fakeBroker struct {
 	json, events atomic.Value // the http.HandlerFunc of status.json and of status.events
 	streamed     atomic.Int32 // how many streams have sent their text
 	url          string
 }
 
-// newFakeBroker starts a fakeBroker that is live. It runs until the test ends.
+// newFakeBroker starts a fakeBroker whose status is live. It runs until the test ends.
 func newFakeBroker(t *testing.T) *fakeBroker {
 	b := &fakeBroker{}
 	mux := http.NewServeMux()
@@ -190,7 +190,7 @@ func TestWidgetWorksWhereFetchIsWrapped(t *testing.T) {
 	tab.Eventually(testkit.Soon, shownState+` === "live"`)
 }
 
-// An answer that is not the status counts as none, and the widget does not keep the earlier state for it.
+// The widget treats an answer that is not a status like a failed request. It does not keep the earlier state.
 func TestWidgetIgnoresTheAnswersOfProxies(t *testing.T) {
 	b := newFakeBroker(t)
 	tab := b.open(t, hurryTimers)
@@ -207,7 +207,7 @@ func TestWidgetIgnoresTheAnswersOfProxies(t *testing.T) {
 	}
 }
 
-// The widget gives up a stream that a proxy holds back, and asks for the status now and then.
+// The widget gives up a stream that a proxy holds back, and requests the status at intervals.
 func TestWidgetGivesUpAStreamThatIsHeldBack(t *testing.T) {
 	b := newFakeBroker(t)
 	b.setStream(":" + strings.Repeat(" ", 4096) + "\n\n")
@@ -219,7 +219,7 @@ func TestWidgetGivesUpAStreamThatIsHeldBack(t *testing.T) {
 	tab.Eventually(testkit.Soon, shownState+` === "live"`)
 }
 
-// The widget does not trust a stream whose connection died for long.
+// The widget gives up a stream that sends nothing for a while, because its connection may be dead.
 func TestWidgetGivesUpASilentStream(t *testing.T) {
 	b := newFakeBroker(t)
 	tab := b.open(t, hurryTimers)
@@ -230,7 +230,7 @@ func TestWidgetGivesUpASilentStream(t *testing.T) {
 	require.Equal(t, "", browser.Eval[string](tab, `document.querySelector("yardline-status").reason`))
 }
 
-// When the browser keeps the page from the local network, the widget says so as far as the browser tells.
+// When the browser blocks requests to the local network, the widget reports this reason if the browser reveals it.
 func TestWidgetReportsABlockedLocalNetwork(t *testing.T) {
 	b := newFakeBroker(t)
 	b.refuseAll()

@@ -151,7 +151,7 @@ func withoutTypeNames(stored string) string {
 	return regexp.MustCompile(`"(muted|push)":\[[^]]*\]`).ReplaceAllString(stored, "")
 }
 
-// When a connected HR user becomes a yard user, the screen and the browser keep nothing of what HR saw.
+// When a connected HR user becomes a yard user, the screen and the browser keep nothing that only HR may see.
 func TestDemotionDeletesStoredData(t *testing.T) {
 	s := stack.New(t, "--auth", "users")
 	s.Run("a password of hanna\n", "user", "add", "hanna", "--roles", "hr,yard")

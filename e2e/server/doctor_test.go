@@ -16,8 +16,8 @@ import (
 	"github.com/snd-rental/yardline/shared/access"
 )
 
-// haproxySite is a configuration as HAProxy's manual begins one. Its arguments are the directory, the port, the
-// broker's address and an option.
+// haproxySite is a minimal configuration of HAProxy, as its manual shows one. Its arguments are the directory, the
+// port, the broker's address and an option.
 const haproxySite = `defaults
   mode http
   timeout connect 5s
@@ -31,7 +31,7 @@ backend broker
   server one %[3]s
 `
 
-// nginxSite is like nginxConfig, but passes WebSockets on. Its arguments are those of haproxySite.
+// nginxSite is like nginxConfig, but also passes WebSockets on. Its arguments are those of haproxySite.
 const nginxSite = `daemon off; worker_processes 1; pid %[1]s/pid; error_log stderr warn;
 events { worker_connections 64; }
 http {
@@ -178,8 +178,8 @@ func proxyCases(passwords string) map[string]proxyCase {
 	}
 }
 
-// The doctor names the effect of a proxy's configuration on a stream, and reports nothing about a proxy without an
-// effect.
+// The doctor reports how the configuration of a proxy changes a stream. It reports no problem about a proxy that does
+// not change the stream.
 func TestDoctorNamesWhatProxiesDoToStreams(t *testing.T) {
 	t.Parallel()
 	s := stack.Start(t)

@@ -18,7 +18,7 @@ import (
 )
 
 // While the disk takes no data, the broker asks publishers to come back later. It loses no acknowledged event, stores
-// an event once that was sent again, and recovers by itself.
+// an event only once that a publisher sends again, and recovers by itself.
 func TestFullDiskLosesNoAcknowledgedEvent(t *testing.T) {
 	s := stack.Start(t)
 	erp := s.APIFor("erp", 0, access.Service)

@@ -20,8 +20,8 @@ import (
 	"github.com/snd-rental/yardline/wasmclient/store"
 )
 
-// The native client reads all events once and in order over each transport alone, also over a restart of the broker. An
-// invalid token ends it.
+// With each transport alone, the native client receives all events once and in order, also when the broker restarts. A
+// client with an invalid token stops.
 func TestNativeClientReadsOverEachTransport(t *testing.T) {
 	for _, transport := range conn.DefaultLadder {
 		t.Run(string(transport), func(t *testing.T) {

@@ -123,7 +123,8 @@ func waitUntilReady(t *testing.T, url string) {
 	}, 30*time.Second, 10*time.Millisecond)
 }
 
-// The first interrupt waits for a request that does not end. The second one does not.
+// After the first interrupt, the broker waits for a request that does not end. A further interrupt ends the broker at
+// once.
 func TestSecondInterruptStopsTheBrokerAtOnce(t *testing.T) {
 	p := startProcess(t, exec.Command(binaryPath(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data",
 		t.TempDir()))
@@ -151,7 +152,7 @@ func TestSecondInterruptStopsTheBrokerAtOnce(t *testing.T) {
 	}
 }
 
-// The broker goes on when the program that reads its log ends.
+// The broker keeps running when the program that reads its log ends.
 func TestBrokerOutlivesTheReaderOfItsLog(t *testing.T) {
 	p := startProcess(t, exec.Command(binaryPath(t), "serve", "--json", "--listen", "127.0.0.1:0", "--data",
 		t.TempDir(), "--log-level", "debug"))

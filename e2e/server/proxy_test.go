@@ -20,8 +20,8 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// nginxConfig is a site as nginx's manual shows it, without a word on buffering. Its arguments are the directory, the
-// port and the broker's URL.
+// nginxConfig is a minimal configuration of nginx, as its manual shows one. It does not mention buffering. Its
+// arguments are the directory, the port and the broker's URL.
 const nginxConfig = `daemon off; worker_processes 1; pid %[1]s/pid; error_log stderr warn;
 events { worker_connections 64; }
 http {
@@ -94,7 +94,7 @@ func (p *proxy) kill() {
 	p.cmd = nil
 }
 
-// killAtEnd lets the end of the test kill the process, if it runs then.
+// killAtEnd kills the process at the end of the test, if it still runs.
 func (p *proxy) killAtEnd() {
 	p.t.Cleanup(func() {
 		if p.cmd != nil {

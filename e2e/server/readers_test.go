@@ -201,17 +201,18 @@ type route struct {
 	restore func() // lets new connections through
 }
 
-// routes open the routes from a reader to the broker. To cut the direct one, a test kills the broker.
+// routes are functions that open the routes from a reader to the broker. A test cuts the direct route by killing the
+// broker.
 var routes = map[string]func(*testing.T, *stack.Stack) route{
 	"directly": func(_ *testing.T, s *stack.Stack) route { return route{s.URL, s.Kill, s.Up} },
-	"nginx":    proxied(nginxConfig, "http://", "nginx", "-e", "stderr", "-c"),
-	"Caddy":    proxied(plainCaddyConfig, "", "caddy", "run", "--adapter", "caddyfile", "--config"),
-	"HAProxy":  proxied(compressingHAProxyConfig, "", "haproxy", "-db", "-f"),
+	"nginx":    routeThrough(nginxConfig, "http://", "nginx", "-e", "stderr", "-c"),
+	"Caddy":    routeThrough(plainCaddyConfig, "", "caddy", "run", "--adapter", "caddyfile", "--config"),
+	"HAProxy":  routeThrough(compressingHAProxyConfig, "", "haproxy", "-db", "-f"),
 }
 
-// proxied returns a function that opens a route through a proxy. The arguments of its configuration are the directory,
-// the port and the broker's address behind the scheme.
-func proxied(config, scheme string, command ...string) func(*testing.T, *stack.Stack) route {
+// routeThrough returns a function that opens a route through a proxy. The arguments of its configuration are the
+// directory, the port and the broker's address behind the scheme.
+func routeThrough(config, scheme string, command ...string) func(*testing.T, *stack.Stack) route {
 	return func(t *testing.T, s *stack.Stack) route {
 		dir, port := t.TempDir(), freePort(t)
 		file := filepath.Join(dir, "config")
@@ -229,8 +230,8 @@ func proxied(config, scheme string, command ...string) func(*testing.T, *stack.S
 	}
 }
 
-// Common readers receive each event within half a second, also the last one. After a cut they have all events once and
-// in order, directly and through proxies.
+// Readers of other projects receive events with a median delay below half a second, also the last event. After a cut
+// they have all events once and in order. This holds directly and through proxies.
 func TestCommonReadersReceiveEveryEventInTime(t *testing.T) {
 	javaCommand := compileJavaReader(t)
 	for name, open := range routes {

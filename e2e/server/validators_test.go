@@ -60,8 +60,8 @@ func runValidators(t *testing.T, schema string, documents []string) map[string]s
 	return refused
 }
 
-// Validators of Python and Node accept each amount that the broker accepts, by the schema that it serves. They refuse
-// each error that a schema can express.
+// With the schema that the broker serves, validators of Python and Node accept each amount that the broker accepts.
+// They refuse each error that a schema can express.
 func TestCommonValidatorsAcceptEveryValidAmount(t *testing.T) {
 	s := stack.Start(t)
 	_, schema := testkit.Send(t, s.URL, "GET", "/api/schema/payment_received?for=publish", "")

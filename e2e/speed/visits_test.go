@@ -51,7 +51,7 @@ func newManagerTab(t *testing.T, s *stack.Stack) *browser.Tab {
 	return tab
 }
 
-// No element moves while the dashboard fills slowly, or when the broker goes away.
+// The layout shift stays small while the dashboard fills slowly. The figures do not move when the broker goes down.
 func TestLayoutStaysWhileThePageFills(t *testing.T) {
 	s := stack.Start(t, "--demo", "--demo-rate", "5")
 	var tabs []*browser.Tab

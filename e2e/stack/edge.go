@@ -36,7 +36,7 @@ func StartOn(t testing.TB, kind string) *Stack {
 	return StartEdge(t)
 }
 
-// edgeTenant is the company of the tokens of an installation at the edge.
+// edgeTenant is the tenant of the tokens of an installation at the edge.
 const edgeTenant = "main"
 
 // An edge is the configuration of a Stack that runs in workerd.
@@ -48,7 +48,7 @@ type edge struct {
 	assets  string            // the host and port of the static assets
 	runtime string            // one of Runtimes
 	tokens  *identity.Tokens
-	tenant  string // the company of new tokens; a gate has none
+	tenant  string // the tenant of new tokens; "" for a gate, which has no tenants
 }
 
 // An EdgeOption changes an installation at the edge.
@@ -63,7 +63,7 @@ func Program(path string) EdgeOption { return func(e *edge) { e.program = path }
 // Script returns an option that makes a text the main module. The module can import worker.mjs.
 func Script(text string) EdgeOption { return func(e *edge) { e.script = text } }
 
-// Direct is an option that sends every request to one Durable Object, past the worker's own checks.
+// Direct is an option that sends every request directly to one Durable Object, without the checks of the front.
 var Direct = Script(`export * from "worker.mjs";
 export default { fetch(request, env) { return env.HUB.getByName("test").fetch(request); } };
 `)

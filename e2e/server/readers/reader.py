@@ -1,4 +1,4 @@
-# Reads a stream with Python's requests as its manual shows it, and prints the data of each event.
+# Reads a stream with Python's package requests, as the manual of requests shows it, and prints the data of each event.
 import os
 import sys
 import time

@@ -19,7 +19,7 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// readFuncs are the ways to read events from the broker.
+// readFuncs read events from the broker, one function for each interface.
 var readFuncs = map[string]testkit.ReadFunc{
 	"sse":       testkit.ReadBySSE,
 	"websocket": testkit.ReadByWebSocket,
@@ -27,37 +27,37 @@ var readFuncs = map[string]testkit.ReadFunc{
 	"history":   readByHistory,
 }
 
-// readByLongPoll is a ReadFunc that reads pages, and waits for the next one.
-func readByLongPoll(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
+// readByLongPoll is a ReadFunc that reads the log page by page. Each request waits up to two seconds for events.
+func readByLongPoll(t *testing.T, base, token, start string, end wire.Cursor, opened func()) (got []string) {
 	opened()
-	for next := after; ; {
+	for next := start; ; {
 		p := testkit.ReadPage(t, base, token, "limit=37&wait=2&after="+next)
 		for _, e := range p.Events {
 			got = append(got, testkit.EventText(e))
 		}
-		if next = p.Next.String(); p.Next.Seq >= through.Seq {
+		if next = p.Next.String(); p.Next.Seq >= end.Seq {
 			return got
 		}
 	}
 }
 
-// readByHistory is a ReadFunc that waits for the last event, and reads the pages backwards.
-func readByHistory(t *testing.T, base, token, after string, through wire.Cursor, opened func()) (got []string) {
+// readByHistory is a ReadFunc that waits for the last event, and then reads the pages from the newest to the oldest.
+func readByHistory(t *testing.T, base, token, start string, end wire.Cursor, opened func()) (got []string) {
 	opened()
-	start, err := wire.ParseCursor(after)
+	first, err := wire.ParseCursor(start)
 	require.NoError(t, err)
 	waittest.Eventually(
 		t,
-		func() bool { return testkit.ReadPage(t, base, token, "limit=1").Head.Seq >= through.Seq },
+		func() bool { return testkit.ReadPage(t, base, token, "limit=1").Head.Seq >= end.Seq },
 		testkit.Soon,
 		10*time.Millisecond,
 	)
-	before := wire.Cursor{Epoch: through.Epoch, Seq: through.Seq + 1}
-	for before.Seq > start.Seq+1 {
+	before := wire.Cursor{Epoch: end.Epoch, Seq: end.Seq + 1}
+	for before.Seq > first.Seq+1 {
 		p := testkit.ReadPage(t, base, token, "limit=41&before="+before.String())
 		var texts []string
 		for _, e := range p.Events {
-			if at, err := wire.ParseCursor(e.Cursor); err == nil && at.Seq > start.Seq {
+			if at, err := wire.ParseCursor(e.Cursor); err == nil && at.Seq > first.Seq {
 				texts = append(texts, testkit.EventText(e))
 			}
 		}
@@ -68,7 +68,8 @@ func readByHistory(t *testing.T, base, token, after string, through wire.Cursor,
 	return got
 }
 
-// testUsers are the users of the vocabulary's table, by name.
+// testUsers are users that may see different events, by name: one user for each of four roles, and an employee without
+// a role.
 var testUsers = map[string]struct {
 	user     string
 	employee int64 // the id of the user's employee; 0 is none
@@ -120,8 +121,8 @@ func mixedEvents(n int) []json.RawMessage {
 	return all
 }
 
-// A reader receives the same events by every interface, live and from the log, and each reader receives those of its
-// own rights.
+// A user receives the same events by every interface, live and from the log. Each user receives only the events that
+// the user may see.
 func TestAllInterfacesDeliverTheSameEvents(t *testing.T) {
 	for _, kind := range stack.Kinds {
 		t.Run(kind, func(t *testing.T) { testInterfaces(t, stack.StartOn(t, kind)) })
@@ -135,27 +136,27 @@ type eventsByInterface map[string]map[string][]string
 func testInterfaces(t *testing.T, s *stack.Stack) {
 	const events = 1000
 	first := s.Publish(`{"type":"system_notification","data":{"message":"first"}}`).Cursor
-	through := wire.Cursor{Epoch: first.Epoch, Seq: first.Seq + events}
+	end := wire.Cursor{Epoch: first.Epoch, Seq: first.Seq + events}
 	type result struct {
-		user, path string
-		got        []string
+		user, interfaceName string
+		got                 []string
 	}
 	results := make(chan result, len(testUsers)*len(readFuncs))
 	opened := make(chan struct{}, cap(results))
 	for name, user := range testUsers {
 		token := s.TokenFor(user.user, user.employee, user.roles...)
-		for path, readEvents := range readFuncs {
+		for interfaceName, readEvents := range readFuncs {
 			go func() {
-				got := readEvents(t, s.URL, token, first.String(), through, func() { opened <- struct{}{} })
-				results <- result{name, path, got}
+				got := readEvents(t, s.URL, token, first.String(), end, func() { opened <- struct{}{} })
+				results <- result{name, interfaceName, got}
 			}()
 		}
 	}
 	for range cap(opened) {
 		<-opened
 	}
-	require.Equal(t, through, testkit.PublishAll(t, s, mixedEvents(events)))
-	// A user that may not see the last events reaches the end by this event or by a heartbeat.
+	require.Equal(t, end, testkit.PublishAll(t, s, mixedEvents(events)))
+	// A user that may not see the last events reaches the cursor end by this event or by a heartbeat.
 	s.Publish(`{"type":"system_notification","data":{"message":"last"}}`)
 	read := eventsByInterface{}
 	timeout, cancel := context.WithTimeout(testkit.Context(t), time.Minute)
@@ -167,7 +168,7 @@ func testInterfaces(t *testing.T, s *stack.Stack) {
 				read[r.user] = map[string][]string{}
 			}
 			// The notification after the last event may have come with it.
-			read[r.user][r.path] = slices.DeleteFunc(
+			read[r.user][r.interfaceName] = slices.DeleteFunc(
 				r.got,
 				func(e string) bool { return strings.Contains(e, `"message":"last"`) },
 			)
@@ -178,20 +179,20 @@ func testInterfaces(t *testing.T, s *stack.Stack) {
 	requireSameEvents(t, read, events)
 }
 
-// requireSameEvents checks that each user has read the same events by every interface. Each user must have read another
-// number of events, and fewer than were published.
+// requireSameEvents checks that each user has read the same events by every interface. No two users may have read the
+// same number of events, and no user may have read all published events.
 func requireSameEvents(t *testing.T, read eventsByInterface, published int) {
 	t.Helper()
 	counts := map[int]string{}
-	for user, byPath := range read {
-		want := byPath["history"]
+	for user, byInterface := range read {
+		want := byInterface["history"]
 		require.NotEmpty(t, want, user)
 		require.Less(t, len(want), published)
 		require.Empty(t, counts[len(want)], "%s and %s see as much", user, counts[len(want)])
 		counts[len(want)] = user
-		for name, got := range byPath {
+		for name, got := range byInterface {
 			require.Equal(t, want, got, "%s by %s", user, name)
 		}
-		t.Logf("%s: %d of %d events on each of %d paths", user, len(want), published, len(byPath))
+		t.Logf("%s: %d of %d events on each of %d paths", user, len(want), published, len(byInterface))
 	}
 }
