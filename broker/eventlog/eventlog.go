@@ -6,7 +6,8 @@
 // # Guarantees
 //
 //   - Records are numbered 1, 2, 3 … in the order in which they were stored,
-//     without holes. The number of a record never changes.
+//     without holes. The number of a record, also called its sequence, never
+//     changes.
 //   - An entry survives a crash once [Log.Append] has returned. In memlog it
 //     lives as long as the process.
 //   - An entry with the same key is stored once within the deduplication window
@@ -17,9 +18,11 @@
 // # Usage
 //
 // Append entries with [Log.Append]. Follow the log with [Log.Tail], or read pages
-// with [Log.Read]. A place in the log is the sequence of a record: methods with a
-// parameter after begin with the record after it, and 0 is the place before the
-// first record. [ReadBefore] and [SeqBefore] search backwards and by time.
+// with [Log.Read]. [ReadBefore] searches backwards, and [SeqBefore] by time.
+//
+// A place in the log is the number of a record. Methods with the parameter after
+// begin with the record that follows this place. 0 is the place before the first
+// record. A cursor of package wire is a place with the epoch of the log.
 package eventlog
 
 import (

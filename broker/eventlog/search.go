@@ -29,10 +29,11 @@ func SeqBefore(ctx context.Context, log Log, at time.Time) (uint64, error) {
 	return low - 1, nil
 }
 
-// ReadBefore returns the newest selected records before the record before,
-// oldest first and at most limit. from is the place where the search stopped:
-// ReadBefore returns all selected records between from and before, without
-// these two. The error is ErrGone when the log keeps no record before before.
+// ReadBefore returns the newest selected records whose numbers are less than
+// before, oldest first and at most limit. from is the place where the search
+// stopped: ReadBefore returns all selected records between from and before,
+// without these two. The error is ErrGone when before is less than the number of
+// the oldest kept record.
 //
 // ReadBefore reads backwards in windows that grow. Each window is a filtered
 // read, so that rare records are found without reading all others.

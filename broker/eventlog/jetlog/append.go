@@ -29,7 +29,7 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 	head := l.knownHead()
 	link := l.connected(ctx)
 	ack, err := link.publish(ctx, m, e.Key)
-	// The failure of a call whose caller has gone says nothing about the log.
+	// When the caller has cancelled the call, an error is no failure of the log.
 	if err == nil || caller.Err() == nil {
 		l.noteAppend(err)
 	}
@@ -76,9 +76,10 @@ func pause(ctx context.Context) bool {
 // send because it has no connection.
 var errNotConnected = nats.ErrReconnectBufExceeded
 
-// publish stores a message under a key. It tries again in two cases. While the
-// server is storing the same key for another client, only the result of that
-// tells where the record is. While there is no connection, nothing was sent.
+// publish stores a message under a key. It tries again until ctx ends in two
+// cases. When the server is storing the same key for another client, publish must
+// wait for that client's result to get the number of the record. When there is no
+// connection, publish has sent nothing, so that it may try again.
 func (l *link) publish(ctx context.Context, m *nats.Msg, key string) (*jetstream.PubAck, error) {
 	for {
 		ack, err := l.js.PublishMsg(ctx, m, jetstream.WithMsgID(key))

@@ -46,8 +46,12 @@ func connect(ctx context.Context, c Config, create bool, reconnected func()) (_ 
 	// ReconnectBufSize(-1) makes the client refuse a message that it cannot send
 	// at once. A message that waits in the client would be stored after its
 	// publisher got an error.
-	options := []nats.Option{nats.Name("yardline"), nats.MaxReconnects(-1), nats.ReconnectBufSize(-1),
-		nats.ReconnectHandler(func(*nats.Conn) { reconnected() })}
+	options := []nats.Option{
+		nats.Name("yardline"),
+		nats.MaxReconnects(-1),
+		nats.ReconnectBufSize(-1),
+		nats.ReconnectHandler(func(*nats.Conn) { reconnected() }),
+	}
 	if c.URL == "" {
 		if l.server, err = startEmbedded(c.Dir); err != nil {
 			return nil, err
@@ -142,13 +146,7 @@ func (l *link) openStream(ctx context.Context, create bool) error {
 		if err := checkHealth(l.server); err != nil {
 			return fmt.Errorf("the log is damaged: %w: put a backup back by yardline restore", err)
 		}
-		stream, err = l.js.CreateStream(ctx, jetstream.StreamConfig{
-			Name: name, Subjects: []string{l.config.subjectRoot() + ">"}, Storage: jetstream.FileStorage,
-			Retention: jetstream.LimitsPolicy,
-			MaxMsgs:   -1, MaxBytes: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1, MaxConsumers: -1,
-			AllowDirect: true, DenyDelete: true, Duplicates: l.config.DedupWindow, Replicas: l.config.Replicas,
-			Metadata: map[string]string{epochKey: newEpoch()},
-		})
+		stream, err = l.js.CreateStream(ctx, l.config.newStreamConfig())
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another broker has just made it
 			stream, err = l.js.Stream(ctx, name)
 		}
@@ -179,6 +177,27 @@ func (l *link) openStream(ctx context.Context, create bool) error {
 	return nil
 }
 
+// newStreamConfig returns the configuration of a new stream with a new epoch. -1
+// means no limit.
+func (c Config) newStreamConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              c.streamName(),
+		Subjects:          []string{c.subjectRoot() + ">"},
+		Storage:           jetstream.FileStorage,
+		Retention:         jetstream.LimitsPolicy,
+		MaxMsgs:           -1,
+		MaxBytes:          -1,
+		MaxMsgsPerSubject: -1,
+		MaxMsgSize:        -1,
+		MaxConsumers:      -1,
+		AllowDirect:       true,
+		DenyDelete:        true,
+		Duplicates:        c.DedupWindow,
+		Replicas:          c.Replicas,
+		Metadata:          map[string]string{epochKey: newEpoch()},
+	}
+}
+
 // isUnusedStream reports whether the stream has the log's subjects and never
 // held a record.
 func (l *link) isUnusedStream(info *jetstream.StreamInfo) bool {
@@ -196,9 +215,7 @@ func (l *link) openBucket(ctx context.Context, create bool) (err error) {
 		if err := checkHealth(l.server); err != nil {
 			return fmt.Errorf("the log's store is damaged: %w: put a backup back by yardline restore", err)
 		}
-		l.bucket, err = l.js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: name, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL,
-			Replicas: l.config.Replicas})
+		l.bucket, err = l.js.CreateKeyValue(ctx, l.config.bucketConfig(l.config.Replicas))
 		if errors.Is(err, jetstream.ErrBucketExists) { // another broker has just made it
 			l.bucket, err = l.js.KeyValue(ctx, name)
 		}
@@ -214,11 +231,20 @@ func (l *link) openBucket(ctx context.Context, create bool) (err error) {
 	info := status.(*jetstream.KeyValueBucketStatus).StreamInfo()
 	l.storeLost = info.State.LastSeq == 0 && l.stream.CachedInfo().State.LastSeq > 0
 	if info.Config.SubjectDeleteMarkerTTL == 0 {
-		_, err = l.js.UpdateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: name, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL,
-			Replicas: info.Config.Replicas})
+		_, err = l.js.UpdateKeyValue(ctx, l.config.bucketConfig(info.Config.Replicas))
 	}
 	return unavailable(err)
+}
+
+// bucketConfig returns the configuration of the store with a number of replicas.
+func (c Config) bucketConfig(replicas int) jetstream.KeyValueConfig {
+	return jetstream.KeyValueConfig{
+		Bucket:         c.bucketName(),
+		History:        1,
+		Storage:        jetstream.FileStorage,
+		LimitMarkerTTL: markerTTL,
+		Replicas:       replicas,
+	}
 }
 
 // markerTTL is how long the server keeps the marker of a deleted key. The marker

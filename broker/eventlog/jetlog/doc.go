@@ -24,19 +24,20 @@
 // and the stream's metadata hold the first epoch. The subject of a message is
 // ev.<type>.<kind>.<id>, so that a read by type or by subject is a filtered read
 // of the server. The store is a key-value bucket of the same server. It also
-// holds the log's record of its epoch: the present epoch, earlier epochs, and a
-// number that the log has reached.
+// holds the epoch record: the present epoch, earlier epochs, and a number that
+// the log has reached.
 //
 // A broker with an external log keeps notes about it in a file of the data
 // directory, because the store may go back to an earlier state together with the
 // stream. An embedded log has a witness instead: a file of the data directory
-// that the record names. A copy of the directory does not have the same file.
+// that the epoch record names. A copy of the directory does not have the same
+// file.
 //
 // # Concurrency
 //
 // All methods of Log may be called concurrently. One goroutine, the keeper,
 // watches the log until Close: it checks the disk and the embedded server every
-// second, updates the record every ten seconds, and notices a new epoch.
+// second, updates the epoch record every ten seconds, and notices a new epoch.
 // Log.mu guards the link to the server, the known head, the health, and the time
 // since which appends fail. Log.kept belongs to the keeper alone while it runs.
 package jetlog

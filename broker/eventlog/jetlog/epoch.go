@@ -14,25 +14,25 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// recordKey is the key of the record in the store.
-const recordKey = "epoch"
+// epochRecordKey is the key of the epoch record in the store.
+const epochRecordKey = "epoch"
 
-// maxAncestors is the number of earlier epochs that a record names. Older ones
-// are of no use, because the hub stores its state under the present epoch within
+// maxAncestors is the number of earlier epochs that an epoch record names. Older
+// ones are of no use, because the hub stores its state under the present epoch within
 // seconds.
 const maxAncestors = 16
 
-// A record is what the store knows about the log. It holds the epoch and all
-// data by which Open notices that the log was put back to an earlier state. They
-// are one value, so that a crash leaves either the old epoch, and the next start
-// notices the same again, or the new epoch.
-type record struct {
+// An epochRecord is stored under epochRecordKey. It holds the epoch of the log,
+// and all data by which Open notices that the log was put back to an earlier
+// state. They are one value, so that a crash leaves either the old epoch or the
+// new one. If it leaves the old epoch, the next start notices the same again.
+type epochRecord struct {
 	// Epoch is the present epoch.
 	Epoch string `json:"epoch"`
 	// Ancestors are earlier epochs, newest first.
 	Ancestors []eventlog.Ancestor `json:"ancestors,omitempty"`
-	// Head is a number that the log has reached. It is at most recordInterval
-	// old while the broker runs.
+	// Head is a number that the log has reached. It is at most
+	// epochRecordInterval old while the broker runs.
 	Head uint64 `json:"head"`
 	// Witness is a file of the data directory. It is nil for an external log.
 	Witness *datadir.Witness `json:"witness,omitempty"`
@@ -40,9 +40,9 @@ type record struct {
 	Owner string `json:"owner,omitempty"`
 }
 
-// branch returns the record of a log that continues after the number through
-// under a new epoch.
-func (r record) branch(epoch string, through uint64) record {
+// branch returns the epoch record of a log that continues after the number
+// through under a new epoch.
+func (r epochRecord) branch(epoch string, through uint64) epochRecord {
 	ancestors := []eventlog.Ancestor{{Epoch: r.Epoch, Through: through}}
 	for _, a := range r.Ancestors {
 		if len(ancestors) < maxAncestors {
@@ -54,7 +54,7 @@ func (r record) branch(epoch string, through uint64) record {
 }
 
 // descendsFrom reports whether an epoch is the record's epoch or an ancestor.
-func (r record) descendsFrom(epoch string) bool {
+func (r epochRecord) descendsFrom(epoch string) bool {
 	if r.Epoch == epoch {
 		return true
 	}
@@ -66,10 +66,10 @@ func (r record) descendsFrom(epoch string) bool {
 	return false
 }
 
-// A keptRecord is the record as this process has last stored it, with the state
-// of the keeper.
-type keptRecord struct {
-	record      record
+// A keptEpochRecord is the epoch record as this process has last stored it, with
+// the state of the keeper.
+type keptEpochRecord struct {
+	record      epochRecord
 	revision    uint64    // revision of the record in the store; 0 when there is none
 	checked     time.Time // last time that the keeper checked the record
 	witnessMade time.Time // time when the witness was made
@@ -78,12 +78,12 @@ type keptRecord struct {
 	notes       notes     // notes as the data directory has them
 }
 
-// readRecord returns the record of the store. When there is none it returns the
-// record of a new log, with revision 0.
-func (l *link) readRecord(ctx context.Context) (r record, revision uint64, err error) {
-	entry, err := l.bucket.Get(ctx, recordKey)
+// readEpochRecord returns the epoch record of the store. When there is none it
+// returns that of a new log, with revision 0.
+func (l *link) readEpochRecord(ctx context.Context) (r epochRecord, revision uint64, err error) {
+	entry, err := l.bucket.Get(ctx, epochRecordKey)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return record{Epoch: l.firstEpoch}, 0, nil
+		return epochRecord{Epoch: l.firstEpoch}, 0, nil
 	}
 	if err != nil {
 		return r, 0, unavailable(err)
@@ -94,23 +94,23 @@ func (l *link) readRecord(ctx context.Context) (r record, revision uint64, err e
 	return r, entry.Revision(), nil
 }
 
-// errRecordRace means that another broker wrote the record first.
-var errRecordRace = errors.New("jetlog: another broker wrote the record")
+// errEpochRecordRace means that another broker wrote the epoch record first.
+var errEpochRecordRace = errors.New("jetlog: another broker wrote the record")
 
-// writeRecord stores a record in place of the one with the revision before. 0
-// means that there was none.
-func (l *link) writeRecord(ctx context.Context, r record, before uint64) (revision uint64, err error) {
+// writeEpochRecord stores an epoch record in place of the one with the revision
+// before. 0 means that there was none.
+func (l *link) writeEpochRecord(ctx context.Context, r epochRecord, before uint64) (revision uint64, err error) {
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return 0, fmt.Errorf("jetlog: record: %w", err)
 	}
 	if before == 0 {
-		revision, err = l.bucket.Create(ctx, recordKey, raw)
+		revision, err = l.bucket.Create(ctx, epochRecordKey, raw)
 	} else {
-		revision, err = l.bucket.Update(ctx, recordKey, raw, before)
+		revision, err = l.bucket.Update(ctx, epochRecordKey, raw, before)
 	}
 	if errors.Is(err, jetstream.ErrKeyExists) {
-		return 0, errRecordRace
+		return 0, errEpochRecordRace
 	}
 	return revision, unavailable(err)
 }
@@ -123,16 +123,16 @@ func (l *Log) findEpoch(ctx context.Context) error {
 		return err
 	}
 	for {
-		if err := l.findEpochOnce(ctx, n); !errors.Is(err, errRecordRace) {
+		if err := l.findEpochOnce(ctx, n); !errors.Is(err, errEpochRecordRace) {
 			return err
 		}
 	}
 }
 
-// findEpochOnce is one attempt of findEpoch. The error is errRecordRace when
-// another broker wrote the record in the meantime.
+// findEpochOnce is one attempt of findEpoch. The error is errEpochRecordRace when
+// another broker wrote the epoch record in the meantime.
 func (l *Log) findEpochOnce(ctx context.Context, n notes) error {
-	r, revision, err := l.link.readRecord(ctx)
+	r, revision, err := l.link.readEpochRecord(ctx)
 	if err != nil {
 		return err
 	}
@@ -153,11 +153,11 @@ func (l *Log) findEpochOnce(ctx context.Context, n notes) error {
 		next = next.branch(newEpoch(), b.Last)
 	}
 	next.Head = b.Last
-	err = l.keepRecord(ctx, next, revision)
-	if err != nil && reason == "" && !errors.Is(err, errRecordRace) {
+	err = l.keepEpochRecord(ctx, next, revision)
+	if err != nil && reason == "" && !errors.Is(err, errEpochRecordRace) {
 		// The write may have failed for lack of room. The old record is still right.
 		l.config.Logger.Warn("the log's record of its epoch could not be renewed", "error", err)
-		l.kept = keptRecord{record: r, revision: revision}
+		l.kept = keptEpochRecord{record: r, revision: revision}
 		err = nil
 	}
 	if err != nil {
@@ -174,7 +174,7 @@ func (l *Log) findEpochOnce(ctx context.Context, n notes) error {
 
 // reasonForNewEpoch returns the reason why the log may lack records that readers
 // have seen, or "" when it cannot lack any.
-func (l *Log) reasonForNewEpoch(r record, revision uint64, n notes, last uint64) (reason string, err error) {
+func (l *Log) reasonForNewEpoch(r epochRecord, revision uint64, n notes, last uint64) (reason string, err error) {
 	lost := l.lostPart(r, last)
 	switch {
 	case l.config.NewEpoch:
@@ -202,9 +202,9 @@ func (l *Log) reasonForNewEpoch(r record, revision uint64, n notes, last uint64)
 	return "", nil
 }
 
-// lostPart says which part of the log is missing according to the other parts,
-// or "" when none is.
-func (l *Log) lostPart(r record, last uint64) string {
+// lostPart returns a text about the part of the log that is missing according to
+// the other parts, or "" when none is missing.
+func (l *Log) lostPart(r epochRecord, last uint64) string {
 	switch {
 	case l.link.storeLost:
 		return "the log has records, and the store beside it is gone"
@@ -214,9 +214,9 @@ func (l *Log) lostPart(r record, last uint64) string {
 	return ""
 }
 
-// keepRecord stores a record, and brings the data directory in line with it: by
-// a new witness for an embedded log, and by notes for an external one.
-func (l *Log) keepRecord(ctx context.Context, next record, revision uint64) error {
+// keepEpochRecord stores an epoch record, and updates the data directory to match
+// it: by a new witness for an embedded log, and by notes for an external one.
+func (l *Log) keepEpochRecord(ctx context.Context, next epochRecord, revision uint64) error {
 	now := time.Now()
 	if l.config.URL == "" {
 		w, err := datadir.NewWitness(l.config.Dir)
@@ -225,17 +225,17 @@ func (l *Log) keepRecord(ctx context.Context, next record, revision uint64) erro
 		}
 		next.Witness = &w
 	}
-	revision, err := l.currentLink().writeRecord(ctx, next, revision)
+	revision, err := l.currentLink().writeEpochRecord(ctx, next, revision)
 	if err != nil {
 		return err
 	}
-	l.kept = keptRecord{record: next, revision: revision, checked: now, witnessMade: now}
+	l.kept = keptEpochRecord{record: next, revision: revision, checked: now, witnessMade: now}
 	if l.config.URL == "" {
 		err = datadir.RemoveOtherWitnesses(l.config.Dir, *next.Witness)
 	} else {
 		err = writeNotes(l.config, notes{Log: l.currentLink().firstEpoch, Epoch: next.Epoch, Head: next.Head})
 	}
-	if err != nil { // not an error of keepRecord: the record is stored, and the next call tries again
+	if err != nil { // no error of keepEpochRecord: the epoch record is stored, and the next call tries again
 		l.config.Logger.Warn("the data directory could not be brought in line with the log", "error", err)
 	}
 	return nil

@@ -148,7 +148,7 @@ func TestDirectoryOfEarlierVersionKeepsItsEpoch(t *testing.T) {
 	log := openEmbedded(t, dir)
 	appendRecords(t, log, 2)
 	require.NoError(t, log.Put(t.Context(), "push-keys", []byte("{}"), 0))
-	require.NoError(t, log.currentLink().bucket.Purge(t.Context(), recordKey))
+	require.NoError(t, log.currentLink().bucket.Purge(t.Context(), epochRecordKey))
 	require.NoError(t, datadir.RemoveOtherWitnesses(dir, datadir.Witness{}))
 	crash(t, log)
 	require.Equal(t, log.Epoch(), appendAndClose(t, dir, 1))
@@ -163,19 +163,19 @@ func TestCrashDuringEpochChangeIsNoticed(t *testing.T) {
 	original, dir := t.TempDir(), filepath.Join(t.TempDir(), "copy")
 	before := appendAndClose(t, original, 2)
 	runCommand(t, "cp", "-a", original, dir)
-	_, err := datadir.NewWitness(dir) // a witness that no record names
+	_, err := datadir.NewWitness(dir) // a witness that no epoch record names
 	require.NoError(t, err)
 	log := openEmbedded(t, dir)
 	after := log.Epoch()
 	require.NotEqual(t, before, after)
-	// The record names a new witness, and the old one was not removed yet.
+	// The epoch record names a new witness, and the old one was not removed yet.
 	next := log.kept.record
 	log.stopKeeper()
 	log.keeperDone.Wait()
 	w, err := datadir.NewWitness(dir)
 	require.NoError(t, err)
 	next.Witness = &w
-	_, err = log.currentLink().writeRecord(t.Context(), next, log.kept.revision)
+	_, err = log.currentLink().writeEpochRecord(t.Context(), next, log.kept.revision)
 	require.NoError(t, err)
 	log.currentLink().close()
 	require.NoError(t, log.unlock())
@@ -193,9 +193,9 @@ func TestReplacedDirectoryIsGivenUp(t *testing.T) {
 	log.stopKeeper()
 	log.keeperDone.Wait()
 	appendRecords(t, log, 1)
-	_, err := log.currentLink().bucket.Put(t.Context(), recordKey, []byte(`{"epoch":"abcdefgh"}`))
+	_, err := log.currentLink().bucket.Put(t.Context(), epochRecordKey, []byte(`{"epoch":"abcdefgh"}`))
 	require.NoError(t, err)
-	log.updateRecord(t.Context(), true)
+	log.updateEpochRecord(t.Context(), true)
 	require.True(t, log.hasGivenUp())
 }
 
@@ -214,10 +214,11 @@ func TestNewEpochOnRequest(t *testing.T) {
 	require.Contains(t, lines.String(), "it was asked for")
 }
 
-// TestAncestorsEndAtEarliestBranch branches a record several times. A place of
-// an ancestor is a place of the log only up to the earliest branch after it.
+// TestAncestorsEndAtEarliestBranch branches an epoch record several times. A
+// place of an ancestor is a place of the log only up to the earliest branch after
+// it.
 func TestAncestorsEndAtEarliestBranch(t *testing.T) {
-	r := record{Epoch: "a"}.branch("b", 10).branch("c", 7).branch("d", 9)
+	r := epochRecord{Epoch: "a"}.branch("b", 10).branch("c", 7).branch("d", 9)
 	require.Equal(t, []eventlog.Ancestor{{Epoch: "c", Through: 9}, {Epoch: "b", Through: 7}, {Epoch: "a", Through: 7}},
 		r.Ancestors)
 	require.True(t, r.descendsFrom("a"))
@@ -228,30 +229,30 @@ func TestAncestorsEndAtEarliestBranch(t *testing.T) {
 	require.Len(t, r.Ancestors, maxAncestors)
 }
 
-// TestRecordIsUpdatedWhenDue checks when the keeper updates the head and the
-// witness of the record.
-func TestRecordIsUpdatedWhenDue(t *testing.T) {
+// TestEpochRecordIsUpdatedWhenDue checks when the keeper updates the head and the
+// witness of the epoch record.
+func TestEpochRecordIsUpdatedWhenDue(t *testing.T) {
 	dir := t.TempDir()
 	log := openEmbedded(t, dir)
 	defer func() { require.NoError(t, log.Close()) }()
 	log.stopKeeper()
-	log.keeperDone.Wait() // from here on only this test calls updateRecord
-	stored := func() (r record) {
-		entry, err := log.currentLink().bucket.Get(t.Context(), recordKey)
+	log.keeperDone.Wait() // from here on only this test calls updateEpochRecord
+	stored := func() (r epochRecord) {
+		entry, err := log.currentLink().bucket.Get(t.Context(), epochRecordKey)
 		require.NoError(t, err)
 		require.NoError(t, json.Unmarshal(entry.Value(), &r))
 		return r
 	}
 	appendRecords(t, log, 3)
-	log.updateRecord(t.Context(), false)
+	log.updateEpochRecord(t.Context(), false)
 	require.Zero(t, stored().Head, "not due")
-	log.kept.checked = time.Now().Add(-recordInterval)
+	log.kept.checked = time.Now().Add(-epochRecordInterval)
 	witness := *stored().Witness
-	log.updateRecord(t.Context(), false)
+	log.updateEpochRecord(t.Context(), false)
 	require.EqualValues(t, 3, stored().Head)
 	require.Equal(t, witness, *stored().Witness)
 	log.kept.witnessMade = time.Now().Add(-witnessInterval)
-	log.updateRecord(t.Context(), true)
+	log.updateEpochRecord(t.Context(), true)
 	require.NotEqual(t, witness.Name, stored().Witness.Name)
 	there, err := stored().Witness.IsIn(dir)
 	require.NoError(t, err)

@@ -36,8 +36,15 @@ func startNATS(t *testing.T) *natsServer {
 
 func (n *natsServer) start(t *testing.T) {
 	var err error
-	n.s, err = server.NewServer(&server.Options{Host: "127.0.0.1", Port: n.port, JetStream: true, StoreDir: n.dir,
-		NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
+	n.s, err = server.NewServer(&server.Options{
+		Host:       "127.0.0.1",
+		Port:       n.port,
+		JetStream:  true,
+		StoreDir:   n.dir,
+		NoSigs:     true,
+		NoLog:      true,
+		MaxPayload: 8 << 20,
+	})
 	require.NoError(t, err)
 	n.s.Start()
 	require.True(t, n.s.ReadyForConnections(20*time.Second))
@@ -121,7 +128,7 @@ func TestServerRestoredWhileStoppedGetsNewEpoch(t *testing.T) {
 }
 
 // TestStreamRestoredAloneGetsNewEpoch restores the stream but not the store.
-// The broker notices it by the record in the store.
+// The broker notices it by the epoch record in the store.
 func TestStreamRestoredAloneGetsNewEpoch(t *testing.T) {
 	n := startNATS(t)
 	log := n.open(t, Config{})
@@ -199,9 +206,9 @@ func TestLogThatSeemsShorterOnceIsKept(t *testing.T) {
 	log.keeperDone.Wait()
 	appendRecords(t, log, 2)
 	log.noteHead(5)
-	log.updateRecord(t.Context(), true)
+	log.updateEpochRecord(t.Context(), true)
 	require.False(t, log.hasGivenUp())
-	log.updateRecord(t.Context(), true)
+	log.updateEpochRecord(t.Context(), true)
 	require.True(t, log.hasGivenUp())
 }
 
@@ -225,17 +232,10 @@ func TestInstallationsDoNotShareALog(t *testing.T) {
 	}
 	require.NoError(t, two.Close())
 	require.NoError(t, one.Close())
-	again := n.open(t, Config{Dir: dir, Owner: "one, with another key"})
-	require.NoError(t, again.Close(), "a directory that has used the log may get a new key")
+	reopened := n.open(t, Config{Dir: dir, Owner: "one, with another key"})
+	require.NoError(t, reopened.Close(), "a directory that has used the log may get a new key")
 	same := n.open(t, Config{Dir: t.TempDir(), Owner: "one, with another key"})
 	require.NoError(t, same.Close(), "another broker of the installation")
-}
-
-func TestValidPrefix(t *testing.T) {
-	for prefix, valid := range map[string]bool{"YARDLINE": true, "stage-1_b": true, "": false, "a.b": false,
-		"a b": false, "*": false, ">": false, "é": false} {
-		require.Equal(t, valid, ValidPrefix(prefix), prefix)
-	}
 }
 
 // TestNothingIsStoredAfterARefusal appends while the server is stopped. The

@@ -14,7 +14,7 @@ import (
 
 // An embedded server that failed to write stays broken until it is restarted,
 // even when the disk has room again. Therefore the keeper refuses appends before
-// the disk is full. After failed appends it tries whether the disk accepts
+// the disk is full. After failed appends it checks whether the disk accepts
 // writes, and restarts the server when it does.
 
 const (
@@ -65,7 +65,7 @@ func (l *Log) noteAppend(err error) {
 }
 
 // runKeeper watches the log until ctx ends. It checks the embedded server,
-// updates the record of the epoch, and once removes old markers of deleted keys.
+// updates the epoch record, and removes old markers of deleted keys once.
 func (l *Log) runKeeper(ctx context.Context) {
 	var sweep sync.WaitGroup
 	defer sweep.Wait()
@@ -78,9 +78,9 @@ func (l *Log) runKeeper(ctx context.Context) {
 			if l.config.URL == "" {
 				l.checkEmbedded(ctx)
 			}
-			l.updateRecord(ctx, false)
+			l.updateEpochRecord(ctx, false)
 		case <-l.checkRequests:
-			l.updateRecord(ctx, true)
+			l.updateEpochRecord(ctx, true)
 		case <-ctx.Done():
 			return
 		}
@@ -144,7 +144,7 @@ func (l *Log) restart(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, _, err := link.readRecord(ctx)
+	r, _, err := link.readEpochRecord(ctx)
 	if err == nil && r.Epoch != l.epoch {
 		err = fmt.Errorf("jetlog: the data directory was changed under the broker: it has the epoch %s, and had %s",
 			r.Epoch, l.epoch)

@@ -98,7 +98,7 @@ type Log struct {
 
 	// kept belongs to Open, then to the keeper, and after the keeper's end to
 	// Close.
-	kept keptRecord
+	kept keptEpochRecord
 
 	mu           sync.Mutex // guards all below
 	link         *link
@@ -169,7 +169,9 @@ func (l *Log) Tail(ctx context.Context, after uint64, handle func(eventlog.Recor
 	}
 	link := l.currentLink()
 	consumer, err := link.js.OrderedConsumer(ctx, l.config.streamName(), jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1})
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:   after + 1,
+	})
 	if err != nil {
 		return nilIfDone(ctx, unavailable(err))
 	}
@@ -188,7 +190,7 @@ func (l *Log) Tail(ctx context.Context, after uint64, handle func(eventlog.Recor
 		if err != nil {
 			return err
 		}
-		// A purge ahead of the consumer shows as a jump and as nothing else.
+		// A purge ahead of the consumer shows only as a jump of the numbers.
 		if r.Seq != after+1 {
 			return eventlog.ErrGone
 		}
@@ -266,7 +268,7 @@ func (l *Log) ServerVersion() string { return l.currentLink().conn.ConnectedServ
 func (l *Log) Close() error {
 	l.stopKeeper()
 	l.keeperDone.Wait()
-	l.keepLastRecord()
+	l.keepLastEpochRecord()
 	l.currentLink().close()
 	err := l.unlock()
 	if l.config.URL == "" {

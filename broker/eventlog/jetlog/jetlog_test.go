@@ -57,8 +57,14 @@ func TestEmbeddedLogKeepsContract(t *testing.T) {
 func TestExternalLogKeepsContract(t *testing.T) {
 	logtest.Run(t, logtest.Opener{Open: func(t *testing.T) eventlog.Log {
 		s, err := server.NewServer(&server.Options{
-			Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(),
-			NoSigs: true, NoLog: true, MaxPayload: 8 << 20})
+			Host:       "127.0.0.1",
+			Port:       -1,
+			JetStream:  true,
+			StoreDir:   t.TempDir(),
+			NoSigs:     true,
+			NoLog:      true,
+			MaxPayload: 8 << 20,
+		})
 		require.NoError(t, err)
 		s.Start()
 		require.True(t, s.ReadyForConnections(10*time.Second))
@@ -151,12 +157,33 @@ func TestTokensRoundTrip(t *testing.T) {
 	}
 }
 
+func TestValidPrefix(t *testing.T) {
+	for prefix, valid := range map[string]bool{
+		"YARDLINE":  true,
+		"stage-1_b": true,
+		"":          false,
+		"a.b":       false,
+		"a b":       false,
+		"*":         false,
+		">":         false,
+		"é":         false,
+	} {
+		require.Equal(t, valid, ValidPrefix(prefix), prefix)
+	}
+}
+
 // startMember starts a server of a cluster of three.
 func startMember(t *testing.T, i int, dirs []string, ports []int) *server.Server {
 	o := &server.Options{
-		ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dirs[i],
-		NoSigs: true, NoLog: true, MaxPayload: 8 << 20,
-		Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: ports[i]},
+		ServerName: fmt.Sprint("n", i),
+		Host:       "127.0.0.1",
+		Port:       -1,
+		JetStream:  true,
+		StoreDir:   dirs[i],
+		NoSigs:     true,
+		NoLog:      true,
+		MaxPayload: 8 << 20,
+		Cluster:    server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: ports[i]},
 	}
 	for _, port := range ports {
 		o.Routes = append(o.Routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
@@ -205,7 +232,7 @@ func startCluster(t *testing.T) (*cluster, *Log) {
 
 // TestConcurrentBrokersStoreAnIDOnce appends the same ids through two brokers
 // of a cluster at the same time. The cluster refuses the second request while
-// it stores the first, and both brokers must still learn where the record is.
+// it stores the first, and both brokers must still get the number of the record.
 func TestConcurrentBrokersStoreAnIDOnce(t *testing.T) {
 	c, log := startCluster(t)
 	defer log.Close()

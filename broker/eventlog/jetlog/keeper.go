@@ -11,13 +11,14 @@ import (
 )
 
 const (
-	// recordInterval is the time between two updates of the record.
-	recordInterval = 10 * time.Second
+	// epochRecordInterval is the time between two updates of the epoch record.
+	epochRecordInterval = 10 * time.Second
 	// witnessInterval is the time between two witnesses. When a backup of a
 	// running broker is written over the present files, Open notices it if the
 	// witness of the backup has been replaced since.
 	witnessInterval = time.Hour
-	// markerAge is the age of a deleted key's marker that nobody needs.
+	// markerAge is the age at which nobody needs the marker of a deleted key any
+	// more.
 	markerAge = time.Hour
 )
 
@@ -29,10 +30,10 @@ func (l *Log) checkSoon() {
 	}
 }
 
-// updateRecord updates the record of the epoch when it is due, or in any case if
+// updateEpochRecord updates the epoch record when it is due, or in any case if
 // atOnce is true. Only the keeper calls it.
-func (l *Log) updateRecord(ctx context.Context, atOnce bool) {
-	if !atOnce && time.Since(l.kept.checked) < recordInterval || l.Health() != nil || l.hasGivenUp() {
+func (l *Log) updateEpochRecord(ctx context.Context, atOnce bool) {
+	if !atOnce && time.Since(l.kept.checked) < epochRecordInterval || l.Health() != nil || l.hasGivenUp() {
 		return
 	}
 	l.kept.checked = time.Now()
@@ -40,9 +41,9 @@ func (l *Log) updateRecord(ctx context.Context, atOnce bool) {
 	defer cancel()
 	var err error
 	if l.config.URL == "" {
-		err = l.updateEmbeddedRecord(ctx)
+		err = l.updateEmbeddedEpochRecord(ctx)
 	} else {
-		err = l.updateExternalRecord(ctx)
+		err = l.updateExternalEpochRecord(ctx)
 	}
 	if err != nil && ctx.Err() == nil && !l.kept.failing {
 		l.config.Logger.Warn("the log's record of its epoch could not be kept; trying again", "error", err)
@@ -50,22 +51,22 @@ func (l *Log) updateRecord(ctx context.Context, atOnce bool) {
 	l.kept.failing = err != nil
 }
 
-// updateEmbeddedRecord updates the record of an embedded log, which only this
-// process writes.
-func (l *Log) updateEmbeddedRecord(ctx context.Context) error {
+// updateEmbeddedEpochRecord updates the epoch record of an embedded log, which
+// only this process writes.
+func (l *Log) updateEmbeddedEpochRecord(ctx context.Context) error {
 	if err := datadir.FixOwners(l.config.Dir); err != nil {
 		return err
 	}
 	next := l.kept.record
 	next.Head = l.knownHead()
 	if time.Since(l.kept.witnessMade) >= witnessInterval {
-		return l.keepRecord(ctx, next, l.kept.revision)
+		return l.keepEpochRecord(ctx, next, l.kept.revision)
 	}
 	if next.Head == l.kept.record.Head {
 		return nil
 	}
-	revision, err := l.currentLink().writeRecord(ctx, next, l.kept.revision)
-	if errors.Is(err, errRecordRace) { // another program changed the files
+	revision, err := l.currentLink().writeEpochRecord(ctx, next, l.kept.revision)
+	if errors.Is(err, errEpochRecordRace) { // another program changed the files
 		l.giveUp("its files were changed under the broker")
 		return nil
 	}
@@ -75,11 +76,11 @@ func (l *Log) updateEmbeddedRecord(ctx context.Context) error {
 	return err
 }
 
-// updateExternalRecord updates the record of an external log. It gives up the
-// log when another broker has given it a new epoch, or when it went back to an
-// earlier state.
-func (l *Log) updateExternalRecord(ctx context.Context) error {
-	r, revision, err := l.currentLink().readRecord(ctx)
+// updateExternalEpochRecord updates the epoch record of an external log. It gives
+// up the log when another broker has given it a new epoch, or when the log went
+// back to an earlier state.
+func (l *Log) updateExternalEpochRecord(ctx context.Context) error {
+	r, revision, err := l.currentLink().readEpochRecord(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,8 +106,8 @@ func (l *Log) updateExternalRecord(ctx context.Context) error {
 		return l.keepNotes(head)
 	}
 	r.Head, r.Owner = head, l.config.Owner
-	err = l.keepRecord(ctx, r, revision)
-	if errors.Is(err, errRecordRace) { // the head of the other broker serves as well
+	err = l.keepEpochRecord(ctx, r, revision)
+	if errors.Is(err, errEpochRecordRace) { // the head of the other broker serves as well
 		return nil
 	}
 	return err
@@ -125,8 +126,8 @@ func (l *Log) keepNotes(head uint64) error {
 	return err
 }
 
-// giveUp closes the channel of EpochChanged, which tells the owner of the log to
-// open it again. Open then finds the new epoch.
+// giveUp closes the channel of EpochChanged, so that the caller of Open closes the
+// log and opens it again. Open then finds the new epoch.
 func (l *Log) giveUp(reason string) {
 	l.giveUpOnce.Do(func() {
 		l.config.Logger.Warn("the log is not what it was: it is opened again", "reason", reason)
@@ -148,30 +149,30 @@ func (l *Log) hasGivenUp() bool {
 	}
 }
 
-// keepLastRecord stores the record once more when the log is closed. With it a
-// backup of the closed log can be told from the data directory as the broker
-// uses it later.
-func (l *Log) keepLastRecord() {
+// keepLastEpochRecord stores the epoch record once more when the log is closed. It
+// lets Open distinguish a backup of the closed log from the data directory that
+// the broker uses later.
+func (l *Log) keepLastEpochRecord() {
 	if l.Health() != nil || l.hasGivenUp() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lastRecordTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), lastEpochRecordTimeout)
 	defer cancel()
 	var err error
 	if l.config.URL == "" {
 		next := l.kept.record
 		next.Head = l.knownHead()
-		err = l.keepRecord(ctx, next, l.kept.revision)
+		err = l.keepEpochRecord(ctx, next, l.kept.revision)
 	} else if l.currentLink().conn.IsConnected() {
-		err = l.updateExternalRecord(ctx)
+		err = l.updateExternalEpochRecord(ctx)
 	}
 	if err != nil {
 		l.config.Logger.Warn("the log's record of its epoch could not be kept", "error", err)
 	}
 }
 
-// lastRecordTimeout is how long Close waits for keepLastRecord.
-const lastRecordTimeout = 2 * time.Second
+// lastEpochRecordTimeout is how long Close waits for keepLastEpochRecord.
+const lastEpochRecordTimeout = 2 * time.Second
 
 // knownHead returns the newest number that this process has seen in the log.
 func (l *Log) knownHead() uint64 {

@@ -11,8 +11,8 @@ import (
 	"github.com/snd-rental/yardline/broker/datadir"
 )
 
-// notes are what a broker notes about an external log in its data directory. The
-// zero value means that there are no notes.
+// notes hold the data that a broker keeps about an external log in its data
+// directory. The zero value means that there are no notes.
 type notes struct {
 	// Log is the log's first epoch, which never changes.
 	Log string `json:"log"`
@@ -61,7 +61,7 @@ func writeNotes(c Config, n notes) error {
 // contradictedBy returns the reason why a log lacks records that this broker has
 // seen in it, or "". It returns "" for a log with another first epoch, because
 // that is another log.
-func (n notes) contradictedBy(first string, r record, last uint64) string {
+func (n notes) contradictedBy(first string, r epochRecord, last uint64) string {
 	switch {
 	case n.Log != first:
 		return ""
@@ -81,7 +81,7 @@ var ErrForeign = errors.New("the log belongs to another installation")
 // checkOwner returns ErrForeign for the log of another installation. It accepts
 // any owner when the notes say that the broker has used this log before, because
 // the key of the installation may have changed since.
-func (l *Log) checkOwner(r record, n notes) error {
+func (l *Log) checkOwner(r epochRecord, n notes) error {
 	if l.config.Owner == "" || r.Owner == "" || r.Owner == l.config.Owner || n.Log == l.link.firstEpoch {
 		return nil
 	}

@@ -100,7 +100,7 @@ func (l *link) readFiltered(
 		last = records[len(records)-1].Seq
 	}
 	// In a cluster any replica may answer, also one that lags. The messages
-	// that it lacks would leave a hole, so the leader is asked for the next.
+	// that it lacks would leave a hole, so the leader must return the next one.
 	if l.config.URL != "" && pending == 0 && last < head {
 		next, err := l.askLeader(ctx, filter, last)
 		if err != nil {
@@ -146,7 +146,11 @@ func (l *link) directGet(
 	ctx context.Context, filter string, after uint64, limit int,
 ) (records []eventlog.Record, pending uint64, err error) {
 	request, _ := json.Marshal(map[string]any{ // plain values always marshal
-		"seq": after + 1, "batch": limit, "max_bytes": maxPageBytes, "next_by_subj": filter})
+		"seq":          after + 1,
+		"batch":        limit,
+		"max_bytes":    maxPageBytes,
+		"next_by_subj": filter,
+	})
 	inbox := l.conn.NewInbox()
 	sub, err := l.conn.SubscribeSync(inbox)
 	if err != nil {
@@ -183,7 +187,7 @@ func (l *link) directGet(
 
 // askLeader returns the first record after a place that matches a filter, as the
 // stream's leader knows it. It returns nil when there is none. While the cluster
-// elects a leader it asks again, until ctx ends.
+// elects a leader, askLeader repeats its request until ctx ends.
 func (l *link) askLeader(ctx context.Context, filter string, after uint64) (*eventlog.Record, error) {
 	if filter == "" {
 		filter = ">"
@@ -242,6 +246,13 @@ func (c Config) directRecord(m *nats.Msg) (eventlog.Record, error) {
 		return eventlog.Record{}, fmt.Errorf("jetlog: time: %w", err)
 	}
 	typ, subject := c.parseSubject(m.Header.Get("Nats-Subject"))
-	return eventlog.Record{Seq: seq, Type: typ, Subject: subject, Stored: stored, Body: m.Data,
-		Key: m.Header.Get(nats.MsgIdHdr), Digest: m.Header.Get(digestHeader)}, nil
+	return eventlog.Record{
+		Seq:     seq,
+		Type:    typ,
+		Subject: subject,
+		Stored:  stored,
+		Body:    m.Data,
+		Key:     m.Header.Get(nats.MsgIdHdr),
+		Digest:  m.Header.Get(digestHeader),
+	}, nil
 }

@@ -105,9 +105,9 @@ func testAppendStoresKeyOnce(t *testing.T, log eventlog.Log) {
 	e := entry(1, event.TypeSyncProgress, "sync/x")
 	first, err := log.Append(t.Context(), e)
 	require.NoError(t, err)
-	again, err := log.Append(t.Context(), e)
+	repeated, err := log.Append(t.Context(), e)
 	require.NoError(t, err)
-	require.Equal(t, eventlog.Ack{Seq: first.Seq, Duplicate: true}, again)
+	require.Equal(t, eventlog.Ack{Seq: first.Seq, Duplicate: true}, repeated)
 	e.Digest = "other"
 	_, err = log.Append(t.Context(), e)
 	require.ErrorIs(t, err, eventlog.ErrConflict)

@@ -15,7 +15,8 @@ import (
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 
-// testStoreKeepsValues stores, replaces, expires and deletes values.
+// testStoreKeepsValues checks that the store keeps, replaces, expires and deletes
+// values.
 func testStoreKeepsValues(t *testing.T, log eventlog.Log) {
 	_, err := log.Get(t.Context(), "none")
 	require.ErrorIs(t, err, eventlog.ErrNotFound)
