@@ -74,22 +74,54 @@ func TestBatchStoresNothingWhenOneEventIsRefused(t *testing.T) {
 		reason error
 		at     []string
 	}{
-		"an id of the log": {erp, []json.RawMessage{payment("e1", 5), payment("x1", 2), payment("e3", 7)},
-			eventlog.ErrConflict, []string{"/1/id"}},
-		"all bad ids are reported": {erp, []json.RawMessage{payment("x1", 2), payment("e1", 5), payment("x1", 3)},
-			eventlog.ErrConflict, []string{"/2/id"}},
-		"ids of the batch": {erp, []json.RawMessage{payment("f1", 1), payment("f2", 1), payment("f1", 2),
-			payment("f3", 1), payment("f2", 2)}, eventlog.ErrConflict, []string{"/2/id", "/4/id"}},
-		"an owner of the state": {erp, []json.RawMessage{payment("g1", 1), timesheet(1, 2)}, ErrOwner,
-			[]string{"/1/data/employee_id"}},
-		"an owner of the batch": {erp, []json.RawMessage{timesheet(2, 1), timesheet(3, 1), timesheet(2, 2)}, ErrOwner,
-			[]string{"/2/data/employee_id"}},
-		"a type that is not allowed": {grant(t, "5", 0, access.Dispatcher), []json.RawMessage{payment("h1", 1),
-			timesheet(4, 1)}, ErrForbidden, []string{"/1/type"}},
-		"one at the end of a batch": {erp, append(manyPayments(999), payment("x1", 9)), eventlog.ErrConflict,
-			[]string{"/999/id"}},
-		"one at the start": {erp, append([]json.RawMessage{payment("x1", 9)}, manyPayments(3)...),
-			eventlog.ErrConflict, []string{"/0/id"}},
+		"an id of the log": {
+			erp,
+			[]json.RawMessage{payment("e1", 5), payment("x1", 2), payment("e3", 7)},
+			eventlog.ErrConflict,
+			[]string{"/1/id"},
+		},
+		"ids of the batch are checked before those of the log": {
+			erp,
+			[]json.RawMessage{payment("x1", 2), payment("e1", 5), payment("x1", 3)},
+			eventlog.ErrConflict,
+			[]string{"/2/id"},
+		},
+		"ids of the batch": {
+			erp,
+			[]json.RawMessage{payment("f1", 1), payment("f2", 1), payment("f1", 2), payment("f3", 1), payment("f2", 2)},
+			eventlog.ErrConflict,
+			[]string{"/2/id", "/4/id"},
+		},
+		"an owner of the state": {
+			erp,
+			[]json.RawMessage{payment("g1", 1), timesheet(1, 2)},
+			ErrOwner,
+			[]string{"/1/data/employee_id"},
+		},
+		"an owner of the batch": {
+			erp,
+			[]json.RawMessage{timesheet(2, 1), timesheet(3, 1), timesheet(2, 2)},
+			ErrOwner,
+			[]string{"/2/data/employee_id"},
+		},
+		"a type that is not allowed": {
+			grant(t, "5", 0, access.Dispatcher),
+			[]json.RawMessage{payment("h1", 1), timesheet(4, 1)},
+			ErrForbidden,
+			[]string{"/1/type"},
+		},
+		"one at the end of a batch": {
+			erp,
+			append(manyPayments(999), payment("x1", 9)),
+			eventlog.ErrConflict,
+			[]string{"/999/id"},
+		},
+		"one at the start": {
+			erp,
+			append([]json.RawMessage{payment("x1", 9)}, manyPayments(3)...),
+			eventlog.ErrConflict,
+			[]string{"/0/id"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, h := range []*Hub{h, otherHub, h} {
@@ -249,8 +281,8 @@ func TestRacingBatchesAreStoredWholeOrNotAtAll(t *testing.T) {
 }
 
 // TestPartialBatchReportsStoredEvents lets the log fail in the middle of a
-// batch. The error says which events were stored, and the same batch again
-// stores the rest.
+// batch. The error has the receipts of the stored events, and the same batch
+// again stores the rest.
 func TestPartialBatchReportsStoredEvents(t *testing.T) {
 	log := gatedLog{memlog.New("k", time.Hour), make(chan struct{}, 9), make(chan error, 9)}
 	h := startHub(t, log, Config{})

@@ -17,8 +17,8 @@ const catchUpPage = 256
 // catchUp returns the frames of the next records after the cursor. It reads
 // them from the ring where the ring reaches back far enough, and from the log
 // otherwise. At the head the subscriber joins its view. A subscriber whose
-// filter names subjects never joins a view: catchUp serves it for good. idle is
-// true when there was nothing to read.
+// filter names subjects never joins a view: catchUp serves it until it leaves.
+// idle is true when there was nothing to read.
 func (s *Subscriber) catchUp(ctx context.Context) (frames []byte, idle bool, err error) {
 	h := s.hub
 	h.mu.Lock()

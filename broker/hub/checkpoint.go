@@ -169,13 +169,13 @@ func (h *Hub) Save(ctx context.Context) error {
 	// Without this check a clock that has jumped ahead would make every closed
 	// entity look old.
 	trusted := h.config.TrustClock || h.clockSteadyFor(now) >= trustClockAfter
-	old, err := eventlog.SeqBefore(ctx, h.config.Log, now.Add(-projection.ClosedRetention))
+	oldSeq, err := eventlog.SeqBefore(ctx, h.config.Log, now.Add(-projection.ClosedRetention))
 	if err != nil {
 		return err
 	}
 	h.mu.Lock()
 	if trusted {
-		h.state.Prune(now, old)
+		h.state.Prune(now, oldSeq)
 	}
 	state := projection.NewStateFrom(h.state.Cursor, h.state.Entities())
 	h.mu.Unlock()

@@ -36,7 +36,7 @@ func (c *clockWatch) steadyFor(wall time.Time, running time.Duration) time.Durat
 }
 
 // trustClockAfter is how long the clock must have run steadily before the hub
-// forgets much by it.
+// purges much of the log, or forgets closed entities, by the time of the clock.
 const trustClockAfter = time.Hour
 
 // clockSteadyFor returns how long the hub has seen the clock run steadily.

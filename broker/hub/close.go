@@ -100,8 +100,8 @@ func (h *Hub) subscribersWhere(condition func(*Subscriber) bool) (found []*Subsc
 	return found
 }
 
-// Drain closes all subscriptions and refuses new ones. Each client is told to
-// wait for a random time before it reconnects. Long polls end at once.
+// Drain closes all subscriptions and refuses new ones. The goodbye tells each
+// client to wait for a random time before it reconnects. Long polls end at once.
 func (h *Hub) Drain() {
 	h.mu.Lock()
 	if !h.draining {

@@ -53,7 +53,7 @@ type Config struct {
 	// TrustClock makes the hub believe the machine's clock at once, for
 	// platforms that keep the clock right. Without it the hub purges much of
 	// the log, and forgets closed entities, only after the clock has run
-	// steadily for an hour.
+	// steadily for an hour. Defaults to false.
 	TrustClock bool
 }
 
@@ -85,7 +85,8 @@ func (c Config) withDefaults() Config {
 //
 // The hub calls all methods under its lock, so that a reader that joins a view
 // gets exactly the frames that follow. The methods must not block, and must
-// not call the hub.
+// not call the hub. The argument view is the key of a view, and reader is the ID
+// of a [Subscriber].
 type Groups interface {
 	// Join adds a reader to a view.
 	Join(view, reader string)

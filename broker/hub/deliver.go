@@ -13,9 +13,9 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// Decode returns the event of a record. A time of the event that is far later
-// than the time when the log stored it is replaced by that time, because old
-// logs may hold such times.
+// Decode returns the event of a record. Old logs may hold events with times in
+// the future. Decode replaces a time that is far later than the time when the
+// log stored the record by the time of the record.
 func Decode(r eventlog.Record, epoch string) (event.Event, error) {
 	var e event.Event
 	if err := json.Unmarshal(r.Body, &e); err != nil {
@@ -44,9 +44,9 @@ func (h *Hub) handle(r eventlog.Record) {
 	if len(h.ring) >= 2*h.config.Ring {
 		h.ring = append([]ringItem(nil), h.ring[len(h.ring)-h.config.Ring:]...)
 	}
-	woken := h.deliverLocked(e, at, r.Stored)
+	toWake := h.deliverLocked(e, at, r.Stored)
 	h.mu.Unlock()
-	for _, v := range woken {
+	for _, v := range toWake {
 		v.wake.notify()
 	}
 	h.wake.notify()
@@ -55,7 +55,7 @@ func (h *Hub) handle(r eventlog.Record) {
 // deliverLocked writes an event to the views and persons that may see it, and
 // returns the views whose readers the caller must wake. The caller must hold
 // h.mu.
-func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (woken []*view) {
+func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (toWake []*view) {
 	// Views of one audience share the frame, so the hub encodes it once. A nil
 	// frame means that the audience may not see the event.
 	frames := map[string][]byte{}
@@ -75,7 +75,7 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (wo
 		}
 		v.newestStored.Store(stored.UnixNano())
 		if h.appendLocked(v, frame) {
-			woken = append(woken, v)
+			toWake = append(toWake, v)
 		} else {
 			h.config.Observer.Delivered(time.Since(stored))
 		}
@@ -87,11 +87,11 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (wo
 				continue // the person's roles show it already, or the filter hides it
 			}
 			if v := h.deliverToPersonLocked(s, e, at); v != nil {
-				woken = append(woken, v)
+				toWake = append(toWake, v)
 			}
 		}
 	}
-	return woken
+	return toWake
 }
 
 // deliverToPersonLocked writes an event to one subscriber, if the subscriber
@@ -152,14 +152,14 @@ func (h *Hub) Heartbeat(formats ...wire.Format) {
 		wire.SSE:  wire.AppendSSE(nil, heartbeat),
 		wire.JSON: wire.AppendJSON(nil, heartbeat),
 	}
-	woken := make([]*view, 0, len(h.views))
+	toWake := make([]*view, 0, len(h.views))
 	for _, v := range h.views {
 		if slices.Contains(formats, v.format) && h.appendLocked(v, frames[v.format]) {
-			woken = append(woken, v)
+			toWake = append(toWake, v)
 		}
 	}
 	h.mu.Unlock()
-	for _, v := range woken {
+	for _, v := range toWake {
 		v.wake.notify()
 	}
 	for _, format := range formats {

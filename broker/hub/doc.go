@@ -20,20 +20,29 @@
 // and then [Hub.Heartbeat] and [Hub.Save] itself. A platform where writes and
 // goroutines are expensive sets [Config.Groups].
 //
+// # Terms
+//
+// A reader is a user or a service that reads events. A client is the program at
+// the other end of a reader's connection. A subscriber is a reader that has an
+// open stream. The sequence of an event is the number of its record in the log,
+// and its cursor is the sequence with the epoch of the log.
+//
 // # Guarantees
 //
 //   - A subscriber receives every event after its cursor that its grant and its
 //     filter allow, once and in the order of the log. When events are missing,
 //     because they were purged or the cursor belongs to another log, the stream
 //     has a gap in their place.
-//   - No reader and no snapshot shows an event before the log has acknowledged
-//     it.
-//   - Publish returns after the hub has handled the event, unless that takes
-//     longer than a second. A snapshot after it shows the event.
+//   - No reader receives an event, and no snapshot shows it, before the log has
+//     acknowledged it.
+//   - Publish returns when the hub has handled the event, so that the next
+//     snapshot shows it. When that takes longer than a second, Publish returns
+//     earlier.
 //   - The owner of an entity never changes, so the right to see an entity does
 //     not change either.
-//   - A slow reader delays nobody. The hub closes a subscriber for which more
-//     than [Config.MaxLag] bytes wait, and its client resumes by cursor.
+//   - A slow reader does not delay other readers or publishers. The hub closes a
+//     subscriber for which more than [Config.MaxLag] bytes wait, and its client
+//     resumes by cursor.
 //   - [Hub.Purge] keeps all events that the checkpoint does not include.
 //
 // # How streams work
@@ -45,7 +54,7 @@
 // A view is a byte log of frames. All subscribers with the same roles, format
 // and filter share one. The hub filters, redacts and encodes an event once for
 // each view, and views with the same roles and format (the same audience) share
-// even that. A subscriber is an offset into the view and pulls bytes from it.
+// even that. A subscriber has an offset in its view, and pulls the bytes after it.
 //
 // Some events are visible to one person only, such as the employee that an
 // event is about or the user who started a sync. Such an event is a splice: a
@@ -55,8 +64,8 @@
 // A new subscriber first catches up, with events from the ring or with pages
 // from the log. At the head of the log it joins its view. The head and the views
 // change under one lock, so no event is lost or repeated at this transition. A
-// subscriber whose filter names subjects never joins a view. It reads from the
-// ring for as long as it lives.
+// subscriber whose filter names subjects never joins a view. It continues to read
+// from the ring or the log until it leaves.
 //
 // # Concurrency
 //

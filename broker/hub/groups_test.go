@@ -63,9 +63,9 @@ func (s *fakeGroups) Send(reader string, frames []byte) {
 }
 
 // TestGroupReadersReceiveWhatPullingReadersDo lets readers of a hub with Groups
-// come at any moment, have splices, change their filters and leave. Each must
-// receive every event once and in order, and nothing of them may be left in the
-// end.
+// join at any moment, have splices, change their filters and leave. Each must
+// receive every event once and in order. In the end no reader may be left in a
+// view.
 func TestGroupReadersReceiveWhatPullingReadersDo(t *testing.T) {
 	filters := []string{
 		"",
@@ -121,8 +121,8 @@ func TestGroupReadersReceiveWhatPullingReadersDo(t *testing.T) {
 	})
 }
 
-// requireFiltersApplied compares the frames of a stream with the events that its reader
-// was to receive: by the old filter up to each change of the filter, and by the
+// requireFiltersApplied compares the frames of a stream with the events that its
+// reader must receive: by the old filter up to each change of the filter, and by the
 // new filter after it.
 func requireFiltersApplied(t *testing.T, h *Hub, g access.Grant, frames []wire.Frame, through uint64) {
 	t.Helper()

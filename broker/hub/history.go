@@ -13,15 +13,15 @@ import (
 )
 
 // A HistoryRequest asks for a page of past events: those after After, or those
-// before Before. Without both it asks for the newest events. With both, After
-// wins.
+// before Before. Without both it asks for the newest events. With both, the hub
+// ignores Before.
 type HistoryRequest struct {
 	// Grant is the access of the reader.
 	Grant access.Grant
 	// Filter selects events. The zero value selects all.
 	Filter filter.Filter
 	// After is the cursor that the page follows. The zero Cursor means the
-	// oldest kept event. nil makes Before count.
+	// oldest kept event. nil selects the page by Before.
 	After *wire.Cursor
 	// Before is the cursor that the page comes before. nil means the end of
 	// the log.
@@ -37,8 +37,8 @@ type HistoryRequest struct {
 type HistoryPage struct {
 	// Events are the events, oldest first.
 	Events []event.Event `json:"events"`
-	// Gap says which events before the first one are missing. The client must
-	// load a new snapshot then. nil means that none are missing.
+	// Gap describes the events before the first one that are missing. The
+	// client must then load a new snapshot. nil means that none are missing.
 	Gap *wire.Gap `json:"gap,omitempty"`
 	// Previous is the value of before for the page before this one.
 	Previous wire.Cursor `json:"previous"`
@@ -50,7 +50,7 @@ type HistoryPage struct {
 
 // maxHistoryReads is the number of pages of the log that one request may read.
 // A reader may see so few events that a page is not full after all of them.
-// Previous and Next still say how far the search came.
+// Previous and Next then hold the place where the search stopped.
 const maxHistoryReads = 8
 
 // History returns a page of past events. The error is that of the log or of ctx.

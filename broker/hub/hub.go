@@ -25,8 +25,8 @@ type Hub struct {
 	ready chan struct{}
 	// wake is notified after every handled record, and by Drain.
 	wake signal
-	// heartbeats are notified when readers of a format that have no view need
-	// a heartbeat. Only hubs with Groups use them.
+	// heartbeats holds a signal for each format. Heartbeat notifies it for the
+	// subscribers that have no view. Only hubs with Groups wait for it.
 	heartbeats map[wire.Format]*signal
 	drained    chan struct{} // closed by Drain
 	readTokens chan struct{} // holds one token for each subscriber that reads the log

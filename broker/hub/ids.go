@@ -26,7 +26,8 @@ type ids struct {
 	recording bool // add records ids; load sets it before it reads the log
 }
 
-// A shortHash stands for a key or a digest. It is the first half of a SHA-256.
+// A shortHash is the first half of the SHA-256 of a key or a digest. It takes less
+// memory than these.
 type shortHash [16]byte
 
 // A knownID is the newest record with an id.

@@ -189,10 +189,10 @@ func (h *Hub) prepare(g access.Grant, raw []byte, strict bool) (publication, err
 	e.Actor = g.Actor()
 	// The digest is computed before Stamp sets the time, because a repetition
 	// gets another time but is the same event.
-	digest, named := hash(string(e.AppendJSON(nil))), e.ID != ""
+	digest, hasID := hash(string(e.AppendJSON(nil))), e.ID != ""
 	e = e.Stamp(id.String(), now)
 	key := hash(e.Actor, e.Source, e.ID)
-	return publication{event: e, hasID: named, key: key, digest: digest, warnings: warnings}, nil
+	return publication{event: e, hasID: hasID, key: key, digest: digest, warnings: warnings}, nil
 }
 
 // store checks one event against the state, stores it in the log, and waits
@@ -238,7 +238,12 @@ func (h *Hub) append(ctx context.Context, p publication) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	return Receipt{e.ID, wire.Cursor{Epoch: h.config.Log.Epoch(), Seq: ack.Seq}, ack.Duplicate, p.warnings}, nil
+	return Receipt{
+		ID:        e.ID,
+		Cursor:    wire.Cursor{Epoch: h.config.Log.Epoch(), Seq: ack.Seq},
+		Duplicate: ack.Duplicate,
+		Warnings:  p.warnings,
+	}, nil
 }
 
 // catchUpTimeout is the time that a publication waits for this hub to handle

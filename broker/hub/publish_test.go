@@ -27,9 +27,9 @@ func TestPublishStoresOnceAndRefusesWithoutTrace(t *testing.T) {
 
 	first, err := send(erp, body)
 	require.NoError(t, err)
-	again, err := send(erp, body)
+	repeated, err := send(erp, body)
 	require.NoError(t, err)
-	require.Equal(t, Receipt{ID: "a", Cursor: first.Cursor, Duplicate: true}, again)
+	require.Equal(t, Receipt{ID: "a", Cursor: first.Cursor, Duplicate: true}, repeated)
 	_, err = send(erp, strings.Replace(body, "5", "6", 1))
 	require.ErrorIs(t, err, eventlog.ErrConflict)
 	other, err := send(grant(t, "crm", 0, access.Service), body)
@@ -109,9 +109,9 @@ func TestEntityAtRefusesStaleChanges(t *testing.T) {
 	require.NoError(t, err)
 	second, err := send("b", "off_rent", &first.Cursor)
 	require.NoError(t, err)
-	again, err := send("b", "off_rent", &first.Cursor)
+	repeated, err := send("b", "off_rent", &first.Cursor)
 	require.NoError(t, err)
-	require.Equal(t, Receipt{ID: "b", Cursor: second.Cursor, Duplicate: true}, again)
+	require.Equal(t, Receipt{ID: "b", Cursor: second.Cursor, Duplicate: true}, repeated)
 	var moved *MovedError
 	for _, at := range []*wire.Cursor{&first.Cursor, {Epoch: "other", Seq: 9}, {Epoch: "k", Seq: 99}} {
 		_, err = send("c", "returned", at)
@@ -153,9 +153,9 @@ func TestRepetitionAfterWindowChangesNothing(t *testing.T) {
 		_, err = send("c", "completed", nil)
 		require.NoError(t, err)
 		time.Sleep(2 * time.Hour) // virtual
-		again, err := send("b", "off_rent", &first.Cursor)
+		repeated, err := send("b", "off_rent", &first.Cursor)
 		require.NoError(t, err)
-		require.Equal(t, Receipt{ID: "b", Cursor: second.Cursor, Duplicate: true}, again)
+		require.Equal(t, Receipt{ID: "b", Cursor: second.Cursor, Duplicate: true}, repeated)
 		require.Equal(t, "completed", h.Entity("rental/1").Fields.Text("status"))
 		_, err = send("b", "cancelled", &first.Cursor)
 		require.ErrorIs(t, err, eventlog.ErrConflict)

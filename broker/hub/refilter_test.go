@@ -96,7 +96,7 @@ func parseFilter(t *testing.T, query string) filter.Filter {
 }
 
 // TestRefilterOfClosedStreamFails checks that Refilter does not wait for a
-// reader that has gone.
+// reader that has left.
 func TestRefilterOfClosedStreamFails(t *testing.T) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})

@@ -140,7 +140,8 @@ type Observer interface {
 	// Replayed is called when a subscriber joins a view. events is the number
 	// of events that it has received before.
 	Replayed(events int)
-	// Gap is called when a reader is told that events are missing.
+	// Gap is called when a stream or a page of history gets a gap, because
+	// events are missing.
 	Gap()
 	// Purged is called after a purge with the number of removed events.
 	Purged(events uint64)

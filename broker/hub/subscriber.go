@@ -70,10 +70,10 @@ type Subscriber struct {
 
 	spliceBytes atomic.Int64 // total size of splices
 
-	mu      sync.Mutex // guards all below
-	splices []splice   // by offset
-	bye     *wire.Bye  // nil until the broker closes the subscription
-	done    chan struct{}
+	mu      sync.Mutex    // guards all below
+	splices []splice      // by offset
+	bye     *wire.Bye     // nil until the broker closes the subscription
+	done    chan struct{} // closed when bye is set
 }
 
 // A splice is a frame that only one subscriber receives, before the byte of its
@@ -141,8 +141,8 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 
 // resolveStart returns the cursor where a stream starts, and the gap before its
 // first event, or nil. With a gap the stream starts at the client's own cursor,
-// because a client that is cut off between hello and gap must be told of the
-// gap again.
+// because a client that is cut off between hello and gap must receive the gap
+// again.
 func resolveStart(after *wire.Cursor, b eventlog.Bounds, epoch string) (start wire.Cursor, gap *wire.Gap) {
 	oldest, head := wire.Cursor{Epoch: epoch, Seq: b.First - 1}, wire.Cursor{Epoch: epoch, Seq: b.Last}
 	switch {

@@ -122,7 +122,7 @@ func (h *Hub) leaveViewLocked(s *Subscriber) {
 	}
 }
 
-// A position is the place of a subscriber in a view's byte log. Only the
+// A position is the offset of a subscriber in a view's byte log. Only the
 // goroutine that calls Next moves it.
 type position struct {
 	segment *segment
