@@ -13,7 +13,7 @@ import (
 	"github.com/snd-rental/yardline/shared/problem"
 )
 
-// An API is the handler of every address of the broker. It is safe for concurrent
+// An API is the handler of all paths of the broker. It is safe for concurrent
 // use. The caller runs [API.Run] while it serves, and calls [API.Shutdown] when the
 // hub has been drained.
 type API struct {
@@ -26,9 +26,9 @@ type API struct {
 	timeouts timeouts
 	status   *status
 
-	sockets  sync.WaitGroup  // counts WebSockets: the HTTP server forgets a connection that is taken over
-	abort    context.Context // Shutdown ends it, which closes the WebSockets that are left
-	abortAll context.CancelFunc
+	sockets  sync.WaitGroup     // counts WebSockets, because the HTTP server forgets hijacked connections
+	abort    context.Context    // ends when Shutdown closes the WebSockets that are left
+	abortAll context.CancelFunc // ends abort
 }
 
 // A route is one method of one path.

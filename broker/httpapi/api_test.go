@@ -45,7 +45,7 @@ func TestLastEventIDWinsOverTheURL(t *testing.T) {
 	r, err := http.NewRequest("GET", s.url+"/api/sse?types=system_notification&after=k-1", nil)
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+manager)
-	r.Header.Set("Last-Event-ID", "k-0") // wins over after=
+	r.Header.Set("Last-Event-ID", "k-0") // takes precedence over after=
 	answer, err := s.client.Do(r)
 	require.NoError(t, err)
 	defer answer.Body.Close()

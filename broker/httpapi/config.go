@@ -23,8 +23,8 @@ type Config struct {
 	// NewFront calls Hub.Check alone. Required.
 	Hub *hub.Hub
 
-	// Log is the event log of the Hub. The API asks it for its health, and
-	// passes it to Reporter. Required by New; NewFront does not use it.
+	// Log is the event log of the Hub. The API reads its bounds and its health,
+	// and passes it to Reporter. Required by New; NewFront does not use it.
 	Log eventlog.Log
 
 	// Authority authenticates requests, and signs users in and out. Required.
@@ -62,13 +62,12 @@ type Config struct {
 	IsDraining func() bool
 
 	// Warnings returns the warnings that GET /readyz lists beside "ready". The
-	// API may call it concurrently; it must not block. nil means that there are
+	// API may call it concurrently. It must not block. nil means that there are
 	// none. NewFront does not use it.
 	Warnings func() []Warning
 
-	// Socket handles GET /api/ws. nil means that the API takes the connection
-	// over by itself, which needs an HTTP server whose response writers can be
-	// hijacked. NewFront does not use it.
+	// Socket handles GET /api/ws. nil means that the API handles it by itself,
+	// which needs an HTTP server whose response writers can be hijacked. NewFront does not use it.
 	Socket http.HandlerFunc
 
 	// HSTS is how long browsers must use HTTPS alone for the broker's name (the

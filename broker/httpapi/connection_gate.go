@@ -135,5 +135,5 @@ func (g *connectionGate) dropLocked(key string) {
 }
 
 // retryAfterJitter returns a Retry-After in seconds, from 5 to 19. It is random so that
-// clients which were refused together do not come back together.
+// clients that were refused together do not reconnect together.
 func retryAfterJitter() int { return 5 + rand.IntN(15) }

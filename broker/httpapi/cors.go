@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// CheckOrigin returns an error if origin has more or less than a scheme, which is http or
-// https, a host and perhaps a port.
+// CheckOrigin returns an error unless origin consists of the scheme http or https, a host
+// and optionally a port.
 func CheckOrigin(origin string) error {
 	u, err := url.Parse(origin)
 	isWeb := err == nil && (u.Scheme == "https" || u.Scheme == "http")

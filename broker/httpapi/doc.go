@@ -14,7 +14,7 @@
 //	go api.Run(ctx)
 //	server := &http.Server{Handler: api}
 //
-// [NewFront] returns an API that authenticates and checks requests, and forwards the good
+// [NewFront] returns an API that authenticates and checks requests, and forwards the valid
 // ones to another API. The edge uses it: its front has no log and no streams. A program that
 // cannot run goroutines between requests calls [API.CloseExpired] and [API.RefreshStatus] in
 // place of Run, and brings its own WebSockets by Config.Socket, [API.CheckUpgrade] and
@@ -48,8 +48,8 @@
 // # Life of a request
 //
 // POST /api/sse is typical. handlePostSSE gets the request and its principal. It reads the
-// body within the deadline of guard, finds the events in it, and takes their number from the
-// rate limits. Then it calls [hub.Hub.Publish] or [hub.Hub.PublishBatch], which validates,
+// body within the deadline of guard, finds the events in it, and counts them against the
+// publish rate. Then it calls [hub.Hub.Publish] or [hub.Hub.PublishBatch], which validates,
 // authorises and stores them. It answers with the receipts, or calls [API.Refuse] with the
 // error. Refuse maps every error of the other packages to a problem (problemOfCause), and logs
 // the cause only if the fault is the broker's. Handlers and middleware refuse by Refuse alone;
@@ -57,8 +57,8 @@
 //
 // # Life of a stream
 //
-// A stream of server-sent events (handleGetSSE) and a WebSocket (handleGetWS) have the same
-// life, which a [Reader] embodies:
+// A stream of server-sent events (handleGetSSE) and a WebSocket (handleGetWS) pass the same
+// steps. A [Reader] holds the state of both:
 //
 //  1. The handler reads the filter and the cursor to resume at, and authenticates the client.
 //     A WebSocket without cookie and token may do so in its first message; until then it uses
@@ -74,8 +74,8 @@
 //     WebSocket answers no ping, or when the subscription is closed. The broker closes it
 //     when the grant has ended (sign-out, expiry, another role or key), an admin asks for it,
 //     the reader lags too far behind, or the hub drains. A closed subscription ends with a
-//     goodbye that says why, except for a reader that lags. A stream without a goodbye is
-//     cut, so that it does not look complete.
+//     goodbye that gives the reason, except for a reader that lags. The broker cuts the
+//     connection of a stream without a goodbye, so that the stream does not look complete.
 //  7. [Reader.Leave] stops the watch, leaves the hub and releases the slot.
 //
 // A long poll (GET /api/events with wait) has a slot and a watched grant, too, but no
@@ -88,7 +88,7 @@
 //
 //   - connectionGate.mu guards the numbers of open connections.
 //   - rateLimiters.mu guards the token buckets.
-//   - grantWatcher.mu guards the set of what is open by a grant. It is not held while a
+//   - grantWatcher.mu guards the set of watched connections. It is not held while a
 //     connection is ended or authenticated again.
 //   - status.mu guards the public status and the channel that tells of its change.
 //   - meteredConn.writeMu guards the parser of the frames that a WebSocket writes, and is held
@@ -117,5 +117,5 @@
 //     TestOpenAPIHasEveryRoute compares the lists; add a request for it to
 //     TestAnswersMatchTheOpenAPIDocument, which compares the answer with the description.
 //  5. If its answers contain events, add it to the outlets in visibility_test.go. Otherwise the
-//     test there holds that it reveals nothing of any event.
+//     test there checks that it reveals nothing of any event.
 package httpapi

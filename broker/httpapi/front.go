@@ -11,9 +11,9 @@ import (
 type ForwardFunc func(w http.ResponseWriter, r *http.Request, p *identity.Principal)
 
 // NewFront returns an API that stands in front of another one, which may be far away.
-// The front authenticates requests, and refuses what every API behind it would refuse,
-// in the same words. It passes all other requests to forward. It answers by itself the
-// requests about sessions and documents, and GET /healthz; a sign-out is forwarded as well.
+// The front authenticates requests, and refuses those that every API behind it would
+// refuse, with the same problems. It answers the requests about sessions and documents,
+// and GET /healthz, by itself. It passes all other requests, and sign-outs, to forward.
 // See [Config] for the fields that it uses. It needs no [API.Run].
 func NewFront(c Config, forward ForwardFunc) *API {
 	a := newWithoutRoutes(c)

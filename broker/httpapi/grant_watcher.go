@@ -9,7 +9,7 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A grantWatcher knows everything that stays open by a grant: streams, WebSockets and
+// A grantWatcher holds the connections that stay open by a grant: streams, WebSockets and
 // long polls that wait. It ends each of them when its grant ends. It is safe for
 // concurrent use.
 type grantWatcher struct {
@@ -65,7 +65,7 @@ func (w *grantWatcher) closeSignedOut(credential string) {
 	}
 }
 
-// connections returns a copy of what is open.
+// connections returns the watched connections.
 func (w *grantWatcher) connections() (all []*watchedConnection) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

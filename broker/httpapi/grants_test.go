@@ -265,7 +265,7 @@ func TestLimitsPerCredentialUserAndAddress(t *testing.T) {
 	require.True(t, strings.HasPrefix(<-poll, "200 "), "what is open stays")
 }
 
-// A broker with all connections in use tells new clients to come back, at different
+// A broker with all connections in use tells new clients to reconnect, at different
 // times. It closes no open connection.
 func TestFullBrokerRefusesNewConnectionsAndKeepsOpenOnes(t *testing.T) {
 	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(_ string, c *Config) { c.Limits.Connections = 2 })

@@ -125,7 +125,7 @@ func (c *meteredConn) send(opcode byte, payload []byte) {
 // nothing: the end of that write flushes them.
 func (c *meteredConn) flush() {
 	for len(c.controlQueue) > 0 && c.writeMu.TryLock() {
-		atBoundary := c.outgoing.atBoundary()
+		atBoundary := c.outgoing.isAtBoundary()
 		if atBoundary {
 			select {
 			case frame := <-c.controlQueue:
@@ -189,8 +189,8 @@ func (f *frameParser) parse(p []byte, control func(opcode byte, payload []byte))
 	}
 }
 
-// atBoundary reports whether the next byte begins a frame.
-func (f *frameParser) atBoundary() bool { return f.headerLen == 0 }
+// isAtBoundary reports whether the next byte begins a frame.
+func (f *frameParser) isAtBoundary() bool { return f.headerLen == 0 }
 
 // keepPayload appends p, a part of the present frame's payload, to f.payload, if the frame
 // is a control frame of valid length.

@@ -60,7 +60,7 @@ func TestFrameParserFindsFramesInAnyPieces(t *testing.T) {
 			rest = rest[n:]
 		}
 		require.Equal(t, want, got)
-		require.True(t, f.atBoundary())
+		require.True(t, f.isAtBoundary())
 	}
 }
 
@@ -152,6 +152,7 @@ func TestFloodOfControlFramesClosesTheWebSocket(t *testing.T) {
 	}
 }
 
+// asTimeout reports whether err is a timeout of a connection, and stores it in late.
 func asTimeout(err error, late *net.Error) bool {
 	e, ok := err.(net.Error) //nolint:errorlint // the connection returns the error itself
 	*late = e
@@ -176,7 +177,7 @@ func TestTooManyCallsAreSlowedDown(t *testing.T) {
 }
 
 // The reader receives slowly and steadily. It does not answer pings in time, because
-// they wait behind earlier data. The broker must not take it for a client that has left.
+// they wait behind earlier data. The broker must not treat it as a client that has left.
 func TestSlowWebSocketIsNotCut(t *testing.T) {
 	s := newTestBrokerWith(t, memlog.New("k", time.Hour), unlimited)
 	s.api.timeouts.ping = 100 * time.Millisecond

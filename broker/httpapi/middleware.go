@@ -123,8 +123,8 @@ func (a *API) detachFromClient(next http.HandlerFunc) http.HandlerFunc {
 var methodsWithoutBody = []string{http.MethodGet, http.MethodHead, http.MethodDelete, http.MethodOptions}
 
 // discardBody reads the body of a request whose method gives it no meaning. A stream or
-// a long poll must not begin before: net/http notices that a client has left only after
-// the end of the body, and the deadline of the body would stay in force.
+// a long poll must not begin before the body has ended. Otherwise net/http would not
+// notice that the client has left, and the deadline of the body would stay in force.
 func discardBody(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength == 0 || !slices.Contains(methodsWithoutBody, r.Method) {
 		return nil
@@ -166,9 +166,9 @@ func (a *API) logRefusal(r *http.Request, err error) {
 	}
 }
 
-// canSendHSTS reports whether an answer may tell the browser to use HTTPS alone. That
-// holds for all ports of a name. So a broker on another port than 443 must not say it,
-// and it has no meaning for addresses and for the names of this machine.
+// canSendHSTS reports whether an answer may tell the browser to use HTTPS alone. A browser
+// applies this to all ports of a name, so a broker on a port other than 443 must not send
+// it. It has no meaning for IP addresses and for the names of this machine.
 func canSendHSTS(r *http.Request) bool {
 	host, port, err := net.SplitHostPort(r.Host)
 	if err != nil {
@@ -180,7 +180,7 @@ func canSendHSTS(r *http.Request) bool {
 }
 
 // NeedsSecureCookie reports whether the cookie of an answer must be marked for HTTPS
-// only. That is always so, except on plain HTTP to a name of this machine.
+// only. It returns false only for plain HTTP to a name of this machine.
 func NeedsSecureCookie(r *http.Request) bool { return r.TLS != nil || !IsLoopbackHost(r.Host) }
 
 // IsLoopbackHost reports whether a Host header, with or without a port, names this

@@ -18,17 +18,26 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A Problem is the document of a refusal (RFC 9457). Code is stable; Title and Detail
-// are for people. The package [problem] lists all of them.
+// A Problem is the document of a refusal (RFC 9457). The package [problem] lists all of
+// them.
 type Problem struct {
-	Type       string             `json:"type"`
-	Title      string             `json:"title"`
-	Status     int                `json:"status"`
-	Code       string             `json:"code"`
-	Detail     string             `json:"detail,omitempty"`
-	Errors     []event.FieldError `json:"errors,omitempty"`
-	RetryAfter int                `json:"retry_after,omitempty"` // seconds
-	Stored     []hub.Receipt      `json:"stored,omitempty"`      // the part of a batch that was stored before a failure
+	// Type is a URI that identifies the kind of problem.
+	Type string `json:"type"`
+	// Title is a sentence about the problem, for people.
+	Title string `json:"title"`
+	// Status is the HTTP status.
+	Status int `json:"status"`
+	// Code identifies the kind of problem for programs. It never changes.
+	Code string `json:"code"`
+	// Detail is advice for people. It may be empty.
+	Detail string `json:"detail,omitempty"`
+	// Errors are the refused fields. It may be empty.
+	Errors []event.FieldError `json:"errors,omitempty"`
+	// RetryAfter is the number of seconds that the client should wait before it tries
+	// again. 0 means that the broker recommends no time.
+	RetryAfter int `json:"retry_after,omitempty"`
+	// Stored are the receipts of the events of a batch that were stored before a failure.
+	Stored []hub.Receipt `json:"stored,omitempty"`
 }
 
 // Error implements error.
@@ -53,8 +62,15 @@ func (a *API) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // newProblem returns the document of a problem, with the fields that were refused.
 func newProblem(p problem.Problem, fields ...event.FieldError) *Problem {
-	return &Problem{Type: p.Type(), Title: p.Title, Status: p.Status, Code: p.Code, Detail: p.Advice,
-		Errors: fields, RetryAfter: p.RetryAfter}
+	return &Problem{
+		Type:       p.Type(),
+		Title:      p.Title,
+		Status:     p.Status,
+		Code:       p.Code,
+		Detail:     p.Advice,
+		Errors:     fields,
+		RetryAfter: p.RetryAfter,
+	}
 }
 
 // problemFor returns the document of an error for the client. When the fault is the
@@ -93,8 +109,8 @@ func problemOf(err error) Problem {
 	return *problemOfCause(err)
 }
 
-// problemOfCause returns the document of an error that is not of a batch. The first
-// case that matches wins.
+// problemOfCause returns the document of an error that is neither a *hub.PartialError nor
+// a *hub.RefusedError. The first case that matches applies.
 func problemOfCause(err error) *Problem {
 	var (
 		own     *Problem

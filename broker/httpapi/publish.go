@@ -70,8 +70,8 @@ func (a *API) handlePostSSE(w http.ResponseWriter, r *http.Request, p identity.P
 	writeJSON(w, createdStatus(stored), map[string][]hub.Receipt{"events": receipts})
 }
 
-// readPublication reads a request to publish, and takes its events from what its sender
-// may publish. It does not validate the events.
+// readPublication reads a request to publish, and counts its events against the publish
+// rate of its sender. It does not validate the events.
 func (a *API) readPublication(
 	w http.ResponseWriter, r *http.Request, p identity.Principal,
 ) (pub publication, err error) {

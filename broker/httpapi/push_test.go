@@ -15,8 +15,11 @@ import (
 // program cannot have one.
 func TestDevicesAreAddedTestedAndForgottenAtSignOut(t *testing.T) {
 	s, d := newTestBroker(t), pushtest.New(t)
-	subscription, err := json.Marshal(map[string]any{"endpoint": d.Subscription().Endpoint,
-		"keys": d.Subscription().Keys, "name": "Phone"})
+	subscription, err := json.Marshal(map[string]any{
+		"endpoint": d.Subscription().Endpoint,
+		"keys":     d.Subscription().Keys,
+		"name":     "Phone",
+	})
 	require.NoError(t, err)
 	status := func(want int, method, path, body string, headers ...string) string {
 		t.Helper()
@@ -45,11 +48,14 @@ func TestDevicesAreAddedTestedAndForgottenAtSignOut(t *testing.T) {
 	require.Contains(t, refused, "403")
 	require.Contains(t, refused, "administrator")
 	require.Regexp(t, `"failing":\{"since":"[^"]+","status":403\}`, status(200, "GET", "/api/push/subscriptions", ""))
-	replacement, err := json.Marshal(map[string]any{"endpoint": d.Subscription().Endpoint + "2",
-		"keys": d.Subscription().Keys, "replaces": device.ID})
+	replacement, err := json.Marshal(map[string]any{
+		"endpoint": d.Subscription().Endpoint + "2",
+		"keys":     d.Subscription().Keys,
+		"replaces": device.ID,
+	})
 	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal([]byte(status(201, "POST", "/api/push/subscriptions", string(replacement))),
-		&device))
+	replaced := status(201, "POST", "/api/push/subscriptions", string(replacement))
+	require.NoError(t, json.Unmarshal([]byte(replaced), &device))
 	listed = status(200, "GET", "/api/push/subscriptions", "")
 	require.Contains(t, listed, `"Phone"`)
 	require.Equal(t, 1, strings.Count(listed, `"id"`), listed)

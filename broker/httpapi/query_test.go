@@ -141,7 +141,7 @@ func TestFrontForwardsNoMalformedQuery(t *testing.T) {
 }
 
 // Every route that resumes accepts lastEventId as another name of after. The newest of
-// the three places of a cursor wins.
+// the three places of a cursor takes precedence.
 func TestNewestResumeCursorWins(t *testing.T) {
 	s := newTestBroker(t)
 	for range 3 {

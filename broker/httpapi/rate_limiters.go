@@ -54,8 +54,8 @@ func (r *rateLimiters) reserve(now time.Time, n int, buckets ...bucket) (wait ti
 	return wait
 }
 
-// limiterLocked returns the limiter of a bucket, a full one at its first use. The caller
-// must hold r.mu.
+// limiterLocked returns the limiter of a bucket. A bucket is full at its first use. The
+// caller must hold r.mu.
 func (r *rateLimiters) limiterLocked(now time.Time, b bucket) *rate.Limiter {
 	l := r.byKey[b.key]
 	if l != nil {
@@ -74,12 +74,12 @@ func (r *rateLimiters) limiterLocked(now time.Time, b bucket) *rate.Limiter {
 	return l
 }
 
-// burstSeconds is how many seconds' worth of events a publisher may send at once, and at
-// least those of a whole batch.
+// burstSeconds is the number of seconds of the publish rate whose events a publisher may
+// send at once. It may always send a whole batch at once.
 const burstSeconds = 4
 
-// checkPublishRate takes n events from what the credential, its user and its address may
-// publish, or refuses them.
+// checkPublishRate counts n events against the publish rates of the credential, its user
+// and its address, or refuses them.
 func (a *API) checkPublishRate(p identity.Principal, address string, n int) error {
 	publishBucket := func(key string, factor float64) bucket {
 		perSecond := factor * a.Limits.PublishRate
@@ -92,7 +92,7 @@ func (a *API) checkPublishRate(p identity.Principal, address string, n int) erro
 	return rateLimitProblem(wait, problem.TooManyEvents)
 }
 
-// checkSignInRate takes one try to sign in, or refuses it. The user's name, the address
+// checkSignInRate counts one try to sign in, or refuses it. The user's name, the address
 // and both together have a bucket each. The one of both together is the smallest, so that
 // a stranger's guesses slow down the stranger's address, and not the user elsewhere.
 func (a *API) checkSignInRate(user, address string) error {
@@ -105,7 +105,7 @@ func (a *API) checkSignInRate(user, address string) error {
 	return rateLimitProblem(wait, problem.TooManySignIns)
 }
 
-// checkTestRate takes one test of a device from what its user may ask for, or refuses it.
+// checkTestRate counts one test of a device against the rate of its user, or refuses it.
 func (a *API) checkTestRate(p identity.Principal) error {
 	wait := a.rates.reserve(time.Now(), 1,
 		bucket{"push test " + p.Grant.Actor(), rate.Every(10 * time.Second), 3})

@@ -50,12 +50,19 @@ type Peer struct {
 	Log *slog.Logger
 }
 
-// Open opens a stream or WebSocket for a request. It replaces the grant of q by that of
-// p. The error is one that [API.Refuse] can answer with. Otherwise the caller must call
+// Open opens a stream or WebSocket for an HTTP request. It replaces the grant and the ID of
+// the subscription: the grant is that of p, and the ID is that of [WithConnectionID]. The
+// error is one that [API.Refuse] can answer with. Without an error the caller must call
 // [Reader.Leave].
-func (a *API) Open(r *http.Request, p identity.Principal, q hub.Request) (*Reader, error) {
-	q.ID, _ = r.Context().Value(connectionKey{}).(string)
-	return a.Adopt(r.Context(), Peer{p, a.clientAddress(r), a.reauthenticator(r), requestLog(r)}, q)
+func (a *API) Open(r *http.Request, p identity.Principal, subscription hub.Request) (*Reader, error) {
+	subscription.ID, _ = r.Context().Value(connectionKey{}).(string)
+	peer := Peer{
+		Principal:      p,
+		Address:        a.clientAddress(r),
+		Reauthenticate: a.reauthenticator(r),
+		Log:            requestLog(r),
+	}
+	return a.Adopt(r.Context(), peer, subscription)
 }
 
 // connectionKey is the key of a connection's id in the context of its request.
@@ -69,23 +76,25 @@ func WithConnectionID(ctx context.Context, id string) context.Context {
 
 // Adopt attaches a reader whose HTTP request has already ended. It is like [API.Open]
 // otherwise.
-func (a *API) Adopt(ctx context.Context, peer Peer, q hub.Request) (*Reader, error) {
+func (a *API) Adopt(ctx context.Context, peer Peer, subscription hub.Request) (*Reader, error) {
 	slot, err := a.acquireSlot(peer.Address, &peer.Principal)
 	if err != nil {
 		return nil, err
 	}
-	reader, err := a.subscribe(ctx, peer, q, slot.release)
+	reader, err := a.subscribe(ctx, peer, subscription, slot.release)
 	if err != nil {
 		slot.release()
 	}
 	return reader, err
 }
 
-// subscribe opens a subscription that ends with the grant. leave is called with
-// Leave; with an error it is not.
-func (a *API) subscribe(ctx context.Context, peer Peer, q hub.Request, leave func()) (*Reader, error) {
-	q.Grant = peer.Principal.Grant
-	sub, err := a.Hub.Subscribe(ctx, q)
+// subscribe opens a subscription that ends with the grant. [Reader.Leave] calls leave.
+// When subscribe returns an error, it has not called leave.
+func (a *API) subscribe(
+	ctx context.Context, peer Peer, subscription hub.Request, leave func(),
+) (*Reader, error) {
+	subscription.Grant = peer.Principal.Grant
+	sub, err := a.Hub.Subscribe(ctx, subscription)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +108,7 @@ func (a *API) subscribe(ctx context.Context, peer Peer, q hub.Request, leave fun
 		return nil, err
 	}
 	peer.Log = peer.Log.With("connection", sub.ID, "actor", peer.Principal.Grant.Actor())
-	peer.Log.Debug("reader came", "format", q.Format)
+	peer.Log.Debug("reader came", "format", subscription.Format)
 	return &Reader{
 		Subscriber:  sub,
 		api:         a,
@@ -148,7 +157,7 @@ func (r *Reader) pump(ctx context.Context, write func([]byte) error) error {
 				return closed // it does not receive even the frames before the goodbye
 			}
 			// All frames before the goodbye were written whole. The goodbye may be lost:
-			// a client takes an end without it as "retry".
+			// a client handles an end without it like the reason "retry".
 			frames = r.Format().Append(nil, &closed.Bye)
 		} else if err != nil {
 			return err
@@ -176,7 +185,7 @@ const (
 	// MaxCallBytes is the size limit of a message from a client: an event and the call
 	// around it.
 	MaxCallBytes = event.MaxEventBytes + 4<<10
-	callsPerSec  = 50 // the publish rate holds, too
+	callsPerSec  = 50 // a publication also counts against the publish rate
 	burstOfCalls = 100
 )
 
@@ -185,7 +194,8 @@ const (
 // returns the frames of the answer. It returns nil for a change of the filter, which the
 // stream answers at the place where the filter changes, and when ctx has ended.
 //
-// A client that calls too often has its calls refused, and slowed down by a sleep.
+// HandleCall refuses the calls of a client that calls too often, and sleeps before each
+// refusal.
 func (r *Reader) HandleCall(ctx context.Context, call wire.Call, err error) []byte {
 	var answer *wire.Reply
 	if !r.callLimiter.Allow() {

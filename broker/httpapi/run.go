@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// refreshInterval is how often Run looks for changes. A change of users, roles or keys
-// reaches what is open after at most this time, and the time that it takes to
-// authenticate all of it again.
+// refreshInterval is the interval at which Run checks for changes. A change of users,
+// roles or keys reaches the open connections after at most this time, plus the time that
+// Run needs to authenticate all of them again.
 const refreshInterval = time.Second
 
 // Run follows changes of users, roles and keys and the state of the broker until ctx

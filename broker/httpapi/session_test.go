@@ -40,9 +40,14 @@ func withIssuerOf(t *testing.T, keyed bool, domain string) (func(dir string, c *
 	require.NoError(t, err)
 	keys, err := json.Marshal(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk.Marshal()}})
 	require.NoError(t, err)
-	issuer := identity.NewIssuer(identity.IssuerConfig{Issuer: "https://id.example", Audience: "yardline",
-		JWKSURL: "https://id.example/keys", Cookie: "id",
-		CookieDomain: domain}.WithDefaults(slog.New(slog.DiscardHandler)))
+	config := identity.IssuerConfig{
+		Issuer:       "https://id.example",
+		Audience:     "yardline",
+		JWKSURL:      "https://id.example/keys",
+		Cookie:       "id",
+		CookieDomain: domain,
+	}
+	issuer := identity.NewIssuer(config.WithDefaults(slog.New(slog.DiscardHandler)))
 	if keyed {
 		require.NoError(t, issuer.SetKeys(keys))
 	}
@@ -50,8 +55,13 @@ func withIssuerOf(t *testing.T, keyed bool, domain string) (func(dir string, c *
 		c.Authority.Issuer, c.Authority.Directory, c.LoopbackOnly = issuer, nil, false
 	}
 	return change, func(more jwt.MapClaims) string {
-		claims := jwt.MapClaims{"iss": "https://id.example", "aud": "yardline", "sub": "ann", "roles": "manager",
-			"exp": time.Now().Add(time.Hour).Unix()}
+		claims := jwt.MapClaims{
+			"iss":   "https://id.example",
+			"aud":   "yardline",
+			"sub":   "ann",
+			"roles": "manager",
+			"exp":   time.Now().Add(time.Hour).Unix(),
+		}
 		for name, value := range more {
 			claims[name] = value
 		}
@@ -96,7 +106,7 @@ func TestBasicCredentialsOfAProxyAreIgnored(t *testing.T) {
 // even if the proxy sends no header about it.
 func TestSignInOverPlainHTTPIsRefusedBeforeThePassword(t *testing.T) {
 	s := newTestBrokerWith(t, memlog.New("k", time.Hour), withUsers(t))
-	ask := func(method, host string, headers ...string) (*http.Response, session) {
+	send := func(method, host string, headers ...string) (*http.Response, session) {
 		r := httptest.NewRequest(method, "http://"+host+"/api/session", nil)
 		if method == "POST" {
 			r = httptest.NewRequest(method, "http://"+host+"/api/session",
@@ -112,17 +122,18 @@ func TestSignInOverPlainHTTPIsRefusedBeforeThePassword(t *testing.T) {
 		return w.Result(), answer
 	}
 	const lan = "yard.lan.test:20009"
-	response, _ := ask("POST", lan, "Origin", "http://"+lan)
+	response, _ := send("POST", lan, "Origin", "http://"+lan)
 	require.Equal(t, 403, response.StatusCode)
 	require.Empty(t, response.Cookies())
-	_, answer := ask("GET", lan, "Referer", "http://"+lan+"/dashboard")
+	_, answer := send("GET", lan, "Referer", "http://"+lan+"/dashboard")
 	require.Equal(t, "needs_tls", answer.Warning.Code)
 	for name, c := range map[string][]string{
-		"a proxy that ends TLS": {lan, "Origin", "https://" + lan}, "no browser": {lan},
-		"an opaque origin": {lan, "Origin", "null"},
-		"this machine":     {"localhost:8080", "Origin", "http://localhost:8080"},
+		"a proxy that ends TLS": {lan, "Origin", "https://" + lan},
+		"no browser":            {lan},
+		"an opaque origin":      {lan, "Origin", "null"},
+		"this machine":          {"localhost:8080", "Origin", "http://localhost:8080"},
 	} {
-		response, answer := ask("POST", c[0], c[1:]...)
+		response, answer := send("POST", c[0], c[1:]...)
 		if name == "an opaque origin" {
 			require.Equal(t, 403, response.StatusCode, "another site")
 			continue
@@ -131,10 +142,10 @@ func TestSignInOverPlainHTTPIsRefusedBeforeThePassword(t *testing.T) {
 		require.Nil(t, answer.Warning)
 		require.Len(t, response.Cookies(), 1)
 		require.Equal(t, name != "this machine", response.Cookies()[0].Secure, name)
-		_, answer = ask("GET", c[0], c[1:]...)
+		_, answer = send("GET", c[0], c[1:]...)
 		require.Nil(t, answer.Warning, name)
 	}
-	_, answer = ask("GET", lan, "Referer", "https://other.example/")
+	_, answer = send("GET", lan, "Referer", "https://other.example/")
 	require.Nil(t, answer.Warning)
 }
 

@@ -50,17 +50,17 @@ func (a *API) handleGetWS(w http.ResponseWriter, r *http.Request) {
 		Log:            requestLog(r).With("path", r.URL.Path),
 	}
 	peer.Principal, err = peer.Reauthenticate()
-	anonymous := errors.Is(err, identity.ErrNotSignedIn)
-	if err != nil && !anonymous {
+	unauthenticated := errors.Is(err, identity.ErrNotSignedIn)
+	if err != nil && !unauthenticated {
 		a.logRefusal(r, err)
 		a.Refuse(w, r, err)
 		return
 	}
-	known := &peer.Principal
-	if anonymous {
-		known = nil
+	principal := &peer.Principal
+	if unauthenticated {
+		principal = nil
 	}
-	slot, err := a.acquireSlot(peer.Address, known)
+	slot, err := a.acquireSlot(peer.Address, principal)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
@@ -77,7 +77,7 @@ func (a *API) handleGetWS(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	// Shutdown also ends a WebSocket that waits for its peer to answer the goodbye.
 	defer context.AfterFunc(a.abort, func() { cancel(); _ = s.conn.CloseNow() })()
-	if anonymous {
+	if unauthenticated {
 		if err = s.authenticate(ctx); err == nil {
 			err = slot.countPrincipal(s.peer.Principal)
 		}
@@ -117,8 +117,8 @@ func isSocketKey(key string) bool {
 // authenticate waits for the first message, which must be the call "auth", and sets the
 // principal of the peer. It refuses a peer that sends nothing within timeouts.auth.
 func (s *socket) authenticate(ctx context.Context) error {
-	// A timer and not a deadline of ctx, because with a deadline the library would close the
-	// WebSocket without an answer.
+	// This is a timer and not a deadline of ctx, because with a deadline the library would
+	// close the WebSocket without an answer.
 	late := time.AfterFunc(s.api.timeouts.auth, func() { s.refuse(ctx, identity.ErrNotSignedIn) })
 	call, err := s.read(ctx)
 	if !late.Stop() {

@@ -74,8 +74,8 @@ func (a *API) handlePostTokens(w http.ResponseWriter, r *http.Request, p identit
 	})
 }
 
-// handlePostConnectionClose is POST /api/connections/{id}/close: the stream ends, and its client
-// does not come back by itself.
+// handlePostConnectionClose is POST /api/connections/{id}/close. It ends a stream, whose
+// client does not reconnect by itself.
 func (a *API) handlePostConnectionClose(w http.ResponseWriter, r *http.Request, _ identity.Principal) {
 	found := false
 	a.Hub.CloseWhere(wire.ByeStop, func(s *hub.Subscriber) bool {

@@ -57,7 +57,7 @@ func (a *API) handleGetSSE(w http.ResponseWriter, r *http.Request, p identity.Pr
 }
 
 // answerHead answers a HEAD request for a stream, and reports whether the request is one.
-// It sends the headers of the stream and opens none.
+// It sends the headers of the stream but opens no stream.
 func answerHead(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodHead {
 		return false
@@ -126,9 +126,9 @@ func parseStreamRequest(r *http.Request) (f filter.Filter, after *wire.Cursor, e
 const lastEventID = "lastEventId"
 
 // parseResumeCursor returns the place where a reader resumes. nil means live events only.
-// Last-Event-ID, which a browser sends by itself when it reconnects, wins over lastEventId,
-// which a polyfill adds then. Both win over after, which is in the URL since the first
-// attempt.
+// Last-Event-ID, which a browser sends by itself when it reconnects, takes precedence over
+// lastEventId, which a polyfill adds then. Both take precedence over after, which is in the
+// URL since the first attempt.
 func parseResumeCursor(r *http.Request) (*wire.Cursor, error) {
 	text, pointer := r.Header.Get("Last-Event-ID"), "/Last-Event-ID"
 	for _, name := range []string{lastEventID, "after"} {

@@ -22,8 +22,8 @@ import (
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 
-// rawRequest sends a request, byte by byte as text has it, over a connection of its own.
-// "\n" stands for the end of a line.
+// rawRequest sends the bytes of text as a request over a connection of its own. It
+// replaces "\n" by "\r\n".
 func (s *testBroker) rawRequest(text string) (net.Conn, *bufio.Reader) {
 	s.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
@@ -168,8 +168,13 @@ func TestHalfClosedClientsGetTheirAnswers(t *testing.T) {
 	bearer := s.bearer(access.Manager, access.Admin, access.Service)
 	const event = `{"type":"sync_progress","data":{"progress":1}}`
 	for line, body := range map[string]string{
-		"GET /api/events?after=oldest": "", "GET /api/snapshot": "", "GET /api/stats": "", "GET /readyz": "",
-		"PUT /api/push/preferences": "{}", "POST /api/session": `{"user":"manager"}`, "POST /api/sse": event,
+		"GET /api/events?after=oldest": "",
+		"GET /api/snapshot":            "",
+		"GET /api/stats":               "",
+		"GET /readyz":                  "",
+		"PUT /api/push/preferences":    "{}",
+		"POST /api/session":            `{"user":"manager"}`,
+		"POST /api/sse":                event,
 	} {
 		for range 10 { // net/http may notice the close before the handler begins
 			c, r := s.rawRequest(fmt.Sprintf("%s HTTP/1.1\nHost: localhost\n%s\n%s\nContent-Length: %d\n\n%s",
@@ -184,8 +189,8 @@ func TestHalfClosedClientsGetTheirAnswers(t *testing.T) {
 	}
 }
 
-// The libraries below would refuse these requests in their own words. The broker refuses
-// them first, with a problem document.
+// The libraries below would refuse these requests without a problem document. The broker
+// refuses them first, with such a document.
 func TestBadHandshakesAndEncodingsAreProblemDocuments(t *testing.T) {
 	s := newTestBroker(t)
 	const good = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n"

@@ -52,9 +52,15 @@ func TestEndlessBodyClosesTheConnection(t *testing.T) {
 	s.api.timeouts.body = 100 * time.Millisecond
 	bearer := s.bearer(access.Manager, access.Admin, access.Service)
 	for _, line := range []string{
-		"POST /api/sse", "PUT /api/push/preferences", "POST /api/push/subscriptions", "POST /api/tokens",
+		"POST /api/sse",
+		"PUT /api/push/preferences",
+		"POST /api/push/subscriptions",
+		"POST /api/tokens",
 		"POST /api/session",
-		"GET /api/sse", "DELETE /api/session", "POST /api/connections/c-1/close", "GET /api/snapshot",
+		"GET /api/sse",
+		"DELETE /api/session",
+		"POST /api/connections/c-1/close",
+		"GET /api/snapshot",
 	} {
 		for _, body := range []string{"Content-Length: 1000\n\n{", "Transfer-Encoding: chunked\n\n1\n{\n"} {
 			_, r := s.rawRequest(line + " HTTP/1.1\nHost: localhost\n" + isJSON + "\n" + bearer + "\n" + body)
@@ -93,25 +99,25 @@ func TestWriteDeadlineSparesQuietHTTP2Streams(t *testing.T) {
 	stream := do("GET", "/api/sse", "")
 	require.Equal(t, 2, stream.ProtoMajor)
 	quietUntil := time.Now().Add(10 * api.timeouts.write)
-	seen := make(chan error, 1)
+	received := make(chan error, 1)
 	go func() {
 		lines := bufio.NewScanner(stream.Body)
 		for lines.Scan() {
 			if strings.Contains(lines.Text(), "sync_progress") {
-				seen <- nil
+				received <- nil
 				return
 			}
 		}
-		seen <- errors.Join(errors.New("the stream ended"), lines.Err())
+		received <- errors.Join(errors.New("the stream ended"), lines.Err())
 	}()
 	waittest.Eventually(t, func() bool { return time.Now().After(quietUntil) }, 20*time.Second, 10*time.Millisecond)
 	answer := do("POST", "/api/sse", `{"type":"sync_progress","data":{"progress":1}}`)
 	require.NoError(t, answer.Body.Close())
-	require.NoError(t, <-seen)
+	require.NoError(t, <-received)
 	require.NoError(t, stream.Body.Close())
 }
 
-// Unauthenticated WebSockets get a tenth of all connections, are told when they send
+// Unauthenticated WebSockets get a tenth of all connections, get a refusal when they send
 // nothing, and keep no user out.
 func TestUnauthenticatedWebSocketsGetATenthOfTheConnections(t *testing.T) {
 	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(_ string, c *Config) { c.Limits.Connections = 50 })

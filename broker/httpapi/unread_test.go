@@ -16,8 +16,8 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// A stream and a WebSocket whose clients never read are closed and counted. They hold up
-// neither the publisher nor another reader, who misses nothing.
+// A stream and a WebSocket whose clients never read are closed and counted. They delay
+// neither the publisher nor another reader, which receives all events.
 func TestReadersThatNeverReadAreClosed(t *testing.T) {
 	s := newTestBrokerWith(t, memlog.New("k", time.Hour), unlimited)
 	s.api.timeouts.write, s.api.timeouts.ping = 5*time.Minute, 5*time.Minute // the lag closes them, not a timeout

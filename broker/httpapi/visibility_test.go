@@ -139,38 +139,44 @@ func pageOf(s *testBroker, path, bearer string) (string, []event.Event) {
 // and returns all answers.
 func probe(s *testBroker, r route, bearer string, all []sample) string {
 	path := strings.NewReplacer("{id}", "c-nobody", "{type}", string(event.Types[0])).Replace(r.path)
-	var said strings.Builder
+	var answers strings.Builder
 	if r.path == "/embed/v1/status.events" { // the stream does not end
 		return firstFrame(s, path, bearer)
 	}
-	say := func(method, path, body string, headers ...string) {
+	send := func(method, path, body string, headers ...string) {
 		_, text := s.send(method, path, body, append(headers, bearer)...)
-		said.WriteString(text)
+		answers.WriteString(text)
 	}
-	say(r.method, path, "{}", isJSON)
-	say(r.method, path+"?after=k-1&types=x", "", isJSON)
+	send(r.method, path, "{}", isJSON)
+	send(r.method, path+"?after=k-1&types=x", "", isJSON)
 	if r.method == "POST" && r.path == "/api/sse" {
 		for _, one := range all {
 			// The broker refuses the same id with other content, another owner of the same
 			// entity, and an entity that has changed, and its refusals reveal nothing.
-			body := fmt.Sprintf(`{"type":%q,"id":%q,"source":"/s","data":{"rental_id":1,"days_overdue":1}}`, one.Type,
-				one.ID)
-			say("POST", "/api/sse", body, isJSON)
+			const format = `{"type":%q,"id":%q,"source":"/s","data":{"rental_id":1,"days_overdue":1}}`
+			body := fmt.Sprintf(format, one.Type, one.ID)
+			send("POST", "/api/sse", body, isJSON)
 			stolen := one.Data
 			for _, owner := range []string{"employee_id", "started_by"} {
 				if stolen.Has(owner) {
 					stolen = stolen.With(owner, json.RawMessage("123"))
 				}
 			}
-			raw := string(event.Event{ID: "x" + one.ID, Type: one.Type, Source: "/s", Severity: event.Info,
-				Data: onlyKeys(stolen), Time: time.Now()}.AppendJSON(nil))
-			say("POST", "/api/sse", raw, isJSON, "If-Entity-Cursor: k-0")
+			raw := string(event.Event{
+				ID:       "x" + one.ID,
+				Type:     one.Type,
+				Source:   "/s",
+				Severity: event.Info,
+				Data:     onlyKeys(stolen),
+				Time:     time.Now(),
+			}.AppendJSON(nil))
+			send("POST", "/api/sse", raw, isJSON, "If-Entity-Cursor: k-0")
 		}
 	}
-	return said.String()
+	return answers.String()
 }
 
-// firstFrame returns how a stream begins.
+// firstFrame returns the first bytes of a stream.
 func firstFrame(s *testBroker, path, bearer string) string {
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
@@ -199,7 +205,7 @@ func onlyKeys(data event.Object) (keys event.Object) {
 }
 
 // Every outlet follows each row of the visibility table: for every role alone, the
-// employee whom an event is about, the starter, a service, and a user without a role.
+// employee that an event is about, the starter, a service, and a user without a role.
 // All other routes reveal nothing of any event.
 func TestRoutesRevealOnlyWhatTheTableAllows(t *testing.T) {
 	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(_ string, c *Config) {
@@ -217,21 +223,22 @@ func TestRoutesRevealOnlyWhatTheTableAllows(t *testing.T) {
 		last = receipt.Cursor
 	}
 	grants := map[string]access.Grant{
-		"self": {User: "8", Employee: selfEmployee}, "starter": {User: fmt.Sprint(starterUser)}, "nobody": {User: "10",
-			Employee: 1},
+		"self":    {User: "8", Employee: selfEmployee},
+		"starter": {User: fmt.Sprint(starterUser)},
+		"nobody":  {User: "10", Employee: 1},
 	}
 	for _, role := range access.Roles {
 		grants[string(role)] = access.Grant{User: "9", Roles: []access.Role{role}}
 	}
 	bearers := map[string]string{}
-	for who, g := range grants {
+	for reader, g := range grants {
 		token, err := s.tokens.Create(g, time.Hour)
 		require.NoError(t, err)
-		bearers[who] = "Authorization: Bearer " + token
+		bearers[reader] = "Authorization: Bearer " + token
 		for _, r := range s.api.routes {
 			for name, read := range outlets[r.method+" "+r.path] {
-				text, events := read(s, bearers[who], last)
-				checkVisibility(t, who+" by "+name, g, all, text, events, name == "snapshot")
+				text, events := read(s, bearers[reader], last)
+				checkVisibility(t, reader+" by "+name, g, all, text, events, name == "snapshot")
 			}
 		}
 	}
@@ -239,12 +246,12 @@ func TestRoutesRevealOnlyWhatTheTableAllows(t *testing.T) {
 		if outlets[r.method+" "+r.path] != nil {
 			continue
 		}
-		for who, bearer := range bearers {
-			said := probe(s, r, bearer, all)
+		for reader, bearer := range bearers {
+			answers := probe(s, r, bearer, all)
 			for _, one := range all {
 				for field, marker := range one.markers {
-					require.NotContains(t, said, marker, "%s %s tells %s the %s of %s", r.method, r.path, who, field,
-						one.Type)
+					require.NotContains(t, answers, marker,
+						"%s %s tells %s the %s of %s", r.method, r.path, reader, field, one.Type)
 				}
 			}
 		}
