@@ -118,7 +118,6 @@ func problemOfCause(err error) *Problem {
 		filters *filter.Error
 		closed  *hub.ClosedError
 		moved   *hub.MovedError
-		token   *identity.Refusal
 	)
 	switch {
 	case errors.As(err, &own):
@@ -128,20 +127,11 @@ func problemOfCause(err error) *Problem {
 	case errors.As(err, &filters):
 		return newProblem(problem.InvalidFilter.FillAdvice(filters.Error()),
 			event.FieldError{Pointer: "/" + filters.Parameter, Code: event.CodeUnknownName, Expected: filters.Expected})
-	case errors.Is(err, identity.ErrNotSignedIn):
-		return newProblem(problem.SignInRequired)
-	case errors.Is(err, identity.ErrExpired):
-		return newProblem(problem.Expired)
-	case errors.As(err, &token):
-		return newProblem(problem.RefusedToken.FillAdvice(token.Advice))
-	case errors.Is(err, identity.ErrInvalid):
-		return newProblem(problem.InvalidToken)
-	case errors.Is(err, identity.ErrNoKeys):
-		return newProblem(problem.NoKeys)
-	case errors.Is(err, identity.ErrWrongPassword):
-		return newProblem(problem.SignInFailed)
-	case errors.Is(err, identity.ErrNoSignIn):
-		return newProblem(problem.NoSignIn)
+	}
+	if p := problemOfIdentity(err); p != nil {
+		return p
+	}
+	switch {
 	case errors.Is(err, hub.ErrForbidden):
 		return newProblem(problem.MayNotPublish)
 	case errors.Is(err, hub.ErrOwner):
@@ -175,6 +165,29 @@ func problemOfCause(err error) *Problem {
 		return newProblem(problem.LogUnavailable)
 	}
 	return newProblem(problem.Internal)
+}
+
+// problemOfIdentity returns the document of an error of package identity, or nil for any
+// other error.
+func problemOfIdentity(err error) *Problem {
+	var token *identity.Refusal
+	switch {
+	case errors.Is(err, identity.ErrNotSignedIn):
+		return newProblem(problem.SignInRequired)
+	case errors.Is(err, identity.ErrExpired):
+		return newProblem(problem.Expired)
+	case errors.As(err, &token):
+		return newProblem(problem.RefusedToken.FillAdvice(token.Advice))
+	case errors.Is(err, identity.ErrInvalid):
+		return newProblem(problem.InvalidToken)
+	case errors.Is(err, identity.ErrNoKeys):
+		return newProblem(problem.NoKeys)
+	case errors.Is(err, identity.ErrWrongPassword):
+		return newProblem(problem.SignInFailed)
+	case errors.Is(err, identity.ErrNoSignIn):
+		return newProblem(problem.NoSignIn)
+	}
+	return nil
 }
 
 // writeJSON answers with v as JSON and a line feed.
