@@ -36,8 +36,7 @@
 //   - No reader receives an event, and no snapshot shows it, before the log has
 //     acknowledged it.
 //   - Publish returns when the hub has handled the event, so that the next
-//     snapshot shows it. When that takes longer than a second, Publish returns
-//     earlier.
+//     snapshot shows it. Publish waits at most a second for this.
 //   - The owner of an entity never changes, so the right to see an entity does
 //     not change either.
 //   - A slow reader does not delay other readers or publishers. The hub closes a
