@@ -12,7 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/snd-rental/yardline/e2e/output"
+	"github.com/snd-rental/yardline/shared/syncbuffer"
 )
 
 // root is the context of the browser. No test cancels it.
@@ -60,7 +60,7 @@ func startBrowser() (stop func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var printed output.Buffer
+	var printed syncbuffer.Buffer
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), chromiumOptions(path, dir, &printed)...)
 	discard := func(string, ...any) {}
 	// chromedp.Cancel below ends the context.
@@ -89,7 +89,7 @@ func startBrowser() (stop func() error, err error) {
 }
 
 // chromiumOptions returns the options of Chromium. dir is its directory, printed receives its output.
-func chromiumOptions(path, dir string, printed *output.Buffer) []chromedp.ExecAllocatorOption {
+func chromiumOptions(path, dir string, printed *syncbuffer.Buffer) []chromedp.ExecAllocatorOption {
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path),
 		chromedp.UserDataDir(filepath.Join(dir, "profile")),

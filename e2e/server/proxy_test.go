@@ -13,9 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/snd-rental/yardline/e2e/output"
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
+	"github.com/snd-rental/yardline/shared/syncbuffer"
 	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 )
@@ -58,7 +58,7 @@ type proxy struct {
 	t      *testing.T
 	args   []string
 	cmd    *exec.Cmd // nil if the process was killed or not started
-	output *output.Buffer
+	output *syncbuffer.Buffer
 	exited chan error
 }
 
@@ -71,7 +71,7 @@ func newProxy(t *testing.T, command []string, configFile string) *proxy {
 // start starts the process, and waits until it accepts connections at an address.
 func (p *proxy) start(address string) {
 	p.t.Helper()
-	p.cmd, p.output, p.exited = exec.Command(p.args[0], p.args[1:]...), &output.Buffer{}, make(chan error, 1)
+	p.cmd, p.output, p.exited = exec.Command(p.args[0], p.args[1:]...), &syncbuffer.Buffer{}, make(chan error, 1)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.Env = append(os.Environ(), "HOME="+p.t.TempDir())
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // kill ends the workers of nginx, too.

@@ -18,9 +18,9 @@ import (
 	"github.com/r3labs/sse/v2"
 	"github.com/stretchr/testify/require"
 
-	"github.com/snd-rental/yardline/e2e/output"
 	"github.com/snd-rental/yardline/e2e/stack"
 	"github.com/snd-rental/yardline/e2e/testkit"
+	"github.com/snd-rental/yardline/shared/syncbuffer"
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 
@@ -28,7 +28,7 @@ import (
 // event arrived.
 type reader struct {
 	name   string
-	stderr *output.Buffer
+	stderr *syncbuffer.Buffer
 	stop   func() // It must be called once.
 
 	mu         sync.Mutex // guards the fields below
@@ -72,7 +72,7 @@ func (r *reader) arrival(id string) time.Time {
 
 // newReader returns a reader that is not started.
 func newReader(name string) *reader {
-	return &reader{name: name, stderr: &output.Buffer{}, receivedAt: map[string]time.Time{}}
+	return &reader{name: name, stderr: &syncbuffer.Buffer{}, receivedAt: map[string]time.Time{}}
 }
 
 // startReader starts a program that prints the data of each event on a line.

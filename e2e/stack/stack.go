@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snd-rental/yardline/broker/identity"
-	"github.com/snd-rental/yardline/e2e/output"
 	"github.com/snd-rental/yardline/shared/access"
+	"github.com/snd-rental/yardline/shared/syncbuffer"
 	"github.com/snd-rental/yardline/wasmclient"
 	"github.com/snd-rental/yardline/wasmclient/native"
 )
@@ -39,7 +39,7 @@ type Stack struct {
 
 	cmd    *exec.Cmd  // the process; nil if it does not run
 	exited chan error // receives the result of cmd.Wait
-	stderr *output.Buffer
+	stderr *syncbuffer.Buffer
 
 	edge *edge // the configuration of the edge; nil for a broker
 }
@@ -82,7 +82,7 @@ func (s *Stack) Up() {
 		return
 	}
 	args := append([]string{"serve", "--json", "--data", s.dir, "--listen", "127.0.0.1:" + s.Port}, s.flags...)
-	s.cmd, s.stderr = exec.Command(s.binary, args...), &output.Buffer{}
+	s.cmd, s.stderr = exec.Command(s.binary, args...), &syncbuffer.Buffer{}
 	s.cmd.Stderr = s.stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
