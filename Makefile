@@ -113,12 +113,12 @@ $(AXE): e2e/package-lock.json
 E2E = $$($(GO) list ./e2e/... | grep -v '/speed$$')
 
 browser-test: build edge edge-programs $(AXE)
-	$(GO) test -count=1 -timeout 40m -p 3 -parallel 4 $(E2E)
+	$(GO) test -count=1 -timeout 40m -p 2 -parallel 2 $(E2E)
 	$(GO) test -count=1 -timeout 10m ./e2e/speed
 
 # The same with the long matrices whole: more tabs, longer outages, 100,000 events.
 e2e-full: build edge edge-programs $(AXE)
-	E2E_FULL=1 $(GO) test -count=1 -timeout 60m -p 3 -parallel 4 -v $(E2E)
+	E2E_FULL=1 $(GO) test -count=1 -timeout 60m -p 2 -parallel 2 -v $(E2E)
 	E2E_FULL=1 $(GO) test -count=1 -timeout 20m -v ./e2e/speed
 
 # A gallery of every page, wide and narrow, light and dark, in bin/screenshots.
