@@ -143,7 +143,11 @@ func TestEveryPushIsShown(t *testing.T) {
 		`{"title":7,"body":{}}`: fallback,
 		`{"title":"Rental","body":"Late","tag":"t","url":"/rentals/1","severity":"error"}`: "Rental | Late",
 	} {
+		// A push that comes before the browser has closed the last notification may be closed with it.
 		browser.Eval[bool](tab, closeNotifications)
+		testkit.Eventually(t, testkit.Soon, "no notification", func() bool {
+			return len(browser.Eval[[]string](tab, shownNotifications)) == 0
+		})
 		tab.Push(s.URL, body)
 		testkit.Eventually(t, testkit.Soon, "a notification of "+body, func() bool {
 			shown := browser.Eval[[]string](tab, shownNotifications)
