@@ -118,13 +118,17 @@ func TestBadKeySetsOfTheProviderEndNoSession(t *testing.T) {
 	openWithCookie(browser.NewUser(t), s.URL+"/", p.Token, "")
 }
 
+// shortToken is how long a token lasts whose end a test waits for. Two tabs open meanwhile, which takes several seconds
+// on a busy machine.
+const shortToken = 30 * time.Second
+
 // When the provider renews its cookie in time, the user does not notice the end of the earlier token: every tab stays
 // live and receives all events, and the browser keeps its stored data.
 func TestRenewedProviderCookieKeepsTheAppLive(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
-	firstTokenEnd := time.Now().Add(15 * time.Second)
+	firstTokenEnd := time.Now().Add(shortToken)
 	first := openWithCookie(u, s.URL+"/", p.Sign(t, time.Until(firstTokenEnd)), "")
 	second := openWithCookie(u, s.URL+"/", "", "")
 	tabs := []*browser.Tab{first, second}
@@ -171,7 +175,7 @@ func TestExpiredProviderCookieDeletesNothing(t *testing.T) {
 	t.Parallel()
 	p := testkit.NewProvider(t)
 	s, u := p.StartBroker(t), browser.NewUser(t)
-	first := openWithCookie(u, s.URL+"/", p.Sign(t, 15*time.Second), "")
+	first := openWithCookie(u, s.URL+"/", p.Sign(t, shortToken), "")
 	second := openWithCookie(u, s.URL+"/", "", "")
 	tabs := []*browser.Tab{first, second}
 	keysBefore := browser.Eval[[]string](first, storedKeys)
