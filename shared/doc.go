@@ -2,7 +2,7 @@
 // tests share its subpackages:
 //
 //   - event: the vocabulary of events, and their validation
-//   - access: who may see and publish which events, and redaction
+//   - access: the rights of each role to see and publish events, and redaction
 //   - filter: the selection of events that a reader asks for
 //   - wire: the frames and cursors of a stream
 //   - projection: the fold of events into entities, and the figures of the dashboard

@@ -47,7 +47,7 @@ func providerButton(h *host) app.UI {
 	return ui.El("div", "buttons", button)
 }
 
-// demoUsers lists the users of a demonstration, who sign in without a password.
+// demoUsers lists the users of a demonstration. They sign in without a password.
 func demoUsers(h *host) app.UI {
 	users := h.state.Users
 	return ui.El("ul", "users", ui.Each(len(users), func(i int) app.UI {

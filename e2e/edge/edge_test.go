@@ -206,7 +206,8 @@ func TestEdgeDropsAReaderThatDoesNotRead(t *testing.T) {
 	// The events for this stream wait at the edge, because the test's side of the connection has a small buffer.
 	require.NoError(t, unread.(*net.TCPConn).SetReadBuffer(4<<10))
 	batch := largeEvents(300)
-	answer := openLongStream(t, s)
+	// Much is published, which takes several minutes on a slow machine. The stream lasts as long as the test.
+	answer := testkit.GetUntil(t, t.Context(), http.DefaultClient, s.URL+"/api/sse", s.Token)
 	var received atomic.Int64 // how many events the other reader has received
 	var reading sync.WaitGroup
 	reading.Go(func() {
@@ -236,19 +237,6 @@ func TestEdgeDropsAReaderThatDoesNotRead(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, connectionCount(t, s, admin), "the deaf reader is still connected")
-}
-
-// openLongStream opens a stream that lasts until the test ends. testkit.Get ends an answer after two minutes, which is
-// too short for a test that publishes much on a slow machine. The caller must close the body.
-func openLongStream(t *testing.T, s *stack.Stack) *http.Response {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/api/sse", nil)
-	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+s.Token)
-	answer, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	require.Equal(t, 200, answer.StatusCode)
-	return answer
 }
 
 // When the program ends by a panic, the edge asks its readers to come back. A new program handles the next event, and

@@ -44,7 +44,7 @@ func TestYardUserReceivesNoPayroll(t *testing.T) {
 			require.NotContains(t, strings.ToLower(text), trace, name)
 		}
 	}
-	// The HR user, who may see the payroll, receives the same events.
+	// The HR user may see the payroll, and receives the same events.
 	hr := testkit.Open(s, browser.NewUser(t), "hr", "/")
 	hr.Eventually(testkit.Soon, `document.querySelectorAll('[data-type=payroll_processed]').length === 4`)
 }

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -41,10 +42,17 @@ func StoredIDs(t *testing.T, s *stack.Stack) (ids []string) {
 // test may publish the events.
 type ReadFunc func(t *testing.T, base, token, start string, end wire.Cursor, opened func()) []string
 
-// Get sends a GET request with a bearer token. The test fails if the status of the answer is not 200. The caller must
-// close the body.
+// Get sends a GET request with a bearer token. The test fails if the status of the answer is not 200. The answer ends
+// after two minutes. The caller must close the body.
 func Get(t *testing.T, client *http.Client, address, token string) *http.Response {
-	r, err := http.NewRequestWithContext(Context(t), "GET", address, nil)
+	t.Helper()
+	return GetUntil(t, Context(t), client, address, token)
+}
+
+// GetUntil is like Get, but the answer ends with ctx.
+func GetUntil(t *testing.T, ctx context.Context, client *http.Client, address, token string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, "GET", address, nil)
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+token)
 	answer, err := client.Do(r)

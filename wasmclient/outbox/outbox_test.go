@@ -65,7 +65,7 @@ func TestItemsAreSentInOrderAndOneAtATime(t *testing.T) {
 	require.Len(t, m.Items(), 2)
 	effects = slices.Clone(m.Step(start, Learn{[]Item{{ID: "2", Rev: 1, State: Queued}}}))
 	require.Len(t, m.Items(), 2, "another tab had not heard")
-	require.Equal(t, Gone, effects[0].(Broadcast).Item.State, "and is told")
+	require.Equal(t, Gone, effects[0].(Broadcast).Item.State, "the machine sends the state to the other tabs")
 }
 
 // If a proxy refuses an item while the broker can be reached, only items about the same subject
