@@ -14,43 +14,29 @@ import (
 // catchUpPage is the number of records that one step of catchUp reads.
 const catchUpPage = 256
 
-// catchUp returns the frames of the next records after the cursor. It reads
-// them from the ring where the ring reaches back far enough, and from the log
-// otherwise. At the head the subscriber joins its view. A subscriber whose
-// filter names subjects never joins a view: catchUp serves it until it leaves.
-// idle is true when there was nothing to read.
-func (s *Subscriber) catchUp(ctx context.Context) (frames []byte, idle bool, err error) {
-	h := s.hub
-	h.mu.Lock()
-	head := h.state.Cursor.Seq
-	if s.cursor.Seq == head && len(s.filter.Subjects) == 0 {
-		h.joinViewLocked(s)
-		h.mu.Unlock()
-		return nil, false, nil
-	}
-	if s.cursor.Seq >= head { // greater while the hub is behind the log
-		h.mu.Unlock()
-		return nil, true, nil
-	}
-	var items []ringItem
-	if len(h.ring) > 0 && s.cursor.Seq+1 >= h.ring[0].seq {
-		// The items may be read without the lock: the hub appends to the ring
-		// or replaces it, but never changes an item in place.
-		items = h.ring[s.cursor.Seq+1-h.ring[0].seq:]
-		items = items[:min(catchUpPage, len(items))]
-	}
-	h.mu.Unlock()
-	if items == nil {
-		frames, err = s.readLog(ctx)
-		return frames, false, err
+// catchUpBytes is the size at which one step of catchUp ends, in bytes. It is
+// small because the bytes stay in memory while they wait for a slow reader.
+const catchUpBytes = 16 << 10
+
+// catchUp returns the frames of the next events after the cursor, from the ring.
+// At the head the subscriber joins its view. A subscriber whose filter names
+// subjects never joins a view: catchUp serves it until it leaves. idle is true
+// when there was nothing to read. The error is ErrBehindRing.
+func (s *Subscriber) catchUp() (frames []byte, idle bool, err error) {
+	recent, err := s.nextRecent()
+	if len(recent) == 0 || err != nil {
+		return nil, true, err
 	}
 	hidden := 0 // events since the last visible one
-	for _, item := range items {
+	for _, item := range recent {
 		before := len(frames)
-		frames = s.appendVisible(frames, item.event, item.seq)
+		frames = s.appendRecent(frames, item)
 		s.cursor.Seq = item.seq
 		if hidden++; len(frames) > before {
 			hidden = 0
+		}
+		if len(frames) >= catchUpBytes {
+			break
 		}
 	}
 	if hidden > 1 {
@@ -61,10 +47,49 @@ func (s *Subscriber) catchUp(ctx context.Context) (frames []byte, idle bool, err
 	return frames, false, nil
 }
 
-// readLog returns the frames of a page of the log. They end with a heartbeat,
+// nextRecent returns events of the ring after the cursor. At the head it joins
+// the view, unless the filter names subjects, and returns none.
+func (s *Subscriber) nextRecent() ([]*recentEvent, error) {
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	head := h.state.Cursor.Seq
+	if s.cursor.Seq == head && len(s.filter.Subjects) == 0 {
+		h.joinViewLocked(s)
+	}
+	if s.cursor.Seq >= head { // greater while the hub is behind the log
+		return nil, nil
+	}
+	if len(h.ring) == 0 || s.cursor.Seq+1 < h.ring[0].seq {
+		return nil, ErrBehindRing
+	}
+	// The events may be read without the lock: the hub appends to the ring or
+	// replaces it, but never changes an element.
+	items := h.ring[s.cursor.Seq+1-h.ring[0].seq:]
+	return items[:min(catchUpPage, len(items))], nil
+}
+
+// appendRecent appends the frame of a recent event as the subscriber may see it,
+// if it may see the event at all.
+func (s *Subscriber) appendRecent(frames []byte, r *recentEvent) []byte {
+	if !s.filter.Match(r.event) {
+		return frames
+	}
+	frame := s.hub.frameFor(r, s.audience)
+	if frame == nil {
+		return s.appendVisible(frames, r.event, r.seq)
+	}
+	s.hub.delivered.Add(1)
+	s.replayed++
+	return append(frames, frame...)
+}
+
+// ReadLog returns the frames of a page of the log. They end with a heartbeat,
 // so that a client that is cut off resumes after the page, even when it may see
-// nothing of it. When the records were purged, readLog returns a gap instead.
-func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
+// nothing of it. When the records were purged, ReadLog returns a gap instead.
+// ReadLog waits while other subscribers read the log. The error is that of ctx
+// or of the log.
+func (s *Subscriber) ReadLog(ctx context.Context) ([]byte, error) {
 	h := s.hub
 	select {
 	case h.readTokens <- struct{}{}:
@@ -80,6 +105,7 @@ func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		h.oldest.Store(b.First)
 		gap := &wire.Gap{From: s.cursor, To: wire.Cursor{Epoch: s.cursor.Epoch, Seq: b.First - 1}}
 		s.cursor = gap.To
 		h.config.Observer.Gap()

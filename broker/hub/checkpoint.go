@@ -43,8 +43,10 @@ func (h *Hub) loadState(ctx context.Context) error {
 	state.ClampTimes(newest)
 	h.ids.forget()
 	h.mu.Lock()
+	old := h.ring
 	h.state, h.ring = state, nil
 	h.mu.Unlock()
+	h.dropFrames(old)
 	if previous > 0 {
 		// The state jumped over events that the subscribers have not received.
 		// They must resume by cursor.

@@ -45,9 +45,12 @@ func (s *Subscriber) Close(bye wire.Bye) {
 	first := s.bye == nil
 	if first {
 		s.bye = &bye
-		close(s.done)
+		if s.done != nil {
+			close(s.done)
+		}
 	}
 	s.mu.Unlock()
+	s.wakePoller()
 	// A slow reader may block in a write. The hub aborts the write, because
 	// waiting for its end would keep the memory of the subscription.
 	if first && bye.Reason == wire.ByeSlow {

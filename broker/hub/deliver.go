@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
@@ -38,38 +40,77 @@ func (h *Hub) handle(r eventlog.Record) {
 	h.received.Add(1)
 	h.config.Observer.Received(e.Type)
 	h.ids.add(r)
+	item := &recentEvent{seq: r.Seq, event: e}
+	views := h.currentViews()
+	matching := h.encode(item, views)
 	h.mu.Lock()
 	h.state.Apply(e, at)
-	h.ring = append(h.ring, ringItem{r.Seq, e})
-	if len(h.ring) >= 2*h.config.Ring {
-		h.ring = append([]ringItem(nil), h.ring[len(h.ring)-h.config.Ring:]...)
+	old := h.addRecentLocked(item)
+	if !h.areCurrentLocked(views) {
+		matching = viewsFor(h.viewListLocked(), e)
 	}
-	toWake := h.deliverLocked(e, at, r.Stored)
+	toWake := h.deliverLocked(item, matching, at, r.Stored)
 	h.mu.Unlock()
+	h.dropFrames(old)
 	for _, v := range toWake {
 		v.wake.notify()
 	}
 	h.wake.notify()
+	h.callWatchers()
 }
 
-// deliverLocked writes an event to the views and persons that may see it, and
-// returns the views whose readers the caller must wake. The caller must hold
-// h.mu.
-func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (toWake []*view) {
-	// Views of one audience share the frame, so the hub encodes it once. A nil
-	// frame means that the audience may not see the event.
-	frames := map[string][]byte{}
-	for _, v := range h.views {
-		if !v.filter.Match(e) {
-			continue
+// currentViews returns the views. The caller must not change the slice.
+func (h *Hub) currentViews() []*view {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.viewListLocked()
+}
+
+// viewListLocked returns the views. The caller must hold h.mu, and must not
+// change the slice.
+func (h *Hub) viewListLocked() []*view {
+	if h.viewList == nil && len(h.views) > 0 {
+		h.viewList = slices.Collect(maps.Values(h.views))
+	}
+	return h.viewList
+}
+
+// areCurrentLocked reports whether no view came or went since currentViews
+// returned the slice. The caller must hold h.mu.
+func (h *Hub) areCurrentLocked(views []*view) bool {
+	now := h.viewListLocked()
+	return len(now) == len(views) && (len(now) == 0 || &now[0] == &views[0])
+}
+
+// viewsFor returns the views whose filter selects an event.
+func viewsFor(views []*view, e event.Event) []*view {
+	matching := make([]*view, 0, len(views))
+	for _, v := range views {
+		if v.filter.Match(e) {
+			matching = append(matching, v)
 		}
-		frame, known := frames[v.audience]
-		if !known {
-			if redacted, ok := access.RedactForRoles(v.roles, e); ok {
-				frame = v.format.Append(nil, &wire.Event{Cursor: at, Event: redacted})
-			}
-			frames[v.audience] = frame
-		}
+	}
+	return matching
+}
+
+// encode encodes an event for all views that select it, and returns these. It
+// works without the lock, so that the hub does not wait for it.
+func (h *Hub) encode(item *recentEvent, views []*view) []*view {
+	matching := viewsFor(views, item.event)
+	for _, v := range matching {
+		h.frameFor(item, v.audience)
+	}
+	return matching
+}
+
+// deliverLocked writes an event to the matching views and to the persons that
+// may see it, and returns the views whose readers the caller must wake. The
+// caller must hold h.mu.
+func (h *Hub) deliverLocked(
+	item *recentEvent, matching []*view, at wire.Cursor, stored time.Time,
+) (toWake []*view) {
+	for _, v := range matching {
+		frame := h.frameFor(item, v.audience)
 		if frame == nil {
 			continue
 		}
@@ -81,12 +122,12 @@ func (h *Hub) deliverLocked(e event.Event, at wire.Cursor, stored time.Time) (to
 		}
 		h.delivered.Add(int64(v.memberCount))
 	}
-	for _, person := range access.PersonKeysOfEvent(e) {
+	for _, person := range access.PersonKeysOfEvent(item.event) {
 		for s := range h.persons[person] {
-			if frames[s.view.audience] != nil || !s.view.filter.Match(e) {
+			if h.frameFor(item, s.audience) != nil || !s.view.filter.Match(item.event) {
 				continue // the person's roles show it already, or the filter hides it
 			}
-			if v := h.deliverToPersonLocked(s, e, at); v != nil {
+			if v := h.deliverToPersonLocked(s, item.event, at); v != nil {
 				toWake = append(toWake, v)
 			}
 		}
@@ -109,6 +150,7 @@ func (h *Hub) deliverToPersonLocked(s *Subscriber, e event.Event, at wire.Cursor
 		return nil
 	}
 	s.splice(frame)
+	s.wakePoller()
 	return s.view
 }
 
@@ -154,7 +196,7 @@ func (h *Hub) Heartbeat(formats ...wire.Format) {
 	}
 	toWake := make([]*view, 0, len(h.views))
 	for _, v := range h.views {
-		if slices.Contains(formats, v.format) && h.appendLocked(v, frames[v.format]) {
+		if format := v.audience.format; slices.Contains(formats, format) && h.appendLocked(v, frames[format]) {
 			toWake = append(toWake, v)
 		}
 	}
@@ -163,6 +205,14 @@ func (h *Hub) Heartbeat(formats ...wire.Format) {
 		v.wake.notify()
 	}
 	for _, format := range formats {
+		h.heartbeats[format].count.Add(1)
 		h.heartbeats[format].notify()
 	}
+	h.callWatchers()
+}
+
+// heartbeats is the series of heartbeats of a format.
+type heartbeats struct {
+	signal              // notified at each heartbeat
+	count  atomic.Int64 // number of heartbeats so far
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/shared/access"
-	"github.com/snd-rental/yardline/shared/event"
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
 )
@@ -25,13 +24,15 @@ type Hub struct {
 	ready chan struct{}
 	// wake is notified after every handled record, and by Drain.
 	wake signal
-	// heartbeats holds a signal for each format. Heartbeat notifies it for the
-	// subscribers that have no view. Only hubs with Groups wait for it.
-	heartbeats map[wire.Format]*signal
+	// heartbeats holds the heartbeats of each format, for the subscribers that
+	// have no view.
+	heartbeats map[wire.Format]*heartbeats
 	drained    chan struct{} // closed by Drain
 	readTokens chan struct{} // holds one token for each subscriber that reads the log
 
 	savedSeq     atomic.Uint64   // sequence of the stored checkpoint
+	oldest       atomic.Uint64   // sequence of the oldest kept record, as far as this hub knows
+	cachedBytes  atomic.Int64    // size of the frames that the ring holds
 	aheadWarning *rate.Sometimes // limits the log lines of warnAhead
 	claims       claims          // ids and entities of the events that are being checked and stored
 	ids          ids             // recent ids of the log, for batches
@@ -44,19 +45,16 @@ type Hub struct {
 
 	mu          sync.Mutex // guards all below
 	state       *projection.State
-	ring        []ringItem // recent events in the order of the log; the last one is the head
+	ring        []*recentEvent // in the order of the log; the last one is the head
+	audiences   map[string]*audience
 	views       map[string]*view
+	viewList    []*view   // the values of views, never changed in place; nil after views has changed
+	watchers    []*func() // the functions of Watch, never changed in place
 	subscribers map[*Subscriber]struct{}
 	polls       map[string]int // number of waiting long polls by the names of their roles
 	// persons holds the subscribers with a view, by access.PersonKeysOfGrant.
 	persons  map[string]map[*Subscriber]struct{}
 	draining bool
-}
-
-// A ringItem is an event of the ring.
-type ringItem struct {
-	seq   uint64
-	event event.Event
 }
 
 // maxConcurrentReads is the number of subscribers that may read the log at the
@@ -70,7 +68,7 @@ func New(c Config) *Hub {
 	h := &Hub{
 		config:       c,
 		ready:        make(chan struct{}),
-		heartbeats:   map[wire.Format]*signal{wire.SSE: {}, wire.JSON: {}},
+		heartbeats:   map[wire.Format]*heartbeats{wire.SSE: {}, wire.JSON: {}},
 		drained:      make(chan struct{}),
 		readTokens:   make(chan struct{}, maxConcurrentReads),
 		aheadWarning: newAheadWarning(),
@@ -78,6 +76,7 @@ func New(c Config) *Hub {
 		started:      time.Now(),
 		now:          time.Now,
 		state:        projection.NewState(c.Log.Epoch()),
+		audiences:    map[string]*audience{},
 		views:        map[string]*view{},
 		subscribers:  map[*Subscriber]struct{}{},
 		polls:        map[string]int{},
@@ -121,6 +120,7 @@ func (h *Hub) tailLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	h.oldest.Store(bounds.First)
 	if h.head().Seq >= bounds.Last {
 		h.markReady()
 	}

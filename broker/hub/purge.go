@@ -45,6 +45,7 @@ func (h *Hub) Purge(ctx context.Context, retention time.Duration) error {
 	if err := h.config.Log.Purge(ctx, through); err != nil {
 		return err
 	}
+	h.oldest.Store(max(bounds.First, through+1))
 	if count > 0 {
 		h.config.Observer.Purged(count)
 		h.config.Logger.Info("old events were purged", "events", count, "from", bounds.First, "through", through,

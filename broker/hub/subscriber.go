@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,11 +36,18 @@ type Request struct {
 	// Abort breaks off a write that hangs. The hub calls it when it closes a
 	// slow reader, and Subscriber.Abort calls it. nil disables this.
 	Abort func()
+	// Wake makes the subscription a polled one: the caller reads it by
+	// [Subscriber.Poll] instead of [Subscriber.Next], and cannot change its
+	// filter. The hub calls Wake when there is something to read for this
+	// subscriber alone, and when it closes the subscription; see also
+	// [Hub.Watch]. The hub may hold its lock, so Wake must not block and must
+	// not call the hub.
+	Wake func()
 }
 
-// A Subscriber is one reader of the log. Only one goroutine may call Next and
-// MarkWritten. All other methods may be called concurrently. The caller must
-// call Leave when it stops reading.
+// A Subscriber is one reader of the log. Only one goroutine at a time may call
+// Next, Poll, ReadLog, IsLive and MarkWritten. All other methods may be called
+// concurrently. The caller must call Leave when it stops reading.
 type Subscriber struct {
 	// ID names the connection.
 	ID string
@@ -48,24 +56,27 @@ type Subscriber struct {
 	openedAt time.Time
 	grant    access.Grant
 	format   wire.Format
+	audience *audience
+	wake     func() // Request.Wake
 
 	abortMu sync.Mutex // guards abort; no other lock is taken while it is held
 	abort   func()     // nil once the reader has left
 
 	// refilters carries requests from Refilter to Next. It has no buffer, so
-	// that Refilter returns when Next has received the request.
+	// that Refilter returns when Next has received the request. It is nil for a
+	// polled subscription.
 	refilters chan refilterRequest
 
-	// The goroutine that calls Next owns the following fields. Writing view
+	// The goroutine that calls Next or Poll owns the following fields. Writing view
 	// also requires h.mu, because the hub reads it.
-	openingFrames  []byte // hello, and a gap where there is one; nil once Next has returned them
+	openingFrames  []byte // hello, and a gap where there is one; nil once they were returned
 	filter         filter.Filter
 	cursor         wire.Cursor // while catching up: everything through it has been delivered
 	replayed       int         // while catching up: number of delivered events
 	view           *view       // nil until the subscriber joins one
 	position       position    // in the view
-	heartbeatTimer *time.Timer // of a subscriber without a view; nil until it first waits
-	returnedStored int64       // Unix time in ns when the newest event that Next returned was stored
+	heartbeatsSeen int64       // while it has no view: number of heartbeats up to its newest frame
+	returnedStored int64       // Unix time in ns when the newest returned event was stored
 	writtenStored  int64       // the same for the newest event that was written to the socket
 
 	spliceBytes atomic.Int64 // total size of splices
@@ -73,7 +84,7 @@ type Subscriber struct {
 	mu      sync.Mutex    // guards all below
 	splices []splice      // by offset
 	bye     *wire.Bye     // nil until the broker closes the subscription
-	done    chan struct{} // closed when bye is set
+	done    chan struct{} // closed when bye is set; nil for a polled subscription
 }
 
 // A splice is a frame that only one subscriber receives, before the byte of its
@@ -97,7 +108,7 @@ func NewID() string { return "c-" + strings.ToLower(rand.Text()[:10]) }
 // Subscribe opens a subscription. The error is that of the log, or a
 // *ClosedError while the hub drains.
 func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
-	bounds, err := h.config.Log.Bounds(ctx)
+	bounds, err := h.streamBounds(ctx, r.After)
 	if err != nil {
 		return nil, err
 	}
@@ -105,16 +116,19 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 	start, gap := resolveStart(r.After, bounds, epoch)
 	h.warnAhead(r.After, bounds.Last)
 	s := &Subscriber{
-		ID:        cmp.Or(r.ID, NewID()),
-		hub:       h,
-		openedAt:  time.Now().UTC(),
-		grant:     r.Grant,
-		format:    r.Format,
-		abort:     r.Abort,
-		refilters: make(chan refilterRequest),
-		filter:    r.Filter,
-		cursor:    start,
-		done:      make(chan struct{}),
+		ID:             cmp.Or(r.ID, NewID()),
+		hub:            h,
+		openedAt:       time.Now().UTC(),
+		grant:          r.Grant,
+		format:         r.Format,
+		abort:          r.Abort,
+		wake:           r.Wake,
+		filter:         r.Filter,
+		cursor:         start,
+		heartbeatsSeen: h.heartbeats[r.Format].count.Load(),
+	}
+	if r.Wake == nil {
+		s.refilters, s.done = make(chan refilterRequest), make(chan struct{})
 	}
 	s.openingFrames = s.format.Append(nil, &wire.Hello{
 		Start:      start,
@@ -136,7 +150,24 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 		return nil, &ClosedError{drainBye()}
 	}
 	h.subscribers[s] = struct{}{}
+	s.audience = h.audienceLocked(s.grant.Roles, s.format)
 	return s, nil
+}
+
+// streamBounds returns the bounds of the log for a new stream. It asks the log
+// only when this hub may lack records: while it starts, and when the client has
+// a cursor after the newest record that this hub has handled, which another
+// broker may have stored. Otherwise a crowd of clients would wait for the log.
+func (h *Hub) streamBounds(ctx context.Context, after *wire.Cursor) (eventlog.Bounds, error) {
+	select {
+	case <-h.ready:
+		b := eventlog.Bounds{First: h.oldest.Load(), Last: h.head().Seq}
+		if after == nil || after.Epoch != h.config.Log.Epoch() || after.Seq <= b.Last {
+			return b, nil
+		}
+	default:
+	}
+	return h.config.Log.Bounds(ctx)
 }
 
 // resolveStart returns the cursor where a stream starts, and the gap before its
@@ -164,98 +195,42 @@ func resolveStart(after *wire.Cursor, b eventlog.Bounds, epoch string) (start wi
 // of the log.
 func (s *Subscriber) Next(ctx context.Context) ([]byte, error) {
 	if s.openingFrames != nil {
-		frames := s.openingFrames
-		s.openingFrames = nil
-		return frames, nil
+		return s.Poll()
 	}
 	for {
-		if err := s.closeError(); err != nil {
-			return nil, err
-		}
 		select {
 		case r := <-s.refilters:
 			return s.applyRefilter(r), nil
 		default:
 		}
-		wake := s.wakeChannel()
-		frames, idle, err := s.advance(ctx)
-		if err != nil {
-			return nil, err
+		changed, heartbeat := s.waitChannels()
+		frames, err := s.Poll()
+		if errors.Is(err, ErrBehindRing) {
+			frames, err = s.ReadLog(ctx)
 		}
-		if len(frames) == 0 && idle {
-			if frames, err = s.wait(ctx, wake); err != nil {
-				return nil, err
-			}
+		if len(frames) > 0 || err != nil {
+			return frames, err
 		}
-		if len(frames) > 0 {
-			s.resetHeartbeatTimer()
-			return frames, nil
+		select {
+		case <-changed:
+		case <-heartbeat:
+		case <-s.done:
+		case r := <-s.refilters:
+			return s.applyRefilter(r), nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
 	}
 }
 
-// wakeChannel returns a channel that is closed when there may be more to read.
-func (s *Subscriber) wakeChannel() <-chan struct{} {
+// waitChannels returns channels that are closed when there may be more to read.
+// heartbeat is nil for a subscriber with a view, because the view has heartbeats
+// of its own.
+func (s *Subscriber) waitChannels() (changed, heartbeat <-chan struct{}) {
 	if s.view != nil {
-		return s.view.wake.wait()
+		return s.view.wake.wait(), nil
 	}
-	return s.hub.wake.wait()
-}
-
-// advance reads once, from the view, the ring or the log. idle is true when
-// there was nothing to read.
-func (s *Subscriber) advance(ctx context.Context) (frames []byte, idle bool, err error) {
-	if s.view == nil {
-		return s.catchUp(ctx)
-	}
-	if s.hub.config.Groups != nil {
-		return nil, true, nil // Groups writes the frames of the view
-	}
-	// The end is read before the splices. A splice is added before the bytes
-	// behind it, so readView misses no splice that belongs before this end.
-	// The time is for measurements only and may be off by one event.
-	stored := s.view.newestStored.Load()
-	frames = s.readView(s.view.end.Load())
-	s.returnedStored = stored
-	return frames, frames == nil, nil
-}
-
-// wait returns when there may be more to read. It returns a heartbeat when a
-// subscriber without a view has waited for the heartbeat interval.
-func (s *Subscriber) wait(ctx context.Context, wake <-chan struct{}) ([]byte, error) {
-	var timer <-chan time.Time
-	var heartbeat <-chan struct{}
-	switch {
-	case s.view != nil: // the view has heartbeats of its own
-	case s.hub.config.Groups != nil:
-		// A timer would keep a platform awake that could sleep.
-		heartbeat = s.hub.heartbeats[s.format].wait()
-	default:
-		if s.heartbeatTimer == nil {
-			s.heartbeatTimer = time.NewTimer(s.hub.config.Heartbeat)
-		}
-		timer = s.heartbeatTimer.C
-	}
-	select {
-	case <-wake:
-	case <-s.done:
-	case r := <-s.refilters:
-		return s.applyRefilter(r), nil
-	case <-heartbeat:
-		return s.format.Append(nil, &wire.Heartbeat{Cursor: s.cursor}), nil
-	case <-timer:
-		return s.format.Append(nil, &wire.Heartbeat{Cursor: s.cursor}), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	return nil, nil
-}
-
-// resetHeartbeatTimer starts the heartbeat interval anew.
-func (s *Subscriber) resetHeartbeatTimer() {
-	if s.heartbeatTimer != nil {
-		s.heartbeatTimer.Reset(s.hub.config.Heartbeat)
-	}
+	return s.hub.wake.wait(), s.hub.heartbeats[s.format].wait()
 }
 
 // readView returns the next bytes of the view up to the offset limit, or the

@@ -1,13 +1,11 @@
 package hub
 
 import (
-	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/filter"
-	"github.com/snd-rental/yardline/shared/wire"
 )
 
 // segmentBytes is the usual size of a segment. A frame that is larger gets a
@@ -28,13 +26,9 @@ type segment struct {
 // without a lock. The view refers to its newest segment only, so that the
 // garbage collector frees a segment that no subscriber reads any more.
 type view struct {
-	key    string
-	roles  []access.Role
-	format wire.Format
-	filter filter.Filter
-	// audience is the audienceKey of roles and format. Views with the same
-	// audience deliver equal frames.
-	audience string
+	key      string
+	audience *audience
+	filter   filter.Filter
 
 	memberCount  int // the hub's h.mu guards it
 	tail         *segment
@@ -44,20 +38,10 @@ type view struct {
 }
 
 // newView returns an empty view.
-func newView(key, audience string, roles []access.Role, format wire.Format, f filter.Filter) *view {
-	v := &view{key: key, roles: roles, audience: audience, format: format, filter: f, tail: &segment{}}
+func newView(key string, a *audience, f filter.Filter) *view {
+	v := &view{key: key, audience: a, filter: f, tail: &segment{}}
 	v.wake.init()
 	return v
-}
-
-// audienceKey returns a key that is equal for views that deliver equal frames
-// of an event.
-func audienceKey(roles []access.Role, format wire.Format) string {
-	key := []byte(strconv.Itoa(int(format)))
-	for _, r := range roles {
-		key = append(append(key, ','), r...)
-	}
-	return string(key)
 }
 
 // append adds whole frames. A reader sees all of them or none. The caller must
@@ -81,12 +65,11 @@ func (v *view) append(frames []byte) {
 // joinViewLocked adds a subscriber that has reached the head to its view, and
 // makes the view when there is none. The caller must hold h.mu.
 func (h *Hub) joinViewLocked(s *Subscriber) {
-	audience := audienceKey(s.grant.Roles, s.format)
-	key := audience + "?" + s.filter.Key()
+	key := s.audience.key + "?" + s.filter.Key()
 	v := h.views[key]
 	if v == nil {
-		v = newView(key, audience, s.grant.Roles, s.format, s.filter)
-		h.views[key] = v
+		v = newView(key, s.audience, s.filter)
+		h.views[key], h.viewList = v, nil
 	}
 	v.memberCount++
 	s.view = v
@@ -119,6 +102,7 @@ func (h *Hub) leaveViewLocked(s *Subscriber) {
 	}
 	if s.view.memberCount--; s.view.memberCount == 0 {
 		delete(h.views, s.view.key)
+		h.viewList = nil
 	}
 }
 
