@@ -111,7 +111,8 @@ func TestSignInReplacesTheSessionAndEndsItsStream(t *testing.T) {
 	require.Equal(t, 401, late.StatusCode)
 }
 
-// A pausingLog pauses one call of Bounds until the test releases it.
+// A pausingLog pauses one call of Bounds until the test releases it. The hub calls Bounds to open a stream after a place
+// that it does not know.
 type pausingLog struct {
 	eventlog.Log
 	armed         *atomic.Bool
@@ -135,7 +136,7 @@ func TestStreamDoesNotOpenAfterItsSessionEnded(t *testing.T) {
 	log.armed.Store(true)
 	status := make(chan int, 1)
 	go func() {
-		r, err := http.NewRequest("GET", s.url+"/api/sse", nil)
+		r, err := http.NewRequest("GET", s.url+"/api/sse?after=k-99", nil)
 		if err != nil {
 			t.Error(err)
 			return

@@ -166,7 +166,6 @@ func TestStreamDoesNotOpenWithOldRoles(t *testing.T) {
 	log.armed.Store(true)
 	status := make(chan int, 1)
 	go func() {
-		// The hub asks the log, which holds it up, when it does not know the client's place.
 		answer, err := s.client.Get(s.url + "/api/sse?after=k-99")
 		if err != nil {
 			t.Error(err)
