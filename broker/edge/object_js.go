@@ -218,12 +218,11 @@ func (o *object) restore(id string, a attachment) {
 	}
 	var reader *httpapi.Reader
 	if err == nil {
-		reauthenticate := func() (identity.Principal, error) { return a.Principal, nil }
 		peer := httpapi.Peer{
-			Principal:      a.Principal,
-			Address:        a.Address,
-			Reauthenticate: reauthenticate,
-			Log:            o.c.Logger,
+			Principal:  a.Principal,
+			Address:    a.Address,
+			Credential: identity.ForwardedCredential(a.Principal),
+			Log:        o.c.Logger,
 		}
 		reader, err = o.api.Adopt(context.Background(), peer,
 			hub.Request{ID: id, Filter: f, Format: wire.JSON, Heartbeat: socketHeartbeatEvery})

@@ -83,7 +83,7 @@ func New(c Config) *API {
 func newWithoutRoutes(c Config) *API {
 	a := &API{
 		Config:   c,
-		grants:   &grantWatcher{open: map[*watchedConnection]struct{}{}},
+		grants:   newGrantWatcher(c.Authority.AuthenticateCredential),
 		rates:    &rateLimiters{byKey: map[string]*rate.Limiter{}},
 		timeouts: defaultTimeouts,
 		status:   newStatus(),

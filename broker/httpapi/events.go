@@ -41,12 +41,16 @@ func (a *API) handleGetEvents(w http.ResponseWriter, r *http.Request, p identity
 		defer slot.release()
 		waiting, end := context.WithCancel(r.Context())
 		defer end()
-		stop, err := a.grants.add(p, a.reauthenticator(r), func(wire.Reason) { end() })
+		watch := &watchedConnection{holder: longPoll(end)}
+		credential, err := a.Authority.CredentialOf(r)
+		if err == nil {
+			err = a.grants.add(r.Context(), watch, p, credential)
+		}
 		if err != nil {
 			a.Refuse(w, r, err)
 			return
 		}
-		defer stop()
+		defer a.grants.remove(watch)
 		ctx = waiting
 	}
 	page, err := a.Hub.History(ctx, request)
@@ -63,6 +67,12 @@ func (a *API) handleGetEvents(w http.ResponseWriter, r *http.Request, p identity
 	}
 	writeJSON(w, http.StatusOK, historyPage{page, p.Grant.ID()})
 }
+
+// A longPoll ends the wait of a long poll.
+type longPoll context.CancelFunc
+
+// endGrant implements grantHolder.
+func (end longPoll) endGrant(wire.Reason) { end() }
 
 // A historyPage is the answer of GET /api/events.
 type historyPage struct {

@@ -30,7 +30,8 @@ type Reader struct {
 	api         *API
 	peer        Peer
 	callLimiter *rate.Limiter
-	leave       func()
+	leave       func() // gives the slot back
+	watch       watchedConnection
 }
 
 // A Peer identifies the client of a stream or WebSocket.
@@ -41,10 +42,9 @@ type Peer struct {
 	// Address is the address of the client, for the limits.
 	Address string
 
-	// Reauthenticate authenticates the client again. The API calls it once when the
-	// stream opens and then, from another goroutine, when users, roles or keys have
-	// changed.
-	Reauthenticate func() (identity.Principal, error)
+	// Credential is what the client has authenticated by. The API authenticates it again
+	// when the stream opens, and when users, roles or keys have changed.
+	Credential identity.Credential
 
 	// Log receives the log of the connection.
 	Log *slog.Logger
@@ -56,12 +56,11 @@ type Peer struct {
 // [Reader.Leave].
 func (a *API) Open(r *http.Request, p identity.Principal, subscription hub.Request) (*Reader, error) {
 	subscription.ID, _ = r.Context().Value(connectionKey{}).(string)
-	peer := Peer{
-		Principal:      p,
-		Address:        a.clientAddress(r),
-		Reauthenticate: a.reauthenticator(r),
-		Log:            requestLog(r),
+	credential, err := a.Authority.CredentialOf(r)
+	if err != nil {
+		return nil, err
 	}
+	peer := Peer{Principal: p, Address: a.clientAddress(r), Credential: credential, Log: requestLog(r)}
 	return a.Adopt(r.Context(), peer, subscription)
 }
 
@@ -98,24 +97,28 @@ func (a *API) subscribe(
 	if err != nil {
 		return nil, err
 	}
-	stop, err := a.grants.add(peer.Principal, peer.Reauthenticate, func(reason wire.Reason) {
-		sub.Close(wire.Bye{Reason: reason})
-		// The grant is over, so the broker does not wait for a client that does not read.
-		time.AfterFunc(goodbyeTime, sub.Abort)
-	})
-	if err != nil {
-		sub.Leave()
-		return nil, err
-	}
-	peer.Log = peer.Log.With("connection", sub.ID, "actor", peer.Principal.Grant.Actor())
-	peer.Log.Debug("reader came", "format", subscription.Format)
-	return &Reader{
+	r := &Reader{
 		Subscriber:  sub,
 		api:         a,
 		peer:        peer,
 		callLimiter: rate.NewLimiter(callsPerSec, burstOfCalls),
-		leave:       func() { stop(); sub.Leave(); leave() },
-	}, nil
+		leave:       leave,
+	}
+	r.watch.holder = r
+	if err := a.grants.add(ctx, &r.watch, peer.Principal, peer.Credential); err != nil {
+		sub.Leave()
+		return nil, err
+	}
+	r.peer.Log = peer.Log.With("connection", sub.ID, "actor", peer.Principal.Grant.Actor())
+	r.peer.Log.Debug("reader came", "format", subscription.Format)
+	return r, nil
+}
+
+// endGrant implements grantHolder.
+func (r *Reader) endGrant(reason wire.Reason) {
+	r.Close(wire.Bye{Reason: reason})
+	// The grant is over, so the broker does not wait for a client that does not read.
+	time.AfterFunc(goodbyeTime, r.Abort)
 }
 
 // Log returns the logger of the reader. Its lines have the ids of the connection and of
@@ -123,11 +126,10 @@ func (a *API) subscribe(
 func (r *Reader) Log() *slog.Logger { return r.peer.Log }
 
 // Leave ends the subscription and gives the slot back. It must be called once.
-func (r *Reader) Leave() { r.leave() }
-
-// reauthenticator returns a function that authenticates a request again.
-func (a *API) reauthenticator(r *http.Request) func() (identity.Principal, error) {
-	return func() (identity.Principal, error) { return a.Authority.Authenticate(r) }
+func (r *Reader) Leave() {
+	r.api.grants.remove(&r.watch)
+	r.Subscriber.Leave()
+	r.leave()
 }
 
 // Pump passes the frames of the subscription to write, in pieces of at most 64 KiB unless

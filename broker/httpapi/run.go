@@ -40,7 +40,7 @@ func (a *API) Run(ctx context.Context) {
 			a.Logger.Info("users, sessions or keys have changed; grants are taken afresh")
 		}
 		if recheckDue = recheckDue || changed; recheckDue {
-			recheckDue = !a.grants.recheck()
+			recheckDue = !a.grants.recheck(ctx)
 		}
 	}
 }

@@ -251,21 +251,19 @@ func TestExpiredSessionIsNotASignOut(t *testing.T) {
 		left   time.Duration
 		reason wire.Reason
 	}{{refreshInterval / 2, wire.ByeExpired}, {time.Hour, wire.ByeSignedOut}} {
-		var got wire.Reason
-		w, gone := &grantWatcher{open: map[*watchedConnection]struct{}{}}, false
+		gone := false
 		p := identity.Principal{Expires: time.Now().Add(c.left)}
-		again := func() (identity.Principal, error) {
+		w := newGrantWatcher(func(context.Context, identity.Credential) (identity.Principal, error) {
 			if gone {
 				return identity.Principal{}, identity.ErrNotSignedIn
 			}
 			return p, nil
-		}
-		stop, err := w.add(p, again, func(r wire.Reason) { got = r })
-		require.NoError(t, err)
-		defer stop()
+		})
+		var got grantRecorder
+		require.NoError(t, w.add(t.Context(), &watchedConnection{holder: &got}, p, identity.TokenCredential("a")))
 		gone = true
-		require.True(t, w.recheck())
-		require.Equal(t, c.reason, got)
+		require.True(t, w.recheck(t.Context()))
+		require.Equal(t, grantRecorder{c.reason}, got)
 	}
 }
 

@@ -44,12 +44,10 @@ func (a *API) handleGetWS(w http.ResponseWriter, r *http.Request) {
 		a.Refuse(w, r, invalidParameter("Sec-WebSocket-Key", "16 bytes in base64, once"))
 		return
 	}
-	peer := Peer{
-		Address:        a.clientAddress(r),
-		Reauthenticate: a.reauthenticator(r),
-		Log:            requestLog(r).With("path", r.URL.Path),
+	peer := Peer{Address: a.clientAddress(r), Log: requestLog(r).With("path", r.URL.Path)}
+	if peer.Credential, err = a.Authority.CredentialOf(r); err == nil {
+		peer.Principal, err = a.Authority.AuthenticateCredential(r.Context(), peer.Credential)
 	}
-	peer.Principal, err = peer.Reauthenticate()
 	unauthenticated := errors.Is(err, identity.ErrNotSignedIn)
 	if err != nil && !unauthenticated {
 		a.logRefusal(r, err)
@@ -133,8 +131,8 @@ func (s *socket) authenticate(ctx context.Context) error {
 	if call.Call != wire.CallAuth {
 		return identity.ErrNotSignedIn
 	}
-	s.peer.Reauthenticate = func() (identity.Principal, error) { return s.api.Authority.Verify(call.Token) }
-	s.peer.Principal, err = s.peer.Reauthenticate()
+	s.peer.Credential = identity.TokenCredential(call.Token)
+	s.peer.Principal, err = s.api.Authority.AuthenticateCredential(ctx, s.peer.Credential)
 	return err
 }
 

@@ -24,11 +24,17 @@ func EncodeForwardedIdentity(p Principal) string {
 
 // ParseForwardedIdentity reads ForwardedIdentityHeader. The error is ErrNotSignedIn
 // when the header is missing, and wraps ErrInvalid when it cannot be read.
-func ParseForwardedIdentity(h http.Header) (p Principal, err error) {
+func ParseForwardedIdentity(h http.Header) (Principal, error) {
 	text := h.Get(ForwardedIdentityHeader)
 	if text == "" {
-		return p, ErrNotSignedIn
+		return Principal{}, ErrNotSignedIn
 	}
+	return parseForwardedIdentity(text)
+}
+
+// parseForwardedIdentity reads a value of ForwardedIdentityHeader. The error wraps
+// ErrInvalid.
+func parseForwardedIdentity(text string) (p Principal, err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err == nil {
 		err = json.Unmarshal(raw, &p)

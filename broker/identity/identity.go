@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/snd-rental/yardline/shared/access"
@@ -89,102 +88,6 @@ type Authority struct {
 	// MultiTenant is true when the installation has several tenants. Each token must then
 	// name a tenant; otherwise no token may.
 	MultiTenant bool
-}
-
-// Authenticate returns the sender of a request. It reads the bearer token if
-// there is one, else the cookie of the issuer's token, else the cookie of the
-// session. The error is ErrNotSignedIn, ErrExpired, ErrInvalid (often as a
-// *Refusal), ErrNoKeys, or an error of the session store.
-func (a *Authority) Authenticate(r *http.Request) (Principal, error) {
-	if a.TrustForwardedIdentity {
-		return ParseForwardedIdentity(r.Header)
-	}
-	token, err := BearerToken(r.Header)
-	if err != nil {
-		return Principal{}, err
-	}
-	if token != "" {
-		return a.Verify(token)
-	}
-	if p, err := a.authenticateByIssuerCookie(r); !errors.Is(err, ErrNotSignedIn) {
-		return p, err
-	}
-	if a.Directory == nil {
-		return Principal{}, ErrNotSignedIn
-	}
-	s, err := a.Sessions.find(r)
-	if err != nil {
-		return Principal{}, err
-	}
-	g, stamp, err := a.Directory.User(s.user)
-	if err != nil || stamp != s.stamp {
-		return Principal{}, ErrNotSignedIn // The user was removed, or has another password.
-	}
-	return Principal{Grant: g, Credential: s.name, Expires: s.expires, IsPerson: true, Stamp: stamp}, nil
-}
-
-// BearerToken returns the bearer token of a request, or "" when there is none. It
-// ignores other schemes, because they may be meant for a proxy in front: a browser
-// sends the proxy's credentials to the broker, too. Two different tokens are a
-// *Refusal.
-func BearerToken(h http.Header) (token string, err error) {
-	// Proxies may join several header fields with commas. No token contains a comma.
-	for field := range strings.SplitSeq(strings.Join(h.Values("Authorization"), ","), ",") {
-		scheme, value, _ := strings.Cut(strings.TrimSpace(field), " ")
-		value = strings.TrimSpace(value)
-		if !strings.EqualFold(scheme, "Bearer") || value == "" || value == token {
-			continue
-		}
-		if token != "" {
-			return "", &Refusal{Advice: "The request has two bearer tokens. Send one.",
-				Cause: errors.New("there are two bearer tokens")}
-		}
-		token = value
-	}
-	return token, nil
-}
-
-// maxCookies is the number of cookies of one name that the broker reads of a request.
-const maxCookies = 4
-
-// authenticateByIssuerCookie verifies the cookies that hold a token of the issuer.
-// A browser may send several cookies of the same name, such as one for the host
-// and one for the domain: the first valid one counts. The error is ErrNotSignedIn
-// when there is no such cookie.
-func (a *Authority) authenticateByIssuerCookie(r *http.Request) (p Principal, err error) {
-	err = ErrNotSignedIn
-	for _, token := range a.issuerCookies(r) {
-		found, refused := a.Verify(token)
-		if refused == nil {
-			return found, nil
-		}
-		// ErrNoKeys and ErrExpired help the user more than the refusal of another cookie.
-		expired := errors.Is(refused, ErrExpired) && !errors.Is(err, ErrNoKeys)
-		//nolint:errorlint // it is this value until a token was refused
-		if err == ErrNotSignedIn || errors.Is(refused, ErrNoKeys) || expired {
-			err = refused
-		}
-	}
-	return Principal{}, err
-}
-
-// issuerCookies returns the tokens of the issuer in the cookies of a request.
-func (a *Authority) issuerCookies(r *http.Request) []string {
-	if a.Issuer == nil {
-		return nil
-	}
-	return cookies(r, a.Issuer.c.Cookie)
-}
-
-// cookies returns the non-empty values of the cookies of one name, at most
-// maxCookies of them.
-func cookies(r *http.Request, name string) (values []string) {
-	for _, c := range r.CookiesNamed(name) {
-		if c.Value != "" && len(values) < maxCookies {
-			values = append(values, c.Value)
-		}
-	}
-	return values
 }
 
 // CurrentGrant returns the present grant of a user who signed in at this broker

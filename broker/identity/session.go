@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -17,9 +18,12 @@ type Sessions interface {
 	// end ends the sessions of a request, removes their cookies, and returns their
 	// names.
 	end(w http.ResponseWriter, r *http.Request) (ended []string, err error)
-	// find returns the session of a request. The error is ErrNotSignedIn when there
-	// is none, or an error of the store.
-	find(r *http.Request) (foundSession, error)
+	// cookieNames returns the names of the cookies that may hold a session. The cookies
+	// of the first name come first.
+	cookieNames() []string
+	// find returns the session of the first value of a cookie that has one. The error is
+	// ErrNotSignedIn when there is none, or an error of the store.
+	find(ctx context.Context, values []string) (foundSession, error)
 	// refresh tells whether a session has ended since the last call of refresh, at
 	// this broker or at another one on the same log.
 	refresh() (changed bool, err error)
@@ -31,7 +35,6 @@ type foundSession struct {
 	stamp   string // the stamp that Directory.User returned at the sign-in
 	name    string // made by sessionName
 	expires time.Time
-	cookie  string // the name of its cookie
 }
 
 const (

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -38,17 +39,19 @@ func (s SignedSessions) start(w http.ResponseWriter, r *http.Request, user, stam
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range s.sessionsOf(r) {
-		ended = append(ended, f.name)
+	for _, cookie := range s.cookieNames() {
+		ended = append(ended, s.sessionsOf(r, cookie)...)
 	}
 	s.setCookie(w, r, s.cookieName(), token, int(sessionLifetime.Seconds()))
 	return ended, nil
 }
 
 func (s SignedSessions) end(w http.ResponseWriter, r *http.Request) (ended []string, err error) {
-	for _, f := range s.sessionsOf(r) {
-		ended = append(ended, f.name)
-		s.setCookie(w, r, f.cookie, "", -1)
+	for _, cookie := range s.cookieNames() {
+		for _, name := range s.sessionsOf(r, cookie) {
+			ended = append(ended, name)
+			s.setCookie(w, r, cookie, "", -1)
+		}
 	}
 	return ended, nil
 }
@@ -60,23 +63,35 @@ func (s SignedSessions) setCookie(w http.ResponseWriter, r *http.Request, name, 
 		SameSite: http.SameSiteLaxMode, Secure: s.Secure(r)})
 }
 
-func (s SignedSessions) find(r *http.Request) (foundSession, error) {
-	for _, f := range s.sessionsOf(r) {
-		return f, nil
+func (s SignedSessions) cookieNames() []string { return []string{s.cookieName(), oldCookieName} }
+
+func (s SignedSessions) find(_ context.Context, values []string) (foundSession, error) {
+	for _, value := range values {
+		if f, ok := s.parse(value); ok {
+			return f, nil
+		}
 	}
 	return foundSession{}, ErrNotSignedIn
 }
 
-// sessionsOf returns the valid sessions in the cookies of a request.
-func (s SignedSessions) sessionsOf(r *http.Request) (found []foundSession) {
-	for _, name := range []string{s.cookieName(), oldCookieName} {
-		for _, value := range cookies(r, name) {
-			if c, err := s.Tokens.parse(sessionIssuer, value); err == nil {
-				found = append(found, foundSession{c.Subject, c.Stamp, sessionName(value), c.ExpiresAt.Time, name})
-			}
+// sessionsOf returns the names of the valid sessions in a request's cookies of one name.
+func (s SignedSessions) sessionsOf(r *http.Request, cookie string) (names []string) {
+	for _, value := range cookies(r, cookie) {
+		if f, ok := s.parse(value); ok {
+			names = append(names, f.name)
 		}
 	}
-	return found
+	return names
+}
+
+// parse returns the session in the value of a cookie. ok is false when the session is not
+// valid.
+func (s SignedSessions) parse(value string) (f foundSession, ok bool) {
+	c, err := s.Tokens.parse(sessionIssuer, value)
+	if err != nil {
+		return f, false
+	}
+	return foundSession{user: c.Subject, stamp: c.Stamp, name: sessionName(value), expires: c.ExpiresAt.Time}, true
 }
 
 // refresh returns false, because no other program can end a signed session.

@@ -136,62 +136,55 @@ func (s *StoredSessions) setCookie(
 }
 
 func (s *StoredSessions) end(w http.ResponseWriter, r *http.Request) (ended []string, err error) {
-	// A cookie with the old name may belong to another installation on this host. It
-	// stays, because forEachSession skips it.
-	err = s.forEachSession(r, func(ctx context.Context, found foundSession) (next bool, err error) {
-		if err := s.manager.Destroy(ctx); err != nil {
-			return false, fmt.Errorf("identity: session: %w", err)
+	for _, name := range s.cookieNames() {
+		for _, token := range cookies(r, name) {
+			ctx, found, err := s.load(r.Context(), token)
+			if err != nil {
+				return ended, err
+			}
+			if found.user == "" {
+				continue // A cookie of another installation on this host stays.
+			}
+			if err := s.manager.Destroy(ctx); err != nil {
+				return ended, fmt.Errorf("identity: session: %w", err)
+			}
+			s.setCookie(ctx, w, r, name, "", time.Time{})
+			ended = append(ended, found.name)
 		}
-		s.setCookie(ctx, w, r, found.cookie, "", time.Time{})
-		ended = append(ended, found.name)
-		return true, nil
-	})
-	if err == nil && len(ended) > 0 {
+	}
+	if len(ended) > 0 {
 		err = s.store.Put(r.Context(), endedKey, []byte(rand.Text()), 0)
 	}
 	return ended, err
 }
 
-func (s *StoredSessions) find(r *http.Request) (found foundSession, err error) {
-	err = s.forEachSession(r, func(_ context.Context, one foundSession) (next bool, err error) {
-		found = one
-		return false, nil
-	})
-	if err == nil && found.user == "" {
-		err = ErrNotSignedIn
-	}
-	return found, err
+func (s *StoredSessions) cookieNames() []string {
+	return []string{s.manager.Cookie.Name, oldCookieName}
 }
 
-// forEachSession calls do with each session of a request's cookies, until do
-// returns false or an error. Cookies with the installation's name come first.
-func (s *StoredSessions) forEachSession(
-	r *http.Request, do func(context.Context, foundSession) (next bool, err error),
-) error {
-	for _, name := range []string{s.manager.Cookie.Name, oldCookieName} {
-		for _, token := range cookies(r, name) {
-			ctx, err := s.manager.Load(r.Context(), token)
-			if err != nil {
-				return fmt.Errorf("identity: session: %w", err)
-			}
-			user := s.manager.GetString(ctx, userKey)
-			if user == "" {
-				continue // It has ended, or belongs to another installation.
-			}
-			found := foundSession{
-				user:    user,
-				stamp:   s.manager.GetString(ctx, stampKey),
-				name:    sessionName(token),
-				expires: s.manager.Deadline(ctx),
-				cookie:  name,
-			}
-			next, err := do(ctx, found)
-			if err != nil || !next {
-				return err
-			}
+func (s *StoredSessions) find(ctx context.Context, values []string) (foundSession, error) {
+	for _, token := range values {
+		if _, found, err := s.load(ctx, token); err != nil || found.user != "" {
+			return found, err
 		}
 	}
-	return nil
+	return foundSession{}, ErrNotSignedIn
+}
+
+// load reads the session of a cookie's value. It also returns the context that the
+// manager needs to change the session. The session has no user when it has ended, or when
+// the cookie belongs to another installation.
+func (s *StoredSessions) load(ctx context.Context, token string) (context.Context, foundSession, error) {
+	ctx, err := s.manager.Load(ctx, token)
+	if err != nil {
+		return nil, foundSession{}, fmt.Errorf("identity: session: %w", err)
+	}
+	return ctx, foundSession{
+		user:    s.manager.GetString(ctx, userKey),
+		stamp:   s.manager.GetString(ctx, stampKey),
+		name:    sessionName(token),
+		expires: s.manager.Deadline(ctx),
+	}, nil
 }
 
 // sessionStore lets scs keep its sessions in the store of the event log.
