@@ -1,0 +1,57 @@
+package sharedgzip
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkWindow measures one piece with one frame of the demo.
+func BenchmarkWindow(b *testing.B) {
+	frames := demoFrames(b, 5000)
+	for _, compressors := range []int{0, 1} {
+		b.Run(fmt.Sprintf("compressors=%d", compressors), func(b *testing.B) {
+			w := NewWindow(NewPool(compressors))
+			benchmarkPieces(b, frames, func(dst, frame []byte) []byte {
+				piece, _ := w.Append(dst, frame, false)
+				return piece
+			})
+		})
+	}
+	b.Run("fresh starts only", func(b *testing.B) {
+		w := NewWindow(NewPool(1))
+		benchmarkPieces(b, frames, func(dst, frame []byte) []byte {
+			piece, _ := w.Append(dst, frame, true)
+			return piece
+		})
+	})
+}
+
+// BenchmarkStandAlone measures one stand-alone piece with one frame of the demo.
+func BenchmarkStandAlone(b *testing.B) {
+	pool := NewPool(0)
+	benchmarkPieces(b, demoFrames(b, 5000), pool.AppendStandAlone)
+}
+
+func benchmarkPieces(b *testing.B, frames [][]byte, appendPiece func(dst, frame []byte) []byte) {
+	var piece []byte
+	plain, compressed := 0, 0
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		frame := frames[i%len(frames)]
+		piece = appendPiece(piece[:0], frame)
+		plain += len(frame)
+		compressed += len(piece)
+	}
+	b.ReportMetric(float64(plain)/float64(b.N), "plain-B/frame")
+	b.ReportMetric(float64(compressed)/float64(b.N), "wire-B/frame")
+}
+
+// BenchmarkSum measures what the end of a connection costs.
+func BenchmarkSum(b *testing.B) {
+	joined := Sum{crc: 1, size: 123_456_789}
+	left := Sum{crc: 2, size: 987_654_321_012}
+	own := Sum{crc: 3, size: 1000}
+	for b.Loop() {
+		own = own.Then(left.Since(joined))
+	}
+}
