@@ -12,6 +12,7 @@
 //   - token, user and restore change the data directory of a broker. Only restore needs
 //     the broker to be stopped.
 //   - doctor checks a deployment from outside.
+//   - bench loads a broker, and measures what streams and events cost it.
 //   - schema prints descriptions of the events and the API.
 //
 // # Flags

@@ -107,6 +107,7 @@ file of lines like 'listen 127.0.0.1:8080' that --config names.`,
 			restoreCommand(std),
 			demoCommand(std),
 			doctorCommand(std),
+			benchCommand(std),
 			schemaCommand(std),
 		},
 		Exec: func(_ context.Context, args []string) error {

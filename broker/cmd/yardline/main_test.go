@@ -67,6 +67,12 @@ func TestFaultyCommandLinesAreRefusedInOneLine(t *testing.T) {
 		{[]string{"schema", "nope"}, "nope"},
 		{[]string{"schema", "--for", "nobody", "rental_overdue"}, "nobody"},
 		{[]string{"doctor"}, "URL"},
+		{[]string{"bench"}, "URL"},
+		{[]string{"bench", "https://yard.example"}, "plain HTTP"},
+		{[]string{"bench", "--subscribers", "0", "http://127.0.0.1:1"}, "at least one subscriber"},
+		{[]string{"bench", "--body", "{}", "http://127.0.0.1:1"}, "{{payload}}"},
+		{[]string{"bench", "--data", t.TempDir(), "http://127.0.0.1:1"}, "no broker's data directory"},
+		{[]string{"bench", "--data", "a", "--tokens", "b", "http://127.0.0.1:1"}, "exclude each other"},
 		{[]string{"doctor", "yard.example"}, "yard.example"},
 		{[]string{"serve", "--auth", "jwt", "--data", t.TempDir()}, "--jwt-issuer"},
 		{[]string{"serve", "--auth", "jwt", "--jwt-issuer", "i", "--jwt-audience", "a",
@@ -104,6 +110,7 @@ func TestFaultyCommandLinesAreRefusedInOneLine(t *testing.T) {
 func TestEveryCommandHasHelp(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"publish", "-h"}, {"tail", "--help"},
 		{"token", "--help"}, {"user", "--help"}, {"user", "add", "--help"}, {"schema", "--help"}, {"doctor", "--help"},
+		{"bench", "--help"},
 		{"restore", "--help"}, {"demo", "--help"}} {
 		status, out, err := yardline(t.Context(), "", args...)
 		require.Equal(t, exitDone, status)
