@@ -89,7 +89,7 @@ func newWithoutRoutes(c Config) *API {
 		status:   newStatus(),
 	}
 	a.Limits = c.Limits.withDefaults()
-	a.gate = &connectionGate{limits: a.Limits, counts: map[string]int{}}
+	a.gate = &connectionGate{limits: a.Limits, counts: map[countKey]*connectionCount{}}
 	a.abort, a.abortAll = context.WithCancel(context.Background())
 	return a
 }

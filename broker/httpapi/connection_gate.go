@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"math/rand/v2"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/snd-rental/yardline/broker/identity"
@@ -17,13 +15,37 @@ type connectionGate struct {
 
 	mu     sync.Mutex // guards all below
 	total  int
-	counts map[string]int // open connections by key: an address, a credential, a user
+	counts map[countKey]*connectionCount // the counts that are not 0
+}
+
+// A countKey identifies a count of connections. The text is an address, the name of a
+// credential or an actor, and "" for the count of all unauthenticated connections.
+type countKey struct {
+	kind countKind
+	text string
+}
+
+// A countKind is a reason to count connections together.
+type countKind uint8
+
+const (
+	sameAddress countKind = iota
+	unauthenticated
+	unauthenticatedSameAddress
+	sameCredential
+	sameUser
+)
+
+// A connectionCount is the number of open connections of one key. The gate's mu guards n.
+type connectionCount struct {
+	key countKey
+	n   int
 }
 
 // A slot is the place of one open connection. One goroutine uses it.
 type slot struct {
-	gate *connectionGate
-	keys []string // the counts that release decreases
+	gate   *connectionGate
+	counts [3]*connectionCount // those that release decreases: first that of the address; the others may be nil
 }
 
 // acquireSlot takes a slot for a connection from an address. p is its principal, or nil
@@ -56,7 +78,7 @@ func (g *connectionGate) enter(address string) (*slot, error) {
 		return nil, full
 	}
 	s := &slot{gate: g}
-	if err := s.countLocked("address "+address, g.limits.PerAddress, "from one address"); err != nil {
+	if err := s.countLocked(0, countKey{sameAddress, address}, g.limits.PerAddress, "from one address"); err != nil {
 		return nil, err
 	}
 	g.total++
@@ -70,18 +92,17 @@ const (
 	unauthenticatedPerAddress = 20
 )
 
-// unauthenticatedKey begins the keys by which unauthenticated connections are counted.
-const unauthenticatedKey = "unauthenticated"
-
 // countUnauthenticated counts the slot for a client that has not authenticated yet.
 func (s *slot) countUnauthenticated(address string) error {
 	s.gate.mu.Lock()
 	defer s.gate.mu.Unlock()
 	const of = "that have not said who they are"
-	if err := s.countLocked(unauthenticatedKey+" "+address, unauthenticatedPerAddress, of); err != nil {
+	key := countKey{unauthenticatedSameAddress, address}
+	if err := s.countLocked(1, key, unauthenticatedPerAddress, of); err != nil {
 		return err
 	}
-	return s.countLocked(unauthenticatedKey, max(1, s.gate.limits.Connections/unauthenticatedShare), of)
+	limit := max(1, s.gate.limits.Connections/unauthenticatedShare)
+	return s.countLocked(2, countKey{kind: unauthenticated}, limit, of)
 }
 
 // countPrincipal counts the slot for its credential and its user. A slot that was
@@ -89,48 +110,53 @@ func (s *slot) countUnauthenticated(address string) error {
 func (s *slot) countPrincipal(p identity.Principal) error {
 	s.gate.mu.Lock()
 	defer s.gate.mu.Unlock()
-	s.keys = slices.DeleteFunc(s.keys, func(key string) bool {
-		unauthenticated := strings.HasPrefix(key, unauthenticatedKey)
-		if unauthenticated {
-			s.gate.dropLocked(key)
-		}
-		return unauthenticated
-	})
+	s.dropLocked(1)
+	s.dropLocked(2)
 	limits := s.gate.limits
-	if err := s.countLocked("credential "+p.Credential, limits.PerCredential, "of one session or token"); err != nil {
+	key := countKey{sameCredential, p.Credential}
+	if err := s.countLocked(1, key, limits.PerCredential, "of one session or token"); err != nil {
 		return err
 	}
-	return s.countLocked("user "+p.Grant.Actor(), limits.PerUser, "of one user")
+	return s.countLocked(2, countKey{sameUser, p.Grant.Actor()}, limits.PerUser, "of one user")
 }
 
-// countLocked counts the slot under a key. It refuses when the limit is reached; of
-// completes the title of the refusal. The caller must hold gate.mu.
-func (s *slot) countLocked(key string, limit int, of string) error {
-	if s.gate.counts[key] >= limit {
+// countLocked counts the slot under a key, as s.counts[place]. It refuses when the limit
+// is reached; of completes the title of the refusal. The caller must hold gate.mu.
+func (s *slot) countLocked(place int, key countKey, limit int, of string) error {
+	count := s.gate.counts[key]
+	if count == nil {
+		count = &connectionCount{key: key}
+	}
+	if count.n >= limit {
 		tooMany := newProblem(problem.TooManyConnections.FillTitle(of))
 		tooMany.RetryAfter = retryAfterJitter()
 		return tooMany
 	}
-	s.gate.counts[key]++
-	s.keys = append(s.keys, key)
+	count.n++
+	s.gate.counts[key] = count
+	s.counts[place] = count
 	return nil
 }
 
 // release gives the slot back. It must be called once.
 func (s *slot) release() {
-	g := s.gate
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.total--
-	for _, key := range s.keys {
-		g.dropLocked(key)
+	s.gate.mu.Lock()
+	defer s.gate.mu.Unlock()
+	s.gate.total--
+	for place := range s.counts {
+		s.dropLocked(place)
 	}
 }
 
-// dropLocked decreases the count of a key. The caller must hold g.mu.
-func (g *connectionGate) dropLocked(key string) {
-	if g.counts[key]--; g.counts[key] == 0 {
-		delete(g.counts, key)
+// dropLocked decreases s.counts[place], if it is not nil. The caller must hold gate.mu.
+func (s *slot) dropLocked(place int) {
+	count := s.counts[place]
+	s.counts[place] = nil
+	if count == nil {
+		return
+	}
+	if count.n--; count.n == 0 {
+		delete(s.gate.counts, count.key)
 	}
 }
 

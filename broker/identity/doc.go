@@ -20,6 +20,9 @@
 //  2. The cookie that holds a token of the identity provider.
 //  3. The cookie of a session.
 //
+// A connection that stays open keeps the [Credential] of its request, and authenticates
+// its client again with [Authority.AuthenticateCredential].
+//
 // Behind a front that authenticates, as in package edge, the broker reads the
 // principal from a header instead (see [ForwardedIdentityHeader]).
 //
@@ -31,6 +34,10 @@
 //     the previous keys stay in use (see [Issuer.SetKeys] and [Issuer.KeysError]).
 //   - A key verifies only the signing methods that its kind, size, alg, use and
 //     key_ops allow, whether or not the token names the key.
+//   - An Authority verifies a token once and keeps its principal by the SHA-256 of the
+//     token, never by its text. It uses the principal until the token expires or any key
+//     changes, and never before the times in the claims nbf and iat. It keeps a bounded
+//     number of tokens and no refusals, and looks up sessions and users each time.
 //   - The package refuses a token as invalid only when this is certain. While the
 //     key of the token may be one that could not be fetched, the error is
 //     [ErrNoKeys].

@@ -88,6 +88,8 @@ type Authority struct {
 	// MultiTenant is true when the installation has several tenants. Each token must then
 	// name a tenant; otherwise no token may.
 	MultiTenant bool
+
+	verified tokenCache
 }
 
 // CurrentGrant returns the present grant of a user who signed in at this broker
@@ -101,23 +103,49 @@ func (a *Authority) CurrentGrant(g access.Grant, stamp string) (now access.Grant
 	return now, err == nil && other == stamp && now.User == g.User
 }
 
-// Verify verifies a bearer token of the installation or of the issuer. The error
-// is ErrExpired, ErrNoKeys or a *Refusal.
+// Verify verifies a bearer token of the installation or of the issuer. It verifies a
+// token again only when its keys have changed, or when it may have expired. The caller
+// must not change the roles of the grant, because other callers share them. The error is
+// ErrExpired, ErrNoKeys or a *Refusal.
 func (a *Authority) Verify(token string) (Principal, error) {
-	verify := a.Tokens.Verify
-	if a.Issuer != nil && !isOurs(token) {
-		verify = a.Issuer.Verify
+	// The keys are read before the token is verified: if they change meanwhile, the entry
+	// is of the earlier keys and is not used.
+	hash, keys, now := hashToken(token), a.keyVersions(), time.Now()
+	if p, found := a.verified.find(hash, keys, now); found {
+		return p, nil
 	}
-	p, err := verify(token)
-	if err == nil && (p.Grant.Tenant != "") != a.MultiTenant {
+	v, err := a.verify(token)
+	if err != nil {
+		return Principal{}, err
+	}
+	a.verified.add(hash, keys, v, now)
+	return v.Principal, nil
+}
+
+// keyVersions returns the versions of the present keys.
+func (a *Authority) keyVersions() keyVersions {
+	v := keyVersions{tokens: a.Tokens.keyChanges.Load()}
+	if a.Issuer != nil {
+		v.issuer = a.Issuer.keyChanges.Load()
+	}
+	return v
+}
+
+// verify is Verify without the cache.
+func (a *Authority) verify(token string) (verifiedToken, error) {
+	verify := a.Tokens.verify
+	if a.Issuer != nil && !isOurs(token) {
+		verify = a.Issuer.verify
+	}
+	v, err := verify(token)
+	if err == nil && (v.Grant.Tenant != "") != a.MultiTenant {
 		advice := "It names no tenant, and this installation has several. Get one that names its tenant."
 		if !a.MultiTenant {
 			advice = "It is for one tenant of a shared installation, and this installation is no such one."
 		}
-		return Principal{},
-			&Refusal{Advice: advice, Cause: errors.New("a token of a tenant is for the edge, and only such a token")}
+		err = &Refusal{Advice: advice, Cause: errors.New("a token of a tenant is for the edge, and only such a token")}
 	}
-	return p, err
+	return v, err
 }
 
 // SignIn checks a user's password, starts a session and sets its cookie. The new

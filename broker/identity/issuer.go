@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -72,6 +73,8 @@ type Issuer struct {
 	keysErr error           // of the last attempt to get the keys; nil when it succeeded
 	skipped string          // the unusable keys that the log last reported
 	changed bool            // whether the keys have changed since the last call of refresh
+
+	keyChanges atomic.Uint64 // changes of the keys so far; only a goroutine that holds mu increases it
 }
 
 // publicMethods lists the signing methods that a public key verifies. The methods
@@ -128,6 +131,9 @@ func (i *Issuer) SetKeys(raw []byte) error {
 	}
 	for _, k := range i.keys.keys {
 		i.retired[k.kid] = !set.has(k.kid)
+	}
+	if !i.keys.equal(set) {
+		i.keyChanges.Add(1)
 	}
 	i.keys, i.goodAt = set, time.Now()
 	return nil
@@ -225,6 +231,12 @@ func (i *Issuer) refresh() (changed bool) {
 // *Refusal, or ErrNoKeys while the keys that could verify the token are unknown.
 // Verify may fetch the keys and waits up to maxFetchWait for them.
 func (i *Issuer) Verify(token string) (Principal, error) {
+	v, err := i.verify(token)
+	return v.Principal, err
+}
+
+// verify is Verify, and also returns from when the token is valid.
+func (i *Issuer) verify(token string) (verifiedToken, error) {
 	c, err := i.parse(token)
 	// The key may be new, with a new name or with the name of an old key. A removed
 	// key may be back, because a provider with several servers does not rotate its
@@ -240,12 +252,23 @@ func (i *Issuer) Verify(token string) (Principal, error) {
 		}
 	}
 	if errors.Is(err, ErrNoKeys) {
-		return Principal{}, ErrNoKeys
+		return verifiedToken{}, ErrNoKeys
 	}
 	if err != nil {
-		return Principal{}, refusalOf(err)
+		return verifiedToken{}, refusalOf(err)
 	}
-	return i.principalOf(token, c)
+	p, err := i.principalOf(token, c)
+	return verifiedToken{p, i.notBefore(c)}, err
+}
+
+// notBefore returns the time from which on verified claims are valid.
+func (i *Issuer) notBefore(c jwt.MapClaims) (from time.Time) {
+	for _, get := range []func() (*jwt.NumericDate, error){c.GetNotBefore, c.GetIssuedAt} {
+		if at, err := get(); err == nil && at != nil && at.Add(-i.c.Skew).After(from) {
+			from = at.Add(-i.c.Skew)
+		}
+	}
+	return from
 }
 
 // parse verifies a token with the present keys and returns its claims.

@@ -24,7 +24,7 @@ import (
 // provider is an identity provider on loopback. A test chooses its keys and the answer of
 // its JWKS address.
 type provider struct {
-	*testing.T
+	testing.TB
 	url     string
 	keys    map[string]crypto.Signer
 	answer  atomic.Pointer[http.HandlerFunc]
@@ -32,8 +32,8 @@ type provider struct {
 	logged  syncbuffer.Buffer
 }
 
-func newProvider(t *testing.T) *provider {
-	p := &provider{T: t, keys: map[string]crypto.Signer{}}
+func newProvider(t testing.TB) *provider {
+	p := &provider{TB: t, keys: map[string]crypto.Signer{}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.fetches.Add(1)
 		(*p.answer.Load())(w, r)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -25,6 +26,8 @@ type Tokens struct {
 	mu     sync.Mutex // guards all below
 	key    []byte
 	loaded os.FileInfo // of the key's file when Refresh last read it
+
+	keyChanges atomic.Uint64 // changes of the key so far; only a goroutine that holds mu increases it
 }
 
 const (
@@ -72,6 +75,9 @@ func (t *Tokens) Refresh() (changed bool, err error) {
 	}
 	changed = t.key != nil && !bytes.Equal(t.key, key)
 	t.key = key
+	if changed {
+		t.keyChanges.Add(1)
+	}
 	return changed, nil
 }
 
@@ -120,18 +126,28 @@ func (t *Tokens) sign(issuer string, c claims, subject string, expires time.Time
 // Verify verifies a bearer token and returns its principal. The error is
 // ErrExpired or a *Refusal.
 func (t *Tokens) Verify(token string) (Principal, error) {
+	v, err := t.verify(token)
+	return v.Principal, err
+}
+
+// verify is Verify, and also returns from when the token is valid.
+func (t *Tokens) verify(token string) (v verifiedToken, err error) {
 	c, err := t.parse(tokenIssuer, token)
 	if err != nil {
-		return Principal{}, err
+		return v, err
 	}
 	g, err := access.NewGrant(c.Subject, c.Name, c.Roles, c.Employee)
 	if err == nil && c.Tenant != "" {
 		g, err = g.InTenant(c.Tenant)
 	}
 	if err != nil {
-		return Principal{}, refuseClaims(err)
+		return v, refuseClaims(err)
 	}
-	return Principal{Grant: g, Credential: tokenName(token), Expires: clampExpiry(c.ExpiresAt.Time)}, nil
+	if c.NotBefore != nil {
+		v.notBefore = c.NotBefore.Time
+	}
+	v.Principal = Principal{Grant: g, Credential: tokenName(token), Expires: clampExpiry(c.ExpiresAt.Time)}
+	return v, nil
 }
 
 // parse verifies a token or session and returns its claims. issuer is the claim
