@@ -8,8 +8,11 @@
 //   - Records are numbered 1, 2, 3 … in the order in which they were stored,
 //     without holes. The number of a record, also called its sequence, never
 //     changes.
-//   - An entry survives a crash once [Log.Append] has returned. In memlog it
-//     lives as long as the process.
+//   - An entry survives a crash once [Log.Append] or [Log.AppendBatch] has
+//     returned, and no reader gets it before. In memlog it lives as long as the
+//     process.
+//   - A batch is stored as a whole or not at all. The one exception is jetlog,
+//     whose doc comment names the cases.
 //   - An entry with the same key is stored once within the deduplication window
 //     of the log. A caller may safely append it again after [ErrUnavailable].
 //   - A log has one epoch for its whole life. A log that lost records gets
@@ -17,7 +20,7 @@
 //
 // # Usage
 //
-// Append entries with [Log.Append]. Follow the log with [Log.Tail], or read pages
+// Append entries with [Log.Append] or [Log.AppendBatch]. Follow the log with [Log.Tail], or read pages
 // with [Log.Read]. [ReadBefore] searches backwards, and [SeqBefore] by time.
 //
 // A place in the log is the number of a record. Methods with the parameter after
@@ -169,6 +172,16 @@ type Log interface {
 	// An entry with the same key is stored once within the deduplication
 	// window.
 	Append(ctx context.Context, e Entry) (Ack, error)
+
+	// AppendBatch stores several entries in their order, and returns an ack for
+	// each when all will survive a crash. An entry is a duplicate when its key is
+	// stored, or when an earlier entry of the batch has it. When an entry
+	// conflicts, the error is a *ConflictError.
+	//
+	// A log stores all entries of a batch or none, if it can. A log that has
+	// stored only the first entries returns their acks with the error. The
+	// caller may then safely append the whole batch again.
+	AppendBatch(ctx context.Context, entries []Entry) ([]Ack, error)
 
 	// Read returns at most limit selected records after a place, oldest first.
 	// It never waits for new records. The error is ErrGone when the record

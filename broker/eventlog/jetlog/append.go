@@ -12,23 +12,61 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// Append implements eventlog.Log.
+// Append implements eventlog.Log. The entries of all callers that wait at the
+// same time share one flush.
 func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
-	m := nats.NewMsg(l.config.subjectRoot() + subject(e.Type, e.Subject))
-	if len(m.Subject) > maxSubject {
-		return eventlog.Ack{}, fmt.Errorf("jetlog: subject of %d bytes", len(m.Subject))
+	if err := l.canAppend(e); err != nil {
+		return eventlog.Ack{}, err
 	}
-	m.Data = e.Body
-	m.Header.Set(digestHeader, e.Digest)
-	if err := l.Health(); err != nil {
-		return eventlog.Ack{}, err // nothing was sent, so nothing was stored
+	if !l.currentLink().atomic {
+		return l.appendOne(ctx, e)
 	}
+	acks, err := l.await(ctx, []eventlog.Entry{e})
+	if errors.Is(err, eventlog.ErrConflict) {
+		err = eventlog.ErrConflict
+	}
+	if err != nil {
+		return eventlog.Ack{}, err
+	}
+	return acks[0], nil
+}
+
+// AppendBatch implements eventlog.Log. It waits until the log knows the ids that
+// were stored before the start. It may store a part of the entries in three
+// cases: the server is older than 2.12, another broker has just stored one of the
+// ids, or there are more than maxGroup entries.
+func (l *Log) AppendBatch(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Ack, error) {
+	if err := l.canAppend(entries...); err != nil {
+		return nil, err
+	}
+	wait, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	select {
+	case <-l.idsLoaded:
+	case <-wait.Done():
+		return nil, unavailable(wait.Err()) // nothing was sent
+	}
+	return l.await(ctx, entries)
+}
+
+// canAppend returns an error when entries cannot be stored. Then nothing was sent.
+func (l *Log) canAppend(entries ...eventlog.Entry) error {
+	for _, e := range entries {
+		if n := len(l.config.subjectRoot()) + len(subject(e.Type, e.Subject)); n > maxSubject {
+			return fmt.Errorf("jetlog: subject of %d bytes", n)
+		}
+	}
+	return l.Health()
+}
+
+// appendOne stores an entry by an ordinary publish.
+func (l *Log) appendOne(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	head := l.knownHead()
+	head, now := l.knownHead(), time.Now()
 	link := l.connected(ctx)
-	ack, err := link.publish(ctx, m, e.Key)
+	ack, err := link.publish(ctx, l.config.message(e))
 	// When the caller has cancelled the call, an error is no failure of the log.
 	if err == nil || caller.Err() == nil {
 		l.noteAppend(err)
@@ -40,14 +78,48 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 		if err := link.checkDigest(ctx, ack.Sequence, e.Digest); err != nil {
 			return eventlog.Ack{}, err
 		}
+		l.noteHead(ack.Sequence)
+		return eventlog.Ack{Seq: ack.Sequence, Duplicate: true}, nil
 	}
-	if !ack.Duplicate && ack.Sequence <= head {
+	if err := l.noteStored([]eventlog.Entry{e}, ack.Sequence, head, now); err != nil {
+		return eventlog.Ack{}, err
+	}
+	return eventlog.Ack{Seq: ack.Sequence}, nil
+}
+
+// message returns the message that stores an entry.
+func (c Config) message(e eventlog.Entry) *nats.Msg {
+	return &nats.Msg{
+		Subject: c.subjectRoot() + subject(e.Type, e.Subject),
+		Header:  nats.Header{digestHeader: {e.Digest}, nats.MsgIdHdr: {e.Key}},
+		Data:    e.Body,
+	}
+}
+
+// noteStored notes entries that the server has stored under the numbers from
+// first on. head is the known head before they were sent. The error means that
+// the server gave them the numbers of earlier records.
+func (l *Log) noteStored(entries []eventlog.Entry, first, head uint64, sent time.Time) error {
+	if first <= head {
 		l.numberReused.Store(true)
 		l.checkSoon()
-		return eventlog.Ack{}, unavailable(errWentBack)
+		return unavailable(errWentBack)
 	}
-	l.noteHead(ack.Sequence)
-	return eventlog.Ack{Seq: ack.Sequence, Duplicate: ack.Duplicate}, nil
+	records := make([]eventlog.Record, len(entries))
+	for i, e := range entries {
+		records[i] = eventlog.Record{
+			Seq:     first + uint64(i),
+			Type:    e.Type,
+			Subject: e.Subject,
+			Stored:  sent,
+			Body:    e.Body,
+			Key:     e.Key,
+			Digest:  e.Digest,
+		}
+	}
+	l.ids.add(records...)
+	l.noteRecords(records)
+	return nil
 }
 
 // errWentBack means that the server has put the log back to an earlier state.
@@ -76,13 +148,13 @@ func pause(ctx context.Context) bool {
 // send because it has no connection.
 var errNotConnected = nats.ErrReconnectBufExceeded
 
-// publish stores a message under a key. It tries again until ctx ends in two
-// cases. When the server is storing the same key for another client, publish must
+// publish stores a message. It tries again until ctx ends in two cases. When the
+// server is storing a message with the same id for another client, publish must
 // wait for that client's result to get the number of the record. When there is no
 // connection, publish has sent nothing, so that it may try again.
-func (l *link) publish(ctx context.Context, m *nats.Msg, key string) (*jetstream.PubAck, error) {
+func (l *link) publish(ctx context.Context, m *nats.Msg) (*jetstream.PubAck, error) {
 	for {
-		ack, err := l.js.PublishMsg(ctx, m, jetstream.WithMsgID(key))
+		ack, err := l.js.PublishMsg(ctx, m)
 		var refused *jetstream.APIError
 		inProgress := errors.As(err, &refused) && refused.ErrorCode == codeSameIDInProgress
 		if !inProgress && !errors.Is(err, errNotConnected) {
@@ -92,13 +164,6 @@ func (l *link) publish(ctx context.Context, m *nats.Msg, key string) (*jetstream
 			return nil, err
 		}
 	}
-}
-
-// noteHead notes that the log has reached a number.
-func (l *Log) noteHead(seq uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.head = max(l.head, seq)
 }
 
 // checkDigest returns eventlog.ErrConflict when the record has another digest:

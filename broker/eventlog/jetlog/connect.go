@@ -29,6 +29,9 @@ type link struct {
 	stream     jetstream.Stream
 	bucket     jetstream.KeyValue
 	firstEpoch string // first epoch of the log
+	// atomic is true when the stream takes atomic batches. A server before 2.12
+	// would store their messages one by one.
+	atomic bool
 	// storeLost is true when the log has records but its store is new.
 	storeLost bool
 }
@@ -84,6 +87,7 @@ func connect(ctx context.Context, c Config, create bool, reconnected func()) (_ 
 const (
 	minMajor, minMinor = 2, 11
 	minLevel           = 1 // level of JetStream's API in 2.11
+	atomicLevel        = 2 // level of JetStream's API in 2.12, the first with atomic batches
 )
 
 // checkServer refuses a server that cannot keep the log, before connect makes
@@ -107,6 +111,7 @@ func (l *link) checkServer(ctx context.Context) error {
 		return fmt.Errorf("a server of the NATS cluster at %s is older than %d.%d: "+
 			"Yardline needs that version or a later one on all", l.conn.ConnectedUrlRedacted(), minMajor, minMinor)
 	}
+	l.atomic = account.API.Level >= atomicLevel
 	return nil
 }
 
@@ -146,7 +151,7 @@ func (l *link) openStream(ctx context.Context, create bool) error {
 		if err := checkHealth(l.server); err != nil {
 			return fmt.Errorf("the log is damaged: %w: put a backup back by yardline restore", err)
 		}
-		stream, err = l.js.CreateStream(ctx, l.config.newStreamConfig())
+		stream, err = l.js.CreateStream(ctx, l.config.newStreamConfig(l.atomic))
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another broker has just made it
 			stream, err = l.js.Stream(ctx, name)
 		}
@@ -167,34 +172,38 @@ func (l *link) openStream(ctx context.Context, create bool) error {
 		return fmt.Errorf("jetlog: the stream %s has records and no epoch: it is damaged, or not Yardline's. "+
 			"Restore it from a backup, or keep the log in another one by --nats-prefix", name)
 	}
+	if l.atomic && !config.AllowAtomicPublish {
+		config.AllowAtomicPublish, changed = true, true // an earlier version of the broker made the stream
+	}
 	if changed || config.Duplicates != l.config.DedupWindow {
 		config.Duplicates = l.config.DedupWindow
 		if stream, err = l.js.UpdateStream(ctx, config); err != nil {
 			return fmt.Errorf("jetlog: the stream could not be changed: %w", err)
 		}
 	}
-	l.stream = stream
+	l.stream, l.atomic = stream, stream.CachedInfo().Config.AllowAtomicPublish
 	return nil
 }
 
 // newStreamConfig returns the configuration of a new stream with a new epoch. -1
 // means no limit.
-func (c Config) newStreamConfig() jetstream.StreamConfig {
+func (c Config) newStreamConfig(atomic bool) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name:              c.streamName(),
-		Subjects:          []string{c.subjectRoot() + ">"},
-		Storage:           jetstream.FileStorage,
-		Retention:         jetstream.LimitsPolicy,
-		MaxMsgs:           -1,
-		MaxBytes:          -1,
-		MaxMsgsPerSubject: -1,
-		MaxMsgSize:        -1,
-		MaxConsumers:      -1,
-		AllowDirect:       true,
-		DenyDelete:        true,
-		Duplicates:        c.DedupWindow,
-		Replicas:          c.Replicas,
-		Metadata:          map[string]string{epochKey: newEpoch()},
+		Name:               c.streamName(),
+		Subjects:           []string{c.subjectRoot() + ">"},
+		Storage:            jetstream.FileStorage,
+		Retention:          jetstream.LimitsPolicy,
+		MaxMsgs:            -1,
+		MaxBytes:           -1,
+		MaxMsgsPerSubject:  -1,
+		MaxMsgSize:         -1,
+		MaxConsumers:       -1,
+		AllowDirect:        true,
+		AllowAtomicPublish: atomic,
+		DenyDelete:         true,
+		Duplicates:         c.DedupWindow,
+		Replicas:           c.Replicas,
+		Metadata:           map[string]string{epochKey: newEpoch()},
 	}
 }
 

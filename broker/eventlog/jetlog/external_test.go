@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
@@ -251,7 +250,7 @@ func TestNothingIsStoredAfterARefusal(t *testing.T) {
 	defer cancel()
 	// publish does not wait for a connection first, as Append does. This is the
 	// case of a connection that is lost after that wait.
-	_, err := log.currentLink().publish(ctx, nats.NewMsg("ev.sync_progress.sync.a"), "refused")
+	_, err := log.currentLink().publish(ctx, log.config.message(syncEntry("refused")))
 	require.Error(t, err)
 	_, err = log.Append(ctx, syncEntry("refused"))
 	require.ErrorIs(t, err, eventlog.ErrUnavailable)

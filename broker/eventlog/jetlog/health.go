@@ -156,5 +156,6 @@ func (l *Log) restart(ctx context.Context) error {
 	l.mu.Lock()
 	l.link, l.failingSince = link, time.Time{}
 	l.mu.Unlock()
+	l.noteBounds(link)
 	return nil
 }

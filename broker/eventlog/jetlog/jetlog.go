@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/snd-rental/yardline/broker/datadir"
@@ -55,7 +54,7 @@ type Config struct {
 	// to 1.
 	Replicas int
 	// DedupWindow is the deduplication window. Each id takes about 100 bytes of
-	// memory. Defaults to one hour.
+	// the server's memory. Defaults to one hour.
 	DedupWindow time.Duration
 	// Logger receives the log lines. nil discards them.
 	Logger *slog.Logger
@@ -84,8 +83,8 @@ type Log struct {
 	epoch     string
 	ancestors []eventlog.Ancestor
 
-	lock       *os.File // lock of the data directory; nil for an external log
-	keeperDone sync.WaitGroup
+	lock       *os.File       // lock of the data directory; nil for an external log
+	keeperDone sync.WaitGroup // counts the keeper and loadIDs
 	stopKeeper context.CancelFunc
 	// checkRequests asks the keeper to check the log. It has room for one
 	// request, because one check answers all requests before it.
@@ -96,13 +95,22 @@ type Log struct {
 	// which proves that the log went back to an earlier state.
 	numberReused atomic.Bool
 
+	writer    groupWriter
+	ids       ids
+	idsLoaded chan struct{} // closed when ids holds the ids from before the start
+
 	// kept belongs to Open, then to the keeper, and after the keeper's end to
 	// Close.
 	kept keptEpochRecord
 
-	mu           sync.Mutex // guards all below
-	link         *link
-	head         uint64 // newest number that this process has seen in the log
+	mu    sync.Mutex // guards all below
+	link  *link
+	head  uint64 // newest number that this process has seen in the log
+	first uint64 // oldest kept number that this process knows of
+	// recent holds the newest records of an embedded log up to and including
+	// head. It is empty when this process has not stored head itself.
+	recent       []eventlog.Record
+	grown        chan struct{} // closed and replaced when head changes
 	health       error
 	failingSince time.Time // first failed append after the last successful one, or zero
 }
@@ -123,7 +131,14 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{config: c, checkRequests: make(chan struct{}, 1), epochChanged: make(chan struct{})}
+	l := &Log{
+		config:        c,
+		ids:           ids{window: c.DedupWindow, max: maxIDs},
+		idsLoaded:     make(chan struct{}),
+		checkRequests: make(chan struct{}, 1),
+		epochChanged:  make(chan struct{}),
+		grown:         make(chan struct{}),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.unlock())
@@ -137,6 +152,7 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	if l.link, err = connect(ctx, c, true, l.checkSoon); err != nil {
 		return nil, err
 	}
+	l.noteBounds(l.link)
 	if err := l.findEpoch(ctx); err != nil {
 		l.link.close()
 		return nil, err
@@ -144,7 +160,17 @@ func Open(ctx context.Context, c Config) (_ *Log, err error) {
 	var keeperCtx context.Context
 	keeperCtx, l.stopKeeper = context.WithCancel(context.Background())
 	l.keeperDone.Go(func() { l.runKeeper(keeperCtx) })
+	l.keeperDone.Go(func() { l.loadIDs(keeperCtx) })
 	return l, nil
+}
+
+// noteBounds notes the bounds that the stream had when a link was made.
+func (l *Log) noteBounds(link *link) {
+	b := boundsOf(link.stream.CachedInfo())
+	l.noteFirst(b.First)
+	if l.config.URL == "" {
+		l.noteHead(b.Last)
+	}
 }
 
 // currentLink returns the link that is in use.
@@ -160,90 +186,36 @@ func (l *Log) Epoch() string { return l.epoch }
 // Ancestors implements eventlog.Log.
 func (l *Log) Ancestors() []eventlog.Ancestor { return l.ancestors }
 
-// Tail implements eventlog.Log.
-func (l *Log) Tail(ctx context.Context, after uint64, handle func(eventlog.Record)) error {
-	if b, err := l.Bounds(ctx); err != nil {
-		return nilIfDone(ctx, err)
-	} else if after+1 < b.First {
-		return eventlog.ErrGone
-	}
-	link := l.currentLink()
-	consumer, err := link.js.OrderedConsumer(ctx, l.config.streamName(), jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:   after + 1,
-	})
-	if err != nil {
-		return nilIfDone(ctx, unavailable(err))
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return nilIfDone(ctx, unavailable(err))
-	}
-	defer link.dropConsumer(consumer)
-	defer messages.Stop()
-	for {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return nilIfDone(ctx, unavailable(err))
-		}
-		r, err := l.config.recordOf(m)
-		if err != nil {
-			return err
-		}
-		// A purge ahead of the consumer shows only as a jump of the numbers.
-		if r.Seq != after+1 {
-			return eventlog.ErrGone
-		}
-		l.noteHead(r.Seq)
-		handle(r)
-		after = r.Seq
-	}
-}
-
-// dropConsumer deletes a consumer, which the server would otherwise keep for
-// five more minutes.
-func (l *link) dropConsumer(c jetstream.Consumer) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if info := c.CachedInfo(); info != nil && l.conn.IsConnected() {
-		_ = l.js.DeleteConsumer(ctx, info.Stream, info.Name) // on failure the server deletes it later
-	}
-}
-
-// recordOf returns the record that a message of the stream holds.
-func (c Config) recordOf(m jetstream.Msg) (eventlog.Record, error) {
-	meta, err := m.Metadata()
-	if err != nil {
-		return eventlog.Record{}, fmt.Errorf("jetlog: %w", err)
-	}
-	typ, subject := c.parseSubject(m.Subject())
-	return eventlog.Record{
-		Seq:     meta.Sequence.Stream,
-		Type:    typ,
-		Subject: subject,
-		Stored:  meta.Timestamp,
-		Body:    m.Data(),
-		Key:     m.Headers().Get(nats.MsgIdHdr),
-		Digest:  m.Headers().Get(digestHeader),
-	}, nil
-}
-
-// Bounds implements eventlog.Log.
+// Bounds implements eventlog.Log. An embedded log has one writer, this process, so
+// its bounds are known without a request to the server. A record of which this
+// process has no acknowledgment counts once the process learns of it: by the next
+// record, or by the restart of the server.
 func (l *Log) Bounds(ctx context.Context) (eventlog.Bounds, error) {
+	if l.config.URL == "" {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return eventlog.Bounds{First: l.first, Last: l.head}, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	info, err := l.connected(ctx).stream.Info(ctx)
 	if err != nil {
 		return eventlog.Bounds{}, unavailable(err)
 	}
+	return boundsOf(info), nil
+}
+
+// boundsOf returns the bounds of a stream.
+func boundsOf(info *jetstream.StreamInfo) eventlog.Bounds {
 	b := eventlog.Bounds{First: info.State.FirstSeq, Last: info.State.LastSeq}
 	if info.State.Msgs == 0 {
 		b.First = b.Last + 1 // JetStream reports 0 for a stream that was never written to
 	}
-	return b, nil
+	return b
 }
 
-// Purge implements eventlog.Log.
+// Purge implements eventlog.Log. In an embedded log the records count as purged
+// already when the server fails to remove them.
 func (l *Log) Purge(ctx context.Context, through uint64) error {
 	b, err := l.Bounds(ctx)
 	if err != nil {
@@ -253,6 +225,8 @@ func (l *Log) Purge(ctx context.Context, through uint64) error {
 	if firstKept <= b.First {
 		return nil
 	}
+	// The number is noted first, so that no reader takes a hole for a page.
+	l.noteFirst(firstKept)
 	return unavailable(l.connected(ctx).stream.Purge(ctx, jetstream.WithPurgeSequence(firstKept)))
 }
 
@@ -266,6 +240,7 @@ func (l *Log) ServerVersion() string { return l.currentLink().conn.ConnectedServ
 
 // Close implements eventlog.Log.
 func (l *Log) Close() error {
+	l.writer.close()
 	l.stopKeeper()
 	l.keeperDone.Wait()
 	l.keepLastEpochRecord()

@@ -4,6 +4,7 @@ package memlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,35 +64,60 @@ func (l *Log) Ancestors() []eventlog.Ancestor { return nil }
 
 // Append implements eventlog.Log.
 func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
-	if err := ctx.Err(); err != nil {
+	acks, err := l.AppendBatch(ctx, []eventlog.Entry{e})
+	if errors.Is(err, eventlog.ErrConflict) {
+		err = eventlog.ErrConflict
+	}
+	if err != nil {
 		return eventlog.Ack{}, err
+	}
+	return acks[0], nil
+}
+
+// AppendBatch implements eventlog.Log.
+func (l *Log) AppendBatch(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Ack, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return eventlog.Ack{}, fmt.Errorf("%w: closed", eventlog.ErrUnavailable)
+		return nil, fmt.Errorf("%w: closed", eventlog.ErrUnavailable)
 	}
 	now := time.Now()
-	if before, found := l.keys[e.Key]; found && now.Sub(before.at) < l.window {
-		if before.digest != e.Digest && before.seq > l.purged {
-			return eventlog.Ack{}, eventlog.ErrConflict
+	b, err := eventlog.NewBatch(entries, func(e eventlog.Entry) (uint64, error) {
+		before, found := l.keys[e.Key]
+		if !found || now.Sub(before.at) >= l.window {
+			return 0, nil
 		}
-		return eventlog.Ack{Seq: before.seq, Duplicate: true}, nil
-	}
-	seq := l.lastLocked() + 1
-	l.records = append(l.records, eventlog.Record{
-		Seq:     seq,
-		Type:    e.Type,
-		Subject: e.Subject,
-		Stored:  now,
-		Body:    e.Body,
-		Key:     e.Key,
-		Digest:  e.Digest,
+		if before.digest != e.Digest && before.seq > l.purged {
+			return 0, eventlog.ErrConflict
+		}
+		return before.seq, nil
 	})
-	l.keys[e.Key] = storedKey{seq, e.Digest, now}
-	close(l.grown)
-	l.grown = make(chan struct{})
-	return eventlog.Ack{Seq: seq}, nil
+	if err != nil {
+		return nil, err
+	}
+	first := l.lastLocked() + 1
+	for n, i := range b.New {
+		e := entries[i]
+		seq := first + uint64(n)
+		l.records = append(l.records, eventlog.Record{
+			Seq:     seq,
+			Type:    e.Type,
+			Subject: e.Subject,
+			Stored:  now,
+			Body:    e.Body,
+			Key:     e.Key,
+			Digest:  e.Digest,
+		})
+		l.keys[e.Key] = storedKey{seq, e.Digest, now}
+	}
+	if len(b.New) > 0 {
+		close(l.grown)
+		l.grown = make(chan struct{})
+	}
+	return b.Acks(first), nil
 }
 
 // Read implements eventlog.Log.
@@ -116,7 +142,7 @@ func (l *Log) Read(ctx context.Context, after uint64, limit int, s eventlog.Sele
 
 // Tail implements eventlog.Log.
 func (l *Log) Tail(ctx context.Context, after uint64, handle func(eventlog.Record)) error {
-	return eventlog.TailByReading(ctx, l, after, l.growth, handle)
+	return eventlog.TailByReading(ctx, l.Read, after, l.growth, handle)
 }
 
 // growth returns a channel that is closed when the log gets another record.

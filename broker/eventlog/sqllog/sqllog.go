@@ -113,49 +113,94 @@ func (l *Log) Ancestors() []eventlog.Ancestor { return nil }
 
 // Append implements eventlog.Log.
 func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
-	if err := ctx.Err(); err != nil {
+	acks, err := l.AppendBatch(ctx, []eventlog.Entry{e})
+	if errors.Is(err, eventlog.ErrConflict) {
+		err = eventlog.ErrConflict
+	}
+	if err != nil {
 		return eventlog.Ack{}, err
+	}
+	return acks[0], nil
+}
+
+// AppendBatch implements eventlog.Log.
+func (l *Log) AppendBatch(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Ack, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return eventlog.Ack{}, fmt.Errorf("%w: closed", eventlog.ErrUnavailable)
+		return nil, fmt.Errorf("%w: closed", eventlog.ErrUnavailable)
 	}
 	now := time.Now().UnixMicro()
 	if l.newestStored-now < maxStepBack.Microseconds() {
 		now = max(now, l.newestStored)
 	}
-	before, err := l.db.Exec(`SELECT seq, digest FROM ids WHERE key = ? AND stored > ?`,
-		e.Key, now-l.window.Microseconds())
+	b, err := eventlog.NewBatch(entries, func(e eventlog.Entry) (uint64, error) { return l.findLocked(e, now) })
 	if err != nil {
-		return eventlog.Ack{}, unavailable(err)
+		return nil, err
 	}
-	if len(before) > 0 {
-		seq := uint64(before[0][0].(int64))
-		if before[0][1] != e.Digest && seq > l.purged {
-			return eventlog.Ack{}, eventlog.ErrConflict
-		}
-		return eventlog.Ack{Seq: seq, Duplicate: true}, nil
+	first := l.last + 1
+	if len(b.New) == 0 {
+		return b.Acks(first), nil
 	}
-	seq := l.last + 1
-	// The event is inserted before its id. If only the event is kept, a
-	// repetition stores it again. If only the id were kept, a repetition would
-	// be acknowledged although nothing is stored.
-	_, err = l.db.Exec(`INSERT INTO events VALUES (?, ?, ?, ?, ?)`, int64(seq), string(e.Type), e.Subject, now, e.Body)
-	if err == nil {
-		_, err = l.db.Exec(`INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?)`, e.Key, int64(seq), e.Digest, now)
-		if err != nil {
-			_, undoErr := l.db.Exec(`DELETE FROM events WHERE seq = ?`, int64(seq))
-			err = errors.Join(err, undoErr)
+	for n, i := range b.New {
+		if err = l.insertLocked(entries[i], first+uint64(n), now); err != nil {
+			err = errors.Join(err, l.undoLocked(first, now))
+			break
 		}
 	}
 	if l.health = unavailable(err); err != nil {
-		return eventlog.Ack{}, l.health
+		return nil, l.health
 	}
-	l.last, l.newestStored = seq, now
+	l.last, l.newestStored = l.last+uint64(len(b.New)), now
 	close(l.grown)
 	l.grown = make(chan struct{})
-	return eventlog.Ack{Seq: seq}, nil
+	return b.Acks(first), nil
+}
+
+// findLocked returns the number of the record that has the entry's key, or 0.
+// The error is eventlog.ErrConflict when the record has another digest. The
+// caller must hold l.mu.
+func (l *Log) findLocked(e eventlog.Entry, now int64) (seq uint64, err error) {
+	rows, err := l.db.Exec(`SELECT seq, digest FROM ids WHERE key = ? AND stored > ?`,
+		e.Key, now-l.window.Microseconds())
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	seq = uint64(rows[0][0].(int64))
+	if rows[0][1] != e.Digest && seq > l.purged {
+		return 0, eventlog.ErrConflict
+	}
+	return seq, nil
+}
+
+// insertLocked inserts an event and its id. The event comes first. If only the
+// event is kept, a repetition stores it again. If only the id were kept, a
+// repetition would be acknowledged although nothing is stored. The caller must
+// hold l.mu.
+func (l *Log) insertLocked(e eventlog.Entry, seq uint64, now int64) error {
+	_, err := l.db.Exec(`INSERT INTO events VALUES (?, ?, ?, ?, ?)`, int64(seq), string(e.Type), e.Subject, now, e.Body)
+	if err != nil {
+		return err
+	}
+	_, err = l.db.Exec(`INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?)`, e.Key, int64(seq), e.Digest, now)
+	return err
+}
+
+// undoLocked removes the events from a number on that were inserted with a time,
+// and their ids. The ids come first, for the same reason as in insertLocked. The
+// caller must hold l.mu.
+func (l *Log) undoLocked(from uint64, stored int64) error {
+	_, err := l.db.Exec(`DELETE FROM ids WHERE stored = ? AND seq >= ?`, stored, int64(from))
+	if err == nil {
+		_, err = l.db.Exec(`DELETE FROM events WHERE seq >= ?`, int64(from))
+	}
+	return err
 }
 
 // Read implements eventlog.Log.
@@ -246,7 +291,7 @@ func whereClause(s eventlog.Selection) (where string, args []any, complete bool)
 
 // Tail implements eventlog.Log.
 func (l *Log) Tail(ctx context.Context, after uint64, handle func(eventlog.Record)) error {
-	return eventlog.TailByReading(ctx, l, after, l.growth, handle)
+	return eventlog.TailByReading(ctx, l.Read, after, l.growth, handle)
 }
 
 // growth returns a channel that is closed when the log gets another record.
