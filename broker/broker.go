@@ -145,15 +145,14 @@ func (b *Broker) openLog(ctx context.Context) error {
 // openHub makes the hub, and lets the metrics observe it.
 func (b *Broker) openHub(metrics *telemetry.Metrics) {
 	b.hub = hub.New(hub.Config{
-		Log:         b.log,
-		Logger:      b.c.Logger,
-		Heartbeat:   b.c.Heartbeat,
-		Location:    b.c.Location,
-		Currency:    b.c.Currency,
-		Fleet:       b.c.Fleet,
-		Strict:      b.c.Strict,
-		Observer:    metrics,
-		DedupWindow: b.c.DedupWindow,
+		Log:       b.log,
+		Logger:    b.c.Logger,
+		Heartbeat: b.c.Heartbeat,
+		Location:  b.c.Location,
+		Currency:  b.c.Currency,
+		Fleet:     b.c.Fleet,
+		Strict:    b.c.Strict,
+		Observer:  metrics,
 	})
 	metrics.Watch(b.hub, b.log)
 	if b.issuer != nil {

@@ -166,21 +166,15 @@ func (r *variableReader) boolean(name string) bool {
 	return text == "true"
 }
 
-// maxRememberedIDs is the number of event ids that the hub remembers. They must fit into the memory
-// of an object.
-const maxRememberedIDs = 1 << 15
-
 // hub returns the configuration of a hub, without its log.
 func (c Config) hub() hub.Config {
 	return hub.Config{
-		Logger:           c.Logger,
-		Heartbeat:        c.Heartbeat,
-		Location:         c.Location,
-		Currency:         c.Currency,
-		Fleet:            c.Fleet,
-		Strict:           c.Strict,
-		DedupWindow:      c.DedupWindow,
-		MaxRememberedIDs: maxRememberedIDs,
-		TrustClock:       true,
+		Logger:     c.Logger,
+		Heartbeat:  c.Heartbeat,
+		Location:   c.Location,
+		Currency:   c.Currency,
+		Fleet:      c.Fleet,
+		Strict:     c.Strict,
+		TrustClock: true,
 	}
 }

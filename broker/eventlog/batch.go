@@ -1,6 +1,10 @@
 package eventlog
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"fmt"
+)
 
 // A ConflictError means that entries of a batch have the keys of other entries.
 // It wraps ErrConflict.
@@ -75,4 +79,22 @@ func (b *Batch) Acks(firstNew uint64) []Ack {
 		b.acks[i] = Ack{Seq: b.acks[earlier].Seq, Duplicate: true}
 	}
 	return b.acks
+}
+
+// AppendInTurn implements Log.AppendBatch by a function like Log.Append, for a
+// log that cannot store a batch as a whole.
+func AppendInTurn(
+	ctx context.Context, appendOne func(context.Context, Entry) (Ack, error), entries []Entry,
+) (acks []Ack, err error) {
+	for i, e := range entries {
+		ack, err := appendOne(ctx, e)
+		if errors.Is(err, ErrConflict) {
+			err = &ConflictError{[]int{i}}
+		}
+		if err != nil {
+			return acks, err
+		}
+		acks = append(acks, ack)
+	}
+	return acks, nil
 }

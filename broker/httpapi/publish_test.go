@@ -30,6 +30,10 @@ func (l limitedLog) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack,
 	return l.Log.Append(ctx, e)
 }
 
+func (l limitedLog) AppendBatch(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Ack, error) {
+	return eventlog.AppendInTurn(ctx, l.Append, entries)
+}
+
 // progress returns an event sync_progress.
 func progress(id string, n int) string {
 	return fmt.Sprintf(`{"type":"sync_progress","id":%q,"data":{"sync_id":"s","progress":%d}}`, id, n)

@@ -12,14 +12,14 @@ import (
 )
 
 // PublishBatch validates, authorises and stores several events. It checks all
-// events before it stores any, and then stores them in their order. It checks
-// their ids and owners against the log, against each other, and against the
-// events that this hub is storing at the same time.
+// events before it stores any, and then stores them together and in their order.
+// It checks their ids and owners against the log, against each other, and against
+// the events that this hub is storing at the same time.
 //
 // Pointers of an *event.Problem and of a *RefusedError begin with the index of
-// the event in the batch. The error is a *PartialError when some events were
-// stored: then the log failed in between, or another broker on the same log
-// stored an event with one of the ids after the checks.
+// the event in the batch. The error is a *PartialError when the log has stored
+// some of the events, which only a log can do that does not always store a batch
+// as a whole; see [eventlog.Log].
 func (h *Hub) PublishBatch(
 	ctx context.Context, g access.Grant, raws []json.RawMessage, strict bool,
 ) ([]Receipt, error) {
@@ -41,7 +41,7 @@ func (h *Hub) PublishBatch(
 		return nil, err
 	}
 	defer release()
-	if err := h.checkAgainstLog(ctx, batch); err != nil {
+	if err := h.checkOwners(ctx, batch); err != nil {
 		h.config.Observer.Published(batch[0].event.Type, publishResult(Receipt{}, err))
 		return nil, err
 	}
@@ -51,24 +51,34 @@ func (h *Hub) PublishBatch(
 // storeBatch stores the events of a batch in the log, and waits until this hub
 // has handled them. The caller must hold their claims.
 func (h *Hub) storeBatch(ctx context.Context, batch []publication) ([]Receipt, error) {
-	receipts := make([]Receipt, 0, len(batch))
-	var last uint64
+	entries := make([]eventlog.Entry, len(batch))
 	for i, p := range batch {
-		r, err := h.append(ctx, p)
-		h.config.Observer.Published(p.event.Type, publishResult(r, err))
-		if errors.Is(err, eventlog.ErrConflict) {
-			err = (*RefusedError)(nil).addEvent(i, err)
-		}
-		if err != nil && i > 0 {
-			return receipts, &PartialError{receipts, err}
-		}
-		if err != nil {
-			return nil, err
-		}
-		receipts, last = append(receipts, r), max(last, r.Cursor.Seq)
+		entries[i] = p.entry()
 	}
-	h.awaitPublished(ctx, last)
-	return receipts, nil
+	acks, err := h.config.Log.AppendBatch(ctx, entries)
+	receipts := make([]Receipt, len(acks))
+	var last uint64
+	for i, ack := range acks {
+		receipts[i], last = h.receipt(batch[i], ack), max(last, ack.Seq)
+		h.config.Observer.Published(batch[i].event.Type, publishResult(receipts[i], nil))
+	}
+	if err == nil {
+		h.awaitPublished(ctx, last)
+		return receipts, nil
+	}
+	var conflict *eventlog.ConflictError
+	if errors.As(err, &conflict) {
+		var refused *RefusedError
+		for _, i := range conflict.Indexes {
+			refused = refused.addEvent(i, idConflict(eventlog.ErrConflict))
+		}
+		err = refused
+	}
+	h.config.Observer.Published(batch[len(acks)].event.Type, publishResult(Receipt{}, err))
+	if len(receipts) > 0 {
+		return receipts, &PartialError{receipts, err}
+	}
+	return nil, err
 }
 
 // prepareBatch validates and authorises all events of a batch, and refuses an
@@ -112,10 +122,10 @@ func (h *Hub) prepareBatch(g access.Grant, raws []json.RawMessage, strict bool) 
 	return batch, refused.orNil()
 }
 
-// checkAgainstLog refuses the events of a batch whose ids or owners contradict
-// the log. It waits until this hub has handled the log's head, so that events
-// of other brokers count too. The caller must hold the claims of the batch.
-func (h *Hub) checkAgainstLog(ctx context.Context, batch []publication) error {
+// checkOwners refuses the events of a batch whose owners contradict the log. It
+// waits until this hub has handled the log's head, so that events of other
+// brokers count too. The caller must hold the claims of the batch.
+func (h *Hub) checkOwners(ctx context.Context, batch []publication) error {
 	bounds, err := h.config.Log.Bounds(ctx)
 	if err != nil {
 		return err
@@ -123,18 +133,5 @@ func (h *Hub) checkAgainstLog(ctx context.Context, batch []publication) error {
 	if err := h.Await(ctx, bounds.Last); err != nil {
 		return err
 	}
-	if err := h.inheritOwners(batch); err != nil {
-		return err
-	}
-	now := h.now()
-	if err := h.ids.load(ctx, h.config.Log, now); err != nil {
-		return err
-	}
-	var refused *RefusedError
-	for i, p := range batch {
-		if p.hasID && h.ids.conflicts(p.key, p.digest, now) {
-			refused = refused.addEvent(i, idConflict(eventlog.ErrConflict))
-		}
-	}
-	return refused.orNil()
+	return h.inheritOwners(batch)
 }

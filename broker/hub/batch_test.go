@@ -151,7 +151,7 @@ func manyPayments(n int) (batch []json.RawMessage) {
 // deduplication window, as in the log.
 func TestIDsAreRememberedForTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := startHub(t, memlog.New("k", time.Hour), Config{DedupWindow: time.Hour})
+		h := startHub(t, memlog.New("k", time.Hour), Config{})
 		erp := grant(t, "erp", 0, access.Service)
 		batch := func(amount int) error {
 			_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("a", 1), payment("x", amount)}, false)
@@ -164,31 +164,29 @@ func TestIDsAreRememberedForTheWindow(t *testing.T) {
 	})
 }
 
-// TestRememberedIDsAreBounded checks that the log refuses an id that the hub does
-// not remember any more, and that the error has the index in the batch too.
-func TestRememberedIDsAreBounded(t *testing.T) {
-	log := memlog.New("k", time.Hour)
-	h := startHub(t, log, Config{MaxRememberedIDs: 16})
+// A divisibleLog stores the entries of a batch one after the other.
+type divisibleLog struct{ eventlog.Log }
+
+func (d divisibleLog) AppendBatch(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Ack, error) {
+	return eventlog.AppendInTurn(ctx, d.Append, entries)
+}
+
+// TestConflictInsideADividedBatchNamesTheEvent checks the error for a log that
+// finds a conflict only when it has stored the events before it.
+func TestConflictInsideADividedBatchNamesTheEvent(t *testing.T) {
+	h := startHub(t, divisibleLog{memlog.New("k", time.Hour)}, Config{})
 	erp := grant(t, "erp", 0, access.Service)
-	for i := range 10 {
-		_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment(fmt.Sprint("a", i), 1),
-			payment(fmt.Sprint("b", i), 1), payment(fmt.Sprint("c", i), 1)}, false)
-		require.NoError(t, err)
-		require.LessOrEqual(t, len(h.ids.known), 16)
-	}
-	_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("d", 1), payment("c9", 2)}, false)
-	require.Equal(t, []string{"/1/id"}, requireRefused(t, err, eventlog.ErrConflict))
-	_, err = h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("e", 1), payment("a0", 2)}, false)
+	_, err := h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("a", 1)}, false)
+	require.NoError(t, err)
+	_, err = h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("e", 1), payment("a", 2)}, false)
 	var partial *PartialError
 	require.ErrorAs(t, err, &partial)
 	require.Len(t, partial.Stored, 1)
 	var refused *RefusedError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "/1/id", refused.Fields[0].Pointer)
-	other := startHub(t, log, Config{MaxRememberedIDs: 16}) // reads no more ids than it may remember
-	_, err = other.PublishBatch(t.Context(), erp, []json.RawMessage{payment("f", 1)}, false)
-	require.NoError(t, err)
-	require.LessOrEqual(t, len(other.ids.known), 16)
+	_, err = h.PublishBatch(t.Context(), erp, []json.RawMessage{payment("a", 2), payment("f", 1)}, false)
+	require.Equal(t, []string{"/0/id"}, requireRefused(t, err, eventlog.ErrConflict))
 }
 
 // A gatedLog blocks each append until the test lets it continue or fail.
@@ -204,6 +202,14 @@ func (g gatedLog) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, e
 		return eventlog.Ack{}, err
 	}
 	return g.Log.Append(ctx, e)
+}
+
+func (g gatedLog) AppendBatch(ctx context.Context, entries []eventlog.Entry) ([]eventlog.Ack, error) {
+	g.arrived <- struct{}{}
+	if err := <-g.open; err != nil {
+		return nil, err
+	}
+	return g.Log.AppendBatch(ctx, entries)
 }
 
 // TestBatchWaitsForConflictingPublication publishes an event and then a batch
@@ -285,7 +291,7 @@ func TestRacingBatchesAreStoredWholeOrNotAtAll(t *testing.T) {
 // again stores the rest.
 func TestPartialBatchReportsStoredEvents(t *testing.T) {
 	log := gatedLog{memlog.New("k", time.Hour), make(chan struct{}, 9), make(chan error, 9)}
-	h := startHub(t, log, Config{})
+	h := startHub(t, divisibleLog{log}, Config{})
 	batch := []json.RawMessage{payment("a", 1), payment("b", 1), payment("c", 1)}
 	for _, err := range []error{nil, eventlog.ErrFull, nil, nil, nil} {
 		log.open <- err

@@ -41,7 +41,6 @@ func (h *Hub) loadState(ctx context.Context) error {
 		return err
 	}
 	state.ClampTimes(newest)
-	h.ids.forget()
 	h.mu.Lock()
 	old := h.ring
 	h.state, h.ring = state, nil

@@ -45,11 +45,6 @@ type Config struct {
 	// Groups writes frames to the readers of a view. nil means that each
 	// reader pulls its frames with [Subscriber.Next].
 	Groups Groups
-	// DedupWindow is the deduplication window of Log. Defaults to 1 hour.
-	DedupWindow time.Duration
-	// MaxRememberedIDs is the number of event ids that the hub remembers once
-	// it has received a batch. Each takes about 100 bytes. Defaults to 262,144.
-	MaxRememberedIDs int
 	// TrustClock makes the hub believe the machine's clock at once, for
 	// platforms that keep the clock right. Without it the hub purges much of
 	// the log, and forgets closed entities, only after the clock has run
@@ -65,8 +60,6 @@ func (c Config) withDefaults() Config {
 	c.MaxLag = cmp.Or(c.MaxLag, 4<<20)
 	c.CheckpointInterval = cmp.Or(c.CheckpointInterval, 30*time.Second)
 	c.Currency = cmp.Or(c.Currency, "EUR")
-	c.DedupWindow = cmp.Or(c.DedupWindow, time.Hour)
-	c.MaxRememberedIDs = cmp.Or(c.MaxRememberedIDs, 1<<18)
 	if c.Location == nil {
 		c.Location = time.UTC
 	}

@@ -39,7 +39,6 @@ func (h *Hub) handle(r eventlog.Record) {
 	}
 	h.received.Add(1)
 	h.config.Observer.Received(e.Type)
-	h.ids.add(r)
 	item := &recentEvent{seq: r.Seq, event: e}
 	views := h.currentViews()
 	matching := h.encode(item, views)

@@ -35,7 +35,6 @@ type Hub struct {
 	cachedBytes  atomic.Int64    // size of the frames that the ring holds
 	aheadWarning *rate.Sometimes // limits the log lines of warnAhead
 	claims       claims          // ids and entities of the events that are being checked and stored
-	ids          ids             // recent ids of the log, for batches
 	clock        clockWatch
 
 	started time.Time        // start of this process, by the monotonic clock
@@ -72,7 +71,6 @@ func New(c Config) *Hub {
 		drained:      make(chan struct{}),
 		readTokens:   make(chan struct{}, maxConcurrentReads),
 		aheadWarning: newAheadWarning(),
-		ids:          ids{window: c.DedupWindow, max: c.MaxRememberedIDs},
 		started:      time.Now(),
 		now:          time.Now,
 		state:        projection.NewState(c.Log.Epoch()),

@@ -224,26 +224,35 @@ func (h *Hub) store(ctx context.Context, p publication) (r Receipt, err error) {
 
 // append stores an event in the log. The caller must hold its claims.
 func (h *Hub) append(ctx context.Context, p publication) (Receipt, error) {
-	e := p.event
-	ack, err := h.config.Log.Append(ctx, eventlog.Entry{
-		Type:    e.Type,
-		Subject: e.Subject,
-		Key:     p.key,
-		Digest:  p.digest,
-		Body:    e.AppendJSON(nil),
-	})
+	ack, err := h.config.Log.Append(ctx, p.entry())
 	if errors.Is(err, eventlog.ErrConflict) {
 		return Receipt{}, idConflict(err)
 	}
 	if err != nil {
 		return Receipt{}, err
 	}
+	return h.receipt(p, ack), nil
+}
+
+// entry returns the entry of the log that holds the event.
+func (p publication) entry() eventlog.Entry {
+	return eventlog.Entry{
+		Type:    p.event.Type,
+		Subject: p.event.Subject,
+		Key:     p.key,
+		Digest:  p.digest,
+		Body:    p.event.AppendJSON(nil),
+	}
+}
+
+// receipt returns the receipt of an event that the log has stored.
+func (h *Hub) receipt(p publication, ack eventlog.Ack) Receipt {
 	return Receipt{
-		ID:        e.ID,
+		ID:        p.event.ID,
 		Cursor:    wire.Cursor{Epoch: h.config.Log.Epoch(), Seq: ack.Seq},
 		Duplicate: ack.Duplicate,
 		Warnings:  p.warnings,
-	}, nil
+	}
 }
 
 // catchUpTimeout is the time that a publication waits for this hub to handle

@@ -177,7 +177,7 @@ func (l *Log) storeGroup(g *group) {
 	for _, r := range pending {
 		each.Go(func() {
 			if len(pending) == 1 || !l.storeTogether(g.ctx, []*request{r}) {
-				r.answer(l.storeInTurn(g.ctx, r.entries))
+				r.answer(eventlog.AppendInTurn(g.ctx, l.appendOne, r.entries))
 			}
 		})
 	}
@@ -224,22 +224,6 @@ func (l *Log) storeTogether(caller context.Context, requests []*request) bool {
 		first += uint64(len(r.batch.New))
 	}
 	return true
-}
-
-// storeInTurn stores entries one after the other. With an error it returns the
-// acks of the entries before the one that failed.
-func (l *Log) storeInTurn(ctx context.Context, entries []eventlog.Entry) (acks []eventlog.Ack, err error) {
-	for i, e := range entries {
-		ack, err := l.appendOne(ctx, e)
-		if errors.Is(err, eventlog.ErrConflict) {
-			err = &eventlog.ConflictError{Indexes: []int{i}}
-		}
-		if err != nil {
-			return acks, err
-		}
-		acks = append(acks, ack)
-	}
-	return acks, nil
 }
 
 // publishBatch stores entries in one atomic batch, and returns the number of the
