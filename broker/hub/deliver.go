@@ -59,7 +59,7 @@ func (h *Hub) handle(r eventlog.Record) {
 }
 
 // currentViews returns the views. The caller must not change the slice.
-func (h *Hub) currentViews() []*view {
+func (h *Hub) currentViews() []*View {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.viewListLocked()
@@ -67,7 +67,7 @@ func (h *Hub) currentViews() []*view {
 
 // viewListLocked returns the views. The caller must hold h.mu, and must not
 // change the slice.
-func (h *Hub) viewListLocked() []*view {
+func (h *Hub) viewListLocked() []*View {
 	if h.viewList == nil && len(h.views) > 0 {
 		h.viewList = slices.Collect(maps.Values(h.views))
 	}
@@ -76,14 +76,14 @@ func (h *Hub) viewListLocked() []*view {
 
 // areCurrentLocked reports whether no view came or went since currentViews
 // returned the slice. The caller must hold h.mu.
-func (h *Hub) areCurrentLocked(views []*view) bool {
+func (h *Hub) areCurrentLocked(views []*View) bool {
 	now := h.viewListLocked()
 	return len(now) == len(views) && (len(now) == 0 || &now[0] == &views[0])
 }
 
 // viewsFor returns the views whose filter selects an event.
-func viewsFor(views []*view, e event.Event) []*view {
-	matching := make([]*view, 0, len(views))
+func viewsFor(views []*View, e event.Event) []*View {
+	matching := make([]*View, 0, len(views))
 	for _, v := range views {
 		if v.filter.Match(e) {
 			matching = append(matching, v)
@@ -94,7 +94,7 @@ func viewsFor(views []*view, e event.Event) []*view {
 
 // encode encodes an event for all views that select it, and returns these. It
 // works without the lock, so that the hub does not wait for it.
-func (h *Hub) encode(item *recentEvent, views []*view) []*view {
+func (h *Hub) encode(item *recentEvent, views []*View) []*View {
 	matching := viewsFor(views, item.event)
 	for _, v := range matching {
 		h.frameFor(item, v.audience)
@@ -106,8 +106,8 @@ func (h *Hub) encode(item *recentEvent, views []*view) []*view {
 // may see it, and returns the views whose readers the caller must wake. The
 // caller must hold h.mu.
 func (h *Hub) deliverLocked(
-	item *recentEvent, matching []*view, at wire.Cursor, stored time.Time,
-) (toWake []*view) {
+	item *recentEvent, matching []*View, at wire.Cursor, stored time.Time,
+) (toWake []*View) {
 	for _, v := range matching {
 		frame := h.frameFor(item, v.audience)
 		if frame == nil {
@@ -137,7 +137,7 @@ func (h *Hub) deliverLocked(
 // deliverToPersonLocked writes an event to one subscriber, if the subscriber
 // may see it as a person. It returns the view whose readers the caller must
 // wake, or nil. The caller must hold h.mu.
-func (h *Hub) deliverToPersonLocked(s *Subscriber, e event.Event, at wire.Cursor) *view {
+func (h *Hub) deliverToPersonLocked(s *Subscriber, e event.Event, at wire.Cursor) *View {
 	redacted, ok := access.RedactForPerson(s.grant, e)
 	if !ok {
 		return nil
@@ -155,7 +155,7 @@ func (h *Hub) deliverToPersonLocked(s *Subscriber, e event.Event, at wire.Cursor
 
 // appendLocked adds frames to a view. It returns true when the caller must
 // wake the view's readers. The caller must hold h.mu.
-func (h *Hub) appendLocked(v *view, frames []byte) (wake bool) {
+func (h *Hub) appendLocked(v *View, frames []byte) (wake bool) {
 	if h.config.Groups != nil {
 		h.config.Groups.Write(v.key, frames)
 		return false
@@ -193,7 +193,7 @@ func (h *Hub) Heartbeat(formats ...wire.Format) {
 		wire.SSE:  wire.AppendSSE(nil, heartbeat),
 		wire.JSON: wire.AppendJSON(nil, heartbeat),
 	}
-	toWake := make([]*view, 0, len(h.views))
+	toWake := make([]*View, 0, len(h.views))
 	for _, v := range h.views {
 		if format := v.audience.format; slices.Contains(formats, format) && h.appendLocked(v, frames[format]) {
 			toWake = append(toWake, v)

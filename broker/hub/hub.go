@@ -46,8 +46,8 @@ type Hub struct {
 	state       *projection.State
 	ring        []*recentEvent // in the order of the log; the last one is the head
 	audiences   map[string]*audience
-	views       map[string]*view
-	viewList    []*view   // the values of views, never changed in place; nil after views has changed
+	views       map[string]*View
+	viewList    []*View   // the values of views, never changed in place; nil after views has changed
 	watchers    []*func() // the functions of Watch, never changed in place
 	subscribers map[*Subscriber]struct{}
 	polls       map[string]int // number of waiting long polls by the names of their roles
@@ -75,7 +75,7 @@ func New(c Config) *Hub {
 		now:          time.Now,
 		state:        projection.NewState(c.Log.Epoch()),
 		audiences:    map[string]*audience{},
-		views:        map[string]*view{},
+		views:        map[string]*View{},
 		subscribers:  map[*Subscriber]struct{}{},
 		polls:        map[string]int{},
 		persons:      map[string]map[*Subscriber]struct{}{},

@@ -56,9 +56,13 @@ func (s *Subscriber) Poll() ([]byte, error) {
 	return frames, nil
 }
 
-// IsLive reports whether the subscriber has caught up and reads from a view, so
-// that Poll takes little time. The goroutine that calls Poll may call it.
-func (s *Subscriber) IsLive() bool { return s.view != nil }
+// View returns the view that the subscriber reads from, or nil while it has not
+// caught up. With a view, Poll takes little time. The goroutine that calls Poll
+// may call it.
+func (s *Subscriber) View() *View { return s.view }
+
+// End returns a number that grows with each frame of the view.
+func (v *View) End() int64 { return v.end.Load() }
 
 // Watch makes the hub call f after each record and each heartbeat, when many
 // subscribers may have something to read. Any goroutine may call f, and f must

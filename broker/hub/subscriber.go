@@ -46,7 +46,7 @@ type Request struct {
 }
 
 // A Subscriber is one reader of the log. Only one goroutine at a time may call
-// Next, Poll, ReadLog, IsLive and MarkWritten. All other methods may be called
+// Next, Poll, ReadLog, View and MarkWritten. All other methods may be called
 // concurrently. The caller must call Leave when it stops reading.
 type Subscriber struct {
 	// ID names the connection.
@@ -73,7 +73,7 @@ type Subscriber struct {
 	filter         filter.Filter
 	cursor         wire.Cursor // while catching up: everything through it has been delivered
 	replayed       int         // while catching up: number of delivered events
-	view           *view       // nil until the subscriber joins one
+	view           *View       // nil until the subscriber joins one
 	position       position    // in the view
 	heartbeatsSeen int64       // while it has no view: number of heartbeats up to its newest frame
 	returnedStored int64       // Unix time in ns when the newest returned event was stored

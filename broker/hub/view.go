@@ -21,11 +21,11 @@ type segment struct {
 	next   atomic.Pointer[segment] // set once no more bytes are added to this segment
 }
 
-// A view is one byte log of frames, shared by all subscribers with the same
+// A View is one byte log of frames, shared by all subscribers with the same
 // roles, format and filter. The hub appends under h.mu, and subscribers read
 // without a lock. The view refers to its newest segment only, so that the
 // garbage collector frees a segment that no subscriber reads any more.
-type view struct {
+type View struct {
 	key      string
 	audience *audience
 	filter   filter.Filter
@@ -38,15 +38,15 @@ type view struct {
 }
 
 // newView returns an empty view.
-func newView(key string, a *audience, f filter.Filter) *view {
-	v := &view{key: key, audience: a, filter: f, tail: &segment{}}
+func newView(key string, a *audience, f filter.Filter) *View {
+	v := &View{key: key, audience: a, filter: f, tail: &segment{}}
 	v.wake.init()
 	return v
 }
 
 // append adds whole frames. A reader sees all of them or none. The caller must
 // hold h.mu.
-func (v *view) append(frames []byte) {
+func (v *View) append(frames []byte) {
 	s := v.tail
 	used := s.length.Load()
 	if int(used)+len(frames) > len(s.buf) {

@@ -1,0 +1,263 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snd-rental/yardline/broker/hub"
+	"github.com/snd-rental/yardline/shared/wire"
+)
+
+// A Stream is one connection of a Writer.
+type Stream struct {
+	shard   *shard
+	aborted atomic.Bool
+	isWoken bool // guarded by shard.mu: the stream is in the inbox
+
+	// The owner has the following fields.
+	sub    *hub.Subscriber
+	fd     int
+	head   []byte // the head of the response; nil once it is sent
+	unsent []byte // frames that Poll has returned; nil when all are sent
+	sent   int    // number of bytes of the present chunk that are sent, with head
+	bye    error  // the *hub.ClosedError once the goodbye is in unsent
+	err    error  // the reason of the end, or nil
+	ended  func(error)
+
+	blockedSince time.Time // when the present chunk did not fit into the socket, or zero
+	result       outcome   // of the last pump
+	seenChanges  int64     // number of changes of the hub before the last pump
+
+	// The shard's goroutine has the following fields, whoever the owner is.
+	slot     int32  // index in shard.streams, noSlot or goneSlot
+	place    int    // index in group.members
+	group    *group // nil without a view
+	isLent   bool   // a worker is the owner
+	mustLook bool   // something happened while the shard was not the owner
+}
+
+// The slots of a stream that its shard does not know yet, and of one that it has
+// forgotten.
+const (
+	noSlot   = -1
+	goneSlot = -2
+)
+
+// closedFD is the descriptor of a stream that is closed or has not started.
+const closedFD = -1
+
+// NewStream returns a stream that has no connection yet.
+func (w *Writer) NewStream() *Stream {
+	return &Stream{shard: w.shards[int(w.next.Add(1))%len(w.shards)], slot: noSlot, fd: closedFD}
+}
+
+// Wake makes the stream look for something to write. Any goroutine may call it.
+func (st *Stream) Wake() { st.shard.wake(st) }
+
+// Abort ends the stream without a goodbye. Any goroutine may call it.
+func (st *Stream) Abort() {
+	st.aborted.Store(true)
+	st.Wake()
+}
+
+// Start takes over a connection, writes head and the frames of sub to it, and
+// closes it at the end. head is the head of a chunked HTTP/1.1 response. When
+// the stream has ended, Start's goroutine or another calls ended once, with the
+// reason: a *hub.ClosedError when the broker has ended the subscription,
+// os.ErrDeadlineExceeded when the peer was too slow, otherwise the error of the
+// log or of the connection. ended must not block for long.
+//
+// When Start returns an error, it has closed conn and does not call ended.
+func (st *Stream) Start(conn net.Conn, head []byte, sub *hub.Subscriber, ended func(error)) error {
+	fd, err := takeDescriptor(conn)
+	if err != nil {
+		return err
+	}
+	st.fd, st.head, st.sub, st.ended = fd, head, sub, ended
+	var f framer
+	st.pump(&f, maxChunks)
+	st.shard.give(st)
+	return nil
+}
+
+// takeDescriptor returns a descriptor of a connection, and removes the
+// connection from Go's network poller. It closes conn in any case.
+func takeDescriptor(conn net.Conn) (fd int, err error) {
+	defer func() { err = errors.Join(err, conn.Close()) }() // another descriptor keeps the connection open
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return -1, fmt.Errorf("fanout: %T has no descriptor", conn)
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, fmt.Errorf("fanout: %w", err)
+	}
+	var dupErr error
+	err = raw.Control(func(old uintptr) { fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) })
+	if err = errors.Join(err, dupErr); err != nil {
+		return -1, fmt.Errorf("fanout: %w", err)
+	}
+	return fd, nil
+}
+
+// An outcome tells why pump has returned.
+type outcome int8
+
+const (
+	isIdle    outcome = iota // there is nothing to write
+	isBlocked                // the socket is full
+	isBehind                 // the next events must be read from the log
+	hasMore                  // the limit of chunks is reached
+	hasEnded                 // the stream is over
+)
+
+// maxChunks is the number of chunks that an owner writes before other streams
+// have their turn.
+const maxChunks = 8
+
+// end notes the reason of the end, unless there is one.
+func (st *Stream) end(err error) {
+	if st.err == nil {
+		st.err = err
+	}
+}
+
+// pump writes at most limit chunks, and sets result. Only the owner calls it.
+func (st *Stream) pump(f *framer, limit int) {
+	st.seenChanges = st.shard.writer.changes.Load()
+	for range limit {
+		if st.aborted.Load() {
+			st.end(context.Canceled)
+		}
+		if st.unsent == nil && st.err == nil {
+			if st.result = st.poll(); st.result == isIdle || st.result == isBehind {
+				return
+			}
+		}
+		if st.err != nil {
+			st.result = hasEnded
+			return
+		}
+		isWhole, err := st.write(f)
+		if err != nil {
+			st.end(err)
+		} else if !isWhole {
+			st.result = isBlocked
+			return
+		}
+	}
+	st.result = hasMore
+}
+
+// poll gets the next frames, or sets the reason of the end. The result is hasMore
+// if there are any frames.
+func (st *Stream) poll() outcome {
+	if st.bye != nil { // the goodbye is sent
+		st.end(st.bye)
+		return hasEnded
+	}
+	frames, err := st.sub.Poll()
+	switch {
+	case err == nil && len(frames) == 0:
+		return isIdle
+	case err == nil:
+		st.unsent = frames
+		return hasMore
+	case errors.Is(err, hub.ErrBehindRing):
+		return isBehind
+	}
+	var closed *hub.ClosedError
+	if !errors.As(err, &closed) || closed.Bye.Reason == wire.ByeSlow {
+		st.end(err) // a slow peer does not receive even the frames before the goodbye
+		return hasEnded
+	}
+	st.bye, st.unsent = closed, st.sub.Format().Append(nil, &closed.Bye)
+	return hasMore
+}
+
+// maxChunk is the size limit of a chunk's data, in bytes.
+const maxChunk = 64 << 10
+
+// write writes the next chunk of unsent, or the rest of a chunk. isWhole is
+// false when the socket is full.
+func (st *Stream) write(f *framer) (isWhole bool, err error) {
+	data := st.unsent[:min(maxChunk, len(st.unsent))]
+	isLast := st.bye != nil && len(data) == len(st.unsent)
+	chunk := f.chunk(st.head, data, isLast)
+	for st.sent < len(chunk) {
+		n, err := unix.Write(st.fd, chunk[st.sent:])
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			if st.blockedSince.IsZero() {
+				st.blockedSince = time.Now()
+			}
+			return false, nil
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return false, os.NewSyscallError("write", err)
+		}
+		st.sent += n
+	}
+	st.head, st.sent, st.unsent = nil, 0, st.unsent[len(data):]
+	st.blockedSince = time.Time{}
+	if len(st.unsent) == 0 {
+		st.unsent = nil
+		st.sub.MarkWritten()
+	}
+	return true, nil
+}
+
+// close closes the connection and reports the end.
+func (st *Stream) close() {
+	// The kernel would reset the connection, and the peer could lose the
+	// goodbye, if bytes were left that nobody has read.
+	var ignored [512]byte
+	for range 64 {
+		if n, err := unix.Read(st.fd, ignored[:]); n <= 0 || err != nil {
+			break
+		}
+	}
+	_ = unix.Close(st.fd) // nothing can be done about an error
+	st.fd = closedFD
+	st.ended(st.err)
+}
+
+// A framer makes chunks of HTTP/1.1 (RFC 9112, section 7.1). It remembers the
+// last one, because the next stream usually gets the same bytes.
+type framer struct {
+	buffer []byte
+	first  *byte // address of the data of the chunk in buffer, or nil
+	size   int   // size of the data of the chunk in buffer
+}
+
+// lastChunk ends a body.
+const lastChunk = "0\r\n\r\n"
+
+// chunk returns data as a chunk, after head. isLast adds the end of the body.
+// The result is valid until the next call. data must not be empty.
+func (f *framer) chunk(head, data []byte, isLast bool) []byte {
+	isShared := head == nil && !isLast
+	if isShared && f.first == &data[0] && f.size == len(data) {
+		return f.buffer
+	}
+	f.buffer = append(f.buffer[:0], head...)
+	f.buffer = fmt.Appendf(f.buffer, "%x\r\n", len(data))
+	f.buffer = append(f.buffer, data...)
+	f.buffer = append(f.buffer, "\r\n"...)
+	if isLast {
+		f.buffer = append(f.buffer, lastChunk...)
+	}
+	if f.first = nil; isShared {
+		f.first, f.size = &data[0], len(data)
+	}
+	return f.buffer
+}
