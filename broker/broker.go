@@ -15,6 +15,7 @@ import (
 	"github.com/snd-rental/yardline/broker/datadir"
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/eventlog/jetlog"
+	"github.com/snd-rental/yardline/broker/fanout"
 	"github.com/snd-rental/yardline/broker/httpapi"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
@@ -37,6 +38,7 @@ type Broker struct {
 	reopen   <-chan struct{} // closed when the log has got another epoch
 	hub      *hub.Hub
 	push     *push.Service
+	fanout   *fanout.Writer // nil where the system has none
 	api      *httpapi.API
 	tokens   *identity.Tokens
 	issuer   *identity.Issuer // nil without an identity provider
@@ -90,6 +92,10 @@ func New(ctx context.Context, c Config) (_ *Broker, err error) {
 	}
 	metrics := telemetry.New()
 	b.openHub(metrics)
+	if b.fanout, err = fanout.New(fanout.Config{Hub: b.hub, Logger: c.Logger}); err != nil &&
+		!errors.Is(err, errors.ErrUnsupported) {
+		return nil, err
+	}
 	if err := b.openPush(ctx, authority, metrics); err != nil {
 		return nil, err
 	}
@@ -193,6 +199,7 @@ func (b *Broker) openServers(authority *identity.Authority, metrics *telemetry.M
 		Log:          b.log,
 		Authority:    authority,
 		Push:         b.push,
+		Fanout:       b.fanout,
 		Preferences:  b.push,
 		UI:           webui.Handler(),
 		Reporter:     metrics,
@@ -312,6 +319,9 @@ func (b *Broker) Close() error {
 	}
 	if b.debug != nil {
 		err = errors.Join(err, b.debug.Close())
+	}
+	if b.fanout != nil {
+		err = errors.Join(err, b.fanout.Close())
 	}
 	if b.log != nil {
 		err = errors.Join(err, b.log.Close())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -222,7 +223,7 @@ func (o *object) restore(id string, a attachment) {
 			Principal:  a.Principal,
 			Address:    a.Address,
 			Credential: identity.ForwardedCredential(a.Principal),
-			Log:        o.c.Logger,
+			Log:        func() *slog.Logger { return o.c.Logger },
 		}
 		reader, err = o.api.Adopt(context.Background(), peer,
 			hub.Request{ID: id, Filter: f, Format: wire.JSON, Heartbeat: socketHeartbeatEvery})

@@ -39,3 +39,20 @@
 // streams to the shard and wake it. queue.mu guards a queue of the workers.
 // Neither is held while another lock is taken.
 package fanout
+
+import "time"
+
+// A Response describes what [Stream.Start] writes.
+type Response struct {
+	// Head is the head of a chunked HTTP/1.1 response.
+	Head []byte
+	// WriteTimeout is the time that the peer may take for one chunk of at most
+	// 64 KiB. The stream of a slower peer ends.
+	WriteTimeout time.Duration
+	// Ended is called once, when the stream has ended, by any goroutine. The
+	// reason is a *hub.ClosedError when the broker has ended the subscription,
+	// os.ErrDeadlineExceeded when the peer was too slow, context.Canceled when
+	// the peer has left or the stream was aborted, otherwise the error of the log
+	// or of the connection. Ended must not block for long.
+	Ended func(reason error)
+}

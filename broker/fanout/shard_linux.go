@@ -334,7 +334,7 @@ func (s *shard) round(start time.Time) {
 // endStalled ends the streams whose peers took too long for a chunk.
 func (s *shard) endStalled(now time.Time) {
 	for st := range s.blocked {
-		if now.Sub(st.blockedSince) > s.writer.config.StallTimeout {
+		if now.Sub(st.blockedSince) > st.writeTimeout {
 			st.sub.MarkStalled()
 			st.end(os.ErrDeadlineExceeded)
 			s.advance(st)

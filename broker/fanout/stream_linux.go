@@ -23,14 +23,16 @@ type Stream struct {
 	isWoken bool // guarded by shard.mu: the stream is in the inbox
 
 	// The owner has the following fields.
-	sub    *hub.Subscriber
-	fd     int
+	sub          *hub.Subscriber
+	fd           int
+	writeTimeout time.Duration
+	ended        func(error)
+
 	head   []byte // the head of the response; nil once it is sent
 	unsent []byte // frames that Poll has returned; nil when all are sent
 	sent   int    // number of bytes of the present chunk that are sent, with head
 	bye    error  // the *hub.ClosedError once the goodbye is in unsent
 	err    error  // the reason of the end, or nil
-	ended  func(error)
 
 	blockedSince time.Time // when the present chunk did not fit into the socket, or zero
 	result       outcome   // of the last pump
@@ -68,20 +70,15 @@ func (st *Stream) Abort() {
 	st.Wake()
 }
 
-// Start takes over a connection, writes head and the frames of sub to it, and
-// closes it at the end. head is the head of a chunked HTTP/1.1 response. When
-// the stream has ended, Start's goroutine or another calls ended once, with the
-// reason: a *hub.ClosedError when the broker has ended the subscription,
-// os.ErrDeadlineExceeded when the peer was too slow, otherwise the error of the
-// log or of the connection. ended must not block for long.
-//
-// When Start returns an error, it has closed conn and does not call ended.
-func (st *Stream) Start(conn net.Conn, head []byte, sub *hub.Subscriber, ended func(error)) error {
+// Start takes over a connection, writes the head of the response and the frames
+// of sub to it, and closes it at the end. When Start returns an error, it has
+// closed conn and does not call r.Ended.
+func (st *Stream) Start(conn net.Conn, sub *hub.Subscriber, r Response) error {
 	fd, err := takeDescriptor(conn)
 	if err != nil {
 		return err
 	}
-	st.fd, st.head, st.sub, st.ended = fd, head, sub, ended
+	st.fd, st.sub, st.head, st.writeTimeout, st.ended = fd, sub, r.Head, r.WriteTimeout, r.Ended
 	var f framer
 	st.pump(&f, maxChunks)
 	st.shard.give(st)

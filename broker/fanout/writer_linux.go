@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/snd-rental/yardline/broker/hub"
 )
@@ -20,10 +19,6 @@ type Config struct {
 	// Shards is the number of goroutines that write. Defaults to the number of
 	// cores that Go uses.
 	Shards int
-	// StallTimeout is the time that a peer may take for one chunk of at most
-	// 64 KiB. The writer ends a stream whose peer takes longer. Defaults to 20
-	// seconds.
-	StallTimeout time.Duration
 	// Logger receives the log lines. nil discards them.
 	Logger *slog.Logger
 }
@@ -49,7 +44,6 @@ type Writer struct {
 // kernel, for example when it has no more descriptors.
 func New(c Config) (*Writer, error) {
 	c.Shards = cmp.Or(c.Shards, runtime.GOMAXPROCS(0))
-	c.StallTimeout = cmp.Or(c.StallTimeout, 20*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -6,17 +6,15 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"time"
 
 	"github.com/snd-rental/yardline/broker/hub"
 )
 
 // Config configures a [Writer].
 type Config struct {
-	Hub          *hub.Hub
-	Shards       int
-	StallTimeout time.Duration
-	Logger       *slog.Logger
+	Hub    *hub.Hub
+	Shards int
+	Logger *slog.Logger
 }
 
 // A Writer writes streams. It exists on Linux only.
@@ -44,6 +42,4 @@ func (*Stream) Wake() {}
 func (*Stream) Abort() {}
 
 // Start returns errors.ErrUnsupported.
-func (*Stream) Start(net.Conn, []byte, *hub.Subscriber, func(error)) error {
-	return errors.ErrUnsupported
-}
+func (*Stream) Start(net.Conn, *hub.Subscriber, Response) error { return errors.ErrUnsupported }

@@ -26,8 +26,8 @@ type API struct {
 	timeouts timeouts
 	status   *status
 
-	sockets  sync.WaitGroup     // counts WebSockets, because the HTTP server forgets hijacked connections
-	abort    context.Context    // ends when Shutdown closes the WebSockets that are left
+	hijacked sync.WaitGroup     // counts the connections that the HTTP server has forgotten, because they were hijacked
+	abort    context.Context    // ends when Shutdown closes the hijacked connections that are left
 	abortAll context.CancelFunc // ends abort
 }
 
@@ -128,17 +128,20 @@ func (a *API) mount() {
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
-// Shutdown waits until all WebSockets have ended. The caller must have drained the
-// hub, which tells them to end. When ctx ends, Shutdown closes the WebSockets that
-// are left, and still waits for their handlers to return.
+// Shutdown waits until all streams and WebSockets whose connections the HTTP server has
+// forgotten have ended. The caller must have drained the hub, which tells them to end. When
+// ctx ends, Shutdown closes those that are left, and still waits for their ends.
 func (a *API) Shutdown(ctx context.Context) {
 	done := make(chan struct{})
-	go func() { a.sockets.Wait(); close(done) }()
+	go func() { a.hijacked.Wait(); close(done) }()
 	select {
 	case <-done:
 	case <-ctx.Done():
 	}
 	a.abortAll()
+	if a.Fanout != nil {
+		a.Fanout.EndAll()
+	}
 	<-done
 }
 

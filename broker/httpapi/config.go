@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/fanout"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/broker/telemetry/report"
@@ -65,6 +66,11 @@ type Config struct {
 	// API may call it concurrently. It must not block. nil means that there are
 	// none. NewFront does not use it.
 	Warnings func() []Warning
+
+	// Fanout writes the streams of HTTP/1.1 without TLS. nil means that each of them has a
+	// goroutine, as all other streams have. The caller closes it after Shutdown. NewFront
+	// does not use it.
+	Fanout *fanout.Writer
 
 	// Socket handles GET /api/ws. nil means that the API handles it by itself,
 	// which needs an HTTP server whose response writers can be hijacked. NewFront does not use it.

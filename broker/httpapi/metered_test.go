@@ -19,6 +19,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/wire"
 )
@@ -162,7 +163,8 @@ func asTimeout(err error, late *net.Error) bool {
 // A client that ignores refusals is slowed down.
 func TestTooManyCallsAreSlowedDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &Reader{api: &API{}, peer: Peer{Log: slog.New(slog.DiscardHandler)},
+		quiet := func() *slog.Logger { return slog.New(slog.DiscardHandler) }
+		r := &Reader{Subscriber: &hub.Subscriber{}, api: &API{}, peer: Peer{Log: quiet},
 			callLimiter: rate.NewLimiter(callsPerSec, burstOfCalls)}
 		start, refused := time.Now(), 0
 		for range 1000 {

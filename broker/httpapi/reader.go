@@ -46,8 +46,9 @@ type Peer struct {
 	// when the stream opens, and when users, roles or keys have changed.
 	Credential identity.Credential
 
-	// Log receives the log of the connection.
-	Log *slog.Logger
+	// Log returns the logger of the connection. It is a function, because a logger takes
+	// more memory than the rest of a quiet stream, and is rarely needed.
+	Log func() *slog.Logger
 }
 
 // Open opens a stream or WebSocket for an HTTP request. It replaces the grant and the ID of
@@ -60,7 +61,12 @@ func (a *API) Open(r *http.Request, p identity.Principal, subscription hub.Reque
 	if err != nil {
 		return nil, err
 	}
-	peer := Peer{Principal: p, Address: a.clientAddress(r), Credential: credential, Log: requestLog(r)}
+	peer := Peer{
+		Principal:  p,
+		Address:    a.clientAddress(r),
+		Credential: credential,
+		Log:        requestLoggerOf(r).logger,
+	}
 	return a.Adopt(r.Context(), peer, subscription)
 }
 
@@ -97,20 +103,18 @@ func (a *API) subscribe(
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{
-		Subscriber:  sub,
-		api:         a,
-		peer:        peer,
-		callLimiter: rate.NewLimiter(callsPerSec, burstOfCalls),
-		leave:       leave,
+	r := &Reader{Subscriber: sub, api: a, peer: peer, leave: leave}
+	if subscription.Format == wire.JSON { // only WebSockets have calls
+		r.callLimiter = rate.NewLimiter(callsPerSec, burstOfCalls)
 	}
 	r.watch.holder = r
 	if err := a.grants.add(ctx, &r.watch, peer.Principal, peer.Credential); err != nil {
 		sub.Leave()
 		return nil, err
 	}
-	r.peer.Log = peer.Log.With("connection", sub.ID, "actor", peer.Principal.Grant.Actor())
-	r.peer.Log.Debug("reader came", "format", subscription.Format)
+	if a.Logger.Enabled(ctx, slog.LevelDebug) {
+		r.Log().Debug("reader came", "format", subscription.Format)
+	}
 	return r, nil
 }
 
@@ -123,7 +127,9 @@ func (r *Reader) endGrant(reason wire.Reason) {
 
 // Log returns the logger of the reader. Its lines have the ids of the connection and of
 // the user.
-func (r *Reader) Log() *slog.Logger { return r.peer.Log }
+func (r *Reader) Log() *slog.Logger {
+	return r.peer.Log().With("connection", r.ID, "actor", r.peer.Principal.Grant.Actor())
+}
 
 // Leave ends the subscription and gives the slot back. It must be called once.
 func (r *Reader) Leave() {
@@ -139,14 +145,21 @@ func (r *Reader) Leave() {
 // except to a reader that was too slow.
 func (r *Reader) Pump(ctx context.Context, write func([]byte) error) error {
 	err := r.pump(ctx, write)
+	r.logEnd(err)
+	return err
+}
+
+// logEnd logs why a reader has left.
+func (r *Reader) logEnd(err error) {
 	// Operators want to know of readers that were too slow.
 	level := slog.LevelDebug
 	var closed *hub.ClosedError
 	if errors.As(err, &closed) && closed.Bye.Reason == wire.ByeSlow || isWriteTimeout(err) {
 		level = slog.LevelInfo
 	}
-	r.peer.Log.Log(context.Background(), level, "reader left", "reason", err)
-	return err
+	if ctx := context.Background(); r.api.Logger.Enabled(ctx, level) {
+		r.Log().Log(ctx, level, "reader left", "reason", err)
+	}
 }
 
 // pump is Pump without the log.
@@ -209,7 +222,7 @@ func (r *Reader) HandleCall(ctx context.Context, call wire.Call, err error) []by
 		answer, err = r.dispatch(ctx, call)
 	}
 	if err != nil {
-		answer = wire.NewRefused(call.Ref, r.api.problemFor(r.peer.Log, err))
+		answer = wire.NewRefused(call.Ref, r.api.problemFor(r.Log(), err))
 	}
 	if answer == nil || ctx.Err() != nil {
 		return nil

@@ -11,13 +11,26 @@ import (
 	"time"
 )
 
-// logKey is the key of a request's logger in its context.
+// logKey is the key of a request's requestLogger in its context.
 type logKey struct{}
 
-// requestLog returns the logger of a request. Its lines have the request's id.
-func requestLog(r *http.Request) *slog.Logger {
-	return r.Context().Value(logKey{}).(*slog.Logger) // logRequests has put it there
+// A requestLogger makes the logger of a request when it is needed, because most requests
+// log nothing.
+type requestLogger struct {
+	base *slog.Logger
+	id   string // of the request
 }
+
+// logger returns the logger. Its lines have the request's id.
+func (l requestLogger) logger() *slog.Logger { return l.base.With("request", l.id) }
+
+// requestLoggerOf returns the requestLogger of a request.
+func requestLoggerOf(r *http.Request) requestLogger {
+	return r.Context().Value(logKey{}).(requestLogger) // logRequests has put it there
+}
+
+// requestLog returns the logger of a request. Its lines have the request's id.
+func requestLog(r *http.Request) *slog.Logger { return requestLoggerOf(r).logger() }
 
 // requestID is the header of the answer by which a user can tell an operator which
 // request they mean.
@@ -28,14 +41,17 @@ const requestID = "X-Request-Id"
 func (a *API) logRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := "r-" + strings.ToLower(rand.Text()[:12])
-		log := a.Logger.With("request", id)
+		log := requestLogger{a.Logger, id}
 		r = r.WithContext(context.WithValue(r.Context(), logKey{}, log))
 		w.Header().Set(requestID, id)
 		recorder, start := &statusRecorder{ResponseWriter: w}, time.Now()
-		defer func() {
-			log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", recorder.status,
-				"address", a.clientAddress(r), "ms", float64(time.Since(start).Microseconds())/1000)
-		}()
+		if a.Logger.Enabled(r.Context(), slog.LevelDebug) {
+			recorder.logEnd = func() {
+				log.logger().Debug("request", "method", r.Method, "path", r.URL.Path, "status", recorder.status,
+					"address", a.clientAddress(r), "ms", float64(time.Since(start).Microseconds())/1000)
+			}
+		}
+		defer recorder.end()
 		next.ServeHTTP(recorder, r)
 	})
 }
@@ -43,7 +59,24 @@ func (a *API) logRequests(next http.Handler) http.Handler {
 // A statusRecorder is a response writer that remembers the status of the answer.
 type statusRecorder struct {
 	http.ResponseWriter
-	status int // 0 before the answer begins
+	status int    // 0 before the answer begins
+	logEnd func() // logs the request, or is nil
+}
+
+// end logs the request, unless takeEnd was called.
+func (w *statusRecorder) end() {
+	if w.logEnd != nil {
+		w.logEnd()
+	}
+}
+
+// takeEnd returns a function that logs the request. The caller must call it when the answer
+// has ended, because the answer goes on after the handler. The result is nil if nothing is
+// to be logged.
+func (w *statusRecorder) takeEnd() func() {
+	end := w.logEnd
+	w.logEnd = nil
+	return end
 }
 
 // WriteHeader implements http.ResponseWriter.

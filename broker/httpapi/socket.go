@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -44,7 +45,8 @@ func (a *API) handleGetWS(w http.ResponseWriter, r *http.Request) {
 		a.Refuse(w, r, invalidParameter("Sec-WebSocket-Key", "16 bytes in base64, once"))
 		return
 	}
-	peer := Peer{Address: a.clientAddress(r), Log: requestLog(r).With("path", r.URL.Path)}
+	log := requestLog(r).With("path", r.URL.Path)
+	peer := Peer{Address: a.clientAddress(r), Log: func() *slog.Logger { return log }}
 	if peer.Credential, err = a.Authority.CredentialOf(r); err == nil {
 		peer.Principal, err = a.Authority.AuthenticateCredential(r.Context(), peer.Credential)
 	}
@@ -64,8 +66,8 @@ func (a *API) handleGetWS(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer slot.release()
-	a.sockets.Add(1) // before the HTTP server forgets this connection
-	defer a.sockets.Done()
+	a.hijacked.Add(1) // before the HTTP server forgets this connection
+	defer a.hijacked.Done()
 	s := a.accept(w, r, peer)
 	if s == nil {
 		return
@@ -171,7 +173,7 @@ func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.
 // the code ends this WebSocket and nothing else.
 func (s *socket) recoverPanic() {
 	if v := recover(); v != nil {
-		s.peer.Log.Error("panic", "value", v, "stack", string(debug.Stack()))
+		s.peer.Log().Error("panic", "value", v, "stack", string(debug.Stack()))
 	}
 }
 
@@ -192,7 +194,7 @@ func (s *socket) refuse(ctx context.Context, err error) {
 	if errors.Is(err, errLeft) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		return // the peer has left, or has been refused before
 	}
-	p := s.api.problemFor(s.peer.Log, err)
+	p := s.api.problemFor(s.peer.Log(), err)
 	if s.write(ctx, wire.AppendJSON(nil, wire.NewRefused("", p))) == nil {
 		s.close(websocket.StatusCode(wire.RefusalCloseCode(p.Status)), p.Code)
 	}
@@ -242,7 +244,7 @@ var errNotText = errors.New("httpapi: a binary message")
 func (s *socket) read(ctx context.Context) (wire.Call, error) {
 	kind, raw, err := s.conn.Read(ctx)
 	if errors.Is(err, errFlood) {
-		s.peer.Log.Info("a WebSocket sent too many control frames", "address", s.peer.Address)
+		s.peer.Log().Info("a WebSocket sent too many control frames", "address", s.peer.Address)
 		s.close(websocket.StatusPolicyViolation, "too many control frames")
 	}
 	if err != nil {

@@ -35,6 +35,10 @@ func (a *API) handleGetSSE(w http.ResponseWriter, r *http.Request, p identity.Pr
 	if answerHead(w, r) {
 		return
 	}
+	if recorder, ok := w.(*statusRecorder); ok && a.canFanOut(r) {
+		a.fanOut(recorder, r, p, hub.Request{Filter: f, After: after, Format: wire.SSE})
+		return
+	}
 	out := http.NewResponseController(w)
 	reader, err := a.Open(r, p, hub.Request{Filter: f, After: after, Format: wire.SSE,
 		Abort: func() { _ = out.SetWriteDeadline(time.Now()) }}) // fails only when the connection is gone

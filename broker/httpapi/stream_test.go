@@ -18,8 +18,10 @@ import (
 
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/waittest"
+	"github.com/snd-rental/yardline/shared/wire"
 )
 
 // rawRequest sends the bytes of text as a request over a connection of its own. It
@@ -50,40 +52,58 @@ func chunk(t *testing.T, r *bufio.Reader) string {
 }
 
 // Over HTTP/1.1 one flush is one chunk, so that a reader of chunks has each event at
-// once. After the goodbye the body is complete, and the connection can be used for the
-// next request.
+// once. After the goodbye the body is complete.
 func TestEachEventIsOneChunk(t *testing.T) {
-	s := newTestBroker(t)
-	for path, first := range map[string]string{"/api/sse": "event: hello", "/embed/v1/status.events": "event: status"} {
-		_, r := s.rawRequest("GET " + path + " HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
+	overBothWriters(t, func(t *testing.T, change func(string, *Config)) {
+		s := newTestBrokerWith(t, memlog.New("k", time.Hour), change)
+		for path, first := range map[string]string{"/api/sse": "event: hello", "/embed/v1/status.events": "event: status"} {
+			_, r := s.rawRequest("GET " + path + " HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
+			answer, err := http.ReadResponse(r, nil)
+			require.NoError(t, err)
+			require.Equal(t, []string{"chunked"}, answer.TransferEncoding, path)
+			require.Equal(t, "no-store, no-transform", answer.Header.Get("Cache-Control"), path)
+			require.Contains(t, chunk(t, r), first, path)
+		}
+		_, r := s.rawRequest("GET /api/sse HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
+		_, err := http.ReadResponse(r, nil)
+		require.NoError(t, err)
+		hello := chunk(t, r)
+		for i := range 3 {
+			body := fmt.Sprintf(`{"type":"rental_overdue","id":"e%d","data":{"rental_id":1,"days_overdue":1}}`, i)
+			s.send("POST", "/api/sse", body, s.bearer(access.Service), isJSON)
+			event := chunk(t, r)
+			require.Contains(t, event, fmt.Sprintf(`"id":"e%d"`, i))
+			require.True(t, strings.HasSuffix(event, "\n\n"), "%q is no whole event", event)
+		}
+		_, id, _ := strings.Cut(hello, `"connection":"`)
+		id, _, _ = strings.Cut(id, `"`)
+		s.send("POST", "/api/connections/"+id+"/close", "", s.bearer(access.Admin))
+		require.Contains(t, chunk(t, r), "event: bye")
+		require.Empty(t, chunk(t, r), "the last chunk")
+	})
+}
+
+// After the goodbye a connection can be used for the next request, or has announced its end.
+func TestConnectionAfterGoodbye(t *testing.T) {
+	overBothWriters(t, func(t *testing.T, change func(string, *Config)) {
+		s := newTestBrokerWith(t, memlog.New("k", time.Hour), change)
+		c, r := s.rawRequest("GET /api/sse HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
+		stream, err := http.ReadResponse(r, nil)
+		require.NoError(t, err)
+		s.api.Hub.CloseWhere(wire.ByeRetry, func(*hub.Subscriber) bool { return true })
+		_, err = io.Copy(io.Discard, stream.Body)
+		require.NoError(t, err)
+		if stream.Close {
+			_, err = r.ReadByte()
+			require.ErrorIs(t, err, io.EOF)
+			return
+		}
+		_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		require.NoError(t, err)
 		answer, err := http.ReadResponse(r, nil)
 		require.NoError(t, err)
-		require.Equal(t, []string{"chunked"}, answer.TransferEncoding, path)
-		require.False(t, answer.Close, path)
-		require.Equal(t, "no-store, no-transform", answer.Header.Get("Cache-Control"), path)
-		require.Contains(t, chunk(t, r), first, path)
-	}
-	c, r := s.rawRequest("GET /api/sse HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
-	_, err := http.ReadResponse(r, nil)
-	require.NoError(t, err)
-	hello := chunk(t, r)
-	for i := range 3 {
-		body := fmt.Sprintf(`{"type":"rental_overdue","id":"e%d","data":{"rental_id":1,"days_overdue":1}}`, i)
-		s.send("POST", "/api/sse", body, s.bearer(access.Service), isJSON)
-		event := chunk(t, r)
-		require.Contains(t, event, fmt.Sprintf(`"id":"e%d"`, i))
-		require.True(t, strings.HasSuffix(event, "\n\n"), "%q is no whole event", event)
-	}
-	_, id, _ := strings.Cut(hello, `"connection":"`)
-	id, _, _ = strings.Cut(id, `"`)
-	s.send("POST", "/api/connections/"+id+"/close", "", s.bearer(access.Admin))
-	require.Contains(t, chunk(t, r), "event: bye")
-	require.Empty(t, chunk(t, r), "the last chunk")
-	_, err = io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	require.NoError(t, err)
-	answer, err := http.ReadResponse(r, nil)
-	require.NoError(t, err)
-	require.Equal(t, 200, answer.StatusCode)
+		require.Equal(t, 200, answer.StatusCode)
+	})
 }
 
 // A brokenLog is a log whose reads fail while broken is true.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/snd-rental/yardline/broker/eventlog"
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
+	"github.com/snd-rental/yardline/broker/fanout"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/broker/identity"
 	"github.com/snd-rental/yardline/broker/push"
@@ -49,15 +50,18 @@ func runAPI(
 ) (api *API, dir string, tokens *identity.Tokens) {
 	metrics := telemetry.New()
 	h := hub.New(hub.Config{Log: log, Observer: metrics})
+	writer, err := fanout.New(fanout.Config{Hub: h})
+	require.NoError(t, err)
 	metrics.Watch(h, log)
 	dir = t.TempDir()
-	tokens, err := identity.OpenTokens(dir)
+	tokens, err = identity.OpenTokens(dir)
 	require.NoError(t, err)
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
 	quiet := slog.New(slog.DiscardHandler)
 	c := Config{
 		Hub:          h,
 		Log:          log,
+		Fanout:       writer,
 		UI:           page,
 		LoopbackOnly: true,
 		Origins:      []string{"https://rental.example"},
@@ -96,6 +100,7 @@ func runAPI(
 	t.Cleanup(func() {
 		h.Drain()
 		api.Shutdown(context.Background())
+		require.NoError(t, writer.Close())
 		cancel()
 		running.Wait()
 		require.NoError(t, <-done)
@@ -117,6 +122,13 @@ func newTestBrokerWith(t *testing.T, log eventlog.Log, change func(dir string, c
 		server.Close()
 	})
 	return s
+}
+
+// overBothWriters runs a test over both ways to write a stream: by package fanout, and by a
+// goroutine for each stream.
+func overBothWriters(t *testing.T, test func(t *testing.T, change func(dir string, c *Config))) {
+	t.Run("fanout", func(t *testing.T) { test(t, nil) })
+	t.Run("goroutines", func(t *testing.T) { test(t, func(_ string, c *Config) { c.Fanout = nil }) })
 }
 
 // token returns a token for user 9.
