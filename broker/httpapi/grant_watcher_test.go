@@ -149,3 +149,28 @@ func TestCloseExpiredReturnsTheNextExpiry(t *testing.T) {
 	require.Zero(t, w.closeExpired(q.Expires))
 	require.Equal(t, grantRecorder{wire.ByeExpired}, *second[1])
 }
+
+// BenchmarkWatch measures the start and the end of a watch, for a token that is in the
+// cache and has other connections.
+func BenchmarkWatch(b *testing.B) {
+	tokens, err := identity.OpenTokens(b.TempDir())
+	require.NoError(b, err)
+	authority := &identity.Authority{Tokens: tokens}
+	token, err := tokens.Create(access.Grant{User: "7", Roles: []access.Role{access.Yard}}, time.Hour)
+	require.NoError(b, err)
+	credential := identity.TokenCredential(token)
+	p, err := authority.Verify(token)
+	require.NoError(b, err)
+	w := newGrantWatcher(authority.AuthenticateCredential)
+	for range 100 {
+		require.NoError(b, w.add(b.Context(), &watchedConnection{holder: new(grantRecorder)}, p, credential))
+	}
+	c := &watchedConnection{holder: new(grantRecorder)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := w.add(b.Context(), c, p, credential); err != nil {
+			b.Fatal(err)
+		}
+		w.remove(c)
+	}
+}

@@ -25,7 +25,7 @@ type tokenCache struct {
 }
 
 const (
-	// maxCachedTokens is the most entries of one generation. An entry takes about 600
+	// maxCachedTokens is the most entries of one generation. An entry takes about 350
 	// bytes of memory.
 	maxCachedTokens = 10_000
 	// cacheTurn is the longest time in which one generation is the recent one.
