@@ -3,6 +3,7 @@ package sharedgzip
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // BenchmarkWindow measures one piece with one frame of the demo.
@@ -53,5 +54,26 @@ func BenchmarkSum(b *testing.B) {
 	own := Sum{crc: 3, size: 1000}
 	for b.Loop() {
 		own = own.Then(left.Since(joined))
+	}
+}
+
+// BenchmarkLog measures what one of a thousand Readers costs that receive the same frame.
+func BenchmarkLog(b *testing.B) {
+	frames := demoFrames(b, 5000)
+	pool := NewPool(1)
+	l := NewLog(pool)
+	readers := make([]*Reader, 1000)
+	for i := range readers {
+		readers[i] = NewReader(pool)
+	}
+	now := time.Unix(0, 0)
+	b.ReportAllocs()
+	var from int64
+	for n := 0; b.Loop(); n++ {
+		frame := frames[n/len(readers)%len(frames)]
+		readers[n%len(readers)].Shared(l, from, frame, now)
+		if n%len(readers) == len(readers)-1 {
+			from += int64(len(frame))
+		}
 	}
 }

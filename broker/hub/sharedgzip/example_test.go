@@ -5,28 +5,26 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/snd-rental/yardline/broker/hub/sharedgzip"
 )
 
-// A connection receives its hello, then two pieces of a Window, and then its bye.
+// A connection receives its hello, two frames that it shares with others, and its bye.
 func Example() {
-	pool := sharedgzip.NewPool(16)
-	window := sharedgzip.NewWindow(pool)
+	pool := sharedgzip.NewPool(16)       // for all Logs
+	log := sharedgzip.NewLog(pool)       // for one byte log
+	reader := sharedgzip.NewReader(pool) // for one connection
+	defer reader.Close()
 
-	hello, bye := []byte("event: hello\ndata: {}\n\n"), []byte("event: bye\ndata: {}\n\n")
-	stream := pool.AppendStandAlone(sharedgzip.AppendHeader(nil), hello)
-	own := sharedgzip.Sum{}.Add(hello)
-
-	// The caller makes these pieces once for all connections. The first one is a fresh start, so the connection may
-	// join there.
-	joined := window.Sum()
-	stream, _ = window.Append(stream, []byte("data: 1\n\n"), false)
-	stream, _ = window.Append(stream, []byte("data: 2\n\n"), false)
-	own = own.Then(window.Sum().Since(joined))
-
-	stream = pool.AppendStandAlone(stream, bye)
-	stream = sharedgzip.AppendTrailer(stream, own.Add(bye))
+	stream := sharedgzip.AppendHeader(nil)
+	stream = reader.AppendOwn(stream, []byte("event: hello\ndata: {}\n\n"))
+	byteLog := []byte("data: 1\n\n")
+	stream = append(stream, reader.Shared(log, 0, byteLog, time.Now())...)
+	byteLog = append(byteLog, "data: 2\n\n"...)
+	stream = append(stream, reader.Shared(log, 9, byteLog[9:], time.Now())...)
+	stream = reader.AppendOwn(stream, []byte("event: bye\ndata: {}\n\n"))
+	stream = reader.AppendTrailer(stream)
 
 	decoder, err := gzip.NewReader(bytes.NewReader(stream))
 	if err != nil {

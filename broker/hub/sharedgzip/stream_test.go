@@ -9,7 +9,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"os/exec"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,98 +24,117 @@ type piece struct {
 	Frames     []byte
 }
 
-// A sharedPiece is a piece of a Window.
-type sharedPiece struct {
-	piece
-	isFreshStart bool
-	sum          Sum // of the Window after the piece
-}
-
-// A testReader is one connection, as a caller keeps it.
+// A testReader is one connection to a byte log.
 type testReader struct {
-	pool   *Pool
+	*Reader
 	pieces []piece
-	sum    Sum // of the frames outside the Window, and of those before the reader joined it
-	joined Sum // of the Window when the reader joined; only while joined
-	last   Sum // of the Window after the piece that the reader took last; only while joined
-	isIn   bool
+	log    *byteLog
+	at     int64 // its offset in log
 }
 
-// send gives the reader frames in a stand-alone piece.
+// A byteLog has frames that many readers share.
+type byteLog struct {
+	*Log
+	frames []byte
+	ends   []int64 // the offsets where frames end
+}
+
+func newTestReader(pool *Pool) *testReader {
+	return &testReader{Reader: NewReader(pool), pieces: []piece{{Compressed: AppendHeader(nil)}}}
+}
+
+// send gives the reader frames of its own.
 func (r *testReader) send(frames []byte) {
-	if r.isIn {
-		r.sum, r.isIn = r.sum.Then(r.last.Since(r.joined)), false
-	}
-	r.sum = r.sum.Add(frames)
-	r.pieces = append(r.pieces, piece{r.pool.AppendStandAlone(nil, frames), frames})
+	r.pieces = append(r.pieces, piece{r.AppendOwn(nil, frames), frames})
 }
 
-// follow gives the reader a piece of a Window, or its frames if it may not take the piece. before is the Window's sum
-// before the piece.
-func (r *testReader) follow(p sharedPiece, before Sum) {
-	if !r.isIn && !p.isFreshStart {
-		r.send(p.Frames)
+// follow gives the reader the frames of its byte log up to an offset.
+func (r *testReader) follow(to int64, now time.Time) {
+	if r.at == to {
 		return
 	}
-	if !r.isIn {
-		r.joined, r.isIn = before, true
-	}
-	r.last = p.sum
-	r.pieces = append(r.pieces, p.piece)
+	frames := r.log.frames[r.at:to]
+	r.pieces = append(r.pieces, piece{r.Shared(r.log.Log, r.at, frames, now), frames})
+	r.at = to
 }
 
-// stream returns the pieces of the whole stream.
+// join gives the reader another byte log.
+func (r *testReader) join(log *byteLog) { r.log, r.at = log, int64(len(log.frames)) }
+
+// stream ends the stream and returns it.
 func (r *testReader) stream() []piece {
 	r.send([]byte("event: bye\ndata: {}\n\n"))
-	all := append([]piece{{Compressed: AppendHeader(nil)}}, r.pieces...)
-	return append(all, piece{Compressed: AppendTrailer(nil, r.sum)})
+	return append(r.pieces, piece{Compressed: r.AppendTrailer(nil)})
 }
 
-// randomStreams returns the streams of readers of two Windows, who join, receive splices, change the Window and leave
-// at random places.
+// randomStreams returns the streams of readers of two byte logs. They join, lag, receive splices, change the byte log
+// and leave at random places.
 func randomStreams(t *testing.T, seed int64, demo [][]byte) (streams [][]piece) {
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
+	now := time.Unix(0, 0)
 	pool := NewPool(random.IntN(3))
-	windows := [2]*Window{NewWindow(pool), NewWindow(pool)}
-	readers := map[*testReader]int{} // the number of its Window
+	logs := []*byteLog{{Log: NewLog(pool)}, {Log: NewLog(pool)}}
+	var readers []*testReader
 	for range 40 + random.IntN(200) {
+		now = now.Add(time.Duration(random.IntN(700)) * time.Millisecond)
 		for range random.IntN(3) {
-			r := &testReader{pool: pool}
-			readers[r] = random.IntN(2)
+			r := newTestReader(pool)
+			readers = append(readers, r)
 			r.send([]byte("event: hello\ndata: {}\n\n"))
 			if random.IntN(2) == 0 {
 				r.send(randomFrames(random, demo, 60)) // a catch-up
 			}
+			r.join(logs[random.IntN(2)])
 		}
-		number := random.IntN(2)
-		if random.IntN(30) == 0 {
-			windows[number].Close()
+		log := logs[random.IntN(2)]
+		if random.IntN(20) == 0 {
+			log.StartAfresh()
 		}
-		frames := randomFrames(random, demo, 1+random.IntN(4))
-		before := windows[number].Sum()
-		compressed, isFreshStart := windows[number].Append(nil, frames, random.IntN(12) == 0)
-		shared := sharedPiece{piece{compressed, frames}, isFreshStart, windows[number].Sum()}
-		for r := range readers {
-			if readers[r] == number {
-				r.follow(shared, before)
-			}
-			switch random.IntN(20) {
-			case 0:
-				r.send(randomFrames(random, demo, 1)) // a splice
-			case 1:
-				readers[r] = 1 - readers[r] // a refilter
-				r.send([]byte("event: filter\ndata: {}\n\n"))
-			case 2:
+		for range 1 + random.IntN(3) {
+			log.frames = append(log.frames, randomFrames(random, demo, 2)...)
+			log.ends = append(log.ends, int64(len(log.frames)))
+		}
+		for _, r := range readers {
+			moveRandomly(random, r, demo, logs, now)
+		}
+		readers = slices.DeleteFunc(readers, func(r *testReader) bool {
+			leaves := random.IntN(20) == 0
+			if leaves {
 				streams = append(streams, r.stream())
-				delete(readers, r)
 			}
-		}
+			return leaves
+		})
 	}
-	for r := range readers {
+	for _, r := range readers {
 		streams = append(streams, r.stream())
 	}
 	require.NotEmpty(t, streams)
+	for _, log := range logs {
+		require.Zero(t, log.members)
+		require.Nil(t, log.window.compressor)
+	}
 	return streams
+}
+
+// moveRandomly lets a reader read, or not, or receive a frame of its own before, in between or after.
+func moveRandomly(random *rand.Rand, r *testReader, demo [][]byte, logs []*byteLog, now time.Time) {
+	newest := int64(len(r.log.frames))
+	switch random.IntN(16) {
+	case 0, 1, 2: // it lags
+	case 3: // a splice behind any frame that the reader lacks
+		ends := slices.DeleteFunc(slices.Clone(r.log.ends), func(end int64) bool { return end < r.at })
+		if len(ends) > 0 {
+			r.follow(ends[random.IntN(len(ends))], now)
+		}
+		r.send(randomFrames(random, demo, 1))
+	case 4: // a refilter
+		if random.IntN(2) == 0 {
+			r.send([]byte("event: filter\ndata: {}\n\n"))
+		}
+		r.join(logs[random.IntN(2)])
+	default:
+		r.follow(newest, now)
+	}
 }
 
 // randomFrames returns up to n frames of the demo, or bytes that cannot be compressed.
@@ -222,21 +243,22 @@ func TestZlibDecodesEveryPieceAtOnce(t *testing.T) {
 // frames.
 func TestPieceAfterASpliceIsGarbledWithoutAFreshStart(t *testing.T) {
 	for _, compressors := range []int{0, 1} {
-		demo := demoFrames(t, 3)
 		pool := NewPool(compressors)
 		w := NewWindow(pool)
-		r := &testReader{pool: pool}
-		for i, frames := range demo {
-			before := w.Sum()
+		stream := []piece{{Compressed: AppendHeader(nil)}}
+		var sum Sum
+		for i, frames := range demoFrames(t, 3) {
+			if i == 2 {
+				splice := []byte("id: 7\ndata: a splice\n\n")
+				stream = append(stream, piece{pool.AppendStandAlone(nil, splice), splice})
+				sum = sum.Add(splice)
+			}
 			compressed, isFreshStart := w.Append(nil, frames, false)
 			require.Equal(t, i == 0, isFreshStart)
-			if i == 2 {
-				r.send([]byte("id: 7\ndata: a splice\n\n"))
-				isFreshStart = true // which is not true
-			}
-			r.follow(sharedPiece{piece{compressed, frames}, isFreshStart, w.Sum()}, before)
+			stream = append(stream, piece{compressed, frames})
+			sum = sum.Add(frames)
 		}
-		require.Error(t, decode(r.stream()))
+		require.Error(t, decode(append(stream, piece{Compressed: AppendTrailer(nil, sum)})))
 	}
 }
 
