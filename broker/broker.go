@@ -207,6 +207,7 @@ func (b *Broker) openServers(authority *identity.Authority, metrics *telemetry.M
 		Logger:       b.c.Logger,
 		IsDraining:   b.draining.Load,
 		HSTS:         b.c.HSTS,
+		GzipStreams:  b.c.GzipStreams,
 		LoopbackOnly: b.c.Auth == AuthDev,
 		Origins:      b.c.Origins,
 		Proxies:      b.c.Proxies,

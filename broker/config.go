@@ -53,6 +53,10 @@ type Config struct {
 	TLSCert string
 	// TLSKey is the file of the certificate's private key in PEM.
 	TLSKey string
+	// GzipStreams compresses the streams of clients that accept gzip. A publisher
+	// who can also measure the sizes of a user's encrypted stream could then guess
+	// fields of events that come at the same time. Defaults to false.
+	GzipStreams bool
 	// Origins are the other origins, such as https://rental.example, whose pages may
 	// use the API.
 	Origins []string

@@ -176,7 +176,7 @@ func (st *Stream) poll() outcome {
 		st.end(err) // a slow peer does not receive even the frames before the goodbye
 		return hasEnded
 	}
-	st.bye, st.unsent = closed, st.sub.Format().Append(nil, &closed.Bye)
+	st.bye, st.unsent = closed, st.sub.Goodbye(closed)
 	return hasMore
 }
 

@@ -72,6 +72,11 @@ type Config struct {
 	// does not use it.
 	Fanout *fanout.Writer
 
+	// GzipStreams compresses the streams of clients that accept gzip. A publisher who can
+	// also measure the sizes of a user's encrypted stream could then guess fields of events
+	// that come at the same time. Defaults to false. NewFront does not use it.
+	GzipStreams bool
+
 	// Socket handles GET /api/ws. nil means that the API handles it by itself,
 	// which needs an HTTP server whose response writers can be hijacked. NewFront does not use it.
 	Socket http.HandlerFunc

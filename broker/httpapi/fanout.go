@@ -44,6 +44,7 @@ func (a *API) fanOut(w *statusRecorder, r *http.Request, p identity.Principal, s
 		}
 		a.hijacked.Done()
 	}
+	a.setStreamHeaders(w.Header(), subscription.Gzip)
 	response := fanout.Response{Head: streamHead(w.Header()), WriteTimeout: a.timeouts.write, Ended: ended}
 	if err := stream.Start(conn, reader.Subscriber, response); err != nil {
 		reader.Log().Error("a connection could not be taken over", "error", err)
@@ -51,11 +52,10 @@ func (a *API) fanOut(w *statusRecorder, r *http.Request, p identity.Principal, s
 	}
 }
 
-// streamHead returns the head of the response of a stream (RFC 9112, section 2). common
-// are the headers of every response. The connection ends with the stream.
-func streamHead(common http.Header) []byte {
-	h := maps.Clone(common)
-	streamHeaders(h)
+// streamHead returns the head of the response of a stream with the given headers (RFC 9112,
+// section 2). The connection ends with the stream.
+func streamHead(headers http.Header) []byte {
+	h := maps.Clone(headers)
 	h.Set("Connection", "close")
 	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	h.Set("Transfer-Encoding", "chunked")

@@ -173,7 +173,7 @@ func (r *Reader) pump(ctx context.Context, write func([]byte) error) error {
 			}
 			// All frames before the goodbye were written whole. The goodbye may be lost:
 			// a client handles an end without it like the reason "retry".
-			frames = r.Format().Append(nil, &closed.Bye)
+			frames = r.Goodbye(closed)
 		} else if err != nil {
 			return err
 		}

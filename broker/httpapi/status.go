@@ -128,7 +128,9 @@ func (a *API) handleGetStatusJSON(w http.ResponseWriter, r *http.Request) {
 // once and whenever it changes. The stream ends after statusStreamLifetime: EventSource
 // reconnects by itself.
 func (a *API) handleGetStatusEvents(w http.ResponseWriter, r *http.Request) {
-	if answerHead(w, r) {
+	if r.Method == http.MethodHead {
+		streamHeaders(w.Header())
+		w.WriteHeader(http.StatusOK)
 		return
 	}
 	slot, err := a.acquireSlot(a.clientAddress(r), nil)

@@ -32,22 +32,25 @@ func (a *API) handleGetSSE(w http.ResponseWriter, r *http.Request, p identity.Pr
 		a.Refuse(w, r, err)
 		return
 	}
-	if answerHead(w, r) {
+	subscription := hub.Request{Filter: f, After: after, Format: wire.SSE, Gzip: a.GzipStreams && acceptsGzip(r.Header)}
+	if r.Method == http.MethodHead {
+		a.setStreamHeaders(w.Header(), subscription.Gzip)
+		w.WriteHeader(http.StatusOK)
 		return
 	}
 	if recorder, ok := w.(*statusRecorder); ok && a.canFanOut(r) {
-		a.fanOut(recorder, r, p, hub.Request{Filter: f, After: after, Format: wire.SSE})
+		a.fanOut(recorder, r, p, subscription)
 		return
 	}
 	out := http.NewResponseController(w)
-	reader, err := a.Open(r, p, hub.Request{Filter: f, After: after, Format: wire.SSE,
-		Abort: func() { _ = out.SetWriteDeadline(time.Now()) }}) // fails only when the connection is gone
+	subscription.Abort = func() { _ = out.SetWriteDeadline(time.Now()) } // fails only when the connection is gone
+	reader, err := a.Open(r, p, subscription)
 	if err != nil {
 		a.Refuse(w, r, err)
 		return
 	}
 	defer reader.Leave()
-	streamHeaders(w.Header())
+	a.setStreamHeaders(w.Header(), subscription.Gzip)
 	w.WriteHeader(http.StatusOK)
 	err = reader.Pump(r.Context(), func(frames []byte) error { return a.writeFrames(w, out, frames) })
 	// A stream that ends without a goodbye must not look complete. With a deadline that has
@@ -58,17 +61,6 @@ func (a *API) handleGetSSE(w http.ResponseWriter, r *http.Request, p identity.Pr
 		deadline = deadline.Add(a.timeouts.write)
 	}
 	_ = out.SetWriteDeadline(deadline) // fails only when the connection is gone
-}
-
-// answerHead answers a HEAD request for a stream, and reports whether the request is one.
-// It sends the headers of the stream but opens no stream.
-func answerHead(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method != http.MethodHead {
-		return false
-	}
-	streamHeaders(w.Header())
-	w.WriteHeader(http.StatusOK)
-	return true
 }
 
 // streamHeaders sets the headers of every stream of events. It sets no length and no
@@ -90,6 +82,9 @@ func writeAll(write func([]byte) error, frames []byte, limit int) error {
 		if n > limit {
 			if n = bytes.LastIndexByte(frames[:limit], '\n') + 1; n == 0 {
 				n = bytes.IndexByte(frames, '\n') + 1
+			}
+			if n == 0 { // gzip has no lines
+				n = len(frames)
 			}
 		}
 		if err := write(frames[:n]); err != nil {

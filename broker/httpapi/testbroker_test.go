@@ -62,6 +62,7 @@ func runAPI(
 		Hub:          h,
 		Log:          log,
 		Fanout:       writer,
+		GzipStreams:  true,
 		UI:           page,
 		LoopbackOnly: true,
 		Origins:      []string{"https://rental.example"},

@@ -84,12 +84,18 @@ func (s *Subscriber) appendRecent(frames []byte, r *recentEvent) []byte {
 	return append(frames, frame...)
 }
 
-// ReadLog returns the frames of a page of the log. They end with a heartbeat,
-// so that a client that is cut off resumes after the page, even when it may see
-// nothing of it. When the records were purged, ReadLog returns a gap instead.
-// ReadLog waits while other subscribers read the log. The error is that of ctx
-// or of the log.
+// ReadLog returns a page of the log as the next bytes of the stream. It ends with
+// a heartbeat, so that a client that is cut off resumes after the page, even when
+// it may see nothing of it. When the records were purged, ReadLog returns a gap
+// instead. ReadLog waits while other subscribers read the log. The error is that
+// of ctx or of the log.
 func (s *Subscriber) ReadLog(ctx context.Context) ([]byte, error) {
+	frames, err := s.readLog(ctx)
+	return s.encodeOwn(frames), err
+}
+
+// readLog is ReadLog without the encoding.
+func (s *Subscriber) readLog(ctx context.Context) ([]byte, error) {
 	h := s.hub
 	select {
 	case h.readTokens <- struct{}{}:

@@ -21,11 +21,15 @@ func (s *Subscriber) lagBytes() int64 {
 }
 
 // Leave ends the subscription from the reader's side. After it the hub does not
-// call Request.Abort any more. Calling Leave again does nothing.
+// call Request.Abort any more. No other goroutine may read meanwhile. Calling
+// Leave again does nothing.
 func (s *Subscriber) Leave() {
 	s.abortMu.Lock()
 	s.abort = nil // the connection may serve another request by now
 	s.abortMu.Unlock()
+	if s.gzip != nil {
+		s.gzip.Close()
+	}
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/hub/sharedgzip"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/wire"
@@ -34,7 +35,8 @@ type Hub struct {
 	oldest       atomic.Uint64   // sequence of the oldest kept record, as far as this hub knows
 	cachedBytes  atomic.Int64    // size of the frames that the ring holds
 	aheadWarning *rate.Sometimes // limits the log lines of warnAhead
-	claims       claims          // ids and entities of the events that are being checked and stored
+	compressors  *sharedgzip.Pool
+	claims       claims // ids and entities of the events that are being checked and stored
 	clock        clockWatch
 
 	started time.Time        // start of this process, by the monotonic clock
@@ -71,6 +73,7 @@ func New(c Config) *Hub {
 		drained:      make(chan struct{}),
 		readTokens:   make(chan struct{}, maxConcurrentReads),
 		aheadWarning: newAheadWarning(),
+		compressors:  sharedgzip.NewPool(c.Compressors),
 		started:      time.Now(),
 		now:          time.Now,
 		state:        projection.NewState(c.Log.Epoch()),

@@ -12,9 +12,10 @@ import (
 var ErrBehindRing = errors.New("hub: behind the ring of recent events")
 
 // Poll returns the next bytes of the stream, or nil when there are none. It
-// never waits. It always returns whole frames. The caller must not change them.
-// The bytes of a view are the same memory for all subscribers of the view, so
-// that a caller with many subscribers can recognise them by their address.
+// never waits. It always returns whole frames, and with Request.Gzip whole blocks
+// of them. The caller must not change the bytes. Subscribers that read the same
+// part of a view receive the same memory, so that a caller with many subscribers
+// can recognise it by its address.
 //
 // The error is a *ClosedError, or ErrBehindRing. After ErrBehindRing the caller
 // must call ReadLog, which may wait.
@@ -22,11 +23,34 @@ func (s *Subscriber) Poll() ([]byte, error) {
 	if s.openingFrames != nil {
 		frames := s.openingFrames
 		s.openingFrames = nil
-		return frames, nil
+		return s.encodeOpening(frames), nil
 	}
 	if err := s.closeError(); err != nil {
 		return nil, err
 	}
+	if frames, err := s.pollRecent(); len(frames) > 0 || err != nil {
+		return s.encodeOwn(frames), err
+	}
+	if s.view == nil || s.hub.config.Groups != nil {
+		return nil, nil // Groups writes the frames of the view
+	}
+	// The end is read before the splices. A splice is added before the bytes
+	// behind it, so readView misses no splice that belongs before this end.
+	// The time is for measurements only and may be off by one event.
+	stored := s.view.newestStored.Load()
+	start := s.position.offset.Load()
+	frames, isOwn := s.readView(s.view.end.Load())
+	s.returnedStored = stored
+	if isOwn {
+		return s.encodeOwn(frames), nil
+	}
+	return s.encodeShared(start, frames), nil
+}
+
+// pollRecent returns the next frames of a subscriber without a view, or its
+// heartbeat. It returns nil when there are none, or when the subscriber has a
+// view. The error is ErrBehindRing.
+func (s *Subscriber) pollRecent() ([]byte, error) {
 	beats := s.hub.heartbeats[s.format].count.Load()
 	for s.view == nil {
 		frames, idle, err := s.catchUp()
@@ -44,16 +68,7 @@ func (s *Subscriber) Poll() ([]byte, error) {
 			return nil, nil
 		}
 	}
-	if s.hub.config.Groups != nil {
-		return nil, nil // Groups writes the frames of the view
-	}
-	// The end is read before the splices. A splice is added before the bytes
-	// behind it, so readView misses no splice that belongs before this end.
-	// The time is for measurements only and may be off by one event.
-	stored := s.view.newestStored.Load()
-	frames := s.readView(s.view.end.Load())
-	s.returnedStored = stored
-	return frames, nil
+	return nil, nil
 }
 
 // View returns the view that the subscriber reads from, or nil while it has not

@@ -41,7 +41,7 @@ func (s *Subscriber) applyRefilter(r refilterRequest) (frames []byte) {
 		end := s.view.end.Load()
 		h.leaveViewLocked(s)
 		h.mu.Unlock()
-		for more := s.readView(end); more != nil; more = s.readView(end) {
+		for more, _ := s.readView(end); more != nil; more, _ = s.readView(end) {
 			frames = append(frames, more...)
 		}
 		h.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/snd-rental/yardline/broker/eventlog"
+	"github.com/snd-rental/yardline/broker/hub/sharedgzip"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
@@ -27,6 +28,9 @@ type Request struct {
 	After *wire.Cursor
 	// Format is the encoding of the frames.
 	Format wire.Format
+	// Gzip compresses the stream by gzip (RFC 1952). It is not for a hub with
+	// [Groups], and not for a subscription that changes its filter.
+	Gzip bool
 	// ID names the connection. "" makes Subscribe choose a name.
 	ID string
 	// Heartbeat is the interval of heartbeats that the stream announces to the
@@ -69,7 +73,8 @@ type Subscriber struct {
 
 	// The goroutine that calls Next or Poll owns the following fields. Writing view
 	// also requires h.mu, because the hub reads it.
-	openingFrames  []byte // hello, and a gap where there is one; nil once they were returned
+	openingFrames  []byte             // hello, and a gap where there is one; nil once they were returned
+	gzip           *sharedgzip.Reader // nil without Request.Gzip
 	filter         filter.Filter
 	cursor         wire.Cursor // while catching up: everything through it has been delivered
 	replayed       int         // while catching up: number of delivered events
@@ -126,6 +131,9 @@ func (h *Hub) Subscribe(ctx context.Context, r Request) (*Subscriber, error) {
 		filter:         r.Filter,
 		cursor:         start,
 		heartbeatsSeen: h.heartbeats[r.Format].count.Load(),
+	}
+	if r.Gzip {
+		s.gzip = sharedgzip.NewReader(h.compressors)
 	}
 	if r.Wake == nil {
 		s.refilters, s.done = make(chan refilterRequest), make(chan struct{})
@@ -234,8 +242,9 @@ func (s *Subscriber) waitChannels() (changed, heartbeat <-chan struct{}) {
 }
 
 // readView returns the next bytes of the view up to the offset limit, or the
-// next splice. It returns nil when there is nothing to read.
-func (s *Subscriber) readView(limit int64) []byte {
+// next splice. isOwn is true for a splice. readView returns nil when there is
+// nothing to read.
+func (s *Subscriber) readView(limit int64) (frames []byte, isOwn bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.splices) > 0 {
@@ -243,11 +252,11 @@ func (s *Subscriber) readView(limit int64) []byte {
 		if next.offset == s.position.offset.Load() {
 			s.splices = s.splices[1:]
 			s.spliceBytes.Add(-int64(len(next.frame)))
-			return next.frame
+			return next.frame, true
 		}
 		limit = min(limit, next.offset)
 	}
-	return s.position.read(limit)
+	return s.position.read(limit), false
 }
 
 // splice adds a frame for this subscriber at the end of its view. The caller

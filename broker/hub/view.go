@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/snd-rental/yardline/broker/hub/sharedgzip"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/filter"
 )
@@ -29,6 +30,7 @@ type View struct {
 	key      string
 	audience *audience
 	filter   filter.Filter
+	gzip     *sharedgzip.Log // for the subscribers that receive gzip
 
 	memberCount  int // the hub's h.mu guards it
 	tail         *segment
@@ -38,8 +40,8 @@ type View struct {
 }
 
 // newView returns an empty view.
-func newView(key string, a *audience, f filter.Filter) *View {
-	v := &View{key: key, audience: a, filter: f, tail: &segment{}}
+func (h *Hub) newView(key string, a *audience, f filter.Filter) *View {
+	v := &View{key: key, audience: a, filter: f, gzip: sharedgzip.NewLog(h.compressors), tail: &segment{}}
 	v.wake.init()
 	return v
 }
@@ -68,7 +70,7 @@ func (h *Hub) joinViewLocked(s *Subscriber) {
 	key := s.audience.key + "?" + s.filter.Key()
 	v := h.views[key]
 	if v == nil {
-		v = newView(key, s.audience, s.filter)
+		v = h.newView(key, s.audience, s.filter)
 		h.views[key], h.viewList = v, nil
 	}
 	v.memberCount++

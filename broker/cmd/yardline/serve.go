@@ -114,6 +114,8 @@ func (f *serveFlags) registerServer() {
 		"10.0.0.0/8: their X-Forwarded-For is believed")
 	fs.StringVar(&f.origins, "allow-origin", "",
 		"other `origins` whose pages may use the API, comma separated, such as https://rental.example")
+	fs.BoolVar(&c.GzipStreams, "gzip-streams", true,
+		"compress the streams of clients that accept gzip; see docs/operations.md for what their sizes reveal")
 	fs.StringVar(&c.PushContact, "push-contact", "", "an `address`, https://… or mailto:…, that push services may "+
 		"write to; some refuse pushes without a real one")
 	fs.BoolVar(&c.PushTest, "push-test", false,
