@@ -152,7 +152,7 @@ func randomFrames(random *rand.Rand, demo [][]byte, n int) (frames []byte) {
 
 func TestGoDecodesEveryPieceAtOnce(t *testing.T) {
 	demo := demoFrames(t, 500)
-	for seed := range randtest.Seeds(30) {
+	for seed := range randtest.Seeds(20) {
 		for _, stream := range randomStreams(t, seed, demo) {
 			require.NoError(t, decode(stream), "seed %d", seed)
 		}
@@ -227,7 +227,7 @@ func TestZlibDecodesEveryPieceAtOnce(t *testing.T) {
 	require.NoError(t, err, "this test needs python3, because its zlib is the one of most clients")
 	demo := demoFrames(t, 500)
 	var input bytes.Buffer
-	for seed := range randtest.Seeds(20) {
+	for seed := range randtest.Seeds(10) {
 		for _, stream := range randomStreams(t, 1000+seed, demo) {
 			require.NoError(t, json.NewEncoder(&input).Encode(stream))
 		}
