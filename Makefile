@@ -13,7 +13,7 @@ AXE     := e2e/node_modules/axe-core/axe.min.js
 GOLANGCI_LINT_VERSION := 2.15.0
 GOLANGCI_LINT := bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
-.PHONY: run build edge edge-programs test check unit wasm-test isolated browser-test e2e-full screenshots deps clean fuzz bench
+.PHONY: run build edge edge-programs test check unit wasm-test isolated browser-test e2e-full screenshots deps clean fuzz bench chaos
 
 # Builds everything and serves a demo company on http://localhost:8080.
 run: build
@@ -123,6 +123,11 @@ browser-test: build edge edge-programs $(AXE)
 e2e-full: build edge edge-programs $(AXE)
 	E2E_FULL=1 $(GO) test -count=1 -timeout 60m -p 2 -parallel 2 -v $(E2E)
 	E2E_FULL=1 $(GO) test -count=1 -timeout 20m -v ./e2e/speed
+
+# Power cuts. They need root and loop devices, and fail where these are missing.
+chaos: build
+	$(GO) vet -tags chaos ./e2e/chaos
+	$(GO) test -count=1 -timeout 20m -tags chaos -v ./e2e/chaos
 
 # A gallery of every page, wide and narrow, light and dark, in bin/screenshots.
 screenshots: build

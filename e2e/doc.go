@@ -1,8 +1,9 @@
 // Package e2e is the root of the tests of the whole product. They run real brokers as users start them (package stack)
 // and a real Chromium (package browser); testkit has the helpers that several test packages share.
 //
-// Each folder has the tests of one concern. Each of them except edge starts its own browser:
+// Each folder has the tests of one concern. Each of them except chaos and edge starts its own browser:
 //
+//   - chaos: power cuts, which need root; "make chaos" runs them;
 //   - connection: tabs that share a stream, outages, proxies, and events that are written offline;
 //   - device: the service worker, push messages, and browsers that lack a feature;
 //   - edge: the hub on Cloudflare Workers, in a real workerd;

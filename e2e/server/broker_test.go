@@ -1,12 +1,9 @@
 package server
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,7 +15,6 @@ import (
 	"github.com/snd-rental/yardline/e2e/testkit"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
-	"github.com/snd-rental/yardline/shared/projection"
 	"github.com/snd-rental/yardline/shared/waittest"
 	"github.com/snd-rental/yardline/shared/wire"
 	"github.com/snd-rental/yardline/wasmclient"
@@ -77,23 +73,6 @@ func TestStreamResumesAfterAnyEvent(t *testing.T) {
 	}
 }
 
-// loadEvent returns an event with this id as JSON. Every third one changes the status of a rental, the others are
-// payments.
-func loadEvent(id string, i int) json.RawMessage {
-	if i%3 == 0 {
-		return fmt.Appendf(
-			nil,
-			`{"type":"rental_status_updated","id":%q,"data":{"rental_id":%d,"status":%q}}`,
-			id,
-			1+i%50,
-			[]string{"active", "returned"}[i%2],
-		)
-	}
-	const payment = `{"type":"payment_received","id":%q,` +
-		`"data":{"payment_id":%q,"rental_id":%d,"amount":1,"payment_method":"cash"}}`
-	return fmt.Appendf(nil, payment, id, id, 1+i%9)
-}
-
 // When the broker is killed under load again and again, no acknowledged event is missing or doubled, and the state is
 // that of all events.
 func TestTwentyKillsLoseNoAcknowledgedEvent(t *testing.T) {
@@ -111,7 +90,7 @@ func TestTwentyKillsLoseNoAcknowledgedEvent(t *testing.T) {
 		running.Go(func() {
 			for i := 0; !isOver.Load(); i++ {
 				id := fmt.Sprintf("%d-%d", w, i)
-				body := loadEvent(id, i)
+				body := testkit.LoadEvent(id, i)
 				// The writer repeats an event until the broker acknowledges it, as a back end does.
 				for t.Context().Err() == nil {
 					r, err := erp.PublishJSON(t.Context(), body)
@@ -140,42 +119,7 @@ func TestTwentyKillsLoseNoAcknowledgedEvent(t *testing.T) {
 		`{"type":"payment_received","id":"last","data":{"rental_id":1,"amount":1,"payment_method":"cash"}}`,
 	).Cursor
 
-	requireAcknowledgedEvents(t, s, acked, last)
-}
-
-// requireAcknowledgedEvents reads all events up to the cursor last. The log must have each acknowledged event once, and
-// the broker's state must be that of all events.
-func requireAcknowledgedEvents(t *testing.T, s *stack.Stack, acked map[string]wire.Cursor, last wire.Cursor) {
-	t.Helper()
-	manager := s.APIFor("4", 0, access.Manager)
-	state, stored := projection.NewState(last.Epoch), map[string]wire.Cursor{}
-	for _, f := range readStream(t, manager, "oldest", func(f wire.Frame) bool { return f.ReachedCursor() == last }) {
-		if _, isGap := f.(*wire.Gap); isGap {
-			t.Fatal("a gap in a complete log")
-		}
-		if e, ok := f.(*wire.Event); ok {
-			require.NotContains(t, stored, e.Event.ID, "doubled")
-			require.Equal(t, state.Cursor.Seq+1, e.Cursor.Seq)
-			stored[e.Event.ID] = e.Cursor
-			state.Apply(e.Event, e.Cursor)
-		}
-	}
-	for id, cursor := range acked {
-		require.Equal(t, cursor, stored[id], "acknowledged: %s", id)
-	}
-	snapshot, err := manager.Snapshot(testkit.Context(t))
-	require.NoError(t, err)
-	require.Equal(t, last, snapshot.Cursor)
-	require.Equal(t, encodeEntities(t, state.Entities()), encodeEntities(t, snapshot.Entities))
-	t.Logf("%d acknowledged and %d stored", len(acked), len(stored))
-}
-
-// encodeEntities returns the entities of a state as text, for comparison. It sorts the slice.
-func encodeEntities(t *testing.T, entities []*projection.Entity) string {
-	slices.SortFunc(entities, func(a, b *projection.Entity) int { return strings.Compare(a.Key, b.Key) })
-	raw, err := json.Marshal(entities)
-	require.NoError(t, err)
-	return string(raw)
+	testkit.RequireAcknowledgedEvents(t, s, acked, last)
 }
 
 // A rental that is out stays out after its events were purged and the broker was restarted twice.

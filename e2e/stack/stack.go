@@ -55,6 +55,12 @@ func Start(t testing.TB, flags ...string) *Stack {
 // New returns a broker that is not started.
 func New(t testing.TB, flags ...string) *Stack {
 	t.Helper()
+	return NewIn(t, t.TempDir(), flags...)
+}
+
+// NewIn is like New, with the data in dir.
+func NewIn(t testing.TB, dir string, flags ...string) *Stack {
+	t.Helper()
 	binary, err := filepath.Abs("../../bin/yardline")
 	if err == nil {
 		_, err = os.Stat(binary)
@@ -62,7 +68,7 @@ func New(t testing.TB, flags ...string) *Stack {
 	if err != nil {
 		t.Fatalf("the browser tests run the built binary: run make build first (%v)", err)
 	}
-	s := &Stack{t: t, binary: binary, dir: t.TempDir(), flags: flags, Port: "0"}
+	s := &Stack{t: t, binary: binary, dir: dir, flags: flags, Port: "0"}
 	t.Cleanup(func() {
 		if s.cmd != nil {
 			s.Kill()
