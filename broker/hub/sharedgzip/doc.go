@@ -36,8 +36,7 @@
 // A connection holds no compressor, only a Reader of 80 bytes. A Window holds one of the compressors of a Pool, 0.85
 // MB, or, when the Pool has none left, the last 4 KB of its frames. A Log holds a Window and some 100 KB of pieces. A
 // Pool limits the number of its compressors. A stand-alone piece needs 0.3 MB while it is made, and a Pool makes no
-// more than GOMAXPROCS of them at the same time. Five thousand joiners at once therefore need less than 1 MB, and the
-// pieces themselves.
+// more than GOMAXPROCS of them at the same time, however many connections join at once. Only their pieces come on top.
 //
 // # Concurrency
 //
