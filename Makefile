@@ -13,7 +13,7 @@ AXE     := e2e/node_modules/axe-core/axe.min.js
 GOLANGCI_LINT_VERSION := 2.15.0
 GOLANGCI_LINT := bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
-.PHONY: run build edge edge-programs test check unit wasm-test isolated browser-test e2e-full screenshots deps clean fuzz bench chaos
+.PHONY: run build edge edge-programs test check unit wasm-test isolated browser-test e2e-full screenshots deps clean fuzz bench bench-hub chaos
 
 # Builds everything and serves a demo company on http://localhost:8080.
 run: build
@@ -102,9 +102,11 @@ unit:
 wasm-test:
 	PATH="$$($(GO) env GOROOT)/lib/wasm:$$PATH" GOOS=js GOARCH=wasm $(GO) test ./wasmclient/browser ./wasmclient/conn ./wasmclient/tabs ./wasmclient/outbox ./broker/zone ./shared/...
 
-# Each module by itself: the workspace hides a missing require.
+# Each module by itself: the workspace hides a missing require. The comparison with other
+# servers is a module outside the workspace, which then needs none of their libraries.
 isolated:
-	@for m in $(MODULES); do echo "build $$m alone"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./...) || exit 1; done
+	@for m in $(MODULES) e2e/bench; do echo "build $$m alone"; (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./...) || exit 1; done
+	cd e2e/bench && GOWORK=off $(GO) test ./...
 
 # What the tests look for barriers with, and the edge runs in.
 $(AXE): e2e/package-lock.json
@@ -140,8 +142,21 @@ fuzz:
 	cd broker && for f in FuzzPublish FuzzSocket; do $(GO) test ./httpapi -run '^$$' -fuzz "^$$f$$" -fuzztime 1m || exit 1; done
 	cd wasmclient && $(GO) test ./conn -run '^$$' -fuzz FuzzMachine -fuzztime 1m
 
+# This broker, three libraries and a reference in C, measured in turn; a full run takes a
+# quarter of an hour, needs a quiet machine, and writes its table into docs/performance.md.
+# A look in two minutes: make bench BENCH_ROUNDS=1 BENCH_SCALE=0.1
+BENCH_ROUNDS ?= 3
+BENCH_SCALE  ?= 1
+
+bench: build
+	cd e2e/bench && GOWORK=off $(GO) build -o $(CURDIR)/bin/bench/ . ./peers
+	cd e2e/bench && $(CURDIR)/bin/bench/bench -rounds $(BENCH_ROUNDS) -scale $(BENCH_SCALE) \
+		-yardline $(CURDIR)/bin/yardline -peers $(CURDIR)/bin/bench/peers \
+		-reference $(CURDIR)/bin/bench/reference -page $(CURDIR)/docs/performance.md \
+		-results $(CURDIR)/bin/bench/results.jsonl
+
 # The hub beside a plain one, in one run: compare the two lines.
-bench:
+bench-hub:
 	$(GO) test ./broker/hub -run '^$$' -bench FanOut -benchtime 2000x -count 3
 
 clean:

@@ -168,7 +168,9 @@ func TestSomeCompressedStreamsAreDecoded(t *testing.T) {
 
 func TestBatchesAndRatesArePublished(t *testing.T) {
 	started := time.Now()
-	r, err := measureServer(t, &fakeServer{}, func(c *Config) { c.Batch, c.Rate, c.Window, c.Publishers = 10, 500, 0, 3 })
+	r, err := measureServer(t, &fakeServer{}, func(c *Config) {
+		c.Batch, c.Rate, c.Window, c.Publishers = 10, 500, 0, 3
+	})
 	require.NoError(t, err)
 	require.Equal(t, int64(100), r.Published.Events)
 	require.Equal(t, int64(1000), r.Delivered.Events)

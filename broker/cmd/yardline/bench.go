@@ -219,7 +219,8 @@ func benchFailure(r *bench.Report) error {
 	case r.Published == nil:
 		return nil
 	case r.Published.Failed > 0:
-		return fmt.Errorf("%d requests to publish failed, the first with: %s", r.Published.Failed, r.Published.FirstError)
+		return fmt.Errorf("%d requests to publish failed, the first with: %s", r.Published.Failed,
+			r.Published.FirstError)
 	case r.Delivered.Lost+r.Delivered.Duplicates+r.Delivered.OutOfOrder > 0:
 		return errors.New("subscribers have lost events, or have received them twice or out of order")
 	}
