@@ -7,9 +7,40 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-// isLagging reports whether more than Config.MaxLag bytes wait for the
-// subscriber. The caller must hold h.mu.
-func (s *Subscriber) isLagging() bool { return s.lagBytes() > s.hub.config.MaxLag }
+// closeLagging closes the subscribers that lag too far behind.
+func (h *Hub) closeLagging() {
+	limit := h.maxLag()
+	h.CloseWhere(wire.ByeSlow, func(s *Subscriber) bool { return s.lagBytes() > limit })
+}
+
+// minMaxLag is the least that maxLag returns, in bytes.
+const minMaxLag = 64 << 10
+
+// maxLag returns Config.MaxLag, or less if the views would otherwise keep more
+// than Config.MaxViewBytes.
+func (h *Hub) maxLag() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	limit := h.config.MaxLag
+	for limit > minMaxLag && limit*int64(len(h.views)) > h.config.MaxViewBytes &&
+		h.keptBytesLocked(limit) > h.config.MaxViewBytes {
+		limit /= 2
+	}
+	return limit
+}
+
+// keptBytesLocked returns the number of bytes that the views keep for subscribers
+// that lag by at most limit bytes. The caller must hold h.mu.
+func (h *Hub) keptBytesLocked(limit int64) (total int64) {
+	kept := map[*View]int64{}
+	for s := range h.subscribers {
+		if lag := s.lagBytes(); s.view != nil && lag <= limit && lag > kept[s.view] {
+			total += lag - kept[s.view]
+			kept[s.view] = lag
+		}
+	}
+	return total
+}
 
 // lagBytes returns the number of bytes that wait for the subscriber in its
 // view. The caller must hold h.mu.

@@ -27,6 +27,10 @@ type Config struct {
 	// MaxLag is the number of bytes that may wait for one subscriber. The hub
 	// closes a subscriber with more. Defaults to 4 MiB.
 	MaxLag int64
+	// MaxViewBytes is the number of bytes that all views together may keep for
+	// subscribers that lag. While there are more, the hub applies a smaller
+	// MaxLag. Defaults to 256 MiB.
+	MaxViewBytes int64
 	// CheckpointInterval is the time between two checkpoints of the state.
 	// Defaults to 30 seconds.
 	CheckpointInterval time.Duration
@@ -62,6 +66,7 @@ func (c Config) withDefaults() Config {
 	c.Retry = cmp.Or(c.Retry, time.Second)
 	c.Ring = cmp.Or(c.Ring, 4096)
 	c.MaxLag = cmp.Or(c.MaxLag, 4<<20)
+	c.MaxViewBytes = cmp.Or(c.MaxViewBytes, 256<<20)
 	c.Compressors = cmp.Or(c.Compressors, 64)
 	c.CheckpointInterval = cmp.Or(c.CheckpointInterval, 30*time.Second)
 	c.Currency = cmp.Or(c.Currency, "EUR")

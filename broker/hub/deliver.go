@@ -176,7 +176,7 @@ func (h *Hub) runHeartbeats(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-lagChecks.C:
-			h.CloseWhere(wire.ByeSlow, (*Subscriber).isLagging)
+			h.closeLagging()
 		case <-heartbeats.C:
 			h.Heartbeat(wire.SSE, wire.JSON)
 		}
