@@ -79,6 +79,7 @@ func (st *Stream) Start(conn net.Conn, sub *hub.Subscriber, r Response) error {
 		return err
 	}
 	st.fd, st.sub, st.head, st.writeTimeout, st.ended = fd, sub, r.Head, r.WriteTimeout, r.Ended
+	st.shard.writer.crowd.count()
 	var f framer
 	st.pump(&f, maxChunks)
 	st.shard.give(st)

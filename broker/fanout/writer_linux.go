@@ -31,11 +31,12 @@ const logReaders = 4
 type Writer struct {
 	config  Config
 	shards  []*shard
-	next    atomic.Uint32 // number of started streams, by which shards get streams in turn
-	changes atomic.Int64  // number of changes of the hub
-	recent  *queue        // streams that need events of the ring
-	behind  *queue        // streams that need events of the log
-	stop    func()        // ends the calls of Hub.Watch
+	next    atomic.Uint32 // number of streams so far, by which shards get streams in turn
+	crowd   crowd
+	changes atomic.Int64 // number of changes of the hub
+	recent  *queue       // streams that need events of the ring
+	behind  *queue       // streams that need events of the log
+	stop    func()       // ends the calls of Hub.Watch
 	cancel  context.CancelFunc
 	done    sync.WaitGroup // the shards and the workers
 }
@@ -89,6 +90,7 @@ func (w *Writer) EndAll() {
 func (w *Writer) Close() error {
 	w.stop()
 	w.cancel()
+	w.crowd.stop()
 	w.recent.close()
 	w.behind.close()
 	for _, s := range w.shards {

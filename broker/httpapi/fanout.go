@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
-	"maps"
 	"net/http"
 	"time"
 
@@ -53,14 +51,15 @@ func (a *API) fanOut(w *statusRecorder, r *http.Request, p identity.Principal, s
 }
 
 // streamHead returns the head of the response of a stream with the given headers (RFC 9112,
-// section 2). The connection ends with the stream.
+// section 2), whose values the broker has chosen or compared with its configuration. The
+// connection ends with the stream.
 func streamHead(headers http.Header) []byte {
-	h := maps.Clone(headers)
-	h.Set("Connection", "close")
-	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-	h.Set("Transfer-Encoding", "chunked")
-	head := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
-	_ = h.Write(head) // a buffer takes everything
-	head.WriteString("\r\n")
-	return head.Bytes()
+	head := []byte("HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nDate: ")
+	head = time.Now().UTC().AppendFormat(head, http.TimeFormat)
+	for name, values := range headers {
+		for _, value := range values {
+			head = append(append(append(append(head, "\r\n"...), name...), ": "...), value...)
+		}
+	}
+	return append(head, "\r\n\r\n"...)
 }
