@@ -16,9 +16,18 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog"
 )
 
-// maxGroup is the largest number of messages of a group. A server refuses more
-// in one atomic batch.
-const maxGroup = 1000
+const (
+	// maxGroup is the largest number of messages of a group. A server refuses
+	// more in one atomic batch.
+	maxGroup = 1000
+	// minGroup is the least number of single entries that are sent as a batch.
+	// A batch takes the server as long as some eight ordinary messages, because
+	// the server keeps it in files of its own until the last message.
+	minGroup = 8
+	// gatherTime is how long the next group may wait after a batch. The callers
+	// of the batch have just got their answers and may append again.
+	gatherTime = time.Millisecond
+)
 
 // A groupWriter lets the calls of Append and AppendBatch that wait at the same
 // time share one flush. One goroutine stores a group of them after the other. It
@@ -30,6 +39,10 @@ type groupWriter struct {
 	waiting []*request // calls that are in no group yet, in the order of their arrival
 	active  bool       // true while the goroutine runs
 	closed  bool       // true after Close
+	// enough is the number of waiting requests that ends gather, and gathered is
+	// closed when it is reached. gathered is nil while gather does not run.
+	enough   int
+	gathered chan struct{}
 }
 
 // A group is a number of requests that share one flush.
@@ -68,9 +81,13 @@ func (l *Log) await(ctx context.Context, entries []eventlog.Entry) ([]eventlog.A
 		return nil, unavailable(cmp.Or(ctx.Err(), errClosed))
 	}
 	w.waiting = append(w.waiting, r)
-	if !w.active {
+	switch {
+	case !w.active:
 		w.active = true
 		w.running.Go(l.storeGroups)
+	case w.gathered != nil && len(w.waiting) >= w.enough:
+		close(w.gathered)
+		w.gathered = nil
 	}
 	w.mu.Unlock()
 	select {
@@ -110,6 +127,31 @@ func (l *Log) storeGroups() {
 	for g := l.writer.next(); g != nil; g = l.writer.next() {
 		l.storeGroup(g)
 		g.cancel()
+		if len(g.requests) >= minGroup {
+			l.writer.gather(len(g.requests))
+		}
+	}
+}
+
+// gather waits until a number of requests wait, or for gatherTime. Fewer and
+// larger batches take less processor time and let the server sync less often.
+func (w *groupWriter) gather(enough int) {
+	gathered := make(chan struct{})
+	w.mu.Lock()
+	if len(w.waiting) >= enough {
+		w.mu.Unlock()
+		return
+	}
+	w.enough, w.gathered = enough, gathered
+	w.mu.Unlock()
+	timer := time.NewTimer(gatherTime)
+	defer timer.Stop()
+	select {
+	case <-gathered:
+	case <-timer.C:
+		w.mu.Lock()
+		w.gathered = nil
+		w.mu.Unlock()
 	}
 }
 
@@ -186,8 +228,8 @@ func (l *Log) storeGroup(g *group) {
 
 // storeTogether stores the new entries of requests in one atomic batch, and
 // answers the requests. It returns false, and answers none, when the entries must
-// be stored one by one, because there is only one or because the server refuses
-// the batch. Then nothing was stored.
+// be stored one by one, because there are few or because the server refuses the
+// batch. Then nothing was stored.
 func (l *Log) storeTogether(caller context.Context, requests []*request) bool {
 	ctx, cancel := context.WithTimeout(caller, callTimeout)
 	defer cancel()
@@ -199,7 +241,8 @@ func (l *Log) storeTogether(caller context.Context, requests []*request) bool {
 	}
 	head, now := l.knownHead(), time.Now()
 	link := l.connected(ctx)
-	if len(entries) == 1 || !link.atomic {
+	// The entries of one request must be stored as a whole.
+	if few := len(entries) < minGroup && len(entries) == len(requests); few || !link.atomic {
 		return false
 	}
 	last, err := link.publishBatch(ctx, entries)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -89,9 +90,7 @@ func TestWaitingAppendsShareOneFlush(t *testing.T) {
 	require.NoError(t, err)
 	ids := batchIDs(t, log)
 	require.NotEmpty(t, ids[0])
-	for _, id := range ids[:64] {
-		require.Equal(t, ids[0], id)
-	}
+	require.Equal(t, slices.Repeat(ids[:1], 64), ids[:64])
 	require.Empty(t, ids[64], "a single entry is an ordinary message")
 }
 
@@ -100,19 +99,20 @@ func TestWaitingAppendsShareOneFlush(t *testing.T) {
 func TestEqualIDsInAGroup(t *testing.T) {
 	log := openEmbedded(t, t.TempDir())
 	defer func() { require.NoError(t, log.Close()) }()
-	other := syncEntry("a")
+	other := syncEntry("0")
 	other.Digest = "another"
-	results := appendAsGroup(t, log, syncEntry("a"), syncEntry("b"), syncEntry("a"), other, syncEntry("c"))
+	results := appendAsGroup(t, log, append(numbered(minGroup), syncEntry("0"), other, syncEntry("c"))...)
+	for i, r := range results[:minGroup] {
+		require.Equal(t, result{ack: eventlog.Ack{Seq: uint64(i + 1)}}, r)
+	}
 	require.Equal(t, []result{
-		{ack: eventlog.Ack{Seq: 1}},
-		{ack: eventlog.Ack{Seq: 2}},
 		{ack: eventlog.Ack{Seq: 1, Duplicate: true}},
 		{err: eventlog.ErrConflict},
-		{ack: eventlog.Ack{Seq: 3}},
-	}, results)
+		{ack: eventlog.Ack{Seq: minGroup + 1}},
+	}, results[minGroup:])
 	ids := batchIDs(t, log)
-	require.Equal(t, []string{ids[0], ids[0], ids[0]}, ids)
 	require.NotEmpty(t, ids[0])
+	require.Equal(t, slices.Repeat(ids[:1], minGroup+1), ids)
 }
 
 // TestStoredIDsAreNotSent repeats stored ids in a group with new ones. The log
@@ -121,24 +121,20 @@ func TestEqualIDsInAGroup(t *testing.T) {
 func TestStoredIDsAreNotSent(t *testing.T) {
 	dir := t.TempDir()
 	log := openEmbedded(t, dir)
-	_, err := log.AppendBatch(t.Context(), numbered(3))
+	_, err := log.AppendBatch(t.Context(), []eventlog.Entry{syncEntry("a"), syncEntry("b")})
 	require.NoError(t, err)
 	require.NoError(t, log.Close())
 	log = openEmbedded(t, dir)
 	defer func() { require.NoError(t, log.Close()) }()
 	<-log.idsLoaded
-	other := syncEntry("2")
+	other := syncEntry("b")
 	other.Digest = "another"
-	results := appendAsGroup(t, log, syncEntry("a"), syncEntry("1"), other, syncEntry("b"))
-	require.Equal(t, []result{
-		{ack: eventlog.Ack{Seq: 4}},
-		{ack: eventlog.Ack{Seq: 2, Duplicate: true}},
-		{err: eventlog.ErrConflict},
-		{ack: eventlog.Ack{Seq: 5}},
-	}, results)
+	results := appendAsGroup(t, log, append([]eventlog.Entry{syncEntry("a"), other}, numbered(minGroup)...)...)
+	require.Equal(t, []result{{ack: eventlog.Ack{Seq: 1, Duplicate: true}}, {err: eventlog.ErrConflict},
+		{ack: eventlog.Ack{Seq: 3}}}, results[:3])
 	ids := batchIDs(t, log)
-	require.Equal(t, ids[3], ids[4])
-	require.NotEmpty(t, ids[3])
+	require.NotEmpty(t, ids[2])
+	require.Equal(t, slices.Repeat(ids[2:3], minGroup), ids[2:])
 }
 
 // TestRefusedGroupIsStoredOneByOne appends groups that the server refuses, because
@@ -150,11 +146,14 @@ func TestRefusedGroupIsStoredOneByOne(t *testing.T) {
 	other.Digest = "another"
 	storeUnknown(t, log, syncEntry("x"))
 	storeUnknown(t, log, syncEntry("y"))
-	results := appendAsGroup(t, log, syncEntry("a"), syncEntry("y"), other, syncEntry("b"))
-	require.Equal(t, eventlog.Ack{Seq: 2, Duplicate: true}, results[1].ack)
-	require.Equal(t, eventlog.ErrConflict, results[2].err)
-	require.NoError(t, errors.Join(results[0].err, results[1].err, results[3].err))
-	require.ElementsMatch(t, []uint64{3, 4}, []uint64{results[0].ack.Seq, results[3].ack.Seq})
+	results := appendAsGroup(t, log, append([]eventlog.Entry{syncEntry("y"), other}, numbered(minGroup)...)...)
+	require.Equal(t, []result{{ack: eventlog.Ack{Seq: 2, Duplicate: true}}, {err: eventlog.ErrConflict}}, results[:2])
+	stored := map[uint64]bool{}
+	for _, r := range results[2:] {
+		require.NoError(t, r.err)
+		stored[r.ack.Seq] = true
+	}
+	require.Len(t, stored, minGroup)
 
 	// A batch is stored up to the conflict, and its error names the entry.
 	log.ids.newer = nil
@@ -162,14 +161,15 @@ func TestRefusedGroupIsStoredOneByOne(t *testing.T) {
 	var conflict *eventlog.ConflictError
 	require.ErrorAs(t, err, &conflict)
 	require.Equal(t, []int{2}, conflict.Indexes)
-	require.Equal(t, []eventlog.Ack{{Seq: 5}, {Seq: 2, Duplicate: true}}, acks)
+	const last = 2 + minGroup + 1
+	require.Equal(t, []eventlog.Ack{{Seq: last}, {Seq: 2, Duplicate: true}}, acks)
 
 	// Readers get all records, also those that the log did not know.
 	ctx, cancel := context.WithCancel(t.Context())
-	last := uint64(0)
+	received := uint64(0)
 	require.NoError(t, log.Tail(ctx, 0, func(r eventlog.Record) {
-		require.Equal(t, last+1, r.Seq)
-		if last = r.Seq; last == 5 {
+		require.Equal(t, received+1, r.Seq)
+		if received = r.Seq; received == last {
 			cancel()
 		}
 	}))
@@ -289,7 +289,7 @@ func TestOtherBrokersIDsAreLearned(t *testing.T) {
 	n := startNATS(t)
 	log, other := n.open(t, Config{}), n.open(t, Config{})
 	defer func() { require.NoError(t, errors.Join(log.Close(), other.Close())) }()
-	_, err := other.AppendBatch(t.Context(), numbered(3))
+	_, err := other.AppendBatch(t.Context(), []eventlog.Entry{syncEntry("a"), syncEntry("b"), syncEntry("c")})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	require.NoError(t, log.Tail(ctx, 0, func(r eventlog.Record) {
@@ -297,8 +297,7 @@ func TestOtherBrokersIDsAreLearned(t *testing.T) {
 			cancel()
 		}
 	}))
-	results := appendAsGroup(t, log, syncEntry("a"), syncEntry("1"), syncEntry("b"))
-	require.Equal(t, []result{{ack: eventlog.Ack{Seq: 4}}, {ack: eventlog.Ack{Seq: 2, Duplicate: true}},
-		{ack: eventlog.Ack{Seq: 5}}}, results)
+	results := appendAsGroup(t, log, append([]eventlog.Entry{syncEntry("b")}, numbered(minGroup)...)...)
+	require.Equal(t, []result{{ack: eventlog.Ack{Seq: 2, Duplicate: true}}, {ack: eventlog.Ack{Seq: 4}}}, results[:2])
 	require.NotEmpty(t, batchIDs(t, log)[4])
 }
