@@ -133,21 +133,44 @@ func (e Event) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), nil }
 // broker has validated that text (a log, a stream). Use [Parse] for the input of
 // publishers.
 func (e *Event) UnmarshalJSON(b []byte) error {
-	var w struct {
-		ID       string    `json:"id"`
-		Type     Type      `json:"type"`
-		Source   string    `json:"source"`
-		Subject  string    `json:"subject"`
-		Time     time.Time `json:"time"`
-		Severity Severity  `json:"severity"`
-		Actor    string    `json:"actor"`
-		Cursor   string    `json:"cursor"`
-		Data     Object    `json:"data"`
+	fields, err := readFields(b)
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(b, &w); err != nil {
-		return fmt.Errorf("event: %w", err)
+	var read Event
+	for _, f := range fields {
+		text, isText := rawString(f.Raw)
+		switch f.Name {
+		case "id":
+			read.ID = text
+		case "type":
+			read.Type = Type(text)
+		case "source":
+			read.Source = text
+		case "subject":
+			read.Subject = text
+		case "severity":
+			read.Severity = Severity(text)
+		case "actor":
+			read.Actor = text
+		case "cursor":
+			read.Cursor = text
+		case "time":
+			err = read.Time.UnmarshalJSON(f.Raw)
+		case "data":
+			isText = true
+			read.Data, err = readFields(f.Raw)
+		default:
+			isText = true
+		}
+		if err != nil {
+			return fmt.Errorf("event: %s: %w", f.Name, err)
+		}
+		if !isText && string(f.Raw) != "null" {
+			return fmt.Errorf("event: %s is not a string", f.Name)
+		}
 	}
-	*e = Event(w)
+	*e = read
 	return nil
 }
 

@@ -3,7 +3,6 @@ package event
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -47,11 +46,8 @@ func (o Object) Has(name string) bool { return o.Get(name) != nil }
 // any other value as its JSON text, and "" when the field is absent.
 func (o Object) Text(name string) string {
 	raw := o.Get(name)
-	if len(raw) > 0 && raw[0] == '"' {
-		var s string
-		if json.Unmarshal(raw, &s) == nil {
-			return s
-		}
+	if text, ok := rawString(raw); ok {
+		return text
 	}
 	return string(raw)
 }
@@ -133,42 +129,14 @@ func parseObject(raw []byte, at string, depth int) (Object, error) {
 	if !utf8.Valid(raw) {
 		return nil, Refuse(at, CodeUTF8, "text in valid UTF-8")
 	}
-	if err := checkTokens(raw, at, depth); err != nil {
-		return nil, err
+	if !isPlainObject(raw, depth) {
+		if err := checkTokens(raw, at, depth); err != nil {
+			return nil, err
+		}
 	}
 	fields, err := readFields(raw)
 	if err != nil {
 		return nil, Refuse(at, CodeJSON, "a JSON object")
-	}
-	return fields, nil
-}
-
-// readFields splits a JSON object into its fields and compacts their values. It returns
-// nil for JSON's null.
-func readFields(raw []byte) (Object, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := dec.Token(); err != nil {
-		return nil, err
-	} else if t == nil {
-		return nil, nil
-	} else if t != json.Delim('{') {
-		return nil, errors.New("event: not a JSON object")
-	}
-	fields := Object{}
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, err
-		}
-		var compact bytes.Buffer
-		if err := json.Compact(&compact, value); err != nil {
-			return nil, err
-		}
-		fields = append(fields, Field{t.(string), compact.Bytes()})
 	}
 	return fields, nil
 }
@@ -259,6 +227,9 @@ func (l *level) endValue() {
 
 // EscapePointer returns a field's name as one segment of a JSON pointer (RFC 6901).
 func EscapePointer(segment string) string {
+	if !strings.ContainsAny(segment, "~/") {
+		return segment
+	}
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(segment)
 }
 
@@ -268,6 +239,11 @@ const nextLine = "\u0085"
 // appendString appends s as a JSON string without any character that ends a line. It
 // escapes U+0085; encoding/json escapes control characters, U+2028 and U+2029.
 func appendString(b []byte, s string) []byte {
+	if isPlainText(s) {
+		b = append(b, '"')
+		b = append(b, s...)
+		return append(b, '"')
+	}
 	quoted, _ := json.Marshal(s) // a string always marshals
 	if strings.Contains(s, nextLine) {
 		quoted = bytes.ReplaceAll(quoted, []byte(nextLine), []byte(`\u0085`))

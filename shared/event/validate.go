@@ -273,14 +273,6 @@ func (s FieldSpec) bounds() string {
 	return b.String()
 }
 
-// rawString returns the text of a JSON string. ok is false for any other value.
-func rawString(raw json.RawMessage) (text string, ok bool) {
-	if len(raw) == 0 || raw[0] != '"' {
-		return "", false
-	}
-	return text, json.Unmarshal(raw, &text) == nil
-}
-
 // canonicalNumber returns the form of a number that texts show: 100 for 1e2 and 100.0,
 // 0 for -0. It leaves very large and very small numbers as they are.
 func canonicalNumber(raw json.RawMessage, n float64) json.RawMessage {
