@@ -55,6 +55,7 @@ func (h *Hub) handle(r eventlog.Record) {
 		v.wake.notify()
 	}
 	h.wake.notify()
+	h.seqWaiters.reach(r.Seq)
 	h.callWatchers()
 }
 

@@ -83,6 +83,7 @@
 //   - Subscriber.abortMu guards [Request.Abort]. No other lock of the package is
 //     taken while it is held.
 //   - signal.mu guards a channel. It is held for a few instructions only.
+//   - seqWaiters.mu guards the goroutines that wait for records.
 //   - clockWatch.mu guards the observations of the machine's clock.
 //   - claims are locks by name: one for each event id and each entity that is
 //     being checked and stored. A publication takes all its names at once and

@@ -24,7 +24,8 @@ type Hub struct {
 	// ready is closed when the state has caught up with the log.
 	ready chan struct{}
 	// wake is notified after every handled record, and by Drain.
-	wake signal
+	wake       signal
+	seqWaiters seqWaiters // callers of Await
 	// heartbeats holds the heartbeats of each format, for the subscribers that
 	// have no view.
 	heartbeats map[wire.Format]*heartbeats
@@ -151,23 +152,6 @@ func (h *Hub) head() wire.Cursor {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.state.Cursor
-}
-
-// Await returns when the hub has handled all records up to and including seq.
-// A publisher that waits for its own event finds it in the next snapshot. The
-// error is that of ctx.
-func (h *Hub) Await(ctx context.Context, seq uint64) error {
-	for {
-		wake := h.wake.wait()
-		if h.head().Seq >= seq {
-			return nil
-		}
-		select {
-		case <-wake:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 // Entity returns the present state of an entity, or nil when there is none.
