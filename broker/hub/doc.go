@@ -16,6 +16,10 @@
 // error, and call [Subscriber.Leave] at the end. [Hub.History] and
 // [Hub.Snapshot] serve readers without a stream.
 //
+// Next waits, and so needs a goroutine for each stream. A program with many
+// streams sets [Request.Wake], and calls [Subscriber.Poll], which never waits,
+// when Wake or a function of [Hub.Watch] is called. Package fanout does this.
+//
 // A platform with alarms instead of timers calls [Hub.Follow] instead of Run,
 // and then [Hub.Heartbeat] and [Hub.Save] itself. A platform where writes and
 // goroutines are expensive sets [Config.Groups].
@@ -51,9 +55,14 @@
 // writes it to the views.
 //
 // A view is a byte log of frames. All subscribers with the same roles, format
-// and filter share one. The hub filters, redacts and encodes an event once for
-// each view, and views with the same roles and format (the same audience) share
-// even that. A subscriber has an offset in its view, and pulls the bytes after it.
+// and filter share one. The hub filters an event once for each view. It redacts
+// and encodes the event once for all views with the same roles and format (the
+// same audience), before it takes its lock. A subscriber has an offset in its
+// view, and pulls the bytes after it.
+//
+// The ring keeps the frames of its events, so that subscribers who resume cost no
+// encoding either. With [Request.Gzip] the view compresses its bytes once for all
+// its subscribers; see package sharedgzip.
 //
 // Some events are visible to one person only, such as the employee that an
 // event is about or the user who started a sync. Such an event is a splice: a
@@ -69,19 +78,21 @@
 // # Concurrency
 //
 // All methods of Hub may be called concurrently, but only one Run or Follow may
-// run at a time. [Subscriber.Next] and [Subscriber.MarkWritten] belong to one
-// goroutine for each subscriber.
+// run at a time. [Subscriber.Next], [Subscriber.Poll], [Subscriber.ReadLog] and
+// [Subscriber.MarkWritten] belong to one goroutine at a time for each subscriber.
 //
 // These locks guard the data of the package:
 //
-//   - Hub.mu guards the state, the ring, the maps of views, subscribers, persons
-//     and polls, and the flag draining. It also orders all writes to views: the
+//   - Hub.mu guards the state, the ring, the maps of audiences, views,
+//     subscribers, persons and polls, the watchers, and the flag draining. It also orders all writes to views: the
 //     bytes of a view are appended under it and read without a lock. It is never
 //     held while the hub reads or writes the log.
 //   - Subscriber.mu guards the splices and the reason for closing. It may be
 //     locked while Hub.mu is held, but not the other way round.
 //   - Subscriber.abortMu guards [Request.Abort]. No other lock of the package is
 //     taken while it is held.
+//   - recentEvent.mu guards the frames of an event of the ring. It is held while
+//     a frame is encoded, and may be locked while Hub.mu is held.
 //   - signal.mu guards a channel. It is held for a few instructions only.
 //   - seqWaiters.mu guards the goroutines that wait for records.
 //   - clockWatch.mu guards the observations of the machine's clock.
@@ -89,8 +100,9 @@
 //     being checked and stored. A publication takes all its names at once and
 //     holds them while it waits for the log. claims.mu guards their queues.
 //
-// The hub calls [Observer] and [Groups], and the condition of [Hub.CloseWhere],
-// while it holds Hub.mu. They must not block, and must not call the hub.
+// The hub calls [Observer], [Groups] and [Request.Wake], and the condition of
+// [Hub.CloseWhere], while it holds Hub.mu. They must not block, and must not call
+// the hub.
 //
 // # Errors
 //
