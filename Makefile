@@ -145,12 +145,14 @@ fuzz:
 # This broker, three libraries and a reference in C, measured in turn; a full run takes a
 # quarter of an hour, needs a quiet machine, and writes its table into docs/performance.md.
 # A look in two minutes: make bench BENCH_ROUNDS=1 BENCH_SCALE=0.1
+# One measurement alone (idle, burst, 20/s, publish, batch or gzip): make bench BENCH_ONLY=burst
 BENCH_ROUNDS ?= 3
 BENCH_SCALE  ?= 1
+BENCH_ONLY   ?=
 
 bench: build
 	cd e2e/bench && GOWORK=off $(GO) build -o $(CURDIR)/bin/bench/ . ./peers
-	cd e2e/bench && $(CURDIR)/bin/bench/bench -rounds $(BENCH_ROUNDS) -scale $(BENCH_SCALE) \
+	cd e2e/bench && $(CURDIR)/bin/bench/bench -rounds $(BENCH_ROUNDS) -scale $(BENCH_SCALE) -only '$(BENCH_ONLY)' \
 		-yardline $(CURDIR)/bin/yardline -peers $(CURDIR)/bin/bench/peers \
 		-reference $(CURDIR)/bin/bench/reference -page $(CURDIR)/docs/performance.md \
 		-results $(CURDIR)/bin/bench/results.jsonl

@@ -19,7 +19,6 @@ type stream struct {
 	state  streamState
 	head   []byte // of the answer, until all of it has arrived
 	chunks *chunkDecoder
-	isGzip bool
 	rest   []byte // the end of the last part, which may be the begin of a mark
 
 	receipts *receipts // nil if only the bytes count

@@ -78,6 +78,14 @@ func TestEachRowHasItsMeasurement(t *testing.T) {
 	}
 }
 
+func TestMeasurementsAreSelectedByTheirNames(t *testing.T) {
+	require.Len(t, selectMeasurements("burst"), 2)
+	require.Len(t, selectMeasurements(""), len(measurements))
+	require.Empty(t, selectMeasurements("x"))
+	require.Len(t, rowsOf(selectMeasurements("burst")), 2)
+	require.Len(t, rowsOf(measurements), len(rows))
+}
+
 func TestSmallerScaleKeepsBatchesWhole(t *testing.T) {
 	for _, scale := range []float64{0.01, 0.1, 0.333, 1} {
 		for i, m := range scaleMeasurements(measurements, scale) {

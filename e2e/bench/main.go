@@ -25,6 +25,7 @@ type options struct {
 	yardline, peers, reference string // programs
 	page                       string // the document that has the table; empty prints it alone
 	results                    string // the file for the report of each run
+	only                       string // the begin of the names of the measurements to do; empty means all
 	rounds                     int
 	scale                      float64 // of subscribers and events; 1 is the full form
 }
@@ -38,6 +39,7 @@ func main() {
 	flag.StringVar(&o.results, "results", "", "the `file` for the reports of all runs, a line of JSON each")
 	flag.IntVar(&o.rounds, "rounds", fullRounds, "how many `rounds` to run")
 	flag.Float64Var(&o.scale, "scale", 1, "what `part` of the subscribers and events to use")
+	flag.StringVar(&o.only, "only", "", "do only the measurements whose names begin with this `text`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -60,7 +62,10 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Println(machine)
-	plan, notes := limitStreams(scaleMeasurements(measurements, o.scale))
+	plan, notes := limitStreams(scaleMeasurements(selectMeasurements(o.only), o.scale))
+	if len(plan) == 0 {
+		return fmt.Errorf("no measurement begins with %q", o.only)
+	}
 	servers, note := availableServers(ctx, o)
 	notes = append(notes, note...)
 	for _, n := range notes {
@@ -70,9 +75,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	table := renderTable(rows, all)
+	table := renderTable(rowsOf(plan), all)
 	fmt.Printf("\n%s\n", table)
-	if o.page == "" || o.scale != 1 || o.rounds < fullRounds {
+	if o.page == "" || o.only != "" || o.scale != 1 || o.rounds < fullRounds {
 		return nil
 	}
 	text := fmt.Sprintf("%s, %s. Medians of %d interleaved rounds.\n", time.Now().UTC().Format("2 January 2006"),

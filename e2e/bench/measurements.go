@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 )
 
@@ -17,7 +18,7 @@ type measurement struct {
 
 // measurements are all runs of a round.
 var measurements = []measurement{
-	{name: "idle", subscribers: 9900, other: []string{"--settle", "4s"}},
+	{name: "idle", subscribers: 9900, other: []string{"--settle", "6s"}},
 	{name: "burst to 1,000", subscribers: 1000, events: 400, minEvents: 100, other: []string{"--window", "16"}},
 	{name: "burst to 5,000", subscribers: 5000, events: 100, minEvents: 50, other: []string{"--window", "16"}},
 	{name: "20/s to 5,000", subscribers: 5000, events: 160, minEvents: 60,
@@ -34,6 +35,16 @@ var measurements = []measurement{
 func (m measurement) flags() []string {
 	return append([]string{"--settle", "500ms", "--subscribers", fmt.Sprint(m.subscribers),
 		"--events", fmt.Sprint(m.events)}, m.other...)
+}
+
+// selectMeasurements returns the measurements whose names begin with a text.
+func selectMeasurements(prefix string) (selected []measurement) {
+	for _, m := range measurements {
+		if strings.HasPrefix(m.name, prefix) {
+			selected = append(selected, m)
+		}
+	}
+	return selected
 }
 
 // scaleMeasurements returns measurements with fewer subscribers and events.

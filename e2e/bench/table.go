@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -44,6 +45,16 @@ var rows = []row{
 		value: func(r *report) float64 { return r.Published.Delay.P50 }},
 	{name: "bytes on the wire for an event, plain", measurement: "20/s to 5,000", value: bytesEach},
 	{name: "bytes on the wire for an event, gzip", measurement: "gzip", goal: goal{atMost: 100}, value: bytesEach},
+}
+
+// rowsOf returns the rows that come from the given measurements.
+func rowsOf(plan []measurement) (selected []row) {
+	for _, r := range rows {
+		if slices.ContainsFunc(plan, func(m measurement) bool { return m.name == r.measurement }) {
+			selected = append(selected, r)
+		}
+	}
+	return selected
 }
 
 func perMillion(r *report) float64 { return r.Server.PerMillion }
@@ -93,11 +104,11 @@ func (r row) cell(all results, server string) string {
 func (r row) reached(all results) string {
 	v, hasValue := all.value(r.measurement, yardlineName, r.value)
 	ratio, hasRatio := all.ratio(r.measurement, yardlineName, r.value)
-	isReached := true
+	var isReached bool
 	switch g := r.goal; {
 	case g == goal{}:
 		return ""
-	case g.atMostRatio > 0 && !hasRatio || !hasValue:
+	case !hasValue || g.atMostRatio > 0 && !hasRatio:
 		return "not measured"
 	case g.atMostRatio > 0:
 		isReached = ratio <= g.atMostRatio
