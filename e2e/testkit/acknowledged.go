@@ -46,7 +46,7 @@ func RequireAcknowledgedEvents(t *testing.T, s *stack.Stack, acked map[string]wi
 			t.Fatal("a gap in a complete log")
 		}
 		if e, ok := f.(*wire.Event); ok {
-			require.NotContains(t, stored, e.Event.ID, "doubled")
+			require.Zero(t, stored[e.Event.ID], "doubled: %s", e.Event.ID)
 			require.Equal(t, state.Cursor.Seq+1, e.Cursor.Seq)
 			stored[e.Event.ID] = e.Cursor
 			state.Apply(e.Event, e.Cursor)
