@@ -115,16 +115,16 @@ $(AXE): e2e/package-lock.json
 
 # Real brokers, a real Chromium for each package, and a real workerd. The tests
 # that measure run last and alone.
-E2E = $$($(GO) list ./e2e/... | grep -v '/speed$$')
+E2E = $$($(GO) list ./e2e/... | grep -v -e '/speed$$' -e '/stress$$')
 
 browser-test: build edge edge-programs $(AXE)
 	$(GO) test -count=1 -timeout 40m -p 2 -parallel 2 $(E2E)
-	$(GO) test -count=1 -timeout 10m ./e2e/speed
+	$(GO) test -count=1 -timeout 10m -p 1 ./e2e/speed ./e2e/stress
 
 # The same with the long matrices whole: more tabs, longer outages, 100,000 events.
 e2e-full: build edge edge-programs $(AXE)
 	E2E_FULL=1 $(GO) test -count=1 -timeout 60m -p 2 -parallel 2 -v $(E2E)
-	E2E_FULL=1 $(GO) test -count=1 -timeout 20m -v ./e2e/speed
+	E2E_FULL=1 $(GO) test -count=1 -timeout 20m -p 1 -v ./e2e/speed ./e2e/stress
 
 # Power cuts. They need root and loop devices, and fail where these are missing.
 chaos: build
