@@ -51,8 +51,9 @@ type Response struct {
 	WriteTimeout time.Duration
 	// Ended is called once, when the stream has ended, by any goroutine. The
 	// reason is a *hub.ClosedError when the broker has ended the subscription,
-	// os.ErrDeadlineExceeded when the peer was too slow, context.Canceled when
-	// the peer has left or the stream was aborted, otherwise the error of the log
-	// or of the connection. Ended must not block for long.
+	// os.ErrDeadlineExceeded when the peer was too slow or the stream was aborted,
+	// context.Canceled when the peer has left or the Writer has ended all streams,
+	// otherwise the error of the log or of the connection. Ended must not block for
+	// long.
 	Ended func(reason error)
 }

@@ -25,7 +25,8 @@ type shard struct {
 	changed bool       // views may have new bytes
 	endAll  bool       // all streams must end
 	closing bool       // the shard must end
-	isRung  bool       // the bell has been rung and not been answered
+	isRung  bool       // the bell has been rung since the last take
+	closed  bool       // closeAll was called
 
 	// The goroutine of run has the following fields.
 	framer    framer
@@ -56,7 +57,7 @@ func newShard(w *Writer) (*shard, error) {
 	}
 	s := &shard{writer: w, epoll: epoll, bell: bell,
 		groups: map[*hub.View]*group{}, waiting: map[*Stream]struct{}{}, blocked: map[*Stream]struct{}{}}
-	ring := unix.EpollEvent{Events: unix.EPOLLIN, Fd: bellSlot}
+	ring := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: bellSlot} // so that nobody needs to read it
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, bell, &ring); err != nil {
 		return nil, errors.Join(os.NewSyscallError("epoll_ctl", err), s.closeDescriptors())
 	}
@@ -68,18 +69,22 @@ const bellSlot = -1
 
 func (s *shard) closeDescriptors() error { return errors.Join(unix.Close(s.epoll), unix.Close(s.bell)) }
 
-// post changes the inbox of the shard, and wakes the shard.
-func (s *shard) post(change func()) {
+// post changes the inbox of the shard, and wakes the shard. It does nothing and
+// returns false after closeAll.
+func (s *shard) post(change func()) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
 	change()
-	ring := !s.isRung
-	s.isRung = true
-	s.mu.Unlock()
-	if ring {
+	if !s.isRung {
+		s.isRung = true
 		var one [8]byte
 		binary.NativeEndian.PutUint64(one[:], 1)
-		_, _ = unix.Write(s.bell, one[:]) // fails only when the counter is full, and then the bell rings
+		_, _ = unix.Write(s.bell, one[:]) // cannot fail before 2^64 rings
 	}
+	return true
 }
 
 // wake makes the shard look at a stream.
@@ -92,8 +97,13 @@ func (s *shard) wake(st *Stream) {
 	})
 }
 
-// give makes the shard the owner of a stream.
-func (s *shard) give(st *Stream) { s.post(func() { s.given = append(s.given, st) }) }
+// give makes the shard the owner of a stream. It ends the stream after closeAll.
+func (s *shard) give(st *Stream) {
+	if !s.post(func() { s.given = append(s.given, st) }) {
+		st.end(context.Canceled)
+		st.close()
+	}
+}
 
 // An inbox is what other goroutines want from a shard.
 type inbox struct {
@@ -105,11 +115,7 @@ type inbox struct {
 func (s *shard) take() inbox {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.isRung {
-		var count [8]byte
-		_, _ = unix.Read(s.bell, count[:]) // fails when the ring is still on its way, and then the next wait is short
-		s.isRung = false
-	}
+	s.isRung = false
 	for _, st := range s.woken {
 		st.isWoken = false
 	}
@@ -184,7 +190,7 @@ func (s *shard) handleEvent(event unix.EpollEvent) {
 	}
 	st := s.streams[event.Fd]
 	if event.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		st.aborted.Store(true) // the peer has left
+		st.isCut.Store(true) // the peer has left
 	}
 	s.look(st)
 }
@@ -210,7 +216,8 @@ func (s *shard) receive(st *Stream) {
 		}
 	}
 	st.isLent = false
-	mustLook := st.mustLook || st.seenChanges != s.writer.changes.Load()
+	// A round may have passed the view before the stream joins its group.
+	mustLook := st.mustLook || st.sub.View() != nil || st.seenChanges != s.writer.changes.Load()
 	st.mustLook = false
 	s.settle(st)
 	if mustLook && st.slot != goneSlot && !st.isLent {
@@ -234,7 +241,7 @@ func (s *shard) register(st *Stream) error {
 // advance writes what a stream with a view has to write. It lends a stream
 // without one to a worker.
 func (s *shard) advance(st *Stream) {
-	if st.group == nil && !st.aborted.Load() {
+	if st.group == nil && !st.mustEnd() {
 		s.lend(st, s.writer.recent)
 		return
 	}
@@ -347,7 +354,7 @@ func (s *shard) endStalled(now time.Time) {
 func (s *shard) endAllStreams() {
 	for _, st := range s.streams {
 		if st != nil {
-			st.aborted.Store(true)
+			st.isCut.Store(true)
 			s.look(st)
 		}
 	}
@@ -356,7 +363,10 @@ func (s *shard) endAllStreams() {
 // closeAll closes the connections of all streams that are left. It must be called
 // after run and the workers have returned.
 func (s *shard) closeAll() {
-	left := s.take().given
+	s.mu.Lock()
+	s.closed = true
+	left := s.given
+	s.mu.Unlock()
 	for _, st := range s.streams {
 		if st != nil {
 			left = append(left, st)

@@ -19,8 +19,9 @@ import (
 // A Stream is one connection of a Writer.
 type Stream struct {
 	shard   *shard
-	aborted atomic.Bool
-	isWoken bool // guarded by shard.mu: the stream is in the inbox
+	aborted atomic.Bool // Abort was called
+	isCut   atomic.Bool // the peer has left, or all streams must end
+	isWoken bool        // guarded by shard.mu: the stream is in the inbox
 
 	// The owner has the following fields.
 	sub          *hub.Subscriber
@@ -58,7 +59,7 @@ const closedFD = -1
 
 // NewStream returns a stream that has no connection yet.
 func (w *Writer) NewStream() *Stream {
-	return &Stream{shard: w.shards[int(w.next.Add(1))%len(w.shards)], slot: noSlot, fd: closedFD}
+	return &Stream{shard: w.shards[w.next.Add(1)%uint32(len(w.shards))], slot: noSlot, fd: closedFD}
 }
 
 // Wake makes the stream look for something to write. Any goroutine may call it.
@@ -128,11 +129,18 @@ func (st *Stream) end(err error) {
 	}
 }
 
+// mustEnd reports whether the stream must end without a goodbye. Any goroutine
+// may call it.
+func (st *Stream) mustEnd() bool { return st.aborted.Load() || st.isCut.Load() }
+
 // pump writes at most limit chunks, and sets result. Only the owner calls it.
 func (st *Stream) pump(f *framer, limit int) {
 	st.seenChanges = st.shard.writer.changes.Load()
 	for range limit {
-		if st.aborted.Load() {
+		switch {
+		case st.aborted.Load():
+			st.end(os.ErrDeadlineExceeded)
+		case st.isCut.Load():
 			st.end(context.Canceled)
 		}
 		if st.unsent == nil && st.err == nil {

@@ -178,6 +178,7 @@ func (q *queue) pop() *Stream {
 		return nil
 	}
 	st := q.waiting[0]
+	q.waiting[0] = nil // so that the queue does not keep the memory of a stream that has ended
 	q.waiting = q.waiting[1:]
 	return st
 }
