@@ -33,13 +33,11 @@ func (a *API) fanOut(w *statusRecorder, r *http.Request, p identity.Principal, s
 	}
 	w.status = http.StatusOK
 	a.hijacked.Add(1)
-	logRequest := w.takeEnd()
+	logRequest := takeEnd(w)
 	ended := func(err error) {
 		reader.logEnd(err)
 		reader.Leave()
-		if logRequest != nil {
-			logRequest()
-		}
+		logRequest()
 		a.hijacked.Done()
 	}
 	a.setStreamHeaders(w.Header(), subscription.Gzip)

@@ -70,12 +70,15 @@ func (w *statusRecorder) end() {
 	}
 }
 
-// takeEnd returns a function that logs the request. The caller must call it when the answer
-// has ended, because the answer goes on after the handler. The result is nil if nothing is
-// to be logged.
-func (w *statusRecorder) takeEnd() func() {
-	end := w.logEnd
-	w.logEnd = nil
+// takeEnd returns a function that logs the request of an answer. The caller must call it when
+// the answer has ended, because the answer goes on after the handler.
+func takeEnd(w http.ResponseWriter) func() {
+	recorder, ok := w.(*statusRecorder)
+	if !ok || recorder.logEnd == nil {
+		return func() {}
+	}
+	end := recorder.logEnd
+	recorder.logEnd = nil
 	return end
 }
 

@@ -65,20 +65,35 @@ func (a *API) handleGetWS(w http.ResponseWriter, r *http.Request) {
 		a.Refuse(w, r, err)
 		return
 	}
-	defer slot.release()
 	a.hijacked.Add(1) // before the HTTP server forgets this connection
-	defer a.hijacked.Done()
 	s := a.accept(w, r, peer)
 	if s == nil {
+		slot.release()
+		a.hijacked.Done()
 		return
 	}
+	logRequest := takeEnd(w)
+	// The WebSocket goes on in a goroutine of its own, because the stack of this one and the
+	// request take more memory than a quiet WebSocket.
+	go func() {
+		defer a.hijacked.Done()
+		defer logRequest()
+		defer slot.release()
+		s.run(unauthenticated, slot, f, after)
+	}()
+}
+
+// run serves a WebSocket until its end.
+func (s *socket) run(unauthenticated bool, slot *slot, f filter.Filter, after *wire.Cursor) {
 	defer s.conn.CloseNow()
-	ctx, cancel := context.WithCancel(r.Context())
+	defer s.recoverPanic()
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	// Shutdown also ends a WebSocket that waits for its peer to answer the goodbye.
-	defer context.AfterFunc(a.abort, func() { cancel(); _ = s.conn.CloseNow() })()
+	defer context.AfterFunc(s.api.abort, func() { cancel(); _ = s.conn.CloseNow() })()
 	if unauthenticated {
-		if err = s.authenticate(ctx); err == nil {
+		err := s.authenticate(ctx)
+		if err == nil {
 			err = slot.countPrincipal(s.peer.Principal)
 		}
 		if err != nil {
@@ -139,8 +154,8 @@ func (s *socket) authenticate(ctx context.Context) error {
 }
 
 // serve streams events and answers calls until either side ends the WebSocket. The
-// goroutine that calls serve writes the stream; serve starts one that reads calls and one
-// that watches the peer, and waits for both to end. An error means that no stream has begun.
+// goroutine that calls serve writes the stream; serve starts one that reads calls, and waits
+// for its end. An error means that no stream has begun.
 func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.Filter, after *wire.Cursor) error {
 	request := hub.Request{Filter: f, After: after, Format: wire.JSON, Abort: cancel}
 	reader, err := s.api.subscribe(ctx, s.peer, request, func() {})
@@ -148,14 +163,13 @@ func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.
 		return err
 	}
 	defer reader.Leave()
-	var helpers sync.WaitGroup
-	for _, do := range []func(){func() { s.listen(ctx, reader) }, func() { s.watchPeer(ctx) }} {
-		helpers.Go(func() {
-			defer cancel()
-			defer s.recoverPanic()
-			do()
-		})
-	}
+	var listener sync.WaitGroup
+	listener.Go(func() {
+		defer cancel()
+		defer s.recoverPanic()
+		s.listen(ctx, reader)
+	})
+	watch := s.watchPeer(ctx, cancel)
 	err = reader.Pump(ctx, func(frames []byte) error {
 		return writeAll(func(message []byte) error { return s.write(ctx, message) }, frames, maxMessage)
 	})
@@ -164,8 +178,9 @@ func (s *socket) serve(ctx context.Context, cancel context.CancelFunc, f filter.
 		s.close(websocket.StatusCode(closed.Bye.Reason.CloseCode()), string(closed.Bye.Reason))
 	}
 	cancel()
+	watch.Stop()
 	_ = s.conn.CloseNow()
-	helpers.Wait()
+	listener.Wait()
 	return nil
 }
 
@@ -205,30 +220,33 @@ func (s *socket) refuse(ctx context.Context, err error) {
 // receives these for a peer that has left.
 const minProgress = 4 << 10
 
-// watchPeer returns when the peer is gone: since the last ping it has sent nothing, not
-// even a pong, and has received fewer than minProgress bytes. It also returns when ctx
-// ends. watchPeer does not ping a peer that still receives, because the ping would wait
-// behind the data. A goroutine must read the WebSocket meanwhile, so that pongs are counted.
-func (s *socket) watchPeer(ctx context.Context) {
-	tick := time.NewTicker(s.api.timeouts.ping)
-	defer tick.Stop()
+// watchPeer calls gone when the peer is gone: since the last ping it has sent nothing, not
+// even a pong, and has received fewer than minProgress bytes. watchPeer does not ping a peer
+// that still receives, because the ping would wait behind the data. A goroutine must read
+// the WebSocket meanwhile, so that pongs are counted. The caller must cancel ctx, and then
+// stop the timer.
+func (s *socket) watchPeer(ctx context.Context, gone func()) *time.Timer {
+	var watch *time.Timer
 	pinged := false
 	written, read := s.meter.bytesWritten.Load(), s.meter.bytesRead.Load()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+	ready := make(chan struct{}) // closed when watch is set
+	watch = time.AfterFunc(s.api.timeouts.ping, func() {
+		<-ready
 		busy, silent := s.meter.bytesWritten.Load()-written >= minProgress, s.meter.bytesRead.Load() == read
 		if pinged && !busy && silent {
+			gone()
 			return
 		}
 		written, read = s.meter.bytesWritten.Load(), s.meter.bytesRead.Load()
 		if pinged = !busy; pinged {
 			s.meter.ping() // the next check sees whether the peer has answered
 		}
-	}
+		if ctx.Err() == nil {
+			watch.Reset(s.api.timeouts.ping)
+		}
+	})
+	close(ready)
+	return watch
 }
 
 // errLeft is the error of a peer that ended or broke its WebSocket before it
