@@ -3,7 +3,7 @@
 // It takes a connection from the HTTP server and its descriptor out of Go's
 // network poller. An idle stream is then a descriptor, an offset in a view of
 // the hub and a few words of state: it has no goroutine, no buffer and no timer.
-// The package works on Linux, for HTTP/1.1 without TLS. Other streams have a
+// The package works on Linux, for HTTP/1 without TLS. Other streams have a
 // goroutine each, which calls [hub.Subscriber.Next].
 //
 // # Usage
@@ -44,8 +44,11 @@ import "time"
 
 // A Response describes what [Stream.Start] writes.
 type Response struct {
-	// Head is the head of a chunked HTTP/1.1 response.
+	// Head is the head of the response.
 	Head []byte
+	// IsChunked makes each write a chunk of HTTP/1.1. Otherwise the body consists
+	// of the frames, and ends with the connection.
+	IsChunked bool
 	// WriteTimeout is the time that the peer may take for one chunk of at most
 	// 64 KiB. The stream of a slower peer ends.
 	WriteTimeout time.Duration

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -26,6 +27,7 @@ type Stream struct {
 	// The owner has the following fields.
 	sub          *hub.Subscriber
 	fd           int
+	isChunked    bool
 	writeTimeout time.Duration
 	ended        func(error)
 
@@ -79,7 +81,8 @@ func (st *Stream) Start(conn net.Conn, sub *hub.Subscriber, r Response) error {
 	if err != nil {
 		return err
 	}
-	st.fd, st.sub, st.head, st.writeTimeout, st.ended = fd, sub, r.Head, r.WriteTimeout, r.Ended
+	st.fd, st.sub, st.head, st.isChunked = fd, sub, r.Head, r.IsChunked
+	st.writeTimeout, st.ended = r.WriteTimeout, r.Ended
 	st.shard.writer.crowd.count()
 	var f framer
 	st.pump(&f, maxChunks)
@@ -197,7 +200,12 @@ const maxChunk = 64 << 10
 func (st *Stream) write(f *framer) (isWhole bool, err error) {
 	data := st.unsent[:min(maxChunk, len(st.unsent))]
 	isLast := st.bye != nil && len(data) == len(st.unsent)
-	chunk := f.chunk(st.head, data, isLast)
+	chunk := data
+	if st.isChunked {
+		chunk = f.chunk(st.head, data, isLast)
+	} else if st.head != nil {
+		chunk = slices.Concat(st.head, data)
+	}
 	for st.sent < len(chunk) {
 		n, err := unix.Write(st.fd, chunk[st.sent:])
 		switch {

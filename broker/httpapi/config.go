@@ -67,7 +67,7 @@ type Config struct {
 	// none. NewFront does not use it.
 	Warnings func() []Warning
 
-	// Fanout writes the streams of HTTP/1.1 without TLS. nil means that each of them has a
+	// Fanout writes the streams of HTTP/1 without TLS. nil means that each of them has a
 	// goroutine, as all other streams have. The caller closes it after Shutdown. NewFront
 	// does not use it.
 	Fanout *fanout.Writer

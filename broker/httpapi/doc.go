@@ -67,7 +67,7 @@
 //  3. [hub.Hub.Subscribe] opens the subscription.
 //  4. grantWatcher.add watches the grant. It authenticates once more, so that a stream cannot
 //     open by a grant that has ended since step 1. If it has, the request is refused.
-//  5. A stream over HTTP/1.1 without TLS goes to Config.Fanout, which writes it from now on,
+//  5. A stream over HTTP/1 without TLS goes to Config.Fanout, which writes it from now on,
 //     and its handler returns. The connection ends with the stream. For every other stream
 //     [Reader.Pump] writes frames until either side ends. Each write has its own deadline. On
 //     a WebSocket two more goroutines run: listen answers calls by [Reader.HandleCall], and

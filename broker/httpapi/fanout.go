@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -10,9 +11,9 @@ import (
 )
 
 // canFanOut reports whether Config.Fanout can write the stream of a request: it needs a
-// connection of its own without encryption, and chunks.
+// connection of its own without encryption.
 func (a *API) canFanOut(r *http.Request) bool {
-	return a.Fanout != nil && r.TLS == nil && r.ProtoMajor == 1 && r.ProtoMinor == 1
+	return a.Fanout != nil && r.TLS == nil && r.ProtoMajor == 1
 }
 
 // fanOut opens a stream that Config.Fanout writes. The handler returns while the stream
@@ -25,14 +26,15 @@ func (a *API) fanOut(w *statusRecorder, r *http.Request, p identity.Principal, s
 		a.Refuse(w, r, err)
 		return
 	}
+	a.hijacked.Add(1) // before the HTTP server forgets this connection
 	conn, _, err := w.Hijack()
 	if err != nil {
+		a.hijacked.Done()
 		reader.Leave()
 		a.Refuse(w, r, err)
 		return
 	}
 	w.status = http.StatusOK
-	a.hijacked.Add(1)
 	logRequest := takeEnd(w)
 	ended := func(err error) {
 		reader.logEnd(err)
@@ -41,7 +43,12 @@ func (a *API) fanOut(w *statusRecorder, r *http.Request, p identity.Principal, s
 		a.hijacked.Done()
 	}
 	a.setStreamHeaders(w.Header(), subscription.Gzip)
-	response := fanout.Response{Head: streamHead(w.Header()), WriteTimeout: a.timeouts.write, Ended: ended}
+	response := fanout.Response{
+		Head:         streamHead(w.Header(), r.ProtoMinor),
+		IsChunked:    r.ProtoMinor == 1,
+		WriteTimeout: a.timeouts.write,
+		Ended:        ended,
+	}
 	if err := stream.Start(conn, reader.Subscriber, response); err != nil {
 		reader.Log().Error("a connection could not be taken over", "error", err)
 		ended(err)
@@ -50,9 +57,13 @@ func (a *API) fanOut(w *statusRecorder, r *http.Request, p identity.Principal, s
 
 // streamHead returns the head of the response of a stream with the given headers (RFC 9112,
 // section 2), whose values the broker has chosen or compared with its configuration. The
-// connection ends with the stream.
-func streamHead(headers http.Header) []byte {
-	head := []byte("HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nDate: ")
+// client uses HTTP/1.minor; HTTP/1.0 has no chunks. The connection ends with the stream.
+func streamHead(headers http.Header, minor int) []byte {
+	head := fmt.Appendf(nil, "HTTP/1.%d 200 OK\r\nConnection: close\r\n", minor)
+	if minor == 1 {
+		head = append(head, "Transfer-Encoding: chunked\r\n"...)
+	}
+	head = append(head, "Date: "...)
 	head = time.Now().UTC().AppendFormat(head, http.TimeFormat)
 	for name, values := range headers {
 		for _, value := range values {
