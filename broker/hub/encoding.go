@@ -33,15 +33,11 @@ func (s *Subscriber) encodeShared(offset int64, frames []byte) []byte {
 
 // Goodbye returns the last bytes of a stream that the broker has ended: c.Bye and,
 // with Request.Gzip, the end of the compressed data. The goroutine that calls Next
-// or Poll may call it once, after all other bytes were written.
+// or Poll may call it once, after it has received c from there.
 func (s *Subscriber) Goodbye(c *ClosedError) []byte {
-	frame := s.format.Append(nil, &c.Bye)
+	frame := s.encodeOwn(s.format.Append(nil, &c.Bye))
 	if s.gzip == nil {
 		return frame
 	}
-	var end []byte
-	if s.openingFrames != nil { // the stream has not begun
-		end = sharedgzip.AppendHeader(nil)
-	}
-	return s.gzip.AppendTrailer(s.gzip.AppendOwn(end, frame))
+	return s.gzip.AppendTrailer(frame)
 }

@@ -29,12 +29,13 @@ func (s *Subscriber) Refilter(ctx context.Context, f filter.Filter, ref string) 
 	}
 }
 
-// applyRefilter changes the filter. It returns the frames that the old filter
-// still selects, and the wire.FilterChanged. For a subscriber in a view the old
+// applyRefilter changes the filter. It returns as the next bytes of the stream
+// the frames that the old filter still selects, and the wire.FilterChanged. For a subscriber in a view the old
 // filter applies through the hub's head, because the view holds everything up
 // to it. For a subscriber that catches up it applies through its own cursor.
-func (s *Subscriber) applyRefilter(r refilterRequest) (frames []byte) {
+func (s *Subscriber) applyRefilter(r refilterRequest) []byte {
 	h := s.hub
+	var frames []byte
 	if s.view != nil {
 		h.mu.Lock()
 		s.cursor = h.state.Cursor
@@ -49,5 +50,6 @@ func (s *Subscriber) applyRefilter(r refilterRequest) (frames []byte) {
 		h.mu.Unlock()
 	}
 	s.filter = r.filter
-	return s.format.Append(frames, &wire.FilterChanged{Through: s.cursor, Ref: r.ref, Filter: r.filter.Key()})
+	frames = s.format.Append(frames, &wire.FilterChanged{Through: s.cursor, Ref: r.ref, Filter: r.filter.Key()})
+	return s.encodeOwn(frames)
 }

@@ -29,7 +29,7 @@ type Request struct {
 	// Format is the encoding of the frames.
 	Format wire.Format
 	// Gzip compresses the stream by gzip (RFC 1952). It is not for a hub with
-	// [Groups], and not for a subscription that changes its filter.
+	// [Groups].
 	Gzip bool
 	// ID names the connection. "" makes Subscribe choose a name.
 	ID string

@@ -11,17 +11,17 @@ func BenchmarkWindow(b *testing.B) {
 	frames := demoFrames(b, 5000)
 	for _, compressors := range []int{0, 1} {
 		b.Run(fmt.Sprintf("compressors=%d", compressors), func(b *testing.B) {
-			w := NewWindow(NewPool(compressors))
+			w := newWindow(NewPool(compressors))
 			benchmarkPieces(b, frames, func(dst, frame []byte) []byte {
-				piece, _ := w.Append(dst, frame, false)
+				piece, _ := w.append(dst, frame, false)
 				return piece
 			})
 		})
 	}
 	b.Run("fresh starts only", func(b *testing.B) {
-		w := NewWindow(NewPool(1))
+		w := newWindow(NewPool(1))
 		benchmarkPieces(b, frames, func(dst, frame []byte) []byte {
-			piece, _ := w.Append(dst, frame, true)
+			piece, _ := w.append(dst, frame, true)
 			return piece
 		})
 	})
@@ -30,7 +30,7 @@ func BenchmarkWindow(b *testing.B) {
 // BenchmarkStandAlone measures one stand-alone piece with one frame of the demo.
 func BenchmarkStandAlone(b *testing.B) {
 	pool := NewPool(0)
-	benchmarkPieces(b, demoFrames(b, 5000), pool.AppendStandAlone)
+	benchmarkPieces(b, demoFrames(b, 5000), pool.appendStandAlone)
 }
 
 func benchmarkPieces(b *testing.B, frames [][]byte, appendPiece func(dst, frame []byte) []byte) {
@@ -49,11 +49,11 @@ func benchmarkPieces(b *testing.B, frames [][]byte, appendPiece func(dst, frame 
 
 // BenchmarkSum measures what the end of a connection costs.
 func BenchmarkSum(b *testing.B) {
-	joined := Sum{crc: 1, size: 123_456_789}
-	left := Sum{crc: 2, size: 987_654_321_012}
-	own := Sum{crc: 3, size: 1000}
+	joined := checksum{crc: 1, size: 123_456_789}
+	left := checksum{crc: 2, size: 987_654_321_012}
+	own := checksum{crc: 3, size: 1000}
 	for b.Loop() {
-		own = own.Then(left.Since(joined))
+		own = own.then(left.since(joined))
 	}
 }
 

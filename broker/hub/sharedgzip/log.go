@@ -18,19 +18,18 @@ const (
 // byte log. The Log makes a piece when the first Reader asks for its frames. All Readers at the same place then
 // receive the same memory.
 //
-// A Log starts afresh as a [Window] does, and also when no Reader takes part in it, and at most once a second while
-// Readers wait for a fresh start. It holds the memory of a Window and some 100 KB of pieces. While no Reader takes part
+// A Log starts afresh after 32 KB of frames, when no Reader takes part in it, and at most once a second while Readers
+// wait for a fresh start. It holds the memory of a window and some 100 KB of pieces. While no Reader takes part
 // it holds no compressor. All methods may be called concurrently.
 type Log struct {
 	pool *Pool
 
 	mu             sync.Mutex // guards the following fields
-	window         *Window
+	window         *window
 	buffer         []byte     // ends with the newest piece
 	pieces         []logPiece // the newest ones without gaps: those of buffer and of the buffer before
 	end            int64      // offset of the frames after the newest piece
 	members        int        // number of Readers that take part
-	isFreshWanted  bool       // the next piece must be a fresh start
 	isAwaited      bool       // a Reader waits for a fresh start
 	lastFreshStart time.Time
 
@@ -44,18 +43,11 @@ type logPiece struct {
 	bytes         []byte
 	buffer        *byte // the first byte of the buffer that has bytes
 	isFreshStart  bool
-	before, after Sum // of the Window
+	before, after checksum // of the window
 }
 
 // NewLog returns an empty Log.
-func NewLog(pool *Pool) *Log { return &Log{pool: pool, window: NewWindow(pool)} }
-
-// StartAfresh makes the next piece a fresh start. The caller may call it at each heartbeat.
-func (l *Log) StartAfresh() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.isFreshWanted = true
-}
+func NewLog(pool *Pool) *Log { return &Log{pool: pool, window: newWindow(pool)} }
 
 // take returns what a Reader may take of frames, which begin at offset from, as one piece. It makes a new piece when
 // there is none. A Reader that did not take part does so from now on. ok is false when the Reader may take nothing.
@@ -80,13 +72,14 @@ func (l *Log) take(from int64, frames []byte, takesPart bool, now time.Time) (p 
 // extendLocked makes a piece of frames, which begin at offset from. For a Reader that does not take part it does so
 // only when the piece is a fresh start, because the Reader could not use another one. The caller must hold l.mu.
 func (l *Log) extendLocked(from int64, frames []byte, takesPart bool, now time.Time) {
-	if from > l.end { // no Reader has asked for the frames in between
-		l.pieces, l.isFreshWanted = nil, true
-	}
-	freshStart := l.isFreshWanted || l.members == 0 || l.window.sinceFresh >= freshStartAfter ||
+	isGap := from > l.end // no Reader has asked for the frames in between
+	freshStart := isGap || l.members == 0 || l.window.sinceFresh >= freshStartAfter ||
 		l.isAwaited && now.Sub(l.lastFreshStart) >= freshStartPause
 	if !freshStart && !takesPart {
 		return
+	}
+	if isGap {
+		l.pieces = nil
 	}
 	if len(l.buffer) > 0 && len(l.buffer)+len(frames) > logBuffer {
 		current := &l.buffer[0]
@@ -96,12 +89,12 @@ func (l *Log) extendLocked(from int64, frames []byte, takesPart bool, now time.T
 	if l.buffer == nil {
 		l.buffer = make([]byte, 0, max(logBuffer, len(frames)+len(frames)/1000+64))
 	}
-	p := logPiece{from: from, to: from + int64(len(frames)), before: l.window.Sum()}
+	p := logPiece{from: from, to: from + int64(len(frames)), before: l.window.sum}
 	start := len(l.buffer)
-	l.buffer, p.isFreshStart = l.window.Append(l.buffer, frames, freshStart)
-	p.bytes, p.buffer, p.after = l.buffer[start:], &l.buffer[0], l.window.Sum()
+	l.buffer, p.isFreshStart = l.window.append(l.buffer, frames, freshStart)
+	p.bytes, p.buffer, p.after = l.buffer[start:], &l.buffer[0], l.window.sum
 	if p.isFreshStart {
-		l.isFreshWanted, l.isAwaited, l.lastFreshStart = false, false, now
+		l.isAwaited, l.lastFreshStart = false, now
 	}
 	l.pieces, l.end = append(l.pieces, p), p.to
 }
@@ -150,7 +143,7 @@ func (l *Log) standAlone(from int64, frames []byte) []byte {
 	l.aloneMu.Lock()
 	defer l.aloneMu.Unlock()
 	if to := from + int64(len(frames)); l.alone.from != from || l.alone.to != to {
-		l.alone = logPiece{from: from, to: to, bytes: l.pool.AppendStandAlone(nil, frames)}
+		l.alone = logPiece{from: from, to: to, bytes: l.pool.appendStandAlone(nil, frames)}
 	}
 	return l.alone.bytes
 }
@@ -160,6 +153,6 @@ func (l *Log) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.members--; l.members == 0 {
-		l.window.Close()
+		l.window.close()
 	}
 }

@@ -10,18 +10,18 @@ import (
 	stateless "github.com/klauspost/compress/flate"
 )
 
-// level is the level of a Window's compressor. On the demo's frames, level 3 makes pieces of 74 bytes, and level 6
+// level is the level of a window's compressor. On the demo's frames, level 3 makes pieces of 74 bytes, and level 6
 // pieces of 66 in one and a half times the time.
 const level = 3
 
-// A Pool limits the memory of the compressors of many Windows, and makes stand-alone pieces.
+// A Pool limits the memory of the compressors of many windows, and makes stand-alone pieces.
 type Pool struct {
-	left  atomic.Int64  // number of compressors that Windows may still take
-	idle  sync.Pool     // compressors that no Window holds; the garbage collector frees them
+	left  atomic.Int64  // number of compressors that windows may still take
+	idle  sync.Pool     // compressors that no window holds; the garbage collector frees them
 	calls chan struct{} // has an element for each stand-alone piece that is being made
 }
 
-// NewPool returns a Pool of at most the given number of compressors, of 0.85 MB each. 0 means that no Window has a
+// NewPool returns a Pool of at most the given number of compressors, of 0.85 MB each. 0 means that no window has a
 // compressor.
 func NewPool(compressors int) *Pool {
 	p := &Pool{calls: make(chan struct{}, runtime.GOMAXPROCS(0))}
@@ -47,15 +47,15 @@ func (p *Pool) take() *flate.Writer {
 
 // put gives a compressor back.
 func (p *Pool) put(c *flate.Writer) {
-	c.Reset(io.Discard) // so that it does not keep its Window in memory
+	c.Reset(io.Discard) // so that it does not keep its window in memory
 	p.idle.Put(c)
 	p.left.Add(1)
 }
 
-// AppendStandAlone appends a piece that has the frames and refers to nothing before. The piece is at most 10 bytes
+// appendStandAlone appends a piece that has the frames and refers to nothing before. The piece is at most 10 bytes
 // longer than the frames, and 5 bytes more for each 24 KB of them. For no frames it appends nothing. The call
 // waits while GOMAXPROCS other calls are at work.
-func (p *Pool) AppendStandAlone(dst, frames []byte) []byte {
+func (p *Pool) appendStandAlone(dst, frames []byte) []byte {
 	return p.appendStateless(dst, frames, nil)
 }
 

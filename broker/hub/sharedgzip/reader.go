@@ -7,10 +7,10 @@ import "time"
 // Close at the end, however the connection ends.
 type Reader struct {
 	pool *Pool
-	own  Sum  // of all frames, without those of log since joined
-	log  *Log // nil while the Reader takes part in no Log
-	// Of log's Window, before the first and after the last piece that the Reader has taken.
-	joined, last Sum
+	own  checksum // of all frames, without those of log since joined
+	log  *Log     // nil while the Reader takes part in no Log
+	// Of log's window, before the first and after the last piece that the Reader has taken.
+	joined, last checksum
 	next         int64 // offset of the next frames in log
 }
 
@@ -23,8 +23,8 @@ func (r *Reader) AppendOwn(dst, frames []byte) []byte {
 		return dst
 	}
 	r.leave()
-	r.own = r.own.Add(frames)
-	return r.pool.AppendStandAlone(dst, frames)
+	r.own = r.own.add(frames)
+	return r.pool.appendStandAlone(dst, frames)
 }
 
 // Shared returns a piece of frames, which begin at offset from in the byte log of l. The Reader takes part in l if it
@@ -41,7 +41,7 @@ func (r *Reader) Shared(l *Log, from int64, frames []byte, now time.Time) []byte
 	p, ok := l.take(from, frames, !isJoining, now)
 	if !ok {
 		r.leave()
-		r.own = r.own.Add(frames)
+		r.own = r.own.add(frames)
 		return l.standAlone(from, frames)
 	}
 	piece := p.bytes
@@ -49,8 +49,8 @@ func (r *Reader) Shared(l *Log, from int64, frames []byte, now time.Time) []byte
 	if isJoining {
 		r.log, r.joined = l, p.before
 		if len(before) > 0 {
-			r.own = r.own.Add(before)
-			piece = append(r.pool.AppendStandAlone(nil, before), piece...)
+			r.own = r.own.add(before)
+			piece = append(r.pool.appendStandAlone(nil, before), piece...)
 		}
 	}
 	r.last, r.next = p.after, p.to
@@ -63,14 +63,14 @@ func (r *Reader) leave() {
 		return
 	}
 	r.log.leave()
-	r.own = r.own.Then(r.last.Since(r.joined))
+	r.own = r.own.then(r.last.since(r.joined))
 	r.log = nil
 }
 
 // AppendTrailer appends the end of the stream, after which nothing may follow.
 func (r *Reader) AppendTrailer(dst []byte) []byte {
 	r.leave()
-	return AppendTrailer(dst, r.own)
+	return appendTrailer(dst, r.own)
 }
 
 // Close ends the part of the Reader in its Log. It may be called twice.

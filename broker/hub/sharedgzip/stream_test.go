@@ -87,9 +87,6 @@ func randomStreams(t *testing.T, seed int64, demo [][]byte) (streams [][]piece) 
 			r.join(logs[random.IntN(2)])
 		}
 		log := logs[random.IntN(2)]
-		if random.IntN(20) == 0 {
-			log.StartAfresh()
-		}
 		for range 1 + random.IntN(3) {
 			log.frames = append(log.frames, randomFrames(random, demo, 2)...)
 			log.ends = append(log.ends, int64(len(log.frames)))
@@ -244,21 +241,21 @@ func TestZlibDecodesEveryPieceAtOnce(t *testing.T) {
 func TestPieceAfterASpliceIsGarbledWithoutAFreshStart(t *testing.T) {
 	for _, compressors := range []int{0, 1} {
 		pool := NewPool(compressors)
-		w := NewWindow(pool)
+		w := newWindow(pool)
 		stream := []piece{{Compressed: AppendHeader(nil)}}
-		var sum Sum
+		var sum checksum
 		for i, frames := range demoFrames(t, 3) {
 			if i == 2 {
 				splice := []byte("id: 7\ndata: a splice\n\n")
-				stream = append(stream, piece{pool.AppendStandAlone(nil, splice), splice})
-				sum = sum.Add(splice)
+				stream = append(stream, piece{pool.appendStandAlone(nil, splice), splice})
+				sum = sum.add(splice)
 			}
-			compressed, isFreshStart := w.Append(nil, frames, false)
+			compressed, isFreshStart := w.append(nil, frames, false)
 			require.Equal(t, i == 0, isFreshStart)
 			stream = append(stream, piece{compressed, frames})
-			sum = sum.Add(frames)
+			sum = sum.add(frames)
 		}
-		require.Error(t, decode(append(stream, piece{Compressed: AppendTrailer(nil, sum)})))
+		require.Error(t, decode(append(stream, piece{Compressed: appendTrailer(nil, sum)})))
 	}
 }
 
@@ -267,21 +264,16 @@ func TestWrongSumIsRefused(t *testing.T) {
 	frames := []byte("data: x\n\n")
 	stream := []piece{
 		{Compressed: AppendHeader(nil)},
-		{pool.AppendStandAlone(nil, frames), frames},
-		{Compressed: AppendTrailer(nil, Sum{}.Add(frames))},
+		{pool.appendStandAlone(nil, frames), frames},
+		{Compressed: appendTrailer(nil, checksum{}.add(frames))},
 	}
 	require.NoError(t, decode(stream))
-	stream[2].Compressed = AppendTrailer(nil, Sum{}.Add(frames[1:]))
+	stream[2].Compressed = appendTrailer(nil, checksum{}.add(frames[1:]))
 	require.ErrorIs(t, decode(stream), gzip.ErrChecksum)
 	require.ErrorIs(t, decode(stream[:2]), io.ErrUnexpectedEOF, "without a trailer")
 }
 
-func TestHeaderAndTrailerHaveTheirSizes(t *testing.T) {
-	require.Len(t, AppendHeader(nil), HeaderSize)
-	require.Len(t, AppendTrailer(nil, Sum{}), TrailerSize)
-}
-
-// FuzzPieces cuts its input into up to 50 equal parts, whose size its first byte gives. It sends them through Windows
+// FuzzPieces cuts its input into up to 50 equal parts, whose size its first byte gives. It sends them through windows
 // with and without a compressor and in stand-alone pieces.
 func FuzzPieces(f *testing.F) {
 	f.Add([]byte("\x05data: data: data: data: data: data: "))
@@ -292,26 +284,26 @@ func FuzzPieces(f *testing.F) {
 			return
 		}
 		size, data := 1+int(data[0])*int(data[0]), data[1:]
-		windows := []*Window{NewWindow(pool), NewWindow(pool)}
-		defer windows[0].Close()
+		windows := []*window{newWindow(pool), newWindow(pool)}
+		defer windows[0].close()
 		streams := make([][]piece, len(windows)+1)
 		for i := range streams {
 			streams[i] = []piece{{Compressed: AppendHeader(nil)}}
 		}
-		var sum Sum
+		var sum checksum
 		for n := 0; len(data) > 0 && n < 50; n++ {
 			frames := data[:min(size, len(data))]
 			data = data[len(frames):]
-			sum = sum.Add(frames)
+			sum = sum.add(frames)
 			for i, w := range windows {
-				compressed, _ := w.Append(nil, frames, false)
+				compressed, _ := w.append(nil, frames, false)
 				streams[i] = append(streams[i], piece{compressed, frames})
 			}
 			last := len(streams) - 1
-			streams[last] = append(streams[last], piece{pool.AppendStandAlone(nil, frames), frames})
+			streams[last] = append(streams[last], piece{pool.appendStandAlone(nil, frames), frames})
 		}
 		for _, stream := range streams {
-			require.NoError(t, decode(append(stream, piece{Compressed: AppendTrailer(nil, sum)})))
+			require.NoError(t, decode(append(stream, piece{Compressed: appendTrailer(nil, sum)})))
 		}
 	})
 }

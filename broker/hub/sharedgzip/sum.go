@@ -2,32 +2,29 @@ package sharedgzip
 
 import "hash/crc32"
 
-// A Sum is the CRC-32 and the length of a string of bytes. The zero Sum is that of no bytes. Sums can be compared
-// with ==. A Sum is 16 bytes in size.
-type Sum struct {
+// A checksum is the CRC-32 and the length of a string of bytes. The zero checksum is that of no bytes. Two
+// checksums can be compared with ==. A checksum takes 16 bytes.
+type checksum struct {
 	crc  uint32
 	size int64 // in bytes
 }
 
-// Size returns the length of the bytes.
-func (s Sum) Size() int64 { return s.size }
-
-// Add returns the sum of the bytes of s followed by p.
-func (s Sum) Add(p []byte) Sum {
-	return Sum{crc32.Update(s.crc, crc32.IEEETable, p), s.size + int64(len(p))}
+// add returns the sum of the bytes of s followed by p.
+func (s checksum) add(p []byte) checksum {
+	return checksum{crc32.Update(s.crc, crc32.IEEETable, p), s.size + int64(len(p))}
 }
 
-// Then returns the sum of the bytes of s followed by those of next. It takes a few microseconds,
+// then returns the sum of the bytes of s followed by those of next. It takes a few microseconds,
 // whatever the lengths.
-func (s Sum) Then(next Sum) Sum {
-	return Sum{appendZeros(s.crc, next.size) ^ next.crc, s.size + next.size}
+func (s checksum) then(next checksum) checksum {
+	return checksum{appendZeros(s.crc, next.size) ^ next.crc, s.size + next.size}
 }
 
-// Since returns the sum of the bytes that follow those of start in s. The bytes of s must begin with those of start.
-// It is the inverse of Then: start.Then(s.Since(start)) == s.
-func (s Sum) Since(start Sum) Sum {
+// since returns the sum of the bytes that follow those of start in s. The bytes of s must begin with those of start.
+// It is the inverse of then: start.then(s.since(start)) == s.
+func (s checksum) since(start checksum) checksum {
 	n := s.size - start.size
-	return Sum{appendZeros(start.crc, n) ^ s.crc, n}
+	return checksum{appendZeros(start.crc, n) ^ s.crc, n}
 }
 
 // A CRC is a polynomial over GF(2) modulo crc32.IEEE, in which bit 31 is the coefficient of x⁰. n more bytes multiply

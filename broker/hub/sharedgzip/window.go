@@ -6,38 +6,38 @@ import (
 )
 
 const (
-	// freshStartAfter is the number of bytes of frames after which a Window starts afresh by itself.
+	// freshStartAfter is the number of bytes of frames after which a window starts afresh by itself.
 	freshStartAfter = 32 << 10
-	// historySize is how many bytes of its last frames a Window without a compressor keeps and refers to. With twice
+	// historySize is how many bytes of its last frames a window without a compressor keeps and refers to. With twice
 	// as many its pieces are 8 % smaller on the demo's frames, and take 1.3 times the time.
 	historySize = 4 << 10
 )
 
-// A Window compresses the frames that its readers share. It holds 0.85 MB while it has a compressor of its Pool, and
+// A window compresses the frames that its readers share. It holds 0.85 MB while it has a compressor of its Pool, and
 // up to 8 KB otherwise. Only one goroutine at a time may call its methods.
-type Window struct {
+type window struct {
 	pool       *Pool
-	compressor *flate.Writer // nil before the first frame, after Close, and while the Pool has none left
+	compressor *flate.Writer // nil before the first frame, after close, and while the Pool has none left
 	history    []byte        // the last frames since the fresh start; only without a compressor
 	out        appender      // what compressor writes to
 	sinceFresh int           // bytes of frames since the last fresh start
-	started    bool          // there has been a fresh start since NewWindow or Close
-	sum        Sum
+	started    bool          // there has been a fresh start since newWindow or close
+	sum        checksum      // of all frames since newWindow
 }
 
-// NewWindow returns a Window. It takes a compressor of the pool at its first frame. If the pool has none left, the
-// Window tries again at each fresh start. Until then its pieces are some 1.5 times as large and take up to twice the
+// newWindow returns a window. It takes a compressor of the pool at its first frame. If the pool has none left, the
+// window tries again at each fresh start. Until then its pieces are some 1.5 times as large and take up to twice the
 // time.
-func NewWindow(pool *Pool) *Window { return &Window{pool: pool} }
+func newWindow(pool *Pool) *window { return &window{pool: pool} }
 
-// Append appends a piece that has the frames. It reports whether the piece begins with a fresh start. This is so when
+// append appends a piece that has the frames. It reports whether the piece begins with a fresh start. This is so when
 // the caller asks for it, at the first piece, and when 32 KB of frames have come since the last fresh start. For no
 // frames it appends nothing and returns false.
-func (w *Window) Append(dst, frames []byte, freshStart bool) (piece []byte, isFreshStart bool) {
+func (w *window) append(dst, frames []byte, freshStart bool) (piece []byte, isFreshStart bool) {
 	if len(frames) == 0 {
 		return dst, false
 	}
-	w.sum = w.sum.Add(frames)
+	w.sum = w.sum.add(frames)
 	if freshStart || !w.started || w.sinceFresh >= freshStartAfter {
 		w.restart()
 		isFreshStart = true
@@ -60,7 +60,7 @@ func (w *Window) Append(dst, frames []byte, freshStart bool) (piece []byte, isFr
 }
 
 // restart makes the next piece refer to nothing before.
-func (w *Window) restart() {
+func (w *window) restart() {
 	if w.compressor == nil {
 		w.compressor = w.pool.take()
 	}
@@ -74,18 +74,15 @@ func (w *Window) restart() {
 }
 
 // remember adds frames to the history.
-func (w *Window) remember(frames []byte) {
+func (w *window) remember(frames []byte) {
 	frames = frames[max(0, len(frames)-historySize):]
 	surplus := max(0, len(w.history)+len(frames)-historySize)
 	w.history = append(slices.Delete(w.history, 0, surplus), frames...)
 }
 
-// Sum returns the sum of all frames since NewWindow.
-func (w *Window) Sum() Sum { return w.sum }
-
-// Close gives the compressor back to the Pool. The caller should call it when the last reader has left. A later Append
+// close gives the compressor back to the Pool. The caller should call it when the last reader has left. A later append
 // begins with a fresh start.
-func (w *Window) Close() {
+func (w *window) close() {
 	if w.compressor != nil {
 		w.pool.put(w.compressor)
 	}

@@ -13,9 +13,9 @@ import (
 
 func TestWindowStartsAfreshAtFirstOnRequestAndAfter32KB(t *testing.T) {
 	for _, compressors := range []int{0, 1} {
-		w := NewWindow(NewPool(compressors))
+		w := newWindow(NewPool(compressors))
 		isFresh := func(frames []byte, freshStart bool) bool {
-			_, isFreshStart := w.Append(nil, frames, freshStart)
+			_, isFreshStart := w.append(nil, frames, freshStart)
 			return isFreshStart
 		}
 		kilobyte := bytes.Repeat([]byte("d"), 1<<10)
@@ -27,59 +27,59 @@ func TestWindowStartsAfreshAtFirstOnRequestAndAfter32KB(t *testing.T) {
 		}
 		require.True(t, isFresh(kilobyte, false), "after 32 KB")
 		require.False(t, isFresh(kilobyte, false))
-		w.Close()
-		require.True(t, isFresh(kilobyte, false), "after Close")
+		w.close()
+		require.True(t, isFresh(kilobyte, false), "after close")
 	}
 }
 
 func TestNoFramesMakeNoPiece(t *testing.T) {
 	pool := NewPool(1)
-	w := NewWindow(pool)
+	w := newWindow(pool)
 	before := []byte("before")
-	piece, isFreshStart := w.Append(before, nil, true)
+	piece, isFreshStart := w.append(before, nil, true)
 	require.Equal(t, before, piece)
 	require.False(t, isFreshStart)
-	require.Equal(t, before, pool.AppendStandAlone(before, nil))
+	require.Equal(t, before, pool.appendStandAlone(before, nil))
 }
 
 func TestPiecesAreAppended(t *testing.T) {
 	for _, compressors := range []int{0, 1} {
 		pool := NewPool(compressors)
-		piece, _ := NewWindow(pool).Append([]byte("before"), []byte("data: x\n\n"), false)
+		piece, _ := newWindow(pool).append([]byte("before"), []byte("data: x\n\n"), false)
 		require.Equal(t, "before", string(piece[:6]))
 		require.Greater(t, len(piece), 6)
-		require.Equal(t, "before", string(pool.AppendStandAlone([]byte("before"), []byte("data: x\n\n"))[:6]))
+		require.Equal(t, "before", string(pool.appendStandAlone([]byte("before"), []byte("data: x\n\n"))[:6]))
 	}
 }
 
 func TestPoolLimitsCompressors(t *testing.T) {
 	frames := []byte("data: x\n\n")
 	pool := NewPool(2)
-	windows := make([]*Window, 3)
+	windows := make([]*window, 3)
 	for i := range windows {
-		windows[i] = NewWindow(pool)
-		windows[i].Append(nil, frames, false)
+		windows[i] = newWindow(pool)
+		windows[i].append(nil, frames, false)
 	}
 	require.NotNil(t, windows[0].compressor)
 	require.NotNil(t, windows[1].compressor)
 	require.Nil(t, windows[2].compressor)
 
-	windows[0].Close()
-	windows[0].Close()
-	windows[2].Append(nil, frames, false)
+	windows[0].close()
+	windows[0].close()
+	windows[2].append(nil, frames, false)
 	require.Nil(t, windows[2].compressor, "it waits for a fresh start")
-	windows[2].Append(nil, frames, true)
+	windows[2].append(nil, frames, true)
 	require.NotNil(t, windows[2].compressor)
-	windows[0].Append(nil, frames, true)
+	windows[0].append(nil, frames, true)
 	require.Nil(t, windows[0].compressor)
 }
 
 func TestWindowWithoutACompressorKeepsItsLast4KB(t *testing.T) {
-	w := NewWindow(NewPool(0))
+	w := newWindow(NewPool(0))
 	var all []byte
 	for i := range 200 {
 		frames := bytes.Repeat([]byte{byte(i)}, 1+i*i%6000)
-		w.Append(nil, frames, all == nil)
+		w.append(nil, frames, all == nil)
 		all = append(all, frames...)
 		if w.sinceFresh == len(frames) {
 			all = frames
@@ -100,10 +100,10 @@ func TestDemoEventsAreSmallInAWindow(t *testing.T) {
 
 // bytesPerFrame returns the mean size of a piece that has one frame.
 func bytesPerFrame(pool *Pool, frames [][]byte, freshStarts bool) int {
-	w := NewWindow(pool)
+	w := newWindow(pool)
 	total := 0
 	for _, frame := range frames {
-		piece, _ := w.Append(nil, frame, freshStarts)
+		piece, _ := w.append(nil, frame, freshStarts)
 		total += len(piece)
 	}
 	return total / len(frames)
@@ -117,7 +117,7 @@ func TestRandomBytesGrowAtMostAsStated(t *testing.T) {
 			frames[i] = byte(random.Uint32())
 		}
 		limit := len(frames) + 10 + 5*(len(frames)/(24<<10))
-		require.LessOrEqual(t, len(NewPool(0).AppendStandAlone(nil, frames)), limit, "%d bytes", len(frames))
+		require.LessOrEqual(t, len(NewPool(0).appendStandAlone(nil, frames)), limit, "%d bytes", len(frames))
 	}
 }
 
@@ -134,7 +134,7 @@ func TestFiveThousandJoinersNeedLittleMemory(t *testing.T) {
 		called.Add(1)
 		returned.Go(func() {
 			<-start
-			pool.AppendStandAlone(make([]byte, 0, 1024), frames)
+			pool.appendStandAlone(make([]byte, 0, 1024), frames)
 			called.Done()
 			<-end
 		})
@@ -160,25 +160,25 @@ func TestSumsCombine(t *testing.T) {
 		for i := range b {
 			b[i] = byte(random.Uint32())
 		}
-		sumA, sumB := Sum{}.Add(a), Sum{}.Add(b)
-		both := sumA.Add(b)
-		require.Equal(t, both, sumA.Then(sumB))
-		require.Equal(t, sumB, both.Since(sumA))
-		require.EqualValues(t, len(a)+len(b), both.Size())
+		sumA, sumB := checksum{}.add(a), checksum{}.add(b)
+		both := sumA.add(b)
+		require.Equal(t, both, sumA.then(sumB))
+		require.Equal(t, sumB, both.since(sumA))
+		require.EqualValues(t, len(a)+len(b), both.size)
 	}
 }
 
 // A stream of months is longer than 4 GB. The exponents of powers then go around.
 func TestSumsOfLongStreamsCombine(t *testing.T) {
-	megabyte := Sum{}.Add(bytes.Repeat([]byte("0123456789abcdef"), 1<<16))
-	doubled, oneByOne := megabyte, Sum{}
+	megabyte := checksum{}.add(bytes.Repeat([]byte("0123456789abcdef"), 1<<16))
+	doubled, oneByOne := megabyte, checksum{}
 	for range 16 {
-		doubled = doubled.Then(doubled)
+		doubled = doubled.then(doubled)
 	}
 	for range 1 << 16 {
-		oneByOne = oneByOne.Then(megabyte)
+		oneByOne = oneByOne.then(megabyte)
 	}
-	require.EqualValues(t, 64<<30, doubled.Size())
+	require.EqualValues(t, 64<<30, doubled.size)
 	require.Equal(t, doubled, oneByOne)
-	require.Equal(t, megabyte, doubled.Then(megabyte).Since(doubled))
+	require.Equal(t, megabyte, doubled.then(megabyte).since(doubled))
 }
