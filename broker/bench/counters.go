@@ -14,6 +14,11 @@ type counters struct {
 	// have received. Publishers that wait for the subscribers do not wait for closed ones.
 	live, liveDelivered atomic.Int64
 	gzip                atomic.Bool // the streams are compressed
+
+	// draining makes the reader read the slow and stalled streams to their end, and drained
+	// is what it has read of them, in bytes. Until then their ends are hidden behind data.
+	draining atomic.Bool
+	drained  atomic.Int64
 }
 
 // streamKind says how a subscriber reads.

@@ -55,6 +55,7 @@ type reader struct {
 	first    int          // the number of the first stream among all of the run
 	opening  int
 	slowAt   time.Time // when the slow streams read next
+	draining bool      // the slow and stalled streams are read as they come
 	arrivals arrivals
 }
 
@@ -89,6 +90,25 @@ func (r *reader) loop(ctx context.Context) error {
 			}
 		}
 		if err := r.readSlow(time.Now()); err != nil {
+			return err
+		}
+		if r.counters.draining.Load() && !r.draining {
+			if err := r.drain(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// drain begins to read the slow and stalled streams as they come.
+func (r *reader) drain() error {
+	r.draining, r.slow = true, nil
+	for _, s := range r.streams {
+		if s.kind == subscriberStream || s.state != open {
+			continue
+		}
+		if err := r.watch(unix.EPOLL_CTL_MOD, s, unix.EPOLLIN); err != nil {
 			return err
 		}
 	}
@@ -141,7 +161,7 @@ func (r *reader) handle(s *stream, events uint32) error {
 		return nil
 	case s.state == connecting:
 		return r.sendRequest(s)
-	case s.state == open && s.kind != subscriberStream:
+	case s.state == open && s.kind != subscriberStream && !r.draining:
 		r.countClosed(s) // only the end of a connection is reported for them
 		return nil
 	default:
@@ -182,13 +202,20 @@ func (r *reader) read(s *stream, buffer []byte, now time.Time) error {
 		return nil
 	}
 	b := buffer[:n]
-	if s.kind == subscriberStream {
+	switch {
+	case s.kind == subscriberStream:
 		r.counters.bytes.Add(int64(n))
+	case r.draining:
+		r.counters.drained.Add(int64(n))
 	}
 	if s.state == waitingForHead {
 		if b, err = r.readHead(s, b); err != nil {
 			return err
 		}
+	}
+	if r.draining && s.kind != subscriberStream {
+		r.findEnd(s, b)
+		return nil
 	}
 	if s.receipts == nil || len(b) == 0 {
 		return nil // a compressed stream that is not decoded, or no part of a body
@@ -251,6 +278,14 @@ func (r *reader) readBody(s *stream, b []byte, now time.Time) (err error) {
 		r.countClosed(s)
 	}
 	return nil
+}
+
+// findEnd counts a drained stream as closed if b has the end of its body: the connection
+// may stay open behind it.
+func (r *reader) findEnd(s *stream, b []byte) {
+	if bytes.HasSuffix(b, []byte("\r\n0\r\n\r\n")) {
+		r.countClosed(s)
+	}
 }
 
 // readSlow lets each slow stream read a few bytes, if their pause is over.

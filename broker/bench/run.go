@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -82,6 +83,27 @@ func (r *run) waitQuiet(ctx context.Context) error {
 	_, err := waitFor(ctx, quietTime, func() bool { return false }, r.counters.bytes.Load)
 	return err
 }
+
+// drain reads what waits for the slow and stalled streams, so that closed ones show.
+func (r *run) drain(ctx context.Context) error {
+	if r.config.Slow+r.config.Stalled == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, drainTime, errDrained)
+	defer cancel()
+	r.counters.draining.Store(true)
+	_, err := waitFor(ctx, 2*quietTime, func() bool { return false }, r.counters.drained.Load)
+	if errors.Is(err, errDrained) {
+		return nil
+	}
+	return err
+}
+
+// errDrained ends drain when a stream goes on for the whole of drainTime.
+var errDrained = errors.New("the streams were read for long enough")
+
+// drainTime is how long the slow and stalled streams are read at most.
+const drainTime = 3 * time.Second
 
 // quietTime is how long the streams must be silent before a measurement begins.
 const quietTime = 200 * time.Millisecond

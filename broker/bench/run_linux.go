@@ -137,8 +137,10 @@ func (r *run) publish(ctx context.Context, m *measurement) (err error) {
 		}
 	}
 	m.endCPU, m.endBytes = ownCPU(), r.counters.bytes.Load()
-	m.end, err = readProcess(r.config.PID)
-	return err
+	if m.end, err = readProcess(r.config.PID); err != nil {
+		return err
+	}
+	return r.drain(ctx)
 }
 
 // report makes the report when the readers have ended.

@@ -156,6 +156,19 @@ func TestClosedStreamsAreCounted(t *testing.T) {
 	require.Equal(t, int64(60), r.Delivered.Lost)
 }
 
+// The end of a stream is hidden from a subscriber that does not read.
+func TestClosedStreamsOfSlowReadersAreCounted(t *testing.T) {
+	deliver := func(_, event int, body string) []string {
+		if event == 99 {
+			return nil
+		}
+		return []string{body}
+	}
+	r, err := measureServer(t, &fakeServer{deliver: deliver}, func(c *Config) { c.Slow, c.Stalled = 3, 2 })
+	require.NoError(t, err)
+	require.Equal(t, []int64{10, 3, 2}, []int64{r.Closed, r.SlowClosed, r.StalledClosed})
+}
+
 func TestSomeCompressedStreamsAreDecoded(t *testing.T) {
 	r, err := measureServer(t, &fakeServer{}, func(c *Config) { c.Gzip, c.Subscribers = true, 60 })
 	require.NoError(t, err)

@@ -66,6 +66,11 @@ func TestTableHasValuesRatiosAndGoals(t *testing.T) {
 		require.Contains(t, table, line)
 	}
 	require.Contains(t, renderTable(rows, results{}), "not measured")
+	require.NotContains(t, table, "fell behind")
+	slow := reportOf(t, 10, 4, 0)
+	slow.Published.PerSecond = 8
+	all.add("20/s to 5,000", "r3labs", slow)
+	require.Contains(t, renderTable(rows, all), "10.00 (1.00 ×), fell behind: 8/s |")
 }
 
 func TestEachRowHasItsMeasurement(t *testing.T) {

@@ -14,6 +14,10 @@ type row struct {
 	decimals    int
 	goal        goal
 	hasRatio    bool // the cells have the ratio to the reference
+
+	// rate is the number of events a second that a server should keep up with, or 0. A cell
+	// says if it did not.
+	rate float64
 }
 
 // goal is what Yardline should reach.
@@ -34,7 +38,7 @@ var rows = []row{
 	{name: "burst to 5,000 subscribers, CPU-s per million deliveries", measurement: "burst to 5,000", decimals: 2,
 		goal: goal{atMostRatio: 0.35}, hasRatio: true, value: perMillion},
 	{name: "20 events/s to 5,000 subscribers, CPU-s per million deliveries", measurement: "20/s to 5,000",
-		decimals: 2, goal: goal{atMostRatio: 1.15}, hasRatio: true, value: perMillion},
+		decimals: 2, goal: goal{atMostRatio: 1.15}, hasRatio: true, rate: 20, value: perMillion},
 	{name: "the same, delay at p99, ms", measurement: "20/s to 5,000", decimals: 1,
 		goal: goal{atMostRatio: 1.5}, hasRatio: true, value: func(r *report) float64 { return r.Delivered.Delay.P99 }},
 	{name: "publishes a second, 64 connections", measurement: "publish", goal: goal{atLeast: 8000},
@@ -97,8 +101,17 @@ func (r row) cell(all results, server string) string {
 	if ratio, ok := all.ratio(r.measurement, server, r.value); ok && r.hasRatio && server != referenceName {
 		text += fmt.Sprintf(" (%.2f ×)", ratio)
 	}
+	if r.rate > 0 {
+		published, _ := all.value(r.measurement, server, func(r *report) float64 { return r.Published.PerSecond })
+		if published < r.rate*keepsUp {
+			text += fmt.Sprintf(", fell behind: %.0f/s", published)
+		}
+	}
 	return text
 }
+
+// keepsUp is the part of a rate that a server must reach to keep up with it.
+const keepsUp = 0.95
 
 // reached returns whether Yardline reaches the goal.
 func (r row) reached(all results) string {

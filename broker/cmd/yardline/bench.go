@@ -89,7 +89,7 @@ func registerBenchLoad(fs *flag.FlagSet, c *bench.Config) {
 		"for each 2,000 streams")
 	fs.BoolVar(&c.Gzip, "gzip", false, "ask for compressed streams")
 	fs.IntVar(&c.Events, "events", 400, "how many `events` to publish; 0 measures idle streams")
-	fs.IntVar(&c.PayloadBytes, "size", 200, "the `bytes` of an event's text")
+	fs.IntVar(&c.PayloadBytes, "size", 200, "the `bytes` of an event's text; at most 500 without a --body of your own")
 	fs.IntVar(&c.Batch, "batch", 1, "how many `events` are in a request")
 	fs.IntVar(&c.Publishers, "publishers", 2, "how many `connections` publish")
 	fs.Float64Var(&c.Rate, "rate", 0, "how many `events` a second to publish; 0 means as many as the window allows")
