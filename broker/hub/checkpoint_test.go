@@ -142,7 +142,9 @@ func TestUnusableCheckpointIsIgnored(t *testing.T) {
 // TestStreamContinuesSnapshot opens streams at the cursors of snapshots. A
 // client that applies the events of its stream to its snapshot must get the
 // hub's state.
-func TestStreamContinuesSnapshot(t *testing.T) {
+func TestStreamContinuesSnapshot(t *testing.T) { overBothWays(t, testStreamContinuesSnapshot) }
+
+func testStreamContinuesSnapshot(t *testing.T, subscribe subscribeFunc) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 8})
 	for i := range 100 {
 		publish(t, h, i)

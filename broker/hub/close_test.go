@@ -11,7 +11,9 @@ import (
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
-func TestCloseAndDrainEndStreams(t *testing.T) {
+func TestCloseAndDrainEndStreams(t *testing.T) { overBothWays(t, testCloseAndDrainEndStreams) }
+
+func testCloseAndDrainEndStreams(t *testing.T, subscribe subscribeFunc) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	one := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
 	two := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})

@@ -27,7 +27,9 @@ func cursors(events []event.Event) []string {
 // TestHistoryEqualsStream compares pages of history, forwards and backwards,
 // with the stream of the same reader. Both must have the same events in the
 // same form.
-func TestHistoryEqualsStream(t *testing.T) {
+func TestHistoryEqualsStream(t *testing.T) { overBothWays(t, testHistoryEqualsStream) }
+
+func testHistoryEqualsStream(t *testing.T, subscribe subscribeFunc) {
 	const total = 200
 	h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 16, Heartbeat: 50 * time.Millisecond})
 	for i := range total {

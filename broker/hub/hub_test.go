@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -62,82 +61,9 @@ func publish(t testing.TB, h *Hub, i int) {
 	require.NoError(t, err)
 }
 
-// A reader decodes the frames of a subscription.
-type reader struct {
-	t *testing.T
-	*Subscriber
-	d      wire.Decoder
-	frames []wire.Frame
-}
+func TestStreamBeginsWithHello(t *testing.T) { overBothWays(t, testStreamBeginsWithHello) }
 
-// decode adds the frames of a chunk to r.frames.
-func (r *reader) decode(chunk []byte) {
-	r.t.Helper()
-	if r.format == wire.JSON {
-		for line := range bytes.Lines(chunk) {
-			f, err := wire.ParseJSON(line)
-			require.NoError(r.t, err)
-			r.frames = append(r.frames, f)
-		}
-		return
-	}
-	require.NoError(r.t, r.d.Feed(chunk, func(m wire.Message) {
-		f, err := wire.ParseMessage(m)
-		require.NoError(r.t, err)
-		r.frames = append(r.frames, f)
-	}))
-}
-
-// subscribe opens a subscription. The caller must call Leave.
-func subscribe(t *testing.T, h *Hub, r Request) *reader {
-	t.Helper()
-	s, err := h.Subscribe(t.Context(), r)
-	require.NoError(t, err)
-	return &reader{t: t, Subscriber: s}
-}
-
-// next returns the next frame. It waits up to a minute.
-func (r *reader) next() wire.Frame {
-	r.t.Helper()
-	for len(r.frames) == 0 {
-		ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
-		chunk, err := r.Next(ctx)
-		cancel()
-		require.NoError(r.t, err)
-		r.decode(chunk)
-	}
-	f := r.frames[0]
-	r.frames = r.frames[1:]
-	return f
-}
-
-// awaitLive publishes an event while the reader waits in its view, and reads
-// it. It needs the virtual time of synctest.
-func (r *reader) awaitLive(h *Hub) {
-	r.t.Helper()
-	seq := h.head().Seq + 1
-	go func() {
-		time.Sleep(time.Millisecond)
-		publish(r.t, h, 4*int(seq))
-	}()
-	require.Equal(r.t, seq, r.next().(*wire.Event).Cursor.Seq)
-}
-
-// through reads up to a number, and returns the numbers of the events.
-func (r *reader) through(seq uint64) (seqs []uint64) {
-	r.t.Helper()
-	for {
-		f := r.next()
-		if e, ok := f.(*wire.Event); ok {
-			seqs = append(seqs, e.Cursor.Seq)
-		}
-		if f.ReachedCursor().Seq >= seq {
-			return seqs
-		}
-	}
-}
-
-func TestStreamBeginsWithHello(t *testing.T) {
+func testStreamBeginsWithHello(t *testing.T, subscribe subscribeFunc) {
 	h := startHub(t, memlog.New("k", time.Hour), Config{})
 	publish(t, h, 0)
 	r := subscribe(t, h, Request{Grant: grant(t, "1", 0, access.Manager)})
@@ -174,6 +100,10 @@ func expectedSeqs(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, 
 // readers are cut off again and again, and resume at the last cursor that they
 // received.
 func TestStreamsHaveNoHolesOrRepetitions(t *testing.T) {
+	overBothWays(t, testStreamsHaveNoHolesOrRepetitions)
+}
+
+func testStreamsHaveNoHolesOrRepetitions(t *testing.T, subscribe subscribeFunc) {
 	const total = 240
 	h := startHub(t, memlog.New("k", time.Hour), Config{Ring: 16, Heartbeat: 50 * time.Millisecond})
 	for i := range total / 3 {
@@ -197,7 +127,7 @@ func TestStreamsHaveNoHolesOrRepetitions(t *testing.T) {
 		for _, after := range []uint64{0, 33, total/3 - 10, total / 3} {
 			for _, cut := range []int{0, 2, 9} { // frames between two cuts
 				wg.Go(func() {
-					readAll(t, h, r.g, r.f, after, total, cut)
+					readAll(t, subscribe, h, r.g, r.f, after, total, cut)
 				})
 			}
 		}
@@ -212,16 +142,13 @@ func TestStreamsHaveNoHolesOrRepetitions(t *testing.T) {
 }
 
 // readAll reads a stream up to total, and cuts it off after every cut frames.
-func readAll(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, total uint64, cut int) {
+func readAll(
+	t *testing.T, subscribe subscribeFunc, h *Hub, g access.Grant, f filter.Filter, after, total uint64, cut int,
+) {
 	var got []uint64
 	cursor := wire.Cursor{Epoch: "k", Seq: after}
 	for cursor.Seq < total {
-		s, err := h.Subscribe(t.Context(), Request{Grant: g, Filter: f, After: &cursor})
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		r := &reader{t: t, Subscriber: s}
+		r := subscribe(t, h, Request{Grant: g, Filter: f, After: &cursor})
 		for n := 0; cursor.Seq < total && (cut == 0 || n <= cut); n++ {
 			frame := r.next()
 			if at := frame.ReachedCursor(); at.Seq < cursor.Seq {
@@ -236,7 +163,7 @@ func readAll(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, total
 				t.Errorf("%v: a gap although the log has all events", g)
 			}
 		}
-		s.Leave()
+		r.Leave()
 	}
 	want := expectedSeqs(t, h, g, f, after, total)
 	for len(got) > 0 && got[len(got)-1] > total {
@@ -247,7 +174,9 @@ func readAll(t *testing.T, h *Hub, g access.Grant, f filter.Filter, after, total
 	}
 }
 
-func TestStreamsDeclareGaps(t *testing.T) {
+func TestStreamsDeclareGaps(t *testing.T) { overBothWays(t, testStreamsDeclareGaps) }
+
+func testStreamsDeclareGaps(t *testing.T, subscribe subscribeFunc) {
 	log := memlog.New("k", time.Hour)
 	h := startHub(t, log, Config{Ring: 4})
 	for i := range 40 {
@@ -289,6 +218,10 @@ func TestStreamsDeclareGaps(t *testing.T) {
 // TestPurgeWhileCatchingUpDeclaresGap purges events that a reader has not
 // received yet. Its stream must have a gap.
 func TestPurgeWhileCatchingUpDeclaresGap(t *testing.T) {
+	overBothWays(t, testPurgeWhileCatchingUpDeclaresGap)
+}
+
+func testPurgeWhileCatchingUpDeclaresGap(t *testing.T, subscribe subscribeFunc) {
 	log := memlog.New("k", time.Hour)
 	h := startHub(t, log, Config{Ring: 1})
 	for i := range 2 * catchUpPage {
@@ -305,6 +238,10 @@ func TestPurgeWhileCatchingUpDeclaresGap(t *testing.T) {
 }
 
 func TestHeartbeatsKeepQuietStreamsFresh(t *testing.T) {
+	overBothWays(t, testHeartbeatsKeepQuietStreamsFresh)
+}
+
+func testHeartbeatsKeepQuietStreamsFresh(t *testing.T, subscribe subscribeFunc) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, memlog.New("k", time.Hour), Config{Heartbeat: 10 * time.Second})
 		for _, f := range []filter.Filter{
@@ -326,7 +263,9 @@ func TestHeartbeatsKeepQuietStreamsFresh(t *testing.T) {
 	})
 }
 
-func TestSlowReadersAreClosed(t *testing.T) {
+func TestSlowReadersAreClosed(t *testing.T) { overBothWays(t, testSlowReadersAreClosed) }
+
+func testSlowReadersAreClosed(t *testing.T, subscribe subscribeFunc) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, memlog.New("k", time.Hour), Config{MaxLag: 2000})
 		aborted := make(chan struct{})
@@ -355,7 +294,9 @@ func TestSlowReadersAreClosed(t *testing.T) {
 
 // TestViewsKeepBoundedBytes lets a reader of each of many views lag, each by less
 // than MaxLag. All views together must not keep more than MaxViewBytes.
-func TestViewsKeepBoundedBytes(t *testing.T) {
+func TestViewsKeepBoundedBytes(t *testing.T) { overBothWays(t, testViewsKeepBoundedBytes) }
+
+func testViewsKeepBoundedBytes(t *testing.T, subscribe subscribeFunc) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, memlog.New("k", time.Hour), Config{MaxLag: 1 << 20, MaxViewBytes: 1 << 20})
 		var slow []*reader
@@ -385,7 +326,9 @@ func TestViewsKeepBoundedBytes(t *testing.T) {
 
 // TestSplicesCountAsLag checks that splices count as lag like the bytes of a
 // view.
-func TestSplicesCountAsLag(t *testing.T) {
+func TestSplicesCountAsLag(t *testing.T) { overBothWays(t, testSplicesCountAsLag) }
+
+func testSplicesCountAsLag(t *testing.T, subscribe subscribeFunc) {
 	synctest.Test(t, func(t *testing.T) {
 		h := startHub(t, memlog.New("k", time.Hour), Config{MaxLag: 2000})
 		r := subscribe(t, h, Request{Grant: grant(t, "3", 3)})
@@ -408,6 +351,10 @@ func TestSplicesCountAsLag(t *testing.T) {
 // TestLiveStreamOfStartingHubSkipsHistory subscribes to live events in a hub
 // that has not caught up. The stream must not have events from before.
 func TestLiveStreamOfStartingHubSkipsHistory(t *testing.T) {
+	overBothWays(t, testLiveStreamOfStartingHubSkipsHistory)
+}
+
+func testLiveStreamOfStartingHubSkipsHistory(t *testing.T, subscribe subscribeFunc) {
 	log := memlog.New("k", time.Hour)
 	before := startHub(t, log, Config{})
 	publish(t, before, 0)
