@@ -72,6 +72,9 @@ type Entry struct {
 	// Body is the event. The log does not interpret it. The caller must not
 	// change it after Append.
 	Body []byte
+	// Value is passed on to readers that get the record from memory; see Record.
+	// It is not stored. nil is a valid value.
+	Value any
 }
 
 // A Record is an event in the log.
@@ -88,6 +91,9 @@ type Record struct {
 	// Key and Digest are those of the entry. They may be empty after the
 	// deduplication window, and in records that another program stored.
 	Key, Digest string
+	// Value is that of the entry when Tail passes on a record that this process
+	// has just stored and the log has kept it in memory. It is nil otherwise.
+	Value any
 }
 
 // An Ack is the log's answer to an entry that is stored.

@@ -19,9 +19,14 @@ import (
 // the future. Decode replaces a time that is far later than the time when the
 // log stored the record by the time of the record.
 func Decode(r eventlog.Record, epoch string) (event.Event, error) {
-	var e event.Event
-	if err := json.Unmarshal(r.Body, &e); err != nil {
-		return e, fmt.Errorf("hub: record %d: %w", r.Seq, err)
+	e, ok := r.Value.(event.Event) // this hub has published the event
+	if !ok {
+		if !json.Valid(r.Body) {
+			return e, fmt.Errorf("hub: record %d is not JSON", r.Seq)
+		}
+		if err := e.UnmarshalJSON(r.Body); err != nil {
+			return e, fmt.Errorf("hub: record %d: %w", r.Seq, err)
+		}
 	}
 	e.Cursor = wire.Cursor{Epoch: epoch, Seq: r.Seq}.String()
 	return e.ClampTimes(r.Stored), nil

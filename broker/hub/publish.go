@@ -246,6 +246,7 @@ func (p publication) entry() eventlog.Entry {
 		Key:     p.key,
 		Digest:  p.digest,
 		Body:    p.event.AppendJSON(nil),
+		Value:   p.event,
 	}
 }
 

@@ -179,3 +179,31 @@ func TestBatchRefusesTwoOwnersOfAnEntity(t *testing.T) {
 func rentalStatus(id, status string) []byte {
 	return fmt.Appendf(nil, `{"type":"rental_status_updated","id":%q,"data":{"rental_id":1,"status":%q}}`, id, status)
 }
+
+// TestPublishedEventEqualsStoredOne checks that the event which the hub hands over
+// with a record is the one that others read from the record's body.
+func TestPublishedEventEqualsStoredOne(t *testing.T) {
+	h := startHub(t, memlog.New("k", time.Hour), Config{})
+	raws := []string{
+		`{"type":"sync_progress","id":"é \u00fc <&>","source":"/é","time":"2026-11-23T10:00:00.123456789+01:00",
+			"data":{"sync_id":"s","progress":5,"started_by":7}}`,
+		`{"type":"payment_received","severity":"error",
+			"data":{"rental_id":3,"customer":"a\"\ud800","amount":1e2,"payment_method":"cash"}}`,
+		string(timesheet(1, 1)),
+	}
+	for _, typ := range event.Types {
+		raws = append(raws, string(event.Example(typ).Stamp("a", time.Now()).AppendJSON(nil)))
+	}
+	for _, raw := range raws {
+		p, err := h.prepare(grant(t, "erp", 0, access.Service), []byte(raw), false)
+		require.NoError(t, err, raw)
+		entry := p.entry()
+		r := eventlog.Record{Seq: 7, Body: entry.Body, Stored: time.Now()}
+		read, err := Decode(r, "k")
+		require.NoError(t, err)
+		r.Value = entry.Value
+		handedOver, err := Decode(r, "k")
+		require.NoError(t, err)
+		require.Equal(t, read, handedOver)
+	}
+}

@@ -115,6 +115,7 @@ func (l *Log) noteStored(entries []eventlog.Entry, first, head uint64, sent time
 			Body:    e.Body,
 			Key:     e.Key,
 			Digest:  e.Digest,
+			Value:   e.Value,
 		}
 	}
 	l.ids.add(records...)

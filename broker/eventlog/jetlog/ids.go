@@ -99,18 +99,23 @@ func (k *ids) notePurged(through uint64) {
 const idPage = 512
 
 // loadIDs reads the newest ids of the log, and then closes l.idsLoaded. It tries
-// again until ctx ends.
+// again every second until ctx ends.
 func (l *Log) loadIDs(ctx context.Context) {
-	for ctx.Err() == nil {
-		if err := l.readIDs(ctx); err == nil {
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for attempt := 1; ; attempt++ {
+		err := l.readIDs(ctx)
+		if err == nil {
 			close(l.idsLoaded)
 			return
-		} else if ctx.Err() == nil {
+		}
+		if attempt == 1 && ctx.Err() == nil {
 			l.config.Logger.Warn("the newest ids of the log could not be read; trying again", "error", err)
 		}
 		select {
-		case <-time.After(time.Second):
+		case <-again.C:
 		case <-ctx.Done():
+			return
 		}
 	}
 }
