@@ -5,6 +5,7 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,7 +48,7 @@ func TestPowerCutsLoseNoAcknowledgedEvent(t *testing.T) {
 	runTool(t, "mkfs.ext4", "-q", "-F", image)
 	mountImage(t, image, mount)
 	s := stack.NewIn(t, filepath.Join(mount, "data"), "--publish-rate", "1000000")
-	s.Up()
+	start(t, s)
 
 	acked := map[string]wire.Cursor{}
 	for cut := range powerCuts {
@@ -61,10 +62,23 @@ func TestPowerCutsLoseNoAcknowledgedEvent(t *testing.T) {
 		require.NoError(t, os.Remove(image))
 		image = copied
 		mountImage(t, image, mount)
-		s.Up()
+		start(t, s)
 		last := s.Publish(fmt.Sprintf(`{"type":"rental_overdue","data":{"rental_id":%d,"days_overdue":1}}`, cut+1)).Cursor
 		testkit.RequireAcknowledgedEvents(t, s, acked, last)
 	}
+}
+
+// start starts the broker and waits until it is ready. It is ready a moment after it listens.
+func start(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	s.Up()
+	testkit.Eventually(t, testkit.Soon, "the broker is ready", func() bool {
+		answer, err := http.Get(s.URL + "/readyz")
+		if err != nil {
+			return false
+		}
+		return answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
+	})
 }
 
 // publishUntil lets the publishers run, calls fail after some hundreds of acknowledged events, and waits until each
