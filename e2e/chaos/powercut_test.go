@@ -28,8 +28,8 @@ const (
 	imageSize  = 1 << 30 // in bytes; the file is sparse
 )
 
-// The power of the disk fails ten times while 64 publishers run. After each cut the log has every event that was ever
-// acknowledged, once and in order, and the broker's state is that of all events.
+// The power of the disk fails ten times while 64 publishers run. After each cut the log has every event that was
+// acknowledged before it, once and in order, and the broker's state is that of all events.
 //
 // The data directory is in an ext4 file system on a loop device. A cut stops the file system at once: what is only in
 // the page cache or only in the memory of the journal never reaches the device. The image therefore has what a disk
@@ -82,7 +82,8 @@ func start(t *testing.T, s *stack.Stack) {
 }
 
 // publishUntil lets the publishers run, calls fail after some hundreds of acknowledged events, and waits until each
-// publisher has got an error. It adds all acknowledged events to acked.
+// publisher has got an error. It adds the events that were acknowledged before fail to acked. Later answers
+// come from a broker that outlives its disk, which no power cut leaves behind.
 func publishUntil(t *testing.T, s *stack.Stack, prefix string, acked map[string]wire.Cursor, fail func()) {
 	t.Helper()
 	var (
@@ -105,7 +106,9 @@ func publishUntil(t *testing.T, s *stack.Stack, prefix string, acked map[string]
 					return
 				}
 				mu.Lock()
-				acked[id] = r.Cursor
+				if !isFailing.Load() {
+					acked[id] = r.Cursor
+				}
 				mu.Unlock()
 				stored <- struct{}{}
 			}
