@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -40,6 +41,7 @@ const requestID = "X-Request-Id"
 // no header, because these may contain secrets or personal data.
 func (a *API) logRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		growStack()
 		id := "r-" + strings.ToLower(rand.Text()[:12])
 		log := requestLogger{a.Logger, id}
 		r = r.WithContext(context.WithValue(r.Context(), logKey{}, log))
@@ -54,6 +56,15 @@ func (a *API) logRequests(next http.Handler) http.Handler {
 		defer recorder.end()
 		next.ServeHTTP(recorder, r)
 	})
+}
+
+// growStack makes the stack of the goroutine large enough for a usual request. Go makes a
+// stack larger by copying it. It is cheaper to do this once, before the calls are deep.
+//
+//go:noinline
+func growStack() {
+	var frame [12 << 10]byte
+	runtime.KeepAlive(&frame)
 }
 
 // A statusRecorder is a response writer that remembers the status of the answer.
