@@ -24,9 +24,6 @@ const (
 	// A batch takes the server as long as some eight ordinary messages, because
 	// the server keeps it in files of its own until the last message.
 	minGroup = 8
-	// gatherTime is how long the next group may wait after a batch. The callers
-	// of the batch have just got their answers and may append again.
-	gatherTime = time.Millisecond
 )
 
 // A groupWriter lets the calls of Append and AppendBatch that wait at the same
@@ -39,10 +36,6 @@ type groupWriter struct {
 	waiting []*request // calls that are in no group yet, in the order of their arrival
 	active  bool       // true while the goroutine runs
 	closed  bool       // true after Close
-	// enough is the number of waiting requests that ends gather, and gathered is
-	// closed when it is reached. gathered is nil while gather does not run.
-	enough   int
-	gathered chan struct{}
 }
 
 // A group is a number of requests that share one flush.
@@ -81,13 +74,9 @@ func (l *Log) await(ctx context.Context, entries []eventlog.Entry) ([]eventlog.A
 		return nil, unavailable(cmp.Or(ctx.Err(), errClosed))
 	}
 	w.waiting = append(w.waiting, r)
-	switch {
-	case !w.active:
+	if !w.active {
 		w.active = true
 		w.running.Go(l.storeGroups)
-	case w.gathered != nil && len(w.waiting) >= w.enough:
-		close(w.gathered)
-		w.gathered = nil
 	}
 	w.mu.Unlock()
 	select {
@@ -127,31 +116,6 @@ func (l *Log) storeGroups() {
 	for g := l.writer.next(); g != nil; g = l.writer.next() {
 		l.storeGroup(g)
 		g.cancel()
-		if len(g.requests) >= minGroup {
-			l.writer.gather(len(g.requests))
-		}
-	}
-}
-
-// gather waits until a number of requests wait, or for gatherTime. Fewer and
-// larger batches take less processor time and let the server sync less often.
-func (w *groupWriter) gather(enough int) {
-	gathered := make(chan struct{})
-	w.mu.Lock()
-	if len(w.waiting) >= enough {
-		w.mu.Unlock()
-		return
-	}
-	w.enough, w.gathered = enough, gathered
-	w.mu.Unlock()
-	timer := time.NewTimer(gatherTime)
-	defer timer.Stop()
-	select {
-	case <-gathered:
-	case <-timer.C:
-		w.mu.Lock()
-		w.gathered = nil
-		w.mu.Unlock()
 	}
 }
 
