@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,8 @@ type shard struct {
 	writer *Writer
 	epoll  int // descriptor of epoll
 	bell   int // descriptor of an eventfd (eventfd(2)), which interrupts the wait for epoll
+
+	count atomic.Int32 // number of streams in slots
 
 	mu      sync.Mutex // guards all below
 	woken   []*Stream  // streams that may have something to write
@@ -234,6 +237,7 @@ func (s *shard) register(st *Stream) error {
 		s.streams = append(s.streams, nil)
 	}
 	s.streams[st.slot] = st
+	s.count.Add(1)
 	event := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET, Fd: st.slot}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(s.epoll, unix.EPOLL_CTL_ADD, st.fd, &event))
 }
@@ -294,6 +298,7 @@ func (s *shard) join(st *Stream, view *hub.View) {
 func (s *shard) remove(st *Stream) {
 	delete(s.waiting, st)
 	s.streams[st.slot] = nil
+	s.count.Add(-1)
 	s.freeSlots = append(s.freeSlots, st.slot)
 	st.slot = goneSlot
 	if g := st.group; g != nil {

@@ -142,6 +142,7 @@ func (p *peer) start(small bool) *peer {
 		require.NoError(p, server.SetWriteBuffer(16<<10))
 	}
 	require.NoError(p, p.Start(server, p.sub, Response{
+		IsChunked:    true,
 		Head:         []byte(responseHead),
 		WriteTimeout: p.writeTimeout,
 		Ended: func(reason error) {

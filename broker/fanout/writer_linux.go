@@ -75,7 +75,9 @@ func New(c Config) (*Writer, error) {
 func (w *Writer) wakeAll() {
 	w.changes.Add(1)
 	for _, s := range w.shards {
-		s.post(func() { s.changed = true })
+		if s.count.Load() > 0 { // a stream that comes later sees that changes has grown
+			s.post(func() { s.changed = true })
+		}
 	}
 }
 
