@@ -109,6 +109,10 @@ func (s *testBroker) openLongPoll(headers ...string) <-chan string {
 // gets other roles, is disabled or gets another password. A client that reconnects
 // learns of its new grant from the hello.
 func TestChangedUserClosesConnections(t *testing.T) {
+	overBothWriters(t, testChangedUserClosesConnections)
+}
+
+func testChangedUserClosesConnections(t *testing.T, change configChange) {
 	for name, c := range map[string]struct {
 		change func(s *testBroker) error
 		reason wire.Reason
@@ -126,7 +130,7 @@ func TestChangedUserClosesConnections(t *testing.T) {
 		}, wire.ByeSignedOut, `401 {"type":"urn:yardline:problem:sign_in_required"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newTestBrokerWith(t, memlog.New("k", time.Hour), withUsers(t))
+			s := newTestBrokerWith(t, memlog.New("k", time.Hour), change, withUsers(t))
 			answer, text := s.signIn("ann", password)
 			require.Equal(t, 200, answer.StatusCode, text)
 			stream, poll, socket := s.openStream(), s.openLongPoll(), s.socket("/api/ws")
@@ -151,8 +155,10 @@ func TestChangedUserClosesConnections(t *testing.T) {
 
 // A rotation of the key ends what is open by tokens of the old key. The broker refuses
 // these tokens and signs new ones.
-func TestKeyRotationEndsOldTokens(t *testing.T) {
-	s := newTestBroker(t)
+func TestKeyRotationEndsOldTokens(t *testing.T) { overBothWriters(t, testKeyRotationEndsOldTokens) }
+
+func testKeyRotationEndsOldTokens(t *testing.T, change configChange) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), change)
 	old := s.bearer(access.Manager)
 	stream, poll, socket := s.openStream(old), s.openLongPoll(old), s.socket("/api/ws", old)
 	nextFrame[*wire.Hello](socket)
@@ -168,9 +174,13 @@ func TestKeyRotationEndsOldTokens(t *testing.T) {
 
 // Two brokers share a log. A sign-out at one of them ends the streams at the other.
 func TestSignOutAtAnotherBrokerEndsStreams(t *testing.T) {
+	overBothWriters(t, testSignOutAtAnotherBrokerEndsStreams)
+}
+
+func testSignOutAtAnotherBrokerEndsStreams(t *testing.T, change configChange) {
 	log := memlog.New("k", time.Hour)
 	shared := func(_ string, c *Config) { c.Authority.SharedSessions = true }
-	here, there := newTestBrokerWith(t, log, shared), newTestBrokerWith(t, log, shared)
+	here, there := newTestBrokerWith(t, log, change, shared), newTestBrokerWith(t, log, change, shared)
 	here.send("POST", "/api/session", `{"user":"manager"}`)
 	stream := here.openStream()
 	home, err := url.Parse(here.url)
@@ -223,7 +233,11 @@ func TestFailedSignInsLookEqualAndAreSlowedDown(t *testing.T) {
 }
 
 func TestLimitsPerCredentialUserAndAddress(t *testing.T) {
-	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(_ string, c *Config) {
+	overBothWriters(t, testLimitsPerCredentialUserAndAddress)
+}
+
+func testLimitsPerCredentialUserAndAddress(t *testing.T, change configChange) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), change, func(_ string, c *Config) {
 		c.Limits = Limits{PerCredential: 2, PerUser: 3, PerAddress: 4, PublishRate: 1}
 	})
 	one, two := s.bearer(access.Manager), s.bearer(access.Manager)
@@ -267,8 +281,14 @@ func TestLimitsPerCredentialUserAndAddress(t *testing.T) {
 
 // A broker with all connections in use tells new clients to reconnect, at different
 // times. It closes no open connection.
-func TestFullBrokerRefusesNewConnectionsAndKeepsOpenOnes(t *testing.T) {
-	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(_ string, c *Config) { c.Limits.Connections = 2 })
+func TestFullBrokerKeepsOpenConnections(t *testing.T) {
+	overBothWriters(t, testFullBrokerKeepsOpenConnections)
+}
+
+func testFullBrokerKeepsOpenConnections(t *testing.T, change configChange) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), change, func(_ string, c *Config) {
+		c.Limits.Connections = 2
+	})
 	manager := s.bearer(access.Manager)
 	stream, socket := s.openStream(manager), s.socket("/api/ws", manager)
 	nextFrame[*wire.Hello](socket)

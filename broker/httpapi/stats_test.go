@@ -9,13 +9,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 	"github.com/snd-rental/yardline/broker/hub"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/waittest"
 )
 
 func TestAdminSeesAndClosesConnections(t *testing.T) {
-	s := newTestBroker(t)
+	overBothWriters(t, testAdminSeesAndClosesConnections)
+}
+
+func testAdminSeesAndClosesConnections(t *testing.T, change configChange) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), change)
 	admin, manager := s.bearer(access.Admin), s.token(time.Hour, access.Manager)
 	for _, path := range []string{"/api/stats", "/api/connections/c-1/close"} {
 		method := map[bool]string{true: "GET", false: "POST"}[path == "/api/stats"]

@@ -121,8 +121,12 @@ func (l brokenLog) Read(ctx context.Context, after uint64, n int, s eventlog.Sel
 
 // A stream that ends without a goodbye must not look complete.
 func TestStreamWithoutGoodbyeLooksCut(t *testing.T) {
+	overBothWriters(t, testStreamWithoutGoodbyeLooksCut)
+}
+
+func testStreamWithoutGoodbyeLooksCut(t *testing.T, change configChange) {
 	log := brokenLog{memlog.New("k", time.Hour), &atomic.Bool{}}
-	s := newTestBrokerWith(t, log, unlimited)
+	s := newTestBrokerWith(t, log, change, unlimited)
 	for range 12 { // more events than the hub keeps in memory
 		event := `{"type":"sync_progress","data":{"progress":1}}`
 		batch := "[" + strings.Repeat(event+",", 999) + event + "]"
@@ -140,7 +144,11 @@ func TestStreamWithoutGoodbyeLooksCut(t *testing.T) {
 
 // HTTP/1.0 has no chunks, and an answer to HEAD has no body. Streams work with both.
 func TestStreamsWorkOverHTTP10AndHEAD(t *testing.T) {
-	s := newTestBroker(t)
+	overBothWriters(t, testStreamsWorkOverHTTP10AndHEAD)
+}
+
+func testStreamsWorkOverHTTP10AndHEAD(t *testing.T, change configChange) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), change)
 	_, r := s.rawRequest("GET /api/sse HTTP/1.0\n" + "Host: localhost\n" + s.bearer(access.Manager) + "\n\n")
 	answer, err := http.ReadResponse(r, nil)
 	require.NoError(t, err)

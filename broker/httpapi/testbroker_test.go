@@ -40,7 +40,7 @@ type testBroker struct {
 
 // newTestBroker serves an API over an empty log in memory.
 func newTestBroker(t *testing.T) *testBroker {
-	return newTestBrokerWith(t, memlog.New("k", time.Hour), nil)
+	return newTestBrokerWith(t, memlog.New("k", time.Hour))
 }
 
 // runAPI runs an API over a log until the test ends. change, if not nil, edits the
@@ -109,10 +109,19 @@ func runAPI(
 	return api, dir, tokens
 }
 
-// newTestBrokerWith is like newTestBroker with a log and a change of the configuration.
-// Its client keeps cookies.
-func newTestBrokerWith(t *testing.T, log eventlog.Log, change func(dir string, c *Config)) *testBroker {
-	api, dir, tokens := runAPI(t, log, change)
+// A configChange edits the configuration of a test. dir is the data directory.
+type configChange = func(dir string, c *Config)
+
+// newTestBrokerWith is like newTestBroker with a log and changes of the configuration. Its
+// client keeps cookies.
+func newTestBrokerWith(t *testing.T, log eventlog.Log, changes ...configChange) *testBroker {
+	api, dir, tokens := runAPI(t, log, func(dir string, c *Config) {
+		for _, change := range changes {
+			if change != nil {
+				change(dir, c)
+			}
+		}
+	})
 	server := httptest.NewServer(api)
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
@@ -127,7 +136,7 @@ func newTestBrokerWith(t *testing.T, log eventlog.Log, change func(dir string, c
 
 // overBothWriters runs a test over both ways to write a stream: by package fanout, and by a
 // goroutine for each stream.
-func overBothWriters(t *testing.T, test func(t *testing.T, change func(dir string, c *Config))) {
+func overBothWriters(t *testing.T, test func(t *testing.T, change configChange)) {
 	t.Run("fanout", func(t *testing.T) { test(t, nil) })
 	t.Run("goroutines", func(t *testing.T) { test(t, func(_ string, c *Config) { c.Fanout = nil }) })
 }

@@ -160,8 +160,12 @@ func TestPasswordGuessingSlowsDownOneAddressAlone(t *testing.T) {
 // The roles of a user change while the user's stream is being opened. The broker must
 // refuse the stream.
 func TestStreamDoesNotOpenWithOldRoles(t *testing.T) {
+	overBothWriters(t, testStreamDoesNotOpenWithOldRoles)
+}
+
+func testStreamDoesNotOpenWithOldRoles(t *testing.T, change configChange) {
 	log := pausingLog{memlog.New("k", time.Hour), &atomic.Bool{}, make(chan struct{}), make(chan struct{})}
-	s := newTestBrokerWith(t, log, withUsers(t))
+	s := newTestBrokerWith(t, log, change, withUsers(t))
 	s.signIn("ann", password)
 	log.armed.Store(true)
 	status := make(chan int, 1)
@@ -200,8 +204,12 @@ func (l failingStore) Get(ctx context.Context, key string) ([]byte, error) {
 // The store fails while the broker checks grants. It checks them again until the store
 // answers.
 func TestUndecidedGrantIsCheckedAgain(t *testing.T) {
+	overBothWriters(t, testUndecidedGrantIsCheckedAgain)
+}
+
+func testUndecidedGrantIsCheckedAgain(t *testing.T, change configChange) {
 	log := failingStore{memlog.New("k", time.Hour), &atomic.Bool{}}
-	s := newTestBrokerWith(t, log, withUsers(t))
+	s := newTestBrokerWith(t, log, change, withUsers(t))
 	s.signIn("ann", password)
 	stream := s.openStream()
 	log.failing.Store(true)

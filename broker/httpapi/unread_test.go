@@ -19,7 +19,11 @@ import (
 // A stream and a WebSocket whose clients never read are closed and counted. They delay
 // neither the publisher nor another reader, which receives all events.
 func TestReadersThatNeverReadAreClosed(t *testing.T) {
-	s := newTestBrokerWith(t, memlog.New("k", time.Hour), unlimited)
+	overBothWriters(t, testReadersThatNeverReadAreClosed)
+}
+
+func testReadersThatNeverReadAreClosed(t *testing.T, change configChange) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), change, unlimited)
 	s.api.timeouts.write, s.api.timeouts.ping = 5*time.Minute, 5*time.Minute // the lag closes them, not a timeout
 	manager, service := s.bearer(access.Manager), s.bearer(access.Service)
 	for _, head := range []string{"GET /api/sse HTTP/1.1",

@@ -208,7 +208,11 @@ func onlyKeys(data event.Object) (keys event.Object) {
 // employee that an event is about, the starter, a service, and a user without a role.
 // All other routes reveal nothing of any event.
 func TestRoutesRevealOnlyWhatTheTableAllows(t *testing.T) {
-	s := newTestBrokerWith(t, memlog.New("k", time.Hour), func(_ string, c *Config) {
+	overBothWriters(t, testRoutesRevealOnlyWhatTheTableAllows)
+}
+
+func testRoutesRevealOnlyWhatTheTableAllows(t *testing.T, change configChange) {
+	s := newTestBrokerWith(t, memlog.New("k", time.Hour), change, func(_ string, c *Config) {
 		c.Limits.PublishRate = 1e6
 		c.Limits.PerCredential = 1e6
 	})
