@@ -105,9 +105,8 @@ func (s *testBroker) openLongPoll(headers ...string) <-chan string {
 	return ended
 }
 
-// A stream, a WebSocket and a long poll end, each with the right reason, when their user
-// gets other roles, is disabled or gets another password. A client that reconnects
-// learns of its new grant from the hello.
+// A stream, a WebSocket and a long poll end when their user gets other roles, is disabled or gets another
+// password. A client that reconnects learns of its new grant from the hello.
 func TestChangedUserClosesConnections(t *testing.T) {
 	overBothWriters(t, testChangedUserClosesConnections)
 }
@@ -153,8 +152,7 @@ func testChangedUserClosesConnections(t *testing.T, change configChange) {
 	}
 }
 
-// A rotation of the key ends what is open by tokens of the old key. The broker refuses
-// these tokens and signs new ones.
+// A rotation of the key ends what is open by tokens of the old key. The broker refuses these tokens.
 func TestKeyRotationEndsOldTokens(t *testing.T) { overBothWriters(t, testKeyRotationEndsOldTokens) }
 
 func testKeyRotationEndsOldTokens(t *testing.T, change configChange) {
@@ -172,7 +170,7 @@ func testKeyRotationEndsOldTokens(t *testing.T, change configChange) {
 	require.Equal(t, 200, answer.StatusCode, "the broker signs with the new key")
 }
 
-// Two brokers share a log. A sign-out at one of them ends the streams at the other.
+// Two brokers share a log. A sign-out at one ends the streams at the other.
 func TestSignOutAtAnotherBrokerEndsStreams(t *testing.T) {
 	overBothWriters(t, testSignOutAtAnotherBrokerEndsStreams)
 }

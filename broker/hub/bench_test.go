@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/snd-rental/yardline/broker/eventlog/memlog"
 	"github.com/snd-rental/yardline/shared/access"
 	"github.com/snd-rental/yardline/shared/event"
+	"github.com/snd-rental/yardline/shared/filter"
 	"github.com/snd-rental/yardline/shared/wire"
 )
 
@@ -122,4 +124,48 @@ func benchReference(b *testing.B, grants []access.Grant) {
 	readers.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(grants)), "ns/delivery")
+}
+
+// BenchmarkManyViews measures how long one event to 300 views holds the lock of the hub.
+func BenchmarkManyViews(b *testing.B) {
+	h := New(Config{Log: memlog.New("k", time.Hour), MaxLag: 1 << 40})
+	manager := grant(b, "1", 0, access.Manager)
+	others := slices.DeleteFunc(slices.Clone(event.Types), func(t event.Type) bool {
+		return t == event.TypeRentalStatusUpdated
+	})
+	for set := range 300 { // the bits of set choose the other types of a filter
+		types := []event.Type{event.TypeRentalStatusUpdated}
+		for i, other := range others {
+			if set&(1<<i) != 0 {
+				types = append(types, other)
+			}
+		}
+		s, err := h.Subscribe(b.Context(), Request{Grant: manager, Filter: filter.Filter{Types: types}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for range 2 { // hello, then the view
+			if _, err := s.Poll(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	views, locked := h.currentViews(), time.Duration(0)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		e, err := Decode(eventlog.Record{Seq: uint64(i + 1), Body: body(b, i)}, "k")
+		if err != nil {
+			b.Fatal(err)
+		}
+		item := &recentEvent{seq: uint64(i + 1), event: e}
+		matching := h.encode(item, views)
+		h.mu.Lock()
+		start := time.Now()
+		h.deliverLocked(item, matching, wire.Cursor{Epoch: "k", Seq: item.seq}, start)
+		locked += time.Since(start)
+		h.mu.Unlock()
+		h.dropFrames([]*recentEvent{item})
+	}
+	b.ReportMetric(float64(len(views)), "views")
+	b.ReportMetric(float64(locked.Nanoseconds())/float64(b.N), "ns-locked/op")
 }
