@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,7 +38,8 @@ type Hub struct {
 	cachedBytes  atomic.Int64    // size of the frames that the ring holds
 	aheadWarning *rate.Sometimes // limits the log lines of warnAhead
 	compressors  *sharedgzip.Pool
-	claims       claims // ids and entities of the events that are being checked and stored
+	catchUps     chan struct{} // has an element for each subscriber of gzip without a view that Poll serves
+	claims       claims        // ids and entities of the events that are being checked and stored
 	clock        clockWatch
 
 	started time.Time        // start of this process, by the monotonic clock
@@ -75,6 +77,7 @@ func New(c Config) *Hub {
 		readTokens:   make(chan struct{}, maxConcurrentReads),
 		aheadWarning: newAheadWarning(),
 		compressors:  sharedgzip.NewPool(c.Compressors),
+		catchUps:     make(chan struct{}, runtime.GOMAXPROCS(0)),
 		started:      time.Now(),
 		now:          time.Now,
 		state:        projection.NewState(c.Log.Epoch()),

@@ -12,10 +12,10 @@ import (
 var ErrBehindRing = errors.New("hub: behind the ring of recent events")
 
 // Poll returns the next bytes of the stream, or nil when there are none. It
-// never waits. It always returns whole frames, and with Request.Gzip whole blocks
-// of them. The caller must not change the bytes. Subscribers that read the same
-// part of a view receive the same memory, so that a caller with many subscribers
-// can recognise it by its address.
+// never waits for an event. It always returns whole frames, and with Request.Gzip
+// whole blocks of them. The caller must not change the bytes. Subscribers that
+// read the same part of a view receive the same memory, so that a caller with
+// many subscribers can recognise it by its address.
 //
 // The error is a *ClosedError, or ErrBehindRing. After ErrBehindRing the caller
 // must call ReadLog, which may wait.
@@ -27,6 +27,12 @@ func (s *Subscriber) Poll() ([]byte, error) {
 	}
 	if err := s.closeError(); err != nil {
 		return nil, err
+	}
+	if s.gzip != nil && s.view == nil {
+		// A crowd that waits for the compression of its frames must not hold them
+		// in memory meanwhile.
+		s.hub.catchUps <- struct{}{}
+		defer func() { <-s.hub.catchUps }()
 	}
 	if frames, err := s.pollRecent(); len(frames) > 0 || err != nil {
 		return s.encodeOwn(frames), err
