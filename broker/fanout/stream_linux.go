@@ -93,19 +93,26 @@ func (st *Stream) Start(conn net.Conn, sub *hub.Subscriber, r Response) error {
 // takeDescriptor returns a descriptor of a connection, and removes the
 // connection from Go's network poller. It closes conn in any case.
 func takeDescriptor(conn net.Conn) (fd int, err error) {
-	defer func() { err = errors.Join(err, conn.Close()) }() // another descriptor keeps the connection open
+	fd = closedFD
+	defer func() {
+		// The new descriptor keeps the connection open.
+		if closeErr := conn.Close(); closeErr != nil && fd != closedFD {
+			_ = unix.Close(fd)
+			fd, err = closedFD, closeErr
+		}
+	}()
 	c, ok := conn.(syscall.Conn)
 	if !ok {
-		return -1, fmt.Errorf("fanout: %T has no descriptor", conn)
+		return closedFD, fmt.Errorf("fanout: %T has no descriptor", conn)
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return -1, fmt.Errorf("fanout: %w", err)
+		return closedFD, fmt.Errorf("fanout: %w", err)
 	}
 	var dupErr error
 	err = raw.Control(func(old uintptr) { fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) })
 	if err = errors.Join(err, dupErr); err != nil {
-		return -1, fmt.Errorf("fanout: %w", err)
+		return closedFD, fmt.Errorf("fanout: %w", err)
 	}
 	return fd, nil
 }

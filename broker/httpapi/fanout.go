@@ -30,6 +30,7 @@ func (a *API) fanOut(w *statusRecorder, r *http.Request, p identity.Principal, s
 	conn, _, err := w.Hijack()
 	if err != nil {
 		a.hijacked.Done()
+		reader.logEnd(err)
 		reader.Leave()
 		a.Refuse(w, r, err)
 		return

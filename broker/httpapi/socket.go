@@ -89,8 +89,10 @@ func (s *socket) run(unauthenticated bool, slot *slot, f filter.Filter, after *w
 	defer s.recoverPanic()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	// Shutdown also ends a WebSocket that waits for its peer to answer the goodbye.
-	defer context.AfterFunc(s.api.abort, func() { cancel(); _ = s.conn.CloseNow() })()
+	// Shutdown also ends a WebSocket that waits for its peer to answer the goodbye. CloseNow
+	// would wait for the end of the library's Close, which takes five seconds if it began to
+	// read before listen did.
+	defer context.AfterFunc(s.api.abort, func() { cancel(); _ = s.meter.Close() })()
 	if unauthenticated {
 		err := s.authenticate(ctx)
 		if err == nil {

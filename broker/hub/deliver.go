@@ -44,7 +44,7 @@ func (h *Hub) handle(r eventlog.Record) {
 	}
 	h.received.Add(1)
 	h.config.Observer.Received(e.Type)
-	item := &recentEvent{seq: r.Seq, event: e}
+	item := &recentEvent{seq: r.Seq, event: e, isNew: true}
 	views := h.currentViews()
 	matching := h.encode(item, views)
 	h.mu.Lock()
@@ -55,6 +55,7 @@ func (h *Hub) handle(r eventlog.Record) {
 	}
 	toWake := h.deliverLocked(item, matching, at, r.Stored)
 	h.mu.Unlock()
+	h.markDelivered(item)
 	h.dropFrames(old)
 	for _, v := range toWake {
 		v.wake.notify()

@@ -42,6 +42,7 @@ type recentEvent struct {
 
 	mu     sync.Mutex // guards all below; held while a frame is encoded, so that it is encoded once
 	frames []audienceFrame
+	isNew  bool // the event is being delivered, so that its frames are kept in any case
 	isOld  bool // the event has left the ring, so that its frames are not kept
 }
 
@@ -72,7 +73,7 @@ func (h *Hub) frameFor(r *recentEvent, a *audience) []byte {
 		cursor := wire.Cursor{Epoch: h.config.Log.Epoch(), Seq: r.seq}
 		frame = a.format.Append(nil, &wire.Event{Cursor: cursor, Event: redacted})
 	}
-	if !r.isOld && h.cachedBytes.Load() < maxCachedBytes {
+	if r.isNew || !r.isOld && h.cachedBytes.Load() < maxCachedBytes {
 		h.cachedBytes.Add(int64(len(frame)))
 		r.frames = append(r.frames, audienceFrame{a, frame})
 	}
@@ -90,14 +91,33 @@ func (h *Hub) addRecentLocked(item *recentEvent) (old []*recentEvent) {
 	return old
 }
 
+// markDelivered notes that an event is delivered to all views. Its frames are
+// dropped if the ring holds too many bytes.
+func (h *Hub) markDelivered(r *recentEvent) {
+	r.mu.Lock()
+	r.isNew = false
+	r.mu.Unlock()
+	if h.cachedBytes.Load() > maxCachedBytes {
+		h.forgetFrames(r)
+	}
+}
+
+// forgetFrames removes the frames of an event.
+func (h *Hub) forgetFrames(r *recentEvent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, f := range r.frames {
+		h.cachedBytes.Add(-int64(len(f.frame)))
+	}
+	r.frames = nil
+}
+
 // dropFrames removes the frames of events that have left the ring.
 func (h *Hub) dropFrames(removed []*recentEvent) {
 	for _, r := range removed {
 		r.mu.Lock()
-		for _, f := range r.frames {
-			h.cachedBytes.Add(-int64(len(f.frame)))
-		}
-		r.frames, r.isOld = nil, true
+		r.isOld = true
 		r.mu.Unlock()
+		h.forgetFrames(r)
 	}
 }
