@@ -28,6 +28,7 @@ type faultyProxy struct {
 	intercept      atomic.Value // an interceptFunc
 	answerLifetime atomic.Int64 // how long an answer may take, a time.Duration; 0 means no limit
 	cutAnswerCount atomic.Int64 // how many answers ended at answerLifetime
+	streamEncoding atomic.Value // a string: the Content-Encoding of the newest stream of the broker
 	cutConnections func()       // closes all connections of clients
 }
 
@@ -42,6 +43,12 @@ func (p *faultyProxy) start(t *testing.T, s *stack.Stack) string {
 	forward := &httputil.ReverseProxy{
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host },
 		FlushInterval: -1,
+		ModifyResponse: func(answer *http.Response) error {
+			if answer.Request.URL.Path == "/api/sse" && answer.Request.Method == "GET" {
+				p.streamEncoding.Store(answer.Header.Get("Content-Encoding"))
+			}
+			return nil
+		},
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if lifetime := p.answerLifetime.Load(); lifetime > 0 {

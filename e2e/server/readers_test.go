@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,13 +105,20 @@ func startReader(t *testing.T, name, token string, args ...string) *reader {
 }
 
 // startR3Labs starts a reader of the Go package r3labs/sse. The package reconnects after a cut, but not after a stream
-// that ends properly.
-func startR3Labs(t *testing.T, token, url string) *reader {
+// that ends properly. Go's HTTP client asks for gzip by itself.
+func startR3Labs(t *testing.T, token, url, encoding string) *reader {
 	t.Helper()
-	r := newReader("r3labs/sse")
+	r := newReader("r3labs/sse, " + encoding)
 	ctx, cancel := context.WithCancel(t.Context())
 	client := sse.NewClient(url)
 	client.Headers["Authorization"] = "Bearer " + token
+	client.Connection.Transport = &http.Transport{DisableCompression: encoding == identity}
+	client.ResponseValidator = func(_ *sse.Client, answer *http.Response) error {
+		if answer.StatusCode != http.StatusOK || answer.Uncompressed != (encoding == gzip) {
+			return fmt.Errorf("status %d, uncompressed: %t", answer.StatusCode, answer.Uncompressed)
+		}
+		return nil
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -142,15 +150,24 @@ func compileJavaReader(t *testing.T) []string {
 	return []string{findServer(t, "java"), "-XX:TieredStopAtLevel=1", "-cp", dir, "Reader"}
 }
 
-// startReaders starts one reader of each kind on a stream. They run until the test ends. javaCommand is the result of
-// compileJavaReader.
-func startReaders(t *testing.T, javaCommand []string, token, url string) []*reader {
+// The encodings that a reader can demand of its stream. A reader fails on a stream with another one.
+const (
+	gzip     = "gzip"
+	identity = "identity"
+)
+
+// startReaders starts one reader of each kind and encoding on a stream. They run until the test ends. Java's HttpClient
+// cannot decode gzip. javaCommand is the result of compileJavaReader.
+func startReaders(t *testing.T, javaCommand []string, token, url string, encodings ...string) (all []*reader) {
 	t.Helper()
-	all := []*reader{
-		startReader(t, "Python requests", token, "/usr/bin/python3", "readers/reader.py", url),
-		startReader(t, "curl", token, "bash", "readers/reader.sh", url),
-		startReader(t, "Node fetch", token, findServer(t, "node"), "readers/reader.mjs", url),
-		startR3Labs(t, token, url),
+	for _, encoding := range encodings {
+		start := func(name string, args ...string) {
+			all = append(all, startReader(t, name+", "+encoding, token, append(args, url, encoding)...))
+		}
+		start("Python requests", "/usr/bin/python3", "readers/reader.py")
+		start("curl", "bash", "readers/reader.sh")
+		start("Node fetch", findServer(t, "node"), "readers/reader.mjs")
+		all = append(all, startR3Labs(t, token, url, encoding))
 	}
 	if javaCommand != nil {
 		all = append(all, startReader(t, "Java HttpClient", token, append(slices.Clone(javaCommand), url)...))
@@ -231,7 +248,8 @@ func routeThrough(config, scheme string, command ...string) func(*testing.T, *st
 }
 
 // Readers of other projects receive events with a median delay below half a second, also the last event. After a cut
-// they have all events once and in order. This holds directly and through proxies.
+// they have all events once and in order. This holds for streams of gzip, directly and through proxies, and for plain
+// ones.
 func TestCommonReadersReceiveEveryEventInTime(t *testing.T) {
 	javaCommand := compileJavaReader(t)
 	for name, open := range routes {
@@ -239,7 +257,11 @@ func TestCommonReadersReceiveEveryEventInTime(t *testing.T) {
 			t.Parallel()
 			s := stack.Start(t)
 			r := open(t, s)
-			testReaders(t, s, r, startReaders(t, javaCommand, s.Token, r.base+"/api/sse?after=oldest"))
+			encodings := []string{gzip}
+			if name == "directly" {
+				encodings = append(encodings, identity)
+			}
+			testReaders(t, s, r, startReaders(t, javaCommand, s.Token, r.base+"/api/sse?after=oldest", encodings...))
 		})
 	}
 }
