@@ -53,7 +53,7 @@ func NewBatch(entries []Entry, find func(Entry) (seq uint64, err error)) (*Batch
 			first[e.Key] = i
 		}
 		switch seq, err := find(e); {
-		case err == ErrConflict:
+		case errors.Is(err, ErrConflict):
 			conflicts = append(conflicts, i)
 		case err != nil:
 			return nil, err

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"testing"
@@ -132,7 +133,8 @@ func TestStreamEndsWhoeverOwnsIt(t *testing.T) {
 				}
 				require.EqualValues(t, 1, p.ends.Load())
 				require.IsType(t, c.reason, p.err)
-				if _, isBye := c.reason.(*hub.ClosedError); !isBye {
+				var bye *hub.ClosedError
+				if !errors.As(c.reason, &bye) {
 					require.ErrorIs(t, <-p.ended, c.reason)
 				}
 				require.Empty(t, s.waiting)

@@ -83,8 +83,10 @@ func publish(t testing.TB, h *testHub, size int) {
 	require.NoError(t, err)
 	seq := h.Stats().Events + 1
 	body := e.Stamp(fmt.Sprint(seq), time.Now()).AppendJSON(nil)
-	body = bytes.Replace(body, []byte("Ann"), bytes.Repeat([]byte("n"), size), 1) // the log takes larger events than the hub
-	_, err = h.log.Append(t.Context(), eventlog.Entry{Type: e.Type, Subject: "rental/1", Key: fmt.Sprint(seq), Body: body})
+	// The log takes larger events than the hub.
+	body = bytes.Replace(body, []byte("Ann"), bytes.Repeat([]byte("n"), size), 1)
+	entry := eventlog.Entry{Type: e.Type, Subject: "rental/1", Key: fmt.Sprint(seq), Body: body}
+	_, err = h.log.Append(t.Context(), entry)
 	require.NoError(t, err)
 	require.NoError(t, h.Await(t.Context(), uint64(seq)))
 }

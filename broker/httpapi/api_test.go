@@ -111,8 +111,8 @@ func TestSignInReplacesTheSessionAndEndsItsStream(t *testing.T) {
 	require.Equal(t, 401, late.StatusCode)
 }
 
-// A pausingLog pauses one call of Bounds until the test releases it. The hub calls Bounds to open a stream after a place
-// that it does not know.
+// A pausingLog pauses one call of Bounds until the test releases it. The hub calls Bounds to open
+// a stream after a place that it does not know.
 type pausingLog struct {
 	eventlog.Log
 	armed         *atomic.Bool

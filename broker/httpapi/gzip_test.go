@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"compress/gzip"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -59,7 +60,8 @@ func TestContentEncodingOfStreams(t *testing.T) {
 			manager := s.bearer(access.Manager)
 			for _, method := range []string{"GET", "HEAD"} {
 				for encoding, want := range map[string]bool{accept: allowed, refuse: false} {
-					_, r := s.rawRequest(method + " /api/sse HTTP/1.1\nHost: localhost\n" + manager + "\n" + encoding + "\n\n")
+					head := method + " /api/sse HTTP/1.1\nHost: localhost\n"
+					_, r := s.rawRequest(head + manager + "\n" + encoding + "\n\n")
 					answer, err := http.ReadResponse(r, &http.Request{Method: method})
 					require.NoError(t, err)
 					require.Equal(t, 200, answer.StatusCode)
@@ -116,7 +118,7 @@ func (g *gzipStream) read(answer *http.Response) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err != io.EOF { // a wrapped error would be another one
+	if !errors.Is(err, io.EOF) {
 		g.err = err
 	}
 }
@@ -220,7 +222,14 @@ func (r *gzipRun) step() {
 // join opens a stream from a random place in the log.
 func (r *gzipRun) join() {
 	r.Helper()
-	g := &gzipStream{t: r.T, user: 1 + r.IntN(4), after: r.IntN(len(r.starters) + 1), gate: make(chan struct{}, 1), seqs: []int{}, ended: make(chan struct{})}
+	g := &gzipStream{
+		t:     r.T,
+		user:  1 + r.IntN(4),
+		after: r.IntN(len(r.starters) + 1),
+		gate:  make(chan struct{}, 1),
+		seqs:  []int{},
+		ended: make(chan struct{}),
+	}
 	grant, err := access.NewGrant(fmt.Sprint(g.user), "", []access.Role{access.Yard}, 0)
 	require.NoError(r, err)
 	token, err := r.tokens.Create(grant, time.Hour)
@@ -248,7 +257,8 @@ func (r *gzipRun) publish(n int) {
 		for i := range text {
 			text[i] = byte(r.Uint32())
 		}
-		starter, event := 0, fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active","notes":%q}}`,
+		starter := 0
+		event := fmt.Sprintf(`{"type":"rental_status_updated","data":{"rental_id":1,"status":"active","notes":%q}}`,
 			hex.EncodeToString(text))
 		if r.IntN(4) == 0 {
 			starter = 1 + r.IntN(4)

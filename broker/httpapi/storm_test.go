@@ -50,7 +50,8 @@ func TestResumeStormReadsNothingFromTheLog(t *testing.T) {
 		})
 		var batch []string
 		for i := range behind {
-			batch = append(batch, fmt.Sprintf(`{"type":"rental_overdue","data":{"rental_id":%d,"days_overdue":1}}`, i+1))
+			const overdue = `{"type":"rental_overdue","data":{"rental_id":%d,"days_overdue":1}}`
+			batch = append(batch, fmt.Sprintf(overdue, i+1))
 		}
 		answer, body := s.send("POST", "/api/sse", "["+strings.Join(batch, ",")+"]", s.bearer(access.Service), isBatch)
 		require.Equal(t, 201, answer.StatusCode, body)

@@ -56,7 +56,10 @@ func chunk(t *testing.T, r *bufio.Reader) string {
 func TestEachEventIsOneChunk(t *testing.T) {
 	overBothWriters(t, func(t *testing.T, change func(string, *Config)) {
 		s := newTestBrokerWith(t, memlog.New("k", time.Hour), change)
-		for path, first := range map[string]string{"/api/sse": "event: hello", "/embed/v1/status.events": "event: status"} {
+		for path, first := range map[string]string{
+			"/api/sse":                "event: hello",
+			"/embed/v1/status.events": "event: status",
+		} {
 			_, r := s.rawRequest("GET " + path + " HTTP/1.1\nHost: localhost\n" + s.bearer(access.Manager) + "\n\n")
 			answer, err := http.ReadResponse(r, nil)
 			require.NoError(t, err)

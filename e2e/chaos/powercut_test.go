@@ -63,7 +63,8 @@ func TestPowerCutsLoseNoAcknowledgedEvent(t *testing.T) {
 		image = copied
 		mountImage(t, image, mount)
 		start(t, s)
-		last := s.Publish(fmt.Sprintf(`{"type":"rental_overdue","data":{"rental_id":%d,"days_overdue":1}}`, cut+1)).Cursor
+		const overdue = `{"type":"rental_overdue","data":{"rental_id":%d,"days_overdue":1}}`
+		last := s.Publish(fmt.Sprintf(overdue, cut+1)).Cursor
 		testkit.RequireAcknowledgedEvents(t, s, acked, last)
 	}
 }

@@ -26,9 +26,9 @@ const recordHourlyTimers = `window.hourly = []; {
 }
 `
 
-// endOfUpdateChecks is JavaScript that waits until the browser has finished its checks for a new service worker. A check
-// that is asked for during another one gets the result of that one (seen in Chromium 156). So a check that the test asks
-// for would miss the new version if the page's first check, which it makes when it is live, still ran.
+// endOfUpdateChecks is JavaScript that waits until the browser has finished its checks for a new service worker. A
+// check that is asked for during another one gets the result of that one (seen in Chromium 156). So a check that the
+// test asks for would miss the new version if the page's first check, which it makes when it is live, still ran.
 const endOfUpdateChecks = `navigator.serviceWorker.ready.then(r => r.update()).then(() => true)`
 
 // requireUpdateIsOffered opens the app in a page that runs a script first, and changes the version on the server. Then

@@ -29,7 +29,8 @@ func readFieldsSlowly(t *testing.T, raw []byte) Object {
 // FuzzObject compares the quick reading of objects with that of encoding/json.
 func FuzzObject(f *testing.F) {
 	for _, seed := range []string{
-		`{}`, ` { "a" : 1 , "b" : [ 1 , { "c" : "x y" } ] } `, `{"a":"\"}","b\"":"{[","c":{"a":1},"d":[{"a":1},{"a":2}]}`,
+		`{}`, ` { "a" : 1 , "b" : [ 1 , { "c" : "x y" } ] } `,
+		`{"a":"\"}","b\"":"{[","c":{"a":1},"d":[{"a":1},{"a":2}]}`,
 		`{"a":{"b":1,"b":2}}`, `{"a":1,"\u0061":2}`, `{"a":1}x`, `{"a":1,}`, `[1]`, `null`, ` "x"`, `{"a":tru}`,
 		`{"a":[[[[[[[[1]]]]]]]]}`, `{"a":"\ud800","ü":"ü\u0085","` + "\xff" + `":1}`, `{"a" :-1.5e3,"b":true,"c":null}`,
 		`{"a":"b":1}`, `{"a"}`, `{,}`, `{"a":1 "b":2}`, `{"a":"x`, `{"a":[1,"b:"]}`, `{"a":["k",{"k":"a"}],"k":"a"}`,

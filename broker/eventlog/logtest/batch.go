@@ -31,7 +31,9 @@ func testBatchIsStoredInOrder(t *testing.T, log eventlog.Log) {
 	require.Len(t, page.Records, 1000)
 	for i, r := range page.Records {
 		want := entry(i+1, event.TypeSyncProgress, "sync/x")
-		require.Equal(t, want, eventlog.Entry{Type: r.Type, Subject: r.Subject, Key: r.Key, Digest: r.Digest, Body: r.Body})
+		require.Equal(t, want, eventlog.Entry{
+			Type: r.Type, Subject: r.Subject, Key: r.Key, Digest: r.Digest, Body: r.Body,
+		})
 	}
 	// A batch may repeat stored entries and its own.
 	batch := append(batchOf(999, 1001), entry(1001, event.TypeSyncProgress, "sync/x"))

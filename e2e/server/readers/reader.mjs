@@ -1,5 +1,5 @@
-// Reads a stream with Node's fetch, and prints the data of each event. fetch asks for gzip by itself. The second argument
-// is the encoding that the stream must have, gzip or identity.
+// Reads a stream with Node's fetch, and prints the data of each event. fetch asks for gzip by itself. The second
+// argument is the encoding that the stream must have, gzip or identity.
 const [url, encoding] = process.argv.slice(2);
 const headers = { Authorization: "Bearer " + process.env.TOKEN };
 if (encoding === "identity") headers["Accept-Encoding"] = "identity";
