@@ -3,24 +3,39 @@ package event
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
+
+// must fails the test for an error.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mustEqual fails the test for values that differ.
+func mustEqual(t *testing.T, want, got any) {
+	t.Helper()
+	if !reflect.DeepEqual(want, got) {
+		t.Fatalf("got %#v, want %#v", got, want)
+	}
+}
 
 // readFieldsSlowly is readFields by the tokens of encoding/json.
 func readFieldsSlowly(t *testing.T, raw []byte) Object {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	_, err := dec.Token()
-	require.NoError(t, err)
+	must(t, err)
 	fields := Object{}
 	for dec.More() {
 		name, err := dec.Token()
-		require.NoError(t, err)
+		must(t, err)
 		var value json.RawMessage
-		require.NoError(t, dec.Decode(&value))
+		must(t, dec.Decode(&value))
 		var compact bytes.Buffer
-		require.NoError(t, json.Compact(&compact, value))
+		must(t, json.Compact(&compact, value))
 		fields = append(fields, Field{name.(string), compact.Bytes()})
 	}
 	return fields
@@ -39,26 +54,26 @@ func FuzzObject(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if isPlainObject(raw, MaxDepth) {
-			require.NoError(t, checkTokens(raw, "", MaxDepth))
+			must(t, checkTokens(raw, "", MaxDepth))
 		}
 		fields, err := readFields(raw) // must not panic for any text
 		if !json.Valid(raw) {
 			return
 		}
 		if raw[skipSpace(raw, 0)] == '{' {
-			require.NoError(t, err)
-			require.Equal(t, readFieldsSlowly(t, raw), fields)
+			must(t, err)
+			mustEqual(t, readFieldsSlowly(t, raw), fields)
 		} else {
-			require.Equal(t, string(bytes.TrimSpace(raw)) == "null", err == nil)
+			mustEqual(t, string(bytes.TrimSpace(raw)) == "null", err == nil)
 		}
 		var text, want string
 		if json.Unmarshal(raw, &want) == nil && len(raw) > 0 && raw[0] == '"' {
 			text, _ = rawString(bytes.TrimSpace(raw))
-			require.Equal(t, want, text)
+			mustEqual(t, want, text)
 		}
 		quoted, err := json.Marshal(string(raw))
-		require.NoError(t, err)
-		require.Equal(t, string(bytes.ReplaceAll(quoted, []byte(nextLine), []byte(`\u0085`))),
+		must(t, err)
+		mustEqual(t, string(bytes.ReplaceAll(quoted, []byte(nextLine), []byte(`\u0085`))),
 			string(appendString(nil, string(raw))))
 	})
 }
