@@ -67,6 +67,9 @@ func (l *Log) appendOne(ctx context.Context, e eventlog.Entry) (eventlog.Ack, er
 	head, now := l.knownHead(), time.Now()
 	link := l.connected(ctx)
 	ack, err := link.publish(ctx, l.config.message(e))
+	if err == nil && ack.Duplicate && ack.Sequence > head && l.config.URL == "" {
+		err = errUnproven
+	}
 	// When the caller has cancelled the call, an error is no failure of the log.
 	if err == nil || caller.Err() == nil {
 		l.noteAppend(err)
@@ -86,6 +89,13 @@ func (l *Log) appendOne(ctx context.Context, e eventlog.Entry) (eventlog.Ack, er
 	}
 	return eventlog.Ack{Seq: ack.Sequence}, nil
 }
+
+// errUnproven means that the embedded server has a record in memory that it has never
+// acknowledged. The flush of the record may have failed: a server of nats-server 2.15.2
+// then knows the id of the record, and would call a repetition a duplicate. A later
+// record that is acknowledged proves that the flush worked, and so does the restart
+// after some failures; see checkEmbedded.
+var errUnproven = errors.New("jetlog: the record may not be on the disk")
 
 // message returns the message that stores an entry.
 func (c Config) message(e eventlog.Entry) *nats.Msg {

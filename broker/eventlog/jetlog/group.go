@@ -252,9 +252,15 @@ func (l *link) publishBatch(ctx context.Context, entries []eventlog.Entry) (last
 	}
 }
 
+// refusalCodes are the error codes by which a server refuses an atomic batch before it
+// stores anything: an id is stored already, the batch is too large, batches are off, or
+// too many are in flight. After another error the batch may be in the server's memory.
+var refusalCodes = []jetstream.ErrorCode{10201, 10199, 10174, 10210}
+
 // isRefused reports whether the error of an atomic batch means that the server
 // has refused it and stored nothing.
 func isRefused(err error) bool {
 	var refused *jetstream.APIError
-	return errors.As(err, &refused) || errors.Is(err, nats.ErrNoResponders)
+	return errors.As(err, &refused) && slices.Contains(refusalCodes, refused.ErrorCode) ||
+		errors.Is(err, nats.ErrNoResponders)
 }

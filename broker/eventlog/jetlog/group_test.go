@@ -146,6 +146,7 @@ func TestRefusedGroupIsStoredOneByOne(t *testing.T) {
 	other.Digest = "another"
 	storeUnknown(t, log, syncEntry("x"))
 	storeUnknown(t, log, syncEntry("y"))
+	log.noteHead(2) // as if a later record proved that both are on the disk
 	results := appendAsGroup(t, log, append([]eventlog.Entry{syncEntry("y"), other}, numbered(minGroup)...)...)
 	require.Equal(t, []result{{ack: eventlog.Ack{Seq: 2, Duplicate: true}}, {err: eventlog.ErrConflict}}, results[:2])
 	stored := map[uint64]bool{}
@@ -246,6 +247,21 @@ func TestAbandonedAppendIsNotSent(t *testing.T) {
 	b, err := log.Bounds(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, b.Last)
+}
+
+// A server may know the id of a record whose flush has failed. A repetition of the record must
+// not be acknowledged before a later record proves that the flush worked.
+func TestUnprovenRecordIsNotAcknowledged(t *testing.T) {
+	log := openEmbedded(t, t.TempDir())
+	defer func() { require.NoError(t, log.Close()) }()
+	storeUnknown(t, log, syncEntry("a")) // its answer never reached the log
+	_, err := log.Append(t.Context(), syncEntry("a"))
+	require.ErrorIs(t, err, eventlog.ErrUnavailable)
+	_, err = log.Append(t.Context(), syncEntry("b"))
+	require.NoError(t, err)
+	ack, err := log.Append(t.Context(), syncEntry("a"))
+	require.NoError(t, err)
+	require.True(t, ack.Duplicate)
 }
 
 // TestClosedLogRefusesAppends appends to a closed log.
