@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -35,15 +36,10 @@ func TestWorkerShowsPushMessages(t *testing.T) {
 	u.AllowNotifications(s.URL)
 	u.NewTab().Show() // hides the tab of the app
 	tab.Eventually(testkit.Soon, `document.visibilityState === "hidden"`)
-	tab.Push(s.URL, string(deliveries[0].Body))
 	const shown = `navigator.serviceWorker.ready.then(r => r.getNotifications())
 		.then(all => all.map(n => n.title + " | " + n.body + " | " + n.data.url))`
-	testkit.Eventually(
-		t,
-		testkit.Soon,
-		"the notification",
-		func() bool { return len(browser.Eval[[]string](tab, shown)) == 1 },
-	)
+	pushUntil(t, tab, s.URL, string(deliveries[0].Body), "the notification",
+		func() bool { return len(browser.Eval[[]string](tab, shown)) == 1 })
 	require.Equal(t, []string{"Overdue | Rental #9 is 2 days overdue | /rentals/9"}, browser.Eval[[]string](tab, shown))
 	// After the sign-out the broker sends the device nothing more.
 	tab.Show()
@@ -51,4 +47,19 @@ func TestWorkerShowsPushMessages(t *testing.T) {
 	tab.Eventually(testkit.Soon, `document.querySelector("[data-user]")`)
 	s.Publish(`{"type":"rental_overdue","data":{"rental_id":10,"days_overdue":2}}`)
 	require.Equal(t, 1, d.Attempts())
+}
+
+// pushUntil delivers a push to the service worker of an origin until isShown is true. Chromium 156 loses a push of the
+// protocol of its developer tools now and then, on a busy machine. A repeated push replaces the first, because it has the
+// same tag.
+func pushUntil(t *testing.T, tab *browser.Tab, origin, body, what string, isShown func() bool) {
+	t.Helper()
+	var pushed time.Time
+	testkit.Eventually(t, testkit.Soon, what, func() bool {
+		if time.Since(pushed) > 5*time.Second {
+			tab.Push(origin, body)
+			pushed = time.Now()
+		}
+		return isShown()
+	})
 }

@@ -148,8 +148,7 @@ func TestEveryPushIsShown(t *testing.T) {
 		testkit.Eventually(t, testkit.Soon, "no notification", func() bool {
 			return len(browser.Eval[[]string](tab, shownNotifications)) == 0
 		})
-		tab.Push(s.URL, body)
-		testkit.Eventually(t, testkit.Soon, "a notification of "+body, func() bool {
+		pushUntil(t, tab, s.URL, body, "a notification of "+body, func() bool {
 			shown := browser.Eval[[]string](tab, shownNotifications)
 			return len(shown) == 1 && shown[0] == want
 		})
