@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestAcceptedConnectionsInheritTheListenersLimits(t *testing.T) {
+func TestAcceptedConnectionsInheritTheListenersOptions(t *testing.T) {
 	l, err := listen(t.Context(), "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
@@ -21,13 +21,11 @@ func TestAcceptedConnectionsInheritTheListenersLimits(t *testing.T) {
 	raw, err := c.(*net.TCPConn).SyscallConn()
 	require.NoError(t, err)
 	require.NoError(t, raw.Control(func(fd uintptr) {
-		limit, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
-		if err != nil || limit != int(ackTimeout.Milliseconds()) {
-			t.Errorf("%d ms, %v", limit, err)
-		}
-		limit, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
-		if err != nil || limit != maxUnsent {
-			t.Errorf("%d bytes, %v", limit, err)
+		for _, o := range socketOptions {
+			value, err := unix.GetsockoptInt(int(fd), o.level, o.name)
+			if err != nil || value != o.value {
+				t.Errorf("option %d of level %d: %d, %v", o.name, o.level, value, err)
+			}
 		}
 	}))
 }
