@@ -50,8 +50,8 @@ func TestWorkerShowsPushMessages(t *testing.T) {
 }
 
 // pushUntil delivers a push to the service worker of an origin until isShown is true. Chromium 156 loses a push of the
-// protocol of its developer tools now and then, on a busy machine. A repeated push replaces the first, because it has the
-// same tag.
+// protocol of its developer tools now and then, on a busy machine. A repeated push replaces the first, because it has
+// the same tag.
 func pushUntil(t *testing.T, tab *browser.Tab, origin, body, what string, isShown func() bool) {
 	t.Helper()
 	var pushed time.Time
