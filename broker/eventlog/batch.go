@@ -98,3 +98,16 @@ func AppendInTurn(
 	}
 	return acks, nil
 }
+
+// SingleAck returns the result of an append of one entry, from that of a batch with
+// this entry alone. The error of a conflict is ErrConflict itself, because there is
+// no other entry that it could name.
+func SingleAck(acks []Ack, err error) (Ack, error) {
+	if errors.Is(err, ErrConflict) {
+		return Ack{}, ErrConflict
+	}
+	if err != nil {
+		return Ack{}, err
+	}
+	return acks[0], nil
+}

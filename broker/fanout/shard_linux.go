@@ -249,7 +249,7 @@ func (s *shard) advance(st *Stream) {
 		s.lend(st, s.writer.recent)
 		return
 	}
-	st.pump(&s.framer, maxChunks)
+	st.pump(&s.framer)
 	s.settle(st)
 }
 

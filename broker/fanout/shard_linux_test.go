@@ -146,7 +146,8 @@ func TestStreamEndsWhoeverOwnsIt(t *testing.T) {
 	}
 }
 
-// Close ends each stream once, whoever owns it, and closes its descriptor.
+// Streams belong to a shard, a worker or their starter when the Writer is closed. Close must end
+// each of them once, and close its descriptor.
 func TestCloseEndsTheStreamsOfEveryOwner(t *testing.T) {
 	h := startHub(t, hub.Config{})
 	publish(t, h, 0)

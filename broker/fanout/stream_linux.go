@@ -41,7 +41,8 @@ type Stream struct {
 	result       outcome   // of the last pump
 	seenChanges  int64     // number of changes of the hub before the last pump
 
-	// The shard's goroutine has the following fields, whoever the owner is.
+	// Only the shard's goroutine uses the following fields, also while another
+	// goroutine owns the stream.
 	slot     int32  // index in shard.streams, noSlot or goneSlot
 	place    int    // index in group.members
 	group    *group // nil without a view
@@ -85,7 +86,7 @@ func (st *Stream) Start(conn net.Conn, sub *hub.Subscriber, r Response) error {
 	st.writeTimeout, st.ended = r.WriteTimeout, r.Ended
 	st.shard.writer.crowd.count()
 	var f framer
-	st.pump(&f, maxChunks)
+	st.pump(&f)
 	st.shard.give(st)
 	return nil
 }
@@ -143,10 +144,10 @@ func (st *Stream) end(err error) {
 // may call it.
 func (st *Stream) mustEnd() bool { return st.aborted.Load() || st.isCut.Load() }
 
-// pump writes at most limit chunks, and sets result. Only the owner calls it.
-func (st *Stream) pump(f *framer, limit int) {
+// pump writes at most maxChunks chunks, and sets result. Only the owner calls it.
+func (st *Stream) pump(f *framer) {
 	st.seenChanges = st.shard.writer.changes.Load()
-	for range limit {
+	for range maxChunks {
 		switch {
 		case st.aborted.Load():
 			st.end(os.ErrDeadlineExceeded)

@@ -136,7 +136,7 @@ func (w *Writer) serveBehind(ctx context.Context) {
 
 // serve writes to a stream, and gives it to its next owner.
 func (w *Writer) serve(st *Stream, f *framer) {
-	switch st.pump(f, maxChunks); st.result {
+	switch st.pump(f); st.result {
 	case hasMore:
 		w.recent.push(st)
 	case isBehind:

@@ -21,14 +21,7 @@ func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error
 	if !l.currentLink().atomic {
 		return l.appendOne(ctx, e)
 	}
-	acks, err := l.await(ctx, []eventlog.Entry{e})
-	if errors.Is(err, eventlog.ErrConflict) {
-		err = eventlog.ErrConflict
-	}
-	if err != nil {
-		return eventlog.Ack{}, err
-	}
-	return acks[0], nil
+	return eventlog.SingleAck(l.await(ctx, []eventlog.Entry{e}))
 }
 
 // AppendBatch implements eventlog.Log. It waits until the log knows the ids that

@@ -113,14 +113,7 @@ func (l *Log) Ancestors() []eventlog.Ancestor { return nil }
 
 // Append implements eventlog.Log.
 func (l *Log) Append(ctx context.Context, e eventlog.Entry) (eventlog.Ack, error) {
-	acks, err := l.AppendBatch(ctx, []eventlog.Entry{e})
-	if errors.Is(err, eventlog.ErrConflict) {
-		err = eventlog.ErrConflict
-	}
-	if err != nil {
-		return eventlog.Ack{}, err
-	}
-	return acks[0], nil
+	return eventlog.SingleAck(l.AppendBatch(ctx, []eventlog.Entry{e}))
 }
 
 // AppendBatch implements eventlog.Log.
